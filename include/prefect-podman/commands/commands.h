@@ -1,0 +1,17 @@
+/* The commands of prefect-podman(1). Each takes the arguments after its name (ARGV[0] is the name
+ * for messages) and returns the exit code. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+int pp_command_worker_start (int argc, char **argv, const char *profile);
+int pp_command_render (int argc, char **argv, const char *profile);
+
+/* The console: g_log() messages as `time | LEVEL | logger - text` on standard error, the log domain
+ * being the logger's name. LEVEL_NAME: Prefect's level names; returns FALSE with ERROR for an
+ * unknown one. COLORS: use escape sequences. */
+gboolean pp_console_init (const char *level_name, gboolean colors, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,89 @@
+/* One curl multi handle on the GLib main loop: requests with a callback, and streams with
+ * back-pressure.
+ *
+ * Everything runs on the thread-default main context of pp_http_new()'s caller; callbacks are never
+ * made from inside pp_http_send(), pp_http_stream() or pp_http_call_cancel(). */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct PpHttp PpHttp;
+typedef struct PpHttpCall PpHttpCall;
+
+#define PP_HTTP_ERROR (pp_http_error_quark ())
+GQuark pp_http_error_quark (void);
+
+typedef enum
+{
+  PP_HTTP_ERROR_FAILED,    /* anything without a code of its own; the message has libcurl's words */
+  PP_HTTP_ERROR_RESOLVE,   /* the name has no address */
+  PP_HTTP_ERROR_CONNECT,   /* refused, no route, no such socket */
+  PP_HTTP_ERROR_TIMEOUT,   /* no answer within the request's time */
+  PP_HTTP_ERROR_TLS,       /* certificate or handshake */
+  PP_HTTP_ERROR_RESET,     /* the connection broke before the answer was whole */
+  PP_HTTP_ERROR_TOO_LARGE, /* the answer is larger than max_response_bytes */
+} PpHttpError;
+
+typedef struct
+{
+  const char *method;           /* "GET", "POST", ...; required */
+  const char *url;              /* absolute; for a unix socket the host part is only a name */
+  const char *unix_socket_path; /* NULL: TCP */
+  const char *const *headers;   /* NULL-terminated "Name: value" lines; may be NULL */
+  const char *body;             /* copied; may be NULL */
+  gsize body_length;            /* bytes */
+  guint connect_timeout_ms;     /* 0: 30000 */
+  guint timeout_ms;             /* for the whole call; 0: none */
+  gsize max_response_bytes;     /* 0: 64 MiB; for a stream only its error body counts */
+  gboolean tls_skip_verify;
+  const char *tls_ca_file; /* PEM; NULL: the system's */
+  gboolean http2;          /* ask for it where libcurl and TLS have it */
+} PpHttpRequest;
+
+/* An answer; borrowed, valid during the callback only. */
+typedef struct
+{
+  long status;         /* HTTP status code */
+  const char *body;    /* NUL-terminated; never NULL */
+  gsize body_length;   /* bytes, without the NUL */
+  GHashTable *headers; /* lower-case name -> last value */
+} PpHttpResponse;
+
+/* Returns the value of header NAME (any case), or NULL. */
+const char *pp_http_response_header (const PpHttpResponse *response, const char *name);
+
+/* The end of a call. Exactly one of RESPONSE and ERROR is NULL; both are borrowed. An HTTP status
+ * of 400 and more is a response, not an error. The call is freed after it returns. */
+typedef void (*PpHttpDoneFunc) (const PpHttpResponse *response, const GError *error,
+                                gpointer user_data);
+
+/* A piece of a stream whose status was 2xx. Return FALSE for "not now": the stream pauses and the
+ * same bytes are delivered again after pp_http_call_resume(). */
+typedef gboolean (*PpHttpDataFunc) (const char *data, gsize length, gpointer user_data);
+
+PpHttp *pp_http_new (void);
+
+/* Cancels what is in flight (no callbacks) and frees. */
+void pp_http_free (PpHttp *http);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpHttp, pp_http_free)
+
+/* Sends REQUEST (copied). The returned call is owned by HTTP and valid until DONE was called. */
+PpHttpCall *pp_http_send (PpHttp *http, const PpHttpRequest *request, PpHttpDoneFunc done,
+                          gpointer user_data);
+
+/* As pp_http_send(), but a 2xx body goes to ON_DATA piece by piece; DONE then has an empty body. */
+PpHttpCall *pp_http_stream (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
+                            PpHttpDoneFunc done, gpointer user_data);
+
+/* Goes on with a stream whose PpHttpDataFunc returned FALSE. */
+void pp_http_call_resume (PpHttpCall *call);
+
+/* Ends CALL without a callback; CALL is gone after it. */
+void pp_http_call_cancel (PpHttpCall *call);
+
+/* How many requests were sent since pp_http_new(). */
+guint64 pp_http_request_count (const PpHttp *http);
+
+G_END_DECLS

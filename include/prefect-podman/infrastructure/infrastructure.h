@@ -1,0 +1,190 @@
+/* Where a flow run runs. One interface; a kind is one file and one row in a table
+ * (infrastructure.c). Every call is asynchronous: its callback runs on the main loop, never from
+ * inside the call. */
+#pragma once
+
+#include "prefect-podman/http/http.h"
+#include "prefect-podman/json.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpInfrastructure PpInfrastructure;
+typedef struct PpInfrastructureCall PpInfrastructureCall;
+
+#define PP_INFRASTRUCTURE_ERROR (pp_infrastructure_error_quark ())
+GQuark pp_infrastructure_error_quark (void);
+typedef enum
+{
+  PP_INFRASTRUCTURE_ERROR_FAILED,      /* the engine refused: its own words are in the message */
+  PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, /* the engine does not answer: may pass */
+  PP_INFRASTRUCTURE_ERROR_NOT_FOUND,   /* no such container, image or network */
+  PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
+  PP_INFRASTRUCTURE_ERROR_INVALID, /* a job configuration that cannot be made into a container:
+                                      names the key */
+} PpInfrastructureError;
+
+typedef enum
+{
+  PP_ENGINE_PODMAN,
+  PP_ENGINE_DOCKER
+} PpEngineKind;
+
+/* What answers at the other end; filled by connect. */
+typedef struct
+{
+  PpEngineKind kind;
+  char *name;        /* "Podman" or "Docker" */
+  char *version;     /* the engine's own: "4.3.1" */
+  char *api_version; /* Docker API: "1.41" */
+  gboolean rootless;
+  char *url;      /* "unix:///run/podman/podman.sock" */
+  char *base_url; /* as docker-py prints it, the head of infrastructure_pid:
+                     "http+docker://localhost" or "http://host:port" */
+  char *gateway;  /* address containers reach this host by, for host-gateway where the engine does
+                     not know the word; may be NULL */
+} PpEngineInfo;
+
+typedef enum
+{
+  PP_PULL_IF_NOT_PRESENT,
+  PP_PULL_ALWAYS,
+  PP_PULL_IF_POSSIBLE,
+  PP_PULL_NEVER
+} PpPullPolicy;
+typedef enum
+{
+  PP_REPORT_AUTO,
+  PP_REPORT_ENGINE,
+  PP_REPORT_WORKER
+} PpStateReporting;
+typedef enum
+{
+  PP_FORWARD_AUTO,
+  PP_FORWARD_ALWAYS,
+  PP_FORWARD_NEVER
+} PpForwardOutput;
+
+/* What is sent to the engine for one run, and how the worker goes about it. */
+typedef struct
+{
+  char *name; /* container name, or NULL for the engine's choice */
+  char *image;
+  json_t *create_body; /* body of POST /containers/create */
+  json_t *libpod_body; /* where only Podman's own API can say it: the body of POST
+                          /libpod/containers/create; else NULL */
+  GPtrArray *networks; /* (char *) networks to connect after create; may be empty */
+  PpPullPolicy pull_policy;
+  char *registry_auth; /* value of X-Registry-Auth, or NULL; a secret */
+  gboolean auto_remove;
+  gboolean stream_output;
+  PpForwardOutput forward_output;
+  PpStateReporting state_reporting; /* resolved: never AUTO */
+  guint stop_timeout;               /* seconds between SIGTERM and SIGKILL, 30 */
+  double timeout_seconds;           /* 0: none */
+  guint infrastructure_retries;     /* 3 */
+  double startup_timeout_seconds;   /* 0: none */
+} PpContainerSpec;
+
+/* CONFIGURATION: what pp_template_prepare() gave, with the worker's own job variables. ENGINE: what
+ * answers. Pure. The create body is the one docker-py 7 would send for the peer's DockerWorker,
+ * AutoRemove aside (the worker removes). Returns a new spec, or NULL with ERROR
+ * (PP_INFRASTRUCTURE_ERROR_INVALID). */
+PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine,
+                                        GError **error);
+void pp_container_spec_free (PpContainerSpec *spec);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
+
+/* The spec as a `podman run` command line (array of arguments), values of env left out (--env
+ * NAME). New array. */
+char **pp_container_spec_to_podman_run (const PpContainerSpec *spec);
+
+/* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
+ * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use
+ * (new string; for none found the first default) or NULL with ERROR for a scheme it does not speak.
+ */
+char *pp_engine_find (const char *engine_url, GError **error);
+
+PpInfrastructure *pp_infrastructure_new (PpHttp *http, const char *engine_url, GError **error);
+void pp_infrastructure_free (PpInfrastructure *infrastructure); /* cancels what is in flight */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
+
+/* NULL until the first connect has answered. Borrowed. */
+const PpEngineInfo *pp_infrastructure_engine (const PpInfrastructure *infrastructure);
+
+/* The end of a call. RESULT: the engine's JSON (NULL where the answer has none) or NULL with ERROR;
+ * both borrowed. */
+typedef void (*PpInfrastructureDoneFunc) (json_t *result, const GError *error, gpointer user_data);
+
+/* A line about a pull's progress, for the run's log: layers and bytes, a few lines a pull. */
+typedef void (*PpPullProgressFunc) (const char *line, gpointer user_data);
+
+typedef enum
+{
+  PP_STREAM_STDOUT = 1,
+  PP_STREAM_STDERR = 2
+} PpStream;
+
+/* Output of a container; return FALSE for "not now" (none of DATA was taken), then
+ * pp_infrastructure_call_resume(). */
+typedef gboolean (*PpOutputFunc) (PpStream stream, const char *data, gsize length,
+                                  gpointer user_data);
+
+/* Asks what answers (/version, /info) and fills pp_infrastructure_engine(). */
+PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructure,
+                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+/* NOT_FOUND when IMAGE is not there. */
+PpInfrastructureCall *pp_infrastructure_image_inspect (PpInfrastructure *infrastructure,
+                                                       const char *image,
+                                                       PpInfrastructureDoneFunc done,
+                                                       gpointer user_data);
+/* REGISTRY_AUTH may be NULL. An error line inside the 200 stream is an error here. */
+PpInfrastructureCall *pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image,
+                                              const char *registry_auth,
+                                              PpPullProgressFunc progress,
+                                              PpInfrastructureDoneFunc done, gpointer user_data);
+/* NAME replaces SPEC's (retries on NAME_IN_USE are the caller's); may be NULL. RESULT: {"Id": ...,
+ * "Warnings": [...]}. */
+PpInfrastructureCall *pp_infrastructure_create (PpInfrastructure *infrastructure,
+                                                const PpContainerSpec *spec, const char *name,
+                                                PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_infrastructure_connect_network (PpInfrastructure *infrastructure,
+                                                         const char *network,
+                                                         const char *container_id,
+                                                         PpInfrastructureDoneFunc done,
+                                                         gpointer user_data);
+PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
+                                               const char *container_id,
+                                               PpInfrastructureDoneFunc done, gpointer user_data);
+/* Follows the output of both streams from its beginning, less the first SKIP_BYTES of payload
+ * (counted over both, already delivered before), until the container ends (DONE without error) or
+ * the connection breaks (UNAVAILABLE). */
+PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
+                                                const char *container_id, guint64 skip_bytes,
+                                                PpOutputFunc on_output,
+                                                PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
+                                                 const char *container_id,
+                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+/* Waits until the container is not running. RESULT: {"StatusCode": N}. For engines whose log cannot
+ * be followed. */
+PpInfrastructureCall *pp_infrastructure_wait (PpInfrastructure *infrastructure,
+                                              const char *container_id,
+                                              PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_infrastructure_stop (PpInfrastructure *infrastructure,
+                                              const char *container_id, guint timeout_seconds,
+                                              PpInfrastructureDoneFunc done, gpointer user_data);
+/* Removes with its anonymous volumes, by force. A container that is gone already is no error. */
+PpInfrastructureCall *pp_infrastructure_remove (PpInfrastructure *infrastructure,
+                                                const char *container_id,
+                                                PpInfrastructureDoneFunc done, gpointer user_data);
+/* Containers (running or not) that have all of LABELS ("k=v" strings, NULL-terminated). RESULT: the
+ * engine's array. */
+PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure,
+                                              const char *const *labels,
+                                              PpInfrastructureDoneFunc done, gpointer user_data);
+
+void pp_infrastructure_call_resume (PpInfrastructureCall *call);
+/* Ends CALL without a callback. */
+void pp_infrastructure_call_cancel (PpInfrastructureCall *call);
+
+G_END_DECLS

@@ -1,0 +1,68 @@
+/* The Prefect REST API: authentication, CSRF, headers, retries (the peer: prefect/client/base.py).
+ */
+#pragma once
+
+#include "prefect-podman/http/http.h"
+#include "prefect-podman/json.h"
+#include "prefect-podman/settings/settings.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpApi PpApi;
+typedef struct PpApiCall PpApiCall;
+
+/* Errors of calls. The code is the HTTP status (404, 422, ...), or 0 where no usable answer came
+ * (refused, reset, timed out, not JSON). The message is one line: "POST URL: 422 Unprocessable
+ * Entity: the server's words". */
+#define PP_API_ERROR (pp_api_error_quark ())
+GQuark pp_api_error_quark (void);
+
+/* Whether ERROR may pass by itself: no answer, 408, 429, any 5xx. */
+gboolean pp_api_error_is_transient (const GError *error);
+
+typedef enum
+{
+  PP_API_ONCE,    /* one attempt: what only decorates (labels, events), and probes */
+  PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
+  PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_is_transient()) */
+} PpApiPatience;
+
+/* The end of a call: BODY is the answer's JSON (NULL for an empty answer) or NULL with ERROR; both
+ * borrowed. */
+typedef void (*PpApiDoneFunc) (json_t *body, const GError *error, gpointer user_data);
+
+/* SETTINGS and HTTP must outlive the returned object. SETTINGS->api_url must be set. */
+PpApi *pp_api_new (PpHttp *http, const PpSettings *settings);
+
+/* Cancels what is in flight (no callbacks) and frees. */
+void pp_api_free (PpApi *api);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpApi, pp_api_free)
+
+const char *pp_api_url (const PpApi *api);
+
+/* Attribution headers X-Prefect-Worker-Name / -Id on every later call; copied; ID may be NULL. */
+void pp_api_set_worker (PpApi *api, const char *name, const char *id);
+
+/* Calls METHOD on PATH (starts with "/", relative to the API URL, already percent-encoded). BODY is
+ * sent as JSON; it is stolen, and may be NULL. The returned call is owned by API and valid until
+ * DONE was called. DONE may be NULL. */
+PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t *body,
+                        PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
+
+/* Ends CALL without a callback; CALL is gone after it. */
+void pp_api_call_cancel (PpApiCall *call);
+
+/* How many calls wait for an answer or a retry. */
+guint pp_api_pending (const PpApi *api);
+
+/* End of the latest maintenance back-off the server asked for (Prefect-Maintenance: true with
+ * Retry-After), as g_get_monotonic_time() microseconds; 0 when there was none. */
+gint64 pp_api_maintenance_until (const PpApi *api);
+
+/* "2026-11-22T06:04:00.123456Z" for a UNIX time in microseconds; new string. */
+char *pp_api_timestamp (gint64 unix_microseconds);
+
+/* UNIX time in microseconds of an ISO 8601 TIMESTAMP of the API (Z or +00:00), or -1. */
+gint64 pp_api_parse_timestamp (const char *timestamp);
+
+G_END_DECLS

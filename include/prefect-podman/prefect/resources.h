@@ -1,0 +1,86 @@
+/* The resources of the Prefect API that a worker uses: one source file each, src/prefect/NAME.c.
+ * Every function starts one call and returns it (see pp_api_call()); json_t arguments are borrowed
+ * unless said otherwise. */
+#pragma once
+
+#include "prefect-podman/prefect/api.h"
+
+G_BEGIN_DECLS
+
+/* work_pools.c */
+PpApiCall *pp_work_pool_read (PpApi *api, const char *name, PpApiPatience patience,
+                              PpApiDoneFunc done, gpointer user_data);
+PpApiCall *pp_work_pool_create (PpApi *api, const char *name, const char *type,
+                                json_t *base_job_template, PpApiDoneFunc done, gpointer user_data);
+PpApiCall *pp_work_pool_update_template (PpApi *api, const char *name, json_t *base_job_template,
+                                         PpApiDoneFunc done, gpointer user_data);
+/* INTERVAL_SECONDS: how often this worker will call again. */
+PpApiCall *pp_work_pool_heartbeat (PpApi *api, const char *pool, const char *worker_name,
+                                   double interval_seconds, PpApiDoneFunc done, gpointer user_data);
+/* WORK_QUEUE_NAMES may be NULL. SCHEDULED_BEFORE: UNIX microseconds. Answers [{work_pool_id,
+ * work_queue_id, flow_run}]. */
+PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
+                                                 const char *const *work_queue_names,
+                                                 gint64 scheduled_before, guint limit,
+                                                 PpApiDoneFunc done, gpointer user_data);
+
+/* flow_runs.c */
+typedef enum
+{
+  PP_SET_STATE_ACCEPT, /* the state is the one that was proposed */
+  PP_SET_STATE_WAIT,   /* propose again after delay_seconds */
+  PP_SET_STATE_ABORT,  /* not now and not later: details say why */
+  PP_SET_STATE_REJECT, /* another state was set instead: see state */
+} PpSetStateStatus;
+
+typedef struct
+{
+  PpSetStateStatus status;
+  const json_t *state;  /* the run's state after the call; NULL when not said */
+  double delay_seconds; /* WAIT */
+  const char *reason;   /* WAIT, ABORT, REJECT: the server's words, or NULL */
+} PpSetStateResult;
+
+/* RESULT and ERROR are borrowed; exactly one is NULL. */
+typedef void (*PpSetStateDoneFunc) (const PpSetStateResult *result, const GError *error,
+                                    gpointer user_data);
+
+PpApiCall *pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneFunc done,
+                             gpointer user_data);
+/* TYPE: "PENDING", ...; NAME: "Submitting", ..., NULL: the type's own ("Pending"); MESSAGE may be
+ * NULL. STATE_DETAILS (may be NULL) is sent with flow_run_id added. */
+PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *type, const char *name,
+                                  const char *message, json_t *state_details, gboolean force,
+                                  PpApiPatience patience, PpSetStateDoneFunc done,
+                                  gpointer user_data);
+PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
+                                                  const char *infrastructure_pid,
+                                                  PpApiDoneFunc done, gpointer user_data);
+PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
+                                      PpApiDoneFunc done, gpointer user_data);
+/* States of many runs in one query: answers the runs whose id is in IDS (array of strings). */
+PpApiCall *pp_flow_runs_filter_by_id (PpApi *api, json_t *ids, PpApiDoneFunc done,
+                                      gpointer user_data);
+
+/* deployments.c, flows.c, blocks.c, variables.c */
+PpApiCall *pp_deployment_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data);
+PpApiCall *pp_flow_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data);
+PpApiCall *pp_block_document_read_by_name (PpApi *api, const char *block_type_slug,
+                                           const char *name, PpApiDoneFunc done,
+                                           gpointer user_data);
+PpApiCall *pp_block_document_read (PpApi *api, const char *id, PpApiDoneFunc done,
+                                   gpointer user_data);
+PpApiCall *pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, gpointer user_data);
+
+/* concurrency.c: renews the lease of a deployment's concurrency slot for SECONDS. */
+PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds,
+                                       PpApiDoneFunc done, gpointer user_data);
+
+/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. */
+PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
+
+/* events.c: EVENTS is an array of event objects; stolen. One attempt; a server without events (404)
+ * is asked no more. */
+PpApiCall *pp_events_create (PpApi *api, json_t *events, PpApiDoneFunc done, gpointer user_data);
+
+G_END_DECLS

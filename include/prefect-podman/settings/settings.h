@@ -1,0 +1,68 @@
+/* Where a PREFECT_* value comes from: environment > .env > prefect.toml > pyproject.toml
+ * [tool.prefect] > the active profile of $PREFECT_HOME/profiles.toml. Read once at start; plain
+ * values after that. */
+#pragma once
+
+#include "prefect-podman/json.h"
+
+G_BEGIN_DECLS
+
+#define PP_SETTINGS_ERROR (pp_settings_error_quark ())
+GQuark pp_settings_error_quark (void);
+
+typedef enum
+{
+  PP_SETTINGS_ERROR_INVALID, /* a wrong type, bad TOML, an unknown profile: the message has
+                                file:line and key */
+  PP_SETTINGS_ERROR_READ,    /* a file that is there cannot be read */
+} PpSettingsError;
+
+typedef struct
+{
+  char *home;    /* PREFECT_HOME, expanded; default ~/.prefect */
+  char *profile; /* name of the active profile, or NULL when there is no profiles.toml */
+
+  char *api_url;         /* PREFECT_API_URL without a trailing slash, or NULL */
+  char *api_key;         /* PREFECT_API_KEY or NULL; a secret */
+  char *api_auth_string; /* PREFECT_API_AUTH_STRING "user:password" or NULL; a secret */
+  gboolean api_tls_insecure_skip_verify;
+  char *api_ssl_cert_file; /* or NULL */
+  gboolean api_enable_http2;
+  double api_request_timeout; /* seconds, 60 */
+  char *ui_url;               /* PREFECT_UI_URL or NULL */
+
+  int client_max_retries;               /* 5 */
+  double client_retry_jitter_factor;    /* 0.2 */
+  int *client_retry_extra_codes;        /* 0-terminated, or NULL */
+  gboolean client_csrf_support_enabled; /* TRUE */
+  json_t *client_custom_headers;        /* object of strings, or NULL; values are secrets */
+
+  double worker_heartbeat_seconds;         /* 30 */
+  double worker_query_seconds;             /* 10 */
+  double worker_prefetch_seconds;          /* 10 */
+  char *worker_webserver_host;             /* "0.0.0.0" */
+  int worker_webserver_port;               /* 8080 */
+  gboolean worker_enable_cancellation;     /* FALSE */
+  double worker_cancellation_poll_seconds; /* 120 */
+
+  char *logging_level;                  /* PREFECT_LOGGING_LEVEL, "INFO" */
+  gboolean logging_colors;              /* PREFECT_LOGGING_COLORS, TRUE */
+  gboolean logging_to_api_enabled;      /* TRUE */
+  double logging_to_api_batch_interval; /* seconds, 2.0 */
+  gsize logging_to_api_batch_size;      /* bytes, 4000000 */
+  gsize logging_to_api_max_log_size;    /* bytes, 1000000 */
+
+  /* What is set anywhere, as the environment a container gets
+   * (Settings.to_environment_variables(exclude_unset=True)): canonical PREFECT_* name -> string, in
+   * Prefect's spelling of values. Holds secrets: never print it. */
+  json_t *environment;
+} PpSettings;
+
+/* Reads the settings of this process. PROFILE (--profile) wins over PREFECT_PROFILE and the file's
+ * `active`; may be NULL. Returns a new struct or NULL with ERROR; warnings go to g_warning(). */
+PpSettings *pp_settings_load (const char *profile, GError **error);
+
+void pp_settings_free (PpSettings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSettings, pp_settings_free)
+
+G_END_DECLS

@@ -1,0 +1,31 @@
+/* The worker: heartbeat, pool sync, poll, and the flow runs in flight. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/settings/settings.h"
+
+G_BEGIN_DECLS
+
+/* What `worker start` was told. All borrowed; must outlive the worker. */
+typedef struct
+{
+  const char *name;               /* never NULL */
+  const char *work_pool;          /* never NULL */
+  const char *const *work_queues; /* NULL-terminated, or NULL for all */
+  const char *type;               /* --type or NULL */
+  int limit;                      /* 0: none */
+  double prefetch_seconds;
+  gboolean run_once;
+  gboolean with_healthcheck;
+  gboolean create_pool_if_not_found;
+  json_t *base_job_template; /* --base-job-template or NULL */
+  const char *engine_url;    /* --engine-url or NULL */
+  gboolean colors;           /* escape sequences on stdout */
+} PpWorkerOptions;
+
+/* Runs the worker until it is told to stop. Returns the process's exit code (0 as asked, 1 failed
+ * while running, 2 settings). Handles SIGTERM, SIGINT and SIGQUIT. Errors were printed. */
+int pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options);
+
+G_END_DECLS
