@@ -1,0 +1,71 @@
+/* From a flow run to its finished job configuration: fetches what it refers to (deployment, flow,
+ * blocks, variables), then calls the pure room template/. Shared by the worker and by
+ * `prefect-podman render`. */
+#pragma once
+
+#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/template/template.h"
+
+G_BEGIN_DECLS
+
+#define PP_RESOLVE_ERROR (pp_resolve_error_quark ())
+GQuark pp_resolve_error_quark (void);
+typedef enum
+{
+  PP_RESOLVE_ERROR_DEPLOYMENT_GONE, /* the run's deployment no longer exists */
+  PP_RESOLVE_ERROR_FETCH,           /* the API refused something that is needed: its words */
+  PP_RESOLVE_ERROR_CONFIGURATION,   /* template/ refused: names the key */
+} PpResolveError;
+
+/* Everything a job configuration is made of, as the API answers it. Owns one reference to each. */
+typedef struct
+{
+  json_t *flow_run;
+  json_t *work_pool;
+  json_t *deployment; /* NULL for a run without one */
+  json_t *flow;
+  json_t *blocks;    /* object: "slug/name" -> block document */
+  json_t *block_ids; /* object: uuid -> block document */
+  json_t *variables; /* object: name -> value, null for a variable that does not exist */
+} PpResolveParts;
+
+void pp_resolve_parts_free (PpResolveParts *parts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolveParts, pp_resolve_parts_free)
+
+/* Who resolves; all borrowed. */
+typedef struct
+{
+  const char *worker_name;
+  const char *worker_id;     /* may be NULL */
+  const json_t *environment; /* PpSettings.environment */
+} PpResolveIdentity;
+
+/* PARTS -> finished job configuration. Pure. COMMAND_GIVEN (may be NULL): whether a command was
+ * given rather than defaulted. Returns a new object or NULL with ERROR
+ * (PP_RESOLVE_ERROR_CONFIGURATION). */
+json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
+                                  gboolean *command_given, GError **error);
+
+/* Whether PARTS' pool is of type `podman`. */
+gboolean pp_resolve_is_podman_pool (const json_t *work_pool);
+
+typedef struct PpResolver PpResolver;
+typedef struct PpResolveCall PpResolveCall;
+
+/* Fetches through API, which must outlive it. Deployments fetched for runs of one poll are shared
+ * between them; flows are kept a minute. */
+PpResolver *pp_resolver_new (PpApi *api);
+void pp_resolver_free (PpResolver *resolver);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolver, pp_resolver_free)
+
+/* PARTS (borrowed) or ERROR; exactly one is NULL. */
+typedef void (*PpResolveDoneFunc) (const PpResolveParts *parts, const GError *error,
+                                   gpointer user_data);
+
+/* Fetches the parts for FLOW_RUN in WORK_POOL (references are taken). The call is gone once DONE
+ * was called. */
+PpResolveCall *pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
+                                  PpResolveDoneFunc done, gpointer user_data);
+void pp_resolve_call_cancel (PpResolveCall *call);
+
+G_END_DECLS
