@@ -1,8 +1,9 @@
 /* One curl multi handle on the GLib main loop: requests with a callback, and streams with
  * back-pressure.
  *
- * Everything runs on the thread-default main context of pp_http_new()'s caller; callbacks are never
- * made from inside pp_http_send(), pp_http_stream() or pp_http_call_cancel(). */
+ * Everything runs on the thread-default main context of pp_http_new()'s caller. Callbacks are made
+ * from the loop only, never from inside a function of this header, and may call any of them: start
+ * calls, cancel this call or another, free the PpHttp. A callback must not run a main loop. */
 #pragma once
 
 #include <glib.h>
@@ -34,9 +35,10 @@ typedef struct
   const char *const *headers;   /* NULL-terminated "Name: value" lines; may be NULL */
   const char *body;             /* copied; may be NULL */
   gsize body_length;            /* bytes */
+  GBytes *body_bytes;           /* in place of BODY: referenced, not copied; may be NULL */
   guint connect_timeout_ms;     /* 0: 30000 */
   guint timeout_ms;             /* for the whole call; 0: none */
-  gsize max_response_bytes;     /* 0: 64 MiB; for a stream only its error body counts */
+  gsize max_response_bytes; /* after decompression; 0: 64 MiB; a stream's 2xx body is not counted */
   gboolean tls_skip_verify;
   const char *tls_ca_file; /* PEM; NULL: the system's */
   gboolean http2;          /* ask for it where libcurl and TLS have it */
@@ -55,7 +57,8 @@ typedef struct
 const char *pp_http_response_header (const PpHttpResponse *response, const char *name);
 
 /* The end of a call. Exactly one of RESPONSE and ERROR is NULL; both are borrowed. An HTTP status
- * of 400 and more is a response, not an error. The call is freed after it returns. */
+ * of 300 and more is a response, not an error (redirects are not followed). ERROR's message begins
+ * with the method and the address ("GET http://...: "). The call is gone when it returns. */
 typedef void (*PpHttpDoneFunc) (const PpHttpResponse *response, const GError *error,
                                 gpointer user_data);
 
@@ -65,7 +68,7 @@ typedef gboolean (*PpHttpDataFunc) (const char *data, gsize length, gpointer use
 
 PpHttp *pp_http_new (void);
 
-/* Cancels what is in flight (no callbacks) and frees. */
+/* Cancels what is in flight (no callbacks) and frees. NULL is ignored. */
 void pp_http_free (PpHttp *http);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpHttp, pp_http_free)
 
@@ -77,11 +80,15 @@ PpHttpCall *pp_http_send (PpHttp *http, const PpHttpRequest *request, PpHttpDone
 PpHttpCall *pp_http_stream (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
                             PpHttpDoneFunc done, gpointer user_data);
 
-/* Goes on with a stream whose PpHttpDataFunc returned FALSE. */
+/* Goes on with a stream whose PpHttpDataFunc returned FALSE, from the next turn of the loop on.
+ * Without effect on any other call. */
 void pp_http_call_resume (PpHttpCall *call);
 
-/* Ends CALL without a callback; CALL is gone after it. */
+/* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
 void pp_http_call_cancel (PpHttpCall *call);
+
+/* URL without "user:password@", for messages; new string. */
+char *pp_http_url_for_display (const char *url);
 
 /* How many requests were sent since pp_http_new(). */
 guint64 pp_http_request_count (const PpHttp *http);

@@ -11,11 +11,18 @@ G_BEGIN_DECLS
 typedef struct PpApi PpApi;
 typedef struct PpApiCall PpApiCall;
 
-/* Errors of calls. The code is the HTTP status (404, 422, ...), or 0 where no usable answer came
- * (refused, reset, timed out, not JSON). The message is one line: "POST URL: 422 Unprocessable
- * Entity: the server's words". */
+/* Errors of calls. The code is the HTTP status (404, 422, ...; 200 or 302 when the answer is not
+ * the API's: a page, a redirect) or one of PpApiError where there was none. The message is one
+ * line: "POST URL: 422 Unprocessable Entity: the server's words". It never holds the key. */
 #define PP_API_ERROR (pp_api_error_quark ())
 GQuark pp_api_error_quark (void);
+
+typedef enum
+{
+  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out */
+  PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
+                                 any call succeeded), a URL that is none, an answer too large */
+} PpApiError;
 
 /* Whether ERROR may pass by itself: no answer, 408, 429, any 5xx. */
 gboolean pp_api_error_is_transient (const GError *error);
@@ -34,7 +41,7 @@ typedef void (*PpApiDoneFunc) (json_t *body, const GError *error, gpointer user_
 /* SETTINGS and HTTP must outlive the returned object. SETTINGS->api_url must be set. */
 PpApi *pp_api_new (PpHttp *http, const PpSettings *settings);
 
-/* Cancels what is in flight (no callbacks) and frees. */
+/* Cancels what is in flight (no callbacks) and frees. NULL is ignored. */
 void pp_api_free (PpApi *api);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpApi, pp_api_free)
 
@@ -43,13 +50,17 @@ const char *pp_api_url (const PpApi *api);
 /* Attribution headers X-Prefect-Worker-Name / -Id on every later call; copied; ID may be NULL. */
 void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 
+/* How many calls may be under way at once; the rest waits in order. A server's database bears few
+ * writers, and each call under way is a connection. */
+#define PP_API_MAX_UNDER_WAY 8
+
 /* Calls METHOD on PATH (starts with "/", relative to the API URL, already percent-encoded). BODY is
  * sent as JSON; it is stolen, and may be NULL. The returned call is owned by API and valid until
  * DONE was called. DONE may be NULL. */
 PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t *body,
                         PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
 
-/* Ends CALL without a callback; CALL is gone after it. */
+/* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
 void pp_api_call_cancel (PpApiCall *call);
 
 /* How many calls wait for an answer or a retry. */
@@ -62,7 +73,8 @@ gint64 pp_api_maintenance_until (const PpApi *api);
 /* "2026-11-22T06:04:00.123456Z" for a UNIX time in microseconds; new string. */
 char *pp_api_timestamp (gint64 unix_microseconds);
 
-/* UNIX time in microseconds of an ISO 8601 TIMESTAMP of the API (Z or +00:00), or -1. */
+/* UNIX time in microseconds of an ISO 8601 TIMESTAMP of the API (Z or +hh:mm; without an offset
+ * UTC), or -1 for anything else, NULL included. */
 gint64 pp_api_parse_timestamp (const char *timestamp);
 
 G_END_DECLS

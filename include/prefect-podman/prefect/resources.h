@@ -1,6 +1,7 @@
 /* The resources of the Prefect API that a worker uses: one source file each, src/prefect/NAME.c.
  * Every function starts one call and returns it (see pp_api_call()); json_t arguments are borrowed
- * unless said otherwise. */
+ * unless said otherwise. Where no patience is asked for: what decorates is tried once, what the
+ * worker's loops repeat anyway is retried as the peer does, what a run needs persists. */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
@@ -27,7 +28,8 @@ PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
 /* flow_runs.c */
 typedef enum
 {
-  PP_SET_STATE_ACCEPT, /* the state is the one that was proposed */
+  PP_SET_STATE_ACCEPT, /* the state is the one that was proposed (also when an attempt whose answer
+                          was lost had set it already) */
   PP_SET_STATE_WAIT,   /* propose again after delay_seconds */
   PP_SET_STATE_ABORT,  /* not now and not later: details say why */
   PP_SET_STATE_REJECT, /* another state was set instead: see state */
@@ -56,9 +58,11 @@ PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *type, 
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
                                                   PpApiDoneFunc done, gpointer user_data);
+/* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
 PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
                                       PpApiDoneFunc done, gpointer user_data);
-/* States of many runs in one query: answers the runs whose id is in IDS (array of strings). */
+/* States of many runs in one query: answers the runs whose id is in IDS (array of at most 200
+ * strings: the server's page). */
 PpApiCall *pp_flow_runs_filter_by_id (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                       gpointer user_data);
 
@@ -80,7 +84,7 @@ PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double 
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
 
 /* events.c: EVENTS is an array of event objects; stolen. One attempt; a server without events (404)
- * is asked no more. */
+ * is asked once, and DONE told of success after. */
 PpApiCall *pp_events_create (PpApi *api, json_t *events, PpApiDoneFunc done, gpointer user_data);
 
 G_END_DECLS

@@ -1,0 +1,326 @@
+/* One call: a request as curl's options, an answer collected from curl's callbacks. */
+#include "call.h"
+
+#include <string.h>
+
+#define DEFAULT_CONNECT_TIMEOUT_MS 30000
+#define DEFAULT_MAX_RESPONSE_BYTES ((gsize)64 * 1024 * 1024)
+/* A stream lives as long as its container: its buffers (one to receive, one held while paused)
+ * count against the worker's memory for each run. */
+#define STREAM_BUFFER_BYTES 8192L
+/* What a server can make us keep of its headers; curl bounds the size of one. */
+#define MAX_RESPONSE_HEADERS 128
+
+char *
+pp_http_url_for_display (const char *url)
+{
+  const char *scheme_end = strstr (url, "://");
+  if (scheme_end == NULL)
+    return g_strdup (url);
+
+  const char *authority = scheme_end + 3;
+  gsize length = strcspn (authority, "/?#");
+  const char *at = g_strrstr_len (authority, (gssize)length, "@");
+  if (at == NULL)
+    return g_strdup (url);
+  return g_strdup_printf ("%.*s%s", (int)(authority - url), url, at + 1);
+}
+
+/* CURLOPT_HEADERFUNCTION: one line, CRLF included. */
+static size_t
+on_header (char *line, size_t size, size_t count, void *user_data)
+{
+  PpHttpCall *call = user_data;
+  size_t length = size * count;
+
+  if (length >= 5 && g_ascii_strncasecmp (line, "HTTP/", 5) == 0)
+    {
+      g_hash_table_remove_all (call->headers); /* those before were an interim answer's (100) */
+      return length;
+    }
+  const char *colon = memchr (line, ':', length);
+  if (colon == NULL || g_hash_table_size (call->headers) >= MAX_RESPONSE_HEADERS)
+    return length;
+
+  char *name = g_ascii_strdown (line, colon - line);
+  char *value = g_strndup (colon + 1, (gsize)(line + length - colon - 1));
+  g_hash_table_insert (call->headers, name, g_strstrip (value));
+  return length;
+}
+
+static gboolean
+status_is_success (CURL *easy)
+{
+  long status = 0;
+  curl_easy_getinfo (easy, CURLINFO_RESPONSE_CODE, &status);
+  return status >= 200 && status < 300;
+}
+
+/* CURLOPT_WRITEFUNCTION. Any other result than LENGTH or "pause" ends the transfer. */
+static size_t
+on_body (char *data, size_t size, size_t count, void *user_data)
+{
+  PpHttpCall *call = user_data;
+  size_t length = size * count;
+
+  if (call->state != PP_HTTP_CALL_ACTIVE)
+    return 0;
+  if (length == 0)
+    return 0;
+  if (call->on_data != NULL && status_is_success (call->easy))
+    {
+      gboolean taken = call->on_data (data, length, call->user_data);
+      if (call->state != PP_HTTP_CALL_ACTIVE)
+        return 0;
+      if (taken)
+        return length;
+      call->paused = TRUE;
+      return CURL_WRITEFUNC_PAUSE;
+    }
+
+  if (call->body == NULL)
+    call->body = g_string_new (NULL);
+  if (length > call->max_response_bytes - call->body->len)
+    {
+      call->too_large = TRUE;
+      return 0;
+    }
+  g_string_append_len (call->body, data, (gssize)length);
+  return length;
+}
+
+static void
+set_headers (PpHttpCall *call, const char *const *headers)
+{
+  gboolean has_content_type = FALSE;
+  struct curl_slist *list = NULL;
+
+  for (; headers != NULL && *headers != NULL; headers++)
+    {
+      list = curl_slist_append (list, *headers);
+      if (g_ascii_strncasecmp (*headers, "content-type:", strlen ("content-type:")) == 0)
+        has_content_type = TRUE;
+    }
+  /* curl would call a body a form, and ask before it sends a large one (a turn of the network, or a
+   * second's wait where the server does not answer the question). */
+  if (!has_content_type)
+    list = curl_slist_append (list, "Content-Type:");
+  list = curl_slist_append (list, "Expect:");
+  call->request_headers = list;
+  curl_easy_setopt (call->easy, CURLOPT_HTTPHEADER, list);
+}
+
+static void
+set_body (PpHttpCall *call, const PpHttpRequest *request)
+{
+  if (request->body_bytes != NULL)
+    call->request_body = g_bytes_ref (request->body_bytes);
+  else if (request->body != NULL)
+    call->request_body = g_bytes_new (request->body, request->body_length);
+  else if (g_str_equal (request->method, "GET") || g_str_equal (request->method, "HEAD")
+           || g_str_equal (request->method, "DELETE"))
+    return;
+  else
+    call->request_body = g_bytes_new_static ("", 0);
+
+  gsize length;
+  const char *data = g_bytes_get_data (call->request_body, &length);
+  curl_easy_setopt (call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+  curl_easy_setopt (call->easy, CURLOPT_POSTFIELDS, data != NULL ? data : "");
+}
+
+static void
+set_method (CURL *easy, const char *method)
+{
+  if (g_str_equal (method, "HEAD"))
+    curl_easy_setopt (easy, CURLOPT_NOBODY, 1L);
+  else
+    curl_easy_setopt (easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+/* Where to connect to: a unix socket, or TCP with the environment's proxy. */
+static void
+set_route (PpHttpCall *call, const PpHttpRequest *request)
+{
+  CURL *easy = call->easy;
+
+  if (request->unix_socket_path != NULL)
+    {
+      call->over_unix_socket = TRUE;
+      curl_easy_setopt (easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket_path);
+      curl_easy_setopt (easy, CURLOPT_PROXY, "");
+      return;
+    }
+  /* curl leaves HTTP_PROXY in capitals alone (a CGI program's client can set it); the peer's client
+   * does not. NO_PROXY holds in any case. */
+  if (g_getenv ("http_proxy") == NULL && g_getenv ("HTTP_PROXY") != NULL
+      && g_ascii_strncasecmp (request->url, "http://", strlen ("http://")) == 0)
+    curl_easy_setopt (easy, CURLOPT_PROXY, g_getenv ("HTTP_PROXY"));
+  curl_easy_setopt (easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt (easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt (easy, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+static void
+set_protocol (CURL *easy, const PpHttpRequest *request)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+  curl_easy_setopt (easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  curl_easy_setopt (easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  if (request->http2)
+    {
+      curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+      curl_easy_setopt (easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream more than a connection */
+    }
+  else
+    curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  if (request->tls_skip_verify)
+    {
+      curl_easy_setopt (easy, CURLOPT_SSL_VERIFYPEER, 0L);
+      curl_easy_setopt (easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+  if (request->tls_ca_file != NULL)
+    curl_easy_setopt (easy, CURLOPT_CAINFO, request->tls_ca_file);
+}
+
+PpHttpCall *
+pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
+                  PpHttpDoneFunc done, gpointer user_data)
+{
+  g_autofree char *url = pp_http_url_for_display (request->url);
+  PpHttpCall *call = g_new0 (PpHttpCall, 1);
+
+  call->http = http;
+  call->on_data = on_data;
+  call->done = done;
+  call->user_data = user_data;
+  call->max_response_bytes
+      = request->max_response_bytes != 0 ? request->max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES;
+  call->headers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  call->address
+      = request->unix_socket_path != NULL
+            ? g_strdup_printf ("%s %s (unix://%s)", request->method, url, request->unix_socket_path)
+            : g_strdup_printf ("%s %s", request->method, url);
+
+  CURL *easy = curl_easy_init ();
+  call->easy = easy;
+  curl_easy_setopt (easy, CURLOPT_PRIVATE, call);
+  curl_easy_setopt (easy, CURLOPT_ERRORBUFFER, call->words);
+  curl_easy_setopt (easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt (easy, CURLOPT_NOPROGRESS, 1L);
+  curl_easy_setopt (easy, CURLOPT_URL, request->url);
+  curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt (easy, CURLOPT_WRITEDATA, call);
+  curl_easy_setopt (easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt (easy, CURLOPT_HEADERDATA, call);
+  curl_easy_setopt (easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+  curl_easy_setopt (easy, CURLOPT_CONNECTTIMEOUT_MS,
+                    request->connect_timeout_ms != 0 ? (long)request->connect_timeout_ms
+                                                     : (long)DEFAULT_CONNECT_TIMEOUT_MS);
+  if (on_data != NULL)
+    curl_easy_setopt (easy, CURLOPT_BUFFERSIZE, STREAM_BUFFER_BYTES);
+  set_route (call, request);
+  set_protocol (easy, request);
+  set_headers (call, request->headers);
+  set_body (call, request);
+  set_method (easy, request->method);
+  return call;
+}
+
+void
+pp_http_call_free (PpHttpCall *call)
+{
+  curl_easy_cleanup (call->easy);
+  curl_slist_free_all (call->request_headers);
+  g_clear_pointer (&call->request_body, g_bytes_unref);
+  if (call->body != NULL)
+    g_string_free (call->body, TRUE);
+  g_hash_table_unref (call->headers);
+  g_free (call->address);
+  g_free (call);
+}
+
+static PpHttpError
+error_code (CURLcode result)
+{
+  switch (result)
+    {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return PP_HTTP_ERROR_RESOLVE;
+    case CURLE_COULDNT_CONNECT:
+      return PP_HTTP_ERROR_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+      return PP_HTTP_ERROR_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_ENGINE_INITFAILED:
+      return PP_HTTP_ERROR_TLS;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+      return PP_HTTP_ERROR_RESET;
+    default:
+      return PP_HTTP_ERROR_FAILED;
+    }
+}
+
+static GError *
+make_error (PpHttpCall *call, CURLcode result)
+{
+  if (call->too_large)
+    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE,
+                        "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes", call->address,
+                        call->max_response_bytes);
+
+  PpHttpError code = error_code (result);
+  long os_error = 0;
+  curl_easy_getinfo (call->easy, CURLINFO_OS_ERRNO, &os_error);
+  const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
+  if (code != PP_HTTP_ERROR_CONNECT || os_error == 0)
+    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s", call->address, words);
+  /* Of a failed connect curl tells host and port, the system why; of a unix socket curl would tell
+   * a host and port that nobody used. */
+  if (call->over_unix_socket)
+    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: cannot connect: %s", call->address,
+                        g_strerror ((int)os_error));
+  return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s (%s)", call->address, words,
+                      g_strerror ((int)os_error));
+}
+
+void
+pp_http_call_finish (PpHttpCall *call, CURLcode result)
+{
+  if (result != CURLE_OK)
+    {
+      g_autoptr (GError) error = make_error (call, result);
+      call->done (NULL, error, call->user_data);
+      return;
+    }
+
+  PpHttpResponse response = {
+    .body = call->body != NULL ? call->body->str : "",
+    .body_length = call->body != NULL ? call->body->len : 0,
+    .headers = call->headers,
+  };
+  curl_easy_getinfo (call->easy, CURLINFO_RESPONSE_CODE, &response.status);
+  call->done (&response, NULL, call->user_data);
+}
+
+const char *
+pp_http_response_header (const PpHttpResponse *response, const char *name)
+{
+  g_autofree char *key = g_ascii_strdown (name, -1);
+  return g_hash_table_lookup (response->headers, key);
+}

@@ -1,0 +1,338 @@
+/* One curl multi handle behind one GSource.
+ *
+ * The source polls every socket curl names and wakes at curl's timer. Whatever the public functions
+ * ask for (start, resume, cancel) is only noted by them and done at the next dispatch: curl is
+ * entered in one place, so that none of its callbacks can find it entered already. */
+#include "prefect-podman/http/http.h"
+
+#include "call.h"
+
+#include <glib-unix.h>
+#include <string.h>
+
+struct PpHttp
+{
+  GSource *source;
+  CURLM *multi;
+  GHashTable *sockets; /* fd -> tag of g_source_add_unix_fd() */
+  GQueue starting;     /* PpHttpCall not yet given to curl */
+  GHashTable *active;  /* set of PpHttpCall curl has */
+  GQueue resuming;     /* active calls to unpause */
+  GQueue cancelled;    /* active calls to take from curl */
+  gint64 timer;        /* when curl wants to be called, monotonic microseconds; -1: never */
+  guint64 requests;
+  gboolean dispatching;
+  gboolean freed; /* pp_http_free() was called during a dispatch */
+};
+
+typedef struct
+{
+  GSource base;
+  PpHttp *http;
+} PpHttpSource;
+
+typedef struct
+{
+  int fd;
+  int events; /* CURL_CSELECT_* */
+} Ready;
+
+G_DEFINE_QUARK (pp - http - error - quark, pp_http_error)
+
+/* Has the source dispatched at once when something waits to be done, or at curl's timer. */
+static void
+update_ready_time (PpHttp *http)
+{
+  gboolean now = !g_queue_is_empty (&http->starting) || !g_queue_is_empty (&http->resuming)
+                 || !g_queue_is_empty (&http->cancelled);
+  g_source_set_ready_time (http->source, now ? 0 : http->timer);
+}
+
+/* CURLMOPT_TIMERFUNCTION */
+static int
+on_timer_changed (CURLM *multi G_GNUC_UNUSED, long timeout_ms, void *user_data)
+{
+  PpHttp *http = user_data;
+  http->timer = timeout_ms < 0 ? -1 : g_get_monotonic_time () + (gint64)timeout_ms * 1000;
+  update_ready_time (http);
+  return 0;
+}
+
+/* CURLMOPT_SOCKETFUNCTION */
+static int
+on_socket_changed (CURL *easy G_GNUC_UNUSED, curl_socket_t fd, int what, void *user_data,
+                   void *socket_data G_GNUC_UNUSED)
+{
+  PpHttp *http = user_data;
+  gpointer key = GINT_TO_POINTER (fd);
+  gpointer tag = g_hash_table_lookup (http->sockets, key);
+
+  if (what == CURL_POLL_REMOVE)
+    {
+      if (tag != NULL)
+        g_source_remove_unix_fd (http->source, tag);
+      g_hash_table_remove (http->sockets, key);
+      return 0;
+    }
+
+  GIOCondition condition = 0;
+  if (what & CURL_POLL_IN)
+    condition |= G_IO_IN;
+  if (what & CURL_POLL_OUT)
+    condition |= G_IO_OUT;
+  if (tag != NULL)
+    g_source_modify_unix_fd (http->source, tag, condition);
+  else
+    g_hash_table_insert (http->sockets, key, g_source_add_unix_fd (http->source, fd, condition));
+  return 0;
+}
+
+/* The sockets poll() found something on. Errors are given as readable and writable: curl then meets
+ * the error itself and names it. */
+static GArray *
+collect_ready (PpHttp *http)
+{
+  GArray *ready = g_array_new (FALSE, FALSE, sizeof (Ready));
+  GHashTableIter iter;
+  gpointer key, tag;
+
+  g_hash_table_iter_init (&iter, http->sockets);
+  while (g_hash_table_iter_next (&iter, &key, &tag))
+    {
+      GIOCondition condition = g_source_query_unix_fd (http->source, tag);
+      Ready entry = { .fd = GPOINTER_TO_INT (key) };
+      if (condition & (G_IO_IN | G_IO_HUP | G_IO_ERR | G_IO_NVAL))
+        entry.events |= CURL_CSELECT_IN;
+      if (condition & (G_IO_OUT | G_IO_ERR | G_IO_NVAL))
+        entry.events |= CURL_CSELECT_OUT;
+      if (entry.events != 0)
+        g_array_append_val (ready, entry);
+    }
+  return ready;
+}
+
+static void
+take_from_curl (PpHttp *http, PpHttpCall *call)
+{
+  curl_multi_remove_handle (http->multi, call->easy);
+  g_hash_table_remove (http->active, call);
+  g_queue_remove (&http->resuming, call);
+}
+
+/* Does what the public functions noted. */
+static void
+run_noted (PpHttp *http)
+{
+  PpHttpCall *call;
+
+  while ((call = g_queue_pop_head (&http->cancelled)) != NULL)
+    {
+      take_from_curl (http, call);
+      pp_http_call_free (call);
+    }
+  while ((call = g_queue_pop_head (&http->starting)) != NULL)
+    {
+      http->requests++;
+      call->state = PP_HTTP_CALL_ACTIVE;
+      g_hash_table_add (http->active, call);
+      curl_multi_add_handle (http->multi, call->easy);
+    }
+  /* Only as many as there are now: a stream may refuse its data and be resumed again within. */
+  for (guint n = g_queue_get_length (&http->resuming); n > 0 && !http->freed; n--)
+    {
+      call = g_queue_pop_head (&http->resuming);
+      if (call == NULL)
+        break;
+      call->resuming = FALSE;
+      if (!call->paused || call->state != PP_HTTP_CALL_ACTIVE)
+        continue;
+      call->paused = FALSE;
+      curl_easy_pause (call->easy, CURLPAUSE_CONT);
+    }
+}
+
+static void
+run_curl (PpHttp *http)
+{
+  g_autoptr (GArray) ready = collect_ready (http);
+  int running;
+
+  for (guint i = 0; i < ready->len && !http->freed; i++)
+    {
+      const Ready *entry = &g_array_index (ready, Ready, i);
+      if (g_hash_table_contains (http->sockets, GINT_TO_POINTER (entry->fd)))
+        curl_multi_socket_action (http->multi, entry->fd, entry->events, &running);
+    }
+  if (!http->freed && http->timer >= 0 && g_get_monotonic_time () >= http->timer)
+    {
+      http->timer = -1;
+      curl_multi_socket_action (http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+}
+
+static void
+run_callbacks (PpHttp *http)
+{
+  CURLMsg *message;
+  int left;
+
+  while (!http->freed && (message = curl_multi_info_read (http->multi, &left)) != NULL)
+    {
+      PpHttpCall *call = NULL;
+      CURLcode result = message->data.result;
+
+      if (message->msg != CURLMSG_DONE)
+        continue;
+      curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+      if (call->state == PP_HTTP_CALL_CANCELLED)
+        continue; /* freed by run_noted() */
+      take_from_curl (http, call);
+      call->state = PP_HTTP_CALL_DONE;
+      pp_http_call_finish (call, result);
+      pp_http_call_free (call);
+    }
+}
+
+static void
+destroy (PpHttp *http)
+{
+  PpHttpCall *call;
+  GHashTableIter iter;
+  gpointer key;
+
+  while ((call = g_queue_pop_head (&http->starting)) != NULL)
+    pp_http_call_free (call);
+  g_hash_table_iter_init (&iter, http->active);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    {
+      call = key;
+      curl_multi_remove_handle (http->multi, call->easy);
+      pp_http_call_free (call);
+    }
+  curl_multi_cleanup (http->multi);
+  g_queue_clear (&http->resuming);
+  g_queue_clear (&http->cancelled);
+  g_hash_table_unref (http->active);
+  g_hash_table_unref (http->sockets);
+  g_source_destroy (http->source);
+  g_source_unref (http->source);
+  g_free (http);
+}
+
+static gboolean
+dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_data G_GNUC_UNUSED)
+{
+  PpHttp *http = ((PpHttpSource *)source)->http;
+
+  http->dispatching = TRUE;
+  run_noted (http);
+  run_curl (http);
+  run_callbacks (http);
+  http->dispatching = FALSE;
+  if (http->freed)
+    {
+      destroy (http);
+      return G_SOURCE_REMOVE;
+    }
+  update_ready_time (http);
+  return G_SOURCE_CONTINUE;
+}
+
+PpHttp *
+pp_http_new (void)
+{
+  static gsize initialised = 0;
+  static GSourceFuncs funcs = { .dispatch = dispatch };
+
+  if (g_once_init_enter (&initialised))
+    {
+      curl_global_init (CURL_GLOBAL_DEFAULT);
+      g_once_init_leave (&initialised, 1);
+    }
+
+  PpHttp *http = g_new0 (PpHttp, 1);
+  http->timer = -1;
+  http->sockets = g_hash_table_new (NULL, NULL);
+  http->active = g_hash_table_new (NULL, NULL);
+  http->source = g_source_new (&funcs, sizeof (PpHttpSource));
+  ((PpHttpSource *)http->source)->http = http;
+  g_source_set_name (http->source, "prefect-podman http");
+  g_source_attach (http->source, g_main_context_get_thread_default ());
+
+  http->multi = curl_multi_init ();
+  curl_multi_setopt (http->multi, CURLMOPT_SOCKETFUNCTION, on_socket_changed);
+  curl_multi_setopt (http->multi, CURLMOPT_SOCKETDATA, http);
+  curl_multi_setopt (http->multi, CURLMOPT_TIMERFUNCTION, on_timer_changed);
+  curl_multi_setopt (http->multi, CURLMOPT_TIMERDATA, http);
+  return http;
+}
+
+void
+pp_http_free (PpHttp *http)
+{
+  if (http == NULL || http->freed)
+    return;
+  if (!http->dispatching)
+    {
+      destroy (http);
+      return;
+    }
+  /* A callback is running: dispatch() destroys when it has returned. */
+  http->freed = TRUE;
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init (&iter, http->active);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    ((PpHttpCall *)key)->state = PP_HTTP_CALL_CANCELLED;
+}
+
+PpHttpCall *
+pp_http_send (PpHttp *http, const PpHttpRequest *request, PpHttpDoneFunc done, gpointer user_data)
+{
+  return pp_http_stream (http, request, NULL, done, user_data);
+}
+
+PpHttpCall *
+pp_http_stream (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
+                PpHttpDoneFunc done, gpointer user_data)
+{
+  PpHttpCall *call = pp_http_call_new (http, request, on_data, done, user_data);
+  g_queue_push_tail (&http->starting, call);
+  update_ready_time (http);
+  return call;
+}
+
+void
+pp_http_call_resume (PpHttpCall *call)
+{
+  if (call->state != PP_HTTP_CALL_ACTIVE || call->resuming)
+    return;
+  call->resuming = TRUE;
+  g_queue_push_tail (&call->http->resuming, call);
+  update_ready_time (call->http);
+}
+
+void
+pp_http_call_cancel (PpHttpCall *call)
+{
+  if (call == NULL)
+    return;
+  PpHttp *http = call->http;
+  if (call->state == PP_HTTP_CALL_QUEUED)
+    {
+      g_queue_remove (&http->starting, call);
+      pp_http_call_free (call);
+      return;
+    }
+  if (call->state != PP_HTTP_CALL_ACTIVE)
+    return; /* its own callback is running: it is freed after that */
+  call->state = PP_HTTP_CALL_CANCELLED;
+  g_queue_push_tail (&http->cancelled, call);
+  update_ready_time (http);
+}
+
+guint64
+pp_http_request_count (const PpHttp *http)
+{
+  return http->requests;
+}

@@ -1,0 +1,189 @@
+/* What an answer means: its JSON, or an error in the server's own words. */
+#include "private.h"
+
+#include <microhttpd.h>
+#include <string.h>
+
+/* Of the server's words, in a one-line message. */
+#define MAX_WORDS 500
+#define MAX_FIRST_WORDS 80
+
+G_DEFINE_QUARK (pp - api - error - quark, pp_api_error)
+
+gboolean
+pp_api_error_is_transient (const GError *error)
+{
+  if (error == NULL || error->domain != PP_API_ERROR)
+    return FALSE;
+  return error->code == PP_API_ERROR_NO_ANSWER || error->code == 408 || error->code == 429
+         || error->code >= 500;
+}
+
+gboolean
+pp_api_error_is_no_route (const GError *error)
+{
+  /* FastAPI's words for an unknown route; for an object the API says which. */
+  return error != NULL && error->domain == PP_API_ERROR
+         && (error->code == 405
+             || (error->code == 404 && g_str_has_suffix (error->message, "Not Found: Not Found")));
+}
+
+/* At most MAX bytes of TEXT as one line of UTF-8: blanks and control characters become one blank
+ * each run; new string. */
+static char *
+one_line (const char *text, gsize length, gsize max)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, (gssize)MIN (length, max * 4));
+  GString *line = g_string_new (NULL);
+
+  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+      if (line->len >= max)
+        {
+          g_string_append (line, "...");
+          break;
+        }
+      if (!g_unichar_isspace (c) && !g_unichar_iscntrl (c))
+        g_string_append_unichar (line, c);
+      else if (line->len > 0 && line->str[line->len - 1] != ' ')
+        g_string_append_c (line, ' ');
+    }
+  g_strchomp (line->str);
+  return g_string_free (line, FALSE);
+}
+
+/* The items of FastAPI's list of validation errors: "body.state.type: Input should be ...". What
+ * was sent ("input") stays out: it may hold secrets. */
+static void
+append_validation_errors (GString *words, const json_t *errors)
+{
+  size_t i, j;
+  json_t *item, *part;
+
+  json_array_foreach (errors, i, item)
+  {
+    const char *message = pp_json_string (item, "msg");
+    if (message == NULL || words->len > MAX_WORDS)
+      continue;
+    if (words->len > 0)
+      g_string_append (words, i == 0 ? ": " : "; ");
+    json_array_foreach (json_object_get (item, "loc"), j, part)
+    {
+      if (json_is_string (part))
+        g_string_append_printf (words, "%s%s", j > 0 ? "." : "", json_string_value (part));
+      else if (json_is_integer (part))
+        g_string_append_printf (words, "%s%" JSON_INTEGER_FORMAT, j > 0 ? "." : "",
+                                json_integer_value (part));
+    }
+    if (json_array_size (json_object_get (item, "loc")) > 0)
+      g_string_append (words, ": ");
+    g_string_append (words, message);
+  }
+}
+
+static void
+append_words (GString *words, const json_t *value)
+{
+  if (json_is_array (value))
+    append_validation_errors (words, value);
+  else if (json_is_string (value))
+    g_string_append_printf (words, "%s%s", words->len > 0 ? ": " : "", json_string_value (value));
+}
+
+/* The server's own words in the BODY of an error; new string, perhaps empty. */
+static char *
+server_words (const json_t *json, const char *body, gsize length)
+{
+  g_autoptr (GString) words = g_string_new (NULL);
+
+  append_words (words, json_object_get (json, "exception_message"));
+  append_words (words, json_object_get (json, "exception_detail"));
+  append_words (words, json_object_get (json, "detail"));
+  append_words (words, json_object_get (json, "messages"));
+  if (words->len > 0)
+    return one_line (words->str, words->len, MAX_WORDS);
+  return one_line (body, length, MAX_FIRST_WORDS);
+}
+
+static const char *
+advice (long status)
+{
+  if (status == 401)
+    return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING)";
+  if (status == 407)
+    return " (the proxy of the environment wants a password: http://user:password@host:port)";
+  return "";
+}
+
+/* MESSAGE is stolen. */
+static gboolean
+fail (PpApi *api, GError **error, int code, char *message)
+{
+  g_autofree char *masked = pp_api_mask (api, message);
+  g_set_error_literal (error, PP_API_ERROR, code, masked);
+  return FALSE;
+}
+
+static gboolean
+fail_without_answer (PpApi *api, const GError *http_error, GError **error)
+{
+  int code = PP_API_ERROR_NO_ANSWER;
+
+  /* A handshake may fail while a server that worked restarts; before that it is the set-up. */
+  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED)
+      || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE)
+      || (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS) && !api->has_answer))
+    code = PP_API_ERROR_SETUP;
+  return fail (api, error, code, g_strdup (http_error->message));
+}
+
+gboolean
+pp_api_read_answer (PpApi *api, const char *method, const char *path,
+                    const PpHttpResponse *response, const GError *http_error, json_t **body,
+                    GError **error)
+{
+  json_error_t json_error;
+  int status;
+
+  if (response == NULL)
+    return fail_without_answer (api, http_error, error);
+
+  status = (int)response->status;
+  g_autofree char *what = g_strdup_printf ("%s %s%s: %d %s", method, api->display_url, path, status,
+                                           MHD_get_reason_phrase_for ((unsigned int)status));
+  if (status >= 300 && status < 400)
+    {
+      const char *location = pp_http_response_header (response, "location");
+      g_autofree char *display = pp_http_url_for_display (location != NULL ? location : "nowhere");
+      g_autofree char *line = one_line (display, strcspn (display, "?#"), MAX_WORDS);
+      return fail (api, error, status,
+                   g_strdup_printf ("%s: redirected to %s, where a login page or another server "
+                                    "may be: check PREFECT_API_URL",
+                                    what, line));
+    }
+
+  /* A NUL in a string of a flow run's parameters must not make the whole answer useless. */
+  json_t *json = NULL;
+  if (response->body_length > 0)
+    json = json_loadb (response->body, response->body_length, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+                       &json_error);
+  if (status >= 400)
+    {
+      json_auto_t *owned = json;
+      g_autofree char *words = server_words (owned, response->body, response->body_length);
+      return fail (api, error, status,
+                   g_strconcat (what, *words != '\0' ? ": " : "", words, advice (status), NULL));
+    }
+  if (json == NULL && response->body_length > 0)
+    {
+      g_autofree char *words = one_line (response->body, response->body_length, MAX_FIRST_WORDS);
+      return fail (api, error, status,
+                   g_strdup_printf ("%s, but the answer is not JSON; it begins \"%s\": check that "
+                                    "PREFECT_API_URL is the API's (it ends in /api) and that no "
+                                    "login page is in front of it",
+                                    what, words));
+    }
+  *body = json;
+  return TRUE;
+}

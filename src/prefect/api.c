@@ -1,0 +1,343 @@
+/* The API client: calls, their queue and their attempts. What a call says is in headers.c and
+ * csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
+#include "private.h"
+
+#include <string.h>
+
+static void
+free_call (PpApiCall *call)
+{
+  if (call->timer != NULL)
+    {
+      g_source_destroy (call->timer);
+      g_source_unref (call->timer);
+    }
+  if (call->destroy != NULL)
+    call->destroy (call->user_data);
+  g_clear_pointer (&call->body, g_bytes_unref);
+  g_clear_error (&call->error);
+  g_free (call->csrf_token);
+  g_free (call->method);
+  g_free (call->path);
+  g_free (call);
+}
+
+/* Takes CALL from API. */
+static void
+forget_call (PpApiCall *call)
+{
+  PpApi *api = call->api;
+
+  g_hash_table_remove (api->calls, call);
+  g_queue_remove (&api->waiting, call);
+  if (call->under_way != NULL)
+    {
+      pp_http_call_cancel (call->under_way);
+      call->under_way = NULL;
+      api->under_way--;
+    }
+}
+
+/* The last thing done with CALL: DONE may free the API. */
+static void
+finish_call (PpApiCall *call, json_t *body, const GError *error)
+{
+  forget_call (call);
+  pp_api_pump (call->api);
+  if (call->done != NULL)
+    call->done (body, error, call->user_data);
+  free_call (call);
+}
+
+static gboolean
+on_timer (gpointer user_data)
+{
+  PpApiCall *call = user_data;
+
+  g_clear_pointer (&call->timer, g_source_unref);
+  if (call->error != NULL || call->nothing)
+    {
+      g_autoptr (GError) error = g_steal_pointer (&call->error);
+      finish_call (call, NULL, error);
+      return G_SOURCE_REMOVE;
+    }
+  /* Before those that have not been tried yet: it is the oldest. */
+  g_queue_push_head (&call->api->waiting, call);
+  pp_api_pump (call->api);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_timer (PpApiCall *call, double seconds)
+{
+  call->timer = g_timeout_source_new ((guint)(seconds * 1000));
+  g_source_set_callback (call->timer, on_timer, call, NULL);
+  g_source_attach (call->timer, g_main_context_get_thread_default ());
+}
+
+static void
+log_attempt (const PpApiCall *call, const PpHttpResponse *response)
+{
+  gint64 milliseconds = (g_get_monotonic_time () - call->started) / 1000;
+  if (response != NULL)
+    g_debug ("%s %s%s: %ld in %" G_GINT64_FORMAT " ms", call->method, call->api->display_url,
+             call->path, response->status, milliseconds);
+  else
+    g_debug ("%s %s%s: no answer after %" G_GINT64_FORMAT " ms", call->method,
+             call->api->display_url, call->path, milliseconds);
+}
+
+/* PpHttpDoneFunc of an attempt. */
+static void
+on_answer (const PpHttpResponse *response, const GError *http_error, gpointer user_data)
+{
+  PpApiCall *call = user_data;
+  PpApi *api = call->api;
+  json_auto_t *body = NULL;
+  g_autoptr (GError) error = NULL;
+  double delay;
+
+  call->under_way = NULL;
+  api->under_way--;
+  log_attempt (call, response);
+  if (response != NULL)
+    api->has_answer = TRUE;
+
+  if (pp_api_read_answer (api, call->method, call->path, response, http_error, &body, &error))
+    {
+      finish_call (call, body, NULL);
+      return;
+    }
+  if (!pp_api_decide_retry (call, response, error, &delay))
+    {
+      finish_call (call, NULL, error);
+      return;
+    }
+  g_debug ("%s; again in %.1f s", error->message, delay);
+  start_timer (call, delay);
+  pp_api_pump (api);
+}
+
+void
+pp_api_csrf_failed (PpApi *api, const PpHttpResponse *response, const GError *error)
+{
+  g_autoptr (GQueue) waiting = g_queue_copy (&api->waiting);
+  PpApiCall *call;
+
+  while ((call = g_queue_pop_head (waiting)) != NULL)
+    {
+      double delay = 0;
+      if (!pp_api_csrf_needed (call->method))
+        continue;
+      g_queue_remove (&api->waiting, call);
+      if (!pp_api_decide_retry (call, response, error, &delay))
+        call->error = g_error_copy (error);
+      start_timer (call, delay);
+    }
+}
+
+PpHttpCall *
+pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body, const char *csrf_token,
+             PpHttpDoneFunc done, gpointer user_data)
+{
+  const PpSettings *settings = api->settings;
+  g_autofree char *url = g_strconcat (api->url, path, NULL);
+  g_autoptr (GPtrArray) own = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) headers = g_ptr_array_new ();
+
+  if (csrf_token != NULL)
+    {
+      g_ptr_array_add (own, g_strconcat ("Prefect-Csrf-Token: ", csrf_token, NULL));
+      g_ptr_array_add (own, g_strconcat ("Prefect-Csrf-Client: ", api->csrf_client, NULL));
+    }
+  if (body != NULL)
+    g_ptr_array_add (own, g_strdup ("Content-Type: application/json"));
+  for (guint i = 0; i < api->headers->len; i++)
+    g_ptr_array_add (headers, g_ptr_array_index (api->headers, i));
+  for (guint i = 0; i < api->worker->len; i++)
+    g_ptr_array_add (headers, g_ptr_array_index (api->worker, i));
+  for (guint i = 0; i < own->len; i++)
+    g_ptr_array_add (headers, g_ptr_array_index (own, i));
+  g_ptr_array_add (headers, NULL);
+
+  guint timeout_ms = (guint)(settings->api_request_timeout * 1000);
+  PpHttpRequest request = {
+    .method = method,
+    .url = url,
+    .headers = (const char *const *)headers->pdata,
+    .body_bytes = body,
+    .connect_timeout_ms = timeout_ms,
+    .timeout_ms = timeout_ms,
+    .tls_skip_verify = settings->api_tls_insecure_skip_verify,
+    .tls_ca_file = settings->api_ssl_cert_file,
+    .http2 = settings->api_enable_http2,
+  };
+  return pp_http_send (api->http, &request, done, user_data);
+}
+
+static void
+start_attempt (PpApiCall *call)
+{
+  PpApi *api = call->api;
+
+  g_free (call->csrf_token);
+  call->csrf_token = g_strdup (pp_api_csrf_token (api, call->method));
+  call->started = g_get_monotonic_time ();
+  api->under_way++;
+  call->under_way
+      = pp_api_send (api, call->method, call->path, call->body, call->csrf_token, on_answer, call);
+}
+
+void
+pp_api_pump (PpApi *api)
+{
+  GList *next;
+
+  for (GList *link = api->waiting.head; link != NULL; link = next)
+    {
+      PpApiCall *call = link->data;
+      next = link->next;
+      if (api->under_way >= PP_API_MAX_UNDER_WAY)
+        return;
+      if (!pp_api_csrf_ready (api, call->method))
+        continue;
+      g_queue_delete_link (&api->waiting, link);
+      start_attempt (call);
+    }
+}
+
+static PpApiCall *
+new_call (PpApi *api, const char *method, const char *path, PpApiDoneFunc done, gpointer user_data)
+{
+  PpApiCall *call = g_new0 (PpApiCall, 1);
+
+  call->api = api;
+  call->method = g_strdup (method);
+  call->path = g_strdup (path);
+  call->done = done;
+  call->user_data = user_data;
+  g_hash_table_add (api->calls, call);
+  return call;
+}
+
+PpApiCall *
+pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data)
+{
+  PpApiCall *call = new_call (api, "", "", done, user_data);
+  call->nothing = TRUE;
+  start_timer (call, 0);
+  return call;
+}
+
+PpApiCall *
+pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body,
+                  PpApiPatience patience, PpApiDoneFunc done, gpointer user_data,
+                  GDestroyNotify destroy)
+{
+  PpApiCall *call = new_call (api, method, path, done, user_data);
+
+  call->patience = patience;
+  call->destroy = destroy;
+  if (body != NULL)
+    {
+      char *text = json_dumps (body, JSON_COMPACT | JSON_ENCODE_ANY);
+      json_decref (body);
+      call->body = g_bytes_new_with_free_func (text, strlen (text), free, text);
+    }
+  g_queue_push_tail (&api->waiting, call);
+  pp_api_pump (api);
+  return call;
+}
+
+PpApiCall *
+pp_api_call (PpApi *api, const char *method, const char *path, json_t *body, PpApiPatience patience,
+             PpApiDoneFunc done, gpointer user_data)
+{
+  return pp_api_call_full (api, method, path, body, patience, done, user_data, NULL);
+}
+
+void
+pp_api_call_cancel (PpApiCall *call)
+{
+  if (call == NULL || !g_hash_table_contains (call->api->calls, call))
+    return; /* its own callback is running */
+  PpApi *api = call->api;
+  forget_call (call);
+  free_call (call);
+  pp_api_pump (api);
+}
+
+json_t *
+pp_api_text (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  return json_string (valid);
+}
+
+PpApi *
+pp_api_new (PpHttp *http, const PpSettings *settings)
+{
+  PpApi *api = g_new0 (PpApi, 1);
+
+  api->http = http;
+  api->settings = settings;
+  api->url = g_strdup (settings->api_url);
+  while (g_str_has_suffix (api->url, "/"))
+    api->url[strlen (api->url) - 1] = '\0';
+  api->display_url = pp_http_url_for_display (api->url);
+  api->calls = g_hash_table_new (NULL, NULL);
+  api->headers = g_ptr_array_new_with_free_func (g_free);
+  api->worker = g_ptr_array_new_with_free_func (g_free);
+  api->secrets = g_ptr_array_new_with_free_func (g_free);
+  api->csrf_enabled = settings->client_csrf_support_enabled;
+  api->csrf_client = g_uuid_string_random ();
+  pp_api_init_headers (api);
+  if (settings->api_tls_insecure_skip_verify && g_str_has_prefix (api->url, "https:"))
+    g_warning (
+        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY is set: anyone on the way to %s can read the "
+        "API key and answer in the server's place; PREFECT_API_SSL_CERT_FILE names a CA file",
+        api->display_url);
+  return api;
+}
+
+void
+pp_api_free (PpApi *api)
+{
+  if (api == NULL)
+    return;
+  g_autoptr (GList) calls = g_hash_table_get_keys (api->calls);
+  for (GList *link = calls; link != NULL; link = link->next)
+    {
+      PpApiCall *call = link->data;
+      forget_call (call);
+      free_call (call);
+    }
+  pp_http_call_cancel (api->csrf_fetching);
+  g_hash_table_unref (api->calls);
+  g_ptr_array_unref (api->headers);
+  g_ptr_array_unref (api->worker);
+  g_ptr_array_unref (api->secrets);
+  g_free (api->csrf_client);
+  g_free (api->csrf_token);
+  g_free (api->display_url);
+  g_free (api->url);
+  g_free (api);
+}
+
+const char *
+pp_api_url (const PpApi *api)
+{
+  return api->display_url;
+}
+
+guint
+pp_api_pending (const PpApi *api)
+{
+  return g_hash_table_size (api->calls);
+}
+
+gint64
+pp_api_maintenance_until (const PpApi *api)
+{
+  return api->maintenance_until;
+}

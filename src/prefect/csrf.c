@@ -1,0 +1,93 @@
+/* CSRF protection: one token for all calls, fetched before the first that changes something (the
+ * peer: _add_csrf_headers() in client/base.py). */
+#include "private.h"
+
+#include <string.h>
+
+/* A token about to expire would be refused on arrival. */
+#define EXPIRY_MARGIN (5 * G_USEC_PER_SEC)
+
+gboolean
+pp_api_csrf_needed (const char *method)
+{
+  return !g_str_equal (method, "GET") && !g_str_equal (method, "HEAD");
+}
+
+static void
+forget_token (PpApi *api)
+{
+  g_clear_pointer (&api->csrf_token, g_free);
+}
+
+static void
+on_token (const PpHttpResponse *response, const GError *http_error, gpointer user_data)
+{
+  PpApi *api = user_data;
+  json_auto_t *body = NULL;
+  g_autoptr (GError) error = NULL;
+
+  api->csrf_fetching = NULL;
+  if (response != NULL)
+    api->has_answer = TRUE;
+  g_debug ("GET %s/csrf-token: %ld", api->display_url, response != NULL ? response->status : 0);
+  if (pp_api_read_answer (api, "GET", "/csrf-token", response, http_error, &body, &error))
+    {
+      const char *token = pp_json_string (body, "token");
+      gint64 expires = pp_api_parse_timestamp (pp_json_string (body, "expiration"));
+      if (token != NULL && strpbrk (token, "\r\n") == NULL)
+        {
+          api->csrf_token = g_strdup (token);
+          api->csrf_expires = expires >= 0 ? expires : G_MAXINT64;
+          pp_api_pump (api);
+          return;
+        }
+      g_set_error (&error, PP_API_ERROR, (int)response->status,
+                   "GET %s/csrf-token: the answer holds no token", api->display_url);
+    }
+  /* An older server, or one with the protection off. */
+  else if (error->code == 404
+           || (error->code == 422
+               && strstr (response->body, "CSRF protection is disabled.") != NULL))
+    {
+      api->csrf_enabled = FALSE;
+      pp_api_pump (api);
+      return;
+    }
+  pp_api_csrf_failed (api, response, error);
+}
+
+gboolean
+pp_api_csrf_ready (PpApi *api, const char *method)
+{
+  if (!api->csrf_enabled || !pp_api_csrf_needed (method))
+    return TRUE;
+  if (api->csrf_token != NULL && g_get_real_time () < api->csrf_expires - EXPIRY_MARGIN)
+    return TRUE;
+  if (api->csrf_fetching == NULL)
+    {
+      g_autofree char *path = g_strconcat ("/csrf-token?client=", api->csrf_client, NULL);
+      forget_token (api);
+      api->csrf_fetching = pp_api_send (api, "GET", path, NULL, NULL, on_token, api);
+    }
+  return FALSE;
+}
+
+const char *
+pp_api_csrf_token (PpApi *api, const char *method)
+{
+  return api->csrf_enabled && pp_api_csrf_needed (method) ? api->csrf_token : NULL;
+}
+
+gboolean
+pp_api_csrf_refused (PpApiCall *call, const PpHttpResponse *response)
+{
+  PpApi *api = call->api;
+
+  if (response->status != 403 || !api->csrf_enabled
+      || strstr (response->body, "Invalid CSRF token") == NULL)
+    return FALSE;
+  /* Another call may have brought a new one meanwhile. */
+  if (g_strcmp0 (api->csrf_token, call->csrf_token) == 0)
+    forget_token (api);
+  return TRUE;
+}

@@ -1,0 +1,39 @@
+/* Events: /events. */
+#include "private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* The callback of a call that an older server may not know. */
+typedef struct
+{
+  PpApi *api;
+  PpApiDoneFunc done;
+  gpointer user_data;
+} Events;
+
+static void
+on_events (json_t *body, const GError *error, gpointer user_data)
+{
+  const Events *events = user_data;
+
+  /* 2.20 answers 404 "Events are not enabled.", older ones know no such route. */
+  if (error != NULL && (error->code == 404 || error->code == 405))
+    events->api->no_events = TRUE;
+  if (events->done != NULL)
+    events->done (body, error, events->user_data);
+}
+
+PpApiCall *
+pp_events_create (PpApi *api, json_t *events, PpApiDoneFunc done, gpointer user_data)
+{
+  if (api->no_events)
+    {
+      json_decref (events);
+      return pp_api_call_nothing (api, done, user_data);
+    }
+  Events *closure = g_new0 (Events, 1);
+  closure->api = api;
+  closure->done = done;
+  closure->user_data = user_data;
+  return pp_api_call_full (api, "POST", "/events", events, PP_API_ONCE, on_events, closure, g_free);
+}

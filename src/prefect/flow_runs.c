@@ -1,0 +1,171 @@
+/* Flow runs: /flow_runs/. */
+#include "path.h"
+#include "private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* The callback of a set_state call, and what tells its own transition from another's. */
+typedef struct
+{
+  PpSetStateDoneFunc done;
+  gpointer user_data;
+  char *transition_id;
+} SetState;
+
+static void
+set_state_free (gpointer data)
+{
+  SetState *set_state = data;
+  g_free (set_state->transition_id);
+  g_free (set_state);
+}
+
+static gboolean
+parse_status (const char *status, PpSetStateStatus *parsed)
+{
+  static const struct
+  {
+    const char *name;
+    PpSetStateStatus status;
+  } names[] = { { "ACCEPT", PP_SET_STATE_ACCEPT },
+                { "WAIT", PP_SET_STATE_WAIT },
+                { "ABORT", PP_SET_STATE_ABORT },
+                { "REJECT", PP_SET_STATE_REJECT } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_strcmp0 (status, names[i].name) == 0)
+      {
+        *parsed = names[i].status;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+/* A call made again after its answer was lost finds its own transition already made, and the server
+ * rejects it with that state (PreventDuplicateTransitions): that is an ACCEPT. */
+static gboolean
+is_own_transition (const SetState *set_state, const PpSetStateResult *result)
+{
+  const json_t *details = json_object_get (result->state, "state_details");
+  const char *id = pp_json_string (details, "transition_id");
+  return result->status == PP_SET_STATE_REJECT && id != NULL
+         && g_ascii_strcasecmp (id, set_state->transition_id) == 0;
+}
+
+static void
+on_set_state (json_t *body, const GError *error, gpointer user_data)
+{
+  SetState *set_state = user_data;
+  const json_t *details = json_object_get (body, "details");
+  const json_t *state = json_object_get (body, "state");
+  const json_t *delay = json_object_get (details, "delay_seconds");
+  g_autoptr (GError) unknown = NULL;
+  PpSetStateResult result = {
+    .state = json_is_object (state) ? state : NULL,
+    .delay_seconds = json_number_value (delay),
+    .reason = pp_json_string (details, "reason"),
+  };
+
+  if (set_state->done == NULL)
+    return;
+  if (error != NULL)
+    {
+      set_state->done (NULL, error, set_state->user_data);
+      return;
+    }
+  if (!parse_status (pp_json_string (body, "status"), &result.status))
+    {
+      g_set_error (&unknown, PP_API_ERROR, PP_API_ERROR_SETUP,
+                   "set_state: the server's answer has no status that is known (\"%.40s\")",
+                   pp_json_string (body, "status") != NULL ? pp_json_string (body, "status") : "");
+      set_state->done (NULL, unknown, set_state->user_data);
+      return;
+    }
+  if (is_own_transition (set_state, &result))
+    result.status = PP_SET_STATE_ACCEPT;
+  set_state->done (&result, NULL, set_state->user_data);
+}
+
+PpApiCall *
+pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneFunc done,
+                  gpointer user_data)
+{
+  g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
+  return pp_api_call (api, "GET", path, NULL, patience, done, user_data);
+}
+
+PpApiCall *
+pp_flow_run_set_state (PpApi *api, const char *id, const char *type, const char *name,
+                       const char *message, json_t *state_details, gboolean force,
+                       PpApiPatience patience, PpSetStateDoneFunc done, gpointer user_data)
+{
+  g_autofree char *path = pp_api_path ("/flow_runs", id, "/set_state");
+  json_t *details = state_details != NULL ? json_deep_copy (state_details) : json_object ();
+  SetState *set_state = g_new0 (SetState, 1);
+
+  set_state->done = done;
+  set_state->user_data = user_data;
+  set_state->transition_id = g_uuid_string_random ();
+  json_object_set_new (details, "flow_run_id", json_string (id));
+  json_object_set_new (details, "transition_id", json_string (set_state->transition_id));
+
+  json_t *state = json_pack ("{s:s, s:o}", "type", type, "state_details", details);
+  if (name != NULL)
+    json_object_set_new (state, "name", pp_api_text (name));
+  if (message != NULL)
+    json_object_set_new (state, "message", pp_api_text (message));
+  json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
+  return pp_api_call_full (api, "POST", path, body, patience, on_set_state, set_state,
+                           set_state_free);
+}
+
+PpApiCall *
+pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id, const char *infrastructure_pid,
+                                       PpApiDoneFunc done, gpointer user_data)
+{
+  g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
+  json_t *body = json_pack ("{s:o}", "infrastructure_pid", pp_api_text (infrastructure_pid));
+  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST, done, user_data);
+}
+
+/* The callback of a call that an older server may not know. */
+typedef struct
+{
+  PpApi *api;
+  PpApiDoneFunc done;
+  gpointer user_data;
+} Labels;
+
+static void
+on_labels (json_t *body, const GError *error, gpointer user_data)
+{
+  const Labels *labels = user_data;
+
+  if (pp_api_error_is_no_route (error))
+    labels->api->no_labels = TRUE;
+  if (labels->done != NULL)
+    labels->done (body, error, labels->user_data);
+}
+
+PpApiCall *
+pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels, PpApiDoneFunc done,
+                           gpointer user_data)
+{
+  if (api->no_labels)
+    return pp_api_call_nothing (api, done, user_data);
+
+  g_autofree char *path = pp_api_path ("/flow_runs", id, "/labels");
+  Labels *closure = g_new0 (Labels, 1);
+  closure->api = api;
+  closure->done = done;
+  closure->user_data = user_data;
+  return pp_api_call_full (api, "PATCH", path, json_incref (labels), PP_API_ONCE, on_labels,
+                           closure, g_free);
+}
+
+PpApiCall *
+pp_flow_runs_filter_by_id (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
+{
+  json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
+  return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_RETRY, done, user_data);
+}

@@ -1,0 +1,145 @@
+/* What every call says of itself: version, credentials, custom headers, attribution. */
+#include "private.h"
+
+#include "config.h"
+
+#include <string.h>
+
+/* The server reads the client's version from the User-Agent ("prefect/X.Y.Z... (API N)",
+ * get_prefect_client_version()) and takes the concurrency lease from runs of clients older than
+ * 3.4.11, or of another name. 3.8.8 is the client whose protocol this is; the local part after "+"
+ * says who speaks it. */
+#define USER_AGENT "prefect/3.8.8+podman." PACKAGE_VERSION " (API " PP_API_VERSION ")"
+
+static const char *const protected_headers[]
+    = { "user-agent", "prefect-csrf-token", "prefect-csrf-client", NULL };
+
+static gboolean
+is_token_char (char c)
+{
+  return g_ascii_isalnum (c) || (c != '\0' && strchr ("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static gboolean
+is_header_name (const char *name)
+{
+  if (*name == '\0')
+    return FALSE;
+  for (; *name != '\0'; name++)
+    if (!is_token_char (*name))
+      return FALSE;
+  return TRUE;
+}
+
+/* VALUE as a header can carry it: no line breaks, no blanks around it; NULL when nothing is left
+ * (the peer's get_attribution_headers()). */
+static char *
+header_value (const char *value)
+{
+  char *clean = g_strdup (value);
+  g_strdelimit (clean, "\r\n", ' ');
+  g_strstrip (clean);
+  if (*clean != '\0')
+    return clean;
+  g_free (clean);
+  return NULL;
+}
+
+static void
+add_secret (PpApi *api, const char *secret)
+{
+  /* Very short ones would mask half of any message. */
+  if (secret != NULL && strlen (secret) >= 4)
+    g_ptr_array_add (api->secrets, g_strdup (secret));
+}
+
+static void
+add_custom_headers (PpApi *api)
+{
+  const char *name;
+  json_t *value;
+  gboolean has_credentials
+      = api->settings->api_key != NULL || api->settings->api_auth_string != NULL;
+
+  json_object_foreach (api->settings->client_custom_headers, name, value)
+  {
+    g_autofree char *lower = g_ascii_strdown (name, -1);
+    g_autofree char *clean = NULL;
+    if (g_strv_contains (protected_headers, lower)
+        || (has_credentials && g_str_equal (lower, "authorization")))
+      {
+        g_warning ("PREFECT_CLIENT_CUSTOM_HEADERS: %s is set by the worker itself and is left "
+                   "out",
+                   name);
+        continue;
+      }
+    if (!is_header_name (name) || !json_is_string (value))
+      {
+        g_warning ("PREFECT_CLIENT_CUSTOM_HEADERS: '%s' is not a header's name with a string as "
+                   "its value and is left out",
+                   name);
+        continue;
+      }
+    clean = header_value (json_string_value (value));
+    if (clean == NULL)
+      continue;
+    g_ptr_array_add (api->headers, g_strdup_printf ("%s: %s", name, clean));
+    add_secret (api, clean);
+  }
+}
+
+void
+pp_api_init_headers (PpApi *api)
+{
+  const PpSettings *settings = api->settings;
+
+  g_ptr_array_add (api->headers, g_strdup ("User-Agent: " USER_AGENT));
+  g_ptr_array_add (api->headers, g_strdup ("X-PREFECT-API-VERSION: " PP_API_VERSION));
+  if (settings->api_key != NULL)
+    {
+      g_autofree char *key = header_value (settings->api_key);
+      g_ptr_array_add (api->headers,
+                       g_strconcat ("Authorization: Bearer ", key != NULL ? key : "", NULL));
+      add_secret (api, key);
+    }
+  else if (settings->api_auth_string != NULL)
+    {
+      const char *auth = settings->api_auth_string;
+      const char *colon = strchr (auth, ':');
+      g_autofree char *base64 = g_base64_encode ((const guchar *)auth, strlen (auth));
+      g_ptr_array_add (api->headers, g_strconcat ("Authorization: Basic ", base64, NULL));
+      add_secret (api, base64);
+      add_secret (api, auth);
+      if (colon != NULL)
+        add_secret (api, colon + 1);
+    }
+  add_custom_headers (api);
+}
+
+void
+pp_api_set_worker (PpApi *api, const char *name, const char *id)
+{
+  g_autofree char *clean_name = name != NULL ? header_value (name) : NULL;
+  g_autofree char *clean_id = id != NULL ? header_value (id) : NULL;
+
+  g_ptr_array_set_size (api->worker, 0);
+  if (clean_name != NULL)
+    g_ptr_array_add (api->worker, g_strconcat ("X-Prefect-Worker-Name: ", clean_name, NULL));
+  if (clean_id != NULL)
+    g_ptr_array_add (api->worker, g_strconcat ("X-Prefect-Worker-Id: ", clean_id, NULL));
+}
+
+char *
+pp_api_mask (const PpApi *api, char *message)
+{
+  for (guint i = 0; i < api->secrets->len; i++)
+    {
+      const char *secret = g_ptr_array_index (api->secrets, i);
+      if (strstr (message, secret) == NULL)
+        continue;
+      g_auto (GStrv) parts = g_strsplit (message, secret, -1);
+      g_free (message);
+      message = g_strjoinv ("***", parts);
+    }
+  return message;
+}

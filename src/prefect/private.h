@@ -1,0 +1,118 @@
+/* What api.c and the files beside it share: the client, one call of it, and the steps of an
+ * attempt. Private to src/prefect. */
+#pragma once
+
+#include "prefect-podman/prefect/api.h"
+
+/* The API version spoken (the peer: client/constants.py SERVER_API_VERSION). */
+#define PP_API_VERSION "0.8.4"
+
+struct PpApi
+{
+  PpHttp *http;
+  const PpSettings *settings;
+  char *url;           /* without a trailing slash */
+  char *display_url;   /* as url, without user:password */
+  GPtrArray *headers;  /* "Name: value", the same for every call */
+  GPtrArray *worker;   /* attribution headers */
+  GPtrArray *secrets;  /* strings that must not be in a message */
+  GHashTable *calls;   /* set of every PpApiCall */
+  GQueue waiting;      /* calls without a slot, first to go first */
+  guint under_way;     /* calls with one */
+  gboolean has_answer; /* the server answered once */
+  gint64 maintenance_until;
+
+  /* csrf.c */
+  gboolean csrf_enabled;
+  char *csrf_client;
+  char *csrf_token;          /* or NULL */
+  gint64 csrf_expires;       /* UNIX microseconds */
+  PpHttpCall *csrf_fetching; /* or NULL */
+
+  /* What an older server does not have is asked for once. */
+  gboolean no_labels;
+  gboolean no_events;
+};
+
+struct PpApiCall
+{
+  PpApi *api;
+  char *method;
+  char *path;
+  GBytes *body; /* or NULL */
+  PpApiPatience patience;
+  PpApiDoneFunc done;
+  gpointer user_data;
+  GDestroyNotify destroy; /* for user_data, after DONE or a cancel; or NULL */
+  int attempts;           /* made and counted */
+  int csrf_refusals;      /* answers 403 "Invalid CSRF token" */
+  PpHttpCall *under_way;  /* or NULL */
+  gint64 started;         /* of this attempt, monotonic microseconds */
+  char *csrf_token;       /* that this attempt was made with, or NULL */
+  GSource *timer;         /* of the next attempt, or of ERROR's delivery; or NULL */
+  GError *error;          /* to deliver from TIMER; or NULL */
+  gboolean nothing;       /* nothing is sent: TIMER delivers a success */
+};
+
+/* api.c */
+
+/* As pp_api_call(); DESTROY (may be NULL) frees USER_DATA when the call is gone. */
+PpApiCall *pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body,
+                             PpApiPatience patience, PpApiDoneFunc done, gpointer user_data,
+                             GDestroyNotify destroy);
+
+/* A call that succeeds without a word to the server: for what it is known not to have. */
+PpApiCall *pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data);
+
+/* Whether ERROR of a call says that the server has no such route, and not that the object of the
+ * call is missing. */
+gboolean pp_api_error_is_no_route (const GError *error);
+
+/* TEXT as a JSON string (new reference); what is not UTF-8 in it is replaced. */
+json_t *pp_api_text (const char *text);
+
+/* Starts waiting calls as far as there are slots. */
+void pp_api_pump (PpApi *api);
+
+/* Sends METHOD on PATH once. */
+PpHttpCall *pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body,
+                         const char *csrf_token, PpHttpDoneFunc done, gpointer user_data);
+
+/* headers.c */
+
+/* Fills api->headers and api->secrets from the settings. */
+void pp_api_init_headers (PpApi *api);
+
+/* MESSAGE with every secret of API masked; takes MESSAGE and returns it or a new string. */
+char *pp_api_mask (const PpApi *api, char *message);
+
+/* answer.c */
+
+/* The JSON of a success into *BODY (new reference; NULL for an empty one), or FALSE with ERROR.
+ * Exactly one of RESPONSE and HTTP_ERROR is NULL. */
+gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path,
+                             const PpHttpResponse *response, const GError *http_error,
+                             json_t **body, GError **error);
+
+/* retry.c */
+
+/* Whether the failed CALL is to be made again (then *DELAY is in seconds); counts the attempt.
+ * RESPONSE is NULL when none came. */
+gboolean pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GError *error,
+                              double *delay);
+
+/* csrf.c */
+
+/* Whether METHOD can be sent now; if not, a token is on its way and pp_api_pump() follows. */
+gboolean pp_api_csrf_ready (PpApi *api, const char *method);
+
+/* The token METHOD is to be sent with, borrowed; NULL for none. */
+const char *pp_api_csrf_token (PpApi *api, const char *method);
+
+/* Whether RESPONSE refuses CALL's token; that token is then forgotten. */
+gboolean pp_api_csrf_refused (PpApiCall *call, const PpHttpResponse *response);
+
+/* api.c: no token could be had: an attempt of every call that waits for one has failed. */
+void pp_api_csrf_failed (PpApi *api, const PpHttpResponse *response, const GError *error);
+
+gboolean pp_api_csrf_needed (const char *method);

@@ -1,0 +1,134 @@
+/* When a failed call is made again (the peer: PrefectHttpxAsyncClient in client/base.py). */
+#include "private.h"
+
+#include <curl/curl.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* Longest wait between attempts of a call that is never given up. */
+#define PERSIST_MAX_DELAY 30.0
+/* What a server may ask for with Retry-After: past an hour we rather ask again. */
+#define MAX_RETRY_AFTER 3600.0
+
+static gboolean
+is_extra_code (const PpSettings *settings, int status)
+{
+  for (const int *code = settings->client_retry_extra_codes; code != NULL && *code != 0; code++)
+    if (*code == status)
+      return TRUE;
+  return FALSE;
+}
+
+/* Whether the peer's client makes a call again after ERROR. Connect errors count only once the
+ * server has answered: a wrong URL is to be told at once. */
+static gboolean
+peer_retries (const PpApi *api, const PpHttpResponse *response, const GError *error)
+{
+  if (response == NULL)
+    return error->code == PP_API_ERROR_NO_ANSWER;
+  switch (response->status)
+    {
+    case 408:
+    case 429:
+    case 502:
+    case 503:
+      return TRUE;
+    default:
+      return is_extra_code (api->settings, (int)response->status);
+    }
+}
+
+/* Seconds of a Retry-After header (RFC 9110: seconds or a date), or -1. */
+static double
+parse_retry_after (const char *value)
+{
+  char *end;
+
+  if (value == NULL)
+    return -1;
+  double seconds = g_ascii_strtod (value, &end);
+  if (end == value || *end != '\0')
+    {
+      time_t date = curl_getdate (value, NULL);
+      if (date == (time_t)-1)
+        return -1;
+      seconds = difftime (date, time (NULL));
+    }
+  if (!isfinite (seconds))
+    return -1;
+  return CLAMP (seconds, 0, MAX_RETRY_AFTER);
+}
+
+/* SECONDS, up to FACTOR longer, and as much shorter unless it is a minimum. */
+static double
+with_jitter (double seconds, double factor, gboolean minimum)
+{
+  if (seconds <= 0 || factor <= 0)
+    return seconds;
+  return g_random_double_range (minimum ? seconds : seconds * MAX (0, 1 - factor),
+                                seconds * (1 + factor));
+}
+
+static double
+back_off (const PpApiCall *call)
+{
+  /* 30 doublings are past any limit below. */
+  double seconds = ldexp (1, MIN (call->attempts, 30));
+  if (call->patience == PP_API_PERSIST)
+    seconds = MIN (seconds / 2, PERSIST_MAX_DELAY);
+  return seconds;
+}
+
+static gboolean
+may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
+{
+  const PpApi *api = call->api;
+
+  switch (call->patience)
+    {
+    case PP_API_RETRY:
+      return call->attempts <= api->settings->client_max_retries
+             && peer_retries (api, response, error);
+    case PP_API_PERSIST:
+      return pp_api_error_is_transient (error)
+             || (response != NULL && is_extra_code (api->settings, (int)response->status));
+    default:
+      return FALSE;
+    }
+}
+
+gboolean
+pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GError *error,
+                     double *delay)
+{
+  PpApi *api = call->api;
+  const char *maintenance
+      = response != NULL ? pp_http_response_header (response, "prefect-maintenance") : NULL;
+  gboolean in_maintenance = g_strcmp0 (maintenance, "true") == 0;
+
+  /* Attempts that met a server in maintenance do not count (the peer goes on for as long). */
+  if (!in_maintenance || call->patience == PP_API_PERSIST)
+    call->attempts++;
+
+  if (response != NULL && pp_api_csrf_refused (call, response))
+    {
+      /* Once at once, with a new token; a server that refuses that too is asked as any other. */
+      *delay = 0;
+      if (++call->csrf_refusals == 1)
+        return TRUE;
+      *delay = back_off (call);
+      return call->patience != PP_API_ONCE
+             && call->csrf_refusals <= api->settings->client_max_retries;
+    }
+  if (!may_try_again (call, response, error))
+    return FALSE;
+
+  double asked = parse_retry_after (
+      response != NULL ? pp_http_response_header (response, "retry-after") : NULL);
+  double factor = api->settings->client_retry_jitter_factor;
+  *delay = with_jitter (asked >= 0 ? asked : back_off (call), factor, asked >= 0);
+  if (in_maintenance)
+    api->maintenance_until = g_get_monotonic_time () + (gint64)(*delay * G_USEC_PER_SEC);
+  return TRUE;
+}

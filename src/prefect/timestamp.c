@@ -1,0 +1,27 @@
+/* Timestamps as the API writes and reads them. */
+#include "prefect-podman/prefect/api.h"
+
+/* The end of the year 9999, past which neither side can write a date. */
+#define LAST_TIMESTAMP (G_GINT64_CONSTANT (253402300799) * G_USEC_PER_SEC)
+
+char *
+pp_api_timestamp (gint64 unix_microseconds)
+{
+  unix_microseconds = CLAMP (unix_microseconds, 0, LAST_TIMESTAMP);
+  gint64 seconds = unix_microseconds / G_USEC_PER_SEC;
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (seconds);
+  g_autofree char *text = g_date_time_format (time, "%Y-%m-%dT%H:%M:%S");
+  return g_strdup_printf ("%s.%06dZ", text, (int)(unix_microseconds % G_USEC_PER_SEC));
+}
+
+gint64
+pp_api_parse_timestamp (const char *timestamp)
+{
+  if (timestamp == NULL)
+    return -1;
+  g_autoptr (GTimeZone) utc = g_time_zone_new_utc ();
+  g_autoptr (GDateTime) time = g_date_time_new_from_iso8601 (timestamp, utc);
+  if (time == NULL)
+    return -1;
+  return g_date_time_to_unix (time) * G_USEC_PER_SEC + g_date_time_get_microsecond (time);
+}

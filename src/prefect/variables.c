@@ -1,0 +1,11 @@
+/* Variables: /variables/. */
+#include "path.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+PpApiCall *
+pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, gpointer user_data)
+{
+  g_autofree char *path = pp_api_path ("/variables/name", name, NULL);
+  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST, done, user_data);
+}
