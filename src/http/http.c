@@ -8,7 +8,7 @@
 #include "call.h"
 
 #include <glib-unix.h>
-#include <string.h>
+#include <signal.h>
 
 struct PpHttp
 {
@@ -246,6 +246,8 @@ pp_http_new (void)
 
   if (g_once_init_enter (&initialised))
     {
+      /* curl leaves signals alone (CURLOPT_NOSIGNAL), OpenSSL writes to broken connections. */
+      signal (SIGPIPE, SIG_IGN);
       curl_global_init (CURL_GLOBAL_DEFAULT);
       g_once_init_leave (&initialised, 1);
     }

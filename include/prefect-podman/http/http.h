@@ -66,6 +66,7 @@ typedef void (*PpHttpDoneFunc) (const PpHttpResponse *response, const GError *er
  * same bytes are delivered again after pp_http_call_resume(). */
 typedef gboolean (*PpHttpDataFunc) (const char *data, gsize length, gpointer user_data);
 
+/* The first call sets libcurl up and has the process ignore SIGPIPE. */
 PpHttp *pp_http_new (void);
 
 /* Cancels what is in flight (no callbacks) and frees. NULL is ignored. */

@@ -1,0 +1,207 @@
+/* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
+#include "prefect-podman/worker/health.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Bounds on strangers: what a request may take (its headers have to fit), how many at once, and how
+ * long one may idle. */
+#define REQUEST_BYTES ((size_t)4096)
+#define MAX_CONNECTIONS 16u
+#define IDLE_SECONDS 5u
+#define BACKLOG 16
+
+#if MHD_VERSION >= 0x00097002
+typedef enum MHD_Result MhdResult;
+#else
+typedef int MhdResult;
+#endif
+
+struct PpHealth
+{
+  GSource *source;
+  struct MHD_Daemon *daemon;
+  PpHealthFunc is_healthy;
+  gpointer user_data;
+  int port;
+};
+
+typedef struct
+{
+  GSource base;
+  PpHealth *health;
+} PpHealthSource;
+
+G_DEFINE_QUARK (pp - health - error - quark, pp_health_error)
+
+/* BODY is a constant. */
+static MhdResult
+answer (struct MHD_Connection *connection, unsigned int status, const char *body)
+{
+  struct MHD_Response *response
+      = MHD_create_response_from_buffer (strlen (body), (void *)body, MHD_RESPMEM_PERSISTENT);
+  MHD_add_response_header (response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+  if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+    MHD_add_response_header (response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+  MhdResult result = MHD_queue_response (connection, status, response);
+  MHD_destroy_response (response);
+  return result;
+}
+
+/* The paths and answers of the peer's build_healthcheck_server(). */
+static MhdResult
+on_request (void *user_data, struct MHD_Connection *connection, const char *path,
+            const char *method, const char *version G_GNUC_UNUSED, const char *upload G_GNUC_UNUSED,
+            size_t *upload_size G_GNUC_UNUSED, void **request_data G_GNUC_UNUSED)
+{
+  PpHealth *health = user_data;
+
+  if (strcmp (path, "/health") != 0)
+    return answer (connection, MHD_HTTP_NOT_FOUND, "{\"detail\":\"Not Found\"}");
+  if (strcmp (method, MHD_HTTP_METHOD_GET) != 0 && strcmp (method, MHD_HTTP_METHOD_HEAD) != 0)
+    return answer (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "{\"detail\":\"Method Not Allowed\"}");
+  if (health->is_healthy (health->user_data))
+    return answer (connection, MHD_HTTP_OK, "{\"message\":\"OK\"}");
+  return answer (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                 "{\"message\":\"Worker may be unresponsive at this time\"}");
+}
+
+static gboolean
+dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_data G_GNUC_UNUSED)
+{
+  PpHealth *health = ((PpHealthSource *)source)->health;
+  MHD_UNSIGNED_LONG_LONG timeout_ms;
+
+  MHD_run (health->daemon);
+  /* When the next idle connection is to be closed; now, when one has more to do. */
+  gint64 next = -1;
+  if (MHD_get_timeout (health->daemon, &timeout_ms) == MHD_YES)
+    next = timeout_ms == 0 ? 0 : g_get_monotonic_time () + (gint64)timeout_ms * 1000;
+  g_source_set_ready_time (source, next);
+  return G_SOURCE_CONTINUE;
+}
+
+/* A listening socket on ADDRESS, or -1 with errno. */
+static int
+listen_on (const struct addrinfo *address)
+{
+  const int on = 1;
+  int fd = socket (address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  if (fd < 0)
+    return -1;
+  setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind (fd, address->ai_addr, address->ai_addrlen) == 0 && listen (fd, BACKLOG) == 0)
+    return fd;
+  int saved = errno;
+  close (fd);
+  errno = saved;
+  return -1;
+}
+
+static int
+bound_port (int fd)
+{
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+  char port[8];
+
+  if (getsockname (fd, (struct sockaddr *)&address, &length) != 0
+      || getnameinfo ((struct sockaddr *)&address, length, NULL, 0, port, sizeof port,
+                      NI_NUMERICSERV)
+             != 0)
+    return 0;
+  return atoi (port);
+}
+
+static int
+listen_on_name (const char *host, int port, GError **error)
+{
+  const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+  struct addrinfo *addresses = NULL;
+  const char *format = strchr (host, ':') != NULL ? "[%s]:%d" : "%s:%d";
+  char service[16];
+  char name[300];
+  int fd = -1;
+
+  g_snprintf (service, sizeof service, "%d", port);
+  g_snprintf (name, sizeof name, format, host, port);
+  int failure = getaddrinfo (*host != '\0' ? host : NULL, service, &hints, &addresses);
+  if (failure != 0)
+    {
+      g_set_error (error, PP_HEALTH_ERROR, 0,
+                   "cannot listen on %s for health checks: %s (see PREFECT_WORKER_WEBSERVER_HOST "
+                   "and PREFECT_WORKER_WEBSERVER_PORT)",
+                   name, failure == EAI_SYSTEM ? g_strerror (errno) : gai_strerror (failure));
+      return -1;
+    }
+  for (const struct addrinfo *address = addresses; address != NULL && fd < 0;
+       address = address->ai_next)
+    fd = listen_on (address);
+  int saved = errno;
+  freeaddrinfo (addresses);
+  if (fd < 0)
+    g_set_error (error, PP_HEALTH_ERROR, saved,
+                 "cannot listen on %s for health checks: %s (see PREFECT_WORKER_WEBSERVER_HOST and "
+                 "PREFECT_WORKER_WEBSERVER_PORT)",
+                 name, g_strerror (saved));
+  return fd;
+}
+
+PpHealth *
+pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer user_data,
+               GError **error)
+{
+  static GSourceFuncs funcs = { .dispatch = dispatch };
+  g_autofree PpHealth *health = g_new0 (PpHealth, 1);
+  int fd = listen_on_name (host, port, error);
+
+  if (fd < 0)
+    return NULL;
+  health->is_healthy = is_healthy;
+  health->user_data = user_data;
+  health->port = bound_port (fd);
+  health->daemon = MHD_start_daemon (
+      MHD_USE_EPOLL, 0, NULL, NULL, on_request, health, MHD_OPTION_LISTEN_SOCKET, fd,
+      MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
+  if (health->daemon == NULL)
+    {
+      g_set_error (error, PP_HEALTH_ERROR, errno,
+                   "cannot start the health check on %s, port %d: libmicrohttpd: %s", host, port,
+                   g_strerror (errno));
+      close (fd);
+      return NULL;
+    }
+
+  int epoll_fd = MHD_get_daemon_info (health->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  health->source = g_source_new (&funcs, sizeof (PpHealthSource));
+  ((PpHealthSource *)health->source)->health = health;
+  g_source_set_name (health->source, "prefect-podman health");
+  g_source_add_unix_fd (health->source, epoll_fd, G_IO_IN);
+  g_source_attach (health->source, g_main_context_get_thread_default ());
+  return g_steal_pointer (&health);
+}
+
+int
+pp_health_port (const PpHealth *health)
+{
+  return health->port;
+}
+
+void
+pp_health_free (PpHealth *health)
+{
+  if (health == NULL)
+    return;
+  g_source_destroy (health->source);
+  g_source_unref (health->source);
+  MHD_stop_daemon (health->daemon);
+  g_free (health);
+}
