@@ -1,0 +1,150 @@
+"""What every part of the testbed is made with: processes, ports, waiting, places."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+
+import httpx
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+CACHE = pathlib.Path(os.environ.get("PREFECT_PODMAN_CACHE", TOP / ".cache"))
+TESTBED = TOP / "tests" / "testbed"
+TEST_USER = "pptest"  # whom rootless Podman runs as
+
+
+class TestbedError(RuntimeError):
+    __test__ = False  # not a test class, whatever its name starts with
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(condition, timeout, what, interval=0.05):
+    """Polls CONDITION until it returns something true, and returns that. WHAT may be a function, called
+    when the time is over, so that it tells what was seen last."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TestbedError(f"not within {timeout} s: {what() if callable(what) else what}")
+        time.sleep(interval)
+
+
+@contextmanager
+def place(name):
+    """A folder for one part, gone with it. Short: the paths of unix sockets are limited to 107 bytes."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix=f"pp-{name}-", dir="/tmp"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        unmount_below(path)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def unmount_below(path):
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        points = [line.split()[1] for line in mounts]
+    for point in reversed(points):
+        if point.startswith(f"{path}/"):
+            subprocess.run(["umount", "-l", point], check=False, stderr=subprocess.DEVNULL)
+
+
+def clean_environment(**more):
+    """The environment parts start in: none of this session's PREFECT_*, DOCKER_* or proxy settings."""
+    kept = ("PATH", "LANG", "LC_ALL", "TERM", "HOME", "SSL_CERT_FILE", "TZ")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment.update({name: str(value) for name, value in more.items() if value is not None})
+    return environment
+
+
+class Process:
+    """A process in a group of its own, output in a file."""
+
+    def __init__(self, argv, log, env=None, cwd=None):
+        self.argv = [str(argument) for argument in argv]
+        self.log = pathlib.Path(log)
+        self._output = open(self.log, "wb")
+        self.popen = subprocess.Popen(
+            self.argv,
+            env=env if env is not None else clean_environment(),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def output(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def tail(self, lines=40):
+        return "\n".join(self.output().splitlines()[-lines:])
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def wait_ready(self, probe, timeout=60):
+        """Waits until PROBE() is true; at once an error when the process ends before."""
+
+        def ready():
+            if not self.running():
+                raise TestbedError(f"{self.argv[0]} ended with {self.popen.returncode}:\n{self.tail()}")
+            try:
+                return probe()
+            except (OSError, httpx.HTTPError):
+                return False
+
+        wait_for(ready, timeout, lambda: f"{' '.join(self.argv)} ready:\n{self.tail()}", 0.1)
+
+    def send(self, number):
+        if self.running():
+            self.popen.send_signal(number)
+
+    def wait(self, timeout):
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TestbedError(f"{self.argv[0]} still runs after {timeout} s:\n{self.tail()}") from None
+
+    def stop(self, number=signal.SIGTERM, timeout=15):
+        """Asks the process to end, waits, then ends what is left of its group."""
+        self.send(number)
+        try:
+            self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.popen.wait()
+        self._output.close()
+
+
+@contextmanager
+def process(argv, log, **options):
+    started = Process(argv, log, **options)
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def as_user(user, argv):
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *argv]
