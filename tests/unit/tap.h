@@ -1,0 +1,28 @@
+/* What every unit test's main() does: TAP output for automake's driver, which passes no arguments.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* Runs the tests that ADD adds with g_test_add_func() and its like; returns main()'s result. */
+static inline int
+pp_test_main (int argc, char **argv, void (*add) (void))
+{
+  g_autoptr (GPtrArray) arguments = g_ptr_array_new ();
+  gboolean tap = FALSE;
+
+  for (int i = 0; i < argc; i++)
+    {
+      tap = tap || g_str_equal (argv[i], "--tap");
+      g_ptr_array_add (arguments, argv[i]);
+    }
+  if (!tap)
+    g_ptr_array_add (arguments, (gpointer) "--tap");
+  int count = (int)arguments->len;
+  g_ptr_array_add (arguments, NULL);
+
+  char **with_tap = (char **)arguments->pdata;
+  g_test_init (&count, &with_tap, NULL);
+  add ();
+  return g_test_run ();
+}
