@@ -40,11 +40,10 @@ typedef struct
   const json_t *environment; /* PpSettings.environment */
 } PpResolveIdentity;
 
-/* PARTS -> finished job configuration. Pure. COMMAND_GIVEN (may be NULL): whether a command was
- * given rather than defaulted. Returns a new object or NULL with ERROR
+/* PARTS -> finished job configuration. Pure. Returns a new object or NULL with ERROR
  * (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
-                                  gboolean *command_given, GError **error);
+                                  GError **error);
 
 /* Whether PARTS' pool is of type `podman`. */
 gboolean pp_resolve_is_podman_pool (const json_t *work_pool);

@@ -1,0 +1,29 @@
+/* What all flow runs of a worker share. Owned by the worker; borrowed by its runs. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/settings/settings.h"
+#include "prefect-podman/worker/events.h"
+#include "prefect-podman/worker/log_sender.h"
+#include "prefect-podman/worker/resolve.h"
+#include "prefect-podman/worker/stdout_writer.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  const PpSettings *settings;
+  const char *worker_name;
+  const char *worker_id; /* the server's id of this worker (Prefect Cloud), or NULL */
+  const char *type;      /* "docker" or "podman" */
+  json_t *work_pool;     /* as last read; never changed in place */
+  PpApi *api;
+  PpInfrastructure *infrastructure;
+  PpResolver *resolver;
+  PpLogSender *logs;
+  PpStdout *out;
+  PpEvents *events;
+} PpWorkerContext;
+
+G_END_DECLS

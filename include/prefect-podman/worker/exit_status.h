@@ -1,0 +1,31 @@
+/* What the end of a container says about its flow run. Pure. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+G_BEGIN_DECLS
+
+/* How a container ended; pp_container_end_parse() reads it from the engine's inspect. */
+typedef struct
+{
+  gint64 exit_code;
+  gboolean running; /* it has not ended */
+  gboolean oom_killed;
+  gint64 memory_limit; /* bytes; 0: none */
+  char *error;         /* the engine's words (State.Error), or NULL */
+} PpContainerEnd;
+
+/* INSPECT: the answer of GET /containers/{id}/json. */
+void pp_container_end_parse (const json_t *inspect, PpContainerEnd *end);
+void pp_container_end_clear (PpContainerEnd *end);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PpContainerEnd, pp_container_end_clear)
+
+/* The state a worker-reported run ends in: its type ("COMPLETED", "FAILED", "CRASHED"); *MESSAGE
+ * gets a new string, or NULL for none. TAIL: the container's last lines. */
+const char *pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message);
+
+/* The peer's words for an exit code (prefect/_internal/infrastructure_exit_codes.py says the same
+ * of the same codes). *ADVICE gets what to do, or NULL. Static. */
+const char *pp_exit_code_explain (gint64 exit_code, const char **advice);
+
+G_END_DECLS

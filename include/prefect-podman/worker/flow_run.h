@@ -1,0 +1,54 @@
+/* One flow run in the worker's hands: a state machine from the poll that saw it to the container's
+ * removal. */
+#pragma once
+
+#include "prefect-podman/worker/context.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpFlowRun PpFlowRun;
+
+/* CLAIMED -> PENDING -> RESOLVED -> RENDERED -> SUBMITTING -> CREATED -> STARTED -> EXITED ->
+ * REPORTED -> REMOVED. */
+typedef enum
+{
+  PP_FLOW_RUN_CLAIMED,    /* seen by a poll; PENDING is proposed to the server */
+  PP_FLOW_RUN_PENDING,    /* the server agrees that it is ours */
+  PP_FLOW_RUN_RESOLVED,   /* deployment, flow, blocks, variables are here */
+  PP_FLOW_RUN_RENDERED,   /* the container is described */
+  PP_FLOW_RUN_SUBMITTING, /* image, container */
+  PP_FLOW_RUN_CREATED,    /* waits for its time and for the server's RUNNING */
+  PP_FLOW_RUN_STARTED,    /* followed */
+  PP_FLOW_RUN_EXITED,     /* exit code and the last byte of output are here */
+  PP_FLOW_RUN_REPORTED,   /* the server knows its end */
+  PP_FLOW_RUN_REMOVED,    /* nothing of it is left here */
+} PpFlowRunState;
+
+/* Called when the run holds no slot any more (SLOT_FREE: it does not run, though its container may
+ * still be removed), and when it is over (not SLOT_FREE: the worker frees it). Never from inside a
+ * call of this header. */
+typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointer user_data);
+
+/* FLOW_RUN: the API's object, with an id. Call pp_flow_run_start() next. */
+PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc notify,
+                            gpointer user_data);
+
+/* Drops whatever is under way, without touching the container, and frees. */
+void pp_flow_run_free (PpFlowRun *run);
+
+void pp_flow_run_start (PpFlowRun *run);
+
+const char *pp_flow_run_id (const PpFlowRun *run);
+const char *pp_flow_run_name (const PpFlowRun *run);
+const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CREATED */
+PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
+const char *pp_flow_run_state_name (PpFlowRunState state);
+
+/* Whether it is on its way to a container that the worker should not leave behind half made:
+ * between the server's PENDING and the start. */
+gboolean pp_flow_run_is_submitting (const PpFlowRun *run);
+
+/* Whether the worker owes the server this run's final state. */
+gboolean pp_flow_run_is_worker_reported (const PpFlowRun *run);
+
+G_END_DECLS

@@ -1,0 +1,54 @@
+/* Log records on their way to POST /logs/: in order, in batches by size and time, bounded in
+ * memory. Nothing is dropped while the server is away: whoever produces is told to wait
+ * (pp_log_sender_has_room()). */
+#pragma once
+
+#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/settings/settings.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpLogSender PpLogSender;
+
+/* Python's logging levels, as the API wants them. */
+typedef enum
+{
+  PP_LOG_DEBUG = 10,
+  PP_LOG_INFO = 20,
+  PP_LOG_WARNING = 30,
+  PP_LOG_ERROR = 40,
+} PpLogLevel;
+
+/* API and SETTINGS must outlive the sender. */
+PpLogSender *pp_log_sender_new (PpApi *api, const PpSettings *settings);
+void pp_log_sender_free (PpLogSender *sender);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogSender, pp_log_sender_free)
+
+/* Queues one record; FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied,
+ * LOGGER is a static string. Its timestamp is now, and later than that of every record before it:
+ * the server orders by it. */
+void pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
+                        PpLogLevel level, const char *message, gsize length);
+
+/* Bytes of JSON a message may have at most (PREFECT_LOGGING_TO_API_MAX_LOG_SIZE, and Prefect
+ * Cloud's own limit). */
+gsize pp_log_sender_max_message (const PpLogSender *sender);
+
+/* FALSE while so much waits that a producer who can wait should. */
+gboolean pp_log_sender_has_room (const PpLogSender *sender);
+
+/* Calls FUNC once: with room = FALSE as soon as all that was added until now was delivered (or
+ * refused for good); with room = TRUE as soon as there is room. Never from inside the call. */
+void pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer),
+                         gpointer user_data);
+
+/* Forgets all that pp_log_sender_when() was told for USER_DATA. */
+void pp_log_sender_forget (PpLogSender *sender, gpointer user_data);
+
+/* Sends what waits without waiting for a batch to fill. */
+void pp_log_sender_flush (PpLogSender *sender);
+
+/* Records not delivered yet. */
+guint pp_log_sender_pending (const PpLogSender *sender);
+
+G_END_DECLS

@@ -1,0 +1,39 @@
+/* One container's output: split into lines, repaired to UTF-8, handed to standard output and to the
+ * run's log. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/worker/log_sender.h"
+#include "prefect-podman/worker/stdout_writer.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpOutput PpOutput;
+
+/* How many of the last lines are kept for pp_output_tail(). */
+#define PP_OUTPUT_TAIL_LINES 50
+
+/* STREAM_TO: standard output, or NULL. FORWARD_TO: the run's log, or NULL. Both must outlive the
+ * output. RESUME is called when, after pp_output_take() said FALSE, there is room again. */
+PpOutput *pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forward_to,
+                         void (*resume) (gpointer), gpointer user_data);
+void pp_output_free (PpOutput *output);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
+
+/* Takes LENGTH bytes of STREAM, or none of them (FALSE) while a reader downstream is behind. */
+gboolean pp_output_take (PpOutput *output, PpStream stream, const char *data, gsize length);
+
+/* The streams have ended: lines without a newline are lines too. */
+void pp_output_finish (PpOutput *output);
+
+/* Bytes taken until now, over both streams. */
+guint64 pp_output_bytes (const PpOutput *output);
+
+/* Whether the lines go to the run's log. */
+gboolean pp_output_is_forwarded (const PpOutput *output);
+
+/* The last MAX_LINES lines (at most PP_OUTPUT_TAIL_LINES), joined by newlines; new string, "" when
+ * there was no output. */
+char *pp_output_tail (const PpOutput *output, guint max_lines);
+
+G_END_DECLS

@@ -1,0 +1,162 @@
+#include "prefect-podman/worker/events.h"
+
+#include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/prefect/version.h"
+
+#define INTERVAL_MS 2000
+/* A feed that nobody takes is not worth memory. */
+#define MAX_QUEUED 500
+
+struct PpEvents
+{
+  PpApi *api;
+  char *worker_name;
+  char *worker_type;
+  char *work_pool_id;
+  char *work_pool_name;
+  json_t *queue; /* array of event objects */
+  guint timer;
+  PpApiCall *call;
+};
+
+PpEvents *
+pp_events_new (PpApi *api, const char *worker_name, const char *worker_type)
+{
+  PpEvents *events = g_new0 (PpEvents, 1);
+
+  events->api = api;
+  events->worker_name = g_strdup (worker_name);
+  events->worker_type = g_strdup (worker_type);
+  events->queue = json_array ();
+  return events;
+}
+
+void
+pp_events_free (PpEvents *events)
+{
+  if (events == NULL)
+    return;
+  if (events->timer != 0)
+    g_source_remove (events->timer);
+  if (events->call != NULL)
+    pp_api_call_cancel (events->call);
+  json_decref (events->queue);
+  g_free (events->worker_name);
+  g_free (events->worker_type);
+  g_free (events->work_pool_id);
+  g_free (events->work_pool_name);
+  g_free (events);
+}
+
+void
+pp_events_set_work_pool (PpEvents *events, const json_t *work_pool)
+{
+  g_free (events->work_pool_id);
+  g_free (events->work_pool_name);
+  events->work_pool_id = g_strdup (pp_json_string (work_pool, "id"));
+  events->work_pool_name = g_strdup (pp_json_string (work_pool, "name"));
+}
+
+json_t *
+pp_events_related (const char *kind, const char *id, const char *name)
+{
+  g_autofree char *resource_id = g_strdup_printf ("prefect.%s.%s", kind, id);
+
+  return json_pack ("{s:s, s:s, s:s*}", "prefect.resource.id", resource_id, "prefect.resource.role",
+                    kind, "prefect.resource.name", name);
+}
+
+static void
+on_sent (json_t *body, const GError *error, gpointer user_data)
+{
+  PpEvents *events = user_data;
+
+  (void)body;
+  events->call = NULL;
+  if (error != NULL)
+    g_debug ("Events were not taken: %s", error->message);
+}
+
+static gboolean
+on_interval (gpointer user_data)
+{
+  PpEvents *events = user_data;
+
+  events->timer = 0;
+  pp_events_flush (events);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_events_flush (PpEvents *events)
+{
+  if (events->timer != 0)
+    g_source_remove (events->timer);
+  events->timer = 0;
+  if (json_array_size (events->queue) == 0)
+    return;
+  if (events->call != NULL)
+    {
+      events->timer = g_timeout_add (INTERVAL_MS, on_interval, events);
+      return;
+    }
+  events->call = pp_events_create (events->api, events->queue, on_sent, events);
+  events->queue = json_array ();
+}
+
+/* The worker as a resource (BaseWorker._event_resource). */
+static json_t *
+worker_resource (const PpEvents *events)
+{
+  g_autofree char *slug = g_ascii_strdown (events->worker_name, -1);
+  g_autofree char *id = NULL;
+
+  g_strcanon (slug, "abcdefghijklmnopqrstuvwxyz0123456789-", '-');
+  id = g_strdup_printf ("prefect.worker.%s.%s", events->worker_type, slug);
+  return json_pack ("{s:s, s:s, s:s, s:s}", "prefect.resource.id", id, "prefect.resource.name",
+                    events->worker_name, "prefect.version", PP_PREFECT_VERSION,
+                    "prefect.worker-type", events->worker_type);
+}
+
+static void
+emit (PpEvents *events, const char *name, json_t *resource, json_t *related)
+{
+  g_autofree char *id = g_uuid_string_random ();
+  g_autofree char *occurred = pp_api_timestamp (g_get_real_time ());
+
+  if (related == NULL)
+    related = json_array ();
+  if (events->work_pool_id != NULL)
+    json_array_append_new (
+        related, pp_events_related ("work-pool", events->work_pool_id, events->work_pool_name));
+  if (json_array_size (events->queue) >= MAX_QUEUED)
+    json_array_remove (events->queue, 0);
+  json_array_append_new (events->queue, json_pack ("{s:s, s:s, s:s, s:o, s:o, s:{}}", "id", id,
+                                                   "occurred", occurred, "event", name, "resource",
+                                                   resource, "related", related, "payload"));
+  if (events->timer == 0)
+    events->timer = g_timeout_add (INTERVAL_MS, on_interval, events);
+}
+
+void
+pp_events_emit_worker (PpEvents *events, const char *event, json_t *related)
+{
+  emit (events, event, worker_resource (events), related);
+}
+
+void
+pp_events_emit_container (PpEvents *events, const char *event, const char *container_id,
+                          const char *container_name, json_t *related)
+{
+  g_autofree char *id = g_strdup_printf ("prefect.docker.container.%s", container_id);
+  json_t *worker = worker_resource (events);
+
+  if (related == NULL)
+    related = json_array ();
+  json_object_set_new (worker, "prefect.resource.role", json_string ("worker"));
+  json_array_append_new (related, worker);
+  emit (
+      events, event,
+      json_pack ("{s:s, s:s*}", "prefect.resource.id", id, "prefect.resource.name", container_name),
+      related);
+}

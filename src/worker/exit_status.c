@@ -1,0 +1,149 @@
+#include "prefect-podman/worker/exit_status.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* A shell, and the engines, say "ended by signal N" as 128 + N. */
+#define SIGNAL_BASE 128
+/* Lines of output inside a state's message; the run's log has more. */
+#define MESSAGE_TAIL_BYTES 1500
+
+typedef struct
+{
+  gint64 exit_code;
+  const char *explanation;
+  const char *advice;
+} ExitCode;
+
+static const ExitCode exit_codes[] = {
+  { 1, "Process exited with a general error.", "Look for an exception in the flow run's log." },
+  { 125, "Container failed to run (Docker/OCI exit code 125).",
+    "Check that the image exists, that its entrypoint is right, and that the engine is well." },
+  { 126, "Command found but not executable (permission denied).",
+    "Check that the command's file in the image has its executable bit set." },
+  { 127, "Command not found.",
+    "Check that the command is installed in the image and on its PATH." },
+  { 137, "Process was killed, likely due to an out-of-memory (OOM) condition.",
+    "Give the run more memory (mem_limit), or find out who killed it." },
+  { 143,
+    "Process received SIGTERM via the container runtime. This is the containerized equivalent of "
+    "exit code -15.",
+    "If nobody cancelled the run, look for who stopped the container (a shutdown of the host, "
+    "`podman stop`)." },
+  { 247, "Process was terminated due to high memory usage.",
+    "Give the run more memory (mem_limit)." },
+};
+
+void
+pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  const json_t *host_config = json_object_get (inspect, "HostConfig");
+  const char *status = pp_json_string (state, "Status");
+  const char *error = pp_json_string (state, "Error");
+
+  memset (end, 0, sizeof *end);
+  end->exit_code = json_integer_value (json_object_get (state, "ExitCode"));
+  end->running = json_is_true (json_object_get (state, "Running"))
+                 || json_is_true (json_object_get (state, "Paused"))
+                 || g_strcmp0 (status, "stopping") == 0;
+  end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
+  end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
+  end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
+}
+
+void
+pp_container_end_clear (PpContainerEnd *end)
+{
+  g_clear_pointer (&end->error, g_free);
+}
+
+const char *
+pp_exit_code_explain (gint64 exit_code, const char **advice)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (exit_codes); i++)
+    if (exit_codes[i].exit_code == exit_code)
+      {
+        if (advice != NULL)
+          *advice = exit_codes[i].advice;
+        return exit_codes[i].explanation;
+      }
+  if (advice != NULL)
+    *advice = "Look at the flow run's log and at the engine's.";
+  return "Process exited with an unexpected status code.";
+}
+
+/* Signals that come from somebody else; those that a program earns itself (SIGSEGV, SIGABRT, ...)
+ * are its failure. */
+static const char *
+outside_signal (gint64 exit_code)
+{
+  switch (exit_code - SIGNAL_BASE)
+    {
+    case SIGHUP:
+      return "SIGHUP";
+    case SIGINT:
+      return "SIGINT";
+    case SIGQUIT:
+      return "SIGQUIT";
+    case SIGKILL:
+      return "SIGKILL";
+    case SIGTERM:
+      return "SIGTERM";
+    default:
+      return NULL;
+    }
+}
+
+static char *
+with_last_lines (const char *text, const char *tail)
+{
+  gsize length = strlen (tail);
+  const char *start = length > MESSAGE_TAIL_BYTES ? tail + length - MESSAGE_TAIL_BYTES : tail;
+
+  if (start != tail)
+    {
+      const char *newline = strchr (start, '\n');
+
+      start = newline != NULL ? newline + 1 : g_utf8_find_next_char (start, NULL);
+    }
+  if (*start == '\0')
+    return g_strdup (text);
+  return g_strdup_printf ("%s Its last lines:\n%s", text, start);
+}
+
+const char *
+pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message)
+{
+  g_autofree char *text = NULL;
+  const char *signal_name = outside_signal (end->exit_code);
+
+  *message = NULL;
+  if (end->oom_killed)
+    {
+      g_autofree char *limit
+          = end->memory_limit > 0 ? g_strdup_printf (
+                "its memory limit is %" G_GINT64_FORMAT " bytes", end->memory_limit)
+                                  : g_strdup ("it has no memory limit of its own");
+
+      *message = g_strdup_printf (
+          "Container was killed for want of memory (OOMKilled, exit status %" G_GINT64_FORMAT
+          "): %s. Give the run more with the job variable mem_limit.",
+          end->exit_code, limit);
+      return "CRASHED";
+    }
+  if (end->exit_code == 0)
+    return "COMPLETED";
+  if (signal_name != NULL)
+    {
+      *message = g_strdup_printf (
+          "Container was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT
+          ")%s%s.",
+          signal_name, end->exit_code, end->error != NULL ? ": " : "",
+          end->error != NULL ? end->error : "");
+      return "CRASHED";
+    }
+  text = g_strdup_printf ("Container exited with status %" G_GINT64_FORMAT ".", end->exit_code);
+  *message = with_last_lines (text, tail);
+  return "FAILED";
+}

@@ -1,0 +1,220 @@
+#include "flow_run_private.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* The table of states: what a run does when it gets there. Nothing but pp_flow_run_move() reads it.
+ */
+static const struct
+{
+  const char *name;
+  void (*enter) (PpFlowRun *run);
+} states[] = {
+  [PP_FLOW_RUN_CLAIMED] = { "CLAIMED", pp_flow_run_enter_claimed },
+  [PP_FLOW_RUN_PENDING] = { "PENDING", pp_flow_run_enter_pending },
+  [PP_FLOW_RUN_RESOLVED] = { "RESOLVED", pp_flow_run_enter_resolved },
+  [PP_FLOW_RUN_RENDERED] = { "RENDERED", pp_flow_run_enter_rendered },
+  [PP_FLOW_RUN_SUBMITTING] = { "SUBMITTING", pp_flow_run_enter_submitting },
+  [PP_FLOW_RUN_CREATED] = { "CREATED", pp_flow_run_enter_created },
+  [PP_FLOW_RUN_STARTED] = { "STARTED", pp_flow_run_enter_started },
+  [PP_FLOW_RUN_EXITED] = { "EXITED", pp_flow_run_enter_exited },
+  [PP_FLOW_RUN_REPORTED] = { "REPORTED", pp_flow_run_enter_reported },
+  [PP_FLOW_RUN_REMOVED] = { "REMOVED", pp_flow_run_enter_removed },
+};
+
+const char *
+pp_flow_run_state_name (PpFlowRunState state)
+{
+  return states[state].name;
+}
+
+void
+pp_flow_run_move (PpFlowRun *run, PpFlowRunState state)
+{
+  g_debug ("Flow run %s: %s -> %s, %.3f s after it was claimed", run->id, states[run->state].name,
+           states[state].name,
+           (double)(g_get_monotonic_time () - run->claimed_at) / G_USEC_PER_SEC);
+  run->state = state;
+  run->retries = 0;
+  states[state].enter (run);
+}
+
+void
+pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
+{
+  g_autofree char *message = NULL;
+  GLogLevelFlags flags = level >= PP_LOG_ERROR     ? G_LOG_LEVEL_CRITICAL
+                         : level >= PP_LOG_WARNING ? G_LOG_LEVEL_WARNING
+                                                   : G_LOG_LEVEL_INFO;
+  va_list arguments;
+
+  va_start (arguments, format);
+  message = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_log ("prefect.flow_runs.worker", flags, "%s", message);
+  if (run->context->settings->logging_to_api_enabled)
+    {
+      g_autofree char *valid = g_utf8_make_valid (message, -1);
+
+      pp_log_sender_add (run->context->logs, run->id, "prefect.flow_runs.worker", level, valid,
+                         strlen (valid));
+    }
+}
+
+static void
+on_lease_lost (const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "The lease of this run's concurrency slot could not be renewed; another run may "
+                   "be given the slot: %s",
+                   error->message);
+}
+
+void
+pp_flow_run_take_lease (PpFlowRun *run, const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (state, "state_details"),
+                                   "deployment_concurrency_lease_id");
+
+  if (id == NULL || (run->lease != NULL && g_strcmp0 (pp_lease_id (run->lease), id) == 0))
+    return;
+  pp_lease_free (run->lease);
+  run->lease = pp_lease_new (run->context->api, id, on_lease_lost, run);
+}
+
+json_t *
+pp_flow_run_related (const PpFlowRun *run)
+{
+  json_t *related = json_array ();
+
+  json_array_append_new (related, pp_events_related ("flow-run", run->id, run->name));
+  if (run->deployment_id != NULL)
+    json_array_append_new (related, pp_events_related ("deployment", run->deployment_id, NULL));
+  if (run->flow_id != NULL)
+    json_array_append_new (related, pp_events_related ("flow", run->flow_id, NULL));
+  return related;
+}
+
+void
+pp_flow_run_drop (PpFlowRun *run)
+{
+  run->auto_remove = TRUE;
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+PpFlowRun *
+pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc notify,
+                 gpointer user_data)
+{
+  PpFlowRun *run = g_new0 (PpFlowRun, 1);
+  const json_t *details = json_object_get (json_object_get (flow_run, "state"), "state_details");
+  const char *scheduled = pp_json_string (details, "scheduled_time");
+
+  if (scheduled == NULL)
+    scheduled = pp_json_string (flow_run, "next_scheduled_start_time");
+  run->context = context;
+  run->notify = notify;
+  run->user_data = user_data;
+  run->id = g_strdup (pp_json_string (flow_run, "id"));
+  run->name = g_strdup (pp_json_string (flow_run, "name"));
+  run->deployment_id = g_strdup (pp_json_string (flow_run, "deployment_id"));
+  run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
+  run->json = json_incref (flow_run);
+  run->scheduled_time = scheduled != NULL ? pp_api_parse_timestamp (scheduled) : 0;
+  run->claimed_at = g_get_monotonic_time ();
+  return run;
+}
+
+void
+pp_flow_run_start (PpFlowRun *run)
+{
+  pp_flow_run_move (run, PP_FLOW_RUN_CLAIMED);
+}
+
+static void
+cancel_api_call (PpApiCall **call)
+{
+  if (*call != NULL)
+    pp_api_call_cancel (*call);
+  *call = NULL;
+}
+
+static void
+cancel_engine_call (PpInfrastructureCall **call)
+{
+  if (*call != NULL)
+    pp_infrastructure_call_cancel (*call);
+  *call = NULL;
+}
+
+void
+pp_flow_run_free (PpFlowRun *run)
+{
+  if (run == NULL)
+    return;
+  cancel_api_call (&run->api_call);
+  cancel_api_call (&run->submitting_call);
+  cancel_api_call (&run->pid_call);
+  cancel_engine_call (&run->engine_call);
+  cancel_engine_call (&run->follow_call);
+  if (run->resolve != NULL)
+    pp_resolve_call_cancel (run->resolve);
+  if (run->timer != 0)
+    g_source_remove (run->timer);
+  if (run->timeout_timer != 0)
+    g_source_remove (run->timeout_timer);
+  pp_log_sender_forget (run->context->logs, run);
+  pp_output_free (run->output);
+  pp_lease_free (run->lease);
+  pp_container_spec_free (run->spec);
+  pp_container_end_clear (&run->end);
+  g_clear_error (&run->resolve_error);
+  g_free (run->failure);
+  json_decref (run->configuration);
+  json_decref (run->json);
+  g_free (run->container_id);
+  g_free (run->container_name);
+  g_free (run->flow_id);
+  g_free (run->deployment_id);
+  g_free (run->name);
+  g_free (run->id);
+  g_free (run);
+}
+
+const char *
+pp_flow_run_id (const PpFlowRun *run)
+{
+  return run->id;
+}
+
+const char *
+pp_flow_run_name (const PpFlowRun *run)
+{
+  return run->name;
+}
+
+const char *
+pp_flow_run_container_name (const PpFlowRun *run)
+{
+  return run->container_name;
+}
+
+PpFlowRunState
+pp_flow_run_state (const PpFlowRun *run)
+{
+  return run->state;
+}
+
+gboolean
+pp_flow_run_is_submitting (const PpFlowRun *run)
+{
+  return run->state < PP_FLOW_RUN_STARTED;
+}
+
+gboolean
+pp_flow_run_is_worker_reported (const PpFlowRun *run)
+{
+  return run->worker_reported && run->state < PP_FLOW_RUN_REPORTED;
+}

@@ -1,0 +1,219 @@
+/* What the server is told of a run's end, and by whom. */
+#include "flow_run_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* How long Prefect inside an ended container may still be believed to be heard of: its last calls
+ * may be on their way. */
+#define GRACE_US (10 * G_USEC_PER_SEC)
+/* Lines inside a state's message; the log has PP_OUTPUT_TAIL_LINES. */
+#define MESSAGE_LINES 5
+
+static void read_state (PpFlowRun *run);
+
+static void
+on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->api_call = NULL;
+  if (error != NULL && error->code == 404)
+    g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
+  else if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
+                     error->message);
+  else if (result->status == PP_SET_STATE_REJECT)
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
+                     result->state != NULL ? pp_json_string (result->state, "name")
+                                           : "in another state",
+                     result->reason != NULL ? result->reason : "the server decided so");
+  else if (result->status == PP_SET_STATE_ABORT)
+    g_debug ("Flow run %s keeps its state: %s", run->id,
+             result->reason != NULL ? result->reason : "");
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+static void
+propose (PpFlowRun *run, const char *type, const char *name, const char *message, gboolean force)
+{
+  PpLogLevel level = g_str_equal (type, "COMPLETED") || g_str_equal (type, "CANCELLED")
+                         ? PP_LOG_INFO
+                         : PP_LOG_ERROR;
+  g_autofree char *valid = message != NULL ? g_utf8_make_valid (message, -1) : NULL;
+
+  if (message != NULL)
+    pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
+                     name != NULL ? name : type, message);
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, type, name, valid, NULL, force,
+                                         PP_API_PERSIST, on_proposed, run);
+}
+
+void
+pp_flow_run_report_failure (PpFlowRun *run)
+{
+  propose (run, "CRASHED", NULL, run->failure, FALSE);
+}
+
+void
+pp_flow_run_fail_submission (PpFlowRun *run, const char *message)
+{
+  run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", message);
+  /* What never ran is of no use to anyone. */
+  run->auto_remove = TRUE;
+  if (run->submitting_call == NULL)
+    pp_flow_run_report_failure (run);
+}
+
+void
+pp_flow_run_cancel_for_deployment (PpFlowRun *run)
+{
+  g_autofree char *text
+      = g_strdup_printf ("Deployment %s no longer exists, cancelled run.", run->deployment_id);
+
+  propose (run, "CANCELLED", NULL, text, TRUE);
+}
+
+/* The last lines into the run's log, for runs whose output does not go there anyway. */
+static void
+log_tail (PpFlowRun *run)
+{
+  g_autofree char *tail = pp_output_tail (run->output, PP_OUTPUT_TAIL_LINES);
+
+  if (*tail == '\0')
+    pp_flow_run_log (run, PP_LOG_ERROR,
+                     "Container '%s' exited with status %" G_GINT64_FORMAT " without any output.",
+                     run->container_name, run->end.exit_code);
+  else
+    pp_flow_run_log (run, PP_LOG_ERROR,
+                     "Container '%s' exited with status %" G_GINT64_FORMAT
+                     ". The last lines of its output:\n%s",
+                     run->container_name, run->end.exit_code, tail);
+}
+
+static void
+report_vanished (PpFlowRun *run)
+{
+  g_autofree char *text = g_strdup_printf (
+      "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was watched; "
+      "its exit status is not known.",
+      run->container_name, run->container_id);
+
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+static void
+report_by_worker (PpFlowRun *run)
+{
+  g_autofree char *tail = pp_output_tail (run->output, MESSAGE_LINES);
+  g_autofree char *message = NULL;
+  const char *type;
+
+  if (run->timed_out)
+    {
+      g_autofree char *text = g_strdup_printf (
+          "Flow run timed out: it exceeded timeout_seconds, %g s.", run->spec->timeout_seconds);
+
+      propose (run, "FAILED", "TimedOut", text, FALSE);
+      return;
+    }
+  type = pp_container_end_to_state (&run->end, tail, &message);
+  if (!g_str_equal (type, "COMPLETED") && !pp_output_is_forwarded (run->output))
+    log_tail (run);
+  propose (run, type, NULL, message, FALSE);
+}
+
+static gboolean
+on_grace (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  read_state (run);
+  return G_SOURCE_REMOVE;
+}
+
+/* The engine inside ended well, and the server does not know of an end. */
+static void
+report_after_success (PpFlowRun *run, const char *type)
+{
+  if (g_str_equal (type, "PENDING"))
+    {
+      propose (run, "COMPLETED", NULL,
+               "Container exited with status 0 without Prefect inside it ever reporting: the "
+               "worker takes the exit "
+               "status for the run's end.",
+               FALSE);
+      return;
+    }
+  if (g_get_monotonic_time () - run->exited_at < GRACE_US)
+    {
+      run->timer = g_timeout_add_seconds (1, on_grace, run);
+      return;
+    }
+  propose (
+      run, "CRASHED", NULL,
+      "Container exited with status 0, but Prefect inside it never reported the end of the run.",
+      FALSE);
+}
+
+static void
+report_after_failure (PpFlowRun *run, const char *type)
+{
+  const char *advice = NULL;
+  const char *explanation = pp_exit_code_explain (run->end.exit_code, &advice);
+  g_autofree char *text = g_strdup_printf (
+      "Flow run infrastructure exited with non-zero status code %" G_GINT64_FORMAT ". %s",
+      run->end.exit_code, explanation);
+
+  /* Prefect inside never got to say anything: its traceback is all there is. */
+  if (g_str_equal (type, "PENDING"))
+    log_tail (run);
+  pp_flow_run_log (run, PP_LOG_INFO, "%s", advice);
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+static void
+on_state_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const char *type = pp_json_string (json_object_get (body, "state"), "type");
+
+  run->api_call = NULL;
+  if (error != NULL)
+    {
+      g_message ("The state of flow run '%s' after its container's end is not known: %s", run->id,
+                 error->message);
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+      return;
+    }
+  if (g_strcmp0 (type, "CANCELLING") == 0)
+    propose (run, "CANCELLED", NULL, "The container ended while the run was being cancelled.",
+             FALSE);
+  else if (g_strcmp0 (type, "PENDING") != 0 && g_strcmp0 (type, "RUNNING") != 0)
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+  else if (run->end.exit_code == 0)
+    report_after_success (run, type);
+  else
+    report_after_failure (run, type);
+}
+
+static void
+read_state (PpFlowRun *run)
+{
+  run->api_call = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_state_read, run);
+}
+
+void
+pp_flow_run_enter_exited (PpFlowRun *run)
+{
+  run->exited_at = g_get_monotonic_time ();
+  pp_output_finish (run->output);
+  pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
+                            run->container_id, run->container_name, pp_flow_run_related (run));
+  if (!run->end_known)
+    report_vanished (run);
+  else if (run->worker_reported)
+    report_by_worker (run);
+  else
+    read_state (run);
+}

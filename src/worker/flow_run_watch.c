@@ -1,0 +1,287 @@
+/* A started container: its output, its end, and the clearing away. */
+#include "flow_run_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
+#define MAX_BACK_OFF 15
+
+static void follow (PpFlowRun *run);
+static void inspect (PpFlowRun *run);
+static void remove_container (PpFlowRun *run);
+
+static void
+resume_output (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  if (run->follow_call != NULL)
+    pp_infrastructure_call_resume (run->follow_call);
+}
+
+static gboolean
+on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->retries = 0;
+  return pp_output_take (run->output, stream, data, length);
+}
+
+static gboolean
+on_inspect_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  inspect (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+inspect_later (PpFlowRun *run)
+{
+  guint seconds = MIN (1u << MIN (run->retries, 8), MAX_BACK_OFF);
+
+  run->retries++;
+  run->timer = g_timeout_add_seconds (seconds, on_inspect_timer, run);
+}
+
+static void
+on_waited (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    inspect_later (run);
+  else
+    inspect (run);
+}
+
+static void
+on_inspected (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      run->end_known = FALSE;
+      pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+      return;
+    }
+  if (error != NULL)
+    {
+      inspect_later (run);
+      return;
+    }
+  pp_container_end_clear (&run->end);
+  pp_container_end_parse (result, &run->end);
+  if (run->end.running)
+    {
+      follow (run);
+      return;
+    }
+  run->end_known = TRUE;
+  pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+}
+
+static void
+inspect (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_inspected, run);
+}
+
+static void
+on_followed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->follow_call = NULL;
+  if (error == NULL
+      || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      inspect (run);
+      return;
+    }
+  if (run->retries == 0)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "The output of container '%s' cannot be followed for now: %s",
+                     run->container_name, error->message);
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      inspect_later (run);
+      return;
+    }
+  /* A log driver that cannot be read: what is left is to wait for the end. */
+  run->engine_call
+      = pp_infrastructure_wait (run->context->infrastructure, run->container_id, on_waited, run);
+}
+
+static void
+follow (PpFlowRun *run)
+{
+  run->follow_call
+      = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
+                                  pp_output_bytes (run->output), on_output, on_followed, run);
+}
+
+static void
+on_stopped (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped: %s",
+                     run->container_name, error->message);
+}
+
+static gboolean
+on_timeout (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timeout_timer = 0;
+  if (run->state != PP_FLOW_RUN_STARTED || run->engine_call != NULL)
+    return G_SOURCE_REMOVE;
+  run->timed_out = TRUE;
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
+                   run->name, run->spec->timeout_seconds, run->container_name);
+  run->engine_call = pp_infrastructure_stop (run->context->infrastructure, run->container_id,
+                                             run->spec->stop_timeout, on_stopped, run);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_enter_started (PpFlowRun *run)
+{
+  PpWorkerContext *context = run->context;
+  gboolean forward
+      = context->settings->logging_to_api_enabled && pp_container_spec_forwards_output (run->spec);
+
+  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
+  pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,
+                            run->container_name, pp_flow_run_related (run));
+  /* Prefect inside the container keeps the slot from here on. */
+  if (!run->worker_reported)
+    g_clear_pointer (&run->lease, pp_lease_free);
+  g_clear_pointer (&run->spec->create_body, json_decref);
+  g_clear_pointer (&run->spec->libpod_body, json_decref);
+  run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
+                               forward ? context->logs : NULL, resume_output, run);
+  if (run->worker_reported && run->spec->timeout_seconds > 0)
+    run->timeout_timer
+        = g_timeout_add ((guint)MIN (run->spec->timeout_seconds * 1000, G_MAXINT), on_timeout, run);
+  follow (run);
+}
+
+/* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
+
+static gboolean
+on_remove_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  remove_container (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_removed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      run->timer = g_timeout_add_seconds (MIN (1u << MIN (run->retries, 8), MAX_BACK_OFF),
+                                          on_remove_timer, run);
+      run->retries++;
+      return;
+    }
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s",
+                     run->container_name, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+}
+
+static void
+remove_container (PpFlowRun *run)
+{
+  run->engine_call
+      = pp_infrastructure_remove (run->context->infrastructure, run->container_id, on_removed, run);
+}
+
+static void
+on_logs_safe (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->logs_safe = TRUE;
+  pp_flow_run_enter_reported (run);
+}
+
+static gboolean
+on_slot_free (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  run->notify (run, TRUE, run->user_data);
+  pp_log_sender_when (run->context->logs, FALSE, on_logs_safe, run);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_enter_reported (PpFlowRun *run)
+{
+  if (!run->slot_freed)
+    {
+      run->slot_freed = TRUE;
+      g_clear_pointer (&run->lease, pp_lease_free);
+      g_clear_handle_id (&run->timeout_timer, g_source_remove);
+      run->timer = g_idle_add (on_slot_free, run);
+      return;
+    }
+  /* on_logs_safe() and on_pid_updated() come back here. */
+  if (!run->logs_safe || run->pid_call != NULL || run->engine_call != NULL)
+    return;
+  if (run->container_id == NULL || !run->auto_remove)
+    pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+  else
+    remove_container (run);
+}
+
+static gboolean
+on_over (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  run->notify (run, FALSE, run->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_enter_removed (PpFlowRun *run)
+{
+  if (run->started_once)
+    {
+      json_t *related = pp_flow_run_related (run);
+      g_autofree char *status = g_strdup_printf ("%" G_GINT64_FORMAT, run->end.exit_code);
+
+      json_object_set_new (json_array_get (related, 0), "prefect.infrastructure.status-code",
+                           json_string (status));
+      pp_events_emit_worker (run->context->events, "prefect.worker.executed-flow-run", related);
+    }
+  run->timer = g_idle_add (on_over, run);
+}

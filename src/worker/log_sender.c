@@ -1,0 +1,316 @@
+#include "prefect-podman/worker/log_sender.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include <string.h>
+
+/* What may wait before producers are told to; with room again at half of it. */
+#define HIGH_WATER (1024 * 1024)
+/* One POST: small enough that its JSON and the server's answering stay cheap. */
+#define BATCH_BYTES (256 * 1024)
+#define BATCH_RECORDS 1000
+#define UUID_LENGTH 36
+/* JSON around a message: names, timestamp, the run's id. */
+#define RECORD_OVERHEAD 256
+/* Prefect Cloud refuses larger ones (prefect/logging/handlers.py, client/orchestration). */
+#define CLOUD_MAX_LOG_SIZE 25000
+
+typedef struct
+{
+  char flow_run_id[UUID_LENGTH + 1];
+  const char *logger;
+  gint64 timestamp; /* UNIX microseconds */
+  gsize length;
+  int level;
+  char message[];
+} Record;
+
+typedef struct
+{
+  gboolean room;
+  guint64 position; /* of the last record that has to be delivered */
+  void (*func) (gpointer);
+  gpointer user_data;
+} Waiter;
+
+struct PpLogSender
+{
+  PpApi *api;
+  GQueue records; /* of Record, oldest first; those in flight are at its head */
+  gsize bytes;    /* estimated JSON size of records */
+  guint64 added;
+  guint64 delivered;
+  guint64 flush_until; /* what was added until the last flush goes without waiting */
+  guint in_flight;     /* records of the POST under way */
+  guint max_records;   /* of the next POST; halved when the server refuses a batch for good */
+  gsize batch_bytes;
+  gsize max_message;
+  guint interval_ms;
+  gint64 last_timestamp;
+  PpApiCall *call;
+  guint timer;
+  guint wake;
+  GList *waiters;
+};
+
+static void send_batch (PpLogSender *sender);
+
+static gsize
+record_size (const Record *record)
+{
+  return record->length + RECORD_OVERHEAD;
+}
+
+PpLogSender *
+pp_log_sender_new (PpApi *api, const PpSettings *settings)
+{
+  PpLogSender *sender = g_new0 (PpLogSender, 1);
+  gsize max_log = settings->logging_to_api_max_log_size;
+
+  if (strstr (pp_api_url (api), "api.prefect.cloud") != NULL)
+    max_log = MIN (max_log, CLOUD_MAX_LOG_SIZE);
+  sender->api = api;
+  g_queue_init (&sender->records);
+  sender->max_records = BATCH_RECORDS;
+  sender->batch_bytes = CLAMP (settings->logging_to_api_batch_size, 1, BATCH_BYTES);
+  sender->max_message = max_log > 2 * RECORD_OVERHEAD ? max_log - RECORD_OVERHEAD : RECORD_OVERHEAD;
+  sender->interval_ms = (guint)(CLAMP (settings->logging_to_api_batch_interval, 0.01, 60.0) * 1000);
+  return sender;
+}
+
+void
+pp_log_sender_free (PpLogSender *sender)
+{
+  if (sender == NULL)
+    return;
+  if (sender->call != NULL)
+    pp_api_call_cancel (sender->call);
+  if (sender->timer != 0)
+    g_source_remove (sender->timer);
+  if (sender->wake != 0)
+    g_source_remove (sender->wake);
+  while (!g_queue_is_empty (&sender->records))
+    g_free (g_queue_pop_head (&sender->records));
+  g_list_free_full (sender->waiters, g_free);
+  g_free (sender);
+}
+
+static gboolean
+on_interval (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->timer = 0;
+  send_batch (sender);
+  return G_SOURCE_REMOVE;
+}
+
+/* Makes sure that what waits is sent: now when a batch is full, else at the end of the interval. */
+static void
+schedule (PpLogSender *sender)
+{
+  if (sender->call != NULL || g_queue_is_empty (&sender->records))
+    return;
+  if (sender->bytes >= sender->batch_bytes || sender->delivered < sender->flush_until)
+    {
+      send_batch (sender);
+      return;
+    }
+  if (sender->timer == 0)
+    sender->timer = g_timeout_add (sender->interval_ms, on_interval, sender);
+}
+
+static gboolean
+waiter_is_due (const PpLogSender *sender, const Waiter *waiter)
+{
+  if (waiter->room)
+    return sender->bytes < HIGH_WATER / 2;
+  return sender->delivered >= waiter->position;
+}
+
+/* Runs the waiters whose time has come; each may add waiters or records. */
+static gboolean
+on_wake (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  gboolean found = TRUE;
+
+  sender->wake = 0;
+  while (found)
+    {
+      found = FALSE;
+      for (GList *link = sender->waiters; link != NULL; link = link->next)
+        {
+          g_autofree Waiter *waiter = NULL;
+
+          if (!waiter_is_due (sender, link->data))
+            continue;
+          waiter = link->data;
+          sender->waiters = g_list_delete_link (sender->waiters, link);
+          waiter->func (waiter->user_data);
+          found = TRUE;
+          break;
+        }
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wake (PpLogSender *sender)
+{
+  if (sender->wake == 0 && sender->waiters != NULL)
+    sender->wake = g_idle_add (on_wake, sender);
+}
+
+static void
+drop_delivered (PpLogSender *sender)
+{
+  for (guint i = 0; i < sender->in_flight; i++)
+    {
+      g_autofree Record *record = g_queue_pop_head (&sender->records);
+
+      sender->bytes -= record_size (record);
+      sender->delivered++;
+    }
+  sender->in_flight = 0;
+}
+
+static void
+on_sent (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  const Record *first = g_queue_peek_head (&sender->records);
+
+  (void)body;
+  sender->call = NULL;
+  if (error != NULL && sender->in_flight > 1)
+    {
+      /* One record the server will not have must not cost its neighbours: look for it by halves. */
+      sender->max_records = sender->in_flight / 2;
+      sender->in_flight = 0;
+      send_batch (sender);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
+               error->message);
+  drop_delivered (sender);
+  sender->max_records = MIN (sender->max_records * 2, BATCH_RECORDS);
+  wake (sender);
+  schedule (sender);
+}
+
+static json_t *
+record_to_json (const Record *record)
+{
+  g_autofree char *timestamp = pp_api_timestamp (record->timestamp);
+  json_t *json = json_object ();
+
+  json_object_set_new (json, "name", json_string (record->logger));
+  json_object_set_new (json, "level", json_integer (record->level));
+  json_object_set_new (json, "message", json_stringn (record->message, record->length));
+  json_object_set_new (json, "timestamp", json_string (timestamp));
+  json_object_set_new (json, "flow_run_id", json_string (record->flow_run_id));
+  return json;
+}
+
+static void
+send_batch (PpLogSender *sender)
+{
+  json_t *batch;
+  gsize bytes = 0;
+
+  if (sender->call != NULL || g_queue_is_empty (&sender->records))
+    return;
+  g_clear_handle_id (&sender->timer, g_source_remove);
+  batch = json_array ();
+  for (GList *link = sender->records.head; link != NULL && sender->in_flight < sender->max_records;
+       link = link->next)
+    {
+      bytes += record_size (link->data);
+      if (bytes > sender->batch_bytes && sender->in_flight > 0)
+        break;
+      json_array_append_new (batch, record_to_json (link->data));
+      sender->in_flight++;
+    }
+  sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
+}
+
+void
+pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
+                   PpLogLevel level, const char *message, gsize length)
+{
+  Record *record = g_malloc (sizeof *record + length + 1);
+  gint64 now = g_get_real_time ();
+
+  sender->last_timestamp = MAX (now, sender->last_timestamp + 1);
+  g_strlcpy (record->flow_run_id, flow_run_id, sizeof record->flow_run_id);
+  record->logger = logger;
+  record->timestamp = sender->last_timestamp;
+  record->level = level;
+  record->length = length;
+  memcpy (record->message, message, length);
+  record->message[length] = '\0';
+  g_queue_push_tail (&sender->records, record);
+  sender->bytes += record_size (record);
+  sender->added++;
+  schedule (sender);
+}
+
+gsize
+pp_log_sender_max_message (const PpLogSender *sender)
+{
+  return sender->max_message;
+}
+
+gboolean
+pp_log_sender_has_room (const PpLogSender *sender)
+{
+  return sender->bytes < HIGH_WATER;
+}
+
+void
+pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer), gpointer user_data)
+{
+  Waiter *waiter = g_new0 (Waiter, 1);
+
+  waiter->room = room;
+  waiter->position = sender->added;
+  waiter->func = func;
+  waiter->user_data = user_data;
+  sender->waiters = g_list_append (sender->waiters, waiter);
+  if (waiter_is_due (sender, waiter))
+    wake (sender);
+}
+
+void
+pp_log_sender_forget (PpLogSender *sender, gpointer user_data)
+{
+  GList *link = sender->waiters;
+
+  while (link != NULL)
+    {
+      GList *next = link->next;
+      Waiter *waiter = link->data;
+
+      if (waiter->user_data == user_data)
+        {
+          sender->waiters = g_list_delete_link (sender->waiters, link);
+          g_free (waiter);
+        }
+      link = next;
+    }
+}
+
+void
+pp_log_sender_flush (PpLogSender *sender)
+{
+  sender->flush_until = sender->added;
+  send_batch (sender);
+}
+
+guint
+pp_log_sender_pending (const PpLogSender *sender)
+{
+  return g_queue_get_length ((GQueue *)&sender->records);
+}

@@ -1,0 +1,152 @@
+/* The poll: asks for runs that are due, and puts them into the hands of the state machine. */
+#include "worker_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* The soonest a freed slot asks again, after the poll before. */
+#define SOONEST_US (G_USEC_PER_SEC / 2)
+
+static void poll_now (PpWorker *worker);
+
+static gboolean
+on_poll_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->poll_timer = 0;
+  poll_now (worker);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+poll_in (PpWorker *worker, guint milliseconds)
+{
+  g_clear_handle_id (&worker->poll_timer, g_source_remove);
+  worker->poll_timer = g_timeout_add (milliseconds, on_poll_timer, worker);
+}
+
+static guint
+free_slots (const PpWorker *worker)
+{
+  guint limit = worker->options->limit > 0 ? (guint)worker->options->limit : G_MAXUINT;
+
+  return limit > worker->slots_used ? limit - worker->slots_used : 0;
+}
+
+static void
+on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  if (!slot_free)
+    {
+      g_hash_table_remove (worker->runs, pp_flow_run_id (run));
+      pp_worker_check_done (worker);
+      return;
+    }
+  worker->slots_used--;
+  if (worker->more_waits && worker->phase == PP_WORKER_RUNNING && worker->poll_call == NULL)
+    {
+      gint64 wait = worker->last_poll + SOONEST_US - g_get_monotonic_time ();
+
+      worker->more_waits = FALSE;
+      poll_in (worker, wait > 0 ? (guint)(wait / 1000) + 1 : 0);
+    }
+}
+
+static void
+claim (PpWorker *worker, json_t *flow_run)
+{
+  const char *id = pp_json_string (flow_run, "id");
+  PpFlowRun *run;
+
+  if (id == NULL || !g_uuid_string_is_valid (id))
+    {
+      g_warning ("The API answered a flow run without a usable id; it is left alone");
+      return;
+    }
+  if (g_hash_table_contains (worker->runs, id))
+    {
+      g_debug ("Skipping flow run %s: it is in this worker's hands already", id);
+      return;
+    }
+  if (free_slots (worker) == 0)
+    {
+      worker->more_waits = TRUE;
+      return;
+    }
+  worker->slots_used++;
+  run = pp_flow_run_new (&worker->context, flow_run, on_run_notify, worker);
+  g_hash_table_insert (worker->runs, (gpointer)pp_flow_run_id (run), run);
+  pp_flow_run_start (run);
+}
+
+static void
+on_polled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  const json_t *entry;
+  size_t index;
+
+  worker->poll_call = NULL;
+  if (error != NULL && error->code != 404)
+    {
+      if (worker->poll_failures++ == 0)
+        g_warning ("The Prefect API does not answer the poll: %s The worker keeps asking.",
+                   error->message);
+      poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds,
+                                              worker->poll_failures));
+      return;
+    }
+  if (worker->poll_failures > 0)
+    g_message ("The Prefect API answers again");
+  worker->poll_failures = 0;
+  worker->last_poll = g_get_monotonic_time ();
+  worker->polled_once = TRUE;
+  worker->more_waits = worker->options->limit > 0 && json_array_size (body) > 0
+                       && json_array_size (body) >= free_slots (worker);
+  g_debug ("Discovered %" G_GSIZE_FORMAT " scheduled flow runs", json_array_size (body));
+  json_array_foreach (body, index, entry) claim (worker, json_object_get (entry, "flow_run"));
+  if (!worker->options->run_once)
+    poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
+  else
+    worker->phase = PP_WORKER_DRAINING;
+  pp_worker_check_done (worker);
+}
+
+static void
+poll_now (PpWorker *worker)
+{
+  gint64 before = g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
+  guint slots = free_slots (worker);
+
+  if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL)
+    return;
+  if (slots == 0)
+    {
+      /* Nothing could be taken; being alive is enough. */
+      g_debug ("Flow run limit reached; %u flow runs in progress", worker->slots_used);
+      worker->more_waits = TRUE;
+      worker->last_poll = g_get_monotonic_time ();
+      poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
+      return;
+    }
+  worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
+      worker->context.api, worker->options->work_pool, worker->options->work_queues, before,
+      worker->options->limit > 0 ? slots : 0, on_polled, worker);
+}
+
+void
+pp_worker_poll_start (PpWorker *worker)
+{
+  poll_now (worker);
+}
+
+void
+pp_worker_poll_stop (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->poll_timer, g_source_remove);
+  if (worker->poll_call != NULL)
+    pp_api_call_cancel (worker->poll_call);
+  worker->poll_call = NULL;
+}

@@ -1,0 +1,304 @@
+/* The worker's life: what it is made of, the signals it obeys, how it ends. */
+#include "worker_private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* From SIGTERM to the exit at the latest, whatever is buffered or under way: 10 s are promised. */
+#define STOP_US (8 * G_USEC_PER_SEC)
+#define STOP_CHECK_MS 50
+/* A loop that fails waits longer each time, up to this. */
+#define MAX_INTERVAL_SECONDS 60.0
+#define JITTER 0.3
+/* Polls may be missed for so many intervals before the worker calls itself unhealthy
+ * (BaseWorker.is_worker_still_polling). */
+#define HEALTHY_INTERVALS 30
+
+guint
+pp_worker_interval_ms (double seconds, guint failures)
+{
+  double factor = g_random_double_range (1 - JITTER, 1 + JITTER);
+  double backed_off = seconds * (double)(1u << MIN (failures, 6));
+
+  if (failures > 0)
+    backed_off = MIN (backed_off, MAX (seconds, MAX_INTERVAL_SECONDS));
+  return (guint)MAX (backed_off * factor * 1000, 1);
+}
+
+void
+pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...)
+{
+  g_autofree char *message = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  message = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_critical ("%s", message);
+  worker->exit_code = exit_code;
+  worker->phase = PP_WORKER_STOPPING;
+  g_main_loop_quit (worker->loop);
+}
+
+static gboolean
+is_healthy (gpointer user_data)
+{
+  const PpWorker *worker = user_data;
+  gint64 now = g_get_monotonic_time ();
+  gint64 since = MAX (worker->last_poll, pp_api_maintenance_until (worker->context.api));
+  double window = worker->settings->worker_query_seconds * HEALTHY_INTERVALS * G_USEC_PER_SEC;
+
+  if (worker->phase != PP_WORKER_RUNNING || (double)(now - since) <= window)
+    return TRUE;
+  g_critical ("Worker has not polled in the last %.0f seconds",
+              (double)(now - since) / G_USEC_PER_SEC);
+  return FALSE;
+}
+
+static void
+print_banner (PpWorker *worker)
+{
+  const PpEngineInfo *engine = pp_infrastructure_engine (worker->context.infrastructure);
+  g_autofree char *banner = g_strdup_printf (
+      "Worker '%s' started! Work pool '%s' (%s), engine %s %s %s at %s, API %s\n",
+      worker->options->name, worker->options->work_pool, worker->context.type, engine->name,
+      engine->version, engine->rootless ? "rootless" : "rootful", engine->url,
+      pp_api_url (worker->context.api));
+
+  pp_stdout_write (worker->context.out, banner, strlen (banner));
+}
+
+void
+pp_worker_ready (PpWorker *worker)
+{
+  print_banner (worker);
+  pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
+  pp_worker_poll_start (worker);
+}
+
+/* Runs that would be left half done: neither followed in a started container nor over. */
+static guint
+unfinished_runs (const PpWorker *worker)
+{
+  GHashTableIter iter;
+  gpointer run;
+  guint count = 0;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, NULL, &run))
+    if (pp_flow_run_state (run) != PP_FLOW_RUN_STARTED)
+      count++;
+  return count;
+}
+
+static void
+say_what_is_left (const PpWorker *worker)
+{
+  GHashTableIter iter;
+  gpointer run;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, NULL, &run))
+    g_warning ("Left behind: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
+               pp_flow_run_id (run), pp_flow_run_state_name (pp_flow_run_state (run)),
+               pp_flow_run_container_name (run) != NULL ? ", container " : "",
+               pp_flow_run_container_name (run) != NULL ? pp_flow_run_container_name (run) : "");
+  if (pp_log_sender_pending (worker->context.logs) > 0)
+    g_warning ("%u log records could not be delivered",
+               pp_log_sender_pending (worker->context.logs));
+}
+
+void
+pp_worker_check_done (PpWorker *worker)
+{
+  gboolean sent = pp_log_sender_pending (worker->context.logs) == 0;
+
+  switch (worker->phase)
+    {
+    case PP_WORKER_RUNNING:
+      return;
+    case PP_WORKER_DRAINING:
+      if (g_hash_table_size (worker->runs) > 0)
+        return;
+      break;
+    case PP_WORKER_STOPPING:
+      if (g_get_monotonic_time () < worker->stop_deadline && unfinished_runs (worker) > 0)
+        return;
+      break;
+    }
+  if (worker->stop_deadline == 0)
+    worker->stop_deadline = g_get_monotonic_time () + STOP_US;
+  if (!sent && g_get_monotonic_time () < worker->stop_deadline)
+    {
+      pp_log_sender_flush (worker->context.logs);
+      return;
+    }
+  g_main_loop_quit (worker->loop);
+}
+
+static gboolean
+on_stop_timer (gpointer user_data)
+{
+  pp_worker_check_done (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+begin_end (PpWorker *worker, PpWorkerPhase phase)
+{
+  worker->phase = phase;
+  pp_worker_poll_stop (worker);
+  if (phase == PP_WORKER_STOPPING)
+    {
+      worker->stop_deadline = g_get_monotonic_time () + STOP_US;
+      pp_worker_sync_stop (worker);
+    }
+  if (worker->started)
+    pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
+  pp_events_flush (worker->context.events);
+  pp_log_sender_flush (worker->context.logs);
+  if (worker->stop_timer == 0)
+    worker->stop_timer = g_timeout_add (STOP_CHECK_MS, on_stop_timer, worker);
+}
+
+static gboolean
+on_signal (gint fd, GIOCondition condition, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  struct signalfd_siginfo info;
+  const char *name;
+
+  (void)condition;
+  if (read (fd, &info, sizeof info) != sizeof info)
+    return G_SOURCE_CONTINUE;
+  name = info.ssi_signo == SIGQUIT ? "SIGQUIT" : info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+  if (worker->phase != PP_WORKER_RUNNING && !worker->options->run_once)
+    {
+      g_message ("%s again: leaving at once", name);
+      g_main_loop_quit (worker->loop);
+      return G_SOURCE_CONTINUE;
+    }
+  if (info.ssi_signo == SIGQUIT)
+    {
+      g_message ("SIGQUIT: no more runs are taken; waiting for %u in flight",
+                 g_hash_table_size (worker->runs));
+      begin_end (worker, PP_WORKER_DRAINING);
+    }
+  else
+    {
+      g_message ("%s: stopping; running containers are left alone", name);
+      begin_end (worker, PP_WORKER_STOPPING);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+/* Signals become readable bytes: SIGQUIT is none of those GLib can watch. */
+static int
+open_signals (void)
+{
+  sigset_t signals;
+
+  signal (SIGPIPE, SIG_IGN);
+  sigemptyset (&signals);
+  sigaddset (&signals, SIGTERM);
+  sigaddset (&signals, SIGINT);
+  sigaddset (&signals, SIGQUIT);
+  sigprocmask (SIG_BLOCK, &signals, NULL);
+  return signalfd (-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void
+free_run (gpointer run)
+{
+  pp_flow_run_free (run);
+}
+
+static gboolean
+set_up (PpWorker *worker, GError **error)
+{
+  const PpSettings *settings = worker->settings;
+  const PpWorkerOptions *options = worker->options;
+  PpWorkerContext *context = &worker->context;
+
+  worker->loop = g_main_loop_new (NULL, FALSE);
+  worker->last_poll = g_get_monotonic_time ();
+  worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);
+  worker->http = pp_http_new ();
+  context->settings = settings;
+  context->worker_name = options->name;
+  context->type = g_strcmp0 (options->type, "docker") == 0 ? "docker" : "podman";
+  context->api = pp_api_new (worker->http, settings);
+  pp_api_set_worker (context->api, options->name, NULL);
+  context->resolver = pp_resolver_new (context->api);
+  context->logs = pp_log_sender_new (context->api, settings);
+  context->events = pp_events_new (context->api, options->name, context->type);
+  context->out = pp_stdout_new (STDOUT_FILENO);
+  if (options->with_healthcheck)
+    {
+      worker->health = pp_health_new (settings->worker_webserver_host,
+                                      settings->worker_webserver_port, is_healthy, worker, error);
+      if (worker->health == NULL)
+        return FALSE;
+    }
+  worker->engine_url = pp_engine_find (options->engine_url, error);
+  if (worker->engine_url == NULL)
+    return FALSE;
+  context->infrastructure = pp_infrastructure_new (worker->http, worker->engine_url, error);
+  return context->infrastructure != NULL;
+}
+
+static void
+tear_down (PpWorker *worker)
+{
+  PpWorkerContext *context = &worker->context;
+
+  pp_worker_poll_stop (worker);
+  pp_worker_sync_stop (worker);
+  g_clear_handle_id (&worker->stop_timer, g_source_remove);
+  g_hash_table_unref (worker->runs);
+  pp_health_free (worker->health);
+  pp_events_free (context->events);
+  pp_log_sender_free (context->logs);
+  pp_resolver_free (context->resolver);
+  pp_infrastructure_free (context->infrastructure);
+  pp_api_free (context->api);
+  pp_http_free (worker->http);
+  pp_stdout_free (context->out);
+  json_decref (context->work_pool);
+  g_free (worker->engine_url);
+  g_main_loop_unref (worker->loop);
+}
+
+int
+pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  PpWorker worker = { .settings = settings, .options = options };
+  g_autofree char *stopped = g_strdup_printf ("Worker '%s' stopped!\n", options->name);
+  int signals = open_signals ();
+  guint signal_source = 0;
+
+  if (!set_up (&worker, &error))
+    {
+      g_critical ("%s", error->message);
+      worker.exit_code = 2;
+    }
+  else
+    {
+      signal_source = g_unix_fd_add (signals, G_IO_IN, on_signal, &worker);
+      pp_worker_sync_start (&worker);
+      g_main_loop_run (worker.loop);
+      g_source_remove (signal_source);
+      say_what_is_left (&worker);
+      if (worker.started)
+        pp_stdout_write (worker.context.out, stopped, strlen (stopped));
+    }
+  tear_down (&worker);
+  close (signals);
+  return worker.exit_code;
+}

@@ -1,0 +1,73 @@
+/* The inside of the worker, for the files of its loops only: worker.c (life, signals), sync.c
+ * (engine, pool, heartbeat), poll.c. */
+#pragma once
+
+#include "prefect-podman/worker/context.h"
+#include "prefect-podman/worker/flow_run.h"
+#include "prefect-podman/worker/health.h"
+#include "prefect-podman/worker/worker.h"
+
+typedef enum
+{
+  PP_WORKER_RUNNING,
+  PP_WORKER_DRAINING, /* takes no more runs, waits for those in flight */
+  PP_WORKER_STOPPING, /* says what is buffered and goes, containers stay */
+} PpWorkerPhase;
+
+typedef struct
+{
+  const PpSettings *settings;
+  const PpWorkerOptions *options;
+  PpWorkerContext context;
+  GMainLoop *loop;
+  PpWorkerPhase phase;
+  int exit_code;
+
+  PpHttp *http;
+  PpHealth *health;
+  char *engine_url;
+
+  gboolean engine_ready;
+  gboolean pool_ready;
+  gboolean started; /* both were ready once; the banner is out */
+  gboolean pool_missing_said;
+  guint engine_failures; /* in a row */
+  guint sync_failures;
+  guint engine_timer;
+  guint sync_timer;
+  PpApiCall *sync_call;
+  PpApiCall *heartbeat_call;
+
+  GHashTable *runs; /* id -> PpFlowRun */
+  guint slots_used;
+  guint poll_failures;
+  guint poll_timer;
+  PpApiCall *poll_call;
+  gint64 last_poll;    /* monotonic microseconds of the last answer, or of the start */
+  gboolean more_waits; /* the last poll left runs behind for want of a slot */
+  gboolean polled_once;
+
+  gint64 stop_deadline; /* monotonic microseconds */
+  guint stop_timer;
+} PpWorker;
+
+/* Milliseconds until the next turn of a loop of SECONDS: jittered by 30 %, backed off after
+ * FAILURES in a row (as prefect/utilities/services.py critical_service_loop, up to a minute). */
+guint pp_worker_interval_ms (double seconds, guint failures);
+
+/* Ends the worker with EXIT_CODE and one line that says why. */
+void pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* Looks whether a draining or stopping worker is done. */
+void pp_worker_check_done (PpWorker *worker);
+
+/* sync.c */
+void pp_worker_sync_start (PpWorker *worker);
+void pp_worker_sync_stop (PpWorker *worker);
+
+/* Called by sync.c when engine and pool are both there for the first time. */
+void pp_worker_ready (PpWorker *worker);
+
+/* poll.c */
+void pp_worker_poll_start (PpWorker *worker);
+void pp_worker_poll_stop (PpWorker *worker);
