@@ -9,9 +9,17 @@ G_BEGIN_DECLS
 int pp_command_worker_start (int argc, char **argv, const char *profile);
 int pp_command_render (int argc, char **argv, const char *profile);
 
+/* Prints "prefect-podman: WHAT" on standard error, one line, and returns 2, the exit code for wrong
+ * usage or settings. */
+int pp_command_fail (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* Whether escape sequences are wanted on the open file FD: a terminal that knows them, and no
+ * NO_COLOR. */
+gboolean pp_console_is_colored (int fd);
+
 /* The console: g_log() messages as `time | LEVEL | logger - text` on standard error, the log domain
  * being the logger's name. LEVEL_NAME: Prefect's level names; returns FALSE with ERROR for an
- * unknown one. COLORS: use escape sequences. */
+ * unknown one. COLORS: use escape sequences. May be called again to change both. */
 gboolean pp_console_init (const char *level_name, gboolean colors, GError **error);
 
 G_END_DECLS

@@ -19,8 +19,9 @@ typedef enum
 
 typedef struct
 {
-  char *home;    /* PREFECT_HOME, expanded; default ~/.prefect */
-  char *profile; /* name of the active profile, or NULL when there is no profiles.toml */
+  char *home;          /* PREFECT_HOME, expanded; default ~/.prefect */
+  char *profile;       /* name of the active profile, or NULL when there is no profiles.toml */
+  gboolean debug_mode; /* PREFECT_DEBUG_MODE, FALSE */
 
   char *api_url;         /* PREFECT_API_URL without a trailing slash, or NULL */
   char *api_key;         /* PREFECT_API_KEY or NULL; a secret */
@@ -28,8 +29,10 @@ typedef struct
   gboolean api_tls_insecure_skip_verify;
   char *api_ssl_cert_file; /* or NULL */
   gboolean api_enable_http2;
-  double api_request_timeout; /* seconds, 60 */
-  char *ui_url;               /* PREFECT_UI_URL or NULL */
+  double api_request_timeout;  /* seconds, 60 */
+  char *ui_url;                /* PREFECT_UI_URL or NULL */
+  char *cloud_api_url;         /* PREFECT_CLOUD_API_URL, "https://api.prefect.cloud/api" */
+  gboolean connected_to_cloud; /* api_url is Prefect Cloud's */
 
   int client_max_retries;               /* 5 */
   double client_retry_jitter_factor;    /* 0.2 */
@@ -42,6 +45,7 @@ typedef struct
   double worker_prefetch_seconds;          /* 10 */
   char *worker_webserver_host;             /* "0.0.0.0" */
   int worker_webserver_port;               /* 8080 */
+  gboolean worker_debug_mode;              /* FALSE; TRUE sets logging_level to DEBUG */
   gboolean worker_enable_cancellation;     /* FALSE */
   double worker_cancellation_poll_seconds; /* 120 */
 
@@ -50,7 +54,7 @@ typedef struct
   gboolean logging_to_api_enabled;      /* TRUE */
   double logging_to_api_batch_interval; /* seconds, 2.0 */
   gsize logging_to_api_batch_size;      /* bytes, 4000000 */
-  gsize logging_to_api_max_log_size;    /* bytes, 1000000 */
+  gsize logging_to_api_max_log_size;    /* bytes, 1000000; Cloud: 25000 at most */
 
   /* What is set anywhere, as the environment a container gets
    * (Settings.to_environment_variables(exclude_unset=True)): canonical PREFECT_* name -> string, in

@@ -1,0 +1,15 @@
+/* Durations as pydantic reads and writes them. Pure. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Reads TEXT: ISO 8601 ("P1DT2H", "-PT0.5S"), "1:30:00", "2 days, 1:00:00", "1d". Sets
+ * *MICROSECONDS; FALSE when TEXT is none of them or too large. */
+gboolean pp_duration_parse (const char *text, gint64 *microseconds);
+
+/* MICROSECONDS as ISO 8601: "P1DT2H3M4.5S", "PT0S". New string. */
+char *pp_duration_to_string (gint64 microseconds);
+
+G_END_DECLS

@@ -1,0 +1,166 @@
+/* Log lines in the form of Prefect's own (prefect/logging/logging.yml). */
+#include "config.h"
+
+#include "prefect-podman/commands/commands.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Prefect's level names from the least to the most severe, and what they look like on a terminal.
+ */
+static const struct
+{
+  const char *name;
+  const char *color;
+} levels[] = {
+  { "DEBUG", "\033[2m" },  { "INFO", "\033[36m" },       { "WARNING", "\033[33m" },
+  { "ERROR", "\033[31m" }, { "CRITICAL", "\033[1;31m" },
+};
+
+static struct
+{
+  guint least; /* index of the least severe level that is shown */
+  gboolean colors;
+  gboolean installed;
+} console;
+
+static guint
+level_of (GLogLevelFlags flags)
+{
+  switch (flags & G_LOG_LEVEL_MASK)
+    {
+    case G_LOG_LEVEL_DEBUG:
+      return 0;
+    case G_LOG_LEVEL_WARNING:
+      return 2;
+    case G_LOG_LEVEL_CRITICAL:
+      return 3;
+    case G_LOG_LEVEL_ERROR:
+      return 4;
+    default:
+      return 1;
+    }
+}
+
+static const char *
+field_value (const GLogField *fields, gsize count, const char *key)
+{
+  for (gsize i = 0; i < count; i++)
+    if (strcmp (fields[i].key, key) == 0 && fields[i].length < 0)
+      return fields[i].value;
+  return NULL;
+}
+
+/* Appends MESSAGE with control characters as \x1b, and the lines after the first indented: what
+ * another side said can neither steer the terminal nor pass for a log line. */
+static void
+append_message (GString *line, const char *message)
+{
+  g_autofree char *valid = g_utf8_make_valid (message, -1);
+
+  g_strchomp (valid);
+  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+      if (c == '\n')
+        g_string_append (line, "\n    ");
+      else if (c == '\t' || !g_unichar_iscntrl (c))
+        g_string_append_len (line, p, g_utf8_next_char (p) - p);
+      else
+        g_string_append_printf (line, "\\x%02x", c);
+    }
+}
+
+/* Writes all of LINE; a standard error that is closed or full takes no more and is no error. */
+static void
+write_all (const GString *line)
+{
+  for (gsize done = 0; done < line->len;)
+    {
+      ssize_t written = write (STDERR_FILENO, line->str + done, line->len - done);
+      if (written < 0 && errno == EINTR)
+        continue;
+      if (written <= 0)
+        return;
+      done += (gsize)written;
+    }
+}
+
+static void
+append_time (GString *line)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *time = g_date_time_format (now, "%H:%M:%S");
+
+  g_string_append_printf (line, "%s.%03d", time, g_date_time_get_microsecond (now) / 1000);
+}
+
+static GLogWriterOutput
+write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer user_data)
+{
+  (void)user_data;
+  guint level = level_of (flags);
+  const char *logger = field_value (fields, count, "GLIB_DOMAIN");
+  const char *message = field_value (fields, count, "MESSAGE");
+  gboolean ours = logger == NULL || g_str_has_prefix (logger, "prefect");
+
+  /* A library's debug lines are not the user's. */
+  if (level < console.least || (!ours && level < 2))
+    return G_LOG_WRITER_HANDLED;
+  g_autoptr (GString) line = g_string_new (NULL);
+  append_time (line);
+  g_string_append_printf (line, " | %s%-7s%s | %s - ", console.colors ? levels[level].color : "",
+                          levels[level].name, console.colors ? "\033[0m" : "",
+                          logger != NULL ? logger : "prefect");
+  append_message (line, message != NULL ? message : "");
+  g_string_append_c (line, '\n');
+  write_all (line);
+  return G_LOG_WRITER_HANDLED;
+}
+
+gboolean
+pp_console_init (const char *level_name, gboolean colors, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    {
+      if (g_ascii_strcasecmp (levels[i].name, level_name) != 0)
+        continue;
+      console.least = i;
+      console.colors = colors;
+      if (!console.installed)
+        g_log_set_writer_func (write_log, NULL, NULL);
+      console.installed = TRUE;
+      return TRUE;
+    }
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               "\"%s\" is no log level: use DEBUG, INFO, WARNING, ERROR or CRITICAL", level_name);
+  return FALSE;
+}
+
+gboolean
+pp_console_is_colored (int fd)
+{
+  const char *no_color = g_getenv ("NO_COLOR");
+  const char *terminal = g_getenv ("TERM");
+
+  if (no_color != NULL && *no_color != '\0')
+    return FALSE;
+  return isatty (fd) && terminal != NULL && strcmp (terminal, "dumb") != 0;
+}
+
+int
+pp_command_fail (const char *format, ...)
+{
+  g_autoptr (GString) line = g_string_new ("prefect-podman: ");
+  va_list arguments;
+
+  va_start (arguments, format);
+  g_autofree char *message = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_strdelimit (message, "\n", ' ');
+  append_message (line, message);
+  g_string_append_c (line, '\n');
+  write_all (line);
+  return 2;
+}

@@ -1,0 +1,330 @@
+/* prefect-podman worker start (the peer: prefect/cli/worker.py). */
+#include "config.h"
+
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "prefect-podman/commands/commands.h"
+#include "prefect-podman/settings/sources.h"
+#include "prefect-podman/worker/worker.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What the command line says. Strings are taken as file names: as they are, in any locale. */
+typedef struct
+{
+  char *name;
+  char *pool;
+  char **queues;
+  char *type;
+  char *install_policy;
+  char *template_path;
+  char *engine_url;
+  char *log_level;
+  char *limit;
+  char *prefetch;
+  gboolean run_once;
+  gboolean with_healthcheck;
+  gboolean create_pool;
+} Arguments;
+
+static void
+arguments_clear (Arguments *arguments)
+{
+  g_free (arguments->name);
+  g_free (arguments->pool);
+  g_strfreev (arguments->queues);
+  g_free (arguments->type);
+  g_free (arguments->install_policy);
+  g_free (arguments->template_path);
+  g_free (arguments->engine_url);
+  g_free (arguments->log_level);
+  g_free (arguments->limit);
+  g_free (arguments->prefetch);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+
+/* --flag, --flag=true, --flag=false and --no-flag, as the peer's command line takes them. */
+static gboolean
+on_flag (const char *option, const char *value, gpointer data, GError **error)
+{
+  Arguments *arguments = data;
+  gboolean on
+      = value == NULL || g_ascii_strcasecmp (value, "true") == 0 || strcmp (value, "1") == 0;
+
+  if (!on && g_ascii_strcasecmp (value, "false") != 0 && strcmp (value, "0") != 0)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                   "%s: \"%s\" is neither true nor false", option, value);
+      return FALSE;
+    }
+  if (g_str_has_prefix (option, "--no-"))
+    {
+      on = !on;
+      option += strlen ("--no-") - strlen ("--");
+    }
+  if (g_str_has_suffix (option, "run-once"))
+    arguments->run_once = on;
+  else if (g_str_has_suffix (option, "with-healthcheck"))
+    arguments->with_healthcheck = on;
+  else
+    arguments->create_pool = on;
+  return TRUE;
+}
+
+static gboolean
+parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
+{
+  const int flag = G_OPTION_FLAG_OPTIONAL_ARG;
+  const int hidden = G_OPTION_FLAG_OPTIONAL_ARG | G_OPTION_FLAG_HIDDEN;
+  const GOptionEntry entries[] = {
+    { "pool", 'p', 0, G_OPTION_ARG_FILENAME, &arguments->pool, "The work pool to serve (required)",
+      "NAME" },
+    { "work-queue", 'q', 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->queues,
+      "A work queue to take runs from; may be given again (default: all)", "NAME" },
+    { "name", 'n', 0, G_OPTION_ARG_FILENAME, &arguments->name,
+      "The worker's name (default: PodmanWorker and a UUID)", "NAME" },
+    { "type", 't', 0, G_OPTION_ARG_FILENAME, &arguments->type,
+      "docker or podman (default: the pool's type; a new pool: docker)", "TYPE" },
+    { "limit", 'l', 0, G_OPTION_ARG_FILENAME, &arguments->limit,
+      "The most flow runs to run at once (default: no limit)", "N" },
+    { "prefetch-seconds", 0, 0, G_OPTION_ARG_FILENAME, &arguments->prefetch,
+      "How far to look ahead for scheduled runs (default: PREFECT_WORKER_PREFETCH_SECONDS, 10)",
+      "SECONDS" },
+    { "run-once", 0, flag, G_OPTION_ARG_CALLBACK, on_flag, "Poll once, wait for those runs, exit",
+      NULL },
+    { "with-healthcheck", 0, flag, G_OPTION_ARG_CALLBACK, on_flag,
+      "Serve GET /health on PREFECT_WORKER_WEBSERVER_HOST and _PORT", NULL },
+    { "base-job-template", 0, 0, G_OPTION_ARG_FILENAME, &arguments->template_path,
+      "JSON file with the base job template of a pool that is created", "FILE" },
+    { "create-pool-if-not-found", 0, flag, G_OPTION_ARG_CALLBACK, on_flag,
+      "Create the pool when it does not exist (default)", NULL },
+    { "no-create-pool-if-not-found", 0, flag, G_OPTION_ARG_CALLBACK, on_flag,
+      "Leave creating the pool to others", NULL },
+    { "install-policy", 0, 0, G_OPTION_ARG_FILENAME, &arguments->install_policy,
+      "Taken for the Python worker's sake; nothing needs installing", "POLICY" },
+    { "engine-url", 0, 0, G_OPTION_ARG_FILENAME, &arguments->engine_url,
+      "Where Podman or Docker listens: unix:///path or tcp://host:port (default: CONTAINER_HOST, "
+      "DOCKER_HOST, Podman's sockets, Docker's)",
+      "URL" },
+    { "log-level", 0, 0, G_OPTION_ARG_FILENAME, &arguments->log_level,
+      "DEBUG, INFO, WARNING, ERROR or CRITICAL (default: PREFECT_LOGGING_LEVEL, INFO)", "LEVEL" },
+    { "no-run-once", 0, hidden, G_OPTION_ARG_CALLBACK, on_flag, NULL, NULL },
+    { "no-with-healthcheck", 0, hidden, G_OPTION_ARG_CALLBACK, on_flag, NULL, NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  GOptionGroup *group = g_option_group_new ("", "", "", arguments, NULL);
+
+  g_option_group_add_entries (group, entries);
+  g_option_context_set_main_group (context, group);
+  g_option_context_set_summary (
+      context,
+      "Starts a worker that takes flow runs from a work pool and runs each in a container.");
+  g_option_context_set_description (context,
+                                    "Exit codes: 0 stopped as asked, 1 failed while running, 2 "
+                                    "wrong usage or settings.\nSee also prefect-podman(1).\n");
+  if (!g_option_context_parse (context, &argc, &argv, error))
+    return FALSE;
+  if (argc <= 1)
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+               "\"%s\" is no option: worker start takes options only", argv[1]);
+  return FALSE;
+}
+
+static gboolean
+check_words (const Arguments *arguments, GError **error)
+{
+  static const char *const policies[] = { "always", "if-not-present", "never", "prompt", NULL };
+  static const char *const types[] = { "docker", "podman", NULL };
+  const char *what = NULL;
+
+  if (arguments->pool == NULL || *arguments->pool == '\0')
+    what = "--pool NAME is missing: say which work pool to serve";
+  else if (!g_utf8_validate (arguments->pool, -1, NULL)
+           || (arguments->name != NULL && !g_utf8_validate (arguments->name, -1, NULL)))
+    what = "--pool and --name must be UTF-8";
+  else if (arguments->name != NULL && strpbrk (arguments->name, "/%") != NULL)
+    what = "--name: a worker's name cannot have \"/\" or \"%\" in it";
+  else if (arguments->install_policy != NULL
+           && !g_strv_contains (policies, arguments->install_policy))
+    what = "--install-policy: use always, if-not-present, never or prompt";
+  else if (arguments->type != NULL && !g_strv_contains (types, arguments->type))
+    what = "--type: prefect-podman serves pools of type docker and podman; the Python worker "
+           "(prefect worker start) serves the others";
+  for (char **queue = arguments->queues; queue != NULL && *queue != NULL; queue++)
+    if (!g_utf8_validate (*queue, -1, NULL))
+      what = "--work-queue must be UTF-8";
+  if (what == NULL)
+    return TRUE;
+  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, what);
+  return FALSE;
+}
+
+/* Sets the numbers of OPTIONS. */
+static gboolean
+read_numbers (const Arguments *arguments, const PpSettings *settings, PpWorkerOptions *options,
+              GError **error)
+{
+  guint64 limit = 0;
+  char *end = NULL;
+
+  if (arguments->limit != NULL
+      && !g_ascii_string_to_unsigned (arguments->limit, 10, 1, G_MAXINT, &limit, NULL))
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                   "--limit %s: must be a whole number, at least 1", arguments->limit);
+      return FALSE;
+    }
+  options->limit = (int)limit;
+  options->prefetch_seconds = settings->worker_prefetch_seconds;
+  if (arguments->prefetch == NULL)
+    return TRUE;
+  options->prefetch_seconds = g_ascii_strtod (arguments->prefetch, &end);
+  if (end != arguments->prefetch && *end == '\0' && options->prefetch_seconds >= 0
+      && options->prefetch_seconds <= 1e9)
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               "--prefetch-seconds %s: must be a number of seconds, at least 0",
+               arguments->prefetch);
+  return FALSE;
+}
+
+/* Reads --base-job-template. Returns a new object, or NULL with ERROR. */
+static json_t *
+read_template (const char *path, GError **error)
+{
+  gsize length = 0;
+  json_error_t problem;
+  g_autoptr (GError) local = NULL;
+  g_autofree char *text = pp_settings_read_file (path, &length, &local);
+
+  if (local != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
+  if (text == NULL)
+    {
+      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
+                   "%s: --base-job-template: there is no such file", path);
+      return NULL;
+    }
+  json_auto_t *template = json_loadb (text, length, JSON_REJECT_DUPLICATES, &problem);
+  if (template == NULL)
+    {
+      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+                   "%s:%d: --base-job-template: not JSON: %s", path, problem.line, problem.text);
+      return NULL;
+    }
+  if (json_is_object (template) && json_object_get (template, "job_configuration") != NULL)
+    return g_steal_pointer (&template);
+  g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+               "%s:1: --base-job-template: must be an object with job_configuration and variables "
+               "(`prefect work-pool get-default-base-job-template --type docker` prints one)",
+               path);
+  return NULL;
+}
+
+static gboolean
+check_api_url (const PpSettings *settings, GError **error)
+{
+  const char *url = settings->api_url;
+
+  if (url == NULL)
+    {
+      g_set_error_literal (
+          error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+          "PREFECT_API_URL is not set: export PREFECT_API_URL=http://HOST:4200/api, "
+          "or set it in the profile (prefect config set PREFECT_API_URL=...)");
+      return FALSE;
+    }
+  if ((g_str_has_prefix (url, "http://") && url[7] != '\0')
+      || (g_str_has_prefix (url, "https://") && url[8] != '\0'))
+    return TRUE;
+  g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+                       "PREFECT_API_URL must begin with http:// or https:// and end in /api");
+  return FALSE;
+}
+
+/* The log's level: what the command line says, else what the settings say. */
+static gboolean
+init_console (const Arguments *arguments, const PpSettings *settings, GError **error)
+{
+  const char *level
+      = settings != NULL ? settings->logging_level : g_getenv ("PREFECT_LOGGING_LEVEL");
+  gboolean colors = settings == NULL || settings->logging_colors;
+
+  if (arguments->log_level != NULL)
+    return pp_console_init (arguments->log_level, colors && pp_console_is_colored (STDERR_FILENO),
+                            error);
+  /* Before the settings are read a wrong level is not this function's to report. */
+  return pp_console_init (level != NULL ? level : "INFO",
+                          colors && pp_console_is_colored (STDERR_FILENO),
+                          settings != NULL ? error : NULL)
+         || settings == NULL;
+}
+
+static char *
+default_name (const char *type)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+  return g_strdup_printf ("%s %s",
+                          g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
+}
+
+static int
+start (Arguments *arguments, const PpSettings *settings, GError **error)
+{
+  json_auto_t *template = NULL;
+  PpWorkerOptions options = { 0 };
+
+  if (!check_api_url (settings, error) || !read_numbers (arguments, settings, &options, error))
+    return 2;
+  if (arguments->template_path != NULL)
+    {
+      template = read_template (arguments->template_path, error);
+      if (template == NULL)
+        return 2;
+    }
+  if (arguments->install_policy != NULL)
+    g_info ("--install-policy %s: nothing needs installing", arguments->install_policy);
+  if (arguments->name == NULL || *arguments->name == '\0')
+    {
+      g_free (arguments->name);
+      arguments->name = default_name (arguments->type);
+    }
+  options.name = arguments->name;
+  options.work_pool = arguments->pool;
+  options.work_queues = (const char *const *)arguments->queues;
+  options.type = arguments->type;
+  options.run_once = arguments->run_once;
+  options.with_healthcheck = arguments->with_healthcheck;
+  options.create_pool_if_not_found = arguments->create_pool;
+  options.base_job_template = template;
+  options.engine_url = arguments->engine_url;
+  options.colors = settings->logging_colors && pp_console_is_colored (STDOUT_FILENO);
+  return pp_worker_run (settings, &options);
+}
+
+int
+pp_command_worker_start (int argc, char **argv, const char *profile)
+{
+  g_auto (Arguments) arguments = { .create_pool = TRUE };
+  g_autoptr (PpSettings) settings = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!parse_arguments (argc, argv, &arguments, &error) || !check_words (&arguments, &error))
+    return pp_command_fail ("worker start: %s (see worker start --help)", error->message);
+  if (!init_console (&arguments, NULL, &error))
+    return pp_command_fail ("--log-level: %s", error->message);
+  settings = pp_settings_load (profile, &error);
+  if (settings == NULL)
+    return pp_command_fail ("%s", error->message);
+  if (!init_console (&arguments, settings, &error))
+    return pp_command_fail ("%s", error->message);
+  int code = start (&arguments, settings, &error);
+  return error != NULL ? pp_command_fail ("%s", error->message) : code;
+}
