@@ -281,7 +281,7 @@ start (Arguments *arguments, const PpSettings *settings, GError **error)
   json_auto_t *template = NULL;
   PpWorkerOptions options = { 0 };
 
-  if (!check_api_url (settings, error) || !read_numbers (arguments, settings, &options, error))
+  if (!read_numbers (arguments, settings, &options, error) || !check_api_url (settings, error))
     return 2;
   if (arguments->template_path != NULL)
     {
