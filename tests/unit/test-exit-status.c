@@ -1,0 +1,101 @@
+/* What the end of a container says about its flow run. */
+#include "tap.h"
+
+#include "prefect-podman/worker/exit_status.h"
+
+#include <string.h>
+
+typedef struct
+{
+  const char *inspect;
+  const char *type;
+  const char *message_has; /* NULL: no message */
+} Case;
+
+static const Case cases[] = {
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0}}", "COMPLETED", NULL },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 3}}", "FAILED",
+    "Container exited with status 3. Its last lines:\nlast words" },
+  { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+    "CRASHED", "its memory limit is 67108864 bytes" },
+  { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED", "no memory limit" },
+  { "{\"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
+  { "{\"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
+    "stopped by hand" },
+  /* A program that earned its signal has failed; nobody ended it. */
+  { "{\"State\": {\"ExitCode\": 139}}", "FAILED", "Container exited with status 139." },
+  { "{\"State\": {\"ExitCode\": 134}}", "FAILED", "Container exited with status 134." },
+};
+
+static void
+test_states (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      json_auto_t *inspect = json_loads (cases[i].inspect, 0, NULL);
+      g_auto (PpContainerEnd) end;
+      g_autofree char *message = NULL;
+
+      pp_container_end_parse (inspect, &end);
+      g_assert_cmpstr (pp_container_end_to_state (&end, "last words", &message), ==, cases[i].type);
+      if (cases[i].message_has == NULL)
+        g_assert_null (message);
+      else
+        g_assert_nonnull (strstr (message, cases[i].message_has));
+    }
+}
+
+static void
+test_running (void)
+{
+  const char *statuses[] = { "running", "paused", "stopping" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (statuses); i++)
+    {
+      json_auto_t *inspect = json_pack ("{s:{s:s, s:b, s:b}}", "State", "Status", statuses[i],
+                                        "Running", i == 0, "Paused", i == 1);
+      g_auto (PpContainerEnd) end;
+
+      pp_container_end_parse (inspect, &end);
+      g_assert_true (end.running);
+    }
+}
+
+static void
+test_long_tail (void)
+{
+  g_autofree char *line = g_strnfill (1400, 'z');
+  g_autofree char *tail = g_strdup_printf ("first %s\nsecond %s", line, line);
+  g_autofree char *message = NULL;
+  PpContainerEnd end = { .exit_code = 1 };
+
+  pp_container_end_to_state (&end, tail, &message);
+  g_assert_null (strstr (message, "first"));
+  g_assert_nonnull (strstr (message, "lines:\nsecond z"));
+}
+
+static void
+test_explanations (void)
+{
+  const char *advice = NULL;
+
+  g_assert_cmpstr (pp_exit_code_explain (127, &advice), ==, "Command not found.");
+  g_assert_nonnull (advice);
+  g_assert_cmpstr (pp_exit_code_explain (42, &advice), ==,
+                   "Process exited with an unexpected status code.");
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/exit-status/states", test_states);
+  g_test_add_func ("/exit-status/running", test_running);
+  g_test_add_func ("/exit-status/long-tail", test_long_tail);
+  g_test_add_func ("/exit-status/explanations", test_explanations);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
