@@ -1,4 +1,6 @@
 /* What every call says of itself: version, credentials, custom headers, attribution. */
+#define G_LOG_DOMAIN "prefect.client"
+
 #include "private.h"
 
 #include "config.h"

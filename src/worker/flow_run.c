@@ -1,3 +1,5 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "flow_run_private.h"
 
 #include <stdarg.h>

@@ -1,4 +1,6 @@
 /* What the server is told of a run's end, and by whom. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "flow_run_private.h"
 
 #include "prefect-podman/prefect/resources.h"

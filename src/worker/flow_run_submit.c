@@ -1,4 +1,6 @@
 /* A flow run's way from the poll to the started container. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "flow_run_private.h"
 
 #include "prefect-podman/prefect/resources.h"

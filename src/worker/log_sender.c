@@ -1,3 +1,5 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "prefect-podman/worker/log_sender.h"
 
 #include "prefect-podman/prefect/resources.h"

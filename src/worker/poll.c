@@ -1,4 +1,6 @@
 /* The poll: asks for runs that are due, and puts them into the hands of the state machine. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "worker_private.h"
 
 #include "prefect-podman/prefect/resources.h"

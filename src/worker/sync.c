@@ -1,5 +1,7 @@
 /* What must be there before the first poll, and the heartbeat that keeps the server's view of the
  * pool fresh. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "worker_private.h"
 
 #include "prefect-podman/prefect/resources.h"
@@ -70,7 +72,7 @@ connect_engine (PpWorker *worker)
 static const char *
 served_type (const PpWorker *worker)
 {
-  return worker->options->type != NULL ? worker->options->type : "podman";
+  return worker->options->type != NULL ? worker->options->type : "docker";
 }
 
 static gboolean

@@ -1,4 +1,6 @@
 /* The worker's life: what it is made of, the signals it obeys, how it ends. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "worker_private.h"
 
 #include <errno.h>
@@ -231,7 +233,7 @@ set_up (PpWorker *worker, GError **error)
   worker->http = pp_http_new ();
   context->settings = settings;
   context->worker_name = options->name;
-  context->type = g_strcmp0 (options->type, "docker") == 0 ? "docker" : "podman";
+  context->type = g_strcmp0 (options->type, "podman") == 0 ? "podman" : "docker";
   context->api = pp_api_new (worker->http, settings);
   pp_api_set_worker (context->api, options->name, NULL);
   context->resolver = pp_resolver_new (context->api);
