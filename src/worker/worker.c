@@ -115,32 +115,36 @@ say_what_is_left (const PpWorker *worker)
                pp_log_sender_pending (worker->context.logs));
 }
 
+/* Whether all that was to be told was told. */
+static gboolean
+is_all_sent (const PpWorker *worker)
+{
+  return pp_log_sender_pending (worker->context.logs) == 0
+         && pp_api_pending (worker->context.api) == 0;
+}
+
+static gboolean on_stop_timer (gpointer user_data);
+
 void
 pp_worker_check_done (PpWorker *worker)
 {
-  gboolean sent = pp_log_sender_pending (worker->context.logs) == 0;
+  gint64 now = g_get_monotonic_time ();
 
-  switch (worker->phase)
-    {
-    case PP_WORKER_RUNNING:
-      return;
-    case PP_WORKER_DRAINING:
-      if (g_hash_table_size (worker->runs) > 0)
-        return;
-      break;
-    case PP_WORKER_STOPPING:
-      if (g_get_monotonic_time () < worker->stop_deadline && unfinished_runs (worker) > 0)
-        return;
-      break;
-    }
+  if (worker->phase == PP_WORKER_RUNNING)
+    return;
+  if (worker->phase == PP_WORKER_DRAINING && g_hash_table_size (worker->runs) > 0)
+    return;
   if (worker->stop_deadline == 0)
-    worker->stop_deadline = g_get_monotonic_time () + STOP_US;
-  if (!sent && g_get_monotonic_time () < worker->stop_deadline)
+    worker->stop_deadline = now + STOP_US;
+  if (now >= worker->stop_deadline || (unfinished_runs (worker) == 0 && is_all_sent (worker)))
     {
-      pp_log_sender_flush (worker->context.logs);
+      g_main_loop_quit (worker->loop);
       return;
     }
-  g_main_loop_quit (worker->loop);
+  pp_events_flush (worker->context.events);
+  pp_log_sender_flush (worker->context.logs);
+  if (worker->stop_timer == 0)
+    worker->stop_timer = g_timeout_add (STOP_CHECK_MS, on_stop_timer, worker);
 }
 
 static gboolean
@@ -162,10 +166,7 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
     }
   if (worker->started)
     pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
-  pp_events_flush (worker->context.events);
-  pp_log_sender_flush (worker->context.logs);
-  if (worker->stop_timer == 0)
-    worker->stop_timer = g_timeout_add (STOP_CHECK_MS, on_stop_timer, worker);
+  pp_worker_check_done (worker);
 }
 
 static gboolean
@@ -179,7 +180,7 @@ on_signal (gint fd, GIOCondition condition, gpointer user_data)
   if (read (fd, &info, sizeof info) != sizeof info)
     return G_SOURCE_CONTINUE;
   name = info.ssi_signo == SIGQUIT ? "SIGQUIT" : info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
-  if (worker->phase != PP_WORKER_RUNNING && !worker->options->run_once)
+  if (worker->signals++ > 0)
     {
       g_message ("%s again: leaving at once", name);
       g_main_loop_quit (worker->loop);

@@ -22,6 +22,7 @@ typedef struct
   GMainLoop *loop;
   PpWorkerPhase phase;
   int exit_code;
+  guint signals; /* how many came */
 
   PpHttp *http;
   PpHealth *health;
