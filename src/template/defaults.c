@@ -1,0 +1,24 @@
+/* The default base job templates. The peer's own for `docker`
+ * (DockerWorker.get_default_base_job_template()) and ours for `podman` are JSON files beside this
+ * one; Makefile.inc makes string literals of them. */
+#include "internal.h"
+
+#include <string.h>
+
+static const char docker_template[] =
+#include "src/template/docker.json.inc"
+    ;
+
+static const char podman_template[] =
+#include "src/template/podman.json.inc"
+    ;
+
+json_t *
+pp_template_default (const char *type)
+{
+  if (strcmp (type, "docker") == 0)
+    return json_loads (docker_template, 0, NULL);
+  if (strcmp (type, "podman") == 0)
+    return json_loads (podman_template, 0, NULL);
+  return NULL;
+}

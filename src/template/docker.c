@@ -1,0 +1,95 @@
+/* What prefect_docker's DockerWorkerJobConfiguration adds to the base: network mode, labels in
+ * Docker's spelling, the container's name. */
+#include "internal.h"
+
+#include <string.h>
+
+/* The host of the network location of URL (urllib.parse.urlparse (url).netloc.split (":")[0]); new
+ * string, or NULL where there is none. User information counts as the host, as for the peer. */
+static char *
+netloc_host (const char *url)
+{
+  g_autofree char *clean = pp_python_strip (url);
+  const char *scheme_end = strstr (clean, "//");
+  if (scheme_end == NULL)
+    return NULL;
+  /* Before "//" there is nothing or a scheme with its colon. */
+  gsize scheme = scheme_end - clean;
+  if (scheme > 0
+      && (!g_ascii_isalpha (clean[0])
+          || strspn (clean, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+-.") != scheme - 1
+          || clean[scheme - 1] != ':'))
+    return NULL;
+
+  const char *netloc = scheme_end + 2;
+  gsize length = strcspn (netloc, "/?#");
+  /* An IPv6 address is never this host's name here; a broken one is an error for the peer. */
+  if (memchr (netloc, '[', length) != NULL || memchr (netloc, ']', length) != NULL)
+    return NULL;
+  return g_strndup (netloc, MIN (length, strcspn (netloc, ":")));
+}
+
+const char *
+pp_docker_network_mode (const json_t *configuration, const json_t *env, const json_t *environment)
+{
+  const char *network_mode = pp_json_string (configuration, "network_mode");
+  if (network_mode != NULL && network_mode[0] != '\0')
+    return network_mode;
+  if (json_array_size (json_object_get (configuration, "networks")) > 0)
+    return NULL;
+
+  /* A null in env removes the variable; then nothing is inferred. */
+  const json_t *api_url = json_object_get (env, "PREFECT_API_URL");
+  if (api_url == NULL)
+    api_url = json_object_get (environment, "PREFECT_API_URL");
+  if (!json_is_string (api_url))
+    return NULL;
+
+  g_autofree char *host = netloc_host (json_string_value (api_url));
+  if (g_strcmp0 (host, "127.0.0.1") == 0 || g_strcmp0 (host, "localhost") == 0)
+    return "host";
+  return NULL;
+}
+
+/* "a.b/c" as "b.a.c": new string. */
+static char *
+docker_label (const char *name)
+{
+  const char *slash = strchr (name, '/');
+  if (slash == NULL)
+    return g_strdup (name);
+
+  g_autofree char *namespace = g_strndup (name, slash - name);
+  g_auto (GStrv) parts = g_strsplit (namespace, ".", -1);
+  guint count = g_strv_length (parts);
+  for (guint i = 0; i < count / 2; i++)
+    {
+      char *part = parts[i];
+      parts[i] = parts[count - 1 - i];
+      parts[count - 1 - i] = part;
+    }
+  g_autofree char *reversed = g_strjoinv (".", parts);
+  return g_strconcat (reversed, ".", slash + 1, NULL);
+}
+
+json_t *
+pp_docker_labels (const json_t *labels)
+{
+  json_t *converted = json_object ();
+  const char *name;
+  json_t *value;
+  json_object_foreach ((json_t *)labels, name, value)
+  {
+    g_autofree char *label = docker_label (name);
+    json_object_set (converted, label, value);
+  }
+  return converted;
+}
+
+char *
+pp_docker_container_name (const char *name)
+{
+  g_autofree char *slug = pp_slugify (name);
+  const char *start = slug + strspn (slug, "_-.");
+  return start[0] == '\0' ? NULL : g_strdup (start);
+}

@@ -1,0 +1,181 @@
+/* prepare_for_flow_run: what the configuration gets from the run, its flow, deployment, work pool
+ * and worker (prefect/workers/base.py, prefect_docker/worker.py). */
+#include "internal.h"
+
+#include <string.h>
+
+/* Sets KEY of OBJECT to the string at MEMBER of SOURCE, where there is one. */
+static void
+set_from (json_t *object, const char *key, const json_t *source, const char *member)
+{
+  json_t *value = json_object_get (source, member);
+  if (json_is_string (value))
+    json_object_set (object, key, value);
+}
+
+static void
+set_string (json_t *object, const char *key, const char *value)
+{
+  if (value != NULL)
+    json_object_set_new (object, key, json_string (value));
+}
+
+/* DockerWorkerJobConfiguration._base_environment: on a bridge network "localhost" is the container
+ * itself. */
+static void
+rewrite_api_url (json_t *env)
+{
+  const char *url = pp_json_string (env, "PREFECT_API_URL");
+  if (url == NULL)
+    return;
+  g_auto (GStrv) by_name = g_strsplit (url, "localhost", -1);
+  g_autofree char *renamed = g_strjoinv ("host.docker.internal", by_name);
+  g_auto (GStrv) by_address = g_strsplit (renamed, "127.0.0.1", -1);
+  g_autofree char *rewritten = g_strjoinv ("host.docker.internal", by_address);
+  json_object_set_new (env, "PREFECT_API_URL", json_string (rewritten));
+}
+
+/* _base_flow_run_environment and _base_attribution_environment */
+static void
+add_attribution (json_t *env, const PpTemplateContext *context)
+{
+  set_from (env, "PREFECT__FLOW_RUN_ID", context->flow_run, "id");
+  set_string (env, "PREFECT__WORKER_ID", context->worker_id);
+  set_string (env, "PREFECT__WORKER_NAME", context->worker_name);
+  set_from (env, "PREFECT__FLOW_ID", context->flow_run, "flow_id");
+  set_from (env, "PREFECT__FLOW_NAME", context->flow, "name");
+  set_from (env, "PREFECT__DEPLOYMENT_ID", context->flow_run, "deployment_id");
+  set_from (env, "PREFECT__DEPLOYMENT_NAME", context->deployment, "name");
+}
+
+/* The settings, the run's own variables, and over them what the user asked for. */
+static void
+prepare_env (json_t *configuration, const PpTemplateContext *context)
+{
+  const json_t *given = json_object_get (configuration, "env");
+  json_auto_t *all
+      = context->environment != NULL ? pp_json_shallow_copy (context->environment) : json_object ();
+  const char *name;
+  json_t *value;
+
+  if (g_strcmp0 (pp_docker_network_mode (configuration, given, context->environment), "host") != 0)
+    rewrite_api_url (all);
+  add_attribution (all, context);
+  json_object_update (all, (json_t *)given);
+
+  json_t *env = json_object ();
+  json_object_foreach (all, name, value)
+  {
+    if (!json_is_null (value))
+      json_object_set (env, name, value);
+  }
+  json_object_set_new (configuration, "env", env);
+}
+
+static void
+add_deployment_labels (json_t *labels, const json_t *deployment)
+{
+  set_from (labels, "prefect.io/deployment-id", deployment, "id");
+  set_from (labels, "prefect.io/deployment-name", deployment, "name");
+  const char *updated = pp_json_string (deployment, "updated");
+  if (updated == NULL)
+    return;
+  g_autofree char *in_utc = pp_timestamp_to_utc (updated);
+  set_string (labels, "prefect.io/deployment-updated", in_utc);
+}
+
+static void
+prepare_labels (json_t *configuration, const PpTemplateContext *context)
+{
+  json_auto_t *labels = json_object ();
+  set_from (labels, "prefect.io/flow-run-id", context->flow_run, "id");
+  set_from (labels, "prefect.io/flow-run-name", context->flow_run, "name");
+  set_string (labels, "prefect.io/version", context->prefect_version);
+  set_from (labels, "prefect.io/work-pool-name", context->work_pool, "name");
+  set_from (labels, "prefect.io/work-pool-id", context->work_pool, "id");
+  set_string (labels, "prefect.io/worker-name", context->worker_name);
+  set_from (labels, "prefect.io/flow-id", context->flow, "id");
+  set_from (labels, "prefect.io/flow-name", context->flow, "name");
+  add_deployment_labels (labels, context->deployment);
+  json_object_update (labels, json_object_get (configuration, "labels"));
+  set_string (labels, "io.prefect.version", context->prefect_version);
+  json_object_set_new (configuration, "labels", pp_docker_labels (labels));
+}
+
+/* The name with its placeholders rendered, or as it is where a single one has no value. */
+static json_t *
+render_name (const json_t *name, const PpTemplateContext *context, GError **error)
+{
+  json_auto_t *values = pp_flow_context (context);
+  json_t *rendered;
+  if (!pp_apply_values (name, values, context->process_environment, &rendered, error))
+    return NULL;
+  return rendered != NULL ? rendered : pp_json_share (name);
+}
+
+static gboolean
+prepare_name (json_t *configuration, const PpTemplateContext *context, GError **error)
+{
+  json_auto_t *name = json_incref (json_object_get (configuration, "name"));
+  if (pp_python_truth (name))
+    {
+      json_t *rendered = render_name (name, context, error);
+      if (rendered == NULL)
+        return FALSE;
+      json_decref (name);
+      name = rendered;
+    }
+  if (!pp_python_truth (name))
+    {
+      json_decref (name);
+      name = json_incref (json_object_get (context->flow_run, "name"));
+    }
+  if (!json_is_string (name))
+    return pp_template_invalid (error,
+                                "name: the placeholder stands for %s; a string is needed "
+                                "(or put text beside the placeholder)",
+                                pp_json_type_name (name));
+
+  g_autofree char *slug = pp_docker_container_name (json_string_value (name));
+  json_object_set_new (configuration, "name", slug != NULL ? json_string (slug) : json_null ());
+  return TRUE;
+}
+
+static gboolean
+prepare_image (json_t *configuration, const PpTemplateContext *context, GError **error)
+{
+  if (pp_python_truth (json_object_get (configuration, "image")))
+    return TRUE;
+  if (context->default_image == NULL)
+    return pp_template_invalid (error, "image: none is given; set the job variable image of the "
+                                       "deployment or its default in the work pool's base job "
+                                       "template");
+  json_object_set_new (configuration, "image", json_string (context->default_image));
+  return TRUE;
+}
+
+static void
+prepare_network_mode (json_t *configuration, const PpTemplateContext *context)
+{
+  const char *mode = pp_docker_network_mode (configuration, json_object_get (configuration, "env"),
+                                             context->environment);
+  json_object_set_new (configuration, "network_mode",
+                       mode != NULL ? json_string (mode) : json_null ());
+}
+
+json_t *
+pp_template_prepare (const json_t *configuration, const PpTemplateContext *context, GError **error)
+{
+  json_auto_t *prepared = pp_check_configuration (configuration, context->podman_pool, error);
+  if (prepared == NULL)
+    return NULL;
+
+  prepare_env (prepared, context);
+  prepare_labels (prepared, context);
+  if (!prepare_name (prepared, context, error) || !prepare_image (prepared, context, error))
+    return NULL;
+  if (!context->podman_pool && json_is_null (json_object_get (prepared, "command")))
+    json_object_set_new (prepared, "command", json_string ("prefect flow-run execute"));
+  prepare_network_mode (prepared, context);
+  return g_steal_pointer (&prepared);
+}
