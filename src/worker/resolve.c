@@ -265,14 +265,7 @@ on_fetched (json_t *body, const GError *error, gpointer user_data)
   call->waiting--;
   if (error != NULL && !(fetch->may_be_missing && error->code == 404))
     fail (call, PP_RESOLVE_ERROR_FETCH, "Reference", fetch->key, error);
-  else if (fetch->may_be_missing)
-    {
-      json_t *value = json_object_get (body, "value");
-
-      json_object_set_new (fetch->into, fetch->key,
-                           value != NULL ? json_incref (value) : json_null ());
-    }
-  else
+  else if (error == NULL)
     json_object_set (fetch->into, fetch->key, body);
   call->fetches = g_list_remove (call->fetches, fetch);
   fetch_free (fetch);
@@ -347,8 +340,10 @@ populate (const PpResolveParts *parts, const json_t *environment, json_t **extra
 {
   json_auto_t *variables
       = pp_template_merge_job_variables (json_object_get (parts->deployment, "job_variables"),
-                                         json_object_get (parts->flow_run, "job_variables"));
+                                         json_object_get (parts->flow_run, "job_variables"), error);
 
+  if (variables == NULL)
+    return NULL;
   return pp_template_populate (json_object_get (parts->work_pool, "base_job_template"), variables,
                                environment, extra, error);
 }

@@ -26,7 +26,7 @@ typedef struct
   json_t *flow;
   json_t *blocks;    /* object: "slug/name" -> block document */
   json_t *block_ids; /* object: uuid -> block document */
-  json_t *variables; /* object: name -> value, null for a variable that does not exist */
+  json_t *variables; /* object: name -> variable, null for one that does not exist */
 } PpResolveParts;
 
 void pp_resolve_parts_free (PpResolveParts *parts);
