@@ -1,0 +1,183 @@
+"""A small client of the Prefect API, for tests: what a person would do and look at."""
+
+import datetime
+import json
+import time
+
+import httpx
+
+from engines import BUSYBOX
+from parts import TestbedError, wait_for
+from servers import venv
+
+TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def docker_template():
+    """The base job template of `docker` pools, as Prefect's server ships it."""
+    name = "prefect/server/api/collections_data/views/aggregate-worker-metadata.json"
+    path = next((venv(3) / "lib").glob(f"python3*/site-packages/{name}"))
+    collections = json.loads(path.read_text(encoding="utf-8"))
+    return collections["prefect-docker"]["docker"]["default_base_job_configuration"]
+
+
+class Api:
+    def __init__(self, server):
+        self.server = server
+        self.url = server.url
+        self.version = server.version
+        self.http = httpx.Client(base_url=server.url, headers=server.headers, timeout=60)
+        self._flows = {}
+
+    def __repr__(self):
+        return f"prefect{self.version}"
+
+    def call(self, method, path, **options):
+        """Repeats what a busy SQLite server answers with 503."""
+        for pause in (0.2, 0.5, 1, 2, 4, 8, 16, None):
+            answer = self.http.request(method, path, **options)
+            if answer.status_code != 503 or pause is None:
+                break
+            time.sleep(pause)
+        if answer.status_code >= 400:
+            raise TestbedError(f"{method} {path}: {answer.status_code}: {answer.text}")
+        return answer.json() if answer.content else None
+
+    # What a site sets up
+
+    def create_pool(self, name, type="docker", **more):
+        more.setdefault("base_job_template", docker_template() if type == "docker" else {})
+        return self.call("POST", "/work_pools/", json={"name": name, "type": type, **more})
+
+    def pool(self, name):
+        return self.call("GET", f"/work_pools/{name}")
+
+    def update_pool(self, name, **changes):
+        self.call("PATCH", f"/work_pools/{name}", json=changes)
+
+    def create_queue(self, pool, name, **more):
+        return self.call("POST", f"/work_pools/{pool}/queues", json={"name": name, **more})
+
+    def flow(self, name):
+        if name not in self._flows:
+            self._flows[name] = self.call("POST", "/flows/", json={"name": name})["id"]
+        return self._flows[name]
+
+    def deploy(self, pool, name="run", flow="e2e", variables=None, **more):
+        """A deployment with job VARIABLES (the busybox image unless they name another). Returns its id."""
+        variables = {"image": BUSYBOX, "image_pull_policy": "Never", **(variables or {})}
+        body = {"name": f"{pool}-{name}", "flow_id": self.flow(flow), "work_pool_name": pool, **more}
+        body["infra_overrides" if self.version == 2 else "job_variables"] = variables
+        return self.call("POST", "/deployments/", json=body)["id"]
+
+    def block(self, slug, name, data):
+        """A block document of the type SLUG, which is registered without a schema of its own."""
+        types = self.call("POST", "/block_types/filter", json={"block_types": {"slug": {"any_": [slug]}}})
+        known = [item for item in types if item["slug"] == slug]
+        block_type = known[0] if known else self.call("POST", "/block_types/", json={"name": slug, "slug": slug})
+        fields = {"title": slug, "type": "object", "properties": {key: {} for key in data}}
+        schema = {"block_type_id": block_type["id"], "fields": fields, "capabilities": []}
+        schema_id = self.call("POST", "/block_schemas/", json=schema)["id"]
+        body = {"name": name, "data": data, "block_type_id": block_type["id"], "block_schema_id": schema_id}
+        return self.call("POST", "/block_documents/", json=body)["id"]
+
+    def variable(self, name, value):
+        self.call("POST", "/variables/", json={"name": name, "value": value})
+
+    def delete_deployment(self, deployment):
+        self.call("DELETE", f"/deployments/{deployment}")
+
+    # Flow runs
+
+    def run(self, deployment, variables=None, after=0, **more):
+        """Schedules a run AFTER seconds from now. Returns its id."""
+        when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=after)
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": when.isoformat()}}
+        body = {"state": state, **more}
+        if variables is not None:
+            body["job_variables"] = variables
+        return self.call("POST", f"/deployments/{deployment}/create_flow_run", json=body)["id"]
+
+    def go(self, pool, variables=None, name="run", **more):
+        """Deploys to POOL and runs it now, both in one. Returns the run's id."""
+        return self.run(self.deploy(pool, name, variables=variables, **more))
+
+    def flow_run(self, run):
+        return self.call("GET", f"/flow_runs/{run}")
+
+    def flow_runs(self, runs):
+        found = []
+        for start in range(0, len(runs), 100):
+            body = {"flow_runs": {"id": {"any_": runs[start : start + 100]}}}
+            found += self.call("POST", "/flow_runs/filter", json=body)
+        return {item["id"]: item for item in found}
+
+    def state(self, run):
+        return self.flow_run(run)["state"]
+
+    def states(self, run):
+        """All states the run has been in, oldest first."""
+        found = self.call("GET", "/flow_run_states/", params={"flow_run_id": run})
+        return sorted(found, key=lambda state: state["timestamp"])
+
+    def set_state(self, run, type, **more):
+        return self.call("POST", f"/flow_runs/{run}/set_state", json={"state": {"type": type, **more}, "force": True})
+
+    def wait_state(self, run, *types, timeout=60):
+        """Waits until the run's state is of one of TYPES; returns the run. A terminal state that was not
+        asked for ends the wait, with its words."""
+        last = {}
+
+        def reached():
+            nonlocal last
+            last = self.flow_run(run)
+            state = last["state"]
+            if state["type"] not in types and state["type"] in TERMINAL:
+                raise TestbedError(f"run is {words(state)}; its log:\n{self.text(run)}")
+            return state["type"] in types
+
+        wait_for(reached, timeout, lambda: f"{types}; the run is {words(last['state'])}\n{self.text(run)}", 0.2)
+        return last
+
+    def wait_end(self, *runs, timeout=90):
+        """Waits until RUNS are in terminal states; returns the runs in this order (one: the run)."""
+        last = {}
+
+        def ended():
+            nonlocal last
+            last = self.flow_runs(list(runs))
+            return all(last[run]["state"]["type"] in TERMINAL for run in runs)
+
+        def what():
+            open_runs = [item for item in last.values() if item["state"]["type"] not in TERMINAL]
+            return "ended: " + "; ".join(f"{item['name']} is {words(item['state'])}" for item in open_runs)
+
+        wait_for(ended, timeout, what, 0.2)
+        return last[runs[0]] if len(runs) == 1 else [last[run] for run in runs]
+
+    def logs(self, run):
+        """The run's log records, oldest first."""
+        found = []
+        while True:
+            body = {
+                "logs": {"flow_run_id": {"any_": [run]}},
+                "sort": "TIMESTAMP_ASC",
+                "limit": 200,
+                "offset": len(found),
+            }
+            page = self.call("POST", "/logs/filter", json=body)
+            found += page
+            if len(page) < 200:
+                return found
+
+    def text(self, run):
+        return "\n".join(record["message"] for record in self.logs(run))
+
+    def wait_text(self, run, text, timeout=20):
+        """Waits until the run's log has TEXT (batches are sent every 2 s); returns the whole log."""
+        wait_for(lambda: text in self.text(run), timeout, lambda: f"{text!r} in the log:\n{self.text(run)}", 0.3)
+        return self.text(run)
+
+
+def words(state):
+    return f"{state['type']} {state['name']!r}: {state.get('message')}"

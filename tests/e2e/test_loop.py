@@ -1,0 +1,164 @@
+"""What the worker takes, when, and how much of it at once."""
+
+import datetime
+import time
+
+import pytest
+
+from conftest import new_pool_name
+from fault_proxy import FaultProxy
+from parts import wait_for
+
+POLL = r"POST /api/work_pools/[^/]+/get_scheduled_flow_runs"
+
+
+def when(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def running_spans(api, runs):
+    """(start, end) of each run's time in RUNNING, sorted."""
+    spans = []
+    for run in runs:
+        states = api.states(run)
+        begun = next(state for state in states if state["type"] == "RUNNING")
+        spans.append((when(begun["timestamp"]), when(states[-1]["timestamp"])))
+    return sorted(spans)
+
+
+def test_limit(api, engine, pool, start_worker):
+    """--limit 1: never two at a time, and none forgotten."""
+    start_worker(api, engine, pool, "--limit", "1")
+    deployment = api.deploy(pool, variables={"command": "sleep 0.5", "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(4)]
+    assert {run["state"]["type"] for run in api.wait_end(*runs)} == {"COMPLETED"}
+    spans = running_spans(api, runs)
+    for (_, end), (begin, _) in zip(spans, spans[1:]):
+        assert end <= begin, spans
+
+
+def test_without_limit_runs_go_side_by_side(api, engine, pool, start_worker):
+    deployment = api.deploy(pool, variables={"command": "sleep 6", "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(4)]
+    start_worker(api, engine, pool)
+    assert {run["state"]["type"] for run in api.wait_end(*runs)} == {"COMPLETED"}
+    spans = running_spans(api, runs)
+    assert max(begin for begin, _ in spans) < min(end for _, end in spans), spans
+
+
+def test_pool_concurrency(api, engine, start_worker):
+    pool = new_pool_name()
+    api.create_pool(pool, concurrency_limit=1)
+    deployment = api.deploy(pool, variables={"command": "sleep 0.5", "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(3)]
+    start_worker(api, engine, pool)
+    assert {run["state"]["type"] for run in api.wait_end(*runs)} == {"COMPLETED"}
+    spans = running_spans(api, runs)
+    for (_, end), (begin, _) in zip(spans, spans[1:]):
+        assert end <= begin, spans
+
+
+def test_queues(api, engine, pool, start_worker):
+    """Only the queues that were named are served; two of them."""
+    for queue in ("red", "green", "blue"):
+        api.create_queue(pool, queue)
+    start_worker(api, engine, pool, "-q", "red", "--work-queue", "green")
+    runs = {
+        queue: api.go(pool, {"command": "true"}, name=queue, work_queue_name=queue)
+        for queue in ("blue", "red", "green")
+    }
+    for run in api.wait_end(runs["red"], runs["green"]):
+        assert run["state"]["type"] == "COMPLETED"
+    assert api.state(runs["blue"])["type"] == "SCHEDULED"
+
+
+def test_paused_pool(api, engine, pool, start_worker):
+    with FaultProxy(api.url.removesuffix("/api")) as proxy:
+        api.update_pool(pool, is_paused=True)
+        start_worker(f"{proxy.url}/api", engine, pool)
+        run = api.go(pool, {"command": "true"})
+        proxy.wait_count(POLL, proxy.count(POLL) + 3)
+        assert api.state(run)["type"] == "SCHEDULED"
+        api.update_pool(pool, is_paused=False)
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+
+
+def test_prefetched_run_starts_at_its_time(api, engine, pool, start_worker):
+    start_worker(api, engine, pool, "--prefetch-seconds", "60")
+    deployment = api.deploy(pool, variables={"command": "true"})
+    run = api.wait_end(api.run(deployment, after=6))
+    assert run["state"]["type"] == "COMPLETED"
+    (begin, _), *_ = running_spans(api, [run["id"]])
+    late = (begin - when(run["next_scheduled_start_time"] or run["expected_start_time"])).total_seconds()
+    assert 0 <= late < 5
+
+
+def test_run_once(api, engine, pool, start_worker):
+    deployment = api.deploy(pool, variables={"command": "true"})
+    runs = [api.run(deployment) for _ in range(3)]
+    later = api.run(deployment, after=3600)
+    worker = start_worker(api, engine, pool, "--run-once", health=False)
+    assert worker.wait(60) == 0
+    for run in api.flow_runs(runs).values():
+        assert run["state"]["type"] == "COMPLETED"
+    assert api.state(later)["type"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize("api", ["3pg"], indirect=True)
+def test_two_workers_share_a_pool(api, engine, pool, start_worker):
+    """20 runs, two workers: each run is done once, by one of them."""
+    deployment = api.deploy(pool, variables={"command": "sh -c 'echo done by $PREFECT__WORKER_NAME'", "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(20)]
+    workers = [start_worker(api, engine, pool, "--name", name, "--limit", "5", wait=False) for name in ("left", "right")]
+    for worker in workers:
+        worker.wait_healthy()
+    for run in api.wait_end(*runs, timeout=180):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+    by = {"left": 0, "right": 0}
+    for run in runs:
+        states = [state["type"] for state in api.states(run)]
+        assert states.count("RUNNING") == 1, states
+        lines = [line for line in api.wait_text(run, "done by").splitlines() if line.startswith("done by")]
+        assert len(lines) == 1
+        by[lines[0].split()[-1]] += 1
+    assert all(by.values()), by
+    wait_for(lambda: not engine.containers(**{"io.prefect.work-pool-name": pool}), 20, "all containers removed")
+
+
+def test_names_in_use(api, engine, pool, start_worker):
+    """Three runs that want one container name get it with numbers behind it."""
+    start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables={"name": "The Same: Name", "command": "true"})
+    runs = [api.run(deployment) for _ in range(3)]
+    for run in api.wait_end(*runs):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+    names = sorted(engine.containers_of(run)[0]["Names"][0].lstrip("/") for run in runs)
+    assert names == ["the-same-name", "the-same-name-1", "the-same-name-2"]
+
+
+def test_heartbeat_shows_the_worker_online(api, engine, pool, start_worker):
+    start_worker(api, engine, pool, "--name", "here I am")
+    found = api.call("POST", f"/work_pools/{pool}/workers/filter", json={})
+    assert [(worker["name"], worker["status"]) for worker in found] == [("here I am", "ONLINE")]
+
+
+def test_cancelled_before_its_time_is_never_started(api, engine, pool, start_worker):
+    start_worker(api, engine, pool, "--prefetch-seconds", "1")
+    deployment = api.deploy(pool, variables={"command": "true"})
+    cancelled = api.run(deployment, after=3)
+    api.set_state(cancelled, "CANCELLED")
+    after = api.run(deployment, after=4)
+    assert api.wait_end(after)["state"]["type"] == "COMPLETED"
+    assert api.state(cancelled)["type"] == "CANCELLED"
+    assert not engine.containers_of(cancelled)
+
+
+def test_runs_of_many_deployments_in_a_burst(api, engine, pool, start_worker):
+    """A SQLite server answers 503 under a burst; no run is lost to that."""
+    deployments = [api.deploy(pool, f"d{n}", variables={"command": "true", "auto_remove": True}) for n in range(3)]
+    runs = [api.run(deployment) for deployment in deployments for _ in range(10)]
+    began = time.monotonic()
+    start_worker(api, engine, pool)
+    for run in api.wait_end(*runs, timeout=240):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+    print(f"{len(runs)} runs in {time.monotonic() - began:.1f} s")

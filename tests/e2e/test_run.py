@@ -1,0 +1,123 @@
+"""One run from its deployment to its end, on every engine and server."""
+
+import re
+
+import pytest
+
+from engines import BUSYBOX, HELLO, PREFECT2, PREFECT3
+from conftest import new_pool_name
+from parts import wait_for
+
+EVERYWHERE = pytest.mark.parametrize(
+    ("engine", "api"),
+    [("podman", "3"), ("rootless", "3"), ("docker", "3"), ("podman", "3pg"), ("podman", "2")],
+    indirect=True,
+    ids=["podman", "rootless", "docker", "postgres", "prefect2"],
+)
+ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+
+
+@EVERYWHERE
+def test_plain_image(testbed, api, engine, pool, start_worker):
+    """An image without Prefect, a command: state, output and infrastructure_pid are in the API, and
+    nothing is left on the engine."""
+    start_worker(api, engine, pool)
+    command = "sh -c 'echo first line; echo second line >&2; echo third line'"
+    done = api.go(pool, {"command": command, "auto_remove": True})
+    failed = api.go(pool, {"command": "sh -c 'echo last words; exit 3'", "auto_remove": True}, name="failing")
+
+    run = api.wait_end(done)
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    assert re.fullmatch(r"http\+docker://localhost:[0-9a-f]{64}", run["infrastructure_pid"])
+    types = [state["type"] for state in api.states(done)]
+    assert types[0] == "SCHEDULED" and types[-2:] == ["RUNNING", "COMPLETED"] and "PENDING" in types
+    lines = api.wait_text(done, "third line").splitlines()
+    for text in ("first line", "second line", "third line"):
+        assert lines.count(text) == 1, lines
+    assert lines.index("first line") < lines.index("third line")
+
+    run = api.wait_end(failed)
+    assert run["state"]["type"] == "FAILED", run["state"]
+    assert run["state"]["message"].startswith("Container exited with status 3.")
+    assert "last words" in run["state"]["message"]
+    assert "last words" in api.wait_text(failed, "last words")
+    for each in (done, failed):
+        wait_for(lambda: not engine.containers_of(each), 10, f"container of {each} removed")
+
+
+@EVERYWHERE
+def test_prefect_in_the_image(testbed, api, engine, pool, start_worker):
+    """The stock case: the flow's own engine, inside the container, reports state and logs."""
+    image = PREFECT2 if api.version == 2 else PREFECT3
+    engine.need(image)
+    start_worker(api, engine, pool)
+    common = {"image": image, "volumes": [f"{testbed.flows}:/flows"], "auto_remove": True}
+    good = api.run(
+        api.deploy(pool, "hello", "hello", common, path="/flows", entrypoint="hello.py:hello"),
+        parameters={"name": "Podman"},
+    )
+    bad = api.run(api.deploy(pool, "broken", "broken", common, path="/flows", entrypoint="hello.py:broken"))
+
+    run = api.wait_end(good, timeout=120)
+    assert run["state"]["type"] == "COMPLETED", api.text(good)
+    log = api.wait_text(good, "hello Podman from the flow")
+    # The flow's own words are sent by Prefect inside: the container's stderr has them too, and must not
+    # be sent a second time.
+    assert log.count("hello Podman from the flow") == 1
+
+    run = api.wait_end(bad, timeout=120)
+    assert run["state"]["type"] == "FAILED"
+    assert "broken on purpose" in run["state"]["message"]
+    for each in (good, bad):
+        wait_for(lambda: not engine.containers_of(each), 20, f"container of {each} removed")
+
+
+@ENGINES
+def test_without_auto_remove_the_container_stays(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {"command": "sh -c 'exit 0'"}))
+    assert run["state"]["type"] == "COMPLETED"
+    (container,) = engine.containers_of(run["id"])
+    assert run["infrastructure_pid"].endswith(container["Id"])
+    assert engine.inspect(container["Id"])["State"]["Status"] == "exited"
+
+
+@ENGINES
+def test_missing_image(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {"image": "localhost/pp/nothing:1", "command": "true"}))
+    assert run["state"]["type"] == "CRASHED"
+    assert "localhost/pp/nothing:1" in run["state"]["message"]
+
+
+@ENGINES
+def test_command_that_is_not_in_the_image(api, engine, pool, start_worker):
+    """No command in a docker pool is `prefect flow-run execute`; busybox has none: the run says so, in
+    the engine's words, and does not stay PENDING."""
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {}))
+    assert run["state"]["type"] == "CRASHED"
+    assert re.search(r"prefect.*not found", run["state"]["message"], re.S)
+
+
+@ENGINES
+def test_podman_pool_runs_the_image_as_it_is(api, engine, start_worker):
+    """The worker makes the pool; without a command the image's entrypoint runs, and the worker reports."""
+    engine.need(HELLO)
+    pool = new_pool_name()
+    start_worker(api, engine, pool, "--type", "podman")
+    made = api.pool(pool)
+    assert made["type"] == "podman"
+    assert {"image", "userns", "devices", "shm_size"} <= set(made["base_job_template"]["variables"]["properties"])
+    run = api.wait_end(api.go(pool, {"image": HELLO}))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    assert "hello from the entrypoint" in api.wait_text(run["id"], "hello from the entrypoint")
+
+
+def test_worker_fills_an_empty_template(api, engine, start_worker):
+    pool = new_pool_name()
+    api.create_pool(pool, base_job_template={})
+    start_worker(api, engine, pool)
+    assert "image" in api.pool(pool)["base_job_template"]["variables"]["properties"]
+    run = api.wait_end(api.go(pool, {"image": BUSYBOX, "command": "true"}))
+    assert run["state"]["type"] == "COMPLETED"

@@ -1,0 +1,86 @@
+"""How the worker ends."""
+
+import signal
+import time
+
+import pytest
+
+from fault_proxy import FaultProxy
+from parts import wait_for
+from worker import EXIT_SECONDS
+
+
+def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", **options):
+    """A worker with one run in its container."""
+    worker = start_worker(worker_api, engine, pool, **options)
+    run = api.go(pool, {"command": command})
+    api.wait_state(run, "RUNNING")
+    (container,) = wait_for(lambda: engine.containers_of(run), 10, "container")
+    wait_for(lambda: engine.inspect(container["Id"])["State"]["Running"], 10, "container running")
+    return worker, run, container["Id"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_stop_leaves_containers_running(api, engine, pool, start_worker, number):
+    command = "sh -c 'echo said before the end; sleep 30'"
+    worker, run, container = begin(api, engine, pool, api, start_worker, command)
+    worker.wait_line("said before the end")
+    began = time.monotonic()
+    assert worker.end(number) == 0
+    assert time.monotonic() - began < EXIT_SECONDS
+    assert engine.inspect(container)["State"]["Running"]
+    assert api.state(run)["type"] == "RUNNING"
+    assert "said before the end" in api.text(run)  # what was buffered was sent before the end
+
+
+def test_idle_worker_ends_at_once(api, engine, pool, start_worker):
+    worker = start_worker(api, engine, pool)
+    began = time.monotonic()
+    assert worker.end(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 3
+
+
+def test_quit_waits_for_runs_in_flight(api, engine, pool, start_worker):
+    worker, run, _ = begin(api, engine, pool, api, start_worker, "sh -c 'sleep 4; echo finished'")
+    worker.send(signal.SIGQUIT)
+    not_taken = api.go(pool, {"command": "true"}, name="late")
+    assert worker.wait(30) == 0
+    assert api.state(run)["type"] == "COMPLETED"
+    assert "finished" in api.text(run)
+    assert api.state(not_taken)["type"] == "SCHEDULED"
+
+
+def test_second_signal_ends_at_once(api, engine, pool, start_worker):
+    worker, _, container = begin(api, engine, pool, api, start_worker)
+    worker.send(signal.SIGQUIT)
+    worker.wait_line(r"(?i)quit|finish|wait|in flight|stop")
+    began = time.monotonic()
+    worker.end(signal.SIGINT)
+    assert time.monotonic() - began < 3
+    assert engine.inspect(container)["State"]["Running"]
+
+
+def test_stop_while_the_server_is_away(api, engine, pool, start_worker):
+    """The peer goes on for ever, holding its port."""
+    with FaultProxy(api.url.removesuffix("/api")) as proxy:
+        command = "sh -c 'while true; do echo busy; sleep 0.1; done'"
+        worker, _, container = begin(api, engine, pool, f"{proxy.url}/api", start_worker, command)
+        with proxy.refusing():
+            time.sleep(2)  # long enough that the worker has met it
+            began = time.monotonic()
+            code = worker.end(signal.SIGTERM)
+            assert time.monotonic() - began < EXIT_SECONDS + 1
+        assert code == 0
+        assert engine.inspect(container)["State"]["Running"]
+
+
+def test_stop_while_server_and_engine_are_away(api, engine, pool, start_worker, tmp_path):
+    with FaultProxy(api.url.removesuffix("/api")) as proxy, FaultProxy(engine.url, tmp_path / "e.sock") as door:
+        worker, _, container = begin(api, engine, pool, f"{proxy.url}/api", lambda api, _, *more, **options: start_worker(api, door.url, *more, **options))
+        with proxy.refusing(), door.refusing():
+            time.sleep(2)
+            began = time.monotonic()
+            code = worker.end(signal.SIGTERM)
+            assert time.monotonic() - began < EXIT_SECONDS + 1
+        assert code == 0
+        assert engine.inspect(container)["State"]["Running"]

@@ -1,0 +1,130 @@
+"""Who reports a run's state, and what becomes of it when the container or Prefect says no."""
+
+import pytest
+
+from engines import PREFECT3
+from fault_proxy import FaultProxy, Rule, status
+from parts import wait_for
+
+
+def test_engine_mode_exit_0_of_a_run_nobody_reported(api, engine, pool, start_worker):
+    """The peer leaves such a run PENDING "Submitting" for ever."""
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {"command": "true", "state_reporting": "engine"}))
+    assert run["state"]["type"] == "COMPLETED"
+    assert run["state"]["message"]
+
+
+def test_engine_mode_exit_status_before_prefect_reported(api, engine, pool, start_worker):
+    """The peer's words, and the container's last 50 lines in the run's log, whatever forward_output
+    says: the traceback is in the UI."""
+    start_worker(api, engine, pool)
+    command = "sh -c 'for i in $(seq 1 80); do echo line $i of 80; done; exit 4'"
+    variables = {"command": command, "state_reporting": "engine", "forward_output": "never"}
+    run = api.wait_end(api.go(pool, variables))
+    assert run["state"]["type"] == "CRASHED"
+    assert "non-zero status code 4" in run["state"]["message"]
+    log = api.wait_text(run["id"], "line 80 of 80")
+    assert "line 31 of 80" in log and "line 30 of 80" not in log
+
+
+@pytest.mark.parametrize("exit_status", [0, 5])
+def test_process_vanishes_while_its_run_is_running(testbed, api, engine, pool, start_worker, exit_status):
+    engine.need(PREFECT3)
+    start_worker(api, engine, pool)
+    variables = {"image": PREFECT3, "volumes": [f"{testbed.flows}:/flows"], "auto_remove": True}
+    deployment = api.deploy(pool, "vanish", "vanish", variables, path="/flows", entrypoint="hello.py:vanish")
+    run = api.wait_end(api.run(deployment, parameters={"status": exit_status}), timeout=150)
+    assert run["state"]["type"] == "CRASHED", run["state"]
+    if exit_status:
+        assert "non-zero status code 5" in run["state"]["message"]
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+def test_killed_from_outside(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sleep 600"})
+    api.wait_state(run, "RUNNING")
+    (container,) = wait_for(lambda: engine.containers_of(run), 10, "container")
+    wait_for(lambda: engine.inspect(container["Id"])["State"]["Running"], 10, "container running")
+    engine.kill(container["Id"])
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED"
+    assert "SIGKILL" in state["message"] or "137" in state["message"]
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_out_of_memory(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    command = "dd if=/dev/zero of=/dev/null bs=256M count=2"
+    run = api.wait_end(api.go(pool, {"command": command, "mem_limit": "32m", "memswap_limit": "32m"}))
+    assert run["state"]["type"] == "CRASHED", run["state"]
+    (container,) = engine.containers_of(run["id"])
+    if engine.inspect(container["Id"])["State"]["OOMKilled"]:
+        assert "memory" in run["state"]["message"].lower()
+
+
+def test_retries_of_the_flow(api, engine, pool, start_worker, tmp_path):
+    """The server answers a FAILED with AwaitingRetry: the run comes again, and may succeed then."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    command = "sh -c 'test -e /state/seen || { touch /state/seen; exit 1; }'"
+    variables = {"command": command, "volumes": [f"{folder}:/state"], "auto_remove": True}
+    run = api.run(api.deploy(pool, variables=variables), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+    start_worker(api, engine, pool, "--prefetch-seconds", "0")
+    done = wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
+    assert done
+    names = [state["name"] for state in api.states(run)]
+    assert "AwaitingRetry" in names or "Retrying" in names, names
+
+
+@pytest.mark.parametrize("api", ["3", "3pg"], indirect=True)
+def test_concurrency_limit_of_a_deployment_queues(api, engine, pool, start_worker):
+    """REJECT with AwaitingConcurrencySlot: the run is dropped, comes again through the poll, and runs."""
+    variables = {"command": "sleep 1", "auto_remove": True}
+    deployment = api.deploy(pool, variables=variables, concurrency_limit=1)
+    runs = [api.run(deployment) for _ in range(3)]
+    start_worker(api, engine, pool)
+    for run in api.wait_end(*runs, timeout=120):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+    names = {state["name"] for run in runs for state in api.states(run)}
+    assert "AwaitingConcurrencySlot" in names
+
+
+def test_concurrency_limit_of_a_deployment_cancels(api, engine, pool, start_worker):
+    """The server turns PENDING into CANCELLED: no container is started for the run."""
+    options = {"collision_strategy": "CANCEL_NEW"}
+    variables = {"command": "sleep 8"}
+    deployment = api.deploy(pool, variables=variables, concurrency_limit=1, concurrency_options=options)
+    start_worker(api, engine, pool)
+    first = api.run(deployment)
+    api.wait_state(first, "RUNNING")
+    second = api.run(deployment)
+    assert api.wait_end(second)["state"]["type"] == "CANCELLED"
+    assert not engine.containers_of(second)
+    assert api.wait_end(first)["state"]["type"] == "COMPLETED"
+
+
+def test_deployment_is_gone(api, engine, pool, start_worker):
+    with FaultProxy(api.url.removesuffix("/api")) as proxy:
+        run = api.go(pool, {"command": "true"})
+        proxy.add(Rule(r"GET /api/deployments/", status(404, b'{"detail":"Deployment not found"}')))
+        start_worker(f"{proxy.url}/api", engine, pool)
+        state = api.wait_end(run)["state"]
+        assert state["type"] == "CANCELLED"
+        assert "no longer exists" in state["message"]
+        assert not engine.containers_of(run)
+
+
+def test_cancelled_elsewhere_while_it_runs(api, engine, pool, start_worker):
+    """Somebody forces another terminal state onto a run: it stays what they said."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sleep 3"})
+    api.wait_state(run, "RUNNING")
+    api.set_state(run, "CANCELLED")
+    (container,) = engine.containers_of(run)
+    wait_for(lambda: not engine.inspect(container["Id"])["State"]["Running"], 30, "container ended")
+    other = api.wait_end(api.go(pool, {"command": "true"}, name="other"))
+    assert other["state"]["type"] == "COMPLETED"
+    assert api.state(run)["type"] == "CANCELLED"
