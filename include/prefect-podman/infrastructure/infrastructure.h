@@ -41,7 +41,7 @@ typedef struct
   char *base_url; /* as docker-py prints it, the head of infrastructure_pid:
                      "http+docker://localhost" or "http://host:port" */
   char *gateway;  /* address containers reach this host by, for host-gateway where the engine does
-                     not know the word; may be NULL */
+                     not know the word; NULL where it does, or where none was found */
 } PpEngineInfo;
 
 typedef enum
@@ -72,7 +72,10 @@ typedef struct
   json_t *create_body; /* body of POST /containers/create */
   json_t *libpod_body; /* where only Podman's own API can say it: the body of POST
                           /libpod/containers/create; else NULL */
+  char *platform;      /* "os/arch[/variant]" for the create call, or NULL */
   GPtrArray *networks; /* (char *) networks to connect after create; may be empty */
+  GPtrArray *warnings; /* (char *) lines for the run's log; may be empty */
+  gboolean tty;        /* the log of the container comes without frames */
   PpPullPolicy pull_policy;
   char *registry_auth; /* value of X-Registry-Auth, or NULL; a secret */
   gboolean auto_remove;
@@ -85,14 +88,27 @@ typedef struct
   double startup_timeout_seconds;   /* 0: none */
 } PpContainerSpec;
 
-/* CONFIGURATION: what pp_template_prepare() gave, with the worker's own job variables. ENGINE: what
- * answers. Pure. The create body is the one docker-py 7 would send for the peer's DockerWorker,
- * AutoRemove aside (the worker removes). Returns a new spec, or NULL with ERROR
+/* CONFIGURATION: what pp_template_prepare() gave, with the worker's own job variables
+ * (state_reporting, forward_output, timeout_seconds, stop_timeout, infrastructure_retries,
+ * startup_timeout_seconds) and a `podman` pool's (userns, devices, shm_size, user, working_dir,
+ * entrypoint, ulimits, security_opt, extra_hosts) beside the docker type's. ENGINE: what answers;
+ * NULL: not known (offline render), nothing is fitted to it. No I/O but the current directory,
+ * which relative sources of volumes are resolved against.
+ *
+ * The create body is the one docker-py 7 would send for the peer's DockerWorker, but: AutoRemove is
+ * never set (the worker removes); host-gateway is replaced by an address where the engine does not
+ * know the word; CDI devices are sent in the way the engine takes them. state_reporting "auto" is
+ * resolved from the command: absent (only a `podman` pool's can be) or without Prefect in it is the
+ * worker's to report, else the engine's. Returns a new spec, or NULL with ERROR
  * (PP_INFRASTRUCTURE_ERROR_INVALID). */
 PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine,
                                         GError **error);
 void pp_container_spec_free (PpContainerSpec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
+
+/* Whether the output goes to the run's log as well: as configured, and for PP_FORWARD_AUTO where
+ * the worker reports the run. */
+gboolean pp_container_spec_forwards_output (const PpContainerSpec *spec);
 
 /* The spec as a `podman run` command line (array of arguments), values of env left out (--env
  * NAME). New array. */
@@ -157,10 +173,10 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
 /* Follows the output of both streams from its beginning, less the first SKIP_BYTES of payload
  * (counted over both, already delivered before), until the container ends (DONE without error) or
- * the connection breaks (UNAVAILABLE). */
+ * the connection breaks (UNAVAILABLE). TTY: PpContainerSpec.tty, or Config.Tty of an inspect. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
-                                                const char *container_id, guint64 skip_bytes,
-                                                PpOutputFunc on_output,
+                                                const char *container_id, gboolean tty,
+                                                guint64 skip_bytes, PpOutputFunc on_output,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
                                                  const char *container_id,

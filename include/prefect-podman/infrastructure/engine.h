@@ -1,0 +1,40 @@
+/* The engine's API: where it is, how its calls are made. Used inside the room only. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+G_BEGIN_DECLS
+
+/* What pp_engine_find() looks at, so that a test can say it. */
+typedef struct
+{
+  const char *container_host;  /* CONTAINER_HOST or NULL */
+  const char *docker_host;     /* DOCKER_HOST or NULL */
+  const char *xdg_runtime_dir; /* or NULL */
+  guint uid;
+  const char *root; /* prefix of the absolute default paths, "" */
+} PpEnginePlaces;
+
+/* pp_engine_find() in PLACES. */
+char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, GError **error);
+
+/* URL taken apart: SOCKET_PATH (unix:// only, else NULL) and BASE_URL, what requests start with
+ * ("http://d", "http://host:2375"); both new strings. FALSE with ERROR for a scheme it does not
+ * speak. */
+gboolean pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error);
+
+/* A line of a pull's stream. */
+typedef struct PpPull PpPull;
+
+PpPull *pp_pull_new (const char *image, PpPullProgressFunc progress, gpointer user_data);
+void pp_pull_free (PpPull *pull);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPull, pp_pull_free)
+
+/* Takes the next piece of the stream; a line over 1 MiB is dropped. */
+void pp_pull_push (PpPull *pull, const char *data, gsize length);
+
+/* The end of the stream: the last line of progress, or FALSE with ERROR when the engine said one.
+ */
+gboolean pp_pull_finish (PpPull *pull, GError **error);
+
+G_END_DECLS

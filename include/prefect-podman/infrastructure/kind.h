@@ -1,0 +1,63 @@
+/* What a kind of infrastructure is: functions with the contracts of infrastructure.h. A new kind is
+ * one file with one of these, and its row in infrastructure.c. Used inside the room only. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpInfrastructureKind
+{
+  /* Whether URL is one of this kind. */
+  gboolean (*speaks) (const char *url);
+  PpInfrastructure *(*new_) (PpHttp *http, const char *url, GError **error);
+  void (*free) (PpInfrastructure *infrastructure);
+  const PpEngineInfo *(*engine) (const PpInfrastructure *infrastructure);
+  PpInfrastructureCall *(*connect) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
+                                    gpointer user_data);
+  PpInfrastructureCall *(*image_inspect) (PpInfrastructure *infrastructure, const char *image,
+                                          PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*pull) (PpInfrastructure *infrastructure, const char *image,
+                                 const char *registry_auth, PpPullProgressFunc progress,
+                                 PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*create) (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
+                                   const char *name, PpInfrastructureDoneFunc done,
+                                   gpointer user_data);
+  PpInfrastructureCall *(*connect_network) (PpInfrastructure *infrastructure, const char *network,
+                                            const char *container_id, PpInfrastructureDoneFunc done,
+                                            gpointer user_data);
+  PpInfrastructureCall *(*start) (PpInfrastructure *infrastructure, const char *container_id,
+                                  PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*follow) (PpInfrastructure *infrastructure, const char *container_id,
+                                   gboolean tty, guint64 skip_bytes, PpOutputFunc on_output,
+                                   PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
+                                    PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*wait) (PpInfrastructure *infrastructure, const char *container_id,
+                                 PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*stop) (PpInfrastructure *infrastructure, const char *container_id,
+                                 guint timeout_seconds, PpInfrastructureDoneFunc done,
+                                 gpointer user_data);
+  PpInfrastructureCall *(*remove) (PpInfrastructure *infrastructure, const char *container_id,
+                                   PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, const char *const *labels,
+                                 PpInfrastructureDoneFunc done, gpointer user_data);
+  void (*call_resume) (PpInfrastructureCall *call);
+  void (*call_cancel) (PpInfrastructureCall *call);
+} PpInfrastructureKind;
+
+/* The heads of what a kind allocates. */
+struct PpInfrastructure
+{
+  const PpInfrastructureKind *kind;
+};
+
+struct PpInfrastructureCall
+{
+  PpInfrastructure *infrastructure;
+};
+
+/* Podman and Docker over their socket (engine_api.c). */
+extern const PpInfrastructureKind pp_engine_api_kind;
+
+G_END_DECLS

@@ -1,0 +1,42 @@
+/* Parts of a container spec with a file of their own. Used inside the room only. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+G_BEGIN_DECLS
+
+/* Whether ENGINE (NULL: yes) puts the host's address where ExtraHosts says "host-gateway": Docker
+ * from 20.10 on, Podman from 4.7 on (older ones write the word into /etc/hosts). */
+gboolean pp_engine_knows_host_gateway (const PpEngineInfo *engine);
+
+/* Whether ENGINE (NULL: yes) takes CDI devices as device requests of the driver "cdi": Docker from
+ * 25 on, Podman from 5.4 on (older ones drop them without a word). */
+gboolean pp_engine_knows_cdi_requests (const PpEngineInfo *engine);
+
+/* Whether NETWORK_MODE names a network, in place of a kind of networking. */
+gboolean pp_network_is_user_defined (const char *network_mode);
+
+/* Whether HOSTS (an array of "NAME:ADDRESS", or NULL) has "NAME:host-gateway". */
+gboolean pp_has_host_gateway (const json_t *hosts);
+
+/* HOSTS with every "NAME:host-gateway" turned to ADDRESS; with ADDRESS NULL these entries are taken
+ * out. Returns whether there was one. */
+gboolean pp_replace_host_gateway (json_t *hosts, const char *address);
+
+/* ExtraHosts as prefect_docker/worker.py get_extra_hosts() and _build_container_settings() come to
+ * it from ENV (an object) and the user's USER_HOSTS (object, array or NULL; KEY in errors). A new
+ * array, NULL without an error for none, or NULL with ERROR. */
+json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *key,
+                             GError **error);
+
+/* The value of X-Registry-Auth for CREDENTIALS {username, password, registry_url}, or NULL where
+ * they are for another registry than IMAGE's (docker/auth.py resolve_authconfig) or incomplete. New
+ * string, a secret. */
+char *pp_registry_auth (const json_t *credentials, const char *image);
+
+/* CREATE_BODY and the CDI_DEVICES (names) as the body of POST /libpod/containers/create. New
+ * reference, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) that names the first field that
+ * is not said there. */
+json_t *pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices, GError **error);
+
+G_END_DECLS

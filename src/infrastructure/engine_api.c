@@ -1,0 +1,327 @@
+/* The kind "engine API": Podman's and Docker's Docker API over a socket. This file: the engine, and
+ * a call's way to it and back. */
+#include "config.h"
+
+#include "engine_api.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_TIMEOUT_MS 10000
+/* Inspecting the largest container or listing all of them stays far below. */
+#define MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
+#define MAX_ENGINE_WORDS 4096
+
+static gboolean
+speaks (const char *url)
+{
+  g_autofree char *socket_path = NULL;
+  g_autofree char *base_url = NULL;
+
+  return pp_engine_url_parse (url, &socket_path, &base_url, NULL);
+}
+
+static PpInfrastructure *
+engine_new (PpHttp *http, const char *url, GError **error)
+{
+  g_autofree char *socket_path = NULL;
+  g_autofree char *base_url = NULL;
+
+  if (!pp_engine_url_parse (url, &socket_path, &base_url, error))
+    return NULL;
+  Engine *engine = g_new0 (Engine, 1);
+  engine->base.kind = &pp_engine_api_kind;
+  engine->http = http;
+  engine->url = g_strdup (url);
+  engine->socket_path = g_steal_pointer (&socket_path);
+  engine->base_url = g_steal_pointer (&base_url);
+  engine->prefix = g_strdup ("");
+  engine->calls = g_hash_table_new (NULL, NULL);
+  return &engine->base;
+}
+
+void
+pp_engine_info_free (PpEngineInfo *info)
+{
+  if (info == NULL)
+    return;
+  g_free (info->name);
+  g_free (info->version);
+  g_free (info->api_version);
+  g_free (info->url);
+  g_free (info->base_url);
+  g_free (info->gateway);
+  g_free (info);
+}
+
+static void
+call_free (EngineCall *call)
+{
+  g_free (call->what);
+  json_decref (call->body);
+  g_free (call->path);
+  pp_engine_info_free (call->info);
+  pp_pull_free (call->pull);
+  g_free (call);
+}
+
+static void
+call_cancel (PpInfrastructureCall *base)
+{
+  EngineCall *call = (EngineCall *)base;
+
+  if (call->ended)
+    return;
+  call->ended = TRUE;
+  g_hash_table_remove (call->engine->calls, call);
+  g_clear_pointer (&call->http_call, pp_http_call_cancel);
+  if (call->busy == 0)
+    call_free (call);
+}
+
+static void
+call_resume (PpInfrastructureCall *base)
+{
+  EngineCall *call = (EngineCall *)base;
+
+  if (call->http_call != NULL)
+    pp_http_call_resume (call->http_call);
+}
+
+static void
+engine_free (PpInfrastructure *infrastructure)
+{
+  Engine *engine = (Engine *)infrastructure;
+  GList *calls = g_hash_table_get_keys (engine->calls);
+
+  for (GList *link = calls; link != NULL; link = link->next)
+    call_cancel (link->data);
+  g_list_free (calls);
+  g_hash_table_unref (engine->calls);
+  pp_engine_info_free (engine->info);
+  g_free (engine->url);
+  g_free (engine->socket_path);
+  g_free (engine->base_url);
+  g_free (engine->prefix);
+  g_free (engine);
+}
+
+static const PpEngineInfo *
+engine_info (const PpInfrastructure *infrastructure)
+{
+  return ((const Engine *)infrastructure)->info;
+}
+
+EngineCall *
+pp_engine_call_new (Engine *engine, char *what, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = g_new0 (EngineCall, 1);
+
+  call->base.infrastructure = &engine->base;
+  call->engine = engine;
+  call->what = what;
+  call->done = done;
+  call->user_data = user_data;
+  g_hash_table_add (engine->calls, call);
+  return call;
+}
+
+void
+pp_engine_call_enter (EngineCall *call)
+{
+  call->busy++;
+}
+
+gboolean
+pp_engine_call_leave (EngineCall *call)
+{
+  call->busy--;
+  if (!call->ended)
+    return TRUE;
+  if (call->busy == 0)
+    call_free (call);
+  return FALSE;
+}
+
+void
+pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
+{
+  call->ended = TRUE;
+  g_hash_table_remove (call->engine->calls, call);
+  if (call->done != NULL)
+    call->done (result, error, call->user_data);
+  if (call->busy == 0)
+    call_free (call);
+}
+
+void
+pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start (arguments, format);
+  g_autofree char *text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_autoptr (GError) error
+      = g_error_new (PP_INFRASTRUCTURE_ERROR, (int)code, "%s: %s", call->what, text);
+  pp_engine_call_end (call, NULL, error);
+}
+
+/* How the engine behind URL is brought up, for an error's end; "" where nobody knows. */
+static const char *
+start_hint (const Engine *engine)
+{
+  if (engine->socket_path == NULL)
+    return "";
+  if (strstr (engine->socket_path, "docker") != NULL)
+    return "; start it with: systemctl start docker";
+  if (g_str_has_prefix (engine->socket_path, "/run/podman/"))
+    return "; start it with: systemctl start podman.socket";
+  return "; start it with: systemctl --user start podman.socket (rootless) or systemctl start "
+         "podman.socket";
+}
+
+static void
+fail_transport (EngineCall *call, const GError *error)
+{
+  gboolean is_connect = g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_CONNECT);
+  const Engine *engine = call->engine;
+
+  if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
+  else
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                         "no answer from the container engine at %s: %s%s", engine->url,
+                         error->message, is_connect ? start_hint (engine) : "");
+}
+
+/* The engine's own words in an error's body, on one line; new string. */
+static char *
+engine_words (const PpHttpResponse *response)
+{
+  json_auto_t *body = json_loadb (response->body, response->body_length, 0, NULL);
+  const char *message = pp_json_string (body, "message");
+
+  if (message == NULL || *message == '\0')
+    message = pp_json_string (body, "cause");
+  if (message == NULL)
+    message = response->body;
+  g_autofree char *valid
+      = g_utf8_make_valid (message, (gssize)MIN (strlen (message), MAX_ENGINE_WORDS));
+  return g_strstrip (g_strdelimit (g_steal_pointer (&valid), "\r\n\t", ' '));
+}
+
+static PpInfrastructureError
+error_code (const EngineCall *call, long status, const char *words)
+{
+  /* Podman says it with 500 in older versions, Docker with 409. */
+  if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
+      && strstr (words, "name") != NULL)
+    return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
+  if (status == 404 || strstr (words, "no such container") != NULL)
+    return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
+  if (status == 502 || status == 503 || status == 504)
+    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
+  return PP_INFRASTRUCTURE_ERROR_FAILED;
+}
+
+static void
+on_http_done (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->http_call = NULL;
+  if (error != NULL)
+    {
+      fail_transport (call, error);
+      return;
+    }
+  if (response->status < 400)
+    {
+      call->answer (call, response);
+      return;
+    }
+  g_autofree char *words = engine_words (response);
+  PpInfrastructureError code = error_code (call, response->status, words);
+  if (call->gone_is_fine
+      && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND
+          || strstr (words, "already in progress") != NULL))
+    pp_engine_call_end (call, NULL, NULL);
+  else
+    pp_engine_call_fail (call, code, "%s (%s answered %ld)",
+                         *words != '\0' ? words : "the engine gave no reason",
+                         call->engine->info != NULL ? call->engine->info->name : call->engine->url,
+                         response->status);
+}
+
+void
+pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc answer)
+{
+  const Engine *engine = call->engine;
+  g_autofree char *url = g_strconcat (engine->base_url, request->unversioned ? "" : engine->prefix,
+                                      request->path, NULL);
+  g_autofree char *auth = request->registry_auth != NULL
+                              ? g_strconcat ("X-Registry-Auth: ", request->registry_auth, NULL)
+                              : NULL;
+  const char *headers[3] = { NULL };
+  char *body = NULL;
+  guint n = 0;
+
+  if (request->body != NULL)
+    {
+      body = json_dumps (request->body, JSON_COMPACT);
+      headers[n++] = "Content-Type: application/json";
+    }
+  if (auth != NULL)
+    headers[n++] = auth;
+  PpHttpRequest http_request = { .method = request->method,
+                                 .url = url,
+                                 .unix_socket_path = engine->socket_path,
+                                 .headers = headers,
+                                 .body = body,
+                                 .body_length = body != NULL ? strlen (body) : 0,
+                                 .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                 .timeout_ms = request->timeout_seconds * 1000,
+                                 .max_response_bytes = MAX_RESPONSE_BYTES };
+  call->answer = answer;
+  call->http_call
+      = request->on_data != NULL
+            ? pp_http_stream (engine->http, &http_request, request->on_data, on_http_done, call)
+            : pp_http_send (engine->http, &http_request, on_http_done, call);
+  free (body);
+}
+
+json_t *
+pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
+{
+  json_error_t why;
+  json_t *json = json_loadb (response->body, response->body_length, 0, &why);
+
+  if (json == NULL)
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
+                         "what answers at %s (status %ld) is no container engine: %s",
+                         call->engine->url, response->status, why.text);
+  return json;
+}
+
+const PpInfrastructureKind pp_engine_api_kind = {
+  .speaks = speaks,
+  .new_ = engine_new,
+  .free = engine_free,
+  .engine = engine_info,
+  .connect = pp_engine_connect,
+  .image_inspect = pp_engine_image_inspect,
+  .pull = pp_engine_pull,
+  .create = pp_engine_create,
+  .connect_network = pp_engine_connect_network,
+  .start = pp_engine_start,
+  .follow = pp_engine_follow,
+  .inspect = pp_engine_inspect,
+  .wait = pp_engine_wait,
+  .stop = pp_engine_stop,
+  .remove = pp_engine_remove,
+  .list = pp_engine_list,
+  .call_resume = call_resume,
+  .call_cancel = call_cancel,
+};

@@ -1,0 +1,124 @@
+/* Inside the engine API kind: what its files share. */
+#pragma once
+
+#include "prefect-podman/infrastructure/engine.h"
+#include "prefect-podman/infrastructure/frames.h"
+#include "prefect-podman/infrastructure/kind.h"
+
+G_BEGIN_DECLS
+
+typedef struct Engine Engine;
+typedef struct EngineCall EngineCall;
+
+/* The engine's answer to a call's request, its status below 400. Goes on with another request, or
+ * ends the call. */
+typedef void (*AnswerFunc) (EngineCall *call, const PpHttpResponse *response);
+
+struct Engine
+{
+  PpInfrastructure base;
+  PpHttp *http;
+  char *url;
+  char *socket_path;  /* or NULL */
+  char *base_url;     /* "http://localhost" */
+  char *prefix;       /* "/v1.41"; "" before connect */
+  PpEngineInfo *info; /* NULL before connect */
+  GHashTable *calls;  /* set of EngineCall */
+};
+
+struct EngineCall
+{
+  PpInfrastructureCall base;
+  Engine *engine;
+  char *what; /* "start container '...'", the head of its errors */
+  PpHttpCall *http_call;
+  AnswerFunc answer;
+  PpInfrastructureDoneFunc done;
+  gpointer user_data;
+  gboolean creates;      /* a conflict is one of the name */
+  gboolean gone_is_fine; /* a 404 is as good as success */
+  gboolean ended;        /* cancelled, or DONE was called */
+  guint busy;            /* depth of callbacks of the user's below us on the stack */
+
+  json_t *body;       /* create: to be sent */
+  char *path;         /* create, follow: below the prefix */
+  PpEngineInfo *info; /* connect: being filled */
+  PpPull *pull;
+  PpPullProgressFunc progress;
+  PpFrames frames; /* follow */
+  PpOutputFunc output;
+};
+
+/* A new call; WHAT is stolen. */
+EngineCall *pp_engine_call_new (Engine *engine, char *what, PpInfrastructureDoneFunc done,
+                                gpointer user_data);
+
+typedef struct
+{
+  const char *method;
+  const char *path;          /* below the API's version */
+  const json_t *body;        /* or NULL */
+  const char *registry_auth; /* or NULL */
+  guint timeout_seconds;     /* 0: none */
+  PpHttpDataFunc on_data;    /* NULL: the answer as a whole */
+  gboolean unversioned;
+} EngineRequest;
+
+/* Sends REQUEST for CALL; its answer goes to ANSWER. */
+void pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc answer);
+
+/* Ends CALL: one of RESULT and ERROR, or none. CALL is gone after it. */
+void pp_engine_call_end (EngineCall *call, json_t *result, const GError *error);
+
+/* Ends CALL with a new error of CODE, its text after CALL's what. */
+void pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+/* The JSON of RESPONSE, new reference; NULL (CALL has ended) when it is none. */
+json_t *pp_engine_call_json (EngineCall *call, const PpHttpResponse *response);
+
+/* Around a callback of the user's made while CALL goes on: it may cancel CALL or free the
+ * infrastructure. pp_engine_call_leave() returns FALSE when it did; CALL is gone then. */
+void pp_engine_call_enter (EngineCall *call);
+gboolean pp_engine_call_leave (EngineCall *call);
+
+void pp_engine_info_free (PpEngineInfo *info);
+
+/* engine_connect.c */
+PpInfrastructureCall *pp_engine_connect (PpInfrastructure *infrastructure,
+                                         PpInfrastructureDoneFunc done, gpointer user_data);
+/* The first IPv4 gateway in the answer of GET /networks/NAME, borrowed, or NULL. */
+const char *pp_engine_network_gateway (const json_t *network);
+
+/* engine_stream.c */
+PpInfrastructureCall *pp_engine_pull (PpInfrastructure *infrastructure, const char *image,
+                                      const char *registry_auth, PpPullProgressFunc progress,
+                                      PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id,
+                                        gboolean tty, guint64 skip_bytes, PpOutputFunc on_output,
+                                        PpInfrastructureDoneFunc done, gpointer user_data);
+
+/* engine_containers.c */
+PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,
+                                        const PpContainerSpec *spec, const char *name,
+                                        PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_connect_network (PpInfrastructure *infrastructure,
+                                                 const char *network, const char *container_id,
+                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_image_inspect (PpInfrastructure *infrastructure, const char *image,
+                                               PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
+                                       PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
+                                         PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_wait (PpInfrastructure *infrastructure, const char *container_id,
+                                      PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id,
+                                      guint timeout_seconds, PpInfrastructureDoneFunc done,
+                                      gpointer user_data);
+PpInfrastructureCall *pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
+                                        PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels,
+                                      PpInfrastructureDoneFunc done, gpointer user_data);
+
+G_END_DECLS

@@ -1,0 +1,132 @@
+#include "config.h"
+
+#include "prefect-podman/infrastructure/kind.h"
+
+static const PpInfrastructureKind *const kinds[] = { &pp_engine_api_kind };
+
+PpInfrastructure *
+pp_infrastructure_new (PpHttp *http, const char *engine_url, GError **error)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (kinds[i]->speaks (engine_url))
+      return kinds[i]->new_ (http, engine_url, error);
+  /* The first kind's own words for a URL it does not speak. */
+  return kinds[0]->new_ (http, engine_url, error);
+}
+
+void
+pp_infrastructure_free (PpInfrastructure *infrastructure)
+{
+  if (infrastructure != NULL)
+    infrastructure->kind->free (infrastructure);
+}
+
+const PpEngineInfo *
+pp_infrastructure_engine (const PpInfrastructure *infrastructure)
+{
+  return infrastructure->kind->engine (infrastructure);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
+                           gpointer user_data)
+{
+  return infrastructure->kind->connect (infrastructure, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_image_inspect (PpInfrastructure *infrastructure, const char *image,
+                                 PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->image_inspect (infrastructure, image, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image,
+                        const char *registry_auth, PpPullProgressFunc progress,
+                        PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->pull (infrastructure, image, registry_auth, progress, done,
+                                     user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
+                          const char *name, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->create (infrastructure, spec, name, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_connect_network (PpInfrastructure *infrastructure, const char *network,
+                                   const char *container_id, PpInfrastructureDoneFunc done,
+                                   gpointer user_data)
+{
+  return infrastructure->kind->connect_network (infrastructure, network, container_id, done,
+                                                user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_start (PpInfrastructure *infrastructure, const char *container_id,
+                         PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->start (infrastructure, container_id, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
+                          guint64 skip_bytes, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                          gpointer user_data)
+{
+  return infrastructure->kind->follow (infrastructure, container_id, tty, skip_bytes, on_output,
+                                       done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_inspect (PpInfrastructure *infrastructure, const char *container_id,
+                           PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->inspect (infrastructure, container_id, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_wait (PpInfrastructure *infrastructure, const char *container_id,
+                        PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->wait (infrastructure, container_id, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_stop (PpInfrastructure *infrastructure, const char *container_id,
+                        guint timeout_seconds, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->stop (infrastructure, container_id, timeout_seconds, done,
+                                     user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_remove (PpInfrastructure *infrastructure, const char *container_id,
+                          PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->remove (infrastructure, container_id, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_list (PpInfrastructure *infrastructure, const char *const *labels,
+                        PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->list (infrastructure, labels, done, user_data);
+}
+
+void
+pp_infrastructure_call_resume (PpInfrastructureCall *call)
+{
+  call->infrastructure->kind->call_resume (call);
+}
+
+void
+pp_infrastructure_call_cancel (PpInfrastructureCall *call)
+{
+  if (call != NULL)
+    call->infrastructure->kind->call_cancel (call);
+}

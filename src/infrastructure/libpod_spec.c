@@ -1,0 +1,362 @@
+/* A Docker create body as Podman's own (SpecGenerator, podman/pkg/specgen/specgen.go): what the
+ * Docker API of an older Podman cannot say, CDI devices, is said there. A field without a line in
+ * the tables below is an error, so that nothing a deployment asks for is dropped in silence. */
+#include "config.h"
+
+#include "prefect-podman/infrastructure/spec-parts.h"
+
+#include "prefect-podman/infrastructure/docker-kwargs.h"
+
+#include <string.h>
+
+/* FIELD is where VALUE came from; TARGET the SpecGenerator. FALSE: cannot be said. */
+typedef gboolean (*TranslateFunc) (json_t *target, const char *libpod_field, const json_t *value);
+
+typedef struct
+{
+  const char *field;
+  const char *libpod_field;
+  TranslateFunc translate;
+} Translation;
+
+static gboolean
+copy (json_t *target, const char *libpod_field, const json_t *value)
+{
+  json_object_set (target, libpod_field, (json_t *)value);
+  return TRUE;
+}
+
+/* What the SpecGenerator does without: true where it is docker-py's default. */
+static gboolean
+only_when_empty (json_t *target G_GNUC_UNUSED, const char *libpod_field G_GNUC_UNUSED,
+                 const json_t *value)
+{
+  return !pp_json_truthy (value);
+}
+
+static gboolean
+ignore (json_t *target G_GNUC_UNUSED, const char *libpod_field G_GNUC_UNUSED,
+        const json_t *value G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static gboolean
+words (json_t *target, const char *libpod_field, const json_t *value)
+{
+  json_object_set_new (target, libpod_field,
+                       json_is_string (value) ? json_pack ("[O]", value)
+                                              : json_incref ((json_t *)value));
+  return TRUE;
+}
+
+static gboolean
+environment (json_t *target, const char *libpod_field, const json_t *value)
+{
+  json_t *env = json_object ();
+
+  json_object_set_new (target, libpod_field, env);
+  for (gsize i = 0; i < json_array_size (value); i++)
+    {
+      g_auto (GStrv) parts = g_strsplit (json_string_value (json_array_get (value, i)), "=", 2);
+      /* A name alone asks for the engine's own variable, which only the CLI has. */
+      if (g_strv_length (parts) != 2)
+        return FALSE;
+      json_object_set_new (env, parts[0], json_string (parts[1]));
+    }
+  return TRUE;
+}
+
+/* "host", "private", "keep-id:uid=5", "container:ID", ... */
+static gboolean namespace(json_t *target, const char *libpod_field, const json_t *value)
+{
+  g_auto (GStrv) parts = g_strsplit (json_string_value (value), ":", 2);
+  json_t *ns;
+
+  if (parts[0] == NULL)
+    return TRUE;
+  ns = json_pack ("{s:s}", "nsmode", g_str_equal (parts[0], "ns") ? "path" : parts[0]);
+  if (parts[1] != NULL)
+    json_object_set_new (ns, "value", json_string (parts[1]));
+  json_object_set_new (target, libpod_field, ns);
+  return TRUE;
+}
+
+/* The Docker API of Podman takes "default" for a bridge, rootless or not. */
+static gboolean
+network (json_t *target, const char *libpod_field, const json_t *value)
+{
+  const char *mode = json_string_value (value);
+
+  if (pp_network_is_user_defined (mode))
+    json_object_set_new (target, "Networks", json_pack ("{s:{}}", mode));
+  else if (!g_str_equal (mode, "default") && !g_str_equal (mode, "podman"))
+    return namespace(target, libpod_field, value);
+  json_object_set_new (target, libpod_field, json_pack ("{s:s}", "nsmode", "bridge"));
+  return TRUE;
+}
+
+static json_t *
+option_list (const char *options)
+{
+  json_t *list = json_array ();
+  g_auto (GStrv) parts = g_strsplit (options, ",", -1);
+
+  for (guint i = 0; parts[i] != NULL; i++)
+    json_array_append_new (list, json_string (parts[i]));
+  return list;
+}
+
+static void
+append_to (json_t *target, const char *libpod_field, json_t *item)
+{
+  json_t *list = json_object_get (target, libpod_field);
+
+  if (list == NULL)
+    {
+      list = json_array ();
+      json_object_set_new (target, libpod_field, list);
+    }
+  json_array_append_new (list, item);
+}
+
+static gboolean
+binds (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json_t *value)
+{
+  for (gsize i = 0; i < json_array_size (value); i++)
+    {
+      g_auto (GStrv) parts = g_strsplit (json_string_value (json_array_get (value, i)), ":", 3);
+      guint n = g_strv_length (parts);
+      const char *options = n == 3 ? parts[2] : "";
+      g_autofree char *with_rbind = g_strconcat ("rbind,", options, NULL);
+
+      if (n == 1)
+        append_to (target, "volumes", json_pack ("{s:s}", "Dest", parts[0]));
+      else if (strcmp (options, "O") == 0 || g_str_has_prefix (options, "O,"))
+        append_to (target, "overlay_volumes",
+                   json_pack ("{s:s, s:s, s:o}", "source", parts[0], "destination", parts[1],
+                              "options", option_list (options)));
+      else if (parts[0][0] != '/')
+        append_to (target, "volumes",
+                   json_pack ("{s:s, s:s, s:o}", "Name", parts[0], "Dest", parts[1], "Options",
+                              option_list (options)));
+      else
+        append_to (target, "mounts",
+                   json_pack ("{s:s, s:s, s:s, s:o}", "type", "bind", "source", parts[0],
+                              "destination", parts[1], "options",
+                              option_list (n == 3 ? with_rbind : "rbind")));
+    }
+  return TRUE;
+}
+
+/* LIBPOD_FIELD: "GROUP.NAME" below resource_limits. */
+static gboolean
+resource (json_t *target, const char *libpod_field, const json_t *value)
+{
+  g_auto (GStrv) path = g_strsplit (libpod_field, ".", 2);
+  json_t *limits = json_object_get (target, "resource_limits");
+
+  if (limits == NULL)
+    {
+      limits = json_object ();
+      json_object_set_new (target, "resource_limits", limits);
+    }
+  json_t *group = json_object_get (limits, path[0]);
+  if (group == NULL)
+    {
+      group = json_object ();
+      json_object_set_new (limits, path[0], group);
+    }
+  json_object_set (group, path[1], (json_t *)value);
+  return TRUE;
+}
+
+/* As the Docker API does: a period of 100 ms and its share. */
+static gboolean
+nano_cpus (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json_t *value)
+{
+  json_auto_t *period = json_integer (100000);
+  json_auto_t *quota = json_integer (json_integer_value (value) / 10000);
+
+  return resource (target, "cpu.period", period) && resource (target, "cpu.quota", quota);
+}
+
+static gboolean
+ulimits (json_t *target, const char *libpod_field, const json_t *value)
+{
+  gsize i;
+  json_t *item;
+
+  json_array_foreach ((json_t *)value, i, item)
+  {
+    g_autofree char *upper = g_ascii_strup (pp_json_string (item, "Name"), -1);
+    g_autofree char *type = g_strconcat ("RLIMIT_", upper, NULL);
+    const json_t *soft = json_object_get (item, "Soft");
+    const json_t *hard = json_object_get (item, "Hard");
+    if (!json_is_integer (soft) || !json_is_integer (hard))
+      return FALSE;
+    append_to (target, libpod_field,
+               json_pack ("{s:s, s:O, s:O}", "type", type, "soft", soft, "hard", hard));
+  }
+  return TRUE;
+}
+
+static gboolean
+security_opt (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json_t *value)
+{
+  for (gsize i = 0; i < json_array_size (value); i++)
+    {
+      const char *option = json_string_value (json_array_get (value, i));
+      const char *equals = option + strcspn (option, "=:");
+      const char *argument = *equals != '\0' ? equals + 1 : "";
+      g_autofree char *name = g_strndup (option, (gsize)(equals - option));
+      if (g_str_equal (name, "label"))
+        append_to (target, "selinux_opts", json_string (argument));
+      else if (g_str_equal (name, "no-new-privileges"))
+        json_object_set_new (target, "no_new_privileges",
+                             json_boolean (!g_str_equal (argument, "false")));
+      else if (g_str_equal (name, "apparmor"))
+        json_object_set_new (target, "apparmor_profile", json_string (argument));
+      else if (g_str_equal (name, "seccomp"))
+        json_object_set_new (target, "seccomp_profile_path", json_string (argument));
+      else
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static const Translation container_translations[] = {
+  { "Image", "image", copy },
+  { "Cmd", "command", words },
+  { "Entrypoint", "entrypoint", words },
+  { "Env", "env", environment },
+  { "Labels", "labels", copy },
+  { "Tty", "terminal", copy },
+  { "OpenStdin", "stdin", copy },
+  { "User", "user", copy },
+  { "WorkingDir", "work_dir", copy },
+  { "Hostname", "hostname", copy },
+  { "StopTimeout", "stop_timeout", copy },
+  { "NetworkDisabled", NULL, only_when_empty },
+  /* Said by Binds, by NetworkMode, and by whoever attaches. */
+  { "Volumes", NULL, ignore },
+  { "NetworkingConfig", NULL, ignore },
+  { "AttachStdin", NULL, ignore },
+  { "AttachStdout", NULL, ignore },
+  { "AttachStderr", NULL, ignore },
+  { "StdinOnce", NULL, ignore },
+  { "HostConfig", NULL, ignore },
+};
+
+static const Translation host_translations[] = {
+  { "Binds", NULL, binds },
+  { "NetworkMode", "netns", network },
+  { "ExtraHosts", "hostadd", copy },
+  { "Privileged", "privileged", copy },
+  { "UsernsMode", "userns", namespace },
+  { "PidMode", "pidns", namespace },
+  { "IpcMode", "ipcns", namespace },
+  { "UTSMode", "utsns", namespace },
+  { "CgroupnsMode", "cgroupns", namespace },
+  { "Memory", "memory.limit", resource },
+  { "MemorySwap", "memory.swap", resource },
+  { "MemoryReservation", "memory.reservation", resource },
+  { "CpuShares", "cpu.shares", resource },
+  { "CpuQuota", "cpu.quota", resource },
+  { "CpuPeriod", "cpu.period", resource },
+  { "CpusetCpus", "cpu.cpus", resource },
+  { "CpusetMems", "cpu.mems", resource },
+  { "NanoCpus", NULL, nano_cpus },
+  { "PidsLimit", "pids.limit", resource },
+  { "ShmSize", "shm_size", copy },
+  { "Ulimits", "r_limits", ulimits },
+  { "CapAdd", "cap_add", words },
+  { "CapDrop", "cap_drop", words },
+  { "SecurityOpt", NULL, security_opt },
+  { "ReadonlyRootfs", "read_only_filesystem", copy },
+  { "GroupAdd", "groups", copy },
+  { "Sysctls", "sysctl", copy },
+  { "Init", "init", copy },
+  { "Dns", "dns_server", copy },
+  { "DnsSearch", "dns_search", copy },
+  { "DnsOptions", "dns_option", copy },
+  { "OomScoreAdj", "oom_score_adj", copy },
+  { "CgroupParent", "cgroup_parent", copy },
+  { "VolumesFrom", "volumes_from", words },
+  { "DeviceRequests", NULL, only_when_empty },
+};
+
+static gboolean
+translate_all (json_t *target, const json_t *source, const Translation *table, gsize n,
+               GError **error)
+{
+  const char *field;
+  json_t *value;
+
+  json_object_foreach ((json_t *)source, field, value)
+  {
+    gboolean said = FALSE;
+    for (gsize i = 0; i < n && !said; i++)
+      said = g_str_equal (table[i].field, field)
+             && table[i].translate (target, table[i].libpod_field, value);
+    if (!said)
+      {
+        g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                     "which has no way to say %s as this deployment does: leave that out or "
+                     "update Podman (5.4)",
+                     field);
+        return FALSE;
+      }
+  }
+  return TRUE;
+}
+
+/* Devices by path are named beside the CDI ones. */
+static gboolean
+add_devices (json_t *target, const json_t *devices, const json_t *cdi_devices)
+{
+  gsize i;
+  json_t *item;
+
+  json_array_foreach ((json_t *)devices, i, item)
+  {
+    const char *host = pp_json_string (item, "PathOnHost");
+    const char *container = pp_json_string (item, "PathInContainer");
+    const char *permissions = pp_json_string (item, "CgroupPermissions");
+    if (host == NULL)
+      return FALSE;
+    g_autofree char *path = g_strdup_printf ("%s:%s:%s", host, container != NULL ? container : host,
+                                             permissions != NULL ? permissions : "rwm");
+    append_to (target, "devices", json_pack ("{s:s}", "path", path));
+  }
+  json_array_foreach ((json_t *)cdi_devices, i, item)
+  {
+    append_to (target, "devices", json_pack ("{s:O}", "path", item));
+  }
+  return TRUE;
+}
+
+json_t *
+pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices, GError **error)
+{
+  const json_t *host_config = json_object_get (create_body, "HostConfig");
+  json_auto_t *body = json_object ();
+  json_auto_t *host = json_copy ((json_t *)host_config);
+
+  json_object_del (host, "Devices");
+  if (!translate_all (body, create_body, container_translations,
+                      G_N_ELEMENTS (container_translations), error)
+      || !translate_all (body, host, host_translations, G_N_ELEMENTS (host_translations), error))
+    return NULL;
+  if (!add_devices (body, json_object_get (host_config, "Devices"), cdi_devices))
+    {
+      g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                   "a device without PathOnHost cannot be said there");
+      return NULL;
+    }
+  /* As Podman's Docker API sets it: volumes of the image become anonymous ones, and the working
+   * directory is made. */
+  json_object_set_new (body, "image_volume_mode", json_string ("anonymous"));
+  json_object_set_new (body, "create_working_dir", json_true ());
+  return json_incref (body);
+}
