@@ -116,6 +116,7 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
     .worker_name = context->worker_name,
     .worker_id = context->worker_id,
     .environment = context->settings->environment,
+    .process_environment = context->process_environment,
   };
 
   run->resolve = NULL;

@@ -446,7 +446,7 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
                           GError **error)
 {
   json_auto_t *extra = NULL;
-  json_auto_t *populated = populate (parts, identity->environment, &extra, error);
+  json_auto_t *populated = populate (parts, identity->process_environment, &extra, error);
   json_auto_t *resolved = NULL;
   json_auto_t *resolved_extra = NULL;
   json_auto_t *whole = NULL;
@@ -458,6 +458,7 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
     .worker_name = identity->worker_name,
     .worker_id = identity->worker_id,
     .environment = identity->environment,
+    .process_environment = identity->process_environment,
     .prefect_version = PP_PREFECT_VERSION,
     .default_image = PP_PREFECT_IMAGE,
     .podman_pool = pp_resolve_is_podman_pool (parts->work_pool),
@@ -475,6 +476,22 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
     return NULL;
   whole = pp_template_add_extra (resolved, resolved_extra);
   return pp_template_prepare (whole, &context, error);
+}
+
+json_t *
+pp_resolve_process_environment (void)
+{
+  g_auto (GStrv) names = g_listenv ();
+  json_t *environment = json_object ();
+
+  for (char **name = names; *name != NULL; name++)
+    {
+      g_autofree char *valid = g_utf8_make_valid (g_getenv (*name), -1);
+
+      if (g_utf8_validate (*name, -1, NULL))
+        json_object_set_new (environment, *name, json_string (valid));
+    }
+  return environment;
 }
 
 json_t *

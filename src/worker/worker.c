@@ -235,6 +235,7 @@ set_up (PpWorker *worker, GError **error)
   context->settings = settings;
   context->worker_name = options->name;
   context->type = g_strcmp0 (options->type, "podman") == 0 ? "podman" : "docker";
+  context->process_environment = pp_resolve_process_environment ();
   context->api = pp_api_new (worker->http, settings);
   pp_api_set_worker (context->api, options->name, NULL);
   context->resolver = pp_resolver_new (context->api);
@@ -273,6 +274,7 @@ tear_down (PpWorker *worker)
   pp_http_free (worker->http);
   pp_stdout_free (context->out);
   json_decref (context->work_pool);
+  json_decref (context->process_environment);
   g_free (worker->engine_url);
   g_main_loop_unref (worker->loop);
 }

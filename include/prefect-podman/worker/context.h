@@ -15,9 +15,10 @@ typedef struct
 {
   const PpSettings *settings;
   const char *worker_name;
-  const char *worker_id; /* the server's id of this worker (Prefect Cloud), or NULL */
-  const char *type;      /* "docker" or "podman" */
-  json_t *work_pool;     /* as last read; never changed in place */
+  const char *worker_id;       /* the server's id of this worker (Prefect Cloud), or NULL */
+  const char *type;            /* "docker" or "podman" */
+  json_t *process_environment; /* for {{ $NAME }} in templates */
+  json_t *work_pool;           /* as last read; never changed in place */
   PpApi *api;
   PpInfrastructure *infrastructure;
   PpResolver *resolver;

@@ -36,9 +36,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolveParts, pp_resolve_parts_free)
 typedef struct
 {
   const char *worker_name;
-  const char *worker_id;     /* may be NULL */
-  const json_t *environment; /* PpSettings.environment */
+  const char *worker_id;             /* may be NULL */
+  const json_t *environment;         /* PpSettings.environment */
+  const json_t *process_environment; /* pp_resolve_process_environment() */
 } PpResolveIdentity;
+
+/* The environment of this process, for {{ $NAME }} in templates; new object. May hold secrets. */
+json_t *pp_resolve_process_environment (void);
 
 /* PARTS -> finished job configuration. Pure. Returns a new object or NULL with ERROR
  * (PP_RESOLVE_ERROR_CONFIGURATION). */
