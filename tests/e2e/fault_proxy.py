@@ -216,8 +216,10 @@ class FaultProxy:
 
     def __exit__(self, *_):
         self._await(self._close())
+        self._await(self._end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def _await(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
@@ -266,6 +268,13 @@ class FaultProxy:
             writer.transport.abort()
         if self.listen:
             self.listen.unlink(missing_ok=True)
+
+    @staticmethod
+    async def _end_tasks():
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def connect_upstream(self):
         if self.upstream.scheme == "unix":

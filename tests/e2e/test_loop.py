@@ -138,8 +138,12 @@ def test_names_in_use(api, engine, pool, start_worker):
 
 def test_heartbeat_shows_the_worker_online(api, engine, pool, start_worker):
     start_worker(api, engine, pool, "--name", "here I am")
-    found = api.call("POST", f"/work_pools/{pool}/workers/filter", json={})
-    assert [(worker["name"], worker["status"]) for worker in found] == [("here I am", "ONLINE")]
+
+    def online():
+        found = api.call("POST", f"/work_pools/{pool}/workers/filter", json={})
+        return [(worker["name"], worker["status"]) for worker in found] == [("here I am", "ONLINE")]
+
+    wait_for(online, 10, "the worker shown online")
 
 
 def test_cancelled_before_its_time_is_never_started(api, engine, pool, start_worker):
