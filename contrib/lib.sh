@@ -35,13 +35,11 @@ pp_as_root () {
 
 # pp_logged FILE COMMAND...: runs it with its output in FILE; on failure shows the end of that.
 pp_logged () {
-  local log=$1
+  local log=$1 status=0
   shift
   mkdir -p "$(dirname "$log")"
-  if "$@" >"$log" 2>&1 </dev/null; then
-    return 0
-  fi
-  local status=$?
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [ "$status" != 0 ] || return 0
   printf 'failed (%s): %s\n--- the end of %s:\n' "$status" "$*" "$log" >&2
   tail -n 60 "$log" >&2
   return "$status"

@@ -141,7 +141,7 @@ def podman(registry=None):
         argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
         argv += [folder / "tmp", "--network-config-dir", folder / "net"]
         argv += ["system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
-        with process(argv, folder / "podman.log", env=environment) as service:
+        with process(argv, folder / "podman.log", env=environment, cwd=folder) as service:
             engine = Engine("podman", folder / "podman.sock", service, environment)
             service.wait_ready(engine.ready)
             try:
@@ -220,7 +220,7 @@ def docker(registry=None):
         if registry:
             argv += ["--insecure-registry", registry]
         log = folder / "docker.log"
-        with process(argv, log, env=clean_environment(HOME=folder)) as service:
+        with process(argv, log, env=clean_environment(HOME=folder), cwd=folder) as service:
             engine = Engine("docker", folder / "docker.sock", service)
             service.wait_ready(engine.ready)
             try:

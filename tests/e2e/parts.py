@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 
@@ -70,21 +71,29 @@ def clean_environment(**more):
 
 
 class Process:
-    """A process in a group of its own, output in a file."""
+    """A process in a group of its own, output in a file; with OUTPUT "count" its stdout is read and
+    counted (bytes_read), and only stderr is in the file."""
 
-    def __init__(self, argv, log, env=None, cwd=None):
+    def __init__(self, argv, log, env=None, cwd=None, output="file"):
         self.argv = [str(argument) for argument in argv]
         self.log = pathlib.Path(log)
+        self.bytes_read = 0
         self._output = open(self.log, "wb")
         self.popen = subprocess.Popen(
             self.argv,
             env=env if env is not None else clean_environment(),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
+            stdout=self._output if output == "file" else subprocess.PIPE,
+            stderr=self._output,
             start_new_session=True,
         )
+        if output == "count":
+            threading.Thread(target=self._count, daemon=True).start()
+
+    def _count(self):
+        while block := os.read(self.popen.stdout.fileno(), 1 << 20):
+            self.bytes_read += len(block)
 
     @property
     def pid(self):

@@ -23,8 +23,9 @@ def venv(version):
 
 
 class Server:
-    def __init__(self, version, port, process_, headers=None):
+    def __init__(self, version, port, process_, home, headers=None):
         self.version = version
+        self.home = home
         self.port = port
         self.url = f"http://127.0.0.1:{port}/api"
         self.process = process_
@@ -58,7 +59,7 @@ def prefect_server(version=3, database=None, port=None, headers=None, folder=Non
         binary = venv(version) / "bin" / "prefect"
         argv = [binary, "server", "start", "--host", "127.0.0.1", "--port", port]
         with process(argv, folder / "server.log", env=environment) as service:
-            server = Server(version, port, service, headers)
+            server = Server(version, port, service, folder, headers)
             service.wait_ready(server.ready, timeout=120)
             yield server
 
@@ -83,6 +84,12 @@ class Postgres:
         argv = [self._programs / "psql", "-h", self._folder, "-p", str(self._port), "-U", POSTGRES_USER]
         argv += ["-v", "ON_ERROR_STOP=1", "-q", "-c", command, "postgres"]
         return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    def query(self, database, statement):
+        """The rows of a SELECT of one column."""
+        argv = [self._programs / "psql", "-h", self._folder, "-p", str(self._port), "-U", POSTGRES_USER]
+        argv += ["-v", "ON_ERROR_STOP=1", "-qAt", "-c", statement, database]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
 
     def database(self, name):
         """A new database; returns its URL as Prefect wants it."""

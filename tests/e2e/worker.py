@@ -60,7 +60,7 @@ def call(*arguments, timeout=30, **options):
 class Worker(Process):
     """A running `worker start`. ARGUMENTS: flags of its own; SETTINGS: PREFECT_* (None takes one away)."""
 
-    def __init__(self, folder, api, engine, pool, *arguments, settings=None, health=True):
+    def __init__(self, folder, api, engine, pool, *arguments, settings=None, health=True, output="file"):
         self.port = free_port()
         self.pool = pool
         settings = {"PREFECT_WORKER_WEBSERVER_PORT": self.port, **(settings or {})}
@@ -72,7 +72,7 @@ class Worker(Process):
         if health:
             argv.append("--with-healthcheck")
         log = folder / f"worker-{self.port}.log"
-        super().__init__(argv, log, env=environment(folder, api, engine, settings), cwd=folder)
+        super().__init__(argv, log, env=environment(folder, api, engine, settings), cwd=folder, output=output)
 
     def healthy(self):
         return httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=5).status_code == 200

@@ -1,0 +1,193 @@
+"""What a deployment asks for is what its container has: seen from inside it and by the engine."""
+
+import os
+import re
+
+import pytest
+
+from engines import BUSYBOX
+from parts import wait_for
+from worker import call, environment
+
+ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+
+
+def finish(api, engine, run):
+    """Waits for the run; returns its log and the engine's word on its container."""
+    done = api.wait_end(run)
+    assert done["state"]["type"] == "COMPLETED", done["state"]
+    (container,) = engine.containers_of(run)
+    log = api.wait_text(run, "the end")
+    return log.splitlines(), engine.inspect(container["Id"])
+
+
+@ENGINES
+def test_env_and_labels(api, engine, pool, start_worker):
+    """Of the deployment and of the run, key by key; ours beside them."""
+    start_worker(api, engine, pool, "--name", "labeller")
+    variables = {
+        "command": "sh -c 'env; echo the end'",
+        "env": {"FROM": "deployment", "KEPT": "a = b \"c\" 'd' $HOME"},
+        "labels": {"site": "here", "empty": ""},
+    }
+    deployment = api.deploy(pool, variables=variables)
+    run = api.run(deployment, variables={"env": {"FROM": "run", "ADDED": "ünïcode"}})
+    lines, container = finish(api, engine, run)
+    assert "FROM=run" in lines and "ADDED=ünïcode" in lines
+    assert "KEPT=a = b \"c\" 'd' $HOME" in lines
+    assert f"PREFECT__FLOW_RUN_ID={run}" in lines
+    assert f"PREFECT_API_URL={api.url}" in lines  # host network: the address stays
+    labels = container["Config"]["Labels"]
+    assert labels["site"] == "here" and labels["empty"] == ""
+    assert labels["io.prefect.flow-run-id"] == run
+    assert labels["io.prefect.worker-name"] == "labeller"
+    assert labels["io.prefect.work-pool-name"] == pool
+    assert labels["io.prefect.deployment-id"] == deployment
+    assert container["Name"].lstrip("/") == api.flow_run(run)["name"]
+
+
+@ENGINES
+def test_volumes(api, engine, pool, start_worker, testbed):
+    """Z is what the peer refuses ("Invalid volume option: 'Z'")."""
+    start_worker(api, engine, pool)
+    folder = testbed.flows
+    script = "cat /plain/hello.py | head -n1; touch /plain/x 2>&1; ls /labelled/hello.py; echo the end"
+    volumes = [f"{folder}:/plain:ro", f"{folder}:/labelled:ro,Z"]
+    lines, _ = finish(api, engine, api.go(pool, {"command": f"sh -c '{script}'", "volumes": volumes}))
+    assert any("Flows that run inside a container" in line for line in lines)
+    assert any("Read-only file system" in line for line in lines)
+    assert "/labelled/hello.py" in lines
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless"], indirect=True)
+def test_volume_given_to_the_containers_user(api, engine, pool, start_worker, testbed, request):
+    """U: the folder becomes the container's user's own."""
+    folder = testbed.flows / f"given-{engine.kind}"
+    folder.mkdir()
+    if engine.kind == "rootless":
+        import pwd
+
+        user = pwd.getpwnam("pptest")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    start_worker(api, engine, pool)
+    variables = {
+        "command": "sh -c 'stat -c owner=%u /given; touch /given/x && echo written; echo the end'",
+        "volumes": [f"{folder}:/given:U"],
+        "container_create_kwargs": {"user": "1234:1234"},
+    }
+    lines, _ = finish(api, engine, api.go(pool, variables))
+    assert "owner=1234" in lines and "written" in lines
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+def test_networks(api, engine, pool, start_worker):
+    """The first at create, the other connected before the start."""
+    start_worker(api, engine, pool)
+    with engine.network("pp-one") as one, engine.network("pp-two") as two:
+        variables = {"command": "sh -c 'ip -o link; echo the end'", "networks": [one, two]}
+        run = api.go(pool, variables)
+        lines, container = finish(api, engine, run)
+        assert {one, two} <= set(container["NetworkSettings"]["Networks"])
+        assert any("eth0" in line for line in lines) and any("eth1" in line for line in lines)
+        engine.remove(container["Id"])
+
+
+def test_host_network_is_the_default_with_a_local_api(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    _, container = finish(api, engine, api.go(pool, {"command": "echo the end"}))
+    assert container["HostConfig"]["NetworkMode"] == "host"
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_memory(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    variables = {"command": "echo the end", "mem_limit": "64m", "memswap_limit": "96m"}
+    _, container = finish(api, engine, api.go(pool, variables))
+    assert container["HostConfig"]["Memory"] == 64 << 20
+    assert container["HostConfig"]["MemorySwap"] == 96 << 20
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless"], indirect=True)
+def test_privileged(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    script = "sh -c 'grep CapEff /proc/self/status; echo the end'"
+    _, container = finish(api, engine, api.go(pool, {"command": script, "privileged": True}))
+    assert container["HostConfig"]["Privileged"] is True
+
+
+@ENGINES
+def test_container_create_kwargs(api, engine, pool, start_worker):
+    """docker-py's own spellings of the arguments of create()."""
+    start_worker(api, engine, pool)
+    more = {
+        "working_dir": "/tmp",
+        "hostname": "boxname",
+        "user": "12:34",
+        "shm_size": "48m",
+        "network_mode": "none",
+        "tmpfs": {"/scratch": "size=1m"},
+        "entrypoint": ["sh", "-c"],
+        "cap_drop": ["NET_RAW"],
+    }
+    if engine.kind == "rootless":
+        more.pop("user")  # 34 is no group a rootless user has by default on every host
+    script = "pwd; hostname; id -u; df -k /dev/shm | tail -n1; grep scratch /proc/mounts; echo the end"
+    variables = {"command": f"'{script}'", "container_create_kwargs": more}
+    lines, container = finish(api, engine, api.go(pool, variables))
+    assert "/tmp" in lines and "boxname" in lines
+    assert "user" not in more or "12" in lines
+    assert any(re.search(r"\b49152\b", line) for line in lines), lines
+    assert any("/scratch" in line for line in lines)
+    assert "NET_RAW" in str(container["HostConfig"]["CapDrop"])
+
+
+def test_unknown_kwarg_is_named(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {"command": "true", "container_create_kwargs": {"no_such_thing": 1}}))
+    assert run["state"]["type"] == "CRASHED"
+    assert "no_such_thing" in run["state"]["message"]
+    assert not engine.containers_of(run["id"])
+
+
+@pytest.mark.parametrize("engine", ["rootless"], indirect=True)
+def test_keep_id(api, engine, pool, start_worker):
+    """docker-py refuses userns keep-id; rootless Podman is what it is for."""
+    start_worker(api, engine, pool)
+    variables = {"command": "sh -c 'id -un; echo the end'", "container_create_kwargs": {"userns_mode": "keep-id"}}
+    lines, _ = finish(api, engine, api.go(pool, variables))
+    assert "pptest" in lines
+
+
+def test_references(api, engine, pool, start_worker):
+    """Prefect variables, secret blocks and ctx in job variables; the secret is not in what we print."""
+    api.variable("region", "north")
+    api.block("secret", "token", {"value": "s3cret-of-the-test"})
+    variables = {
+        "command": "sh -c 'echo region $REGION token $TOKEN; echo the end'",
+        "env": {"REGION": "{{ prefect.variables.region }}", "TOKEN": "{{ prefect.blocks.secret.token }}"},
+        "forward_output": "always",
+        "stream_output": False,
+    }
+    run = api.go(pool, variables)
+    rendered = call("render", run, env=environment(api.server.home, api, engine))
+    assert rendered.returncode == 0, rendered.stderr
+    assert "s3cret-of-the-test" not in rendered.stdout + rendered.stderr
+    assert BUSYBOX in rendered.stdout
+    worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
+    lines, _ = finish(api, engine, run)
+    assert "region north token s3cret-of-the-test" in lines
+    assert "s3cret-of-the-test" not in worker.output()
+
+
+@ENGINES
+def test_api_is_reached_from_a_bridged_container(api, engine, pool, start_worker):
+    """Not in host mode, a local API is host.docker.internal, and that name is known inside."""
+    start_worker(api, engine, pool)
+    with engine.network("pp-bridge") as network:
+        script = "echo $PREFECT_API_URL; grep host.docker.internal /etc/hosts; echo the end"
+        run = api.go(pool, {"command": f"sh -c '{script}'", "networks": [network]})
+        lines, container = finish(api, engine, run)
+        assert f"http://host.docker.internal:{api.server.port}/api" in lines
+        assert any(re.search(r"^\S+\s.*host\.docker\.internal", line) for line in lines), lines
+        engine.remove(container["Id"])
+    wait_for(lambda: not engine.containers_of(run), 5, "removed")

@@ -1,0 +1,103 @@
+"""A container's output: none of it lost, all of it in order, however much it is."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from parts import wait_for
+
+ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+
+
+@ENGINES
+def test_odd_output(api, engine, pool, start_worker):
+    """Bytes that are no UTF-8, blank lines, a last line without its end, both streams."""
+    start_worker(api, engine, pool)
+    script = r"printf \"bad \\377 byte\\n\\nafter a blank\\nno end\"; printf \"err: no end\" >&2"
+    run = api.wait_end(api.go(pool, {"command": f"sh -c '{script}'"}))
+    assert run["state"]["type"] == "COMPLETED"
+    log = api.wait_text(run["id"], "err: no end")
+    for text in ("bad \ufffd byte", "after a blank", "no end"):
+        assert text in log.splitlines(), log
+
+
+def test_long_lines_are_split(api, engine, pool, start_worker):
+    start_worker(api, engine, pool, settings={"PREFECT_LOGGING_TO_API_MAX_LOG_SIZE": "2000"})
+    script = "i=0; while [ $i -lt 900 ]; do printf %05d $i; i=$((i+1)); done; echo; echo the end"
+    run = api.go(pool, {"command": f"sh -c '{script}'"})
+    api.wait_end(run)
+    api.wait_text(run, "the end")
+    parts = [record["message"] for record in api.logs(run) if record["message"][:5].isdigit() or record["message"].isdigit()]
+    assert len(parts) >= 3
+    assert "".join(parts) == "".join(f"{number:05d}" for number in range(900))
+
+
+def test_forward_and_stream_are_two_things(api, engine, pool, start_worker):
+    worker = start_worker(api, engine, pool)
+    only_api = {"command": "echo only in the API", "stream_output": False}
+    only_here = {"command": "echo only at the worker", "forward_output": "never"}
+    runs = [api.go(pool, only_api, name="api"), api.go(pool, only_here, name="here")]
+    for run in api.wait_end(*runs):
+        assert run["state"]["type"] == "COMPLETED"
+    api.wait_text(runs[0], "only in the API")
+    worker.wait_line("only at the worker")
+    assert "only in the API" not in worker.output()
+    assert "only at the worker" not in api.text(runs[1])
+
+
+def test_lines_come_while_the_container_runs(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo early; sleep 20'"})
+    api.wait_text(run, "early", timeout=15)
+    assert api.state(run)["type"] == "RUNNING"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("api", ["3pg"], indirect=True)
+def test_200000_lines_arrive_in_order(testbed, api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    began = time.monotonic()
+    run = api.wait_end(api.go(pool, {"command": "seq 1 200000", "stream_output": False}), timeout=170)
+    assert run["state"]["type"] == "COMPLETED"
+    # Through the API that would be a thousand pages; the server's own table says the same.
+    query = f"SELECT message FROM log WHERE flow_run_id = '{run['id']}' AND message ~ '^[0-9]+$' ORDER BY timestamp"
+
+    def arrived():
+        return testbed.postgres.query("prefect", query.replace("SELECT message", "SELECT count(*)").split(" ORDER")[0]) == ["200000"]
+
+    wait_for(arrived, 60, "200,000 lines in the server's table", 0.5)
+    print(f"200,000 lines in {time.monotonic() - began:.1f} s")
+    assert testbed.postgres.query("prefect", query) == [str(number) for number in range(1, 200001)]
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_under_a_flood(api, engine, pool, start_worker):
+    """1 GB to stdout: read as fast as our own reader takes it, never piled up."""
+    size = int(os.environ.get("PREFECT_PODMAN_FLOOD_BYTES", 1_000_000_000))
+    # AddressSanitizer keeps freed memory back (256 MB by default): told not to, growth is ours.
+    settings = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=86:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
+    worker = start_worker(api, engine, pool, settings=settings, output="count")
+    before = worker.resident_kib()
+    peak = 0
+    run = api.go(pool, {"command": f"sh -c 'yes 0123456789abcdefghijklmnopqrstuvwxyz | head -c {size}'", "forward_output": "never"})
+    stop = threading.Event()
+
+    def watch():
+        nonlocal peak
+        while not stop.wait(0.2):
+            peak = max(peak, worker.resident_kib())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        began = time.monotonic()
+        assert api.wait_end(run, timeout=400)["state"]["type"] == "COMPLETED"
+        took = time.monotonic() - began
+    finally:
+        stop.set()
+        watcher.join()
+    print(f"{size} bytes in {took:.1f} s; resident {before} KiB before, {peak} KiB at most")
+    wait_for(lambda: worker.bytes_read >= size, 20, lambda: f"{size} bytes at stdout: {worker.bytes_read}")
+    assert peak - before < 16 * 1024, (before, peak)

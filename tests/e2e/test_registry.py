@@ -1,0 +1,91 @@
+"""Images from a registry that wants a password: pull policies and credentials."""
+
+import pytest
+
+from conftest import new_pool_name
+from engines import BUSYBOX
+
+ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def pushed(testbed):
+    """The name of an image that is in the registry, and on no engine. Pushed by rootful Podman."""
+    engine, registry = testbed.engine("podman"), testbed.registry
+    engine.need(BUSYBOX)
+    image = registry.image("team/tool:1")
+    engine.tag(BUSYBOX, image)
+    engine.push(image, registry.username, registry.password)
+    engine.call("DELETE", f"/images/{image}")
+    return image
+
+
+@pytest.fixture
+def credentials(api, testbed):
+    """Job variables with the registry's credentials from a block."""
+    registry = testbed.registry
+    data = {
+        "username": registry.username,
+        "password": registry.password,
+        "registry_url": registry.host,
+        "reauth": True,
+    }
+    name = new_pool_name().replace("pool", "credentials")
+    block = api.block("docker-registry-credentials", name, data)
+    return {"registry_credentials": {"$ref": {"block_document_id": block}}}
+
+
+@ENGINES
+def test_pull_with_credentials(api, engine, pool, start_worker, pushed, credentials, testbed):
+    engine.remove_image(pushed)
+    worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
+    variables = {"image": pushed, "image_pull_policy": "IfNotPresent", "command": "echo pulled and run"}
+    run = api.wait_end(api.go(pool, {**variables, **credentials}))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    log = api.wait_text(run["id"], "pulled and run")
+    assert pushed in log and "ull" in log  # that it pulled, and what
+    assert len(log.splitlines()) < 30, log  # a few lines, not one a chunk
+    for text in (log, worker.output()):
+        assert testbed.registry.password not in text
+
+
+@ENGINES
+def test_pull_without_credentials(api, engine, pool, start_worker, pushed):
+    """A refusal comes inside a 200 stream; the registry's words are in the state."""
+    engine.remove_image(pushed)
+    start_worker(api, engine, pool)
+    variables = {"image": pushed, "image_pull_policy": "Always", "command": "true"}
+    run = api.wait_end(api.go(pool, variables))
+    assert run["state"]["type"] == "CRASHED"
+    message = run["state"]["message"]
+    assert pushed in message
+    assert any(word in message for word in ("unauthorized", "authentication required", "no basic auth")), message
+    assert not engine.containers_of(run["id"])
+
+
+@ENGINES
+def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
+    """Every policy, with the image here or not, with the registry's consent or not, at once."""
+    start_worker(api, engine, pool)
+    local = pushed.replace("team/tool:1", "team/only-here:1")
+    engine.tag(BUSYBOX, local)
+    missing = pushed.replace("team/tool:1", "team/nowhere:1")
+
+    def go(image, policy, number):
+        variables = {"image": image, "image_pull_policy": policy, "command": "true", **credentials}
+        return api.run(api.deploy(pool, f"policy-{number}", variables=variables))
+
+    cases = [
+        (local, "IfNotPresent", "COMPLETED"),
+        (local, "IfPossible", "COMPLETED"),
+        (local, "Never", "COMPLETED"),
+        (local, "Always", "CRASHED"),
+        (pushed, "Always", "COMPLETED"),
+        (missing, "IfNotPresent", "CRASHED"),
+        (missing, "IfPossible", "CRASHED"),
+        (missing, "Never", "CRASHED"),
+    ]
+    runs = api.wait_end(*(go(image, policy, number) for number, (image, policy, _) in enumerate(cases)))
+    for run, (image, policy, expected) in zip(runs, cases):
+        assert run["state"]["type"] == expected, (image, policy, run["state"])
+    engine.remove_image(local)
