@@ -1,8 +1,6 @@
 /* Events: /events. */
 #include "private.h"
 
-#include "prefect-podman/prefect/resources.h"
-
 /* The callback of a call that an older server may not know. */
 typedef struct
 {

@@ -2,7 +2,8 @@
 #include "path.h"
 #include "private.h"
 
-#include "prefect-podman/prefect/resources.h"
+/* What a server may ask to wait for; past a day we rather ask again. */
+#define MAX_WAIT_SECONDS 86400
 
 /* The callback of a set_state call, and what tells its own transition from another's. */
 typedef struct
@@ -10,6 +11,7 @@ typedef struct
   PpSetStateDoneFunc done;
   gpointer user_data;
   char *transition_id;
+  char *url; /* for messages */
 } SetState;
 
 static void
@@ -17,6 +19,7 @@ set_state_free (gpointer data)
 {
   SetState *set_state = data;
   g_free (set_state->transition_id);
+  g_free (set_state->url);
   g_free (set_state);
 }
 
@@ -44,27 +47,39 @@ parse_status (const char *status, PpSetStateStatus *parsed)
 /* A call made again after its answer was lost finds its own transition already made, and the server
  * rejects it with that state (PreventDuplicateTransitions): that is an ACCEPT. */
 static gboolean
-is_own_transition (const SetState *set_state, const PpSetStateResult *result)
+is_own_transition (const PpSetStateResult *result, const char *transition_id)
 {
   const json_t *details = json_object_get (result->state, "state_details");
   const char *id = pp_json_string (details, "transition_id");
   return result->status == PP_SET_STATE_REJECT && id != NULL
-         && g_ascii_strcasecmp (id, set_state->transition_id) == 0;
+         && g_ascii_strcasecmp (id, transition_id) == 0;
+}
+
+gboolean
+pp_api_read_set_state (const json_t *body, const char *transition_id, PpSetStateResult *result)
+{
+  const json_t *details = json_object_get (body, "details");
+  const json_t *state = json_object_get (body, "state");
+
+  *result = (PpSetStateResult){
+    .state = json_is_object (state) ? state : NULL,
+    .delay_seconds
+    = CLAMP (json_number_value (json_object_get (details, "delay_seconds")), 0, MAX_WAIT_SECONDS),
+    .reason = pp_json_string (details, "reason"),
+  };
+  if (!parse_status (pp_json_string (body, "status"), &result->status))
+    return FALSE;
+  if (is_own_transition (result, transition_id))
+    result->status = PP_SET_STATE_ACCEPT;
+  return TRUE;
 }
 
 static void
 on_set_state (json_t *body, const GError *error, gpointer user_data)
 {
-  SetState *set_state = user_data;
-  const json_t *details = json_object_get (body, "details");
-  const json_t *state = json_object_get (body, "state");
-  const json_t *delay = json_object_get (details, "delay_seconds");
+  const SetState *set_state = user_data;
   g_autoptr (GError) unknown = NULL;
-  PpSetStateResult result = {
-    .state = json_is_object (state) ? state : NULL,
-    .delay_seconds = json_number_value (delay),
-    .reason = pp_json_string (details, "reason"),
-  };
+  PpSetStateResult result;
 
   if (set_state->done == NULL)
     return;
@@ -73,17 +88,15 @@ on_set_state (json_t *body, const GError *error, gpointer user_data)
       set_state->done (NULL, error, set_state->user_data);
       return;
     }
-  if (!parse_status (pp_json_string (body, "status"), &result.status))
+  if (pp_api_read_set_state (body, set_state->transition_id, &result))
     {
-      g_set_error (&unknown, PP_API_ERROR, PP_API_ERROR_SETUP,
-                   "set_state: the server's answer has no status that is known (\"%.40s\")",
-                   pp_json_string (body, "status") != NULL ? pp_json_string (body, "status") : "");
-      set_state->done (NULL, unknown, set_state->user_data);
+      set_state->done (&result, NULL, set_state->user_data);
       return;
     }
-  if (is_own_transition (set_state, &result))
-    result.status = PP_SET_STATE_ACCEPT;
-  set_state->done (&result, NULL, set_state->user_data);
+  g_set_error (&unknown, PP_API_ERROR, PP_API_ERROR_SETUP,
+               "POST %s: the answer has none of the statuses ACCEPT, WAIT, ABORT and REJECT",
+               set_state->url);
+  set_state->done (NULL, unknown, set_state->user_data);
 }
 
 PpApiCall *
@@ -106,6 +119,7 @@ pp_flow_run_set_state (PpApi *api, const char *id, const char *type, const char 
   set_state->done = done;
   set_state->user_data = user_data;
   set_state->transition_id = g_uuid_string_random ();
+  set_state->url = g_strconcat (api->display_url, path, NULL);
   json_object_set_new (details, "flow_run_id", json_string (id));
   json_object_set_new (details, "transition_id", json_string (set_state->transition_id));
 

@@ -2,7 +2,7 @@
  * attempt. Private to src/prefect. */
 #pragma once
 
-#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/prefect/resources.h"
 
 /* The API version spoken (the peer: client/constants.py SERVER_API_VERSION). */
 #define PP_API_VERSION "0.8.4"
@@ -100,6 +100,13 @@ gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path,
  * RESPONSE is NULL when none came. */
 gboolean pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GError *error,
                               double *delay);
+
+/* flow_runs.c */
+
+/* The BODY of set_state's answer into *RESULT, which borrows from it; TRANSITION_ID is the call's
+ * own. FALSE when its status is none that is known. */
+gboolean pp_api_read_set_state (const json_t *body, const char *transition_id,
+                                PpSetStateResult *result);
 
 /* csrf.c */
 

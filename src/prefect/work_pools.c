@@ -2,8 +2,6 @@
 #include "path.h"
 #include "private.h"
 
-#include "prefect-podman/prefect/resources.h"
-
 #include <math.h>
 
 PpApiCall *

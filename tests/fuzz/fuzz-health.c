@@ -1,0 +1,48 @@
+/* Any bytes as what a stranger sends to the health check. */
+#include "prefect-podman/worker/health.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
+
+static gboolean
+is_healthy (gpointer user_data G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/* Lets the server do what it has to: take a connection, read, answer. */
+static void
+serve (void)
+{
+  for (int turns = 0; turns < 6; turns++)
+    g_main_context_iteration (NULL, FALSE);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+  static PpHealth *health = NULL;
+  const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+  struct sockaddr_in address = { .sin_family = AF_INET };
+
+  if (health == NULL)
+    health = pp_health_new ("127.0.0.1", 0, is_healthy, NULL, NULL);
+  address.sin_port = htons ((uint16_t)pp_health_port (health));
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+
+  int fd = socket (AF_INET, SOCK_STREAM, 0);
+  g_assert_cmpint (connect (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  /* The close is a reset: no TIME_WAIT, a run makes more connections than there are ports. */
+  setsockopt (fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  if (size > 0)
+    send (fd, data, size, MSG_NOSIGNAL);
+  serve ();
+  close (fd);
+  serve ();
+  return 0;
+}
