@@ -173,7 +173,8 @@ test_headers (void)
                                    "Authorization", "evil", "bad name", "x", "X-Number", 1);
   fixture->settings.client_custom_headers = custom;
   for (int i = 0; i < 5; i++)
-    g_test_expect_message (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "*PREFECT_CLIENT_CUSTOM_HEADERS*");
+    g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING,
+                           "*PREFECT_CLIENT_CUSTOM_HEADERS*");
   start (fixture);
   g_test_assert_expected_messages ();
   pp_api_set_worker (fixture->api, " worker\r\n1 ", "  ");
