@@ -14,6 +14,7 @@ import itertools
 import pathlib
 import re
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -104,6 +105,17 @@ def half():
     return act
 
 
+def cut_after(size):
+    """Passes about SIZE bytes of the body, then the connection ends."""
+
+    async def act(exchange):
+        await exchange.forward(limit=size)
+        exchange.reset()
+        return True
+
+    return act
+
+
 def slow(seconds):
     async def act(exchange):
         await asyncio.sleep(seconds)
@@ -145,7 +157,7 @@ class Exchange:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
-    async def forward(self, relay=True):
+    async def forward(self, relay=True, limit=None):
         reader, writer = await self.proxy.connect_upstream()
         try:
             upstream = h11.Connection(h11.CLIENT)
@@ -168,6 +180,11 @@ class Exchange:
                     event = h11.Response(status_code=event.status_code, headers=kept)
                 if isinstance(event, h11.InformationalResponse):
                     continue
+                if limit is not None and isinstance(event, h11.Data):
+                    if limit < len(event.data):
+                        await self.send(h11.Data(data=event.data[:limit]))
+                        return
+                    limit -= len(event.data)
                 if relay:
                     await self.send(event)
                 if isinstance(event, h11.EndOfMessage):
@@ -194,14 +211,21 @@ class Exchange:
 
 class FaultProxy:
     """UPSTREAM: "http://host:port" or "unix:///path". Listens on a port of 127.0.0.1, or on the unix
-    socket LISTEN."""
+    socket LISTEN; TLS: paths of a certificate and its key. KEEP_HEADERS: each call's headers are in
+    headers, names in small letters."""
 
-    def __init__(self, upstream, listen=None):
+    def __init__(self, upstream, listen=None, tls=None, keep_headers=False):
         self.upstream = urllib.parse.urlsplit(upstream)
         self.listen = pathlib.Path(listen) if listen else None
         self.port = None if listen else free_port()
-        self.url = f"unix://{listen}" if listen else f"http://127.0.0.1:{self.port}"
+        self.url = f"unix://{listen}" if listen else f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self.calls = collections.Counter()
+        self.headers = []
+        self._keep_headers = keep_headers
+        self._tls = None
+        if tls:
+            self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self._tls.load_cert_chain(*tls)
         self._rules = []
         self._lock = threading.Lock()
         self._writers = set()
@@ -260,7 +284,7 @@ class FaultProxy:
         if self.listen:
             self._server = await asyncio.start_unix_server(self._serve, self.listen)
         else:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
 
     async def _close(self):
         self._server.close()
@@ -306,6 +330,8 @@ class FaultProxy:
                 return
             call = f"{request.method.decode()} {request.target.decode()}"
             action = self._action(call)
+            if self._keep_headers:
+                self.headers.append({name.decode(): value.decode() for name, value in request.headers})
             exchange = Exchange(self, reader, writer, connection, request, body)
             if action is not None and await action(exchange):
                 if writer.is_closing():

@@ -3,6 +3,7 @@
 import datetime
 import json
 import time
+import uuid
 
 import httpx
 
@@ -36,12 +37,20 @@ class Api:
         """Repeats what a busy SQLite server answers with 503."""
         for pause in (0.2, 0.5, 1, 2, 4, 8, 16, None):
             answer = self.http.request(method, path, **options)
+            if answer.status_code == 403 and "CSRF" in answer.text:
+                self._fetch_csrf_token()
+                answer = self.http.request(method, path, **options)
             if answer.status_code != 503 or pause is None:
                 break
             time.sleep(pause)
         if answer.status_code >= 400:
             raise TestbedError(f"{method} {path}: {answer.status_code}: {answer.text}")
         return answer.json() if answer.content else None
+
+    def _fetch_csrf_token(self):
+        client = str(uuid.uuid4())
+        token = self.call("GET", "/csrf-token", params={"client": client})["token"]
+        self.http.headers |= {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
 
     # What a site sets up
 

@@ -18,9 +18,9 @@ SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=86:detect_stack_use_after_return=1:strict_string_checks=1",
     "LSAN_OPTIONS": "exitcode=86:report_objects=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=86",
-    "G_DEBUG": "fatal-criticals",
 }
-REPORT = re.compile(r"(ERROR: (Address|Leak)Sanitizer|runtime error:|-CRITICAL \*\*)")
+# A sanitizer's, or GLib's word on a call that should not have been made.
+REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|\| +(GLib|GLib-GIO|GLib-GObject) - |-CRITICAL \*\*")
 EXIT_SECONDS = 10  # by the product's own promise
 
 

@@ -1,0 +1,99 @@
+"""Servers that want to know who calls: an auth string, CSRF tokens, TLS with a CA of their own."""
+
+import base64
+import subprocess
+
+import pytest
+
+from conftest import new_pool_name
+from fault_proxy import FaultProxy
+from prefect_api import Api
+from servers import prefect_server
+from worker import call, environment
+
+AUTH = "admin:pa ss:word"
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    """A server with an auth string and CSRF protection."""
+    headers = {"Authorization": "Basic " + base64.b64encode(AUTH.encode()).decode()}
+    settings = {
+        "PREFECT_SERVER_API_AUTH_STRING": AUTH,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CSRF_TOKEN_EXPIRATION": "00:00:02",
+    }
+    with prefect_server(headers=headers, **settings) as server:
+        yield Api(server)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=testbed"
+    command += " -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_auth_string_and_csrf(guarded, engine, start_worker):
+    """The token ends every 2 s: it is renewed, also in the middle of a run."""
+    pool = new_pool_name()
+    guarded.create_pool(pool)
+    worker = start_worker(guarded, engine, pool, "--log-level", "DEBUG", settings={"PREFECT_API_AUTH_STRING": AUTH})
+    run = guarded.wait_end(guarded.go(pool, {"command": "sh -c 'echo one; sleep 4; echo two'"}))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    guarded.wait_text(run["id"], "two")
+    assert "pa ss:word" not in worker.output()
+    assert base64.b64encode(AUTH.encode()).decode() not in worker.output()
+
+
+@pytest.mark.parametrize("auth", [None, "admin:wrong"])
+def test_wrong_auth_string(guarded, engine, tmp_path, auth):
+    env = environment(tmp_path, guarded, engine, {"PREFECT_API_AUTH_STRING": auth})
+    done = call("worker", "start", "--pool", "x", env=env)
+    assert done.returncode in (1, 2)
+    assert guarded.url in done.stderr and "401" in done.stderr
+    assert "wrong" not in done.stderr.replace("wrong?", "")
+
+
+def test_key_and_custom_headers(api, engine, pool, start_worker):
+    """Sent with every call; never shown."""
+    with FaultProxy(api.url.removesuffix("/api"), keep_headers=True) as proxy:
+        settings = {
+            "PREFECT_API_KEY": "pnu_topsecretkey",
+            "PREFECT_CLIENT_CUSTOM_HEADERS": '{"X-Site": "north", "User-Agent": "spoofed"}',
+            "PREFECT_LOGGING_LEVEL": "DEBUG",
+        }
+        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+        run = api.wait_end(api.go(pool, {"command": "true"}))
+        assert run["state"]["type"] == "COMPLETED"
+        assert proxy.headers
+        for headers in proxy.headers:
+            assert headers["authorization"] == "Bearer pnu_topsecretkey"
+            assert headers["x-site"] == "north"
+            assert headers["user-agent"] != "spoofed"
+    assert "pnu_topsecretkey" not in worker.output()
+
+
+def test_tls_with_an_own_ca(api, engine, pool, start_worker, certificate):
+    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
+        settings = {"PREFECT_API_SSL_CERT_FILE": certificate[0]}
+        start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+        assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+
+
+def test_tls_unverified_with_a_warning(api, engine, pool, start_worker, certificate):
+    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
+        settings = {"PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true"}
+        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+        worker.wait_line(r"WARNING.*PREFECT_API_TLS_INSECURE_SKIP_VERIFY|WARNING.*verif")
+        assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+
+
+def test_tls_certificate_nobody_knows(api, engine, pool, tmp_path, certificate):
+    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
+        env = environment(tmp_path, f"{proxy.url}/api", engine)
+        done = call("worker", "start", "--pool", pool, env=env)
+        assert done.returncode in (1, 2)
+        assert "certificate" in done.stderr and proxy.url in done.stderr

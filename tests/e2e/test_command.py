@@ -1,0 +1,206 @@
+"""The command line: what it says, and the exit codes scripts depend on."""
+
+import json
+import os
+import re
+import socket
+import time
+
+import pytest
+
+import worker as under_test
+from conftest import new_pool_name
+from worker import call, environment
+
+
+def start(folder, *arguments, api=None, engine=None, settings=None, timeout=30):
+    env = environment(folder, api, engine, settings)
+    return call("worker", "start", *arguments, env=env, cwd=folder, timeout=timeout)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["worker", "--help"], ["worker", "start", "--help"], ["--version"]])
+def test_help_and_version(tmp_path, arguments):
+    done = call(*arguments, env=environment(tmp_path))
+    assert done.returncode == 0
+    assert done.stdout and not done.stderr
+
+
+def test_help_names_every_flag_of_the_peer(tmp_path):
+    text = call("worker", "start", "--help", env=environment(tmp_path)).stdout
+    flags = "--pool --work-queue --name --type --limit --prefetch-seconds --run-once --with-healthcheck"
+    flags += " --install-policy --base-job-template --create-pool-if-not-found --engine-url --log-level"
+    for flag in flags.split():
+        assert flag in text
+    for short in ("-p", "-q", "-n", "-t", "-l"):
+        assert re.search(rf"{short}\b", text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--no-such-flag", "--pool", "x"],
+        [],  # no pool
+        ["--pool", "x", "--limit", "many"],
+        ["--pool", "x", "--limit", "-1"],
+        ["--pool", "x", "--prefetch-seconds", "soon"],
+        ["--pool", "x", "--type", "kubernetes"],
+        ["--pool", "x", "--base-job-template", "/does/not/exist.json"],
+        ["--pool", "x", "--engine-url", "ssh://elsewhere"],
+        ["--pool", "x", "--log-level", "LOUD"],
+        ["--pool", "x", "stray"],
+    ],
+    ids=lambda arguments: " ".join(arguments) or "nothing",
+)
+def test_wrong_usage(tmp_path, arguments):
+    done = start(tmp_path, *arguments, api="http://127.0.0.1:1/api", engine="unix:///nowhere.sock")
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"PREFECT_API_URL": None}, "PREFECT_API_URL"),
+        ({"PREFECT_WORKER_QUERY_SECONDS": "often"}, "PREFECT_WORKER_QUERY_SECONDS"),
+        ({"PREFECT_WORKER_WEBSERVER_PORT": "http"}, "PREFECT_WORKER_WEBSERVER_PORT"),
+        ({"PREFECT_CLIENT_CUSTOM_HEADERS": "{not json"}, "PREFECT_CLIENT_CUSTOM_HEADERS"),
+        ({"PREFECT_PROFILE": "no-such-profile"}, "no-such-profile"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_wrong_settings(tmp_path, settings, expected):
+    done = start(tmp_path, "--pool", "x", api="http://127.0.0.1:1/api", settings=settings)
+    assert done.returncode == 2, done.stderr
+    assert expected in done.stderr
+
+
+def test_error_in_a_file_names_file_line_and_key(tmp_path):
+    (tmp_path / "prefect.toml").write_text('[worker]\n\nquery_seconds = "often"\n', encoding="utf-8")
+    settings = {"PREFECT_WORKER_QUERY_SECONDS": None}
+    done = start(tmp_path, "--pool", "x", api="http://127.0.0.1:1/api", settings=settings)
+    assert done.returncode == 2
+    assert re.search(r"prefect\.toml:3.*query_seconds", done.stderr), done.stderr
+
+
+def test_settings_from_a_profile(tmp_path, api, engine, pool):
+    """No variable in the environment: what `prefect config set` wrote is enough."""
+    home = tmp_path / "prefect"
+    home.mkdir()
+    profile = f'active = "site"\n[profiles.site]\nPREFECT_API_URL = "{api.url}"\n'
+    (home / "profiles.toml").write_text(profile, encoding="utf-8")
+    run = api.go(pool, {"command": "true"})
+    done = start(tmp_path, "--pool", pool, "--run-once", engine=engine, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert api.state(run)["type"] == "COMPLETED"
+
+
+def test_both_spellings_and_a_link_named_prefect(tmp_path, api, engine, pool):
+    """A script that says `prefect worker start ...` needs no change."""
+    link = tmp_path / "prefect"
+    link.symlink_to(under_test.BINARY)
+    run = api.go(pool, {"command": "true"})
+    env = environment(tmp_path, api, engine)
+    arguments = [f"--pool={pool}", "-q", "default", "-l", "3", "-n", "linked", "--type=docker", "--run-once"]
+    arguments += ["--install-policy", "if-not-present", "--prefetch-seconds=5", "--create-pool-if-not-found"]
+    done = under_test.subprocess.run(
+        [link, "worker", "start", *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "linked" in done.stdout
+    assert api.state(run)["type"] == "COMPLETED"
+
+
+def test_banner_and_log_lines(api, engine, pool, start_worker):
+    """One line of who, what and where; then log lines as the peer writes them, plain off a terminal."""
+    worker = start_worker(api, engine, pool, "--name", "the worker", health=False)
+    worker.wait_line(r"(?m)^.*the worker.*started")
+    banner = next(line for line in worker.output().splitlines() if "the worker" in line)
+    for part in (pool, "docker", api.url):
+        assert part in banner, banner
+    api.wait_end(api.go(pool, {"command": "true"}))
+    worker.wait_line(r"(?m)^\d\d:\d\d:\d\d\.\d{3} \| INFO +\| prefect\.[\w.]+ - ")
+    assert "\033[" not in worker.output()
+
+
+@pytest.mark.parametrize("type_", ["process", "kubernetes"])
+def test_pool_of_another_type(tmp_path, api, engine, type_):
+    pool = new_pool_name()
+    api.create_pool(pool, type=type_)
+    done = start(tmp_path, "--pool", pool, api=api, engine=engine)
+    assert done.returncode in (1, 2)
+    assert type_ in done.stderr and pool in done.stderr
+
+
+def test_pool_that_is_not_there(tmp_path, api, engine):
+    pool = new_pool_name()
+    done = start(tmp_path, "--pool", pool, "--no-create-pool-if-not-found", api=api, engine=engine)
+    assert done.returncode in (1, 2)
+    assert pool in done.stderr
+
+
+def test_base_job_template_of_a_new_pool(tmp_path, api, engine, start_worker):
+    pool = new_pool_name()
+    template = {"job_configuration": {"image": "{{ image }}"}, "variables": {"properties": {"image": {"type": "string"}}}}
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(template), encoding="utf-8")
+    start_worker(api, engine, pool, "--base-job-template", path)
+    assert api.pool(pool)["base_job_template"]["job_configuration"] == {"image": "{{ image }}"}
+
+
+def test_engine_that_answers_is_named(api, engine, pool, start_worker):
+    worker = start_worker(api, None, pool, "--engine-url", engine.url)
+    worker.wait_line(r"Podman.*4\.|Podman")
+    assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+
+
+def test_health_port_in_use(tmp_path, api, engine, pool):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = {"PREFECT_WORKER_WEBSERVER_PORT": port}
+        done = start(tmp_path, "--pool", pool, "--with-healthcheck", api=api, engine=engine, settings=settings)
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+
+
+def test_health(api, engine, pool, start_worker):
+    import httpx
+
+    worker = start_worker(api, engine, pool)
+    answer = httpx.get(f"http://127.0.0.1:{worker.port}/health")
+    assert answer.json() == {"message": "OK"}
+    assert httpx.get(f"http://127.0.0.1:{worker.port}/elsewhere").status_code == 404
+
+
+def test_unhealthy_when_polls_stop(api, engine, pool, start_worker):
+    """No poll in 30 times the query seconds: 503, and healthy again when the server is back."""
+    import httpx
+
+    from fault_proxy import FaultProxy
+    from parts import wait_for
+
+    with FaultProxy(api.url.removesuffix("/api")) as proxy:
+        settings = {"PREFECT_WORKER_QUERY_SECONDS": "0.1"}
+        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+
+        def code():
+            return httpx.get(f"http://127.0.0.1:{worker.port}/health").status_code
+
+        with proxy.refusing():
+            wait_for(lambda: code() == 503, 20, "503 from /health")
+        wait_for(lambda: code() == 200, 60, "200 from /health")
+
+
+def test_idle_worker_sleeps(api, engine, pool, start_worker):
+    """Between polls it does nothing: no timer, no busy loop."""
+    worker = start_worker(api, engine, pool, settings={"PREFECT_WORKER_QUERY_SECONDS": "5"})
+
+    def cpu():
+        with open(f"/proc/{worker.pid}/stat", encoding="utf-8") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = cpu()
+    time.sleep(5)
+    assert cpu() - before < 0.2

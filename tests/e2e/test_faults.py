@@ -1,0 +1,208 @@
+"""What real servers and engines won't do on demand: 503, resets, slow and broken answers, absence. No run
+is given up for it, done twice, or loses a line."""
+
+import time
+
+import pytest
+
+from conftest import new_pool_name
+from fault_proxy import (
+    FaultProxy,
+    Rule,
+    cut_after,
+    half,
+    not_json,
+    redirect,
+    reset,
+    reset_after_passing,
+    slow,
+    status,
+)
+from parts import wait_for
+
+RUN = r"/api/flow_runs/[0-9a-f-]{36}"
+
+
+@pytest.fixture
+def proxy(api):
+    with FaultProxy(api.url.removesuffix("/api")) as made:
+        made.api = f"{made.url}/api"
+        yield made
+
+
+@pytest.fixture
+def door(engine, tmp_path):
+    """In front of the engine."""
+    with FaultProxy(engine.url, tmp_path / "engine.sock") as made:
+        yield made
+
+
+def check_once(api, run, text="only once"):
+    """Completed, by one container, with its line in the log once."""
+    done = api.wait_end(run, timeout=120)
+    assert done["state"]["type"] == "COMPLETED", done["state"]
+    lines = api.wait_text(run, text).splitlines()
+    assert lines.count(text) == 1, lines
+
+
+def test_every_third_call_is_503(api, engine, pool, proxy, start_worker):
+    deployment = api.deploy(pool, variables={"command": "echo only once", "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(6)]
+    proxy.add(Rule(".", status(503), every=3))
+    start_worker(proxy.api, engine, pool)
+    for run in runs:
+        check_once(api, run)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [reset(), half(), not_json(), status(429, headers=[("retry-after", "1")]), status(502, b"<html>")],
+    ids=["reset", "half", "not-json", "429", "502"],
+)
+def test_poll_and_sync_survive(api, engine, pool, proxy, start_worker, action):
+    start_worker(proxy.api, engine, pool)
+    with proxy.with_rules(Rule(r"work_pools", action, times=3)):
+        run = api.go(pool, {"command": "echo only once"})
+        check_once(api, run)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [reset(), reset_after_passing(), half(), status(503)],
+    ids=["reset", "reset-after-passing", "half", "503"],
+)
+@pytest.mark.parametrize(
+    "call",
+    [rf"POST {RUN}/set_state", rf"PATCH {RUN}$", r"GET /api/deployments/", r"GET /api/flows/"],
+    ids=["set_state", "patch", "deployment", "flow"],
+)
+def test_a_call_of_the_run_fails_once(api, engine, pool, proxy, start_worker, call, action):
+    proxy.add(Rule(call, action, times=1))
+    start_worker(proxy.api, engine, pool)
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
+@pytest.mark.parametrize("code", [503, 404, 500])
+def test_decoration_may_fail(api, engine, pool, proxy, start_worker, code):
+    """The peer crashes a run whose labels are answered with 503."""
+    proxy.add(Rule(r"/labels", status(code)), Rule(r"POST /api/events", status(code)))
+    start_worker(proxy.api, engine, pool)
+    began = time.monotonic()
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+    assert time.monotonic() - began < 20
+
+
+def test_lines_survive_a_log_api_that_fails(api, engine, pool, proxy, start_worker):
+    proxy.add(Rule(r"POST /api/logs", status(503), every=2), Rule(r"POST /api/logs", slow(1), every=3))
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'for i in $(seq 1 12); do echo number $i; sleep 0.5; done'"})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    lines = [line for line in api.wait_text(run, "number 12").splitlines() if line.startswith("number")]
+    assert lines == [f"number {number}" for number in range(1, 13)]
+
+
+def test_slow_server(api, engine, pool, proxy, start_worker):
+    proxy.add(Rule(".", slow(0.7)))
+    start_worker(proxy.api, engine, pool)
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
+def test_redirect(api, engine, pool, proxy, start_worker):
+    proxy.add(Rule(rf"GET /api/work_pools/{pool}$", redirect(f"{api.url}/work_pools/{pool}"), times=1))
+    start_worker(proxy.api, engine, pool)
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
+@pytest.mark.slow
+def test_server_away_for_20_s_during_a_run(api, engine, pool, proxy, start_worker):
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo before; sleep 5; echo only once'", "auto_remove": True})
+    api.wait_text(run, "before")
+    with proxy.refusing():
+        time.sleep(20)
+        assert worker.running()
+    check_once(api, run)
+    wait_for(lambda: not engine.containers_of(run), 20, "container removed")
+    check_once(api, api.go(pool, {"command": "echo only once"}, name="after"))
+
+
+def test_server_comes_later_than_the_worker(api, engine, pool, proxy, start_worker):
+    with proxy.refusing():
+        worker = start_worker(proxy.api, engine, pool, wait=False)
+        worker.wait_line(rf"127\.0\.0\.1:{proxy.port}")
+        assert worker.running()
+        run = api.go(pool, {"command": "echo only once"})
+    check_once(api, run)
+
+
+def test_engine_comes_later_than_the_worker(api, engine, pool, door, start_worker):
+    with door.refusing():
+        worker = start_worker(api, door.url, pool, wait=False)
+        worker.wait_line(r"engine\.sock")
+        assert worker.running()
+        run = api.go(pool, {"command": "echo only once"})
+    check_once(api, run)
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+def test_log_stream_breaks(api, engine, pool, door, start_worker):
+    """Followed again from where it broke: every line once."""
+    door.add(Rule(r"GET .*/logs", cut_after(700), times=3))
+    start_worker(api, door.url, pool)
+    script = "for i in $(seq 1 100); do echo numbered line $i; [ $((i % 10)) = 0 ] && sleep 0.3; done; true"
+    run = api.go(pool, {"command": f"sh -c '{script}'"})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    lines = [line for line in api.wait_text(run, "numbered line 100").splitlines() if line.startswith("numbered")]
+    assert lines == [f"numbered line {number}" for number in range(1, 101)]
+    assert door.count(r"GET .*/logs") >= 4
+
+
+def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_worker):
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "sh -c 'sleep 5; echo only once'", "auto_remove": True})
+    api.wait_state(run, "RUNNING")
+    wait_for(lambda: engine.containers_of(run), 10, "container")
+    with door.refusing():
+        time.sleep(3)
+    check_once(api, run)
+    wait_for(lambda: not engine.containers_of(run), 20, "container removed")
+
+
+def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
+    """The engine's words are the state's."""
+    words = b'{"cause":"no space","message":"no space left on device: the disk is full","response":500}'
+    door.add(Rule(r"POST .*/containers/create", status(500, words)))
+    start_worker(api, door.url, pool)
+    state = api.wait_end(api.go(pool, {"command": "true"}), timeout=120)["state"]
+    assert state["type"] == "CRASHED"
+    assert "the disk is full" in state["message"]
+
+
+def test_answer_to_create_is_lost(api, engine, pool, door, start_worker):
+    """The container was made, the worker does not know: it runs once, and nothing is left."""
+    door.add(Rule(r"POST .*/containers/create", reset_after_passing(), times=1))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    check_once(api, run)
+    wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
+
+
+def test_server_restarts_with_what_it_knew(engine, start_worker, tmp_path):
+    """A real server, killed during a run and started again on the same port."""
+    from prefect_api import Api
+    from servers import prefect_server
+
+    home = tmp_path / "server"
+    home.mkdir()
+    with prefect_server(folder=home) as server:
+        api = Api(server)
+        pool = new_pool_name()
+        api.create_pool(pool)
+        worker = start_worker(api, engine, pool)
+        run = api.go(pool, {"command": "sh -c 'sleep 4; echo only once'"})
+        api.wait_state(run, "RUNNING")
+        server.process.stop(9)
+    assert worker.running()
+    with prefect_server(folder=home, port=server.port) as server:
+        check_once(Api(server), run)
+        assert worker.end() == 0
