@@ -129,13 +129,58 @@ static gboolean
 fail_without_answer (PpApi *api, const GError *http_error, GError **error)
 {
   int code = PP_API_ERROR_NO_ANSWER;
+  gboolean tls = g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS);
 
   /* A handshake may fail while a server that worked restarts; before that it is the set-up. */
-  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED)
-      || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE)
-      || (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS) && !api->has_answer))
+  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE)
+      || (!api->has_answer
+          && (tls || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED))))
     code = PP_API_ERROR_SETUP;
-  return fail (api, error, code, g_strdup (http_error->message));
+  return fail (api, error, code,
+               g_strconcat (http_error->message,
+                            tls ? " (PREFECT_API_SSL_CERT_FILE names a file of CA certificates to "
+                                  "trust)"
+                                : "",
+                            NULL));
+}
+
+/* WHAT begins each message: "GET URL: 404 Not Found". */
+static char *
+describe_error (const char *what, const PpHttpResponse *response, const json_t *json)
+{
+  g_autofree char *words = server_words (json, response->body, response->body_length);
+  return g_strconcat (what, *words != '\0' ? ": " : "", words, advice (response->status), NULL);
+}
+
+static char *
+describe_redirect (const char *what, const PpHttpResponse *response)
+{
+  const char *location = pp_http_response_header (response, "location");
+  g_autofree char *display = pp_http_url_for_display (location != NULL ? location : "nowhere");
+  g_autofree char *line = one_line (display, strcspn (display, "?#"), MAX_WORDS);
+  return g_strdup_printf ("%s: redirected to %s, where a login page or another server may be: "
+                          "check PREFECT_API_URL",
+                          what, line);
+}
+
+static char *
+describe_page (const char *what, const PpHttpResponse *response)
+{
+  g_autofree char *words = one_line (response->body, response->body_length, MAX_FIRST_WORDS);
+  return g_strdup_printf ("%s, but the answer is not JSON; it begins \"%s\": check that "
+                          "PREFECT_API_URL is the API's (it ends in /api) and that no login page "
+                          "is in front of it",
+                          what, words);
+}
+
+/* The code of an error whose answer came with STATUS. What stands in front of a server that is away
+ * (an ingress, a login) answers in its place: 404 from there is no word on a deployment. Once the
+ * API itself was heard, such answers are none; before, they are a wrong PREFECT_API_URL. */
+static int
+error_code (const PpApi *api, long status, gboolean is_json)
+{
+  gboolean is_stranger = !is_json && (status < 400 || status == 404);
+  return is_stranger && api->has_json ? PP_API_ERROR_NO_ANSWER : (int)status;
 }
 
 gboolean
@@ -143,47 +188,30 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path,
                     const PpHttpResponse *response, const GError *http_error, json_t **body,
                     GError **error)
 {
+  json_auto_t *json = NULL;
   json_error_t json_error;
-  int status;
 
   if (response == NULL)
     return fail_without_answer (api, http_error, error);
 
-  status = (int)response->status;
-  g_autofree char *what = g_strdup_printf ("%s %s%s: %d %s", method, api->display_url, path, status,
-                                           MHD_get_reason_phrase_for ((unsigned int)status));
-  if (status >= 300 && status < 400)
-    {
-      const char *location = pp_http_response_header (response, "location");
-      g_autofree char *display = pp_http_url_for_display (location != NULL ? location : "nowhere");
-      g_autofree char *line = one_line (display, strcspn (display, "?#"), MAX_WORDS);
-      return fail (api, error, status,
-                   g_strdup_printf ("%s: redirected to %s, where a login page or another server "
-                                    "may be: check PREFECT_API_URL",
-                                    what, line));
-    }
-
   /* A NUL in a string of a flow run's parameters must not make the whole answer useless. */
-  json_t *json = NULL;
   if (response->body_length > 0)
     json = json_loadb (response->body, response->body_length, JSON_DECODE_ANY | JSON_ALLOW_NUL,
                        &json_error);
-  if (status >= 400)
-    {
-      json_auto_t *owned = json;
-      g_autofree char *words = server_words (owned, response->body, response->body_length);
-      return fail (api, error, status,
-                   g_strconcat (what, *words != '\0' ? ": " : "", words, advice (status), NULL));
-    }
+
+  int code = error_code (api, response->status, json != NULL);
+  g_autofree char *what
+      = g_strdup_printf ("%s %s%s: %ld %s", method, api->display_url, path, response->status,
+                         MHD_get_reason_phrase_for ((unsigned int)response->status));
+  if (json != NULL)
+    api->has_json = TRUE;
+
+  if (response->status >= 400)
+    return fail (api, error, code, describe_error (what, response, json));
+  if (response->status >= 300)
+    return fail (api, error, code, describe_redirect (what, response));
   if (json == NULL && response->body_length > 0)
-    {
-      g_autofree char *words = one_line (response->body, response->body_length, MAX_FIRST_WORDS);
-      return fail (api, error, status,
-                   g_strdup_printf ("%s, but the answer is not JSON; it begins \"%s\": check that "
-                                    "PREFECT_API_URL is the API's (it ends in /api) and that no "
-                                    "login page is in front of it",
-                                    what, words));
-    }
-  *body = json;
+    return fail (api, error, code, describe_page (what, response));
+  *body = g_steal_pointer (&json);
   return TRUE;
 }

@@ -85,9 +85,12 @@ pp_api_csrf_refused (PpApiCall *call, const PpHttpResponse *response)
 {
   PpApi *api = call->api;
 
-  if (response->status != 403 || !api->csrf_enabled
-      || strstr (response->body, "Invalid CSRF token") == NULL)
+  if (response->status != 403 || !api->settings->client_csrf_support_enabled
+      || (strstr (response->body, "Invalid CSRF token") == NULL
+          && strstr (response->body, "Missing CSRF token") == NULL))
     return FALSE;
+  /* The server may have come back with the protection on. */
+  api->csrf_enabled = TRUE;
   /* Another call may have brought a new one meanwhile. */
   if (g_strcmp0 (api->csrf_token, call->csrf_token) == 0)
     forget_token (api);

@@ -19,7 +19,8 @@ struct PpApi
   GHashTable *calls;   /* set of every PpApiCall */
   GQueue waiting;      /* calls without a slot, first to go first */
   guint under_way;     /* calls with one */
-  gboolean has_answer; /* the server answered once */
+  gboolean has_answer; /* anything answered once */
+  gboolean has_json;   /* in JSON, as the API does */
   gint64 maintenance_until;
 
   /* csrf.c */

@@ -456,6 +456,26 @@ test_not_the_api (void)
   g_assert_false (pp_api_error_is_transient (fixture->error));
 }
 
+/* What an ingress or a login says while the server is away is no word on a deployment. */
+static void
+test_stranger_in_the_servers_place (void)
+{
+  const Step steps[] = { { 200, NULL, "[]" },
+                         { 404, NOW, "default backend - 404" },
+                         { 404, NOW, "" },
+                         { 200, NOW, "<html>back soon</html>" },
+                         { 302, NOW "Location: /login\r\n", "" },
+                         { 404, NULL, "{\"detail\": \"Deployment not found\"}" } };
+  g_autoptr (Fixture) fixture = started (steps, 6);
+
+  call (fixture, "GET", "/x", PP_API_PERSIST);
+  g_assert_no_error (fixture->error);
+  call (fixture, "GET", "/deployments/d", PP_API_PERSIST);
+  g_assert_error (fixture->error, PP_API_ERROR, 404);
+  g_assert_nonnull (strstr (fixture->error->message, "Deployment not found"));
+  g_assert_cmpuint (server_requests (fixture->server), ==, 6);
+}
+
 static void
 test_empty_answer (void)
 {
@@ -578,6 +598,23 @@ test_csrf_off (void)
       g_assert_cmpuint (server_requests (fixture->server), ==, 3);
       g_assert_null (header (fixture, 1, "prefect-csrf-token"));
     }
+}
+
+static void
+test_csrf_turned_on_later (void)
+{
+  const Step steps[] = { { 422, NULL, "{\"detail\": \"CSRF protection is disabled.\"}" },
+                         { 200, NULL, "{}" },
+                         { 403, NULL, "{\"detail\": \"Missing CSRF token.\"}" },
+                         { 200, NULL, TOKEN ("abc", LATER) },
+                         { 200, NULL, "{}" } };
+  g_autoptr (Fixture) fixture = csrf_fixture (steps, 5);
+
+  call (fixture, "POST", "/x", PP_API_ONCE);
+  call (fixture, "POST", "/x", PP_API_ONCE);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 5);
+  g_assert_cmpstr (header (fixture, 4, "prefect-csrf-token"), ==, "abc");
 }
 
 static void
@@ -964,12 +1001,14 @@ add (void)
   g_test_add_func ("/api/answer/errors-have-the-servers-words", test_errors_have_the_servers_words);
   g_test_add_func ("/api/answer/words-are-bounded", test_words_are_bounded);
   g_test_add_func ("/api/answer/not-the-api", test_not_the_api);
+  g_test_add_func ("/api/answer/stranger-in-the-servers-place", test_stranger_in_the_servers_place);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
   g_test_add_func ("/api/answer/secrets-are-masked", test_secrets_are_masked);
   g_test_add_func ("/api/answer/url-with-password", test_url_with_password);
   g_test_add_func ("/api/csrf/one-fetch-for-all", test_csrf_one_fetch_for_all);
   g_test_add_func ("/api/csrf/off", test_csrf_off);
+  g_test_add_func ("/api/csrf/turned-on-later", test_csrf_turned_on_later);
   g_test_add_func ("/api/csrf/refresh", test_csrf_refresh);
   g_test_add_func ("/api/csrf/refused-for-good", test_csrf_refused_for_good);
   g_test_add_func ("/api/csrf/fetch-fails", test_csrf_fetch_fails);

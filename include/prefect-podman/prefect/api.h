@@ -12,14 +12,16 @@ typedef struct PpApi PpApi;
 typedef struct PpApiCall PpApiCall;
 
 /* Errors of calls. The code is the HTTP status (404, 422, ...; 200 or 302 when the answer is not
- * the API's: a page, a redirect) or one of PpApiError where there was none. The message is one
- * line: "POST URL: 422 Unprocessable Entity: the server's words". It never holds the key. */
+ * the API's: a page, a redirect) or one of PpApiError. The message is one line: "POST URL: 422
+ * Unprocessable Entity: the server's words", where there is something to do with what to do. It
+ * never holds the key. */
 #define PP_API_ERROR (pp_api_error_quark ())
 GQuark pp_api_error_quark (void);
 
 typedef enum
 {
-  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out */
+  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out; a page or a plain 404 from something in
+                                 the server's place, once the API was heard */
   PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
                                  any call succeeded), a URL that is none, an answer too large */
 } PpApiError;
