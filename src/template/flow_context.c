@@ -69,35 +69,59 @@ static const Field flow_fields[] = {
   { "labels", "{}" },
 };
 
-/* TIMESTAMP ("2026-11-22T06:04:00.123456Z", "...+02:00") in UTC, with SUFFIX for the zone.
- * GDateTime does the calendar; the fraction stays text, which no rounding can change. */
-static char *
-timestamp_in_utc (const char *timestamp, const char *suffix)
+/* "2026-11-22T06:04:00[.123456]Z|+hh:mm" taken apart. GDateTime's seconds are a double, so the
+ * fraction stays text. */
+typedef struct
 {
-  const char *dot = strchr (timestamp, '.');
-  gsize digits = dot != NULL ? strspn (dot + 1, G_CSET_DIGITS) : 0;
-  g_autofree char *whole = dot == NULL ? g_strdup (timestamp)
-                                       : g_strdup_printf ("%.*s%s", (int)(dot - timestamp),
-                                                          timestamp, dot + 1 + digits);
+  char seconds[20]; /* up to the seconds */
+  char fraction[8]; /* ".123456", or "" for none */
+  const char *zone; /* borrowed */
+} Timestamp;
 
+static gboolean
+parse_timestamp (const char *text, Timestamp *timestamp)
+{
+  if (strlen (text) < sizeof timestamp->seconds)
+    return FALSE;
+  g_strlcpy (timestamp->seconds, text, sizeof timestamp->seconds);
+  const char *rest = text + sizeof timestamp->seconds - 1;
+  gsize digits = rest[0] == '.' ? strspn (rest + 1, G_CSET_DIGITS) : 0;
+  timestamp->zone = digits > 0 ? rest + 1 + digits : rest;
+
+  g_strlcpy (timestamp->fraction, ".000000", sizeof timestamp->fraction);
+  if (digits > 0)
+    memcpy (timestamp->fraction, rest, 1 + MIN (digits, 6));
+  if (strspn (timestamp->fraction, ".0") == strlen (timestamp->fraction))
+    timestamp->fraction[0] = '\0';
+  return TRUE;
+}
+
+char *
+pp_timestamp_to_utc (const char *text)
+{
+  Timestamp timestamp;
+  if (!parse_timestamp (text, &timestamp))
+    return NULL;
+  g_autofree char *whole = g_strconcat (timestamp.seconds, timestamp.zone, NULL);
   g_autoptr (GTimeZone) utc = g_time_zone_new_utc ();
   g_autoptr (GDateTime) parsed = g_date_time_new_from_iso8601 (whole, utc);
   if (parsed == NULL)
     return NULL;
   g_autoptr (GDateTime) in_utc = g_date_time_to_utc (parsed);
   g_autofree char *seconds = g_date_time_format (in_utc, "%Y-%m-%dT%H:%M:%S");
-  if (strspn (dot != NULL ? dot + 1 : "", "0") == digits)
-    return g_strconcat (seconds, suffix, NULL);
-
-  char fraction[] = "000000";
-  memcpy (fraction, dot + 1, MIN (digits, 6));
-  return g_strconcat (seconds, ".", fraction, suffix, NULL);
+  return g_strconcat (seconds, timestamp.fraction, "+00:00", NULL);
 }
 
-char *
-pp_timestamp_to_utc (const char *timestamp)
+/* As pydantic writes a datetime: six digits of a second or none, Z for UTC. */
+static json_t *
+model_timestamp (json_t *value)
 {
-  return timestamp_in_utc (timestamp, "+00:00");
+  Timestamp timestamp;
+  if (!json_is_string (value) || !parse_timestamp (json_string_value (value), &timestamp))
+    return json_incref (value);
+  const char *zone = strcmp (timestamp.zone, "+00:00") == 0 ? "Z" : timestamp.zone;
+  g_autofree char *text = g_strconcat (timestamp.seconds, timestamp.fraction, zone, NULL);
+  return json_string (text);
 }
 
 static json_t *
@@ -107,12 +131,8 @@ model_value (const Field *field, json_t *value)
     return json_loads (field->missing, JSON_DECODE_ANY, NULL);
   if (field->kind == FIELD_SECONDS && json_is_integer (value))
     return json_real ((double)json_integer_value (value));
-  if (field->kind == FIELD_TIMESTAMP && json_is_string (value))
-    {
-      g_autofree char *timestamp = timestamp_in_utc (json_string_value (value), "Z");
-      if (timestamp != NULL)
-        return json_string (timestamp);
-    }
+  if (field->kind == FIELD_TIMESTAMP)
+    return model_timestamp (value);
   return json_incref (value);
 }
 

@@ -109,10 +109,13 @@ pp_placeholders_find (const char *text)
       at += strlen (placeholder->full_match);
       if (seen == NULL)
         seen = g_hash_table_new (g_str_hash, g_str_equal);
-      if (g_hash_table_add (seen, placeholder->full_match))
-        g_ptr_array_add (found, placeholder);
-      else
-        placeholder_free (placeholder);
+      if (g_hash_table_contains (seen, placeholder->full_match))
+        {
+          placeholder_free (placeholder);
+          continue;
+        }
+      g_hash_table_add (seen, placeholder->full_match);
+      g_ptr_array_add (found, placeholder);
     }
   return found;
 }

@@ -76,7 +76,27 @@ pp_python_int (const char *text, gint64 *value)
   return after_digit;
 }
 
-/* The digits of VALUE (finite, not 0) as "d.ddde+dd" with as few digits as read back the same. */
+/* Adds one to the last digit of "d.ddde+dd"; FALSE when the first one would overflow. */
+static gboolean
+increment_last_digit (char *number)
+{
+  for (char *digit = strchr (number, 'e') - 1; digit >= number; digit--)
+    {
+      if (!g_ascii_isdigit (*digit))
+        continue;
+      if (*digit != '9')
+        {
+          (*digit)++;
+          return TRUE;
+        }
+      *digit = '0';
+    }
+  return FALSE;
+}
+
+/* The digits of VALUE (finite, not 0) as "d.ddde+dd" with as few digits as read back the same. The
+ * nearest decimal may not, where the one above it does: a power of two has its lower neighbour
+ * nearer than its upper. */
 static void
 shortest_digits (double value, char *buffer, int size)
 {
@@ -86,6 +106,8 @@ shortest_digits (double value, char *buffer, int size)
       g_snprintf (format, sizeof format, "%%.%de", precision);
       g_ascii_formatd (buffer, size, format, value);
       if (g_ascii_strtod (buffer, NULL) == value)
+        return;
+      if (precision < 16 && increment_last_digit (buffer) && g_ascii_strtod (buffer, NULL) == value)
         return;
     }
 }
