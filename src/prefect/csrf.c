@@ -21,6 +21,32 @@ forget_token (PpApi *api)
   g_clear_pointer (&api->csrf_token, g_free);
 }
 
+/* An older server (404), or one with the protection off. */
+static gboolean
+says_off (const PpHttpResponse *response)
+{
+  return response->status == 404
+         || (response->status == 422
+             && strstr (response->body, "CSRF protection is disabled.") != NULL);
+}
+
+static gboolean
+take_token (PpApi *api, const json_t *body, GError **error)
+{
+  const char *token = pp_json_string (body, "token");
+  gint64 expires = pp_api_parse_timestamp (pp_json_string (body, "expiration"));
+
+  if (token == NULL || strpbrk (token, "\r\n") != NULL)
+    {
+      g_set_error (error, PP_API_ERROR, PP_API_ERROR_SETUP,
+                   "GET %s/csrf-token: the answer holds no token", api->display_url);
+      return FALSE;
+    }
+  api->csrf_token = g_strdup (token);
+  api->csrf_expires = expires >= 0 ? expires : G_MAXINT64;
+  return TRUE;
+}
+
 static void
 on_token (const PpHttpResponse *response, const GError *http_error, gpointer user_data)
 {
@@ -30,26 +56,17 @@ on_token (const PpHttpResponse *response, const GError *http_error, gpointer use
 
   api->csrf_fetching = NULL;
   if (response != NULL)
-    api->has_answer = TRUE;
-  g_debug ("GET %s/csrf-token: %ld", api->display_url, response != NULL ? response->status : 0);
-  if (pp_api_read_answer (api, "GET", "/csrf-token", response, http_error, &body, &error))
     {
-      const char *token = pp_json_string (body, "token");
-      gint64 expires = pp_api_parse_timestamp (pp_json_string (body, "expiration"));
-      if (token != NULL && strpbrk (token, "\r\n") == NULL)
-        {
-          api->csrf_token = g_strdup (token);
-          api->csrf_expires = expires >= 0 ? expires : G_MAXINT64;
-          pp_api_pump (api);
-          return;
-        }
-      g_set_error (&error, PP_API_ERROR, (int)response->status,
-                   "GET %s/csrf-token: the answer holds no token", api->display_url);
+      api->has_answer = TRUE;
+      g_debug ("GET %s/csrf-token: %ld", api->display_url, response->status);
     }
-  /* An older server, or one with the protection off. */
-  else if (error->code == 404
-           || (error->code == 422
-               && strstr (response->body, "CSRF protection is disabled.") != NULL))
+  if (pp_api_read_answer (api, "GET", "/csrf-token", response, http_error, &body, &error)
+      && take_token (api, body, &error))
+    {
+      pp_api_pump (api);
+      return;
+    }
+  if (response != NULL && error->code == response->status && says_off (response))
     {
       api->csrf_enabled = FALSE;
       pp_api_pump (api);

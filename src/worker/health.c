@@ -159,11 +159,11 @@ pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer use
                GError **error)
 {
   static GSourceFuncs funcs = { .dispatch = dispatch };
-  g_autofree PpHealth *health = g_new0 (PpHealth, 1);
   int fd = listen_on_name (host, port, error);
 
   if (fd < 0)
     return NULL;
+  PpHealth *health = g_new0 (PpHealth, 1);
   health->is_healthy = is_healthy;
   health->user_data = user_data;
   health->port = bound_port (fd);
@@ -177,6 +177,7 @@ pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer use
                    "cannot start the health check on %s, port %d: libmicrohttpd: %s", host, port,
                    g_strerror (errno));
       close (fd);
+      g_free (health);
       return NULL;
     }
 
@@ -186,7 +187,7 @@ pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer use
   g_source_set_name (health->source, "prefect-podman health");
   g_source_add_unix_fd (health->source, epoll_fd, G_IO_IN);
   g_source_attach (health->source, g_main_context_get_thread_default ());
-  return g_steal_pointer (&health);
+  return health;
 }
 
 int
