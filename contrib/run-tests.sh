@@ -1,0 +1,157 @@
+#!/bin/bash
+# Installs what the tests need, builds with sanitizers and runs every test there is.
+#
+#   contrib/run-tests.sh                 all stages
+#   contrib/run-tests.sh STAGE...        only these: install build unit parity clang format tidy fuzz
+#                                        distcheck e2e
+#   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
+#
+# Needs root (containers, a PostgreSQL, a rootless user of its own) and package registries; nothing
+# else of the network. What is costly to make is kept in .cache (PREFECT_PODMAN_CACHE), builds are in
+# build-tests (PREFECT_PODMAN_BUILD).
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+BUILD=${PREFECT_PODMAN_BUILD:-$PP_TOP/build-tests}
+LOGS=$BUILD/logs
+VENV=$PP_CACHE/venv-prefect3
+FUZZ_SECONDS=${PREFECT_PODMAN_FUZZ_SECONDS:-20}
+
+TEST_APT="clang clang-tidy clang-format libclang-rt-dev xz-utils openssl
+  podman runc conmon netavark aardvark-dns iptables slirp4netns uidmap catatonit
+  docker.io docker-registry apache2-utils postgresql debootstrap busybox-static
+  python3 python3-venv python3-dev util-linux procps"
+TEST_DNF="clang clang-tools-extra compiler-rt libasan libubsan xz openssl
+  podman runc conmon netavark aardvark-dns iptables slirp4netns shadow-utils-subid catatonit
+  moby-engine docker-distribution httpd-tools postgresql-server debootstrap busybox
+  python3 python3-devel util-linux procps-ng"
+
+stage_install () {
+  pp_install "$LOGS/install.log" "$PP_BUILD_APT $TEST_APT" "$PP_BUILD_DNF $TEST_DNF"
+  # apt's list of mirrors is what the image build asks.
+  [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ] ||
+    ! command -v apt-get >/dev/null || pp_logged "$LOGS/apt-update.log" pp_as_root apt-get update
+  pp_venv "$PP_TOP/tests/requirements-prefect3.txt" "$VENV" "$LOGS/venv3.log"
+  pp_venv "$PP_TOP/tests/requirements-prefect2.txt" "$PP_CACHE/venv-prefect2" "$LOGS/venv2.log"
+  "$PP_TOP/tests/testbed/images.sh" "$LOGS"
+}
+
+stage_build () {
+  [ ! -e "$PP_TOP/config.status" ] ||
+    fail "this tree is configured in place, which rules out the builds of the tests: run make distclean"
+  pp_build "$PP_TOP" "$BUILD/gcc" "$LOGS/gcc" --enable-sanitizers --enable-werror
+}
+
+stage_unit () {
+  pp_logged "$LOGS/check.log" make -C "$BUILD/gcc" -j"$(nproc)" check VERBOSE=1
+  sed -n 's/^# \(TOTAL\|PASS\|SKIP\|XFAIL\|FAIL\|XPASS\|ERROR\): */    \1 /p' "$LOGS/check.log"
+}
+
+# What is compared with Prefect itself, in its own Python.
+stage_parity () {
+  local unit=$BUILD/gcc/tests/unit script
+  for script in parity settings-parity peer-create; do
+    [ -e "$PP_TOP/tests/unit/$script/run.py" ] || continue
+    case $script in
+      parity) set -- --python-venv "$VENV" --harness "$unit/template-harness" ;;
+      settings-parity) set -- "$unit/settings-harness" ;;
+      peer-create) set -- --harness "$unit/spec-harness" ;;
+    esac
+    (cd "$BUILD/gcc" && pp_logged "$LOGS/$script.log" "$VENV/bin/python" "$PP_TOP/tests/unit/$script/run.py" "$@")
+    note "$script: $(tail -n1 "$LOGS/$script.log")"
+  done
+}
+
+stage_clang () {
+  pp_build "$PP_TOP" "$BUILD/clang" "$LOGS/clang" --enable-werror CC=clang CXX=clang++
+}
+
+# sources PATTERN: our own files (those made by the build are in the build's folder).
+sources () {
+  (cd "$PP_TOP" && find src include tests -name '*.[ch]' -o -name '*.cc') | grep -E "$1" | sed "s|^|$PP_TOP/|"
+}
+
+stage_format () {
+  sources . | pp_logged_input "$LOGS/format.log" xargs clang-format --dry-run -Werror
+}
+
+stage_tidy () {
+  local flags
+  [ -e "$BUILD/clang/config.h" ] || stage_clang
+  flags="-std=gnu11 -I$PP_TOP/include -I$PP_TOP/src -I$BUILD/clang $(pkg-config --cflags glib-2.0 libcurl jansson libmicrohttpd)"
+  # shellcheck disable=SC2086 # words on purpose
+  sources '^src/.*\.c$' | pp_logged_input "$LOGS/tidy.log" \
+    xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- $flags
+}
+
+stage_fuzz () {
+  local target
+  grep -q fuzz- "$PP_TOP/tests/fuzz/Makefile.inc" || return 0
+  pp_build "$PP_TOP" "$BUILD/fuzz" "$LOGS/fuzz" --enable-fuzzing CC=clang CXX=clang++
+  mapfile -t targets < <(cd "$PP_TOP/tests/fuzz" && ls fuzz-*.c)
+  pp_logged "$LOGS/fuzz-make-targets.log" make -C "$BUILD/fuzz" -j"$(nproc)" \
+    $(printf 'tests/fuzz/%s ' "${targets[@]%.c}")
+  for target in "${targets[@]%.c}"; do
+    mkdir -p "$BUILD/corpus/$target"
+    printf '%s\n' "$target"
+  done | pp_logged_input "$LOGS/fuzz-run.log" xargs -P "$(nproc)" -I{} \
+    "$PP_TOP/tests/testbed/fuzz-one.sh" "$BUILD/fuzz/tests/fuzz/{}" "$BUILD/corpus/{}" "$FUZZ_SECONDS"
+  note "${#targets[@]} targets, $FUZZ_SECONDS s each"
+}
+
+stage_distcheck () {
+  pp_logged "$LOGS/distcheck.log" make -C "$BUILD/clang" distcheck CC=gcc CXX=g++
+}
+
+stage_e2e () {
+  local binary=$BUILD/gcc/prefect-podman
+  [ -x "$binary" ] || stage_build
+  PREFECT_PODMAN=${PREFECT_PODMAN:-$binary} "$VENV/bin/python" -m pytest -p no:cacheprovider \
+    --rootdir "$PP_TOP/tests/e2e" -c "$PP_TOP/tests/e2e/pytest.ini" "${@:-$PP_TOP/tests/e2e}"
+}
+
+# As pp_logged, with our own standard input.
+pp_logged_input () {
+  local log=$1 status=0
+  shift
+  "$@" >"$log" 2>&1 || status=$?
+  [ "$status" = 0 ] || { printf 'failed: %s\n' "$*" >&2 && tail -n 60 "$log" >&2; }
+  return "$status"
+}
+
+timings=()
+run_stage () {
+  local stage=$1 began=$SECONDS
+  shift
+  say "$stage"
+  # Not in a condition: set -e must hold inside.
+  "stage_$stage" "$@"
+  timings+=("$(printf '%-10s %4d s' "$stage" $((SECONDS - began)))")
+}
+
+finish () {
+  local status=$?
+  if [ ${#timings[@]} -gt 0 ]; then
+    say "times"
+    printf '    %s\n' "${timings[@]}"
+  fi
+  [ "$status" = 0 ] || printf 'FAILED (logs: %s)\n' "$LOGS" >&2
+}
+trap finish EXIT
+
+all=(install build unit parity format clang tidy fuzz distcheck e2e)
+[ "$(id -u)" = 0 ] || fail "run this as root (sudo contrib/run-tests.sh): it starts engines and makes a user"
+mkdir -p "$LOGS"
+if [ "${1-}" = e2e ]; then
+  shift
+  run_stage e2e "$@"
+elif [ $# -gt 0 ]; then
+  for stage; do
+    [[ " ${all[*]} " = *" $stage "* ]] || fail "no such stage: $stage (${all[*]})"
+    run_stage "$stage"
+  done
+else
+  for stage in "${all[@]}"; do
+    run_stage "$stage"
+  done
+fi
