@@ -9,6 +9,7 @@
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
+#define YEAR (365 * DAY)
 
 /* pydantic's largest: 999,999,999 days do not fit microseconds of 64 bits; this is 2,700 years. */
 #define MAX_DAYS 999999
@@ -46,7 +47,7 @@ iso_unit (char designator, gboolean in_time)
   switch (designator)
     {
     case 'Y':
-      return in_time ? 0 : 365 * DAY;
+      return in_time ? 0 : YEAR;
     case 'M':
       return in_time ? MINUTE : 30 * DAY;
     case 'W':
@@ -179,6 +180,7 @@ pp_duration_to_string (gint64 microseconds)
   gint64 rest = ABS (microseconds);
   GString *out = g_string_new (microseconds < 0 ? "-P" : "P");
 
+  append_part (out, &rest, YEAR, 'Y');
   append_part (out, &rest, DAY, 'D');
   if (rest == 0 && microseconds != 0)
     return g_string_free (out, FALSE);

@@ -159,8 +159,12 @@ pp_source_profile (PpSource *source, const char *profile, const PpSource *dotenv
       said_by = "`active`";
       profile = pp_json_string (document, "active");
     }
-  if (profile != NULL || document != NULL)
-    *name = g_strdup (profile != NULL ? profile : "ephemeral");
-  return take_profile (source, document, lines, profile != NULL ? profile : "ephemeral", said_by,
-                       error);
+  if (profile == NULL || *profile == '\0')
+    {
+      *name = document != NULL ? g_strdup ("ephemeral") : NULL;
+      source->values = built_in_profile ("ephemeral");
+      return TRUE;
+    }
+  *name = g_strdup (profile);
+  return take_profile (source, document, lines, profile, said_by, error);
 }

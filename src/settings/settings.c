@@ -62,35 +62,58 @@ read_sources (Found *found, const char *profile, char **profile_name, GError **e
   return TRUE;
 }
 
-/* Reads one setting from the first source that has it. */
+/* Parses what SOURCE has for SETTING. *VALUE: new, NULL when SOURCE has nothing that counts;
+ * *WHERE: new string "FILE:LINE: KEY". */
+static gboolean
+read_from_source (const Found *found, const PpSource *source, const PpSetting *setting,
+                  json_t **value, char **where, GError **error)
+{
+  const char *key = NULL;
+  int line = 0;
+  const json_t *raw = pp_source_find (source, setting, &key, &line);
+  const char *home = pp_json_string (found->values, "PREFECT_HOME");
+
+  *value = NULL;
+  if (raw == NULL)
+    return TRUE;
+  g_autofree char *place = pp_source_place (source, line);
+  json_auto_t *parsed
+      = pp_setting_value_parse (setting, raw, source->kind == PP_SOURCE_TEXT, home, error);
+  if (parsed == NULL)
+    {
+      g_prefix_error (error, "%s: %s: ", place, key);
+      return FALSE;
+    }
+  if (!json_is_null (parsed))
+    {
+      *where = g_strdup_printf ("%s: %s", place, key);
+      *value = g_steal_pointer (&parsed);
+    }
+  return TRUE;
+}
+
+/* Reads one setting from the first source that has it. Objects (headers) are put together from all
+ * sources that have it, as pydantic-settings' deep_update() does. */
 static gboolean
 read_setting (Found *found, const PpSetting *setting, GError **error)
 {
-  const char *home = pp_json_string (found->values, "PREFECT_HOME");
-
   for (int i = 0; i < N_SOURCES; i++)
     {
-      const PpSource *source = &found->sources[i];
-      const char *key = NULL;
-      int line = 0;
-      const json_t *raw = pp_source_find (source, setting, &key, &line);
-      if (raw == NULL)
-        continue;
+      g_autofree char *where = NULL;
+      json_auto_t *value = NULL;
+      json_t *before = json_object_get (found->values, setting->name);
 
-      g_autofree char *place = pp_source_place (source, line);
-      json_auto_t *value
-          = pp_setting_value_parse (setting, raw, source->kind == PP_SOURCE_TEXT, home, error);
+      if (!read_from_source (found, &found->sources[i], setting, &value, &where, error))
+        return FALSE;
       if (value == NULL)
-        {
-          g_prefix_error (error, "%s: %s: ", place, key);
-          return FALSE;
-        }
-      if (json_is_null (value))
         continue;
+      if (before == NULL)
+        json_object_set_new (found->places, setting->name, json_string (where));
+      else
+        json_object_update (value, before);
       json_object_set (found->values, setting->name, value);
-      g_autofree char *where = g_strdup_printf ("%s: %s", place, key);
-      json_object_set_new (found->places, setting->name, json_string (where));
-      return TRUE;
+      if (!json_is_object (value))
+        return TRUE;
     }
   return TRUE;
 }
@@ -132,6 +155,13 @@ take_number (const Found *found, const char *name, double fallback)
   return value != NULL ? json_number_value (value) : fallback;
 }
 
+/* A number of seconds; what is longer than eleven days is as good as never, and counts as that. */
+static double
+take_seconds (const Found *found, const char *name, double fallback)
+{
+  return MIN (take_number (found, name, fallback), 1e6);
+}
+
 static int *
 take_codes (const Found *found, const char *name)
 {
@@ -159,14 +189,15 @@ take_api (PpSettings *settings, const Found *found)
   settings->api_ssl_cert_file
       = take_string (found, "PREFECT_API_SSL_CERT_FILE", g_getenv ("SSL_CERT_FILE"));
   settings->api_enable_http2 = take_bool (found, "PREFECT_API_ENABLE_HTTP2", FALSE);
-  settings->api_request_timeout = take_number (found, "PREFECT_API_REQUEST_TIMEOUT", 60);
+  settings->api_request_timeout = take_seconds (found, "PREFECT_API_REQUEST_TIMEOUT", 60);
   settings->ui_url = take_string (found, "PREFECT_UI_URL", NULL);
   settings->cloud_api_url
       = take_string (found, "PREFECT_CLOUD_API_URL", "https://api.prefect.cloud/api");
   settings->connected_to_cloud
       = settings->api_url != NULL && g_str_has_prefix (settings->api_url, settings->cloud_api_url);
 
-  settings->client_max_retries = (int)take_number (found, "PREFECT_CLIENT_MAX_RETRIES", 5);
+  settings->client_max_retries
+      = (int)MIN (take_number (found, "PREFECT_CLIENT_MAX_RETRIES", 5), 1e6);
   settings->client_retry_jitter_factor
       = take_number (found, "PREFECT_CLIENT_RETRY_JITTER_FACTOR", 0.2);
   settings->client_retry_extra_codes = take_codes (found, "PREFECT_CLIENT_RETRY_EXTRA_CODES");
@@ -180,15 +211,15 @@ static void
 take_worker (PpSettings *settings, const Found *found)
 {
   settings->worker_debug_mode = take_bool (found, "PREFECT_WORKER_DEBUG_MODE", FALSE);
-  settings->worker_heartbeat_seconds = take_number (found, "PREFECT_WORKER_HEARTBEAT_SECONDS", 30);
-  settings->worker_query_seconds = take_number (found, "PREFECT_WORKER_QUERY_SECONDS", 10);
-  settings->worker_prefetch_seconds = take_number (found, "PREFECT_WORKER_PREFETCH_SECONDS", 10);
+  settings->worker_heartbeat_seconds = take_seconds (found, "PREFECT_WORKER_HEARTBEAT_SECONDS", 30);
+  settings->worker_query_seconds = take_seconds (found, "PREFECT_WORKER_QUERY_SECONDS", 10);
+  settings->worker_prefetch_seconds = take_seconds (found, "PREFECT_WORKER_PREFETCH_SECONDS", 10);
   settings->worker_webserver_host = take_string (found, "PREFECT_WORKER_WEBSERVER_HOST", "0.0.0.0");
   settings->worker_webserver_port = (int)take_number (found, "PREFECT_WORKER_WEBSERVER_PORT", 8080);
   settings->worker_enable_cancellation
       = take_bool (found, "PREFECT_WORKER_ENABLE_CANCELLATION", FALSE);
   settings->worker_cancellation_poll_seconds
-      = take_number (found, "PREFECT_WORKER_CANCELLATION_POLL_SECONDS", 120);
+      = take_seconds (found, "PREFECT_WORKER_CANCELLATION_POLL_SECONDS", 120);
 }
 
 static void
@@ -198,11 +229,11 @@ take_logging (PpSettings *settings, const Found *found)
   settings->logging_colors = take_bool (found, "PREFECT_LOGGING_COLORS", TRUE);
   settings->logging_to_api_enabled = take_bool (found, "PREFECT_LOGGING_TO_API_ENABLED", TRUE);
   settings->logging_to_api_batch_interval
-      = take_number (found, "PREFECT_LOGGING_TO_API_BATCH_INTERVAL", 2);
+      = take_seconds (found, "PREFECT_LOGGING_TO_API_BATCH_INTERVAL", 2);
   settings->logging_to_api_batch_size
-      = (gsize)take_number (found, "PREFECT_LOGGING_TO_API_BATCH_SIZE", 4000000);
+      = (gsize)MIN (take_number (found, "PREFECT_LOGGING_TO_API_BATCH_SIZE", 4000000), 1e9);
   settings->logging_to_api_max_log_size
-      = (gsize)take_number (found, "PREFECT_LOGGING_TO_API_MAX_LOG_SIZE", 1000000);
+      = (gsize)MIN (take_number (found, "PREFECT_LOGGING_TO_API_MAX_LOG_SIZE", 1000000), 1e9);
 }
 
 /* ---- what depends on more than one setting ---- */
@@ -214,38 +245,34 @@ place_of (const Found *found, const char *name)
   return place != NULL ? place : name;
 }
 
-/* Numbers that this worker counts with: a negative time, a port out of range. */
+/* Numbers that this worker counts with. */
 static gboolean
 check_ranges (const Found *found, GError **error)
 {
-  static const struct
-  {
-    const char *name;
-    double minimum, maximum;
-  } ranges[] = {
-    { "PREFECT_API_REQUEST_TIMEOUT", 0, 1e6 },
-    { "PREFECT_CLIENT_MAX_RETRIES", 0, 1e6 },
-    { "PREFECT_WORKER_HEARTBEAT_SECONDS", 0, 1e6 },
-    { "PREFECT_WORKER_QUERY_SECONDS", 0, 1e6 },
-    { "PREFECT_WORKER_PREFETCH_SECONDS", 0, 1e9 },
-    { "PREFECT_WORKER_CANCELLATION_POLL_SECONDS", 0, 1e6 },
-    { "PREFECT_WORKER_WEBSERVER_PORT", 0, 65535 },
-    { "PREFECT_LOGGING_TO_API_BATCH_INTERVAL", 0, 1e6 },
-    { "PREFECT_LOGGING_TO_API_BATCH_SIZE", 1, 1e12 },
-    { "PREFECT_LOGGING_TO_API_MAX_LOG_SIZE", 1, 1e12 },
-  };
+  static const char *const not_negative[] = { "PREFECT_API_REQUEST_TIMEOUT",
+                                              "PREFECT_WORKER_HEARTBEAT_SECONDS",
+                                              "PREFECT_WORKER_QUERY_SECONDS",
+                                              "PREFECT_WORKER_PREFETCH_SECONDS",
+                                              "PREFECT_WORKER_CANCELLATION_POLL_SECONDS",
+                                              "PREFECT_LOGGING_TO_API_BATCH_INTERVAL",
+                                              "PREFECT_LOGGING_TO_API_BATCH_SIZE",
+                                              "PREFECT_LOGGING_TO_API_MAX_LOG_SIZE",
+                                              "PREFECT_CLOUD_MAX_LOG_SIZE",
+                                              "PREFECT_WORKER_WEBSERVER_PORT" };
+  const char *wrong = NULL;
 
-  for (size_t i = 0; i < G_N_ELEMENTS (ranges); i++)
-    {
-      double number = take_number (found, ranges[i].name, ranges[i].maximum);
-      if (number >= ranges[i].minimum && number <= ranges[i].maximum)
-        continue;
-      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
-                   "%s: %g: must be from %.0f to %.0f: change it or leave it out",
-                   place_of (found, ranges[i].name), number, ranges[i].minimum, ranges[i].maximum);
-      return FALSE;
-    }
-  return TRUE;
+  for (size_t i = 0; i < G_N_ELEMENTS (not_negative); i++)
+    if (take_number (found, not_negative[i], 0) < 0)
+      wrong = not_negative[i];
+  if (take_number (found, "PREFECT_WORKER_WEBSERVER_PORT", 8080) > 65535)
+    wrong = "PREFECT_WORKER_WEBSERVER_PORT";
+  if (wrong == NULL)
+    return TRUE;
+  g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+               "%s: %g: must be %s: change it or leave it out", place_of (found, wrong),
+               take_number (found, wrong, 0),
+               g_str_has_suffix (wrong, "PORT") ? "a port (0 to 65535)" : "at least 0");
+  return FALSE;
 }
 
 /* max_log_size_smaller_than_batch_size() of models/logging.py. */
@@ -309,7 +336,7 @@ apply_debug_mode (PpSettings *settings, const Found *found)
 static void
 apply_cloud_limits (PpSettings *settings, const Found *found)
 {
-  gsize limit = (gsize)take_number (found, "PREFECT_CLOUD_MAX_LOG_SIZE", 25000);
+  gsize limit = (gsize)MIN (take_number (found, "PREFECT_CLOUD_MAX_LOG_SIZE", 25000), 1e9);
 
   if (!settings->connected_to_cloud)
     return;
