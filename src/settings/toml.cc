@@ -3,9 +3,11 @@
 
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
+#define TOML_MAX_NESTED_VALUES 32
 #include <toml++/toml.h>
 
 #include <cmath>
+#include <cstring>
 #include <exception>
 #include <sstream>
 #include <string>
@@ -127,9 +129,38 @@ table_to_json (const toml::table &table, json_t *lines, int depth)
   return json;
 }
 
+/* toml++ (to 3.4) has no bound for the depth of dotted names (a.a.a...) and frees tables by
+ * recursion, so that a long name would use up the stack: returns the line of a name of more than
+ * max_points parts, 0 for none. A string without any of the separators counts as a name. */
+constexpr int max_points = 100;
+
+unsigned
+line_of_long_name (const char *text, gsize length)
+{
+  unsigned line = 1;
+  int points = 0;
+
+  for (gsize i = 0; i < length; i++)
+    {
+      if (text[i] == '.' && ++points > max_points)
+        return line;
+      if (text[i] == '\n')
+        line++;
+      if (memchr ("\n=,{}[]", text[i], 8) != nullptr)
+        points = 0;
+    }
+  return 0;
+}
+
 json_t *
 parse (const char *text, gsize length, const char *file_name, json_t **lines, GError **error)
 {
+  if (unsigned line = line_of_long_name (text, length))
+    {
+      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+                   "%s:%u: a name of more than %d parts", file_name, line, max_points);
+      return nullptr;
+    }
   toml::parse_result result = toml::parse (std::string_view (text, length));
 
   if (!result)
