@@ -4,7 +4,7 @@ to Prefect itself and to tests/unit/settings-harness, and compares what both mak
 environment for a container (Settings.to_environment_variables(exclude_unset=True)) and the values
 the worker uses.
 
-    run.py HARNESS [--cases 1000] [--seed 1]
+    run.py [HARNESS] [--cases 1000] [--seed 1]
 
 Run with a Python that has prefect 3.8.8; without it the test is skipped (exit 77).
 """
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import warnings
 
+HERE = pathlib.Path.cwd()
 ROOT = pathlib.Path(tempfile.mkdtemp(prefix="settings-parity-"))
 HOME = ROOT / "home"
 HOME.mkdir()
@@ -396,7 +397,8 @@ def compare(case, harness, number, tally):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("harness", type=pathlib.Path)
+    build = pathlib.Path(os.environ.get("G_TEST_BUILDDIR", "."))
+    parser.add_argument("harness", nargs="?", default=build / "tests/unit/settings-harness", type=pathlib.Path)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="print what is refused by both")
@@ -409,11 +411,13 @@ def main():
     tally = {"read": 0, "refused": 0}
     failed = 0
     for number, case in enumerate(cases):
-        problem = compare(case, str(arguments.harness), number, tally)
+        problem = compare(case, str(HERE / arguments.harness), number, tally)
         if problem:
             failed += 1
             print(f"case {number}: {problem}\n  {json.dumps(case, default=repr, ensure_ascii=False)}")
     shutil.rmtree(ROOT)
+    if table.differences(pathlib.Path(__file__).resolve().parents[3] / "src/settings/table.c"):
+        failed += 1
     print(f"{len(cases)} cases: {tally['read']} read alike, {tally['refused']} refused by both, {failed} differ")
     return 1 if failed else 0
 

@@ -88,7 +88,7 @@ def text(value):
     return "NULL" if value is None else f'"{value}"'
 
 
-def main():
+def table_rows():
     lines = []
     for canonical, alias, path, field in rows():
         type_, words = kind(path, field.annotation)
@@ -102,16 +102,21 @@ def main():
         if limits:
             line += f", {flags}, {low:g}, {high:g}"
         lines.append(line + " },")
-    if len(sys.argv) < 3:
-        print("\n".join(lines))
-        return 0
-    have = re.findall(r'\{ "(PREFECT_\w+)", (NULL|"\w+"), "([\w.]+)"', re.sub(r"\s+", " ", open(sys.argv[2]).read()))
-    want = re.findall(r'\{ "(PREFECT_\w+)", (NULL|"\w+"), "([\w.]+)"', "\n".join(lines))
+    return lines
+
+
+def differences(path):
+    """Prints the rows that only PATH or only Prefect has; returns how many."""
+    row = r'\{ "(PREFECT_\w+)", (NULL|"\w+"), "([\w.]+)", (\w+)'
+    have = re.findall(row, re.sub(r"\s+", " ", pathlib.Path(path).read_text()))
+    want = re.findall(row, "\n".join(table_rows()))
     different = sorted(set(have) ^ set(want))
-    for row in different:
-        print("only in", "the table:" if row in have else "prefect:", *row)
-    return 1 if different else 0
+    for one in different:
+        print("only in", "the table:" if one in have else "prefect:", *one)
+    return len(different)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if len(sys.argv) > 2:
+        sys.exit(1 if differences(sys.argv[2]) else 0)
+    print("\n".join(table_rows()))
