@@ -4,7 +4,7 @@ to Prefect itself and to tests/unit/settings-harness, and compares what both mak
 environment for a container (Settings.to_environment_variables(exclude_unset=True)) and the values
 the worker uses.
 
-    run.py [HARNESS] [--cases 1000] [--seed 1]
+    run.py [HARNESS] [--cases 500] [--seed 1]
 
 Run with a Python that has prefect 3.8.8; without it the test is skipped (exit 77).
 """
@@ -399,7 +399,7 @@ def main():
     parser = argparse.ArgumentParser()
     build = pathlib.Path(os.environ.get("G_TEST_BUILDDIR", "."))
     parser.add_argument("harness", nargs="?", default=build / "tests/unit/settings-harness", type=pathlib.Path)
-    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="print what is refused by both")
     arguments = parser.parse_args()
