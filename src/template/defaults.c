@@ -3,8 +3,6 @@
  * one; Makefile.inc makes string literals of them. */
 #include "internal.h"
 
-#include <string.h>
-
 static const char docker_template[] =
 #include "src/template/docker.json.inc"
     ;
@@ -16,9 +14,9 @@ static const char podman_template[] =
 json_t *
 pp_template_default (const char *type)
 {
-  if (strcmp (type, "docker") == 0)
+  if (g_strcmp0 (type, "docker") == 0)
     return json_loads (docker_template, 0, NULL);
-  if (strcmp (type, "podman") == 0)
+  if (g_strcmp0 (type, "podman") == 0)
     return json_loads (podman_template, 0, NULL);
   return NULL;
 }

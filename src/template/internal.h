@@ -7,8 +7,9 @@ G_BEGIN_DECLS
 
 /* Bounds on untrusted input. The peer stops at Python's recursion limit, some 900 levels. */
 #define PP_TEMPLATE_MAX_DEPTH 500
-#define PP_TEMPLATE_MAX_RENDERED (1024 * 1024) /* bytes of a string made from placeholders */
-#define PP_TEMPLATE_MAX_PLACEHOLDERS 1024      /* different ones in one string */
+#define PP_TEMPLATE_MAX_RENDERED (1024 * 1024)  /* bytes of a string made from placeholders */
+#define PP_TEMPLATE_MAX_PLACEHOLDERS 1024       /* different ones in one string */
+#define PP_TEMPLATE_MAX_SIZE (16 * 1024 * 1024) /* of a configuration, see pp_template_spend() */
 
 #define PP_BLOCK_PREFIX "prefect.blocks."
 #define PP_VARIABLE_PREFIX "prefect.variables."
@@ -18,6 +19,11 @@ gboolean pp_template_invalid (GError **error, const char *format, ...) G_GNUC_PR
 
 /* Sets ERROR for nesting deeper than PP_TEMPLATE_MAX_DEPTH; returns whether DEPTH is fine. */
 gboolean pp_template_check_depth (guint depth, GError **error);
+
+/* Adds what VALUE itself takes (about, in bytes) to *SPENT; FALSE with ERROR over
+ * PP_TEMPLATE_MAX_SIZE. A large value that many placeholders name is shared until it is walked
+ * over: this is what bounds the walk and the copy. */
+gboolean pp_template_spend (gsize *spent, const json_t *value, GError **error);
 
 /* A new reference to JSON, which stays unchanged from then on. */
 json_t *pp_json_share (const json_t *json);

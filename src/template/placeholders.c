@@ -26,6 +26,16 @@ pp_template_check_depth (guint depth, GError **error)
                               PP_TEMPLATE_MAX_DEPTH);
 }
 
+gboolean
+pp_template_spend (gsize *spent, const json_t *value, GError **error)
+{
+  *spent += sizeof (json_t) + 3 * sizeof (gpointer) + json_string_length (value);
+  if (*spent <= PP_TEMPLATE_MAX_SIZE)
+    return TRUE;
+  return pp_template_invalid (error, "the rendered job configuration is larger than %d MiB",
+                              PP_TEMPLATE_MAX_SIZE / 1024 / 1024);
+}
+
 json_t *
 pp_json_share (const json_t *json)
 {
@@ -210,6 +220,7 @@ typedef struct
 {
   const json_t *values;
   const json_t *environment;
+  gsize *spent;
 } ApplyContext;
 
 /* The text that stands for PLACEHOLDER inside a longer string. *TEXT gets NULL for "leave it". */
@@ -262,7 +273,10 @@ apply_to_string (const ApplyContext *context, const json_t *template, json_t **o
       if (with != NULL && !pp_rendering_replace (&rendering, placeholder->full_match, with, error))
         return FALSE;
     }
-  *out = json_string (rendering.text);
+  json_auto_t *rendered = json_string (rendering.text);
+  if (!pp_template_spend (context->spent, rendered, error))
+    return FALSE;
+  *out = g_steal_pointer (&rendered);
   return TRUE;
 }
 
@@ -318,6 +332,7 @@ gboolean
 pp_apply_values (const json_t *template, const json_t *values, const json_t *environment,
                  json_t **out, GError **error)
 {
-  const ApplyContext context = { values, environment };
+  gsize spent = 0;
+  const ApplyContext context = { values, environment, &spent };
   return apply (&context, template, 0, out, error);
 }

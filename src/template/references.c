@@ -49,6 +49,7 @@ typedef struct
   json_t *blocks;
   json_t *block_ids;
   json_t *variables;
+  gsize *spent;
 } Found;
 
 static void
@@ -81,7 +82,8 @@ find_references (const json_t *value, const Found *found, guint depth)
   size_t i;
   json_t *member;
 
-  if (depth > PP_TEMPLATE_MAX_DEPTH)
+  /* What is too much here is an error when it is resolved. */
+  if (depth > PP_TEMPLATE_MAX_DEPTH || !pp_template_spend (found->spent, value, NULL))
     return;
   if (json_is_string (value))
     find_in_string (json_string_value (value), found);
@@ -110,7 +112,8 @@ pp_template_references (const json_t *configuration)
   json_auto_t *blocks = json_object ();
   json_auto_t *block_ids = json_object ();
   json_auto_t *variables = json_object ();
-  const Found found = { blocks, block_ids, variables };
+  gsize spent = 0;
+  const Found found = { blocks, block_ids, variables, &spent };
 
   find_references (configuration, &found, 0);
   return json_pack ("{s:o, s:o, s:o}", "blocks", keys_of (blocks), "block_ids", keys_of (block_ids),
@@ -127,6 +130,7 @@ typedef struct
   gboolean (*resolve_object) (const json_t *object, gconstpointer data, json_t **resolved,
                               GError **error);
   gconstpointer data;
+  gsize *spent;
 } Pass;
 
 static json_t *run_pass (const Pass *pass, const json_t *value, guint depth, GError **error);
@@ -172,7 +176,7 @@ run_pass_on_array (const Pass *pass, const json_t *array, guint depth, GError **
 static json_t *
 run_pass (const Pass *pass, const json_t *value, guint depth, GError **error)
 {
-  if (!pp_template_check_depth (depth, error))
+  if (!pp_template_check_depth (depth, error) || !pp_template_spend (pass->spent, value, error))
     return NULL;
   if (json_is_object (value))
     return run_pass_on_object (pass, value, depth, error);
@@ -182,7 +186,10 @@ run_pass (const Pass *pass, const json_t *value, guint depth, GError **error)
     return pp_json_share (value);
 
   g_autoptr (GPtrArray) placeholders = pp_placeholders_find (json_string_value (value));
-  return pass->resolve_string (value, placeholders, pass->data, error);
+  json_auto_t *resolved = pass->resolve_string (value, placeholders, pass->data, error);
+  if (resolved == NULL || !pp_template_spend (pass->spent, resolved, error))
+    return NULL;
+  return g_steal_pointer (&resolved);
 }
 
 typedef struct
@@ -340,7 +347,8 @@ pp_template_resolve_references (const json_t *configuration, const json_t *block
   if (blocks != NULL || block_ids != NULL)
     {
       const FetchedBlocks fetched = { blocks, block_ids };
-      const Pass pass = { resolve_blocks_in_string, resolve_block_id, &fetched };
+      gsize spent = 0;
+      const Pass pass = { resolve_blocks_in_string, resolve_block_id, &fetched, &spent };
       json_t *next = run_pass (&pass, resolved, 0, error);
       if (next == NULL)
         return NULL;
@@ -349,7 +357,8 @@ pp_template_resolve_references (const json_t *configuration, const json_t *block
     }
   if (variables != NULL)
     {
-      const Pass pass = { resolve_variables_in_string, NULL, variables };
+      gsize spent = 0;
+      const Pass pass = { resolve_variables_in_string, NULL, variables, &spent };
       json_t *next = run_pass (&pass, resolved, 0, error);
       if (next == NULL)
         return NULL;

@@ -3,7 +3,9 @@
  *
  * A case: work_pool (with base_job_template), deployment, flow, flow_run, worker_name, worker_id,
  * blocks, block_ids, variables, environment, process_environment, prefect_version, default_image,
- * podman_pool. The result: resolved and configuration, or error. */
+ * podman_pool. The result: resolved and configuration, or error.
+ *
+ * With an argument, a work pool's type: prints that type's default base job template. */
 #include "prefect-podman/template/template.h"
 
 #include <stdio.h>
@@ -76,8 +78,8 @@ run_case (const json_t *test)
   return result;
 }
 
-int
-main (void)
+static void
+run_cases (void)
 {
   g_autofree char *line = NULL;
   size_t size = 0;
@@ -92,5 +94,17 @@ main (void)
       g_autofree char *text = json_dumps (result, JSON_COMPACT | JSON_REAL_PRECISION (17));
       puts (text);
     }
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc > 1)
+    {
+      json_auto_t *template = pp_template_default (argv[1]);
+      json_dumpf (template, stdout, 0);
+    }
+  else
+    run_cases ();
   return 0;
 }

@@ -121,6 +121,22 @@ test_two_steps (void)
   pp_test_assert_json (resolved, "{'a': 'T'}");
 }
 
+/* A large value that many placeholders name is an error, not all of the memory. */
+static void
+test_bounds (void)
+{
+  g_autoptr (GError) error = NULL;
+  json_auto_t *list = json_array ();
+  json_auto_t *configuration = json_pack ("{s:[]}", "c");
+  for (guint i = 0; i < 10000; i++)
+    json_array_append_new (list, json_null ());
+  for (guint i = 0; i < 100; i++)
+    json_array_append (json_object_get (configuration, "c"), list);
+  json_auto_t *none = json_object ();
+  g_assert_null (pp_template_resolve_references (configuration, NULL, NULL, none, &error));
+  pp_test_assert_error (error, "larger than 16 MiB");
+}
+
 static void
 add_tests (void)
 {
@@ -132,6 +148,7 @@ add_tests (void)
   g_test_add_func ("/template/references/no secret in an error", test_error_without_secret);
   g_test_add_func ("/template/references/found", test_references);
   g_test_add_func ("/template/references/two steps", test_two_steps);
+  g_test_add_func ("/template/references/bounds", test_bounds);
 }
 
 int

@@ -15,7 +15,8 @@
  *   configuration = pp_template_prepare (resolved, context)
  *
  * Results share values with what they were made from: set and delete keys of the outermost object
- * only. Values may be secrets: they are never part of an error's message, keys and types are. */
+ * only. Values may be secrets: an error's message has keys and types, and of values only volumes
+ * and those of keys that take a word out of a list. */
 #pragma once
 
 #include "prefect-podman/json.h"

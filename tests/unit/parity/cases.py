@@ -5,6 +5,7 @@ template-harness.c. `features` names what the case was made to try, for the summ
 """
 
 import copy
+import json
 import random
 
 OPTIONAL_STRINGS = ["command", "network_mode", "mem_limit", "memswap_limit"]
@@ -70,6 +71,13 @@ VARIABLE_PLACEHOLDERS = [
     "prefect.variables." + name
     for name in ["text", "number", "real", "flag", "none", "object", "list", "missing", "refers", "empty"]
 ] + ["prefect.variables.", "prefect.variables.object.a"]
+
+
+# What a case tries, by what stands in its template and job variables.
+TEXTS_OF_FEATURES = {
+    "block: whole or embedded": "prefect.blocks.", "block: $ref": '"$ref"', "variable": "prefect.variables.",
+    "$ENV": "{{ $", "float": "e+", "path into a value": "{{ deep", "index": "[0]",
+}
 
 
 class Maker:
@@ -448,5 +456,8 @@ class Maker:
             "environment": self.settings(),
             "process_environment": {"PP_PARITY_ONE": "one", "PP_PARITY_TWO": "{{ a }} é", "PP_PARITY_EMPTY": ""},
         }
+        given = json.dumps([case["work_pool"]["base_job_template"].get("job_configuration"),
+                            (case["deployment"] or {}).get("job_variables"), case["flow_run"]["job_variables"]])
+        features.update(feature for feature, text in TEXTS_OF_FEATURES.items() if text in given)
         case["features"] = sorted(features)
         return case

@@ -1,6 +1,6 @@
 """Runs the cases through Prefect's own functions (needs the venv with prefect and prefect_docker).
 
-Writes CASES (a case a line) and EXPECTED (its result a line). What is not Prefect's here: the client,
+Writes CASES (a case a line), EXPECTED (its result a line) and the DockerWorker's own TEMPLATE. What is not Prefect's here: the client,
 which answers from the case; the settings and the environment, which are the case's; the order in
 which a set of placeholders is walked (any in Prefect, that of appearance here); and the deliberate
 differences of prefect-podman, each as narrow as it can be:
@@ -164,6 +164,7 @@ def main():
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--cases", required=True)
     parser.add_argument("--expected", required=True)
+    parser.add_argument("--template", required=True)
     arguments = parser.parse_args()
 
     warnings.simplefilter("ignore")
@@ -173,7 +174,10 @@ def main():
     order_placeholders()
     limit_transcription()
 
-    maker = Maker(arguments.seed, docker_worker.DockerWorker.get_default_base_job_template())
+    template = docker_worker.DockerWorker.get_default_base_job_template()
+    with open(arguments.template, "w") as file:
+        json.dump(template, file)
+    maker = Maker(arguments.seed, template)
     default_image = docker_worker.get_prefect_image_name()
     with open(arguments.cases, "w") as cases, open(arguments.expected, "w") as results:
         for _ in range(arguments.count):

@@ -52,13 +52,17 @@ def lines(path):
 
 
 def run(arguments, directory):
-    cases, expected, actual = (os.path.join(directory, name + ".jsonl") for name in ("cases", "expected", "actual"))
+    cases, expected, actual, template = (os.path.join(directory, name)
+                                         for name in ("cases.jsonl", "expected.jsonl", "actual.jsonl", "template.json"))
     environment = dict(os.environ, PREFECT_HOME=os.path.join(directory, "prefect"), PYTHONDONTWRITEBYTECODE="1")
     subprocess.run([os.path.join(arguments.python_venv, "bin", "python"), os.path.join(HERE, "prefect_side.py"),
                     "--count", str(arguments.count), "--seed", str(arguments.seed), "--cases", cases,
-                    "--expected", expected], check=True, env=environment)
+                    "--expected", expected, "--template", template], check=True, env=environment)
     with open(cases) as stdin, open(actual, "w") as stdout:
         subprocess.run([arguments.harness], check=True, stdin=stdin, stdout=stdout)
+    own_template = subprocess.run([arguments.harness, "docker"], check=True, stdout=subprocess.PIPE).stdout
+    if json.loads(own_template) != lines(template)[0]:
+        sys.exit("the default base job template of type docker (src/template/docker.json) is not the peer's")
     return lines(cases), lines(expected), lines(actual)
 
 
