@@ -38,6 +38,7 @@ engine_new (PpHttp *http, const char *url, GError **error)
   engine->base_url = g_steal_pointer (&base_url);
   engine->prefix = g_strdup ("");
   engine->calls = g_hash_table_new (NULL, NULL);
+  engine->events = pp_engine_events_new (engine);
   return &engine->base;
 }
 
@@ -63,6 +64,7 @@ call_free (EngineCall *call)
   g_free (call->path);
   pp_engine_info_free (call->info);
   pp_pull_free (call->pull);
+  pp_engine_follow_file_free (call->file);
   g_free (call);
 }
 
@@ -76,6 +78,8 @@ call_cancel (PpInfrastructureCall *base)
   call->ended = TRUE;
   g_hash_table_remove (call->engine->calls, call);
   g_clear_pointer (&call->http_call, pp_http_call_cancel);
+  if (call->file != NULL)
+    pp_engine_follow_file_stop (call->file);
   if (call->busy == 0)
     call_free (call);
 }
@@ -85,7 +89,9 @@ call_resume (PpInfrastructureCall *base)
 {
   EngineCall *call = (EngineCall *)base;
 
-  if (call->http_call != NULL)
+  if (call->file != NULL)
+    pp_engine_follow_file_resume (call->file);
+  else if (call->http_call != NULL)
     pp_http_call_resume (call->http_call);
 }
 
@@ -99,6 +105,8 @@ engine_free (PpInfrastructure *infrastructure)
     call_cancel (link->data);
   g_list_free (calls);
   g_hash_table_unref (engine->calls);
+  pp_engine_events_free (engine->events);
+  g_free (engine->log_root);
   pp_engine_info_free (engine->info);
   g_free (engine->url);
   g_free (engine->socket_path);
@@ -149,6 +157,8 @@ pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
 {
   call->ended = TRUE;
   g_hash_table_remove (call->engine->calls, call);
+  if (call->file != NULL)
+    pp_engine_follow_file_stop (call->file);
   if (call->done != NULL)
     call->done (result, error, call->user_data);
   if (call->busy == 0)
@@ -290,6 +300,20 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
             ? pp_http_stream (engine->http, &http_request, request->on_data, on_http_done, call)
             : pp_http_send (engine->http, &http_request, on_http_done, call);
   free (body);
+}
+
+PpHttpCall *
+pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data, PpHttpDoneFunc done,
+               gpointer user_data)
+{
+  g_autofree char *url = g_strconcat (engine->base_url, engine->prefix, path, NULL);
+  PpHttpRequest request = { .method = "GET",
+                            .url = url,
+                            .unix_socket_path = engine->socket_path,
+                            .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                            .max_response_bytes = MAX_RESPONSE_BYTES };
+
+  return pp_http_stream (engine->http, &request, on_data, done, user_data);
 }
 
 json_t *

@@ -9,6 +9,8 @@ G_BEGIN_DECLS
 
 typedef struct Engine Engine;
 typedef struct EngineCall EngineCall;
+typedef struct EngineEvents EngineEvents;
+typedef struct FileFollow FileFollow;
 
 /* The engine's answer to a call's request, its status below 400. Goes on with another request, or
  * ends the call. */
@@ -24,6 +26,8 @@ struct Engine
   char *prefix;       /* "/v1.41"; "" before connect */
   PpEngineInfo *info; /* NULL before connect */
   GHashTable *calls;  /* set of EngineCall */
+  char *log_root;     /* folder of a local Podman's containers, or NULL */
+  EngineEvents *events;
 };
 
 struct EngineCall
@@ -47,6 +51,7 @@ struct EngineCall
   PpPullProgressFunc progress;
   PpFrames frames; /* follow */
   PpOutputFunc output;
+  FileFollow *file; /* follow, through the log file */
 };
 
 /* A new call; WHAT is stolen. */
@@ -82,7 +87,24 @@ json_t *pp_engine_call_json (EngineCall *call, const PpHttpResponse *response);
 void pp_engine_call_enter (EngineCall *call);
 gboolean pp_engine_call_leave (EngineCall *call);
 
+/* GETs PATH below the API's version, outside any call: for the engine's own use. ON_DATA NULL: the
+ * answer as a whole. */
+PpHttpCall *pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data,
+                           PpHttpDoneFunc done, gpointer user_data);
+
 void pp_engine_info_free (PpEngineInfo *info);
+
+/* engine_log_file.c */
+EngineEvents *pp_engine_events_new (Engine *engine);
+void pp_engine_events_free (EngineEvents *events);
+/* A container is about to start: its end should not be missed. */
+void pp_engine_events_expect (Engine *engine);
+/* Has CALL follow through the container's log file; FALSE where there is none to read. */
+gboolean pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_bytes);
+void pp_engine_follow_file_resume (FileFollow *follow);
+/* Stops; what a callback of its on the stack still needs stays until it is freed. */
+void pp_engine_follow_file_stop (FileFollow *follow);
+void pp_engine_follow_file_free (FileFollow *follow);
 
 /* engine_connect.c */
 PpInfrastructureCall *pp_engine_connect (PpInfrastructure *infrastructure,

@@ -89,6 +89,19 @@ is_rootless (const json_t *info)
   return FALSE;
 }
 
+/* Where a Podman on this host keeps its containers' logs; new string, or NULL. */
+static char *
+log_root (const Engine *engine, const PpEngineInfo *info, const json_t *answer)
+{
+  const char *root = pp_json_string (answer, "DockerRootDir");
+  const char *driver = pp_json_string (answer, "Driver");
+
+  if (info->kind != PP_ENGINE_PODMAN || engine->socket_path == NULL || root == NULL
+      || driver == NULL)
+    return NULL;
+  return g_strdup_printf ("%s/%s-containers", root, driver);
+}
+
 static void
 on_info (EngineCall *call, const PpHttpResponse *response)
 {
@@ -99,6 +112,8 @@ on_info (EngineCall *call, const PpHttpResponse *response)
   if (info == NULL)
     return;
   call->info->rootless = is_rootless (info);
+  g_free (call->engine->log_root);
+  call->engine->log_root = log_root (call->engine, call->info, info);
   if (pp_engine_knows_host_gateway (call->info))
     {
       finish (call);

@@ -170,6 +170,7 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "start", container_id, done, user_data);
 
+  pp_engine_events_expect (call->engine);
   send_container (call, "POST", container_id, "/start", SLOW_SECONDS, end_plain);
   return &call->base;
 }

@@ -161,6 +161,8 @@ pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gb
   g_autofree char *escaped = g_uri_escape_string (container_id, NULL, FALSE);
 
   call->output = on_output;
+  if (pp_engine_follow_file (call, container_id, skip_bytes))
+    return &call->base;
   call->path = g_strconcat ("/containers/", escaped, "/logs?stdout=1&stderr=1", NULL);
   pp_frames_init (&call->frames, tty, skip_bytes, on_payload, call);
   g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);

@@ -1,0 +1,37 @@
+/* A container's log as conmon writes it (log driver k8s-file), read from the file itself. Used
+ * inside the room only.
+ *
+ * Podman's own `logs?follow=1` drops lines at the end of a container that wrote faster than they
+ * were read: once the container has died its reader stops sending and skips what is left at random
+ * (libpod/container_log.go StopAtEOF, seen with 4.3.1 and still in 5.8's sources). The file has
+ * every byte, survives the engine's restart, and costs the engine nothing. */
+#pragma once
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpLogFile PpLogFile;
+
+typedef enum
+{
+  PP_LOG_FILE_END,       /* all that is in the file was delivered; there may be more later */
+  PP_LOG_FILE_MORE,      /* there is more: call again, on another turn of the loop */
+  PP_LOG_FILE_NOT_NOW,   /* PpOutputFunc said "not now": call again when it has resumed */
+  PP_LOG_FILE_MALFORMED, /* what the file holds is no log of conmon's */
+} PpLogFileResult;
+
+/* Opens the log at PATH. The first SKIP_BYTES of payload (over both streams) are not delivered.
+ * Returns NULL, errno set, where there is none to read. */
+PpLogFile *pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output,
+                             gpointer user_data);
+void pp_log_file_free (PpLogFile *log);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogFile, pp_log_file_free)
+
+/* Delivers what has been written, up to a bound. */
+PpLogFileResult pp_log_file_read (PpLogFile *log);
+
+/* Payload bytes skipped or delivered until now. */
+guint64 pp_log_file_payload_bytes (const PpLogFile *log);
+
+G_END_DECLS

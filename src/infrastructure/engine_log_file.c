@@ -1,0 +1,343 @@
+/* Following a container of a local Podman through its log file: inotify says that there is more,
+ * the engine's event that the container has died says that there will be none. */
+#include "engine_api.h"
+
+#include "prefect-podman/infrastructure/log-file.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+/* Should the event be missed (the stream was not open yet, or broke), the container itself is
+ * asked: after this, then twice as long, up to the second. */
+#define FIRST_LOOK_MS 250
+#define LAST_LOOK_MS 30000
+/* A line of the events' stream; the longest that says anything to us is far shorter. */
+#define MAX_EVENT_BYTES 65536
+
+/* {"event":["died"]}: Podman's own word; 4.3 does not know Docker's "die" in a filter. */
+#define EVENTS_PATH "/events?filters=%7B%22event%22%3A%5B%22died%22%5D%7D"
+
+struct EngineEvents
+{
+  Engine *engine;
+  PpHttpCall *stream; /* GET /events */
+  GString *line;
+  int inotify;
+  guint inotify_source;
+  GHashTable *by_watch; /* inotify watch -> FileFollow */
+  GHashTable *by_id;    /* container id -> FileFollow */
+};
+
+struct FileFollow
+{
+  EngineCall *call;
+  PpLogFile *log;
+  char *id;
+  char *path;
+  int watch;
+  guint turn; /* source of the next read */
+  guint look; /* source of the next look at the container */
+  guint look_ms;
+  PpHttpCall *looking;
+  gboolean ended; /* the container has: what is in the file is all there is */
+};
+
+static void open_events (EngineEvents *events);
+static void look_later (FileFollow *follow);
+
+static void
+end_follow (FileFollow *follow)
+{
+  pp_engine_call_end (follow->call, NULL, NULL);
+}
+
+static gboolean
+on_turn (gpointer user_data)
+{
+  FileFollow *follow = user_data;
+  EngineCall *call = follow->call;
+  PpLogFileResult result;
+
+  pp_engine_call_enter (call);
+  result = pp_log_file_read (follow->log);
+  if (!pp_engine_call_leave (call))
+    return G_SOURCE_REMOVE;
+  if (result == PP_LOG_FILE_MORE)
+    return G_SOURCE_CONTINUE;
+  follow->turn = 0;
+  if (result == PP_LOG_FILE_END && follow->ended)
+    end_follow (follow);
+  else if (result == PP_LOG_FILE_MALFORMED)
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
+                         "%s is no log of conmon's after %" G_GUINT64_FORMAT " bytes of output",
+                         follow->path, pp_log_file_payload_bytes (follow->log));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+read_on (FileFollow *follow)
+{
+  if (follow->turn == 0 && !follow->call->ended)
+    follow->turn = g_idle_add_full (G_PRIORITY_DEFAULT, on_turn, follow, NULL);
+}
+
+static void
+container_ended (FileFollow *follow)
+{
+  follow->ended = TRUE;
+  g_clear_handle_id (&follow->look, g_source_remove);
+  read_on (follow);
+}
+
+/* A look at the container itself. */
+
+static void
+on_looked (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  FileFollow *follow = user_data;
+  json_auto_t *inspect = NULL;
+  const json_t *state;
+
+  follow->looking = NULL;
+  if (error == NULL && response->status == 404)
+    {
+      container_ended (follow);
+      return;
+    }
+  if (error == NULL && response->status == 200)
+    inspect = json_loadb (response->body, response->body_length, 0, NULL);
+  state = json_object_get (inspect, "State");
+  if (state != NULL && !json_is_true (json_object_get (state, "Running"))
+      && !json_is_true (json_object_get (state, "Paused"))
+      && g_strcmp0 (pp_json_string (state, "Status"), "stopping") != 0)
+    container_ended (follow);
+  else
+    look_later (follow);
+}
+
+static gboolean
+on_look (gpointer user_data)
+{
+  FileFollow *follow = user_data;
+  g_autofree char *path = g_strdup_printf ("/containers/%s/json", follow->id);
+
+  follow->look = 0;
+  follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
+  /* A container that is silent may have ended as well as one that is not: a stream that broke is
+   * opened again. */
+  open_events (follow->call->engine->events);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_later (FileFollow *follow)
+{
+  follow->look = g_timeout_add (follow->look_ms, on_look, follow);
+  follow->look_ms = MIN (follow->look_ms * 2, LAST_LOOK_MS);
+}
+
+/* The events' stream: one for all containers. */
+
+static void
+on_event (EngineEvents *events, const char *line, gsize length)
+{
+  json_auto_t *event = json_loadb (line, length, 0, NULL);
+  const char *id = pp_json_string (json_object_get (event, "Actor"), "ID");
+  FileFollow *follow = id != NULL ? g_hash_table_lookup (events->by_id, id) : NULL;
+
+  if (follow != NULL && !follow->ended)
+    container_ended (follow);
+}
+
+static gboolean
+on_events_data (const char *data, gsize length, gpointer user_data)
+{
+  EngineEvents *events = user_data;
+
+  while (length > 0)
+    {
+      const char *newline = memchr (data, '\n', length);
+      gsize piece = newline != NULL ? (gsize)(newline - data) : length;
+
+      if (events->line->len + piece <= MAX_EVENT_BYTES)
+        g_string_append_len (events->line, data, (gssize)piece);
+      if (newline == NULL)
+        return TRUE;
+      on_event (events, events->line->str, events->line->len);
+      g_string_truncate (events->line, 0);
+      data += piece + 1;
+      length -= piece + 1;
+    }
+  return TRUE;
+}
+
+static void
+on_events_end (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  EngineEvents *events = user_data;
+
+  events->stream = NULL;
+  g_string_truncate (events->line, 0);
+  g_debug ("The engine's stream of events has ended: %s", error != NULL ? error->message
+                                                          : response->status < 300
+                                                              ? "closed"
+                                                              : response->body);
+}
+
+static void
+open_events (EngineEvents *events)
+{
+  if (events->stream == NULL)
+    events->stream
+        = pp_engine_get (events->engine, EVENTS_PATH, on_events_data, on_events_end, events);
+}
+
+/* inotify */
+
+static gboolean
+on_inotify (gint fd, GIOCondition condition, gpointer user_data)
+{
+  EngineEvents *events = user_data;
+  char buffer[4096] __attribute__ ((aligned (__alignof__(struct inotify_event))));
+  ssize_t count;
+
+  (void)condition;
+  count = read (fd, buffer, sizeof buffer);
+  for (ssize_t position = 0; position < count;)
+    {
+      const struct inotify_event *event
+          = (const struct inotify_event *)(const void *)(buffer + position);
+      FileFollow *follow = g_hash_table_lookup (events->by_watch, GINT_TO_POINTER (event->wd));
+
+      if (follow != NULL)
+        read_on (follow);
+      position += (ssize_t)(sizeof *event + event->len);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+EngineEvents *
+pp_engine_events_new (Engine *engine)
+{
+  EngineEvents *events = g_new0 (EngineEvents, 1);
+
+  events->engine = engine;
+  events->line = g_string_new (NULL);
+  events->by_watch = g_hash_table_new (NULL, NULL);
+  events->by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  events->inotify = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+  if (events->inotify >= 0)
+    events->inotify_source = g_unix_fd_add (events->inotify, G_IO_IN, on_inotify, events);
+  return events;
+}
+
+void
+pp_engine_events_free (EngineEvents *events)
+{
+  if (events == NULL)
+    return;
+  if (events->stream != NULL)
+    pp_http_call_cancel (events->stream);
+  if (events->inotify >= 0)
+    {
+      g_source_remove (events->inotify_source);
+      close (events->inotify);
+    }
+  g_hash_table_unref (events->by_watch);
+  g_hash_table_unref (events->by_id);
+  g_string_free (events->line, TRUE);
+  g_free (events);
+}
+
+void
+pp_engine_events_expect (Engine *engine)
+{
+  if (engine->log_root != NULL)
+    open_events (engine->events);
+}
+
+/* The follow. */
+
+static gboolean
+on_file_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  FileFollow *follow = user_data;
+  EngineCall *call = follow->call;
+
+  return call->ended || call->output (stream, data, length, call->user_data);
+}
+
+gboolean
+pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_bytes)
+{
+  EngineEvents *events = call->engine->events;
+  g_autofree char *path = NULL;
+  FileFollow *follow;
+  PpLogFile *log;
+
+  if (call->engine->log_root == NULL || events->inotify < 0)
+    return FALSE;
+  path = g_strdup_printf ("%s/%s/userdata/ctr.log", call->engine->log_root, container_id);
+  follow = g_new0 (FileFollow, 1);
+  log = pp_log_file_open (path, skip_bytes, on_file_output, follow);
+  if (log == NULL)
+    {
+      g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
+               container_id, g_strerror (errno));
+      g_free (follow);
+      return FALSE;
+    }
+  follow->call = call;
+  follow->log = log;
+  follow->id = g_strdup (container_id);
+  follow->path = g_steal_pointer (&path);
+  follow->look_ms = FIRST_LOOK_MS;
+  follow->watch = inotify_add_watch (events->inotify, follow->path, IN_MODIFY);
+  if (follow->watch >= 0)
+    g_hash_table_insert (events->by_watch, GINT_TO_POINTER (follow->watch), follow);
+  g_hash_table_insert (events->by_id, follow->id, follow);
+  call->file = follow;
+  open_events (events);
+  look_later (follow);
+  read_on (follow);
+  return TRUE;
+}
+
+void
+pp_engine_follow_file_resume (FileFollow *follow)
+{
+  read_on (follow);
+}
+
+void
+pp_engine_follow_file_stop (FileFollow *follow)
+{
+  EngineEvents *events = follow->call->engine->events;
+
+  if (follow->watch >= 0)
+    {
+      inotify_rm_watch (events->inotify, follow->watch);
+      g_hash_table_remove (events->by_watch, GINT_TO_POINTER (follow->watch));
+    }
+  follow->watch = -1;
+  g_hash_table_remove (events->by_id, follow->id);
+  g_clear_handle_id (&follow->turn, g_source_remove);
+  g_clear_handle_id (&follow->look, g_source_remove);
+  g_clear_pointer (&follow->looking, pp_http_call_cancel);
+  if (g_hash_table_size (events->by_id) == 0)
+    g_clear_pointer (&events->stream, pp_http_call_cancel);
+}
+
+void
+pp_engine_follow_file_free (FileFollow *follow)
+{
+  if (follow == NULL)
+    return;
+  pp_log_file_free (follow->log);
+  g_free (follow->id);
+  g_free (follow->path);
+  g_free (follow);
+}

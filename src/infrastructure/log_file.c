@@ -1,0 +1,182 @@
+/* conmon's log files: "TIME STREAM TAG TEXT\n", TAG F for a whole line and P for a part of one. */
+#include "prefect-podman/infrastructure/log-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* conmon reads 8 KiB at a time from a container, so that no record is much longer. */
+#define BUFFER_BYTES (64 * 1024)
+/* Read in one turn of the loop. */
+#define TURN_BYTES (512 * 1024)
+
+struct PpLogFile
+{
+  int fd;
+  PpOutputFunc on_output;
+  gpointer user_data;
+  guint64 skip;    /* payload bytes still to be passed over */
+  guint64 payload; /* passed over or delivered */
+  gsize start;     /* of what is not delivered yet, in buffer */
+  gsize length;    /* of what is read, in buffer */
+  char *buffer; /* NULL while there is nothing in it: most containers are silent most of the time */
+};
+
+PpLogFile *
+pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output, gpointer user_data)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  PpLogFile *log;
+
+  if (fd < 0)
+    return NULL;
+  log = g_new0 (PpLogFile, 1);
+  log->fd = fd;
+  log->skip = skip_bytes;
+  log->on_output = on_output;
+  log->user_data = user_data;
+  return log;
+}
+
+void
+pp_log_file_free (PpLogFile *log)
+{
+  if (log == NULL)
+    return;
+  close (log->fd);
+  g_free (log->buffer);
+  g_free (log);
+}
+
+guint64
+pp_log_file_payload_bytes (const PpLogFile *log)
+{
+  return log->payload;
+}
+
+/* The end of the word at *POSITION, before END; *POSITION moves behind the space after it. NULL
+ * when there is none. */
+static const char *
+next_word (const char **position, const char *end)
+{
+  const char *word_end = memchr (*position, ' ', (gsize)(end - *position));
+
+  if (word_end != NULL)
+    *position = word_end + 1;
+  return word_end;
+}
+
+/* Takes the record from RECORD to its newline at NEWLINE apart. */
+static gboolean
+parse_record (const char *record, const char *newline, PpStream *stream, const char **text,
+              gsize *length)
+{
+  const char *position = record;
+  const char *name;
+  gboolean whole;
+
+  if (next_word (&position, newline) == NULL)
+    return FALSE;
+  name = position;
+  if (next_word (&position, newline) == NULL || newline - position < 2 || position[1] != ' ')
+    return FALSE;
+  if (strncmp (name, "stdout ", strlen ("stdout ")) == 0)
+    *stream = PP_STREAM_STDOUT;
+  else if (strncmp (name, "stderr ", strlen ("stderr ")) == 0)
+    *stream = PP_STREAM_STDERR;
+  else
+    return FALSE;
+  if (*position != 'F' && *position != 'P')
+    return FALSE;
+  whole = *position == 'F';
+  *text = position + 2;
+  *length = (gsize)(newline - *text) + whole;
+  return TRUE;
+}
+
+/* Delivers one record's payload, less what is to be skipped. FALSE for "not now". */
+static gboolean
+deliver (PpLogFile *log, PpStream stream, const char *text, gsize length)
+{
+  gsize skipped = (gsize)MIN (log->skip, length);
+
+  if (length > skipped
+      && !log->on_output (stream, text + skipped, length - skipped, log->user_data))
+    return FALSE;
+  log->skip -= skipped;
+  log->payload += length;
+  return TRUE;
+}
+
+/* Delivers the whole records in the buffer. */
+static PpLogFileResult
+deliver_buffer (PpLogFile *log)
+{
+  for (;;)
+    {
+      const char *record = log->buffer + log->start;
+      const char *newline = memchr (record, '\n', log->length - log->start);
+      PpStream stream = PP_STREAM_STDOUT;
+      const char *text = NULL;
+      gsize length = 0;
+
+      if (newline == NULL)
+        return log->start == 0 && log->length == BUFFER_BYTES ? PP_LOG_FILE_MALFORMED
+                                                              : PP_LOG_FILE_MORE;
+      if (!parse_record (record, newline, &stream, &text, &length))
+        return PP_LOG_FILE_MALFORMED;
+      if (!deliver (log, stream, text, length))
+        return PP_LOG_FILE_NOT_NOW;
+      log->start = (gsize)(newline + 1 - log->buffer);
+    }
+}
+
+/* Reads on behind what the buffer holds. Returns the bytes read, 0 at the end of the file. */
+static gsize
+fill_buffer (PpLogFile *log)
+{
+  ssize_t count;
+
+  if (log->buffer == NULL)
+    log->buffer = g_malloc (BUFFER_BYTES);
+  memmove (log->buffer, log->buffer + log->start, log->length - log->start);
+  log->length -= log->start;
+  log->start = 0;
+  do
+    count = read (log->fd, log->buffer + log->length, BUFFER_BYTES - log->length);
+  while (count < 0 && errno == EINTR);
+  if (count > 0)
+    log->length += (gsize)count;
+  return count > 0 ? (gsize)count : 0;
+}
+
+PpLogFileResult
+pp_log_file_read (PpLogFile *log)
+{
+  PpLogFileResult result;
+  gsize total = 0;
+
+  if (log->length > log->start)
+    {
+      result = deliver_buffer (log);
+      if (result != PP_LOG_FILE_MORE)
+        return result;
+    }
+  while (total < TURN_BYTES)
+    {
+      gsize count = fill_buffer (log);
+
+      if (count == 0)
+        {
+          if (log->length == 0)
+            g_clear_pointer (&log->buffer, g_free);
+          return PP_LOG_FILE_END;
+        }
+      total += count;
+      result = deliver_buffer (log);
+      if (result != PP_LOG_FILE_MORE)
+        return result;
+    }
+  return PP_LOG_FILE_MORE;
+}
