@@ -189,14 +189,13 @@ ulimits (json_t *target, const char *libpod_field, const json_t *value)
 
   json_array_foreach ((json_t *)value, i, item)
   {
-    g_autofree char *upper = g_ascii_strup (pp_json_string (item, "Name"), -1);
-    g_autofree char *type = g_strconcat ("RLIMIT_", upper, NULL);
     const json_t *soft = json_object_get (item, "Soft");
     const json_t *hard = json_object_get (item, "Hard");
     if (!json_is_integer (soft) || !json_is_integer (hard))
       return FALSE;
     append_to (target, libpod_field,
-               json_pack ("{s:s, s:O, s:O}", "type", type, "soft", soft, "hard", hard));
+               json_pack ("{s:O, s:O, s:O}", "type", json_object_get (item, "Name"), "soft", soft,
+                          "hard", hard));
   }
   return TRUE;
 }
