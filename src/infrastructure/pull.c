@@ -190,10 +190,12 @@ pp_pull_finish (PpPull *pull, GError **error)
   if (pull->progress == NULL)
     return TRUE;
   count_layers (pull, &done, &all, &current, &total);
+  /* Podman tells no sizes of what comes fast, and no engine of what was there already. */
   g_autofree char *size = g_format_size (total);
   g_autofree char *line
-      = g_strdup_printf ("Pulled image '%s': %u layers, %s fetched, in %.1f s", pull->image, all,
-                         size, (double)(g_get_monotonic_time () - pull->started) / G_USEC_PER_SEC);
+      = g_strdup_printf ("Pulled image '%s' in %.1f s: %u layers%s%s", pull->image,
+                         (double)(g_get_monotonic_time () - pull->started) / G_USEC_PER_SEC, all,
+                         total > 0 ? ", " : "", total > 0 ? size : "");
   pull->progress (line, pull->user_data);
   return TRUE;
 }
