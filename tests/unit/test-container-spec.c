@@ -1,0 +1,359 @@
+/* What peer-create/run.py cannot compare with the peer: what is only here. */
+#include "tap.h"
+
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+#include <string.h>
+
+static char podman_name[] = "Podman", old_version[] = "4.3.1", new_version[] = "5.4.0";
+static char docker_name[] = "Docker", docker_version[] = "24.0.7", gateway[] = "10.88.0.1";
+
+static const PpEngineInfo old_podman = {
+  .kind = PP_ENGINE_PODMAN, .name = podman_name, .version = old_version, .gateway = gateway
+};
+static const PpEngineInfo new_podman
+    = { .kind = PP_ENGINE_PODMAN, .name = podman_name, .version = new_version };
+static const PpEngineInfo docker
+    = { .kind = PP_ENGINE_DOCKER, .name = docker_name, .version = docker_version };
+
+/* A spec of a configuration with image, an API elsewhere, and the JSON members MEMBERS. */
+static PpContainerSpec *
+make_spec (const char *members, const PpEngineInfo *engine, GError **error)
+{
+  json_error_t why;
+  json_auto_t *configuration = json_loads (members, 0, &why);
+  g_assert_nonnull (configuration);
+  if (json_object_get (configuration, "image") == NULL)
+    json_object_set_new (configuration, "image", json_string ("busybox:1"));
+  if (json_object_get (configuration, "env") == NULL)
+    json_object_set_new (
+        configuration, "env",
+        json_pack ("{s:s}", "PREFECT_API_URL", "https://api.example.com/api"));
+  return pp_container_spec_new (configuration, engine, error);
+}
+
+static PpContainerSpec *
+good_spec (const char *members, const PpEngineInfo *engine)
+{
+  g_autoptr (GError) error = NULL;
+  PpContainerSpec *spec = make_spec (members, engine, &error);
+  g_assert_no_error (error);
+  return spec;
+}
+
+/* OBJECT at FIELD is the JSON text WANTED; NULL: is not there. */
+static void
+assert_json (const json_t *object, const char *field, const char *wanted)
+{
+  const json_t *got = json_object_get (object, field);
+  if (wanted == NULL)
+    {
+      g_assert_null (got);
+      return;
+    }
+  json_auto_t *value = json_loads (wanted, JSON_DECODE_ANY, NULL);
+  g_assert_nonnull (value);
+  if (json_equal (value, got))
+    return;
+  g_autofree char *text
+      = got != NULL ? json_dumps (got, JSON_ENCODE_ANY | JSON_COMPACT) : g_strdup ("(none)");
+  g_test_message ("%s: %s, wanted %s", field, text, wanted);
+  g_test_fail ();
+}
+
+static void
+test_podman_variables (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"userns\": \"keep-id:uid=5,gid=5\", \"devices\": [\"/dev/fuse\"], \"shm_size\": \"1m\","
+      " \"user\": 1000, \"working_dir\": \"/w\", \"entrypoint\": \"/e 'x y'\","
+      " \"ulimits\": [\"nofile=10:20\", \"nproc=5\", {\"name\": \"core\", \"soft\": 1}],"
+      " \"security_opt\": [\"label=disable\"], \"extra_hosts\": {\"a\": \"10.0.0.1\"},"
+      " \"stop_timeout\": 7, \"timeout_seconds\": 2.5, \"command\": [\"a b\", \"c\"],"
+      " \"volumes\": [\"/a:/b:Z,U,idmap,rprivate,noexec\", \"data:/d:O\"], \"auto_remove\": true}",
+      &new_podman);
+  const json_t *host = json_object_get (spec->create_body, "HostConfig");
+
+  assert_json (host, "UsernsMode", "\"keep-id:uid=5,gid=5\"");
+  assert_json (host, "Devices",
+               "[{\"PathOnHost\": \"/dev/fuse\", \"PathInContainer\": \"/dev/fuse\","
+               " \"CgroupPermissions\": \"rwm\"}]");
+  assert_json (host, "ShmSize", "1048576");
+  assert_json (host, "Ulimits",
+               "[{\"Name\": \"nofile\", \"Soft\": 10, \"Hard\": 20},"
+               " {\"Name\": \"nproc\", \"Soft\": 5, \"Hard\": 5},"
+               " {\"Name\": \"core\", \"Soft\": 1, \"Hard\": null}]");
+  assert_json (host, "SecurityOpt", "[\"label=disable\"]");
+  assert_json (host, "ExtraHosts", "[\"a:10.0.0.1\"]");
+  assert_json (host, "Binds", "[\"/a:/b:Z,U,idmap,rprivate,noexec\", \"data:/d:O\"]");
+  assert_json (host, "AutoRemove", NULL);
+  assert_json (spec->create_body, "Volumes", "{\"/b\": {}, \"/d\": {}}");
+  assert_json (spec->create_body, "User", "\"1000\"");
+  assert_json (spec->create_body, "WorkingDir", "\"/w\"");
+  assert_json (spec->create_body, "Entrypoint", "[\"/e\", \"x y\"]");
+  assert_json (spec->create_body, "Cmd", "[\"a b\", \"c\"]");
+  assert_json (spec->create_body, "StopTimeout", "7");
+  g_assert_true (spec->auto_remove);
+  g_assert_true (spec->stream_output);
+  g_assert_cmpuint (spec->stop_timeout, ==, 7);
+  g_assert_cmpfloat (spec->timeout_seconds, ==, 2.5);
+  g_assert_cmpuint (spec->infrastructure_retries, ==, 3);
+  g_assert_null (spec->libpod_body);
+}
+
+static void
+test_errors (void)
+{
+  static const struct
+  {
+    const char *members;
+    const char *message;
+  } table[] = {
+    { "{\"container_create_kwargs\": {\"cpus\": 2}}",
+      "container_create_kwargs.cpus: docker-py's containers.create() has no such argument" },
+    { "{\"container_create_kwargs\": {\"read_only\": \"yes\"}}",
+      "container_create_kwargs.read_only: \"yes\" given, true or false needed" },
+    { "{\"container_create_kwargs\": {\"cpu_shares\": 1.5}}",
+      "container_create_kwargs.cpu_shares: 1.5 given, an integer needed" },
+    { "{\"container_create_kwargs\": {\"dns\": \"1.1.1.1\"}}",
+      "container_create_kwargs.dns: \"1.1.1.1\" given, a list of strings needed" },
+    { "{\"container_create_kwargs\": {\"environment\": {}}}",
+      "container_create_kwargs.environment: is set from the job variable 'env', set that one" },
+    { "{\"container_create_kwargs\": {\"ports\": {\"80\": {\"HostIp\": \"1.1.1.1\"}}}}",
+      "container_create_kwargs.ports.80: {\"HostIp\":\"1.1.1.1\"} given, a port, null, or an "
+      "object {\"HostIp\", \"HostPort\"} needed" },
+    { "{\"container_create_kwargs\": [1]}",
+      "container_create_kwargs: [1] given, an object needed" },
+    { "{\"ulimits\": [\"nofile\"]}",
+      "ulimits: \"nofile\" given, a list of objects {\"name\", \"soft\", \"hard\"} or strings "
+      "\"nofile=1024:2048\" needed" },
+    { "{\"mem_limit\": \"lots\"}",
+      "mem_limit: 'lots' is no amount of memory: a number with b, k, m or g after it is needed" },
+    { "{\"command\": \"sh -c 'open\"}", "command: no closing ' in 'sh -c 'open'" },
+    { "{\"volumes\": [\"nocolon\"]}",
+      "volumes: \"nocolon\" given, SOURCE:CONTAINER-PATH[:OPTIONS] or an absolute container path "
+      "needed" },
+    { "{\"image\": \"\"}", "image: \"\" given, the name of an image needed" },
+    { "{\"state_reporting\": \"me\"}",
+      "state_reporting: \"me\" given, auto|engine|worker needed" },
+    { "{\"timeout_seconds\": -1}",
+      "timeout_seconds: -1 given, a number of seconds, 0 or more needed" },
+    { "{\"env\": {\"A\": {\"secret\": 1}}}", "env.A: a string is needed" },
+    { "{\"networks\": \"one\"}", "networks: \"one\" given, a list of strings needed" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_null (make_spec (table[i].members, &docker, &error));
+      g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+      g_assert_cmpstr (error->message, ==, table[i].message);
+    }
+}
+
+static void
+test_long_value_is_cut_at_a_character (void)
+{
+  g_autofree char *long_text = g_strnfill (77, 'x');
+  g_autofree char *members = g_strdup_printf (
+      "{\"container_create_kwargs\": {\"init\": \"%s\xc3\xa9\xc3\xa9\xc3\xa9\"}}", long_text);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (make_spec (members, &docker, &error));
+  g_assert_true (g_utf8_validate (error->message, -1, NULL));
+  g_assert_nonnull (strstr (error->message, "x\xc3\xa9... given"));
+}
+
+static void
+test_ignored_volumes_are_told (void)
+{
+  g_autoptr (PpContainerSpec) spec
+      = good_spec ("{\"container_create_kwargs\": {\"volumes\": [\"/a:/b\"]}}", &docker);
+
+  g_assert_cmpuint (spec->warnings->len, ==, 1);
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 0),
+                                   "container_create_kwargs.volumes is ignored"));
+  assert_json (json_object_get (spec->create_body, "HostConfig"), "Binds", NULL);
+}
+
+static void
+check_hosts (const char *members, const PpEngineInfo *engine, const char *wanted)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (members, engine);
+  assert_json (json_object_get (spec->create_body, "HostConfig"), "ExtraHosts", wanted);
+}
+
+static void
+test_host_gateway (void)
+{
+  static const char local[] = "{\"env\": {\"PREFECT_API_URL\": \"http://localhost:4200/api\"}}";
+  PpEngineInfo nowhere = old_podman;
+  PpEngineInfo rootless = old_podman;
+
+  check_hosts (local, NULL, "[\"host.docker.internal:host-gateway\"]");
+  check_hosts (local, &docker, "[\"host.docker.internal:host-gateway\"]");
+  check_hosts (local, &new_podman, "[\"host.docker.internal:host-gateway\"]");
+  check_hosts (local, &old_podman, "[\"host.docker.internal:10.88.0.1\"]");
+  check_hosts ("{}", &old_podman, NULL);
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"]}", &old_podman, "[\"me:10.88.0.1\"]");
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"network_mode\": \"host\"}", &old_podman,
+               "[\"me:127.0.0.1\"]");
+  /* Its gateway is asked for when the container is created. */
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"networks\": [\"mine\"]}", &old_podman,
+               "[\"me:host-gateway\"]");
+  rootless.rootless = TRUE;
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"networks\": [\"mine\"]}", &rootless,
+               "[\"me:10.88.0.1\"]");
+
+  nowhere.gateway = NULL;
+  g_autoptr (PpContainerSpec) spec = good_spec (local, &nowhere);
+  assert_json (json_object_get (spec->create_body, "HostConfig"), "ExtraHosts", "[]");
+  g_assert_cmpuint (spec->warnings->len, ==, 1);
+}
+
+static void
+test_cdi (void)
+{
+  static const char members[]
+      = "{\"devices\": [\"nvidia.com/gpu=all\", \"/dev/fuse:/dev/f:r\"], \"command\": \"x y\","
+        " \"env\": {\"A\": \"b=c\"}, \"labels\": {\"l\": \"m\"}, \"networks\": [\"mine\"],"
+        " \"mem_limit\": \"1k\", \"userns\": \"keep-id:uid=5\", \"ulimits\": [\"nofile=1:2\"],"
+        " \"volumes\": [\"/a:/b:ro,Z\", \"data:/d\", \"/anon\", \"/e:/f:O\"],"
+        " \"security_opt\": [\"label=type:t\", \"no-new-privileges\"]}";
+  static const char requests[] = "[{\"Driver\": \"cdi\", \"Count\": 0, \"Capabilities\": [],"
+                                 " \"DeviceIDs\": [\"nvidia.com/gpu=all\"], \"Options\": {}}]";
+  g_autoptr (PpContainerSpec) fresh = good_spec (members, &new_podman);
+  g_autoptr (PpContainerSpec) old = good_spec (members, &old_podman);
+
+  assert_json (json_object_get (fresh->create_body, "HostConfig"), "DeviceRequests", requests);
+  g_assert_null (fresh->libpod_body);
+  assert_json (old->libpod_body, "devices",
+               "[{\"path\": \"/dev/fuse:/dev/f:r\"}, {\"path\": \"nvidia.com/gpu=all\"}]");
+  assert_json (old->libpod_body, "command", "[\"x\", \"y\"]");
+  assert_json (old->libpod_body, "env", "{\"A\": \"b=c\"}");
+  assert_json (old->libpod_body, "labels", "{\"l\": \"m\"}");
+  assert_json (old->libpod_body, "Networks", "{\"mine\": {}}");
+  assert_json (old->libpod_body, "netns", "{\"nsmode\": \"bridge\"}");
+  assert_json (old->libpod_body, "userns", "{\"nsmode\": \"keep-id\", \"value\": \"uid=5\"}");
+  assert_json (old->libpod_body, "resource_limits", "{\"memory\": {\"limit\": 1024}}");
+  assert_json (old->libpod_body, "r_limits", "[{\"type\": \"nofile\", \"soft\": 1, \"hard\": 2}]");
+  assert_json (old->libpod_body, "mounts",
+               "[{\"type\": \"bind\", \"source\": \"/a\", \"destination\": \"/b\","
+               " \"options\": [\"rbind\", \"ro\", \"Z\"]}]");
+  assert_json (old->libpod_body, "volumes",
+               "[{\"Name\": \"data\", \"Dest\": \"/d\", \"Options\": []}, {\"Dest\": \"/anon\"}]");
+  assert_json (old->libpod_body, "overlay_volumes",
+               "[{\"source\": \"/e\", \"destination\": \"/f\", \"options\": [\"O\"]}]");
+  assert_json (old->libpod_body, "selinux_opts", "[\"type:t\"]");
+  assert_json (old->libpod_body, "no_new_privileges", "true");
+
+  g_autoptr (GError) error = NULL;
+  g_assert_null (make_spec ("{\"container_create_kwargs\": {\"tmpfs\": [\"/t\"], \"devices\":"
+                            " [\"nvidia.com/gpu=0\"]}}",
+                            &old_podman, &error));
+  g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, "Podman 4.3.1"));
+  g_assert_nonnull (strstr (error->message, "Tmpfs"));
+}
+
+static void
+check_reporting (const char *members, PpStateReporting wanted, gboolean forwards)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+
+  g_assert_cmpint (spec->state_reporting, ==, wanted);
+  g_assert_cmpint (pp_container_spec_forwards_output (spec), ==, forwards);
+}
+
+static void
+test_state_reporting (void)
+{
+  check_reporting ("{\"command\": \"prefect flow-run execute\"}", PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"command\": \"echo hi\"}", PP_REPORT_WORKER, TRUE);
+  check_reporting ("{}", PP_REPORT_WORKER, TRUE);
+  check_reporting ("{\"entrypoint\": \"prefect flow-run execute\"}", PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"entrypoint\": \"sh -c\", \"command\": [\"exec prefect flow-run execute\"]}",
+                   PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"command\": \"echo hi\", \"state_reporting\": \"engine\"}", PP_REPORT_ENGINE,
+                   FALSE);
+  check_reporting ("{\"command\": \"prefect flow-run execute\", \"state_reporting\": \"worker\","
+                   " \"forward_output\": \"never\"}",
+                   PP_REPORT_WORKER, FALSE);
+  check_reporting ("{\"command\": \"prefect flow-run execute\", \"forward_output\": \"always\"}",
+                   PP_REPORT_ENGINE, TRUE);
+}
+
+static void
+test_podman_run (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"name\": \"n\", \"command\": \"sh -c 'a b'\", \"auto_remove\": true,"
+      " \"env\": {\"SECRET\": \"hunter2\"}, \"labels\": {\"l\": \"m\"}, \"mem_limit\": \"1m\","
+      " \"networks\": [\"one\", \"two\"], \"volumes\": [\"/a:/b:Z\"], \"privileged\": true,"
+      " \"devices\": [\"nvidia.com/gpu=all\"], \"extra_hosts\": [\"a:host-gateway\"],"
+      " \"timeout_seconds\": 60, \"entrypoint\": [\"/e\", \"x\"],"
+      " \"container_create_kwargs\": {\"ports\": {\"80\": 8080, \"81\": null}, \"nano_cpus\":"
+      " 1500000000, \"platform\": \"linux/amd64\"}}",
+      NULL);
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec);
+  g_autofree char *line = g_strjoinv (" ", argv);
+
+  g_assert_cmpstr (
+      line, ==,
+      "podman run --rm --name n --pull missing --platform linux/amd64 --timeout 60 --label l=m "
+      "--env SECRET --entrypoint [\"/e\",\"x\"] --volume /a:/b:Z --network one "
+      "--add-host a:host-gateway --add-host host.docker.internal:host-gateway "
+      "--publish 8080:80/tcp --publish 81/tcp --memory 1048576b --cpus 1.5 --privileged "
+      "--device nvidia.com/gpu=all --network two busybox:1 sh -c a b");
+}
+
+static void
+test_credentials_stay_with_their_registry (void)
+{
+  static const struct
+  {
+    const char *image;
+    const char *url;
+    gboolean sent;
+  } table[] = {
+    { "quay.io/a/b", "quay.io", TRUE },
+    { "quay.io/a/b", "https://quay.io/v2/", TRUE },
+    { "busybox", "https://index.docker.io/v1/", TRUE },
+    { "docker.io/a/b", "docker.io", TRUE },
+    { "localhost:5000/b:1", "localhost:5000", TRUE },
+    { "a/b", "quay.io", FALSE },
+    { "quay.io/a/b", "quay.io.evil.example", FALSE },
+    { "evil.example/quay.io/b", "quay.io", FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *members = g_strdup_printf (
+          "{\"image\": \"%s\", \"registry_credentials\": {\"username\": \"u\", \"password\":"
+          " \"p\", \"registry_url\": \"%s\"}}",
+          table[i].image, table[i].url);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+      g_test_message ("%s at %s", table[i].image, table[i].url);
+      g_assert_cmpint (spec->registry_auth != NULL, ==, table[i].sent);
+    }
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/container-spec/podman-variables", test_podman_variables);
+  g_test_add_func ("/container-spec/errors", test_errors);
+  g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
+  g_test_add_func ("/container-spec/ignored-volumes", test_ignored_volumes_are_told);
+  g_test_add_func ("/container-spec/host-gateway", test_host_gateway);
+  g_test_add_func ("/container-spec/cdi", test_cdi);
+  g_test_add_func ("/container-spec/state-reporting", test_state_reporting);
+  g_test_add_func ("/container-spec/podman-run", test_podman_run);
+  g_test_add_func ("/container-spec/credentials", test_credentials_stay_with_their_registry);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

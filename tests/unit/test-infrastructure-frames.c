@@ -1,0 +1,239 @@
+/* The log's frames and the pull's lines, cut in every way a network may cut them. */
+#include "tap.h"
+
+#include "prefect-podman/infrastructure/engine.h"
+#include "prefect-podman/infrastructure/frames.h"
+
+#include <string.h>
+
+typedef struct
+{
+  GString *out;
+  GString *err;
+  guint refuse_every; /* 0: take all */
+  guint calls;
+} Sink;
+
+static gboolean
+take (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  Sink *sink = user_data;
+
+  if (sink->refuse_every != 0 && ++sink->calls % sink->refuse_every != 0)
+    return FALSE;
+  g_string_append_len (stream == PP_STREAM_STDOUT ? sink->out : sink->err, data, (gssize)length);
+  return TRUE;
+}
+
+static void
+append_frame (GString *log, int stream, const char *text)
+{
+  gsize n = strlen (text);
+  const char header[8] = { (char)stream, 0, 0, 0, 0, 0, (char)(n >> 8), (char)(n & 0xff) };
+
+  g_string_append_len (log, header, sizeof header);
+  g_string_append (log, text);
+}
+
+static GString *
+sample_log (void)
+{
+  GString *log = g_string_new (NULL);
+
+  append_frame (log, 1, "first\n");
+  append_frame (log, 2, "oops\n");
+  append_frame (log, 1, "");
+  append_frame (log, 0, "second\n");
+  append_frame (log, 3, "docker says\n");
+  append_frame (log, 1, "tail");
+  return log;
+}
+
+/* Pushes as a stream does: what was not taken comes again, in pieces of other sizes. */
+static PpFramesResult
+push_all (PpFrames *frames, const char *data, gsize length, gsize piece)
+{
+  gsize position = 0;
+  guint again = 0;
+
+  while (position < length)
+    {
+      gsize n = MIN (piece + again % 3, length - position);
+      PpFramesResult result = pp_frames_push (frames, data + position, n);
+      if (result == PP_FRAMES_MALFORMED)
+        return result;
+      if (result == PP_FRAMES_TAKEN)
+        position += n;
+      else
+        again++;
+      g_assert_cmpuint (again, <, 100000);
+    }
+  return PP_FRAMES_TAKEN;
+}
+
+static void
+check_run (gsize piece, guint64 skip, guint refuse_every)
+{
+  static const char all_out[] = "first\nsecond\ntail";
+  g_autoptr (GString) log = sample_log ();
+  Sink sink = { g_string_new (NULL), g_string_new (NULL), refuse_every, 0 };
+  PpFrames frames;
+
+  pp_frames_init (&frames, FALSE, skip, take, &sink);
+  g_assert_cmpint (push_all (&frames, log->str, log->len, piece), ==, PP_FRAMES_TAKEN);
+  g_assert_true (pp_frames_at_boundary (&frames));
+  g_assert_cmpuint (frames.payload_bytes, ==, 34);
+  g_assert_cmpint (frames.last_byte[0], ==, 'l');
+  g_assert_cmpint (frames.last_byte[1], ==, '\n');
+  g_assert_cmpuint (sink.out->len + sink.err->len, ==, 34 - MIN (skip, 34));
+  g_assert_true (g_str_has_suffix (all_out, sink.out->str));
+  if (skip == 0)
+    {
+      g_assert_cmpstr (sink.out->str, ==, all_out);
+      g_assert_cmpstr (sink.err->str, ==, "oops\ndocker says\n");
+    }
+  g_string_free (sink.out, TRUE);
+  g_string_free (sink.err, TRUE);
+}
+
+static void
+test_every_split (void)
+{
+  for (gsize piece = 1; piece < 90; piece++)
+    for (guint64 skip = 0; skip < 36; skip++)
+      check_run (piece, skip, 0);
+}
+
+static void
+test_pause_loses_and_doubles_nothing (void)
+{
+  for (gsize piece = 1; piece < 90; piece++)
+    for (guint refuse_every = 2; refuse_every < 5; refuse_every++)
+      for (guint64 skip = 0; skip < 36; skip += 5)
+        check_run (piece, skip, refuse_every);
+}
+
+static void
+test_tty (void)
+{
+  Sink sink = { g_string_new (NULL), g_string_new (NULL), 3, 0 };
+  PpFrames frames;
+
+  pp_frames_init (&frames, TRUE, 4, take, &sink);
+  g_assert_cmpint (push_all (&frames, "hi\r\n\1\0\0\0\0\0\0\4 end", 16, 3), ==, PP_FRAMES_TAKEN);
+  g_assert_cmpmem (sink.out->str, sink.out->len, "\1\0\0\0\0\0\0\4 end", 12);
+  g_assert_true (pp_frames_at_boundary (&frames));
+  g_string_free (sink.out, TRUE);
+  g_string_free (sink.err, TRUE);
+}
+
+static void
+test_malformed_and_broken_off (void)
+{
+  Sink sink = { g_string_new (NULL), g_string_new (NULL), 0, 0 };
+  PpFrames frames;
+
+  pp_frames_init (&frames, FALSE, 0, take, &sink);
+  g_assert_cmpint (pp_frames_push (&frames, "hi\r\nthere", 9), ==, PP_FRAMES_MALFORMED);
+  pp_frames_init (&frames, FALSE, 0, take, &sink);
+  g_assert_cmpint (pp_frames_push (&frames, "\1\0\0", 3), ==, PP_FRAMES_TAKEN);
+  g_assert_false (pp_frames_at_boundary (&frames));
+  pp_frames_init (&frames, FALSE, 0, take, &sink);
+  g_assert_cmpint (pp_frames_push (&frames, "\1\0\0\0\0\0\0\5hi", 10), ==, PP_FRAMES_TAKEN);
+  g_assert_false (pp_frames_at_boundary (&frames));
+  g_string_free (sink.out, TRUE);
+  g_string_free (sink.err, TRUE);
+}
+
+/* What Podman and Docker sent for real pulls, shortened. */
+static const char podman_pull[]
+    = "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"4a7450df8b98\"}\n"
+      "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":500,\"total\":2000},"
+      "\"progress\":\"...\",\"id\":\"4a7450df8b98\"}\n"
+      "{\"status\":\"Already exists\",\"progressDetail\":{},\"id\":\"5d20c808ce19\"}\n"
+      "{\"status\":\"Download complete\",\"progressDetail\":{},\"id\":\"4a7450df8b98\"}\n"
+      "{\"status\":\"Download complete\",\"progressDetail\":{},\"id\":\"0a44f4f06ef4\"}\n";
+static const char docker_pull[]
+    = "{\"status\":\"Pulling from team/bb\",\"id\":\"1\"}\r\n"
+      "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"4a7450df8b98\"}\r\n"
+      "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":2000,\"total\":2000},"
+      "\"progress\":\"...\",\"id\":\"4a7450df8b98\"}\r\n"
+      "{\"status\":\"Pull complete\",\"progressDetail\":{},\"id\":\"4a7450df8b98\"}\r\n"
+      "{\"status\":\"Digest: sha256:79b4\"}\r\n"
+      "{\"status\":\"Status: Downloaded newer image for 127.0.0.1:5871/team/bb:1\"}\r\n";
+
+static void
+keep_line (const char *line, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (line));
+}
+
+static void
+check_pull (const char *stream, gsize piece, const char *wanted, const char *wanted_error)
+{
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (PpPull) pull = pp_pull_new ("team/bb:1", keep_line, lines);
+  g_autoptr (GError) error = NULL;
+  gsize length = strlen (stream);
+
+  for (gsize i = 0; i < length; i += piece)
+    pp_pull_push (pull, stream + i, MIN (piece, length - i));
+  g_assert_cmpint (pp_pull_finish (pull, &error), ==, wanted_error == NULL);
+  if (wanted_error != NULL)
+    {
+      g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_FAILED);
+      g_assert_cmpstr (error->message, ==, wanted_error);
+      return;
+    }
+  g_assert_cmpuint (lines->len, ==, 1);
+  g_assert_true (g_pattern_match_simple (wanted, g_ptr_array_index (lines, 0)));
+}
+
+static void
+test_pull_lines (void)
+{
+  for (gsize piece = 1; piece < 200; piece++)
+    {
+      check_pull (podman_pull, piece, "Pulled image 'team/bb:1' in * s: 2 layers, 2.0*kB", NULL);
+      check_pull (docker_pull, piece, "Pulled image 'team/bb:1' in * s: 1 layers, 2.0*kB", NULL);
+      /* In a stream whose status was 200. */
+      check_pull ("{\"status\":\"Pulling fs layer\",\"id\":\"a\"}\n{\"progressDetail\":{},"
+                  "\"errorDetail\":{\"message\":\"manifest\\nunknown\"},"
+                  "\"error\":\"manifest\\nunknown\"}\n",
+                  piece, NULL, "pull image 'team/bb:1': manifest unknown");
+      check_pull ("{\"errorDetail\":{\"message\":\"denied\"}}", piece, NULL,
+                  "pull image 'team/bb:1': denied");
+    }
+  check_pull ("not json\n[]\n{\"id\":3}\n", 4, "Pulled image *: 0 layers", NULL);
+}
+
+static void
+test_pull_line_without_end (void)
+{
+  g_autoptr (PpPull) pull = pp_pull_new ("x", NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *junk = g_strnfill (100000, 'x');
+
+  for (int i = 0; i < 100; i++)
+    pp_pull_push (pull, junk, 100000);
+  pp_pull_push (pull, "\n{\"error\":\"after all\"}\n", 24);
+  g_assert_false (pp_pull_finish (pull, &error));
+  g_assert_cmpstr (error->message, ==, "pull image 'x': after all");
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/infrastructure/frames/every-split", test_every_split);
+  g_test_add_func ("/infrastructure/frames/pause", test_pause_loses_and_doubles_nothing);
+  g_test_add_func ("/infrastructure/frames/tty", test_tty);
+  g_test_add_func ("/infrastructure/frames/malformed", test_malformed_and_broken_off);
+  g_test_add_func ("/infrastructure/pull/lines", test_pull_lines);
+  g_test_add_func ("/infrastructure/pull/line-without-end", test_pull_line_without_end);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
