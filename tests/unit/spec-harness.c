@@ -42,9 +42,8 @@ run_case (const json_t *test)
     .gateway = (char *)pp_json_string (given, "gateway"),
   };
   g_autoptr (GError) error = NULL;
-  g_autoptr (PpContainerSpec) spec
-      = pp_container_spec_new (json_object_get (test, "configuration"),
-                               json_is_object (given) ? &engine : NULL, &error);
+  g_autoptr (PpContainerSpec) spec = pp_container_spec_new (
+      json_object_get (test, "configuration"), json_is_object (given) ? &engine : NULL, &error);
 
   return spec != NULL ? describe (spec) : json_pack ("{s:s}", "error", error->message);
 }

@@ -8,9 +8,8 @@
 static char podman_name[] = "Podman", old_version[] = "4.3.1", new_version[] = "5.4.0";
 static char docker_name[] = "Docker", docker_version[] = "24.0.7", gateway[] = "10.88.0.1";
 
-static const PpEngineInfo old_podman = {
-  .kind = PP_ENGINE_PODMAN, .name = podman_name, .version = old_version, .gateway = gateway
-};
+static const PpEngineInfo old_podman
+    = { .kind = PP_ENGINE_PODMAN, .name = podman_name, .version = old_version, .gateway = gateway };
 static const PpEngineInfo new_podman
     = { .kind = PP_ENGINE_PODMAN, .name = podman_name, .version = new_version };
 static const PpEngineInfo docker
@@ -26,9 +25,8 @@ make_spec (const char *members, const PpEngineInfo *engine, GError **error)
   if (json_object_get (configuration, "image") == NULL)
     json_object_set_new (configuration, "image", json_string ("busybox:1"));
   if (json_object_get (configuration, "env") == NULL)
-    json_object_set_new (
-        configuration, "env",
-        json_pack ("{s:s}", "PREFECT_API_URL", "https://api.example.com/api"));
+    json_object_set_new (configuration, "env",
+                         json_pack ("{s:s}", "PREFECT_API_URL", "https://api.example.com/api"));
   return pp_container_spec_new (configuration, engine, error);
 }
 
@@ -134,8 +132,7 @@ test_errors (void)
       "volumes: \"nocolon\" given, SOURCE:CONTAINER-PATH[:OPTIONS] or an absolute container path "
       "needed" },
     { "{\"image\": \"\"}", "image: \"\" given, the name of an image needed" },
-    { "{\"state_reporting\": \"me\"}",
-      "state_reporting: \"me\" given, auto|engine|worker needed" },
+    { "{\"state_reporting\": \"me\"}", "state_reporting: \"me\" given, auto|engine|worker needed" },
     { "{\"timeout_seconds\": -1}",
       "timeout_seconds: -1 given, a number of seconds, 0 or more needed" },
     { "{\"env\": {\"A\": {\"secret\": 1}}}", "env.A: a string is needed" },

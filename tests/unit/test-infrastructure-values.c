@@ -8,7 +8,8 @@
 static void
 test_shlex (void)
 {
-  /* python3 -c 'import shlex; print(shlex.split(TEXT))'; the words joined by "|"; NULL: ValueError */
+  /* python3 -c 'import shlex; print(shlex.split(TEXT))'; the words joined by "|"; NULL: ValueError
+   */
   static const struct
   {
     const char *text;
