@@ -31,12 +31,12 @@ forget_call (PpApiCall *call)
   PpApi *api = call->api;
 
   g_hash_table_remove (api->calls, call);
-  g_queue_remove (&api->waiting, call);
+  g_queue_remove (&api->waiting[call->urgency], call);
   if (call->under_way != NULL)
     {
       pp_http_call_cancel (call->under_way);
       call->under_way = NULL;
-      api->under_way--;
+      api->under_way[call->urgency]--;
     }
 }
 
@@ -64,7 +64,7 @@ on_timer (gpointer user_data)
       return G_SOURCE_REMOVE;
     }
   /* Before those that have not been tried yet: it is the oldest. */
-  g_queue_push_head (&call->api->waiting, call);
+  g_queue_push_head (&call->api->waiting[call->urgency], call);
   pp_api_pump (call->api);
   return G_SOURCE_REMOVE;
 }
@@ -100,7 +100,7 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   double delay;
 
   call->under_way = NULL;
-  api->under_way--;
+  api->under_way[call->urgency]--;
   log_attempt (call, response);
   if (response != NULL)
     api->has_answer = TRUE;
@@ -120,21 +120,30 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   pp_api_pump (api);
 }
 
+static void
+csrf_failed_for (PpApiCall *call, const PpHttpResponse *response, const GError *error)
+{
+  double delay = 0;
+
+  g_queue_remove (&call->api->waiting[call->urgency], call);
+  if (!pp_api_decide_retry (call, response, error, &delay))
+    call->error = g_error_copy (error);
+  start_timer (call, delay);
+}
+
 void
 pp_api_csrf_failed (PpApi *api, const PpHttpResponse *response, const GError *error)
 {
-  g_autoptr (GQueue) waiting = g_queue_copy (&api->waiting);
-  PpApiCall *call;
-
-  while ((call = g_queue_pop_head (waiting)) != NULL)
+  for (guint i = 0; i < G_N_ELEMENTS (api->waiting); i++)
     {
-      double delay = 0;
-      if (!pp_api_csrf_needed (call->method))
-        continue;
-      g_queue_remove (&api->waiting, call);
-      if (!pp_api_decide_retry (call, response, error, &delay))
-        call->error = g_error_copy (error);
-      start_timer (call, delay);
+      GList *next;
+      for (GList *link = api->waiting[i].head; link != NULL; link = next)
+        {
+          PpApiCall *call = link->data;
+          next = link->next;
+          if (pp_api_csrf_needed (call->method))
+            csrf_failed_for (call, response, error);
+        }
     }
 }
 
@@ -185,27 +194,49 @@ start_attempt (PpApiCall *call)
   g_free (call->csrf_token);
   call->csrf_token = g_strdup (pp_api_csrf_token (api, call->method));
   call->started = g_get_monotonic_time ();
-  api->under_way++;
+  api->under_way[call->urgency]++;
   call->under_way
       = pp_api_send (api, call->method, call->path, call->body, call->csrf_token, on_answer, call);
+}
+
+/* Takes the first call that can be sent now from QUEUE; NULL when there is none. */
+static PpApiCall *
+take_ready (PpApi *api, GQueue *queue)
+{
+  for (GList *link = queue->head; link != NULL; link = link->next)
+    {
+      PpApiCall *call = link->data;
+      if (!pp_api_csrf_ready (api, call->method))
+        continue;
+      g_queue_delete_link (queue, link);
+      return call;
+    }
+  return NULL;
+}
+
+static PpApiCall *
+take_next (PpApi *api)
+{
+  PpApiCall *call = NULL;
+
+  /* One at a time always passes: a busy worker's logs come late, not never. */
+  if (api->under_way[PP_API_LATER] == 0)
+    call = take_ready (api, &api->waiting[PP_API_LATER]);
+  if (call == NULL)
+    call = take_ready (api, &api->waiting[PP_API_NEEDED]);
+  if (call == NULL)
+    call = take_ready (api, &api->waiting[PP_API_LATER]);
+  return call;
 }
 
 void
 pp_api_pump (PpApi *api)
 {
-  GList *next;
+  PpApiCall *call;
 
-  for (GList *link = api->waiting.head; link != NULL; link = next)
-    {
-      PpApiCall *call = link->data;
-      next = link->next;
-      if (api->under_way >= PP_API_MAX_UNDER_WAY)
-        return;
-      if (!pp_api_csrf_ready (api, call->method))
-        continue;
-      g_queue_delete_link (&api->waiting, link);
-      start_attempt (call);
-    }
+  while (api->under_way[PP_API_NEEDED] + api->under_way[PP_API_LATER] < PP_API_MAX_UNDER_WAY
+         && (call = take_next (api)) != NULL)
+    start_attempt (call);
 }
 
 static PpApiCall *
@@ -233,12 +264,13 @@ pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data)
 
 PpApiCall *
 pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body,
-                  PpApiPatience patience, PpApiDoneFunc done, gpointer user_data,
-                  GDestroyNotify destroy)
+                  PpApiPatience patience, PpApiUrgency urgency, PpApiDoneFunc done,
+                  gpointer user_data, GDestroyNotify destroy)
 {
   PpApiCall *call = new_call (api, method, path, done, user_data);
 
   call->patience = patience;
+  call->urgency = urgency;
   call->destroy = destroy;
   if (body != NULL)
     {
@@ -246,7 +278,7 @@ pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body
       json_decref (body);
       call->body = g_bytes_new_with_free_func (text, strlen (text), free, text);
     }
-  g_queue_push_tail (&api->waiting, call);
+  g_queue_push_tail (&api->waiting[urgency], call);
   pp_api_pump (api);
   return call;
 }
@@ -255,7 +287,7 @@ PpApiCall *
 pp_api_call (PpApi *api, const char *method, const char *path, json_t *body, PpApiPatience patience,
              PpApiDoneFunc done, gpointer user_data)
 {
-  return pp_api_call_full (api, method, path, body, patience, done, user_data, NULL);
+  return pp_api_call_full (api, method, path, body, patience, PP_API_NEEDED, done, user_data, NULL);
 }
 
 void

@@ -129,8 +129,8 @@ pp_flow_run_set_state (PpApi *api, const char *id, const char *type, const char 
   if (message != NULL)
     json_object_set_new (state, "message", pp_api_text (message));
   json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
-  return pp_api_call_full (api, "POST", path, body, patience, on_set_state, set_state,
-                           set_state_free);
+  return pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED, on_set_state,
+                           set_state, set_state_free);
 }
 
 PpApiCall *
@@ -173,8 +173,8 @@ pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels, PpApiDone
   closure->api = api;
   closure->done = done;
   closure->user_data = user_data;
-  return pp_api_call_full (api, "PATCH", path, json_incref (labels), PP_API_ONCE, on_labels,
-                           closure, g_free);
+  return pp_api_call_full (api, "PATCH", path, json_incref (labels), PP_API_ONCE, PP_API_LATER,
+                           on_labels, closure, g_free);
 }
 
 PpApiCall *

@@ -7,6 +7,13 @@
 /* The API version spoken (the peer: client/constants.py SERVER_API_VERSION). */
 #define PP_API_VERSION "0.8.4"
 
+/* What a run waits for goes before what only tells of it (logs, labels, events). */
+typedef enum
+{
+  PP_API_NEEDED,
+  PP_API_LATER, /* one at a time while others wait */
+} PpApiUrgency;
+
 struct PpApi
 {
   PpHttp *http;
@@ -17,8 +24,8 @@ struct PpApi
   GPtrArray *worker;   /* attribution headers */
   GPtrArray *secrets;  /* strings that must not be in a message */
   GHashTable *calls;   /* set of every PpApiCall */
-  GQueue waiting;      /* calls without a slot, first to go first */
-  guint under_way;     /* calls with one */
+  GQueue waiting[2];   /* calls without a slot by PpApiUrgency, first to go first */
+  guint under_way[2];  /* calls with one */
   gboolean has_answer; /* anything answered once */
   gboolean has_json;   /* in JSON, as the API does */
   gint64 maintenance_until;
@@ -42,6 +49,7 @@ struct PpApiCall
   char *path;
   GBytes *body; /* or NULL */
   PpApiPatience patience;
+  PpApiUrgency urgency;
   PpApiDoneFunc done;
   gpointer user_data;
   GDestroyNotify destroy; /* for user_data, after DONE or a cancel; or NULL */
@@ -59,8 +67,8 @@ struct PpApiCall
 
 /* As pp_api_call(); DESTROY (may be NULL) frees USER_DATA when the call is gone. */
 PpApiCall *pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body,
-                             PpApiPatience patience, PpApiDoneFunc done, gpointer user_data,
-                             GDestroyNotify destroy);
+                             PpApiPatience patience, PpApiUrgency urgency, PpApiDoneFunc done,
+                             gpointer user_data, GDestroyNotify destroy);
 
 /* A call that succeeds without a word to the server: for what it is known not to have. */
 PpApiCall *pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data);

@@ -708,6 +708,34 @@ test_few_at_once_in_order (void)
     }
 }
 
+/* Logs queued first do not hold up what a run waits for, and one of them is always under way. */
+static void
+test_logs_wait (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_slowly, NULL);
+  const Step steps[] = { { 200, NULL, "{}" } };
+  g_autoptr (Fixture) fixture = fixture_new (steps, 1);
+  guint last_read = 0;
+  guint first_log = G_MAXUINT;
+  g_free (fixture->url);
+  fixture->settings.api_url = fixture->url = server_url (server, "/api");
+  start (fixture);
+
+  for (int i = 0; i < 40; i++)
+    pp_logs_create (fixture->api, json_array (), on_done, fixture);
+  for (int i = 0; i < 40; i++)
+    pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_done, fixture);
+  while (fixture->done < 80)
+    g_main_loop_run (fixture->loop);
+  for (guint i = 0; i < 80; i++)
+    if (g_str_equal (server_request (server, i)->method, "GET"))
+      last_read = i;
+    else
+      first_log = MIN (first_log, i);
+  g_assert_cmpuint (last_read, <, 65);
+  g_assert_cmpuint (first_log, <, PP_API_MAX_UNDER_WAY);
+}
+
 /* Waiting for a slot, for a token, for an answer, for the next attempt. */
 static void
 test_cancel (void)
@@ -1013,6 +1041,7 @@ add (void)
   g_test_add_func ("/api/csrf/refused-for-good", test_csrf_refused_for_good);
   g_test_add_func ("/api/csrf/fetch-fails", test_csrf_fetch_fails);
   g_test_add_func ("/api/queue/few-at-once-in-order", test_few_at_once_in_order);
+  g_test_add_func ("/api/queue/logs-wait", test_logs_wait);
   g_test_add_func ("/api/queue/cancel", test_cancel);
   g_test_add_func ("/api/queue/free-in-callback", test_free_in_callback);
   g_test_add_func ("/api/set-state/results", test_set_state_results);

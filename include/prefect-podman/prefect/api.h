@@ -52,7 +52,8 @@ const char *pp_api_url (const PpApi *api);
 /* Attribution headers X-Prefect-Worker-Name / -Id on every later call; copied; ID may be NULL. */
 void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 
-/* How many calls may be under way at once; the rest waits in order. A server's database bears few
+/* How many calls may be under way at once; the rest waits in order, logs, labels and events behind
+ * what a run waits for. A server's database bears few
  * writers, and each call under way is a connection. */
 #define PP_API_MAX_UNDER_WAY 8
 
