@@ -18,6 +18,7 @@ typedef struct
 
 static const Command commands[] = {
   { { "worker", "start" }, "serve a work pool", pp_command_worker_start },
+  { { "render", NULL }, "show what would be sent to the engine for a flow run", pp_command_render },
 };
 
 /* A descriptor below 3 that is closed would be given to a socket, and log lines would be written

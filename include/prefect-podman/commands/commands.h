@@ -2,7 +2,7 @@
  * for messages) and returns the exit code. */
 #pragma once
 
-#include <glib.h>
+#include "prefect-podman/settings/settings.h"
 
 G_BEGIN_DECLS
 
@@ -12,6 +12,9 @@ int pp_command_render (int argc, char **argv, const char *profile);
 /* Prints "prefect-podman: WHAT" on standard error, one line, and returns 2, the exit code for wrong
  * usage or settings. */
 int pp_command_fail (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* Whether SETTINGS say where the API is. FALSE with ERROR that says what to do. */
+gboolean pp_command_check_api_url (const PpSettings *settings, GError **error);
 
 /* Whether escape sequences are wanted on the open file FD: a terminal that knows them, and no
  * NO_COLOR. */
