@@ -1,0 +1,87 @@
+/* What `render` shows must not hold secrets, and must stay readable. */
+#include "config.h"
+
+#include "prefect-podman/commands/mask.h"
+#include "tap.h"
+
+static void
+test_names (void)
+{
+  static const char *const secret[] = { "PREFECT_API_KEY",
+                                        "AWS_SECRET_ACCESS_KEY",
+                                        "PREFECT_API_AUTH_STRING",
+                                        "apiToken",
+                                        "db-password",
+                                        "GITHUB_TOKEN",
+                                        "SSH_PRIVATE_KEY_PEM",
+                                        "PREFECT_CLIENT_CUSTOM_HEADERS" };
+  static const char *const open[]
+      = { "PATH", "TOKENIZERS_PARALLELISM", "KEYBOARD_LAYOUT", "image", "PREFECT_API_URL" };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (secret); i++)
+    g_assert_true (pp_mask_is_secret_name (secret[i]));
+  for (size_t i = 0; i < G_N_ELEMENTS (open); i++)
+    g_assert_false (pp_mask_is_secret_name (open[i]));
+}
+
+static void
+assert_text (const PpMask *mask, const char *text, const char *wanted)
+{
+  g_autofree char *masked = pp_mask_text (mask, text);
+  g_assert_cmpstr (masked, ==, wanted);
+}
+
+static void
+test_text (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = json_pack ("{s:s,s:[s,s]}", "value", "hunter2", "more", "ab", "hunter2long");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "hunter2", "********");
+  assert_text (mask, "echo hunter2long, hunter2 about", "echo ********, ******** about");
+  assert_text (mask, "ab", "********");
+  assert_text (mask, "MY_TOKEN=x=y", "MY_TOKEN=********");
+  assert_text (mask, "--flag=MY_KEY", "--flag=MY_KEY");
+  assert_text (mask, "URL=postgres://me:pa55@host/db", "URL=postgres://me:********@host/db");
+  assert_text (mask, "http://host:4200/api", "http://host:4200/api");
+}
+
+static void
+test_json (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *json = json_pack ("{s:{s:s,s:s,s:i},s:[s]}", "env", "API_TOKEN", "t0p", "OTHER_KEY",
+                                 "{{ key }}", "PIN_KEY", 5, "Env", "A_SECRET=s");
+  json_auto_t *wanted
+      = json_pack ("{s:{s:s,s:s,s:i},s:[s]}", "env", "API_TOKEN", PP_MASKED, "OTHER_KEY",
+                   "{{ key }}", "PIN_KEY", 5, "Env", "A_SECRET=" PP_MASKED);
+  json_auto_t *masked = pp_mask_json (mask, json);
+
+  g_assert_true (json_equal (masked, wanted));
+}
+
+static void
+test_named_values_are_found_elsewhere (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *json = json_pack ("{s:{s:s}}", "env", "API_TOKEN", "t0psecret");
+
+  pp_mask_add_named (mask, json);
+  assert_text (mask, "curl -H 'X: t0psecret'", "curl -H 'X: ********'");
+}
+
+static void
+add (void)
+{
+  g_test_add_func ("/mask/names", test_names);
+  g_test_add_func ("/mask/text", test_text);
+  g_test_add_func ("/mask/json", test_json);
+  g_test_add_func ("/mask/named-values-are-found-elsewhere", test_named_values_are_found_elsewhere);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add);
+}
