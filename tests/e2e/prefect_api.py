@@ -1,7 +1,9 @@
 """A small client of the Prefect API, for tests: what a person would do and look at."""
 
 import datetime
+import functools
 import json
+import subprocess
 import time
 import uuid
 
@@ -14,12 +16,13 @@ from servers import venv
 TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
+@functools.cache
 def docker_template():
-    """The base job template of `docker` pools, as Prefect's server ships it."""
-    name = "prefect/server/api/collections_data/views/aggregate-worker-metadata.json"
-    path = next((venv(3) / "lib").glob(f"python3*/site-packages/{name}"))
-    collections = json.loads(path.read_text(encoding="utf-8"))
-    return collections["prefect-docker"]["docker"]["default_base_job_configuration"]
+    """The base job template that the Python worker gives a `docker` pool."""
+    program = "import json; from prefect_docker.worker import DockerWorker as W; "
+    program += "print(json.dumps(W.get_default_base_job_template()))"
+    argv = [venv(3) / "bin" / "python", "-c", program]
+    return json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
 
 
 class Api:
@@ -50,7 +53,7 @@ class Api:
     def _fetch_csrf_token(self):
         client = str(uuid.uuid4())
         token = self.call("GET", "/csrf-token", params={"client": client})["token"]
-        self.http.headers |= {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
+        self.http.headers.update({"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token})
 
     # What a site sets up
 

@@ -107,10 +107,13 @@ def test_slow_server(api, engine, pool, proxy, start_worker):
     check_once(api, api.go(pool, {"command": "echo only once"}))
 
 
-def test_redirect(api, engine, pool, proxy, start_worker):
-    proxy.add(Rule(rf"GET /api/work_pools/{pool}$", redirect(f"{api.url}/work_pools/{pool}"), times=1))
-    start_worker(proxy.api, engine, pool)
-    check_once(api, api.go(pool, {"command": "echo only once"}))
+def test_redirect_is_an_error_with_both_addresses(api, engine, pool, proxy, start_worker):
+    """What redirects an API call is a login page or another server: following it would send the key
+    there."""
+    proxy.add(Rule(r"/api/work_pools/", redirect("http://login.invalid/oauth")))
+    worker = start_worker(proxy.api, engine, pool, wait=False)
+    assert worker.wait(30) == 2
+    assert proxy.api in worker.output() and "http://login.invalid/oauth" in worker.output()
 
 
 @pytest.mark.slow
