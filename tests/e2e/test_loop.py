@@ -133,7 +133,7 @@ def test_names_in_use(api, engine, pool, start_worker):
     for run in api.wait_end(*runs):
         assert run["state"]["type"] == "COMPLETED", run["state"]
     names = sorted(engine.containers_of(run)[0]["Names"][0].lstrip("/") for run in runs)
-    assert names == ["the-same-name", "the-same-name-1", "the-same-name-2"]
+    assert names == ["The-Same-Name", "The-Same-Name-1", "The-Same-Name-2"]
 
 
 def test_heartbeat_shows_the_worker_online(api, engine, pool, start_worker):

@@ -15,7 +15,7 @@ ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], in
 def test_odd_output(api, engine, pool, start_worker):
     """Bytes that are no UTF-8, blank lines, a last line without its end, both streams."""
     start_worker(api, engine, pool)
-    script = r"printf \"bad \\377 byte\\n\\nafter a blank\\nno end\"; printf \"err: no end\" >&2"
+    script = r'printf "bad \377 byte\n\nafter a blank\nno end"; printf "err: no end" >&2'
     run = api.wait_end(api.go(pool, {"command": f"sh -c '{script}'"}))
     assert run["state"]["type"] == "COMPLETED"
     log = api.wait_text(run["id"], "err: no end")
