@@ -335,17 +335,23 @@ fetch_references (PpResolveCall *call, const json_t *populated)
   fetch_variables (call, references);
 }
 
+/* The configuration before anything is fetched, the worker's own job variables in it. */
 static json_t *
-populate (const PpResolveParts *parts, const json_t *environment, json_t **extra, GError **error)
+populate (const PpResolveParts *parts, const json_t *process_environment, GError **error)
 {
+  json_auto_t *extra = NULL;
+  json_auto_t *populated = NULL;
   json_auto_t *variables
       = pp_template_merge_job_variables (json_object_get (parts->deployment, "job_variables"),
                                          json_object_get (parts->flow_run, "job_variables"), error);
 
   if (variables == NULL)
     return NULL;
-  return pp_template_populate (json_object_get (parts->work_pool, "base_job_template"), variables,
-                               environment, extra, error);
+  populated = pp_template_populate (json_object_get (parts->work_pool, "base_job_template"),
+                                    variables, process_environment, &extra, error);
+  if (populated == NULL)
+    return NULL;
+  return pp_template_add_extra (populated, extra);
 }
 
 /* The job variables of a deployment of Prefect 2 have another name. */
@@ -389,7 +395,7 @@ advance (PpResolveCall *call)
       call->references_known = TRUE;
       modernise_deployment (parts->deployment);
       /* $ENV placeholders refer to nothing that would have to be fetched. */
-      populated = populate (parts, NULL, NULL, &error);
+      populated = populate (parts, NULL, &error);
       if (populated == NULL)
         {
           call->error = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s",
@@ -445,11 +451,8 @@ static json_t *
 configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *identity,
                           GError **error)
 {
-  json_auto_t *extra = NULL;
-  json_auto_t *populated = populate (parts, identity->process_environment, &extra, error);
+  json_auto_t *populated = populate (parts, identity->process_environment, error);
   json_auto_t *resolved = NULL;
-  json_auto_t *resolved_extra = NULL;
-  json_auto_t *whole = NULL;
   PpTemplateContext context = {
     .flow_run = parts->flow_run,
     .flow = parts->flow,
@@ -470,12 +473,7 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
                                              parts->variables, error);
   if (resolved == NULL)
     return NULL;
-  resolved_extra = pp_template_resolve_references (extra, parts->blocks, parts->block_ids,
-                                                   parts->variables, error);
-  if (resolved_extra == NULL)
-    return NULL;
-  whole = pp_template_add_extra (resolved, resolved_extra);
-  return pp_template_prepare (whole, &context, error);
+  return pp_template_prepare (resolved, &context, error);
 }
 
 json_t *

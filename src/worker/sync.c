@@ -117,15 +117,11 @@ on_sync_failure (PpWorker *worker, const GError *error)
       g_warning ("The work pool could not be read: %s", error->message);
       sync_later (worker, worker->settings->worker_heartbeat_seconds, worker->sync_failures++);
     }
-  else if (error->code == 401 || error->code == 403)
-    pp_worker_fail (worker, 2,
-                    "The Prefect API refuses the key: %s. Set PREFECT_API_KEY (Prefect Cloud) or "
-                    "PREFECT_API_AUTH_STRING (own server).",
-                    error->message);
   else
-    pp_worker_fail (
-        worker, 2, "The Prefect API cannot be used: %s. Is PREFECT_API_URL right? It ends in /api.",
-        error->message);
+    pp_worker_fail (worker, 2, "%s%s", error->message,
+                    error->code == 404 || error->code == 405
+                        ? " (is PREFECT_API_URL right? It ends in /api)"
+                        : "");
 }
 
 static void
