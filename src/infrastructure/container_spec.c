@@ -497,36 +497,43 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
   return fit_to_engine (spec, json_object_get (rest, "cdi_devices"), engine, error);
 }
 
-PpContainerSpec *
-pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine, GError **error)
+static gboolean
+fill (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *engine,
+      GError **error)
 {
-  g_autoptr (PpContainerSpec) spec = g_new0 (PpContainerSpec, 1);
-  g_autoptr (GError) local_error = NULL;
   const char *image = NULL, *name = NULL;
 
   spec->networks = g_ptr_array_new_with_free_func (g_free);
   spec->warnings = g_ptr_array_new_with_free_func (g_free);
-  if (!get_string (configuration, "image", &image, &local_error)
-      || !get_string (configuration, "name", &name, &local_error))
-    goto fail;
+  if (!get_string (configuration, "image", &image, error)
+      || !get_string (configuration, "name", &name, error))
+    return FALSE;
   if (image == NULL || *image == '\0')
     {
-      pp_set_type_error (&local_error, "image", json_object_get (configuration, "image"),
+      pp_set_type_error (error, "image", json_object_get (configuration, "image"),
                          "the name of an image");
-      goto fail;
+      return FALSE;
     }
   spec->image = g_strdup (image);
   spec->name = name != NULL && *name != '\0' ? g_strdup (name) : NULL;
-  if (!set_pull_policy (spec, configuration, &local_error)
-      || !set_worker_options (spec, configuration, &local_error)
-      || !build (spec, configuration, engine, &local_error))
-    goto fail;
   spec->registry_auth
       = pp_registry_auth (json_object_get (configuration, "registry_credentials"), image);
-  return g_steal_pointer (&spec);
+  return set_pull_policy (spec, configuration, error)
+         && set_worker_options (spec, configuration, error)
+         && build (spec, configuration, engine, error);
+}
 
-fail:
+PpContainerSpec *
+pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine, GError **error)
+{
+  PpContainerSpec *spec = g_new0 (PpContainerSpec, 1);
+  g_autoptr (GError) local_error = NULL;
+
+  /* Functions above look at the error they may have set. */
+  if (fill (spec, configuration, engine, &local_error))
+    return spec;
   g_propagate_error (error, g_steal_pointer (&local_error));
+  pp_container_spec_free (spec);
   return NULL;
 }
 

@@ -62,6 +62,7 @@ call_free (EngineCall *call)
   g_free (call->what);
   json_decref (call->body);
   g_free (call->path);
+  g_free (call->container_id);
   pp_engine_info_free (call->info);
   pp_pull_free (call->pull);
   pp_engine_follow_file_free (call->file);
@@ -77,7 +78,8 @@ call_cancel (PpInfrastructureCall *base)
     return;
   call->ended = TRUE;
   g_hash_table_remove (call->engine->calls, call);
-  g_clear_pointer (&call->http_call, pp_http_call_cancel);
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  pp_http_call_cancel (g_steal_pointer (&call->look));
   if (call->file != NULL)
     pp_engine_follow_file_stop (call->file);
   if (call->busy == 0)
@@ -157,6 +159,7 @@ pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
 {
   call->ended = TRUE;
   g_hash_table_remove (call->engine->calls, call);
+  pp_http_call_cancel (g_steal_pointer (&call->look));
   if (call->file != NULL)
     pp_engine_follow_file_stop (call->file);
   if (call->done != NULL)

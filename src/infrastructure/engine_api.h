@@ -51,7 +51,13 @@ struct EngineCall
   PpPullProgressFunc progress;
   PpFrames frames; /* follow */
   PpOutputFunc output;
-  FileFollow *file; /* follow, through the log file */
+  FileFollow *file;      /* follow, through the log file */
+  char *container_id;    /* follow, through the engine; as it stands in a URL */
+  PpHttpCall *look;      /* at the container, beside the stream */
+  gint64 look_sent;      /* monotonic, microseconds */
+  gint64 trusted_until;  /* what the stream gives before is the log's; same clock */
+  gboolean held_is_good; /* so is the piece that was refused last */
+  gboolean guarded;      /* the stream is Podman's followed log */
 };
 
 /* A new call; WHAT is stolen. */

@@ -5,6 +5,9 @@
 
 #include "prefect-podman/infrastructure/values.h"
 
+/* Below the 250 ms that Podman lets pass between a container's end and its log reader's. */
+#define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
+
 /* A pull's progress goes to the user through here. */
 static void
 on_progress (const char *line, gpointer user_data)
@@ -67,11 +70,64 @@ on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)
   return call->ended || call->output (stream, data, length, call->user_data);
 }
 
+static void fetch_rest (EngineCall *call);
+
+/* The answer to look(): a container that runs vouches for what came up to now and for a while. */
+static void
+on_look (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  EngineCall *call = user_data;
+  json_auto_t *container = error == NULL && response->status == 200
+                               ? json_loadb (response->body, response->body_length, 0, NULL)
+                               : NULL;
+
+  call->look = NULL;
+  if (json_is_true (json_object_get (json_object_get (container, "State"), "Running")))
+    {
+      call->trusted_until = call->look_sent + TRUSTED_MICROSECONDS;
+      call->held_is_good = TRUE;
+      if (call->http_call != NULL)
+        pp_http_call_resume (call->http_call);
+      return;
+    }
+  /* Over, or the engine is away, which the next request will find. */
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  call->gone_is_fine = TRUE;
+  fetch_rest (call);
+}
+
+/* Whether the piece at hand is the log's. Podman stops the reader of a followed log 250 ms after
+ * the container has ended, and what it sends from then on has gaps (libpod/container_log.go and
+ * the tail package it uses; seen on 4.3). A container that ran when it was looked at had not ended
+ * by then: what came within that time is whole. FALSE: not known yet, the stream waits.
+ *
+ * One gap nobody can see from here: Podman's reader skips to the end of a log file that ends
+ * inside a line when it is read (conmon is writing). That is rare, and why engine_log_file.c reads
+ * the file itself where it can. */
+static gboolean
+is_trusted (EngineCall *call)
+{
+  if (!call->guarded || call->held_is_good || g_get_monotonic_time () < call->trusted_until)
+    {
+      call->held_is_good = FALSE;
+      return TRUE;
+    }
+  if (call->look == NULL)
+    {
+      g_autofree char *path = g_strconcat ("/containers/", call->container_id, "/json", NULL);
+      call->look_sent = g_get_monotonic_time ();
+      call->look = pp_engine_get (call->engine, path, NULL, on_look, call);
+    }
+  return FALSE;
+}
+
 static gboolean
 on_log_data (const char *data, gsize length, gpointer user_data)
 {
   EngineCall *call = user_data;
 
+  if (!is_trusted (call))
+    return FALSE;
   pp_engine_call_enter (call);
   PpFramesResult result = pp_frames_push (&call->frames, data, length);
   if (!pp_engine_call_leave (call))
@@ -79,7 +135,7 @@ on_log_data (const char *data, gsize length, gpointer user_data)
   if (result != PP_FRAMES_MALFORMED)
     return result == PP_FRAMES_TAKEN;
 
-  g_clear_pointer (&call->http_call, pp_http_call_cancel);
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
   pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
                        "the engine sent no frames of stdout and stderr after %" G_GUINT64_FORMAT
                        " bytes of output",
@@ -111,6 +167,7 @@ on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 static void
 fetch_rest (EngineCall *call)
 {
+  call->guarded = FALSE;
   g_autofree char *path = g_strconcat (call->path, "&follow=0", NULL);
   EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
 
@@ -138,14 +195,14 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
     fetch_rest (call);
 }
 
-/* No engine's followed log is whole when it ends. Podman's reader is stopped 250 ms after the
- * container, wherever it is (libpod/container_log.go; seen on 4.3: a tenth of 4 MB written at
- * once), so the log is read again. Docker (20.10) mostly leaves out a last line without a newline:
- * the last entry of each stream tells whether there is one. */
+/* No engine's followed log is whole when it ends. Podman's stops short of the end (is_trusted()),
+ * so the log is read again. Docker (20.10) mostly leaves out a last line without a newline: the
+ * last entry of each stream tells whether there is one. */
 static void
 on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
-  if (!check_log_end (call))
+  pp_http_call_cancel (g_steal_pointer (&call->look));
+  if (!call->guarded && !check_log_end (call))
     return;
   call->gone_is_fine = TRUE;
   if (call->engine->info == NULL || call->engine->info->kind != PP_ENGINE_DOCKER)
@@ -172,6 +229,8 @@ pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gb
   if (pp_engine_follow_file (call, container_id, skip_bytes))
     return &call->base;
   call->path = g_strconcat ("/containers/", escaped, "/logs?stdout=1&stderr=1", NULL);
+  call->container_id = g_steal_pointer (&escaped);
+  call->guarded = call->engine->info == NULL || call->engine->info->kind == PP_ENGINE_PODMAN;
   pp_frames_init (&call->frames, tty, skip_bytes, on_payload, call);
   g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
   EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
