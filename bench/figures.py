@@ -9,11 +9,11 @@ import time
 
 from bare_loop import Loop
 from engines import BUSYBOX
-from parts import wait_for
+from parts import TestbedError, wait_for
 from places import SHORT
 from prefect_api import TERMINAL
 from recorder import covered, recording
-from workers import OURS, PEER
+from workers import NAMES, OURS, PEER
 
 SETTLE_SECONDS = 5  # from healthy to the first look at memory
 QUIET_SECONDS = 45  # no run has ended for so long: those still open are lost
@@ -181,11 +181,11 @@ class Bench:
         run = site.api.run(deployment)
         self._wait_ended(site, [run])
         calls = recorder.by_worker("api") + recorder.by_worker("engine")
-        poll = min(
-            (call for call in calls if call.matches("get_scheduled") and run.encode() in call.text()),
-            key=lambda call: call.answered,
-        )
-        start = next(call for call in calls if call.matches(r"/containers/[^/]+/start$"))
+        polls = (call for call in calls if call.matches("get_scheduled") and run.encode() in call.text())
+        starts = (call for call in calls if call.matches(r"/containers/[^/]+/start$") and call.answered)
+        poll, start = next(polls, None), next(starts, None)
+        if poll is None or start is None:
+            raise TestbedError(f"flow run {run} was not started by the {NAMES[kind]}")
         begin, end = poll.answered, start.answered
         waited = [
             (call.asked, call.answered)
