@@ -43,7 +43,8 @@ stage_build () {
 }
 
 stage_unit () {
-  pp_logged "$LOGS/check.log" make -C "$BUILD/gcc" -j"$(nproc)" check VERBOSE=1
+  pp_logged "$LOGS/check.log" make -C "$BUILD/gcc" -j"$(nproc)" check VERBOSE=1 ||
+    { grep -E '^(FAIL|ERROR|not ok)' "$LOGS/check.log" >&2; return 1; }
   sed -n 's/^# \(TOTAL\|PASS\|SKIP\|XFAIL\|FAIL\|XPASS\|ERROR\): */    \1 /p' "$LOGS/check.log"
 }
 
