@@ -16,7 +16,9 @@ from recorder import covered, recording
 from workers import NAMES, OURS, PEER
 
 SETTLE_SECONDS = 5  # from healthy to the first look at memory
-QUIET_SECONDS = 45  # no run has ended for so long: those still open are lost
+# No run has ended for so long: those still open are lost. The peer's first of sixty takes a minute, and its
+# calls to the engine time out after another.
+QUIET_SECONDS = 150
 IDLE_QUERY = 10  # PREFECT_WORKER_QUERY_SECONDS: the default
 BUSY_QUERY = 1
 PORTION = 10  # containers started together where it is not speed that is measured
