@@ -259,6 +259,10 @@ pp_http_new (void)
   http->source = g_source_new (&funcs, sizeof (PpHttpSource));
   ((PpHttpSource *)http->source)->http = http;
   g_source_set_name (http->source, "prefect-podman http");
+  /* A source that cannot recurse is blocked during its dispatch: GLib would take every socket out
+   * of its poll set and put it back, with a wake-up each, at every turn. Nothing here runs a nested
+   * loop. */
+  g_source_set_can_recurse (http->source, TRUE);
   g_source_attach (http->source, g_main_context_get_thread_default ());
 
   http->multi = curl_multi_init ();

@@ -17,8 +17,11 @@
 /* A line of the events' stream; the longest that says anything to us is far shorter. */
 #define MAX_EVENT_BYTES 65536
 
-/* {"event":["died"]}: Podman's own word; 4.3 does not know Docker's "die" in a filter. */
-#define EVENTS_PATH "/events?filters=%7B%22event%22%3A%5B%22died%22%5D%7D"
+/* {"event":["died","stop","cleanup","remove"]}, Podman's own words: 4.3 does not know Docker's
+ * "die" in a filter, and says no "died" of a container that was stopped through the API. */
+#define EVENTS_PATH                                                                                \
+  "/events?filters=%7B%22event%22%3A%5B%22died%22%2C%22stop%22%2C%22cleanup%22%2C%22remove%22%5D%" \
+  "7D"
 
 struct EngineEvents
 {
@@ -118,17 +121,26 @@ on_looked (const PpHttpResponse *response, const GError *error, gpointer user_da
     look_later (follow);
 }
 
+static void
+look_now (FileFollow *follow)
+{
+  g_autofree char *path = g_strdup_printf ("/containers/%s/json", follow->id);
+
+  g_clear_handle_id (&follow->look, g_source_remove);
+  if (follow->looking == NULL)
+    follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
+  /* A container that is silent may have ended as well as one that is not: a stream that broke is
+   * opened again. */
+  open_events (follow->call->engine->events);
+}
+
 static gboolean
 on_look (gpointer user_data)
 {
   FileFollow *follow = user_data;
-  g_autofree char *path = g_strdup_printf ("/containers/%s/json", follow->id);
 
   follow->look = 0;
-  follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
-  /* A container that is silent may have ended as well as one that is not: a stream that broke is
-   * opened again. */
-  open_events (follow->call->engine->events);
+  look_now (follow);
   return G_SOURCE_REMOVE;
 }
 
@@ -148,8 +160,12 @@ on_event (EngineEvents *events, const char *line, gsize length)
   const char *id = pp_json_string (json_object_get (event, "Actor"), "ID");
   FileFollow *follow = id != NULL ? g_hash_table_lookup (events->by_id, id) : NULL;
 
-  if (follow != NULL && !follow->ended)
+  if (follow == NULL || follow->ended)
+    return;
+  if (g_strcmp0 (pp_json_string (event, "status"), "die") == 0)
     container_ended (follow);
+  else
+    look_now (follow);
 }
 
 static gboolean
@@ -326,9 +342,9 @@ pp_engine_follow_file_stop (FileFollow *follow)
   g_hash_table_remove (events->by_id, follow->id);
   g_clear_handle_id (&follow->turn, g_source_remove);
   g_clear_handle_id (&follow->look, g_source_remove);
-  g_clear_pointer (&follow->looking, pp_http_call_cancel);
+  pp_http_call_cancel (g_steal_pointer (&follow->looking));
   if (g_hash_table_size (events->by_id) == 0)
-    g_clear_pointer (&events->stream, pp_http_call_cancel);
+    pp_http_call_cancel (g_steal_pointer (&events->stream));
 }
 
 void

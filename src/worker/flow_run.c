@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* How long Prefect inside a container is given to end a cancelled run by itself. */
+#define ENGINE_GRACE_SECONDS 30
+
 /* The table of states: what a run does when it gets there. Nothing but pp_flow_run_move() reads it.
  */
 static const struct
@@ -161,12 +164,15 @@ pp_flow_run_free (PpFlowRun *run)
   cancel_api_call (&run->pid_call);
   cancel_engine_call (&run->engine_call);
   cancel_engine_call (&run->follow_call);
+  cancel_engine_call (&run->stop_call);
   if (run->resolve != NULL)
     pp_resolve_call_cancel (run->resolve);
   if (run->timer != 0)
     g_source_remove (run->timer);
   if (run->timeout_timer != 0)
     g_source_remove (run->timeout_timer);
+  if (run->stop_timer != 0)
+    g_source_remove (run->stop_timer);
   pp_log_sender_forget (run->context->logs, run);
   pp_output_free (run->output);
   pp_lease_free (run->lease);
@@ -209,14 +215,28 @@ pp_flow_run_state (const PpFlowRun *run)
   return run->state;
 }
 
-gboolean
-pp_flow_run_is_submitting (const PpFlowRun *run)
+void
+pp_flow_run_cancel (PpFlowRun *run)
 {
-  return run->state < PP_FLOW_RUN_STARTED;
-}
-
-gboolean
-pp_flow_run_is_worker_reported (const PpFlowRun *run)
-{
-  return run->worker_reported && run->state < PP_FLOW_RUN_REPORTED;
+  if (run->cancelled || run->state < PP_FLOW_RUN_PENDING || run->state > PP_FLOW_RUN_STARTED
+      || run->failure != NULL)
+    return;
+  run->cancelled = TRUE;
+  if (run->state == PP_FLOW_RUN_STARTED)
+    {
+      pp_flow_run_log (run, PP_LOG_INFO,
+                       "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
+                       run->container_name,
+                       run->worker_reported ? "" : " unless Prefect inside it ends it");
+      pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : ENGINE_GRACE_SECONDS);
+      return;
+    }
+  /* A call that makes or starts the container is waited for: its end looks at run->cancelled. */
+  if (run->engine_call != NULL && !run->pulling)
+    return;
+  cancel_engine_call (&run->engine_call);
+  cancel_api_call (&run->api_call);
+  g_clear_pointer (&run->resolve, pp_resolve_call_cancel);
+  g_clear_handle_id (&run->timer, g_source_remove);
+  pp_flow_run_report_cancelled (run);
 }

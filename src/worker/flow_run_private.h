@@ -40,17 +40,23 @@ struct PpFlowRun
   char *container_name;
   gboolean started_once; /* the engine was told to start it */
   gboolean timed_out;
+  gboolean startup_timed_out;
+  gboolean pulling;
+  gboolean cancelled; /* the server wants it ended, or has forgotten it */
 
   PpApiCall *api_call;        /* the one call the state waits for */
   PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
   PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
   PpInfrastructureCall *follow_call;
+  PpInfrastructureCall *stop_call;
+  guint stop_timer;
   guint timer;         /* of the state */
   guint timeout_timer; /* timeout_seconds */
   guint retries;       /* of what the state waits for */
 
   PpOutput *output;
+  gboolean output_ended; /* it was read to its end, or cannot be read */
   PpLease *lease;
   PpContainerEnd end;
   gint64 exited_at;
@@ -88,7 +94,12 @@ void pp_flow_run_enter_started (PpFlowRun *run);
 void pp_flow_run_enter_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);
 
+/* Stops the container after SECONDS, unless it has ended by then. */
+void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);
+
 /* flow_run_report.c */
+/* CANCELLED, as the server asked. */
+void pp_flow_run_report_cancelled (PpFlowRun *run);
 void pp_flow_run_enter_exited (PpFlowRun *run);
 
 /* The run cannot be started: CRASHED with the peer's words and MESSAGE, then the rest is cleaned

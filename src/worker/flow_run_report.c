@@ -13,12 +13,25 @@
 
 static void read_state (PpFlowRun *run);
 
+static gboolean
+is_cancelling (const json_t *state)
+{
+  return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
+}
+
 static void
 on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->api_call = NULL;
+  if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
+      && !run->cancelled)
+    {
+      run->cancelled = TRUE;
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
   if (error != NULL && error->code == 404)
     g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
   else if (error != NULL)
@@ -48,6 +61,16 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
                      name != NULL ? name : type, message);
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, type, name, valid, NULL, force,
                                          PP_API_PERSIST, on_proposed, run);
+}
+
+void
+pp_flow_run_report_cancelled (PpFlowRun *run)
+{
+  run->auto_remove = run->auto_remove || !run->started_once;
+  propose (run, "CANCELLED", NULL,
+           run->started_once ? "Flow run cancelled: its container was stopped."
+                             : "Flow run cancelled by the worker before it was started.",
+           FALSE);
 }
 
 void
@@ -100,6 +123,18 @@ report_vanished (PpFlowRun *run)
       "its exit status is not known.",
       run->container_name, run->container_id);
 
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+static void
+report_startup_timeout (PpFlowRun *run)
+{
+  g_autofree char *text = g_strdup_printf (
+      "Prefect inside the container did not report Running within startup_timeout_seconds, %g s.",
+      run->spec->startup_timeout_seconds);
+
+  run->auto_remove = TRUE;
+  log_tail (run);
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
@@ -212,7 +247,11 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_output_finish (run->output);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
-  if (!run->end_known)
+  if (run->cancelled)
+    pp_flow_run_report_cancelled (run);
+  else if (run->startup_timed_out)
+    report_startup_timeout (run);
+  else if (!run->end_known)
     report_vanished (run);
   else if (run->worker_reported)
     report_by_worker (run);

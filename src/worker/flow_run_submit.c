@@ -260,6 +260,7 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
 
   (void)result;
   run->engine_call = NULL;
+  run->pulling = FALSE;
   if (error == NULL)
     {
       create_container (run);
@@ -282,9 +283,40 @@ static void
 pull_image (PpFlowRun *run)
 {
   run->pulled = TRUE;
+  run->pulling = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO, "Pulling image '%s'...", run->spec->image);
   run->engine_call = pp_infrastructure_pull (run->context->infrastructure, run->spec->image,
                                              run->spec->registry_auth, on_progress, on_pulled, run);
+}
+
+/* Whether INSPECT is a container that was made for this very run and never started: the engine made
+ * it, but its answer was lost (curl asks again by itself where a kept connection broke). */
+static gboolean
+is_own_container (const PpFlowRun *run, const json_t *inspect)
+{
+  const json_t *labels = json_object_get (json_object_get (inspect, "Config"), "Labels");
+  const char *status = pp_json_string (json_object_get (inspect, "State"), "Status");
+
+  return g_strcmp0 (pp_json_string (labels, "io.prefect.flow-run-id"), run->id) == 0
+         && g_strcmp0 (status, "created") == 0;
+}
+
+static void
+on_namesake (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (error == NULL && is_own_container (run, result))
+    {
+      run->container_id = g_strdup (pp_json_string (result, "Id"));
+      connect_networks (run);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_INFO, "Container name '%s' is in use; retrying with the next...",
+                   run->container_name);
+  run->name_index++;
+  create_container (run);
 }
 
 static void
@@ -298,10 +330,8 @@ on_created (json_t *result, const GError *error, gpointer user_data)
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NAME_IN_USE)
       && run->name_index < MAX_NAMES)
     {
-      pp_flow_run_log (run, PP_LOG_INFO, "Container name '%s' is in use; retrying with the next...",
-                       run->container_name);
-      run->name_index++;
-      create_container (run);
+      run->engine_call = pp_infrastructure_inspect (run->context->infrastructure,
+                                                    run->container_name, on_namesake, run);
       return;
     }
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
@@ -359,6 +389,11 @@ on_network_connected (json_t *result, const GError *error, gpointer user_data)
 static void
 connect_networks (PpFlowRun *run)
 {
+  if (run->cancelled)
+    {
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
   if (run->network_index >= run->spec->networks->len)
     {
       pp_flow_run_move (run, PP_FLOW_RUN_CREATED);
@@ -412,6 +447,8 @@ on_started (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+  if (run->cancelled)
+    pp_flow_run_stop_container_in (run, 0);
 }
 
 static void

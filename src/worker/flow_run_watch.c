@@ -79,7 +79,8 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
     }
   pp_container_end_clear (&run->end);
   pp_container_end_parse (result, &run->end);
-  if (run->end.running)
+  /* What a broken stream has left of the output is still to be had when the container has ended. */
+  if (run->end.running || !run->output_ended)
     {
       follow (run);
       return;
@@ -102,6 +103,8 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
 
   (void)result;
   run->follow_call = NULL;
+  run->output_ended
+      = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   if (error == NULL
       || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     {
@@ -130,16 +133,52 @@ follow (PpFlowRun *run)
                                   pp_output_bytes (run->output), on_output, on_followed, run);
 }
 
+/* Ending a container before its own end: a time-out, a cancellation. */
+
+static void stop_container (PpFlowRun *run);
+
+static gboolean
+on_stop_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->stop_timer = 0;
+  stop_container (run);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_stopped (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   (void)result;
-  run->engine_call = NULL;
-  if (error != NULL)
+  run->stop_call = NULL;
+  if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
+    return;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    run->stop_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_stop_timer, run);
+  else if (!g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped: %s",
                      run->container_name, error->message);
+}
+
+static void
+stop_container (PpFlowRun *run)
+{
+  if (run->stop_call == NULL)
+    run->stop_call = pp_infrastructure_stop (run->context->infrastructure, run->container_id,
+                                             run->spec->stop_timeout, on_stopped, run);
+}
+
+void
+pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
+{
+  g_clear_handle_id (&run->stop_timer, g_source_remove);
+  if (seconds == 0)
+    stop_container (run);
+  else
+    run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
 }
 
 static gboolean
@@ -148,15 +187,56 @@ on_timeout (gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->timeout_timer = 0;
-  if (run->state != PP_FLOW_RUN_STARTED || run->engine_call != NULL)
+  if (run->state != PP_FLOW_RUN_STARTED)
     return G_SOURCE_REMOVE;
   run->timed_out = TRUE;
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
                    run->name, run->spec->timeout_seconds, run->container_name);
-  run->engine_call = pp_infrastructure_stop (run->context->infrastructure, run->container_id,
-                                             run->spec->stop_timeout, on_stopped, run);
+  pp_flow_run_stop_container_in (run, 0);
   return G_SOURCE_REMOVE;
+}
+
+/* A container in which Prefect does not get to report RUNNING in time. */
+
+static void
+on_startup_state (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->api_call = NULL;
+  if (error != NULL || run->state != PP_FLOW_RUN_STARTED
+      || g_strcmp0 (pp_json_string (json_object_get (body, "state"), "type"), "PENDING") != 0)
+    return;
+  run->startup_timed_out = TRUE;
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
+                   "container '%s'",
+                   run->name, run->spec->startup_timeout_seconds, run->container_name);
+  pp_flow_run_stop_container_in (run, 0);
+}
+
+static gboolean
+on_startup_timeout (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timeout_timer = 0;
+  run->api_call
+      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_timeout (PpFlowRun *run)
+{
+  double seconds
+      = run->worker_reported ? run->spec->timeout_seconds : run->spec->startup_timeout_seconds;
+
+  if (seconds > 0)
+    run->timeout_timer
+        = g_timeout_add ((guint)MIN (seconds * 1000, G_MAXINT),
+                         run->worker_reported ? on_timeout : on_startup_timeout, run);
 }
 
 void
@@ -176,9 +256,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
                                forward ? context->logs : NULL, resume_output, run);
-  if (run->worker_reported && run->spec->timeout_seconds > 0)
-    run->timeout_timer
-        = g_timeout_add ((guint)MIN (run->spec->timeout_seconds * 1000, G_MAXINT), on_timeout, run);
+  start_timeout (run);
   follow (run);
 }
 
@@ -249,6 +327,9 @@ pp_flow_run_enter_reported (PpFlowRun *run)
       run->slot_freed = TRUE;
       g_clear_pointer (&run->lease, pp_lease_free);
       g_clear_handle_id (&run->timeout_timer, g_source_remove);
+      g_clear_handle_id (&run->stop_timer, g_source_remove);
+      if (run->stop_call != NULL)
+        pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
       run->timer = g_idle_add (on_slot_free, run);
       return;
     }

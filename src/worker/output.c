@@ -263,9 +263,9 @@ pp_output_tail (const PpOutput *output, guint max_lines)
   for (GList *link = g_queue_peek_nth_link ((GQueue *)&output->tail, skip); link != NULL;
        link = link->next)
     {
-      if (text->len > 0)
-        g_string_append_c (text, '\n');
       g_string_append (text, link->data);
+      if (link->next != NULL)
+        g_string_append_c (text, '\n');
     }
   return g_string_free (text, FALSE);
 }

@@ -94,7 +94,7 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL && error->code != 404)
     {
       if (worker->poll_failures++ == 0)
-        g_warning ("The Prefect API does not answer the poll: %s The worker keeps asking.",
+        g_warning ("The Prefect API does not answer the poll, the worker keeps asking: %s",
                    error->message);
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds,
                                               worker->poll_failures));

@@ -43,8 +43,8 @@ on_engine (json_t *result, const GError *error, gpointer user_data)
     {
       guint milliseconds = pp_worker_interval_ms (1, worker->engine_failures++);
 
-      g_warning ("The container engine is not there yet: %s Trying again in %.1f s.",
-                 error->message, milliseconds / 1000.0);
+      g_warning ("Not there yet, trying again in %.1f s: %s", milliseconds / 1000.0,
+                 error->message);
       worker->engine_timer = g_timeout_add (milliseconds, on_engine_timer, worker);
       return;
     }
@@ -106,7 +106,7 @@ on_sync_failure (PpWorker *worker, const GError *error)
 {
   if (pp_api_error_is_transient (error))
     {
-      g_warning ("The Prefect API does not answer%s: %s Trying again.",
+      g_warning ("The Prefect API does not answer%s, trying again: %s",
                  worker->started ? "" : " yet", error->message);
       sync_later (worker, worker->started ? worker->settings->worker_heartbeat_seconds : 1,
                   worker->sync_failures++);
@@ -249,10 +249,9 @@ on_pool_missing (PpWorker *worker)
   if (!worker->options->create_pool_if_not_found)
     {
       if (!worker->pool_missing_said)
-        g_warning ("Work pool '%s' not found! Create it (prefect work-pool create '%s' --type %s); "
-                   "this worker looks "
-                   "for it at every heartbeat.",
-                   worker->options->work_pool, worker->options->work_pool, served_type (worker));
+        g_warning ("Work pool '%s' not found! Create it, or let this worker do it (leave out "
+                   "--no-create-pool-if-not-found); it looks for the pool at every heartbeat.",
+                   worker->options->work_pool);
       worker->pool_missing_said = TRUE;
       if (worker->options->run_once)
         pp_worker_fail (worker, 1, "Work pool '%s' not found", worker->options->work_pool);

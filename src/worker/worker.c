@@ -81,6 +81,7 @@ pp_worker_ready (PpWorker *worker)
   print_banner (worker);
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
   pp_worker_poll_start (worker);
+  pp_worker_watch_cancellations (worker);
 }
 
 /* Runs that would be left half done: neither followed in a started container nor over. */
@@ -163,6 +164,7 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
     {
       worker->stop_deadline = g_get_monotonic_time () + STOP_US;
       pp_worker_sync_stop (worker);
+      pp_worker_stop_watching_cancellations (worker);
     }
   if (worker->started)
     pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
@@ -263,6 +265,7 @@ tear_down (PpWorker *worker)
 
   pp_worker_poll_stop (worker);
   pp_worker_sync_stop (worker);
+  pp_worker_stop_watching_cancellations (worker);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
   g_hash_table_unref (worker->runs);
   pp_health_free (worker->health);

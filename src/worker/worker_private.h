@@ -39,6 +39,9 @@ typedef struct
   PpApiCall *sync_call;
   PpApiCall *heartbeat_call;
 
+  guint cancel_timer;
+  PpApiCall *cancel_call;
+
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;
   guint poll_failures;
@@ -72,3 +75,7 @@ void pp_worker_ready (PpWorker *worker);
 /* poll.c */
 void pp_worker_poll_start (PpWorker *worker);
 void pp_worker_poll_stop (PpWorker *worker);
+
+/* cancellation.c */
+void pp_worker_watch_cancellations (PpWorker *worker);
+void pp_worker_stop_watching_cancellations (PpWorker *worker);

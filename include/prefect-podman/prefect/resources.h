@@ -61,10 +61,9 @@ PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
 /* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
 PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
                                       PpApiDoneFunc done, gpointer user_data);
-/* States of many runs in one query: answers the runs whose id is in IDS (array of at most 200
- * strings: the server's page). */
-PpApiCall *pp_flow_runs_filter_by_id (PpApi *api, json_t *ids, PpApiDoneFunc done,
-                                      gpointer user_data);
+/* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or CANCELLED. */
+PpApiCall *pp_flow_runs_filter_cancelling (PpApi *api, json_t *ids, PpApiDoneFunc done,
+                                           gpointer user_data);
 
 /* deployments.c, flows.c, blocks.c, variables.c */
 PpApiCall *pp_deployment_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data);

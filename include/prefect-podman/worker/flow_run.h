@@ -44,11 +44,8 @@ const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CR
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
 const char *pp_flow_run_state_name (PpFlowRunState state);
 
-/* Whether it is on its way to a container that the worker should not leave behind half made:
- * between the server's PENDING and the start. */
-gboolean pp_flow_run_is_submitting (const PpFlowRun *run);
-
-/* Whether the worker owes the server this run's final state. */
-gboolean pp_flow_run_is_worker_reported (const PpFlowRun *run);
+/* The server has set the run to CANCELLING, or ended or deleted it: its container is stopped
+ * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
+void pp_flow_run_cancel (PpFlowRun *run);
 
 G_END_DECLS

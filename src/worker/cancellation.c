@@ -1,0 +1,70 @@
+/* Runs in flight that the server wants ended: one query for all of them, on a fixed beat. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* The longest a cancelled run waits to be seen; PREFECT_WORKER_CANCELLATION_POLL_SECONDS may only
+ * shorten it. */
+#define BEAT_SECONDS 10.0
+
+static gboolean
+on_beat (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->cancel_timer = 0;
+  pp_worker_watch_cancellations (worker);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_ended (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  const json_t *flow_run;
+  size_t index;
+
+  worker->cancel_call = NULL;
+  if (error != NULL)
+    g_debug ("Cancelled runs could not be looked for: %s", error->message);
+  json_array_foreach (body, index, flow_run)
+  {
+    const char *id = pp_json_string (flow_run, "id");
+    PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
+
+    if (run != NULL)
+      pp_flow_run_cancel (run);
+  }
+}
+
+void
+pp_worker_watch_cancellations (PpWorker *worker)
+{
+  double seconds = MIN (worker->settings->worker_cancellation_poll_seconds, BEAT_SECONDS);
+  GHashTableIter iter;
+  gpointer id;
+
+  if (worker->cancel_call == NULL && g_hash_table_size (worker->runs) > 0)
+    {
+      json_auto_t *ids = json_array ();
+
+      g_hash_table_iter_init (&iter, worker->runs);
+      while (g_hash_table_iter_next (&iter, &id, NULL))
+        json_array_append_new (ids, json_string (id));
+      worker->cancel_call
+          = pp_flow_runs_filter_cancelling (worker->context.api, ids, on_ended, worker);
+    }
+  if (worker->cancel_timer == 0)
+    worker->cancel_timer = g_timeout_add ((guint)(MAX (seconds, 0.1) * 1000), on_beat, worker);
+}
+
+void
+pp_worker_stop_watching_cancellations (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->cancel_timer, g_source_remove);
+  if (worker->cancel_call != NULL)
+    pp_api_call_cancel (worker->cancel_call);
+  worker->cancel_call = NULL;
+}
