@@ -1,0 +1,48 @@
+"""Runs that are cancelled, or that never get to run, are stopped and leave nothing behind."""
+
+import pytest
+
+from parts import wait_for
+
+
+def check_cancelled(api, engine, run, timeout=60):
+    state = api.wait_end(run, timeout=timeout)["state"]
+    assert state["type"] == "CANCELLED", state
+    wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+def test_running_run_is_stopped(api, engine, pool, start_worker):
+    """By SIGTERM where the container obeys it, by SIGKILL after stop_timeout where it does not."""
+    start_worker(api, engine, pool)
+    obeys = "sh -c 'trap \"echo told to go; exit 0\" TERM; sleep 600 & wait'"
+    variables = {"auto_remove": True, "stop_timeout": 2}
+    runs = [api.go(pool, {**variables, "command": command}, name=name) for name, command in
+            (("obeys", obeys), ("stubborn", "sleep 600"))]
+    for run in runs:
+        api.wait_state(run, "RUNNING")
+        wait_for(lambda run=run: engine.containers_of(run), 10, "container")
+        api.set_state(run, "CANCELLING")
+    for run in runs:
+        check_cancelled(api, engine, run)
+    assert "told to go" in api.wait_text(runs[0], "told to go")
+
+
+def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
+    """Prefetched: its container is there and waits."""
+    start_worker(api, engine, pool, "--prefetch-seconds", "60")
+    run = api.run(api.deploy(pool, variables={"command": "echo never", "auto_remove": True}), after=45)
+    api.wait_state(run, "PENDING")
+    api.set_state(run, "CANCELLING")
+    check_cancelled(api, engine, run, timeout=30)
+    assert "never" not in api.text(run).splitlines()
+
+
+def test_startup_timeout(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    variables = {"command": "sh -c 'echo stuck; sleep 600'", "state_reporting": "engine",
+                 "startup_timeout_seconds": 2, "stop_timeout": 1}
+    run = api.wait_end(api.go(pool, variables))
+    assert run["state"]["type"] == "CRASHED"
+    assert "startup_timeout_seconds" in run["state"]["message"]
+    assert "stuck" in api.wait_text(run["id"], "stuck")
