@@ -64,6 +64,15 @@ class Api:
     def pool(self, name):
         return self.call("GET", f"/work_pools/{name}")
 
+    def wait_pool(self, name):
+        """Waits for a pool that a worker makes, or fills in: until it has a template."""
+
+        def filled():
+            answer = self.http.get(f"/work_pools/{name}")
+            return answer.status_code == 200 and answer.json()["base_job_template"] and answer.json()
+
+        return wait_for(filled, 20, f"pool {name} with a template")
+
     def update_pool(self, name, **changes):
         self.call("PATCH", f"/work_pools/{name}", json=changes)
 

@@ -84,7 +84,7 @@ def test_error_in_a_file_names_file_line_and_key(tmp_path):
 
 def test_settings_from_a_profile(tmp_path, api, engine, pool):
     """No variable in the environment: what `prefect config set` wrote is enough."""
-    home = tmp_path / "prefect"
+    home = tmp_path / ".prefect"
     home.mkdir()
     profile = f'active = "site"\n[profiles.site]\nPREFECT_API_URL = "{api.url}"\n'
     (home / "profiles.toml").write_text(profile, encoding="utf-8")
@@ -154,7 +154,8 @@ def test_base_job_template_of_a_new_pool(tmp_path, api, engine, start_worker):
     path = tmp_path / "template.json"
     path.write_text(json.dumps(template), encoding="utf-8")
     start_worker(api, engine, pool, "--base-job-template", path)
-    assert api.pool(pool)["base_job_template"]["job_configuration"] == {"image": "{{ image }}"}
+    made = api.wait_pool(pool)
+    assert made["base_job_template"]["job_configuration"] == {"image": "{{ image }}"}
 
 
 def test_engine_that_answers_is_named(api, engine, pool, start_worker):

@@ -58,14 +58,14 @@ def test_prefect_in_the_image(testbed, api, engine, pool, start_worker):
     )
     bad = api.run(api.deploy(pool, "broken", "broken", common, path="/flows", entrypoint="hello.py:broken"))
 
-    run = api.wait_end(good, timeout=120)
+    run = api.wait_end(good, timeout=240)
     assert run["state"]["type"] == "COMPLETED", api.text(good)
     log = api.wait_text(good, "hello Podman from the flow")
     # The flow's own words are sent by Prefect inside: the container's stderr has them too, and must not
     # be sent a second time.
     assert log.count("hello Podman from the flow") == 1
 
-    run = api.wait_end(bad, timeout=120)
+    run = api.wait_end(bad, timeout=240)
     assert run["state"]["type"] == "FAILED"
     assert "broken on purpose" in run["state"]["message"]
     for each in (good, bad):
@@ -106,7 +106,7 @@ def test_podman_pool_runs_the_image_as_it_is(api, engine, start_worker):
     engine.need(HELLO)
     pool = new_pool_name()
     start_worker(api, engine, pool, "--type", "podman")
-    made = api.pool(pool)
+    made = api.wait_pool(pool)
     assert made["type"] == "podman"
     assert {"image", "userns", "devices", "shm_size"} <= set(made["base_job_template"]["variables"]["properties"])
     run = api.wait_end(api.go(pool, {"image": HELLO}))
@@ -118,6 +118,6 @@ def test_worker_fills_an_empty_template(api, engine, start_worker):
     pool = new_pool_name()
     api.create_pool(pool, base_job_template={})
     start_worker(api, engine, pool)
-    assert "image" in api.pool(pool)["base_job_template"]["variables"]["properties"]
+    assert "image" in api.wait_pool(pool)["base_job_template"]["variables"]["properties"]
     run = api.wait_end(api.go(pool, {"image": BUSYBOX, "command": "true"}))
     assert run["state"]["type"] == "COMPLETED"

@@ -33,7 +33,7 @@ def command():
 
 
 def environment(folder, api=None, engine=None, settings=None):
-    made = clean_environment(HOME=folder, PREFECT_HOME=folder / "prefect", TERM="dumb")
+    made = clean_environment(HOME=folder, TERM="dumb")
     made |= SANITIZERS
     if api is not None:
         made["PREFECT_API_URL"] = api if isinstance(api, str) else api.url
