@@ -157,7 +157,8 @@ def test_log_stream_breaks(api, engine, pool, door, start_worker):
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     lines = [line for line in api.wait_text(run, "numbered line 100").splitlines() if line.startswith("numbered")]
     assert lines == [f"numbered line {number}" for number in range(1, 101)]
-    assert door.count(r"GET .*/logs") >= 4
+    if engine.kind == "docker":  # Podman's log file is read where it can be
+        assert door.count(r"GET .*/logs") >= 4
 
 
 def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_worker):
