@@ -42,6 +42,7 @@ struct PpFlowRun
   gboolean timed_out;
   gboolean startup_timed_out;
   gboolean pulling;
+  gboolean cancel_reported;
   gboolean cancelled; /* the server wants it ended, or has forgotten it */
 
   PpApiCall *api_call;        /* the one call the state waits for */

@@ -26,9 +26,8 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
   run->api_call = NULL;
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
-      && !run->cancelled)
+      && !run->cancel_reported)
     {
-      run->cancelled = TRUE;
       pp_flow_run_report_cancelled (run);
       return;
     }
@@ -66,6 +65,7 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
 void
 pp_flow_run_report_cancelled (PpFlowRun *run)
 {
+  run->cancel_reported = TRUE;
   run->auto_remove = run->auto_remove || !run->started_once;
   propose (run, "CANCELLED", NULL,
            run->started_once ? "Flow run cancelled: its container was stopped."
@@ -244,6 +244,9 @@ void
 pp_flow_run_enter_exited (PpFlowRun *run)
 {
   run->exited_at = g_get_monotonic_time ();
+  /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
+  if (run->api_call != NULL)
+    pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_output_finish (run->output);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
