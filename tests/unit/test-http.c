@@ -664,13 +664,15 @@ cancel_other_and_send (const PpHttpResponse *response, const GError *error, gpoi
   g_autofree char *url = g_strdup (results[0]->body);
 
   PpHttpRequest request = { .method = "GET", .url = url };
-  pp_http_call_cancel (results[1]->call);
+  if (results[1]->done == 0)
+    pp_http_call_cancel (results[1]->call);
   pp_http_send (results[0]->http, &request, on_done, results[2]);
   g_clear_pointer (&results[0]->body, g_free);
   on_done (response, error, results[0]);
 }
 
-/* Two answers arrive in one turn; the first's callback cancels the second and starts a third. */
+/* Two answers arrive, mostly in one turn; the first's callback cancels the second and starts a
+ * third. */
 static void
 test_start_and_cancel_others_in_callback (void)
 {
@@ -686,9 +688,8 @@ test_start_and_cancel_others_in_callback (void)
   first->body = g_strdup (url);
   pp_http_send (http, &request, cancel_other_and_send, results);
   second->call = pp_http_send (http, &request, on_done, second);
-  while (server_requests (server) < 2)
-    g_main_context_iteration (NULL, FALSE);
-  g_main_loop_run (third->loop);
+  while (third->done == 0)
+    g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (first->done, ==, 1);
   g_assert_cmpuint (third->done, ==, 1);
   g_assert_cmpuint (second->done, <=, 1);
