@@ -119,8 +119,15 @@ pp_mask_add_named (PpMask *mask, const json_t *json)
 
   json_object_foreach ((json_t *)json, key, item)
   {
-    if (json_is_string (item) && pp_mask_is_secret_name (key))
-      add_secret (mask, json_string_value (item));
+    if (pp_mask_is_secret_name (key))
+      {
+        const char *in_schema = pp_json_string (item, "default");
+
+        if (json_is_string (item))
+          add_secret (mask, json_string_value (item));
+        if (in_schema != NULL)
+          add_secret (mask, in_schema);
+      }
     pp_mask_add_named (mask, item);
   }
   json_array_foreach (json, index, item) pp_mask_add_named (mask, item);

@@ -255,6 +255,7 @@ learn_secrets (const PpResolveParts *parts, const PpSettings *settings,
   learn_blocks (mask, parts->block_ids);
   pp_mask_add_named (mask, parts->flow_run);
   pp_mask_add_named (mask, parts->deployment);
+  pp_mask_add_named (mask, parts->work_pool);
   pp_mask_add_named (mask, settings->environment);
   pp_mask_add_named (mask, process_environment);
   pp_mask_add_values (mask, settings->client_custom_headers);

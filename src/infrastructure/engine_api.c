@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 10000
+#define LOOK_TIMEOUT_MS 120000
 /* Inspecting the largest container or listing all of them stays far below. */
 #define MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
 #define MAX_ENGINE_WORDS 4096
@@ -314,6 +315,7 @@ pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data, P
                             .url = url,
                             .unix_socket_path = engine->socket_path,
                             .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                            .timeout_ms = on_data == NULL ? LOOK_TIMEOUT_MS : 0,
                             .max_response_bytes = MAX_RESPONSE_BYTES };
 
   return pp_http_stream (engine->http, &request, on_data, done, user_data);

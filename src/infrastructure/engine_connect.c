@@ -69,8 +69,8 @@ on_network (EngineCall *call, const PpHttpResponse *response)
 {
   json_auto_t *network = json_loadb (response->body, response->body_length, 0, NULL);
 
-  call->info->gateway = g_strdup (pp_engine_network_gateway (network));
-  finish (call);
+  call->engine->info->gateway = g_strdup (pp_engine_network_gateway (network));
+  pp_engine_call_end (call, NULL, NULL);
 }
 
 static gboolean
@@ -126,6 +126,10 @@ on_info (EngineCall *call, const PpHttpResponse *response)
       finish (call);
       return;
     }
+  /* Without a network of that name there is no gateway to know, which is no reason not to work. */
+  pp_engine_info_free (call->engine->info);
+  call->engine->info = g_steal_pointer (&call->info);
+  call->gone_is_fine = TRUE;
   pp_engine_call_send (call, &request, on_network);
 }
 

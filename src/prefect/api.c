@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* The failure of a call that is never given up which the user is told of; earlier ones pass. */
+#define SAY_AT_ATTEMPT 5
+
 static void
 free_call (PpApiCall *call)
 {
@@ -115,7 +118,10 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
       finish_call (call, NULL, error);
       return;
     }
-  g_debug ("%s; again in %.1f s", error->message, delay);
+  if (call->attempts == SAY_AT_ATTEMPT && call->patience == PP_API_PERSIST)
+    g_warning ("%s; asking again for as long as it lasts", error->message);
+  else
+    g_debug ("%s; again in %.1f s", error->message, delay);
   start_timer (call, delay);
   pp_api_pump (api);
 }

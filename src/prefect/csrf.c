@@ -6,8 +6,10 @@
 
 #include <string.h>
 
-/* A token about to expire would be refused on arrival. */
-#define EXPIRY_MARGIN (5 * G_USEC_PER_SEC)
+/* A token is renewed so long before its end, and used so long at the least: with clocks that
+ * differ, or tokens that live for seconds, the server's word (403) is the better judge. */
+#define EXPIRY_MARGIN (60 * G_USEC_PER_SEC)
+#define SHORTEST_USE (1 * G_USEC_PER_SEC)
 
 gboolean
 pp_api_csrf_needed (const char *method)
@@ -42,8 +44,10 @@ take_token (PpApi *api, const json_t *body, GError **error)
                    "GET %s/csrf-token: the answer holds no token", api->display_url);
       return FALSE;
     }
+  gint64 lifetime = expires >= 0 ? expires - g_get_real_time () : G_MAXINT64 / 2;
+  gint64 use = MAX (MAX (lifetime - EXPIRY_MARGIN, lifetime / 2), SHORTEST_USE);
   api->csrf_token = g_strdup (token);
-  api->csrf_expires = expires >= 0 ? expires : G_MAXINT64;
+  api->csrf_renew = g_get_monotonic_time () + use;
   return TRUE;
 }
 
@@ -80,7 +84,7 @@ pp_api_csrf_ready (PpApi *api, const char *method)
 {
   if (!api->csrf_enabled || !pp_api_csrf_needed (method))
     return TRUE;
-  if (api->csrf_token != NULL && g_get_real_time () < api->csrf_expires - EXPIRY_MARGIN)
+  if (api->csrf_token != NULL && g_get_monotonic_time () < api->csrf_renew)
     return TRUE;
   if (api->csrf_fetching == NULL)
     {

@@ -34,7 +34,7 @@ struct PpApi
   gboolean csrf_enabled;
   char *csrf_client;
   char *csrf_token;          /* or NULL */
-  gint64 csrf_expires;       /* UNIX microseconds */
+  gint64 csrf_renew;         /* when to fetch another, monotonic microseconds */
   PpHttpCall *csrf_fetching; /* or NULL */
 
   /* What an older server does not have is asked for once. */

@@ -8,7 +8,8 @@
 /* How long Prefect inside a container is given to end a cancelled run by itself. */
 #define ENGINE_GRACE_SECONDS 30
 
-/* The table of states: what a run does when it gets there. Nothing but pp_flow_run_move() reads it.
+/* The table of states: what a run does when it gets there. Nothing but pp_flow_run_move() acts on
+ * it.
  */
 static const struct
 {

@@ -43,7 +43,7 @@ struct PpFlowRun
   gboolean startup_timed_out;
   gboolean pulling;
   gboolean cancel_reported;
-  gboolean cancelled; /* the server wants it ended, or has forgotten it */
+  gboolean cancelled; /* the server wants it ended */
 
   PpApiCall *api_call;        /* the one call the state waits for */
   PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
@@ -62,6 +62,8 @@ struct PpFlowRun
   PpContainerEnd end;
   gint64 exited_at;
   gboolean end_known;
+  gboolean engine_lost;
+  gint64 no_answer_since; /* monotonic microseconds; 0: the engine answers */
   gboolean slot_freed;
   gboolean logs_safe;
 };

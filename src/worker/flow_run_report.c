@@ -118,6 +118,14 @@ log_tail (PpFlowRun *run)
 static void
 report_vanished (PpFlowRun *run)
 {
+  if (run->engine_lost)
+    {
+      propose (
+          run, "CRASHED", NULL,
+          "The container engine was lost while the run's container ran: how it ended is not known.",
+          FALSE);
+      return;
+    }
   g_autofree char *text = g_strdup_printf (
       "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was watched; "
       "its exit status is not known.",
@@ -228,6 +236,8 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
              FALSE);
   else if (g_strcmp0 (type, "PENDING") != 0 && g_strcmp0 (type, "RUNNING") != 0)
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+  else if (!run->end_known)
+    report_vanished (run);
   else if (run->end.exit_code == 0)
     report_after_success (run, type);
   else
@@ -244,20 +254,20 @@ void
 pp_flow_run_enter_exited (PpFlowRun *run)
 {
   run->exited_at = g_get_monotonic_time ();
+  g_clear_handle_id (&run->timeout_timer, g_source_remove);
+  g_clear_handle_id (&run->stop_timer, g_source_remove);
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
   if (run->api_call != NULL)
     pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_output_finish (run->output);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
-  if (run->cancelled)
-    pp_flow_run_report_cancelled (run);
-  else if (run->startup_timed_out)
+  if (run->startup_timed_out)
     report_startup_timeout (run);
+  else if (!run->worker_reported || run->cancelled)
+    read_state (run);
   else if (!run->end_known)
     report_vanished (run);
-  else if (run->worker_reported)
-    report_by_worker (run);
   else
-    read_state (run);
+    report_by_worker (run);
 }

@@ -43,10 +43,15 @@ on_timer (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *))
 static void
 retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *))
 {
+  if (run->cancelled)
+    {
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
       && run->retries < run->spec->infrastructure_retries)
     {
-      guint seconds = MIN (1u << run->retries, MAX_BACK_OFF);
+      guint seconds = MIN (1u << MIN (run->retries, 5), MAX_BACK_OFF);
 
       run->retries++;
       pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", error->message,
@@ -282,6 +287,11 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
 static void
 pull_image (PpFlowRun *run)
 {
+  if (run->cancelled)
+    {
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
   run->pulled = TRUE;
   run->pulling = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO, "Pulling image '%s'...", run->spec->image);

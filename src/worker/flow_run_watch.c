@@ -5,6 +5,9 @@
 
 /* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
 #define MAX_BACK_OFF 15
+#define FOLLOW_AGAIN_MS 250
+/* An engine that has not answered for so long is lost, with what it ran. */
+#define ENGINE_LOST_US (15 * 60 * G_USEC_PER_SEC)
 
 static void follow (PpFlowRun *run);
 static void inspect (PpFlowRun *run);
@@ -47,6 +50,25 @@ inspect_later (PpFlowRun *run)
   run->timer = g_timeout_add_seconds (seconds, on_inspect_timer, run);
 }
 
+/* The output has ended and the container has not: the engine's two views meet in a moment. */
+static gboolean
+on_follow_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  follow (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+follow_later (PpFlowRun *run)
+{
+  run->timer = g_timeout_add (MIN (FOLLOW_AGAIN_MS << MIN (run->retries, 5), MAX_BACK_OFF * 1000),
+                              on_follow_timer, run);
+  run->retries++;
+}
+
 static void
 on_waited (json_t *result, const GError *error, gpointer user_data)
 {
@@ -58,6 +80,27 @@ on_waited (json_t *result, const GError *error, gpointer user_data)
     inspect_later (run);
   else
     inspect (run);
+}
+
+/* The engine does not say how CONTAINER is: asked again, until it counts as lost. */
+static void
+on_no_answer (PpFlowRun *run, const GError *error)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (run->no_answer_since == 0)
+    run->no_answer_since = now;
+  if (now - run->no_answer_since < ENGINE_LOST_US)
+    {
+      inspect_later (run);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_ERROR, "The engine has not answered for 15 minutes: %s",
+                   error->message);
+  run->end_known = FALSE;
+  run->engine_lost = TRUE;
+  run->auto_remove = FALSE;
+  pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
 }
 
 static void
@@ -74,12 +117,18 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
     }
   if (error != NULL)
     {
-      inspect_later (run);
+      on_no_answer (run, error);
       return;
     }
+  run->no_answer_since = 0;
   pp_container_end_clear (&run->end);
   pp_container_end_parse (result, &run->end);
   /* What a broken stream has left of the output is still to be had when the container has ended. */
+  if (run->end.running && run->output_ended)
+    {
+      follow_later (run);
+      return;
+    }
   if (run->end.running || !run->output_ended)
     {
       follow (run);
@@ -156,11 +205,11 @@ on_stopped (json_t *result, const GError *error, gpointer user_data)
   run->stop_call = NULL;
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
     return;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
-    run->stop_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_stop_timer, run);
-  else if (!g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped: %s",
-                     run->container_name, error->message);
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    return;
+  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped, trying again: %s",
+                   run->container_name, error->message);
+  run->stop_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_stop_timer, run);
 }
 
 static void
@@ -222,6 +271,8 @@ on_startup_timeout (gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->timeout_timer = 0;
+  if (run->state != PP_FLOW_RUN_STARTED)
+    return G_SOURCE_REMOVE;
   run->api_call
       = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
   return G_SOURCE_REMOVE;

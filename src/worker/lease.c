@@ -27,12 +27,14 @@ on_renewed (json_t *body, const GError *error, gpointer user_data)
 
   (void)body;
   lease->call = NULL;
-  if (error != NULL)
+  if (error != NULL && !pp_api_error_is_transient (error))
     {
       lease->lost (error, lease->user_data);
       return;
     }
-  lease->timer = g_timeout_add_seconds (RENEWAL_SECONDS, renew, lease);
+  /* The lease outlives a renewal or two that an outage costs. */
+  lease->timer = g_timeout_add_seconds (error != NULL ? FIRST_RENEWAL_SECONDS : RENEWAL_SECONDS,
+                                        renew, lease);
 }
 
 static gboolean

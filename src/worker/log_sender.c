@@ -12,6 +12,8 @@
 #define BATCH_BYTES (256 * 1024)
 #define BATCH_RECORDS 1000
 #define UUID_LENGTH 36
+/* Logs that are refused for a reason that is none of theirs are offered again. */
+#define REFUSED_RETRY_SECONDS 30
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
 /* Prefect Cloud refuses larger ones (prefect/logging/handlers.py, client/orchestration). */
@@ -45,6 +47,7 @@ struct PpLogSender
   guint64 flush_until; /* what was added until the last flush goes without waiting */
   guint in_flight;     /* records of the POST under way */
   guint max_records;   /* of the next POST; halved when the server refuses a batch for good */
+  gboolean refused;    /* the last batch was, and that was said */
   gsize batch_bytes;
   gsize max_message;
   guint interval_ms;
@@ -111,7 +114,7 @@ on_interval (gpointer user_data)
 static void
 schedule (PpLogSender *sender)
 {
-  if (sender->call != NULL || g_queue_is_empty (&sender->records))
+  if (sender->call != NULL || sender->refused || g_queue_is_empty (&sender->records))
     return;
   if (sender->bytes >= sender->batch_bytes || sender->delivered < sender->flush_until)
     {
@@ -185,6 +188,17 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
 
   (void)body;
   sender->call = NULL;
+  if (error != NULL && error->code != 400 && error->code != 413 && error->code != 422)
+    {
+      /* A key that was revoked, a server that is being moved: the records are all right. */
+      if (!sender->refused)
+        g_warning ("Logs are not taken and wait: %s", error->message);
+      sender->refused = TRUE;
+      sender->in_flight = 0;
+      sender->timer = g_timeout_add_seconds (REFUSED_RETRY_SECONDS, on_interval, sender);
+      return;
+    }
+  sender->refused = FALSE;
   if (error != NULL && sender->in_flight > 1)
     {
       /* One record the server will not have must not cost its neighbours: look for it by halves. */

@@ -5,6 +5,9 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+/* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200, is a 422.
+ */
+#define MAX_ASKED 200
 /* The soonest a freed slot asks again, after the poll before. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
 
@@ -104,13 +107,13 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
     g_message ("The Prefect API answers again");
   worker->poll_failures = 0;
   worker->last_poll = g_get_monotonic_time ();
-  worker->polled_once = TRUE;
-  worker->more_waits = worker->options->limit > 0 && json_array_size (body) > 0
-                       && json_array_size (body) >= free_slots (worker);
+  worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
   g_debug ("Discovered %" G_GSIZE_FORMAT " scheduled flow runs", json_array_size (body));
   json_array_foreach (body, index, entry) claim (worker, json_object_get (entry, "flow_run"));
   if (!worker->options->run_once)
-    poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
+    poll_in (worker, worker->more_waits && free_slots (worker) > 0
+                         ? SOONEST_US / 1000
+                         : pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
   else
     worker->phase = PP_WORKER_DRAINING;
   pp_worker_check_done (worker);
@@ -133,9 +136,10 @@ poll_now (PpWorker *worker)
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
       return;
     }
+  worker->asked = MIN (slots, MAX_ASKED);
   worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
       worker->context.api, worker->options->work_pool, worker->options->work_queues, before,
-      worker->options->limit > 0 ? slots : 0, on_polled, worker);
+      slots < MAX_ASKED ? slots : 0, on_polled, worker);
 }
 
 void

@@ -166,7 +166,7 @@ on_idle (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Ends CALL on the next turn of the loop, after every answer under way was dropped. */
+/* Ends CALL on the next turn of the loop; answers still under way are dropped then. */
 static void
 finish (PpResolveCall *call)
 {

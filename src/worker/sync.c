@@ -155,6 +155,13 @@ accept_pool (PpWorker *worker, json_t *work_pool)
 {
   const char *type = pp_json_string (work_pool, "type");
 
+  if (!serves (type) && worker->started)
+    {
+      g_warning ("Work pool '%s' has become one of type '%s', which this worker does not serve",
+                 worker->options->work_pool, type != NULL ? type : "unknown");
+      sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
+      return;
+    }
   if (!serves (type))
     {
       pp_worker_fail (worker, 2,

@@ -121,6 +121,7 @@ static gboolean
 is_all_sent (const PpWorker *worker)
 {
   return pp_log_sender_pending (worker->context.logs) == 0
+         && pp_stdout_pending (worker->context.out) == 0
          && pp_api_pending (worker->context.api) == 0;
 }
 
@@ -137,13 +138,13 @@ pp_worker_check_done (PpWorker *worker)
     return;
   if (worker->stop_deadline == 0)
     worker->stop_deadline = now + STOP_US;
+  pp_events_flush (worker->context.events);
+  pp_log_sender_flush (worker->context.logs);
   if (now >= worker->stop_deadline || (unfinished_runs (worker) == 0 && is_all_sent (worker)))
     {
       g_main_loop_quit (worker->loop);
       return;
     }
-  pp_events_flush (worker->context.events);
-  pp_log_sender_flush (worker->context.logs);
   if (worker->stop_timer == 0)
     worker->stop_timer = g_timeout_add (STOP_CHECK_MS, on_stop_timer, worker);
 }

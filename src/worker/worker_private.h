@@ -45,11 +45,11 @@ typedef struct
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;
   guint poll_failures;
+  guint asked; /* for how many runs the poll under way asks */
   guint poll_timer;
   PpApiCall *poll_call;
   gint64 last_poll;    /* monotonic microseconds of the last answer, or of the start */
   gboolean more_waits; /* the last poll left runs behind for want of a slot */
-  gboolean polled_once;
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;

@@ -44,7 +44,7 @@ const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CR
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
 const char *pp_flow_run_state_name (PpFlowRunState state);
 
-/* The server has set the run to CANCELLING, or ended or deleted it: its container is stopped
+/* The server has set the run to CANCELLING, or has cancelled it already: its container is stopped
  * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
 void pp_flow_run_cancel (PpFlowRun *run);
 
