@@ -1,9 +1,12 @@
 """Images from a registry that wants a password: pull policies and credentials."""
 
+import copy
+
 import pytest
 
 from conftest import new_pool_name
 from engines import BUSYBOX
+from prefect_api import docker_template
 
 ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 
@@ -21,8 +24,9 @@ def pushed(testbed):
 
 
 @pytest.fixture
-def credentials(api, testbed):
-    """Job variables with the registry's credentials from a block."""
+def credentials(api, pool, testbed):
+    """The registry's credentials from a block, named by the pool's template: the server takes a reference to a
+    block there, and refuses one (422) among job variables."""
     registry = testbed.registry
     data = {
         "username": registry.username,
@@ -32,7 +36,9 @@ def credentials(api, testbed):
     }
     name = new_pool_name().replace("pool", "credentials")
     block = api.block("docker-registry-credentials", name, data)
-    return {"registry_credentials": {"$ref": {"block_document_id": block}}}
+    template = copy.deepcopy(docker_template())
+    template["job_configuration"]["registry_credentials"] = {"$ref": {"block_document_id": block}}
+    api.update_pool(pool, base_job_template=template)
 
 
 @ENGINES
@@ -40,7 +46,7 @@ def test_pull_with_credentials(api, engine, pool, start_worker, pushed, credenti
     engine.remove_image(pushed)
     worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
     variables = {"image": pushed, "image_pull_policy": "IfNotPresent", "command": "echo pulled and run"}
-    run = api.wait_end(api.go(pool, {**variables, **credentials}))
+    run = api.wait_end(api.go(pool, variables))
     assert run["state"]["type"] == "COMPLETED", run["state"]
     log = api.wait_text(run["id"], "pulled and run")
     assert pushed in log and "ull" in log  # that it pulled, and what
@@ -72,7 +78,7 @@ def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
     missing = pushed.replace("team/tool:1", "team/nowhere:1")
 
     def go(image, policy, number):
-        variables = {"image": image, "image_pull_policy": policy, "command": "true", **credentials}
+        variables = {"image": image, "image_pull_policy": policy, "command": "true"}
         return api.run(api.deploy(pool, f"policy-{number}", variables=variables))
 
     cases = [
