@@ -131,7 +131,7 @@ class Process:
         except subprocess.TimeoutExpired:
             raise TestbedError(f"{self.argv[0]} still runs after {timeout} s:\n{self.tail()}") from None
 
-    def stop(self, number=signal.SIGTERM, timeout=15):
+    def stop(self, number=signal.SIGTERM, timeout=5):
         """Asks the process to end, waits, then ends what is left of its group."""
         self.send(number)
         try:
