@@ -19,6 +19,49 @@ is_cancelling (const json_t *state)
   return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
 }
 
+/* A run that has retries left was set to AwaitingRetry instead of FAILED. The server takes it for
+ * granted that whoever says FAILED waits and runs it again (RetryFailedFlows: retry_type
+ * "in_process"), and its polls pass such runs over. A container is made anew: the run is to come
+ * back through the poll, to whichever worker has a place for it. */
+
+static void
+on_rescheduled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)body;
+  run->api_call = NULL;
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_ERROR, "Flow run '%s' could not be given back for its retry: %s",
+                     run->name, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+static void
+on_policy_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *policy = json_object_get (body, "empirical_policy");
+  json_auto_t *changed = json_is_object (policy) ? json_deep_copy (policy) : json_object ();
+
+  run->api_call = NULL;
+  if (error != NULL || g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") != 0)
+    {
+      on_rescheduled (NULL, error, run);
+      return;
+    }
+  json_object_set_new (changed, "retry_type", json_string ("reschedule"));
+  run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,
+                                                       on_rescheduled, run);
+}
+
+static void
+reschedule (PpFlowRun *run)
+{
+  run->api_call
+      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_policy_read, run);
+}
+
 static void
 on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -44,6 +87,12 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
   else if (result->status == PP_SET_STATE_ABORT)
     g_debug ("Flow run %s keeps its state: %s", run->id,
              result->reason != NULL ? result->reason : "");
+  if (result != NULL && result->status == PP_SET_STATE_REJECT
+      && g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0)
+    {
+      reschedule (run);
+      return;
+    }
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 

@@ -59,6 +59,9 @@ PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
                                                   PpApiDoneFunc done, gpointer user_data);
 /* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
+/* POLICY: the whole of the run's empirical_policy. */
+PpApiCall *pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
+                                                PpApiDoneFunc done, gpointer user_data);
 PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
                                       PpApiDoneFunc done, gpointer user_data);
 /* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or CANCELLED. */
