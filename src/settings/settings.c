@@ -387,12 +387,14 @@ PpSettings *
 pp_settings_load (const char *profile, GError **error)
 {
   g_auto (Found) found = { 0 };
-  g_autoptr (PpSettings) settings = g_new0 (PpSettings, 1);
+  g_autofree char *active = NULL;
 
-  if (!read_sources (&found, profile, &settings->profile, error) || !read_settings (&found, error)
+  if (!read_sources (&found, profile, &active, error) || !read_settings (&found, error)
       || !check_ranges (&found, error) || !check_log_sizes (&found, error)
       || !check_database_password (&found, error))
     return NULL;
+  PpSettings *settings = g_new0 (PpSettings, 1);
+  settings->profile = g_steal_pointer (&active);
   settings->home = take_string (&found, "PREFECT_HOME", NULL);
   if (settings->home == NULL)
     settings->home = pp_setting_path ("~/.prefect", TRUE);
@@ -403,7 +405,7 @@ pp_settings_load (const char *profile, GError **error)
   apply_cloud_limits (settings, &found);
   warn_of_api_url (settings, &found);
   settings->environment = environment_of (&found);
-  return g_steal_pointer (&settings);
+  return settings;
 }
 
 /* A secret's memory is wiped before it is given back. */

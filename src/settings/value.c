@@ -375,7 +375,7 @@ parse_durations (const json_t *raw, GError **error)
     return fail (error, "a JSON object of durations such as {\"name\": 3600}", raw);
   json_object_foreach ((json_t *)raw, key, value)
   {
-    gint64 microseconds;
+    gint64 microseconds = 0;
     json_t *duration = parse_duration (value, TRUE, &microseconds, error);
     if (duration == NULL)
       return NULL;

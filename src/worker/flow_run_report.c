@@ -74,9 +74,9 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
       pp_flow_run_report_cancelled (run);
       return;
     }
-  if (error != NULL && error->code == 404)
+  if (result == NULL && error->code == 404)
     g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
-  else if (error != NULL)
+  else if (result == NULL)
     pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
                      error->message);
   else if (result->status == PP_SET_STATE_REJECT)
