@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import signal
 import time
 from contextlib import ExitStack
 
@@ -20,6 +21,15 @@ SERVER_SETTINGS = {
     "PREFECT_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
     "PREFECT_SERVER_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
 }
+
+
+def pytest_configure():
+    """A run that is told to end ends its engines and servers too."""
+
+    def end(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
 
 
 class Testbed:
