@@ -24,4 +24,27 @@ pp_json_string (const json_t *object, const char *key)
   return json_string_value (json_object_get (object, key));
 }
 
+/* Whether Python takes VALUE (may be NULL) for true: None, 0, "" and what is empty are not. */
+static inline gboolean
+pp_json_truthy (const json_t *value)
+{
+  switch (value != NULL ? json_typeof (value) : JSON_NULL)
+    {
+    case JSON_OBJECT:
+      return json_object_size (value) > 0;
+    case JSON_ARRAY:
+      return json_array_size (value) > 0;
+    case JSON_STRING:
+      return json_string_length (value) > 0;
+    case JSON_INTEGER:
+      return json_integer_value (value) != 0;
+    case JSON_REAL:
+      return json_real_value (value) != 0;
+    case JSON_TRUE:
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 G_END_DECLS

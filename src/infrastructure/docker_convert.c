@@ -44,28 +44,6 @@ pp_is_string_list (const json_t *value)
   return TRUE;
 }
 
-gboolean
-pp_json_truthy (const json_t *value)
-{
-  switch (value != NULL ? json_typeof (value) : JSON_NULL)
-    {
-    case JSON_OBJECT:
-      return json_object_size (value) > 0;
-    case JSON_ARRAY:
-      return json_array_size (value) > 0;
-    case JSON_STRING:
-      return json_string_length (value) > 0;
-    case JSON_INTEGER:
-      return json_integer_value (value) != 0;
-    case JSON_REAL:
-      return json_real_value (value) != 0;
-    case JSON_TRUE:
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
 /* VALUE again when it IS_RIGHT, else ERROR. */
 static json_t *
 checked (gboolean is_right, const PpConvertContext *context, const json_t *value,

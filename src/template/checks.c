@@ -81,7 +81,7 @@ check_command (const char *key, const json_t *value, json_t **checked, GError **
 {
   if (!check_optional_string (key, value, checked, error))
     return FALSE;
-  if (pp_python_truth (value))
+  if (pp_json_truthy (value))
     return TRUE;
   json_decref (*checked);
   *checked = json_null ();
@@ -95,7 +95,7 @@ check_podman_command (const char *key, const json_t *value, json_t **checked, GE
     return check_command (key, value, checked, error);
   if (!pp_check_strings (key, value, error))
     return FALSE;
-  *checked = pp_python_truth (value) ? pp_json_share (value) : json_null ();
+  *checked = pp_json_truthy (value) ? pp_json_share (value) : json_null ();
   return TRUE;
 }
 
@@ -271,7 +271,7 @@ check_registry_credentials (const char *key, const json_t *value, json_t **check
     return refuse (key, value, "an object", error);
 
   const json_t *slug = json_object_get (value, "block_type_slug");
-  if (pp_python_truth (slug)
+  if (pp_json_truthy (slug)
       && g_strcmp0 (json_string_value (slug), "docker-registry-credentials") != 0)
     return pp_template_invalid (error,
                                 "%s: a block of another type than "

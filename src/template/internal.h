@@ -36,9 +36,6 @@ json_t *pp_json_shallow_copy (const json_t *json);
 /* str() of VALUE: new string, or NULL with ERROR when it would be too large or is too deep. */
 char *pp_python_str (const json_t *value, GError **error);
 
-/* bool() of VALUE; NULL counts as None. */
-gboolean pp_python_truth (const json_t *value);
-
 /* int() of TEXT: FALSE where Python raises ValueError. Saturates. */
 gboolean pp_python_int (const char *text, gint64 *value);
 

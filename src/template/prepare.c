@@ -117,7 +117,7 @@ static gboolean
 prepare_name (json_t *configuration, const PpTemplateContext *context, GError **error)
 {
   json_auto_t *name = json_incref (json_object_get (configuration, "name"));
-  if (pp_python_truth (name))
+  if (pp_json_truthy (name))
     {
       json_t *rendered = render_name (name, context, error);
       if (rendered == NULL)
@@ -125,7 +125,7 @@ prepare_name (json_t *configuration, const PpTemplateContext *context, GError **
       json_decref (name);
       name = rendered;
     }
-  if (!pp_python_truth (name))
+  if (!pp_json_truthy (name))
     {
       json_decref (name);
       name = json_incref (json_object_get (context->flow_run, "name"));
@@ -144,7 +144,7 @@ prepare_name (json_t *configuration, const PpTemplateContext *context, GError **
 static gboolean
 prepare_image (json_t *configuration, const PpTemplateContext *context, GError **error)
 {
-  if (pp_python_truth (json_object_get (configuration, "image")))
+  if (pp_json_truthy (json_object_get (configuration, "image")))
     return TRUE;
   if (context->default_image == NULL)
     return pp_template_invalid (error, "image: none is given; set the job variable image of the "

@@ -30,30 +30,6 @@ pp_python_strip (const char *text)
 }
 
 gboolean
-pp_python_truth (const json_t *value)
-{
-  if (value == NULL)
-    return FALSE;
-  switch (json_typeof (value))
-    {
-    case JSON_OBJECT:
-      return json_object_size (value) > 0;
-    case JSON_ARRAY:
-      return json_array_size (value) > 0;
-    case JSON_STRING:
-      return json_string_length (value) > 0;
-    case JSON_INTEGER:
-      return json_integer_value (value) != 0;
-    case JSON_REAL:
-      return json_real_value (value) != 0.0;
-    case JSON_TRUE:
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
-gboolean
 pp_python_int (const char *text, gint64 *value)
 {
   gboolean negative = *text == '-';

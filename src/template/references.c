@@ -34,7 +34,7 @@ referenced_id (const json_t *object, const char **id, GError **error)
     return pp_template_invalid (error, "$ref: %s where {\"block_document_id\": ...} is needed",
                                 pp_json_type_name (reference));
   const json_t *value = json_object_get (reference, "block_document_id");
-  if (!pp_python_truth (value))
+  if (!pp_json_truthy (value))
     return TRUE;
   if (!json_is_string (value))
     return pp_template_invalid (error, "$ref.block_document_id: %s where an id is needed",

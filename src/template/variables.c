@@ -14,7 +14,7 @@ update_env (json_t *env, const json_t *update, GError **error)
       return TRUE;
     }
   /* Python takes an empty list or string for an empty mapping; it fails on null. */
-  if ((json_is_array (update) || json_is_string (update)) && !pp_python_truth (update))
+  if ((json_is_array (update) || json_is_string (update)) && !pp_json_truthy (update))
     return TRUE;
   return pp_template_invalid (error,
                               "env: the flow run's job variable is %s; an object is needed to go "
@@ -25,7 +25,7 @@ update_env (json_t *env, const json_t *update, GError **error)
 static gboolean
 is_absent (const json_t *variables)
 {
-  return variables == NULL || !pp_python_truth (variables);
+  return variables == NULL || !pp_json_truthy (variables);
 }
 
 json_t *
@@ -184,7 +184,7 @@ static gboolean
 apply_default_env (json_t *configuration, const json_t *defaults, GError **error)
 {
   json_t *env = json_object_get (defaults, "env");
-  if (!pp_python_truth (env))
+  if (!pp_json_truthy (env))
     return TRUE;
   if (json_is_object (json_object_get (configuration, "env")))
     return merge_env (configuration, env, "variable's default", error);
@@ -196,7 +196,7 @@ static gboolean
 apply_variables_env (json_t *configuration, const json_t *variables, GError **error)
 {
   json_t *env = json_object_get (variables, "env");
-  if (!json_is_object (json_object_get (configuration, "env")) || !pp_python_truth (env))
+  if (!json_is_object (json_object_get (configuration, "env")) || !pp_json_truthy (env))
     return TRUE;
   return merge_env (configuration, env, "job variable", error);
 }

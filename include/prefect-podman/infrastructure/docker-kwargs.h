@@ -21,9 +21,6 @@ void pp_set_type_error (GError **error, const char *key, const json_t *value, co
 /* VALUE is an array of strings. */
 gboolean pp_is_string_list (const json_t *value);
 
-/* Python's truth of a JSON value: null, false, 0, "", [] and {} are none. */
-gboolean pp_json_truthy (const json_t *value);
-
 /* extra_hosts, an object or an array of strings, as the API's array; new reference, or NULL with
  * ERROR. */
 json_t *pp_docker_extra_hosts (const char *key, const json_t *value, GError **error);
