@@ -34,6 +34,19 @@ static const ExitCode exit_codes[] = {
     "Give the run more memory (mem_limit)." },
 };
 
+/* Whether a container that does not run has no end either. Engines give it an exit status of 0 all
+ * the same, and Go's zero time for its end. */
+static gboolean
+has_no_end (const json_t *state)
+{
+  static const char *const before_start[] = { "created", "configured", "initialized", NULL };
+  const char *status = pp_json_string (state, "Status");
+  const char *finished = pp_json_string (state, "FinishedAt");
+
+  return (status != NULL && g_strv_contains (before_start, status))
+         || (finished != NULL && g_str_has_prefix (finished, "0001-"));
+}
+
 void
 pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
 {
@@ -47,6 +60,7 @@ pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
   end->running = json_is_true (json_object_get (state, "Running"))
                  || json_is_true (json_object_get (state, "Paused"))
                  || g_strcmp0 (status, "stopping") == 0;
+  end->never_ended = !end->running && has_no_end (state);
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
   end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
   end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
@@ -112,6 +126,16 @@ with_last_lines (const char *text, const char *tail)
   return g_strdup_printf ("%s Its last lines:\n%s", text, start);
 }
 
+char *
+pp_container_end_explain_none (const PpContainerEnd *end)
+{
+  return g_strdup_printf (
+      "The container does not run, and the engine knows of no end of it: it was "
+      "never started, or its exit status was lost (a crash of the host or of "
+      "conmon)%s%s. Look at `podman inspect` and the engine's log.",
+      end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
+}
+
 const char *
 pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message)
 {
@@ -130,6 +154,11 @@ pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **m
           "Container was killed for want of memory (OOMKilled, exit status %" G_GINT64_FORMAT
           "): %s. Give the run more with the job variable mem_limit.",
           end->exit_code, limit);
+      return "CRASHED";
+    }
+  if (end->never_ended)
+    {
+      *message = pp_container_end_explain_none (end);
       return "CRASHED";
     }
   if (end->exit_code == 0)

@@ -152,16 +152,17 @@ static void
 log_tail (PpFlowRun *run)
 {
   g_autofree char *tail = pp_output_tail (run->output, PP_OUTPUT_TAIL_LINES);
+  g_autofree char *ended
+      = run->end.never_ended
+            ? g_strdup ("does not run and has no exit status")
+            : g_strdup_printf ("exited with status %" G_GINT64_FORMAT, run->end.exit_code);
 
   if (*tail == '\0')
-    pp_flow_run_log (run, PP_LOG_ERROR,
-                     "Container '%s' exited with status %" G_GINT64_FORMAT " without any output.",
-                     run->container_name, run->end.exit_code);
+    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; it left no output.",
+                     run->container_name, ended);
   else
-    pp_flow_run_log (run, PP_LOG_ERROR,
-                     "Container '%s' exited with status %" G_GINT64_FORMAT
-                     ". The last lines of its output:\n%s",
-                     run->container_name, run->end.exit_code, tail);
+    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s. The last lines of its output:\n%s",
+                     run->container_name, ended, tail);
 }
 
 static void
@@ -266,6 +267,15 @@ report_after_failure (PpFlowRun *run, const char *type)
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
+/* No exit status: neither success nor failure of what should have run. */
+static void
+report_no_end (PpFlowRun *run)
+{
+  g_autofree char *text = pp_container_end_explain_none (&run->end);
+
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
 static void
 on_state_read (json_t *body, const GError *error, gpointer user_data)
 {
@@ -287,6 +297,8 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
   else if (!run->end_known)
     report_vanished (run);
+  else if (run->end.never_ended)
+    report_no_end (run);
   else if (run->end.exit_code == 0)
     report_after_success (run, type);
   else

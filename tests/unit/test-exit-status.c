@@ -22,6 +22,17 @@ static const Case cases[] = {
   { "{\"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
   { "{\"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
     "stopped by hand" },
+  /* Engines say exit status 0 of what never ran, or whose end they lost. */
+  { "{\"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
+    "\"0001-01-01T00:00:00Z\"}}",
+    "CRASHED", "never started" },
+  { "{\"State\": {\"Status\": \"initialized\", \"ExitCode\": 0}}", "CRASHED", "never started" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
+    "\"0001-01-01T00:00:00Z\", \"Error\": \"conmon died\"}}",
+    "CRASHED", ": conmon died" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
+    "\"2026-11-22T09:00:00.1Z\"}}",
+    "COMPLETED", NULL },
   /* A program that earned its signal has failed; nobody ended it. */
   { "{\"State\": {\"ExitCode\": 139}}", "FAILED", "Container exited with status 139." },
   { "{\"State\": {\"ExitCode\": 134}}", "FAILED", "Container exited with status 134." },

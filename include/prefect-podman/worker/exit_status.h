@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   gint64 exit_code;
-  gboolean running; /* it has not ended */
+  gboolean running;     /* it has not ended */
+  gboolean never_ended; /* nor runs: it was never started, or its end was lost; no exit_code then */
   gboolean oom_killed;
   gint64 memory_limit; /* bytes; 0: none */
   char *error;         /* the engine's words (State.Error), or NULL */
@@ -23,6 +24,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PpContainerEnd, pp_container_end_clear)
 /* The state a worker-reported run ends in: its type ("COMPLETED", "FAILED", "CRASHED"); *MESSAGE
  * gets a new string, or NULL for none. TAIL: the container's last lines. */
 const char *pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message);
+
+/* What to say of an END that is never_ended; new string. */
+char *pp_container_end_explain_none (const PpContainerEnd *end);
 
 /* The peer's words for an exit code (prefect/_internal/infrastructure_exit_codes.py says the same
  * of the same codes). *ADVICE gets what to do, or NULL. Static. */
