@@ -13,6 +13,8 @@
 /* Inspecting the largest container or listing all of them stays far below. */
 #define MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
 #define MAX_ENGINE_WORDS 4096
+/* A call's milliseconds are counted in an int by some: a run may ask for a stop of 68 years. */
+#define MAX_SECONDS (G_MAXINT / 1000)
 
 static gboolean
 speaks (const char *url)
@@ -34,7 +36,7 @@ engine_new (PpHttp *http, const char *url, GError **error)
   Engine *engine = g_new0 (Engine, 1);
   engine->base.kind = &pp_engine_api_kind;
   engine->http = http;
-  engine->url = g_strdup (url);
+  engine->url = pp_http_url_for_display (url);
   engine->socket_path = g_steal_pointer (&socket_path);
   engine->base_url = g_steal_pointer (&base_url);
   engine->prefix = g_strdup ("");
@@ -182,32 +184,19 @@ pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *f
   pp_engine_call_end (call, NULL, error);
 }
 
-/* How the engine behind URL is brought up, for an error's end; "" where nobody knows. */
-static const char *
-start_hint (const Engine *engine)
-{
-  if (engine->socket_path == NULL)
-    return "";
-  if (strstr (engine->socket_path, "docker") != NULL)
-    return "; start it with: systemctl start docker";
-  if (g_str_has_prefix (engine->socket_path, "/run/podman/"))
-    return "; start it with: systemctl start podman.socket";
-  return "; start it with: systemctl --user start podman.socket (rootless) or systemctl start "
-         "podman.socket";
-}
-
 static void
 fail_transport (EngineCall *call, const GError *error)
 {
   gboolean is_connect = g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_CONNECT);
   const Engine *engine = call->engine;
+  g_autofree char *hint = is_connect ? pp_engine_connect_hint (engine->socket_path) : NULL;
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
   else
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
                          "no answer from the container engine at %s: %s%s", engine->url,
-                         error->message, is_connect ? start_hint (engine) : "");
+                         error->message, hint != NULL ? hint : "");
 }
 
 /* The engine's own words in an error's body, on one line; new string. */
@@ -296,7 +285,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .body = body,
                                  .body_length = body != NULL ? strlen (body) : 0,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-                                 .timeout_ms = request->timeout_seconds * 1000,
+                                 .timeout_ms = MIN (request->timeout_seconds, MAX_SECONDS) * 1000,
                                  .max_response_bytes = MAX_RESPONSE_BYTES };
   call->answer = answer;
   call->http_call

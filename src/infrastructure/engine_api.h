@@ -20,9 +20,9 @@ struct Engine
 {
   PpInfrastructure base;
   PpHttp *http;
-  char *url;
+  char *url;          /* to be shown: without a password */
   char *socket_path;  /* or NULL */
-  char *base_url;     /* "http://localhost" */
+  char *base_url;     /* "http://localhost"; a secret where it has a password */
   char *prefix;       /* "/v1.41"; "" before connect */
   PpEngineInfo *info; /* NULL before connect */
   GHashTable *calls;  /* set of EngineCall */

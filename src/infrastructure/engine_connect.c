@@ -185,8 +185,8 @@ on_version (EngineCall *call, const PpHttpResponse *response)
   info->version = g_strdup (text);
   info->api_version = choose_api_version (version);
   info->url = g_strdup (engine->url);
-  info->base_url
-      = g_strdup (engine->socket_path != NULL ? "http+docker://localhost" : engine->base_url);
+  info->base_url = engine->socket_path != NULL ? g_strdup ("http+docker://localhost")
+                                               : pp_http_url_for_display (engine->base_url);
   pp_engine_info_free (call->info);
   call->info = info;
   g_free (engine->prefix);

@@ -50,8 +50,10 @@ on_engine (json_t *result, const GError *error, gpointer user_data)
     }
   if (error != NULL)
     {
-      pp_worker_fail (worker, 2, "The container engine at %s cannot be used: %s",
-                      worker->engine_url, error->message);
+      g_autofree char *url = pp_http_url_for_display (worker->engine_url);
+
+      pp_worker_fail (worker, 2, "The container engine at %s cannot be used: %s", url,
+                      error->message);
       return;
     }
   engine = pp_infrastructure_engine (worker->context.infrastructure);

@@ -46,6 +46,8 @@ def test_help_names_every_flag_of_the_peer(tmp_path):
         ["--pool", "x", "--type", "kubernetes"],
         ["--pool", "x", "--base-job-template", "/does/not/exist.json"],
         ["--pool", "x", "--engine-url", "ssh://elsewhere"],
+        ["--pool", "x", "--engine-url", "tcp://127.0.0.1:99999"],
+        ["--pool", "x", "--engine-url", "tcp://127.0.0.1"],
         ["--pool", "x", "--log-level", "LOUD"],
         ["--pool", "x", "stray"],
     ],

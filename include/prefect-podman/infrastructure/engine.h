@@ -19,9 +19,13 @@ typedef struct
 char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, GError **error);
 
 /* URL taken apart: SOCKET_PATH (unix:// only, else NULL) and BASE_URL, what requests start with
- * ("http://d", "http://host:2375"); both new strings. FALSE with ERROR for a scheme it does not
- * speak. */
+ * ("http://d", "http://host:2375", a user and password included); both new strings. FALSE with
+ * ERROR for a scheme it does not speak, and for what can never be reached. */
 gboolean pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error);
+
+/* What to do when nobody could be reached at SOCKET_PATH (NULL: no socket); new string, the end of
+ * an error's sentence, "" where nobody knows. */
+char *pp_engine_connect_hint (const char *socket_path);
 
 /* A line of a pull's stream. */
 typedef struct PpPull PpPull;

@@ -37,7 +37,7 @@ typedef struct
   char *version;     /* the engine's own: "4.3.1" */
   char *api_version; /* Docker API: "1.41" */
   gboolean rootless;
-  char *url;      /* "unix:///run/podman/podman.sock" */
+  char *url;      /* "unix:///run/podman/podman.sock", without a password */
   char *base_url; /* as docker-py prints it, the head of infrastructure_pid:
                      "http+docker://localhost" or "http://host:port" */
   char *gateway;  /* address containers reach this host by, for host-gateway where the engine does

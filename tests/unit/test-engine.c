@@ -1,0 +1,144 @@
+/* The engine's calls against a server that answers as an engine does. */
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+#include "server.h"
+#include "tap.h"
+
+#include <string.h>
+
+typedef struct
+{
+  GMainLoop *loop;
+  PpHttp *http;
+  Server *server;
+  PpInfrastructure *infrastructure;
+  GError *error;
+  guint done;
+} Fixture;
+
+static void
+on_done (json_t *result, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  (void)result;
+  fixture->done++;
+  if (error != NULL)
+    fixture->error = g_error_copy (error);
+  g_main_loop_quit (fixture->loop);
+}
+
+static void
+start (Fixture *fixture, Handler handler, const char *user)
+{
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->http = pp_http_new ();
+  fixture->server = server_new (NULL, handler, NULL);
+  g_autofree char *url
+      = g_strdup_printf ("tcp://%s127.0.0.1:%d", user, server_port (fixture->server));
+  fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
+  g_assert_nonnull (fixture->infrastructure);
+}
+
+static void
+wait_done (Fixture *fixture)
+{
+  g_main_loop_run (fixture->loop);
+  g_assert_cmpuint (fixture->done, ==, 1);
+  fixture->done = 0;
+}
+
+static void
+stop (Fixture *fixture)
+{
+  g_clear_error (&fixture->error);
+  pp_infrastructure_free (fixture->infrastructure);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_main_loop_unref (fixture->loop);
+}
+
+static gboolean
+answer_as_docker (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "", "{\"Version\": \"27.0\", \"ApiVersion\": \"1.45\"}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (fd, 200, "", "{}");
+  return server_reply (fd, 500, "", "{\"message\": \"out of order\"}");
+}
+
+/* A password in the URL is sent, and never shown: not in the banner, not in infrastructure_pid, not
+ * in an error. */
+static void
+test_password (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_as_docker, "me:secret@");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  const PpEngineInfo *info = pp_infrastructure_engine (fixture.infrastructure);
+  g_autofree char *url = g_strdup_printf ("tcp://127.0.0.1:%d", server_port (fixture.server));
+  g_autofree char *base_url = server_url (fixture.server, "");
+  g_assert_cmpstr (info->url, ==, url);
+  g_assert_cmpstr (info->base_url, ==, base_url);
+  const char *sent
+      = g_hash_table_lookup (server_request (fixture.server, 0)->headers, "authorization");
+  g_assert_cmpstr (sent, ==, "Basic bWU6c2VjcmV0");
+
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "out of order"));
+  g_assert_null (strstr (fixture.error->message, "secret"));
+  g_clear_error (&fixture.error);
+
+  server_free (g_steal_pointer (&fixture.server));
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_assert_null (strstr (fixture.error->message, "secret"));
+  fixture.server = server_new (NULL, answer_as_docker, NULL);
+  stop (&fixture);
+}
+
+/* Longer than the few milliseconds that were left of a time-out counted in 32 bits. */
+static gboolean
+answer_late (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  (void)data;
+  g_usleep (200 * 1000);
+  return server_reply (fd, 204, "", "");
+}
+
+/* A huge stop_timeout is a long one: the call waits for the engine's answer. */
+static void
+test_huge_stop_timeout (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_late, "");
+  /* With the two minutes an answer may take: 40 ms more than 32 bits of milliseconds hold. */
+  pp_infrastructure_stop (fixture.infrastructure, "abc", 42949553, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  stop (&fixture);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/engine/password", test_password);
+  g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
