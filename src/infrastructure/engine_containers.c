@@ -203,7 +203,8 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
   g_autofree char *tail = g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
   /* 304: it was not running. */
-  send_container (call, "POST", container_id, tail, timeout_seconds + QUICK_SECONDS, end_plain);
+  send_container (call, "POST", container_id, tail, MIN (timeout_seconds, G_MAXINT) + QUICK_SECONDS,
+                  end_plain);
   return &call->base;
 }
 

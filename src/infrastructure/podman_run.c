@@ -293,7 +293,7 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec)
   if (spec->platform != NULL)
     add_pair (argv, "--platform", g_strdup (spec->platform));
   if (spec->timeout_seconds > 0)
-    add_pair (argv, "--timeout", g_strdup_printf ("%.0f", spec->timeout_seconds));
+    add_pair (argv, "--timeout", g_strdup_printf ("%.0f", MIN (spec->timeout_seconds, G_MAXINT)));
   add_options (argv, body, container_options, G_N_ELEMENTS (container_options));
   add_options (argv, json_object_get (body, "HostConfig"), host_options,
                G_N_ELEMENTS (host_options));

@@ -10,6 +10,8 @@
 #define PERSIST_MAX_DELAY 30.0
 /* What a server may ask for with Retry-After: past an hour we rather ask again. */
 #define MAX_RETRY_AFTER 3600.0
+/* A jitter factor may be any number; eleven days are as good as never. */
+#define MAX_DELAY 1e6
 
 static gboolean
 is_extra_code (const PpSettings *settings, int status)
@@ -127,7 +129,7 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
   double asked = parse_retry_after (
       response != NULL ? pp_http_response_header (response, "retry-after") : NULL);
   double factor = api->settings->client_retry_jitter_factor;
-  *delay = with_jitter (asked >= 0 ? asked : back_off (call), factor, asked >= 0);
+  *delay = MIN (with_jitter (asked >= 0 ? asked : back_off (call), factor, asked >= 0), MAX_DELAY);
   if (in_maintenance)
     api->maintenance_until = g_get_monotonic_time () + (gint64)(*delay * G_USEC_PER_SEC);
   return TRUE;

@@ -54,6 +54,7 @@ struct PpFlowRun
   guint stop_timer;
   guint timer;         /* of the state */
   guint timeout_timer; /* timeout_seconds */
+  gint64 timeout_at;   /* monotonic microseconds */
   guint retries;       /* of what the state waits for */
 
   PpOutput *output;

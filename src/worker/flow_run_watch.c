@@ -8,6 +8,8 @@
 #define FOLLOW_AGAIN_MS 250
 /* An engine that has not answered for so long is lost, with what it ran. */
 #define ENGINE_LOST_US (15 * 60 * G_USEC_PER_SEC)
+/* timeout_seconds: what is longer than 30 years counts as that. */
+#define MAX_TIMEOUT_SECONDS 1e9
 
 static void follow (PpFlowRun *run);
 static void inspect (PpFlowRun *run);
@@ -230,6 +232,8 @@ pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
     run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
 }
 
+static void arm_timeout (PpFlowRun *run);
+
 static gboolean
 on_timeout (gpointer user_data)
 {
@@ -238,6 +242,11 @@ on_timeout (gpointer user_data)
   run->timeout_timer = 0;
   if (run->state != PP_FLOW_RUN_STARTED)
     return G_SOURCE_REMOVE;
+  if (g_get_monotonic_time () < run->timeout_at)
+    {
+      arm_timeout (run);
+      return G_SOURCE_REMOVE;
+    }
   run->timed_out = TRUE;
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
@@ -273,9 +282,24 @@ on_startup_timeout (gpointer user_data)
   run->timeout_timer = 0;
   if (run->state != PP_FLOW_RUN_STARTED)
     return G_SOURCE_REMOVE;
+  if (g_get_monotonic_time () < run->timeout_at)
+    {
+      arm_timeout (run);
+      return G_SOURCE_REMOVE;
+    }
   run->api_call
       = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
   return G_SOURCE_REMOVE;
+}
+
+/* A source counts 24 days at the most: longer ones are armed again. */
+static void
+arm_timeout (PpFlowRun *run)
+{
+  gint64 left_ms = (run->timeout_at - g_get_monotonic_time ()) / 1000 + 1;
+
+  run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT),
+                                      run->worker_reported ? on_timeout : on_startup_timeout, run);
 }
 
 static void
@@ -284,10 +308,11 @@ start_timeout (PpFlowRun *run)
   double seconds
       = run->worker_reported ? run->spec->timeout_seconds : run->spec->startup_timeout_seconds;
 
-  if (seconds > 0)
-    run->timeout_timer
-        = g_timeout_add ((guint)MIN (seconds * 1000, G_MAXINT),
-                         run->worker_reported ? on_timeout : on_startup_timeout, run);
+  if (seconds <= 0)
+    return;
+  run->timeout_at
+      = g_get_monotonic_time () + (gint64)(MIN (seconds, MAX_TIMEOUT_SECONDS) * G_USEC_PER_SEC);
+  arm_timeout (run);
 }
 
 void
