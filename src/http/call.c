@@ -204,7 +204,7 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
             ? g_strdup_printf ("%s %s (unix://%s)", request->method, url, request->unix_socket_path)
             : g_strdup_printf ("%s %s", request->method, url);
 
-  CURL *easy = curl_easy_init ();
+  CURL *easy = pp_http_take_easy (http);
   call->easy = easy;
   curl_easy_setopt (easy, CURLOPT_PRIVATE, call);
   curl_easy_setopt (easy, CURLOPT_ERRORBUFFER, call->words);
@@ -232,7 +232,7 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
 void
 pp_http_call_free (PpHttpCall *call)
 {
-  curl_easy_cleanup (call->easy);
+  pp_http_return_easy (call->http, call->easy);
   curl_slist_free_all (call->request_headers);
   g_clear_pointer (&call->request_body, g_bytes_unref);
   if (call->body != NULL)

@@ -41,5 +41,10 @@ PpHttpCall *pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttp
 /* Calls DONE with what came of CALL, whose transfer ended with RESULT. */
 void pp_http_call_finish (PpHttpCall *call, CURLcode result);
 
+/* An easy handle without options, and back again when it is out of the multi handle: to make and to
+ * clean up one costs more than to reset it. */
+CURL *pp_http_take_easy (PpHttp *http);
+void pp_http_return_easy (PpHttp *http, CURL *easy);
+
 /* CALL must not be in the multi handle. */
 void pp_http_call_free (PpHttpCall *call);
