@@ -14,6 +14,10 @@
  * asked: after this, then twice as long, up to the second. */
 #define FIRST_LOOK_MS 250
 #define LAST_LOOK_MS 30000
+/* With a stream that was open well before the container started, the first look is only for an
+ * engine that loses events. */
+#define SETTLED_US G_USEC_PER_SEC
+#define SETTLED_LOOK_MS 4000
 /* A line of the events' stream; the longest that says anything to us is far shorter. */
 #define MAX_EVENT_BYTES 65536
 
@@ -27,6 +31,7 @@ struct EngineEvents
 {
   Engine *engine;
   PpHttpCall *stream; /* GET /events */
+  gint64 opened_at;   /* when that was asked for, monotonic microseconds */
   GString *line;
   int inotify;
   guint inotify_source;
@@ -45,7 +50,8 @@ struct FileFollow
   guint look; /* source of the next look at the container */
   guint look_ms;
   PpHttpCall *looking;
-  gboolean ended; /* the container has: what is in the file is all there is */
+  gboolean ended;     /* the container has: what is in the file is all there is */
+  gboolean succeeded; /* with exit code 0, the engine says */
 };
 
 static void open_events (EngineEvents *events);
@@ -54,7 +60,9 @@ static void look_later (FileFollow *follow);
 static void
 end_follow (FileFollow *follow)
 {
-  pp_engine_call_end (follow->call, NULL, NULL);
+  json_auto_t *result = follow->succeeded ? json_pack ("{s:i}", "StatusCode", 0) : NULL;
+
+  pp_engine_call_end (follow->call, result, NULL);
 }
 
 static gboolean
@@ -153,6 +161,16 @@ look_later (FileFollow *follow)
 
 /* The events' stream: one for all containers. */
 
+/* Only of a success the exit code is all there is to know; of any other end the container is asked.
+ */
+static gboolean
+says_success (const json_t *event)
+{
+  const json_t *attributes = json_object_get (json_object_get (event, "Actor"), "Attributes");
+
+  return g_strcmp0 (pp_json_string (attributes, "containerExitCode"), "0") == 0;
+}
+
 static void
 on_event (EngineEvents *events, const char *line, gsize length)
 {
@@ -163,7 +181,10 @@ on_event (EngineEvents *events, const char *line, gsize length)
   if (follow == NULL || follow->ended)
     return;
   if (g_strcmp0 (pp_json_string (event, "status"), "die") == 0)
-    container_ended (follow);
+    {
+      follow->succeeded = says_success (event);
+      container_ended (follow);
+    }
   else
     look_now (follow);
 }
@@ -206,9 +227,11 @@ on_events_end (const PpHttpResponse *response, const GError *error, gpointer use
 static void
 open_events (EngineEvents *events)
 {
-  if (events->stream == NULL)
-    events->stream
-        = pp_engine_get (events->engine, EVENTS_PATH, on_events_data, on_events_end, events);
+  if (events->stream != NULL)
+    return;
+  events->opened_at = g_get_monotonic_time ();
+  events->stream
+      = pp_engine_get (events->engine, EVENTS_PATH, on_events_data, on_events_end, events);
 }
 
 /* inotify */
@@ -310,13 +333,14 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_
   follow->log = log;
   follow->id = g_strdup (container_id);
   follow->path = g_steal_pointer (&path);
-  follow->look_ms = FIRST_LOOK_MS;
   follow->watch = inotify_add_watch (events->inotify, follow->path, IN_MODIFY);
   if (follow->watch >= 0)
     g_hash_table_insert (events->by_watch, GINT_TO_POINTER (follow->watch), follow);
   g_hash_table_insert (events->by_id, follow->id, follow);
   call->file = follow;
   open_events (events);
+  follow->look_ms
+      = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
   look_later (follow);
   read_on (follow);
   return TRUE;

@@ -152,10 +152,18 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
   run->follow_call = NULL;
   run->output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  if (result != NULL)
+    {
+      pp_container_end_clear (&run->end);
+      run->end = (PpContainerEnd){ .exit_code
+                                   = json_integer_value (json_object_get (result, "StatusCode")) };
+      run->end_known = TRUE;
+      pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+      return;
+    }
   if (error == NULL
       || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     {

@@ -172,8 +172,9 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                const char *container_id,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
 /* Follows the output of both streams from its beginning, less the first SKIP_BYTES of payload
- * (counted over both, already delivered before), until the container ends (DONE without error) or
- * the connection breaks (UNAVAILABLE). TTY: PpContainerSpec.tty, or Config.Tty of an inspect. */
+ * (counted over both, already delivered before), until the container ends (DONE without error;
+ * RESULT is {"StatusCode": 0} where the engine told of a success with it, else NULL) or the
+ * connection breaks (UNAVAILABLE). TTY: PpContainerSpec.tty, or Config.Tty of an inspect. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 guint64 skip_bytes, PpOutputFunc on_output,
