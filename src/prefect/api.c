@@ -8,6 +8,8 @@
 
 /* The failure of a call that is never given up which the user is told of; earlier ones pass. */
 #define SAY_AT_ATTEMPT 5
+/* What decorates waits no longer than this for a busy server. */
+#define LAST_WAITS_US (10 * G_USEC_PER_SEC)
 
 static void
 free_call (PpApiCall *call)
@@ -220,6 +222,44 @@ take_ready (PpApi *api, GQueue *queue)
   return NULL;
 }
 
+static guint
+under_way (const PpApi *api)
+{
+  guint count = 0;
+
+  for (guint i = 0; i < PP_API_URGENCIES; i++)
+    count += api->under_way[i];
+  return count;
+}
+
+static gboolean
+on_late (gpointer user_data)
+{
+  PpApi *api = user_data;
+
+  api->late_timer = 0;
+  pp_api_pump (api);
+  return G_SOURCE_REMOVE;
+}
+
+/* A busy server's work for the runs is not held up by what only decorates them: that goes one call
+ * at a time, when nothing else is under way or when it has waited long enough. */
+static PpApiCall *
+take_last (PpApi *api)
+{
+  const PpApiCall *oldest = g_queue_peek_head (&api->waiting[PP_API_LAST]);
+  gint64 left;
+
+  if (oldest == NULL || api->under_way[PP_API_LAST] > 0)
+    return NULL;
+  left = oldest->queued + LAST_WAITS_US - g_get_monotonic_time ();
+  if (api->under_way[PP_API_NEEDED] == 0 || left <= 0)
+    return take_ready (api, &api->waiting[PP_API_LAST]);
+  if (api->late_timer == 0)
+    api->late_timer = g_timeout_add ((guint)(left / 1000 + 1), on_late, api);
+  return NULL;
+}
+
 static PpApiCall *
 take_next (PpApi *api)
 {
@@ -232,6 +272,8 @@ take_next (PpApi *api)
     call = take_ready (api, &api->waiting[PP_API_NEEDED]);
   if (call == NULL)
     call = take_ready (api, &api->waiting[PP_API_LATER]);
+  if (call == NULL)
+    call = take_last (api);
   return call;
 }
 
@@ -240,8 +282,7 @@ pp_api_pump (PpApi *api)
 {
   PpApiCall *call;
 
-  while (api->under_way[PP_API_NEEDED] + api->under_way[PP_API_LATER] < PP_API_MAX_UNDER_WAY
-         && (call = take_next (api)) != NULL)
+  while (under_way (api) < PP_API_MAX_UNDER_WAY && (call = take_next (api)) != NULL)
     start_attempt (call);
 }
 
@@ -284,6 +325,7 @@ pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body
       json_decref (body);
       call->body = g_bytes_new_with_free_func (text, strlen (text), free, text);
     }
+  call->queued = g_get_monotonic_time ();
   g_queue_push_tail (&api->waiting[urgency], call);
   pp_api_pump (api);
   return call;
@@ -353,6 +395,7 @@ pp_api_free (PpApi *api)
       free_call (call);
     }
   pp_http_call_cancel (api->csrf_fetching);
+  g_clear_handle_id (&api->late_timer, g_source_remove);
   g_hash_table_unref (api->calls);
   g_ptr_array_unref (api->headers);
   g_ptr_array_unref (api->worker);

@@ -33,6 +33,6 @@ pp_events_create (PpApi *api, json_t *events, PpApiDoneFunc done, gpointer user_
   closure->api = api;
   closure->done = done;
   closure->user_data = user_data;
-  return pp_api_call_full (api, "POST", "/events", events, PP_API_ONCE, PP_API_LATER, on_events,
+  return pp_api_call_full (api, "POST", "/events", events, PP_API_ONCE, PP_API_LAST, on_events,
                            closure, g_free);
 }

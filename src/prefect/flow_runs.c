@@ -182,8 +182,15 @@ pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels, PpApiDone
   closure->api = api;
   closure->done = done;
   closure->user_data = user_data;
-  return pp_api_call_full (api, "PATCH", path, json_incref (labels), PP_API_ONCE, PP_API_LATER,
+  return pp_api_call_full (api, "PATCH", path, json_incref (labels), PP_API_ONCE, PP_API_LAST,
                            on_labels, closure, g_free);
+}
+
+PpApiCall *
+pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
+{
+  json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
+  return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_PERSIST, done, user_data);
 }
 
 PpApiCall *

@@ -7,27 +7,30 @@
 /* The API version spoken (the peer: client/constants.py SERVER_API_VERSION). */
 #define PP_API_VERSION "0.8.4"
 
-/* What a run waits for goes before what only tells of it (logs, labels, events). */
+/* What a run waits for goes before what only tells of it. */
 typedef enum
 {
   PP_API_NEEDED,
-  PP_API_LATER, /* one at a time while others wait */
+  PP_API_LATER, /* logs: one at a time while others wait */
+  PP_API_LAST, /* labels, events: when the server has nothing else to do for us, or after a while */
+  PP_API_URGENCIES,
 } PpApiUrgency;
 
 struct PpApi
 {
   PpHttp *http;
   const PpSettings *settings;
-  char *url;           /* without a trailing slash */
-  char *display_url;   /* as url, without user:password */
-  GPtrArray *headers;  /* "Name: value", the same for every call */
-  GPtrArray *worker;   /* attribution headers */
-  GPtrArray *secrets;  /* strings that must not be in a message */
-  GHashTable *calls;   /* set of every PpApiCall */
-  GQueue waiting[2];   /* calls without a slot by PpApiUrgency, first to go first */
-  guint under_way[2];  /* calls with one */
-  gboolean has_answer; /* anything answered once */
-  gboolean has_json;   /* in JSON, as the API does */
+  char *url;                         /* without a trailing slash */
+  char *display_url;                 /* as url, without user:password */
+  GPtrArray *headers;                /* "Name: value", the same for every call */
+  GPtrArray *worker;                 /* attribution headers */
+  GPtrArray *secrets;                /* strings that must not be in a message */
+  GHashTable *calls;                 /* set of every PpApiCall */
+  GQueue waiting[PP_API_URGENCIES];  /* calls without a slot, first to go first */
+  guint under_way[PP_API_URGENCIES]; /* calls with one */
+  guint late_timer;                  /* for the oldest of PP_API_LAST; or 0 */
+  gboolean has_answer;               /* anything answered once */
+  gboolean has_json;                 /* in JSON, as the API does */
   gint64 maintenance_until;
 
   /* csrf.c */
@@ -55,6 +58,7 @@ struct PpApiCall
   GDestroyNotify destroy; /* for user_data, after DONE or a cancel; or NULL */
   int attempts;           /* made and counted */
   int csrf_refusals;      /* answers 403 "Invalid CSRF token" */
+  gint64 queued;          /* monotonic microseconds */
   PpHttpCall *under_way;  /* or NULL */
   gint64 started;         /* of this attempt, monotonic microseconds */
   char *csrf_token;       /* that this attempt was made with, or NULL */

@@ -738,6 +738,31 @@ test_logs_wait (void)
   g_assert_cmpuint (first_log, <, PP_API_MAX_UNDER_WAY);
 }
 
+/* Labels and events queued first go when nothing is left that a run waits for. */
+static void
+test_decoration_comes_last (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_slowly, NULL);
+  const Step steps[] = { { 200, NULL, "{}" } };
+  g_autoptr (Fixture) fixture = fixture_new (steps, 1);
+  json_auto_t *labels = json_object ();
+  g_free (fixture->url);
+  fixture->settings.api_url = fixture->url = server_url (server, "/api");
+  start (fixture);
+
+  for (int i = 0; i < 40; i++)
+    pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_done, fixture);
+  for (int i = 0; i < 5; i++)
+    pp_flow_run_update_labels (fixture->api, "x", labels, on_done, fixture);
+  pp_events_create (fixture->api, json_array (), on_done, fixture);
+  for (int i = 0; i < 40; i++)
+    pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_done, fixture);
+  while (fixture->done < 86)
+    g_main_loop_run (fixture->loop);
+  for (guint i = 0; i < 86; i++)
+    g_assert_cmpint (g_str_equal (server_request (server, i)->method, "GET"), ==, i < 80);
+}
+
 /* Waiting for a slot, for a token, for an answer, for the next attempt. */
 static void
 test_cancel (void)
@@ -1045,6 +1070,7 @@ add (void)
   g_test_add_func ("/api/csrf/fetch-fails", test_csrf_fetch_fails);
   g_test_add_func ("/api/queue/few-at-once-in-order", test_few_at_once_in_order);
   g_test_add_func ("/api/queue/logs-wait", test_logs_wait);
+  g_test_add_func ("/api/queue/decoration-comes-last", test_decoration_comes_last);
   g_test_add_func ("/api/queue/cancel", test_cancel);
   g_test_add_func ("/api/queue/free-in-callback", test_free_in_callback);
   g_test_add_func ("/api/set-state/results", test_set_state_results);

@@ -58,12 +58,15 @@ PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *type, 
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
                                                   PpApiDoneFunc done, gpointer user_data);
-/* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
 /* POLICY: the whole of the run's empirical_policy. */
 PpApiCall *pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
                                                 PpApiDoneFunc done, gpointer user_data);
+/* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
 PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
                                       PpApiDoneFunc done, gpointer user_data);
+/* The runs whose id is in IDS (array of at most 200 strings), in any order. */
+PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
+                                    gpointer user_data);
 /* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or CANCELLED. */
 PpApiCall *pp_flow_runs_filter_cancelling (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                            gpointer user_data);
