@@ -161,6 +161,7 @@ pp_flow_run_free (PpFlowRun *run)
   if (run == NULL)
     return;
   cancel_api_call (&run->api_call);
+  pp_state_read_cancel (run->state_read);
   cancel_api_call (&run->submitting_call);
   cancel_api_call (&run->pid_call);
   cancel_engine_call (&run->engine_call);

@@ -46,6 +46,7 @@ struct PpFlowRun
   gboolean cancelled; /* the server wants it ended */
 
   PpApiCall *api_call;        /* the one call the state waits for */
+  PpStateRead *state_read;    /* or this */
   PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
   PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;

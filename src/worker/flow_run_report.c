@@ -282,7 +282,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
   const char *type = pp_json_string (json_object_get (body, "state"), "type");
 
-  run->api_call = NULL;
+  run->state_read = NULL;
   if (error != NULL)
     {
       g_message ("The state of flow run '%s' after its container's end is not known: %s", run->id,
@@ -308,7 +308,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
 static void
 read_state (PpFlowRun *run)
 {
-  run->api_call = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_state_read, run);
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_state_read, run);
 }
 
 void

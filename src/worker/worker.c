@@ -3,6 +3,8 @@
 
 #include "worker_private.h"
 
+#include "prefect-podman/worker/memory.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -82,6 +84,7 @@ pp_worker_ready (PpWorker *worker)
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
   pp_worker_poll_start (worker);
   pp_worker_watch_cancellations (worker);
+  pp_memory_settle ();
 }
 
 /* Runs that would be left half done: neither followed in a started container nor over. */
@@ -242,6 +245,7 @@ set_up (PpWorker *worker, GError **error)
   context->api = pp_api_new (worker->http, settings);
   pp_api_set_worker (context->api, options->name, NULL);
   context->resolver = pp_resolver_new (context->api);
+  context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, settings);
   context->events = pp_events_new (context->api, options->name, context->type);
   context->out = pp_stdout_new (STDOUT_FILENO);
@@ -273,6 +277,7 @@ tear_down (PpWorker *worker)
   pp_events_free (context->events);
   pp_log_sender_free (context->logs);
   pp_resolver_free (context->resolver);
+  pp_state_reader_free (context->states);
   pp_infrastructure_free (context->infrastructure);
   pp_api_free (context->api);
   pp_http_free (worker->http);

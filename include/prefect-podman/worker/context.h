@@ -7,6 +7,7 @@
 #include "prefect-podman/worker/events.h"
 #include "prefect-podman/worker/log_sender.h"
 #include "prefect-podman/worker/resolve.h"
+#include "prefect-podman/worker/state_reader.h"
 #include "prefect-podman/worker/stdout_writer.h"
 
 G_BEGIN_DECLS
@@ -22,6 +23,7 @@ typedef struct
   PpApi *api;
   PpInfrastructure *infrastructure;
   PpResolver *resolver;
+  PpStateReader *states;
   PpLogSender *logs;
   PpStdout *out;
   PpEvents *events;

@@ -1,0 +1,12 @@
+/* The worker's own memory. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Gives back what only the start needed: free heap, and pages of code (ours and the libraries')
+ * that ran once. What is needed again comes back from the page cache by itself. */
+void pp_memory_settle (void);
+
+G_END_DECLS

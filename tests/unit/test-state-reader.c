@@ -1,0 +1,158 @@
+/* Many flow runs that are looked at in one moment cost the server few calls, and each reader gets
+ * its own. */
+#include "prefect-podman/http/http.h"
+#include "prefect-podman/worker/state_reader.h"
+
+#include "server.h"
+#include "tap.h"
+
+#include <jansson.h>
+
+typedef struct
+{
+  GMainLoop *loop;
+  Server *server;
+  PpHttp *http;
+  PpApi *api;
+  PpSettings settings;
+  char *url;
+  PpStateReader *reader;
+  GString *heard; /* what the readers were told, in order */
+  guint wanted;
+} Fixture;
+
+/* The runs asked for, but none whose id begins with "gone". */
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  int status = GPOINTER_TO_INT (data);
+  json_auto_t *body = json_loads (request->body->str, 0, NULL);
+  json_auto_t *runs = json_array ();
+  const json_t *ids, *id;
+  size_t index;
+
+  if (status != 200)
+    return server_reply (fd, status, "", "{\"detail\": \"no\"}");
+  g_usleep (20000); /* others want something meanwhile */
+  ids = json_object_get (json_object_get (json_object_get (body, "flow_runs"), "id"), "any_");
+  json_array_foreach (ids, index, id) if (!g_str_has_prefix (json_string_value (id), "gone"))
+      json_array_insert_new (runs, 0, json_pack ("{s:s}", "id", json_string_value (id)));
+  g_autofree char *text = json_dumps (runs, 0);
+  return server_reply (fd, 200, "", text);
+}
+
+static Fixture *
+fixture_new (int status)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->server = server_new (NULL, answer, GINT_TO_POINTER (status));
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){ .api_url = fixture->url, .api_request_timeout = 60 };
+  fixture->api = pp_api_new (fixture->http, &fixture->settings);
+  fixture->reader = pp_state_reader_new (fixture->api);
+  fixture->heard = g_string_new (NULL);
+  return fixture;
+}
+
+static void
+fixture_free (Fixture *fixture)
+{
+  pp_state_reader_free (fixture->reader);
+  pp_api_free (fixture->api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_main_loop_unref (fixture->loop);
+  g_string_free (fixture->heard, TRUE);
+  g_free (fixture->url);
+  g_free (fixture);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Fixture, fixture_free)
+
+static void
+on_read (json_t *flow_run, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_assert_true ((flow_run == NULL) != (error == NULL));
+  if (error != NULL)
+    g_string_append_printf (fixture->heard, "%d ", error->code);
+  else
+    g_string_append_printf (fixture->heard, "%s ",
+                            json_string_value (json_object_get (flow_run, "id")));
+  if (--fixture->wanted == 0)
+    g_main_loop_quit (fixture->loop);
+}
+
+static PpStateRead *
+read_run (Fixture *fixture, const char *id)
+{
+  fixture->wanted++;
+  return pp_state_reader_read (fixture->reader, id, on_read, fixture);
+}
+
+static void
+test_one_call_for_many (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (200);
+
+  read_run (fixture, "a");
+  g_main_loop_run (fixture->loop);
+  g_assert_cmpstr (fixture->heard->str, ==, "a ");
+  for (int i = 0; i < 150; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%d", i);
+      read_run (fixture, id);
+    }
+  read_run (fixture, "gone");
+  g_main_loop_run (fixture->loop);
+  g_assert_true (g_str_has_prefix (fixture->heard->str, "a 0 1 2 3 "));
+  g_assert_true (g_str_has_suffix (fixture->heard->str, " 148 149 404 "));
+  g_assert_cmpuint (server_requests (fixture->server), ==, 3);
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (401);
+
+  read_run (fixture, "a");
+  read_run (fixture, "b");
+  g_main_loop_run (fixture->loop);
+  g_assert_cmpstr (fixture->heard->str, ==, "401 401 ");
+}
+
+/* Before it is asked for, and while it is. */
+static void
+test_cancel (void)
+{
+  for (int turns = 0; turns < 12; turns += 3)
+    {
+      g_autoptr (Fixture) fixture = fixture_new (200);
+      PpStateRead *unwanted = read_run (fixture, "a");
+
+      read_run (fixture, "b");
+      for (int i = 0; i < turns; i++)
+        g_main_context_iteration (NULL, FALSE);
+      pp_state_read_cancel (unwanted);
+      fixture->wanted--;
+      g_main_loop_run (fixture->loop);
+      g_assert_cmpstr (fixture->heard->str, ==, "b ");
+    }
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/state-reader/one-call-for-many", test_one_call_for_many);
+  g_test_add_func ("/state-reader/refused", test_refused);
+  g_test_add_func ("/state-reader/cancel", test_cancel);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
