@@ -1,14 +1,20 @@
+/* Bytes become lines, by rules that look at the bytes alone: not at the pieces they come in, nor at
+ * a clock. Who reads a log from its beginning again gets the same records. */
 #include "prefect-podman/worker/output.h"
 
 #include <string.h>
 
 /* A line in the tail is cut to this: fifty of them are for a human's eye. */
 #define TAIL_LINE_BYTES 2000
+/* Of a progress bar that nothing ends, a state is told every so many bytes of it. */
+#define OVERWRITTEN_BYTES (64 * 1024)
 
 typedef struct
 {
   const char *logger;
-  GString *partial; /* bytes after the last newline */
+  GString *partial;  /* what the line under way shows: its bytes after the last carriage return */
+  gboolean returned; /* a carriage return has come after them: what follows takes their place */
+  gsize overwritten; /* bytes of the line that others took the place of, since the last record */
 } StreamState;
 
 struct PpOutput
@@ -119,28 +125,29 @@ keep_in_tail (PpOutput *output, const char *text, gsize length)
                      g_strndup (text, fitting_prefix (text, length, TAIL_LINE_BYTES)));
 }
 
-/* One whole line, without its newline. */
+/* Shows TEXT on standard output, ENDING behind it; for the run's log too unless it is overwritten
+ * there. */
 static void
-take_line (PpOutput *output, const StreamState *stream, const char *line, gsize length)
+take_text (PpOutput *output, const StreamState *stream, const char *text, gsize length, char ending)
 {
   g_autofree char *repaired = NULL;
 
-  if (length > 0 && line[length - 1] == '\r')
-    length--;
-  if (!g_utf8_validate (line, (gssize)length, NULL))
+  if (!g_utf8_validate (text, (gssize)length, NULL))
     {
-      repaired = g_utf8_make_valid (line, (gssize)length);
-      line = repaired;
+      repaired = g_utf8_make_valid (text, (gssize)length);
+      text = repaired;
       length = strlen (repaired);
     }
   if (output->stream_to != NULL)
     {
-      pp_stdout_write (output->stream_to, line, length);
-      pp_stdout_write (output->stream_to, "\n", 1);
+      pp_stdout_write (output->stream_to, text, length);
+      pp_stdout_write (output->stream_to, &ending, 1);
     }
+  if (ending != '\n')
+    return;
   if (output->forward_to != NULL)
-    forward (output, stream, line, length);
-  keep_in_tail (output, line, length);
+    forward (output, stream, text, length);
+  keep_in_tail (output, text, length);
 }
 
 static void
@@ -186,12 +193,80 @@ has_room (PpOutput *output)
 static gsize
 whole_characters (const GString *partial)
 {
-  const char *end = NULL;
+  for (gsize back = 1; back < 4 && back < partial->len; back++)
+    {
+      const char *start = partial->str + partial->len - back;
 
-  g_utf8_validate (partial->str, (gssize)partial->len, &end);
-  if (partial->len - (gsize)(end - partial->str) < 4 && end > partial->str)
-    return (gsize)(end - partial->str);
+      if (g_utf8_get_char_validated (start, (gssize)back) == (gunichar)-2)
+        return partial->len - back;
+    }
   return partial->len;
+}
+
+static void
+end_line (PpOutput *output, StreamState *stream)
+{
+  take_text (output, stream, stream->partial->str, stream->partial->len, '\n');
+  g_string_truncate (stream->partial, 0);
+  stream->returned = FALSE;
+  stream->overwritten = 0;
+}
+
+/* Text comes after a carriage return: what the line showed is overwritten, as on a terminal. Most
+ * of what a progress bar showed is not for the log. */
+static void
+overwrite (PpOutput *output, StreamState *stream)
+{
+  gboolean is_told = stream->overwritten + stream->partial->len > OVERWRITTEN_BYTES;
+
+  stream->returned = FALSE;
+  if (stream->partial->len == 0)
+    return;
+  stream->overwritten = is_told ? 0 : stream->overwritten + stream->partial->len;
+  take_text (output, stream, stream->partial->str, stream->partial->len, is_told ? '\n' : '\r');
+  g_string_truncate (stream->partial, 0);
+}
+
+/* Takes bytes that are neither newline nor carriage return. */
+static void
+add_text (PpOutput *output, StreamState *stream, const char *text, gsize length)
+{
+  if (length > 0 && stream->returned)
+    overwrite (output, stream);
+  while (length > 0)
+    {
+      gsize piece = MIN (length, output->max_line - stream->partial->len);
+
+      if (piece == 0)
+        {
+          gsize cut = whole_characters (stream->partial);
+
+          take_text (output, stream, stream->partial->str, cut, '\n');
+          g_string_erase (stream->partial, 0, (gssize)cut);
+          continue;
+        }
+      g_string_append_len (stream->partial, text, (gssize)piece);
+      text += piece;
+      length -= piece;
+    }
+}
+
+/* Takes a piece of a line, its newline left out. */
+static void
+add_line_piece (PpOutput *output, StreamState *stream, const char *text, gsize length)
+{
+  while (length > 0)
+    {
+      const char *at = memchr (text, '\r', length);
+      gsize piece = at != NULL ? (gsize)(at - text) : length;
+
+      add_text (output, stream, text, piece);
+      if (at == NULL)
+        return;
+      stream->returned = TRUE;
+      text += piece + 1;
+      length -= piece + 1;
+    }
 }
 
 gboolean
@@ -207,23 +282,12 @@ pp_output_take (PpOutput *output, PpStream stream_id, const char *data, gsize le
       const char *newline = memchr (data, '\n', length);
       gsize piece = newline != NULL ? (gsize)(newline - data) : length;
 
-      if (newline != NULL && stream->partial->len == 0)
-        take_line (output, stream, data, piece);
-      else
-        {
-          g_string_append_len (stream->partial, data, (gssize)piece);
-          if (newline != NULL || stream->partial->len > output->max_line)
-            {
-              gsize cut
-                  = newline != NULL ? stream->partial->len : whole_characters (stream->partial);
-
-              take_line (output, stream, stream->partial->str, cut);
-              g_string_erase (stream->partial, 0, (gssize)cut);
-            }
-        }
-      piece += newline != NULL;
-      data += piece;
-      length -= piece;
+      add_line_piece (output, stream, data, piece);
+      if (newline == NULL)
+        break;
+      end_line (output, stream);
+      data += piece + 1;
+      length -= piece + 1;
     }
   return TRUE;
 }
@@ -232,13 +296,8 @@ void
 pp_output_finish (PpOutput *output)
 {
   for (guint i = 0; i < G_N_ELEMENTS (output->streams); i++)
-    {
-      GString *partial = output->streams[i].partial;
-
-      if (partial->len > 0)
-        take_line (output, &output->streams[i], partial->str, partial->len);
-      g_string_truncate (partial, 0);
-    }
+    if (output->streams[i].partial->len > 0)
+      end_line (output, &output->streams[i]);
 }
 
 guint64

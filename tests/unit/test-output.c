@@ -151,6 +151,104 @@ test_endless_line (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (total, ==, 600000);
 }
 
+/* A progress bar is one line of the log, as it was at last; standard output sees it move. */
+static void
+test_progress_bar (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *shown = NULL;
+  g_autofree char *tail = NULL;
+
+  (void)data;
+  take (fixture, PP_STREAM_STDERR, "\r  0%|    |\r 50%|##  |");
+  shown = drain (fixture);
+  g_assert_cmpstr (shown, ==, "  0%|    |\r");
+  take (fixture, PP_STREAM_STDERR, "\r100%|####|\n");
+  /* The other habit: the carriage return after the state. Nothing after it: it stays. */
+  take (fixture, PP_STREAM_STDOUT, "1 of 2\r");
+  take (fixture, PP_STREAM_STDOUT, "2 of 2\r");
+  take (fixture, PP_STREAM_STDOUT, "\r\n\r\n");
+  take (fixture, PP_STREAM_STDOUT, "gone\rlast words\r");
+  pp_output_finish (fixture->output);
+  tail = pp_output_tail (fixture->output, 50);
+  g_assert_cmpstr (tail, ==, "100%|####|\n2 of 2\n\nlast words");
+}
+
+/* Of a bar that nothing ends, a state comes now and then, and no more than that is kept. */
+static void
+test_endless_progress_bar (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *tail = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  (void)data;
+  for (int i = 0; i < 20000; i++)
+    {
+      g_autofree char *state = g_strdup_printf ("\r%10d", i);
+      g_autofree char *shown = NULL;
+
+      take (fixture, PP_STREAM_STDERR, state);
+      shown = drain (fixture);
+    }
+  pp_output_finish (fixture->output);
+  tail = pp_output_tail (fixture->output, 50);
+  lines = g_strsplit (tail, "\n", -1);
+  /* 200,000 bytes. */
+  g_assert_cmpuint (g_strv_length (lines), ==, 4);
+  g_assert_cmpstr (lines[0], ==, "      6553");
+  g_assert_cmpstr (lines[3], ==, "     19999");
+}
+
+/* What TEXT becomes when it comes in pieces of random sizes up to MOST. */
+static char *
+lines_in_pieces (const GString *text, gsize most)
+{
+  Fixture fixture = { 0 };
+  GString *lines = g_string_new (NULL);
+
+  set_up (&fixture, NULL);
+  for (gsize done = 0; done < text->len;)
+    {
+      gsize piece = (gsize)g_test_rand_int_range (1, (gint32)most + 1);
+      g_autofree char *shown = NULL;
+
+      piece = MIN (piece, text->len - done);
+      g_assert_true (pp_output_take (fixture.output, PP_STREAM_STDOUT, text->str + done, piece));
+      shown = drain (&fixture);
+      g_string_append (lines, shown);
+      done += piece;
+    }
+  pp_output_finish (fixture.output);
+  g_autofree char *rest = drain (&fixture);
+  g_string_append (lines, rest);
+  tear_down (&fixture, NULL);
+  return g_string_free (lines, FALSE);
+}
+
+/* Whoever reads the output again after a restart must find the same lines, in whatever pieces it
+ * comes then. */
+static void
+test_pieces_do_not_matter (void)
+{
+  static const char *const parts[]
+      = { "word ", "\n", "\r", "\r\n", "gr\xc3\xbc\xc3\x9f", "\xff\xfe", "\xe2\x82\xac", "\t" };
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *long_line = g_strnfill (150001, 'x');
+
+  for (int i = 0; i < 20000; i++)
+    g_string_append (text, parts[g_test_rand_int_range (0, G_N_ELEMENTS (parts))]);
+  for (int i = 0; i < 60000; i++)
+    g_string_append (text, i % 50 == 0 ? "\r" : "\xe2\x82\xac");
+  g_string_append (text, long_line);
+  for (int i = 0; i < 50000; i++)
+    g_string_append (text, "\xe2\x82\xac");
+  g_autofree char *whole = lines_in_pieces (text, 300000);
+  g_autofree char *small = lines_in_pieces (text, 5000);
+  g_autofree char *tiny = lines_in_pieces (text, 700);
+  /* Not g_assert_cmpstr(), which would print them. */
+  g_assert_true (g_str_equal (whole, small));
+  g_assert_true (g_str_equal (whole, tiny));
+}
+
 static void
 test_slow_reader (Fixture *fixture, gconstpointer data)
 {
@@ -197,11 +295,14 @@ add_tests (void)
     { "/output/repair", test_repair },
     { "/output/tail", test_tail },
     { "/output/endless-line", test_endless_line },
+    { "/output/progress-bar", test_progress_bar },
+    { "/output/endless-progress-bar", test_endless_progress_bar },
     { "/output/slow-reader", test_slow_reader },
     { "/output/closed-reader", test_closed_reader },
   };
 
   signal (SIGPIPE, SIG_IGN);
+  g_test_add_func ("/output/pieces-do-not-matter", test_pieces_do_not_matter);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
 }
