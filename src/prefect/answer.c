@@ -106,9 +106,24 @@ server_words (const json_t *json, const char *body, gsize length)
   return one_line (body, length, MAX_FIRST_WORDS);
 }
 
-static const char *
-advice (long status)
+/* Servers of TLS say so to who speaks plain HTTP to them: nginx "sent to HTTPS port", Go "to an
+ * HTTPS server", Apache "to an SSL-enabled server port". */
+static gboolean
+wants_tls (const PpApi *api, const PpHttpResponse *response)
 {
+  return response->status == 400 && g_str_has_prefix (api->url, "http://")
+         && (strstr (response->body, "to HTTPS port") != NULL
+             || strstr (response->body, "to an HTTPS server") != NULL
+             || strstr (response->body, "to an SSL-enabled server") != NULL);
+}
+
+static const char *
+advice (const PpApi *api, const PpHttpResponse *response)
+{
+  long status = response->status;
+
+  if (wants_tls (api, response))
+    return " (PREFECT_API_URL must begin with https:// there)";
   if (status == 401)
     return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING)";
   if (status == 407)
@@ -125,6 +140,25 @@ fail (PpApi *api, GError **error, int code, char *message)
   return FALSE;
 }
 
+/* What to do about HTTP_ERROR, for the end of its message. */
+static const char *
+advice_without_answer (const PpApi *api, const GError *http_error)
+{
+  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS))
+    {
+      /* libcurl's errors about certificates have the word; the other ones are of a handshake that
+       * did not come about. */
+      if (strstr (http_error->message, "certificate") != NULL)
+        return " (PREFECT_API_SSL_CERT_FILE names a file of CA certificates to trust)";
+      return " (if the server speaks plain HTTP, PREFECT_API_URL must begin with http://)";
+    }
+  /* A server of TLS closes the connection of who speaks plain HTTP to it. */
+  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET) && !api->has_answer
+      && g_str_has_prefix (api->url, "http://"))
+    return " (if the server speaks TLS, PREFECT_API_URL must begin with https://)";
+  return "";
+}
+
 static gboolean
 fail_without_answer (PpApi *api, const GError *http_error, GError **error)
 {
@@ -137,19 +171,16 @@ fail_without_answer (PpApi *api, const GError *http_error, GError **error)
           && (tls || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED))))
     code = PP_API_ERROR_SETUP;
   return fail (api, error, code,
-               g_strconcat (http_error->message,
-                            tls ? " (PREFECT_API_SSL_CERT_FILE names a file of CA certificates to "
-                                  "trust)"
-                                : "",
-                            NULL));
+               g_strconcat (http_error->message, advice_without_answer (api, http_error), NULL));
 }
 
 /* WHAT begins each message: "GET URL: 404 Not Found". */
 static char *
-describe_error (const char *what, const PpHttpResponse *response, const json_t *json)
+describe_error (const PpApi *api, const char *what, const PpHttpResponse *response,
+                const json_t *json)
 {
   g_autofree char *words = server_words (json, response->body, response->body_length);
-  return g_strconcat (what, *words != '\0' ? ": " : "", words, advice (response->status), NULL);
+  return g_strconcat (what, *words != '\0' ? ": " : "", words, advice (api, response), NULL);
 }
 
 static char *
@@ -207,7 +238,7 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path,
     api->has_json = TRUE;
 
   if (response->status >= 400)
-    return fail (api, error, code, describe_error (what, response, json));
+    return fail (api, error, code, describe_error (api, what, response, json));
   if (response->status >= 300)
     return fail (api, error, code, describe_redirect (what, response));
   if (json == NULL && response->body_length > 0)

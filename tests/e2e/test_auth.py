@@ -97,3 +97,17 @@ def test_tls_certificate_nobody_knows(api, engine, pool, tmp_path, certificate):
         done = call("worker", "start", "--pool", pool, env=env)
         assert done.returncode in (1, 2)
         assert "certificate" in done.stderr and proxy.url in done.stderr
+
+
+def test_https_to_a_server_of_http(api, engine, pool, tmp_path):
+    done = call("worker", "start", "--pool", pool, env=environment(tmp_path, api.url.replace("http:", "https:"), engine))
+    assert done.returncode == 2
+    assert "PREFECT_API_URL must begin with http://" in done.stderr
+    assert "CERT_FILE" not in done.stderr
+
+
+def test_http_to_a_server_of_https(api, engine, pool, start_worker, certificate):
+    """It may be a server that is still starting: the worker says what it may be and tries again."""
+    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
+        worker = start_worker(proxy.url.replace("https:", "http:") + "/api", engine, pool, health=False)
+        worker.wait_line(r"WARNING.*trying again.*PREFECT_API_URL must begin with https://")
