@@ -73,8 +73,8 @@ on_flag (const char *option, const char *value, gpointer data, GError **error)
   return TRUE;
 }
 
-static gboolean
-parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
+static void
+add_options (GOptionGroup *group, Arguments *arguments)
 {
   const int flag = G_OPTION_FLAG_OPTIONAL_ARG;
   const int hidden = G_OPTION_FLAG_OPTIONAL_ARG | G_OPTION_FLAG_HIDDEN;
@@ -114,10 +114,17 @@ parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
     { "no-with-healthcheck", 0, hidden, G_OPTION_ARG_CALLBACK, on_flag, NULL, NULL },
     { NULL },
   };
+
+  g_option_group_add_entries (group, entries);
+}
+
+static gboolean
+parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
+{
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   GOptionGroup *group = g_option_group_new ("", "", "", arguments, NULL);
 
-  g_option_group_add_entries (group, entries);
+  add_options (group, arguments);
   g_option_context_set_main_group (context, group);
   g_option_context_set_summary (
       context,

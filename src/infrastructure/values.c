@@ -6,63 +6,84 @@
 #include <math.h>
 #include <string.h>
 
+/* The words of a text, being read. */
+typedef struct
+{
+  GPtrArray *words;
+  GString *word;
+  gboolean in_word; /* "" is a word as well */
+  char quote;       /* the open quote, or 0 */
+} Shlex;
+
+static void
+end_word (Shlex *shlex)
+{
+  if (shlex->in_word)
+    g_ptr_array_add (shlex->words, g_strndup (shlex->word->str, shlex->word->len));
+  g_string_truncate (shlex->word, 0);
+  shlex->in_word = FALSE;
+}
+
+/* Takes what follows a backslash. */
+static void
+take_escaped (Shlex *shlex, char c)
+{
+  shlex->in_word = TRUE;
+  if (shlex->quote == '"' && c != '"' && c != '\\')
+    g_string_append_c (shlex->word, '\\');
+  g_string_append_c (shlex->word, c);
+}
+
+static void
+take_plain (Shlex *shlex, char c)
+{
+  if (shlex->quote != '\0' && c == shlex->quote)
+    shlex->quote = '\0';
+  else if (shlex->quote != '\0')
+    g_string_append_c (shlex->word, c);
+  else if (c == '\'' || c == '"')
+    {
+      shlex->in_word = TRUE;
+      shlex->quote = c;
+    }
+  else if (strchr (" \t\r\n", c) != NULL)
+    end_word (shlex);
+  else
+    {
+      shlex->in_word = TRUE;
+      g_string_append_c (shlex->word, c);
+    }
+}
+
 char **
 pp_shlex_split (const char *text, GError **error)
 {
   g_autoptr (GPtrArray) words = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GString) word = g_string_new (NULL);
-  gboolean in_word = FALSE;
-  char quote = '\0';
+  Shlex shlex = { .words = words, .word = word };
 
   for (const char *p = text; *p != '\0'; p++)
     {
-      if (quote == '\'' || (quote == '"' && *p != '\\'))
+      if (*p != '\\' || shlex.quote == '\'')
         {
-          if (*p == quote)
-            quote = '\0';
-          else
-            g_string_append_c (word, *p);
+          take_plain (&shlex, *p);
+          continue;
         }
-      else if (*p == '\\')
+      if (*++p == '\0')
         {
-          in_word = TRUE;
-          p++;
-          if (*p == '\0')
-            {
-              g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                           "a backslash with nothing after it ends '%s'", text);
-              return NULL;
-            }
-          if (quote == '"' && *p != '"' && *p != '\\')
-            g_string_append_c (word, '\\');
-          g_string_append_c (word, *p);
+          g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                       "a backslash with nothing after it ends '%s'", text);
+          return NULL;
         }
-      else if (*p == '\'' || *p == '"')
-        {
-          in_word = TRUE;
-          quote = *p;
-        }
-      else if (strchr (" \t\r\n", *p) != NULL)
-        {
-          if (in_word)
-            g_ptr_array_add (words, g_strndup (word->str, word->len));
-          g_string_truncate (word, 0);
-          in_word = FALSE;
-        }
-      else
-        {
-          in_word = TRUE;
-          g_string_append_c (word, *p);
-        }
+      take_escaped (&shlex, *p);
     }
-  if (quote != '\0')
+  if (shlex.quote != '\0')
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "no closing %c in '%s'", quote, text);
+                   "no closing %c in '%s'", shlex.quote, text);
       return NULL;
     }
-  if (in_word)
-    g_ptr_array_add (words, g_strndup (word->str, word->len));
+  end_word (&shlex);
   g_ptr_array_add (words, NULL);
   return (char **)g_ptr_array_free (g_steal_pointer (&words), FALSE);
 }
