@@ -199,7 +199,7 @@ take_api (PpSettings *settings, const Found *found)
   settings->client_max_retries
       = (int)MIN (take_number (found, "PREFECT_CLIENT_MAX_RETRIES", 5), 1e6);
   settings->client_retry_jitter_factor
-      = MIN (take_number (found, "PREFECT_CLIENT_RETRY_JITTER_FACTOR", 0.2), 1e6);
+      = take_number (found, "PREFECT_CLIENT_RETRY_JITTER_FACTOR", 0.2);
   settings->client_retry_extra_codes = take_codes (found, "PREFECT_CLIENT_RETRY_EXTRA_CODES");
   settings->client_csrf_support_enabled
       = take_bool (found, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", TRUE);
