@@ -7,6 +7,7 @@
 #include "prefect-podman/infrastructure/values.h"
 
 #include "docker_convert.h"
+#include "job_values.h"
 
 #include <string.h>
 
@@ -42,106 +43,6 @@ static const struct
   { "ulimits", "ulimits" },    { "security_opt", "security_opt" }, { "extra_hosts", "extra_hosts" },
 };
 
-/* The string at KEY, or NULL for null, missing; FALSE with ERROR for another type. */
-static gboolean
-get_string (const json_t *configuration, const char *key, const char **value, GError **error)
-{
-  const json_t *found = json_object_get (configuration, key);
-
-  *value = json_string_value (found);
-  if (found == NULL || json_is_null (found) || *value != NULL)
-    return TRUE;
-  pp_set_type_error (error, key, found, "a string");
-  return FALSE;
-}
-
-static gboolean
-get_bool (const json_t *configuration, const char *key, gboolean *value, GError **error)
-{
-  const json_t *found = json_object_get (configuration, key);
-
-  if (found == NULL || json_is_null (found))
-    return TRUE;
-  if (!json_is_boolean (found))
-    {
-      pp_set_type_error (error, key, found, "true or false");
-      return FALSE;
-    }
-  *value = json_is_true (found);
-  return TRUE;
-}
-
-static gboolean
-get_seconds (const json_t *configuration, const char *key, double *value, GError **error)
-{
-  const json_t *found = json_object_get (configuration, key);
-
-  if (found == NULL || json_is_null (found))
-    return TRUE;
-  if (!json_is_number (found) || json_number_value (found) < 0)
-    {
-      pp_set_type_error (error, key, found, "a number of seconds, 0 or more");
-      return FALSE;
-    }
-  *value = json_number_value (found);
-  return TRUE;
-}
-
-static gboolean
-get_count (const json_t *configuration, const char *key, guint *value, GError **error)
-{
-  const json_t *found = json_object_get (configuration, key);
-
-  if (found == NULL || json_is_null (found))
-    return TRUE;
-  if (!json_is_integer (found) || json_integer_value (found) < 0
-      || json_integer_value (found) > G_MAXINT)
-    {
-      pp_set_type_error (error, key, found, "an integer, 0 or more");
-      return FALSE;
-    }
-  *value = (guint)json_integer_value (found);
-  return TRUE;
-}
-
-/* The index of the string at KEY in NAMES (NULL-terminated); DEFAULT_INDEX for none. */
-static gboolean
-get_choice (const json_t *configuration, const char *key, const char *const *names,
-            guint default_index, guint *choice, GError **error)
-{
-  const char *text;
-
-  *choice = default_index;
-  if (!get_string (configuration, key, &text, error))
-    return FALSE;
-  if (text == NULL || *text == '\0')
-    return TRUE;
-  for (guint i = 0; names[i] != NULL; i++)
-    {
-      if (g_str_equal (names[i], text))
-        {
-          *choice = i;
-          return TRUE;
-        }
-    }
-  g_autofree char *wanted = g_strjoinv ("|", (char **)names);
-  pp_set_type_error (error, key, json_object_get (configuration, key), wanted);
-  return FALSE;
-}
-
-/* The words of the list at KEY, or an empty array. NULL with ERROR. */
-static const json_t *
-get_list (const json_t *configuration, const char *key, GError **error)
-{
-  const json_t *found = json_object_get (configuration, key);
-
-  if (pp_is_string_list (found))
-    return found;
-  if (found != NULL && !json_is_null (found))
-    pp_set_type_error (error, key, found, "a list of strings");
-  return NULL;
-}
-
 /* prefect_docker/worker.py _determine_image_pull_policy */
 static gboolean
 set_pull_policy (PpContainerSpec *spec, const json_t *configuration, GError **error)
@@ -152,10 +53,10 @@ set_pull_policy (PpContainerSpec *spec, const json_t *configuration, GError **er
   guint policy;
 
   pp_image_split (spec->image, &name, &tag);
-  if (!get_choice (configuration, "image_pull_policy", names,
-                   tag == NULL || g_str_equal (tag, "latest") ? PP_PULL_ALWAYS
-                                                              : PP_PULL_IF_NOT_PRESENT,
-                   &policy, error))
+  if (!pp_job_choice (configuration, "image_pull_policy", names,
+                      tag == NULL || g_str_equal (tag, "latest") ? PP_PULL_ALWAYS
+                                                                 : PP_PULL_IF_NOT_PRESENT,
+                      &policy, error))
     return FALSE;
   spec->pull_policy = (PpPullPolicy)policy;
   return TRUE;
@@ -172,17 +73,18 @@ set_worker_options (PpContainerSpec *spec, const json_t *configuration, GError *
   spec->stream_output = TRUE;
   spec->stop_timeout = 30;
   spec->infrastructure_retries = 3;
-  if (!get_bool (configuration, "auto_remove", &spec->auto_remove, error)
-      || !get_bool (configuration, "stream_output", &spec->stream_output, error)
-      || !get_choice (configuration, "state_reporting", reporting, PP_REPORT_AUTO, &state_reporting,
-                      error)
-      || !get_choice (configuration, "forward_output", forwarding, PP_FORWARD_AUTO, &forward_output,
-                      error)
-      || !get_seconds (configuration, "timeout_seconds", &spec->timeout_seconds, error)
-      || !get_seconds (configuration, "startup_timeout_seconds", &spec->startup_timeout_seconds,
-                       error)
-      || !get_count (configuration, "stop_timeout", &spec->stop_timeout, error)
-      || !get_count (configuration, "infrastructure_retries", &spec->infrastructure_retries, error))
+  if (!pp_job_bool (configuration, "auto_remove", &spec->auto_remove, error)
+      || !pp_job_bool (configuration, "stream_output", &spec->stream_output, error)
+      || !pp_job_choice (configuration, "state_reporting", reporting, PP_REPORT_AUTO,
+                         &state_reporting, error)
+      || !pp_job_choice (configuration, "forward_output", forwarding, PP_FORWARD_AUTO,
+                         &forward_output, error)
+      || !pp_job_seconds (configuration, "timeout_seconds", &spec->timeout_seconds, error)
+      || !pp_job_seconds (configuration, "startup_timeout_seconds", &spec->startup_timeout_seconds,
+                          error)
+      || !pp_job_count (configuration, "stop_timeout", &spec->stop_timeout, error)
+      || !pp_job_count (configuration, "infrastructure_retries", &spec->infrastructure_retries,
+                        error))
     return FALSE;
   spec->state_reporting = (PpStateReporting)state_reporting;
   spec->forward_output = (PpForwardOutput)forward_output;
@@ -236,7 +138,7 @@ set_command (json_t *body, const json_t *configuration, GError **error)
 static gboolean
 set_volumes (json_t *body, const json_t *configuration, GError **error)
 {
-  const json_t *volumes = get_list (configuration, "volumes", error);
+  const json_t *volumes = pp_job_list (configuration, "volumes", error);
   gsize i;
   json_t *item;
 
@@ -294,12 +196,12 @@ set_networks (PpContainerSpec *spec, const json_t *configuration, const json_t *
               GError **error)
 {
   json_t *host_config = json_object_get (spec->create_body, "HostConfig");
-  const json_t *networks = get_list (configuration, "networks", error);
+  const json_t *networks = pp_job_list (configuration, "networks", error);
   const char *mode = NULL;
 
   if (networks == NULL && *error != NULL)
     return FALSE;
-  if (!get_string (configuration, "network_mode", &mode, error))
+  if (!pp_job_string (configuration, "network_mode", &mode, error))
     return FALSE;
   for (gsize i = 1; i < json_array_size (networks); i++)
     g_ptr_array_add (spec->networks, g_strdup (json_string_value (json_array_get (networks, i))));
@@ -462,7 +364,7 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
                    0, "NetworkDisabled", 0, "Labels",
                    labels != NULL ? json_deep_copy (labels) : json_object (), "HostConfig");
   if (!set_command (spec->create_body, configuration, error)
-      || !get_bool (configuration, "privileged", &privileged, error))
+      || !pp_job_bool (configuration, "privileged", &privileged, error))
     return FALSE;
   json_auto_t *environment = environment_list (env, error);
   if (environment == NULL)
@@ -505,8 +407,8 @@ fill (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *en
 
   spec->networks = g_ptr_array_new_with_free_func (g_free);
   spec->warnings = g_ptr_array_new_with_free_func (g_free);
-  if (!get_string (configuration, "image", &image, error)
-      || !get_string (configuration, "name", &name, error))
+  if (!pp_job_string (configuration, "image", &image, error)
+      || !pp_job_string (configuration, "name", &name, error))
     return FALSE;
   if (image == NULL || *image == '\0')
     {

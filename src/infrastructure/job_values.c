@@ -1,0 +1,105 @@
+/* Members of the job configuration, read as the type they have to be. */
+#include "config.h"
+
+#include "job_values.h"
+
+#include "prefect-podman/infrastructure/docker-kwargs.h"
+
+#include "docker_convert.h"
+
+gboolean
+pp_job_string (const json_t *configuration, const char *key, const char **value, GError **error)
+{
+  const json_t *found = json_object_get (configuration, key);
+
+  *value = json_string_value (found);
+  if (found == NULL || json_is_null (found) || *value != NULL)
+    return TRUE;
+  pp_set_type_error (error, key, found, "a string");
+  return FALSE;
+}
+
+gboolean
+pp_job_bool (const json_t *configuration, const char *key, gboolean *value, GError **error)
+{
+  const json_t *found = json_object_get (configuration, key);
+
+  if (found == NULL || json_is_null (found))
+    return TRUE;
+  if (!json_is_boolean (found))
+    {
+      pp_set_type_error (error, key, found, "true or false");
+      return FALSE;
+    }
+  *value = json_is_true (found);
+  return TRUE;
+}
+
+gboolean
+pp_job_seconds (const json_t *configuration, const char *key, double *value, GError **error)
+{
+  const json_t *found = json_object_get (configuration, key);
+
+  if (found == NULL || json_is_null (found))
+    return TRUE;
+  if (!json_is_number (found) || json_number_value (found) < 0)
+    {
+      pp_set_type_error (error, key, found, "a number of seconds, 0 or more");
+      return FALSE;
+    }
+  *value = json_number_value (found);
+  return TRUE;
+}
+
+gboolean
+pp_job_count (const json_t *configuration, const char *key, guint *value, GError **error)
+{
+  const json_t *found = json_object_get (configuration, key);
+
+  if (found == NULL || json_is_null (found))
+    return TRUE;
+  if (!json_is_integer (found) || json_integer_value (found) < 0
+      || json_integer_value (found) > G_MAXINT)
+    {
+      pp_set_type_error (error, key, found, "an integer, 0 or more");
+      return FALSE;
+    }
+  *value = (guint)json_integer_value (found);
+  return TRUE;
+}
+
+gboolean
+pp_job_choice (const json_t *configuration, const char *key, const char *const *names,
+               guint default_index, guint *choice, GError **error)
+{
+  const char *text;
+
+  *choice = default_index;
+  if (!pp_job_string (configuration, key, &text, error))
+    return FALSE;
+  if (text == NULL || *text == '\0')
+    return TRUE;
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      if (g_str_equal (names[i], text))
+        {
+          *choice = i;
+          return TRUE;
+        }
+    }
+  g_autofree char *wanted = g_strjoinv ("|", (char **)names);
+  pp_set_type_error (error, key, json_object_get (configuration, key), wanted);
+  return FALSE;
+}
+
+const json_t *
+pp_job_list (const json_t *configuration, const char *key, GError **error)
+{
+  const json_t *found = json_object_get (configuration, key);
+
+  if (pp_is_string_list (found))
+    return found;
+  if (found != NULL && !json_is_null (found))
+    pp_set_type_error (error, key, found, "a list of strings");
+  return NULL;
+}
