@@ -20,6 +20,9 @@
 #define SETTLED_LOOK_MS 4000
 /* A line of the events' stream; the longest that says anything to us is far shorter. */
 #define MAX_EVENT_BYTES 65536
+#define LOG_NAME "ctr.log"
+/* Reads of inotify's queue in one turn of the loop. */
+#define INOTIFY_READS 16
 
 /* {"event":["died","stop","cleanup","remove"]}, Podman's own words: 4.3 does not know Docker's
  * "die" in a filter, and says no "died" of a container that was stopped through the API. */
@@ -55,13 +58,23 @@ struct FileFollow
 };
 
 static void open_events (EngineEvents *events);
+static void read_inotify (EngineEvents *events);
 static void look_later (FileFollow *follow);
 
+/* The log was read to its end, and the container has had its own. */
 static void
 end_follow (FileFollow *follow)
 {
-  json_auto_t *result = follow->succeeded ? json_pack ("{s:i}", "StatusCode", 0) : NULL;
+  json_auto_t *result = NULL;
 
+  /* The news of another file may still be waiting. */
+  read_inotify (follow->call->engine->events);
+  if (follow->succeeded || pp_log_file_has_gaps (follow->log))
+    result = json_object ();
+  if (follow->succeeded)
+    json_object_set_new (result, "StatusCode", json_integer (0));
+  if (pp_log_file_has_gaps (follow->log))
+    json_object_set_new (result, "OutputLost", json_true ());
   pp_engine_call_end (follow->call, result, NULL);
 }
 
@@ -236,25 +249,52 @@ open_events (EngineEvents *events)
 
 /* inotify */
 
-static gboolean
-on_inotify (gint fd, GIOCondition condition, gpointer user_data)
+static void
+on_inotify_event (EngineEvents *events, const struct inotify_event *event)
 {
-  EngineEvents *events = user_data;
+  FileFollow *follow = g_hash_table_lookup (events->by_watch, GINT_TO_POINTER (event->wd));
+  GHashTableIter iter;
+  gpointer one;
+
+  if (follow != NULL && event->len > 0 && strcmp (event->name, LOG_NAME) == 0)
+    {
+      if ((event->mask & IN_MOVED_TO) != 0)
+        pp_log_file_replaced (follow->log);
+      read_on (follow);
+    }
+  if ((event->mask & IN_Q_OVERFLOW) == 0)
+    return;
+  g_hash_table_iter_init (&iter, events->by_watch);
+  while (g_hash_table_iter_next (&iter, NULL, &one))
+    read_on (one);
+}
+
+static void
+read_inotify (EngineEvents *events)
+{
   char buffer[4096] __attribute__ ((aligned (__alignof__(struct inotify_event))));
   ssize_t count;
 
-  (void)condition;
-  count = read (fd, buffer, sizeof buffer);
-  for (ssize_t position = 0; position < count;)
+  for (guint i = 0; i < INOTIFY_READS; i++)
     {
-      const struct inotify_event *event
-          = (const struct inotify_event *)(const void *)(buffer + position);
-      FileFollow *follow = g_hash_table_lookup (events->by_watch, GINT_TO_POINTER (event->wd));
+      count = read (events->inotify, buffer, sizeof buffer);
+      if (count <= 0)
+        return;
+      for (ssize_t position = 0; position < count;)
+        {
+          const struct inotify_event *event
+              = (const struct inotify_event *)(const void *)(buffer + position);
 
-      if (follow != NULL)
-        read_on (follow);
-      position += (ssize_t)(sizeof *event + event->len);
+          on_inotify_event (events, event);
+          position += (ssize_t)(sizeof *event + event->len);
+        }
     }
+}
+
+static gboolean
+on_inotify (gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+{
+  read_inotify (user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -313,19 +353,27 @@ gboolean
 pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_bytes)
 {
   EngineEvents *events = call->engine->events;
+  g_autofree char *folder = NULL;
   g_autofree char *path = NULL;
   FileFollow *follow;
   PpLogFile *log;
+  int watch;
 
   if (call->engine->log_root == NULL || events->inotify < 0)
     return FALSE;
-  path = g_strdup_printf ("%s/%s/userdata/ctr.log", call->engine->log_root, container_id);
+  folder = g_strdup_printf ("%s/%s/userdata", call->engine->log_root, container_id);
+  path = g_build_filename (folder, LOG_NAME, NULL);
+  /* The folder, so that a file that takes the log's place is seen; before the file is opened, so
+   * that none is missed. IN_CREATE comes between two of them, which would else be one event. */
+  watch = inotify_add_watch (events->inotify, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
   follow = g_new0 (FileFollow, 1);
   log = pp_log_file_open (path, skip_bytes, on_file_output, follow);
   if (log == NULL)
     {
       g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
                container_id, g_strerror (errno));
+      if (watch >= 0)
+        inotify_rm_watch (events->inotify, watch);
       g_free (follow);
       return FALSE;
     }
@@ -333,7 +381,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_
   follow->log = log;
   follow->id = g_strdup (container_id);
   follow->path = g_steal_pointer (&path);
-  follow->watch = inotify_add_watch (events->inotify, follow->path, IN_MODIFY);
+  follow->watch = watch;
   if (follow->watch >= 0)
     g_hash_table_insert (events->by_watch, GINT_TO_POINTER (follow->watch), follow);
   g_hash_table_insert (events->by_id, follow->id, follow);

@@ -1,9 +1,12 @@
 /* conmon's log files: "TIME STREAM TAG TEXT\n", TAG F for a whole line and P for a part of one. */
+#include "config.h"
+
 #include "prefect-podman/infrastructure/log-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* conmon reads 8 KiB at a time from a container, so that no record is much longer. */
@@ -13,7 +16,12 @@
 
 struct PpLogFile
 {
+  char *path;
   int fd;
+  int next_fd;         /* the file that has taken the place of FD's, which is read first; or -1 */
+  guint replaced;      /* how often another file was moved to PATH */
+  guint followed;      /* how often reading went on with it */
+  gboolean late_start; /* the first file was not the log's first */
   PpOutputFunc on_output;
   gpointer user_data;
   guint64 skip;    /* payload bytes still to be passed over */
@@ -23,17 +31,55 @@ struct PpLogFile
   char *buffer; /* NULL while there is nothing in it: most containers are silent most of the time */
 };
 
+static int
+open_log (const char *path)
+{
+  return open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* When the file of DESCRIPTOR, or of PATH below it, was made; nanoseconds, 0 for not known. */
+static gint64
+time_of_birth (int descriptor, const char *path)
+{
+#ifdef STATX_BTIME
+  struct statx info;
+
+  if (statx (descriptor, path, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BTIME, &info) == 0
+      && (info.stx_mask & STATX_BTIME) != 0)
+    return (gint64)info.stx_btime.tv_sec * G_GINT64_CONSTANT (1000000000) + info.stx_btime.tv_nsec;
+#else
+  (void)descriptor;
+  (void)path;
+#endif
+  return 0;
+}
+
+/* Whether the log in FD, opened at PATH, has had one before it. conmon makes its first log before
+ * its control pipe, which stands beside it, and starts the container after both. */
+static gboolean
+is_successor (int fd, const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *control = g_build_filename (folder, "ctl", NULL);
+  gint64 started = time_of_birth (AT_FDCWD, control);
+
+  return started != 0 && time_of_birth (fd, "") > started;
+}
+
 PpLogFile *
 pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output, gpointer user_data)
 {
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = open_log (path);
   PpLogFile *log;
 
   if (fd < 0)
     return NULL;
   log = g_new0 (PpLogFile, 1);
+  log->path = g_strdup (path);
   log->fd = fd;
-  log->skip = skip_bytes;
+  log->next_fd = -1;
+  log->late_start = is_successor (fd, path);
+  log->skip = log->late_start ? 0 : skip_bytes;
   log->on_output = on_output;
   log->user_data = user_data;
   return log;
@@ -45,8 +91,24 @@ pp_log_file_free (PpLogFile *log)
   if (log == NULL)
     return;
   close (log->fd);
+  if (log->next_fd >= 0)
+    close (log->next_fd);
+  g_free (log->path);
   g_free (log->buffer);
   g_free (log);
+}
+
+void
+pp_log_file_replaced (PpLogFile *log)
+{
+  log->replaced++;
+}
+
+gboolean
+pp_log_file_has_gaps (const PpLogFile *log)
+{
+  /* What is left to skip was delivered once, and is not in the log any more. */
+  return log->late_start || log->replaced > log->followed || log->skip > 0;
 }
 
 guint64
@@ -151,6 +213,35 @@ fill_buffer (PpLogFile *log)
   return count > 0 ? (gsize)count : 0;
 }
 
+/* Opens the file that has taken the place of the one being read. FALSE where there is none. */
+static gboolean
+find_next (PpLogFile *log)
+{
+  struct stat current, there;
+
+  if (fstat (log->fd, &current) != 0 || stat (log->path, &there) != 0
+      || (current.st_ino == there.st_ino && current.st_dev == there.st_dev))
+    return FALSE;
+  log->next_fd = open_log (log->path);
+  return log->next_fd >= 0;
+}
+
+/* At the end of the file: goes on to what comes after it. FALSE where nothing does yet. */
+static gboolean
+go_on (PpLogFile *log)
+{
+  /* What was written until the other file came is read before it. */
+  if (log->next_fd < 0)
+    return find_next (log);
+  close (log->fd);
+  log->fd = log->next_fd;
+  log->next_fd = -1;
+  log->followed++;
+  log->start = 0;
+  log->length = 0;
+  return TRUE;
+}
+
 PpLogFileResult
 pp_log_file_read (PpLogFile *log)
 {
@@ -169,6 +260,8 @@ pp_log_file_read (PpLogFile *log)
 
       if (count == 0)
         {
+          if (go_on (log))
+            continue;
           if (log->length == 0)
             g_clear_pointer (&log->buffer, g_free);
           return PP_LOG_FILE_END;

@@ -59,6 +59,7 @@ struct PpFlowRun
   guint retries;       /* of what the state waits for */
 
   PpOutput *output;
+  gboolean output_lost;  /* some of it, and that was said */
   gboolean output_ended; /* it was read to its end, or cannot be read */
   PpLease *lease;
   PpContainerEnd end;

@@ -151,15 +151,24 @@ static void
 on_followed (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  const json_t *status = json_object_get (result, "StatusCode");
 
   run->follow_call = NULL;
+  if (json_is_true (json_object_get (result, "OutputLost")) && !run->output_lost)
+    {
+      run->output_lost = TRUE;
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "Part of the output of container '%s' is lost: its log reached its limit of "
+                       "size (log_size_max in containers.conf, or max-size of log_config) and was "
+                       "begun anew before it was read. Raise the limit to have all of it.",
+                       run->container_name);
+    }
   run->output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
-  if (result != NULL)
+  if (status != NULL)
     {
       pp_container_end_clear (&run->end);
-      run->end = (PpContainerEnd){ .exit_code
-                                   = json_integer_value (json_object_get (result, "StatusCode")) };
+      run->end = (PpContainerEnd){ .exit_code = json_integer_value (status) };
       run->end_known = TRUE;
       pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
       return;

@@ -54,6 +54,32 @@ def test_lines_come_while_the_container_runs(api, engine, pool, start_worker):
     assert api.state(run)["type"] == "RUNNING"
 
 
+def small_log(size):
+    return {"log_config": {"type": "k8s-file", "config": {"max-size": size}}}
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless"], indirect=True)
+def test_log_that_is_begun_anew(api, engine, pool, start_worker):
+    """conmon begins a new file whenever the log reaches its limit: it is followed from file to file."""
+    start_worker(api, engine, pool)
+    script = "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo line $i; if [ $((i % 20)) = 0 ]; then sleep 0.02; fi; done"
+    run = api.go(pool, {"command": f"sh -c '{script}'", "container_create_kwargs": small_log("8kb")})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    log = api.wait_text(run, "line 1000").splitlines()
+    assert [line for line in log if line.startswith("line ")] == [f"line {number}" for number in range(1, 1001)]
+    assert not [line for line in log if "is lost" in line]
+
+
+def test_log_that_is_begun_anew_too_often(api, engine, pool, start_worker):
+    """What is thrown away before it could be read is said once; the end and what is left arrive."""
+    start_worker(api, engine, pool)
+    script = "seq 1 50000; echo the end"
+    run = api.go(pool, {"command": f"sh -c '{script}'", "container_create_kwargs": small_log("4kb")})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    log = api.wait_text(run, "the end").splitlines()
+    assert len([line for line in log if "Part of the output of container" in line and "is lost" in line]) == 1, log[-5:]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("api", ["3pg"], indirect=True)
 def test_200000_lines_arrive_in_order(testbed, api, engine, pool, start_worker):

@@ -172,9 +172,11 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                const char *container_id,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
 /* Follows the output of both streams from its beginning, less the first SKIP_BYTES of payload
- * (counted over both, already delivered before), until the container ends (DONE without error;
- * RESULT is {"StatusCode": 0} where the engine told of a success with it, else NULL) or the
- * connection breaks (UNAVAILABLE). TTY: PpContainerSpec.tty, or Config.Tty of an inspect. */
+ * (counted over both, already delivered before), until the container ends (DONE without error) or
+ * the connection breaks (UNAVAILABLE). RESULT, or NULL where there is nothing to tell:
+ * {"StatusCode": 0} where the engine told of a success with the end, {"OutputLost": true} where a
+ * limit of size had output thrown away before it was read. TTY: PpContainerSpec.tty, or Config.Tty
+ * of an inspect. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 guint64 skip_bytes, PpOutputFunc on_output,

@@ -4,7 +4,12 @@
  * Podman's own `logs?follow=1` drops lines at the end of a container that wrote faster than they
  * were read: once the container has died its reader stops sending and skips what is left at random
  * (libpod/container_log.go StopAtEOF, seen with 4.3.1 and still in 5.8's sources). The file has
- * every byte, survives the engine's restart, and costs the engine nothing. */
+ * every byte, survives the engine's restart, and costs the engine nothing.
+ *
+ * With a limit of size (log_size_max of containers.conf, max-size of log_config) conmon begins a
+ * new file when it is reached and moves it over the old one (src/ctr_logging.c, reopen_k8s_file;
+ * with its --log-rotate, the old one is moved away before). The old one is complete by then, and
+ * can be read to its end by who has it open. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -21,15 +26,24 @@ typedef enum
   PP_LOG_FILE_MALFORMED, /* what the file holds is no log of conmon's */
 } PpLogFileResult;
 
-/* Opens the log at PATH. The first SKIP_BYTES of payload (over both streams) are not delivered.
- * Returns NULL, errno set, where there is none to read. */
+/* Opens the log at PATH. The first SKIP_BYTES of payload (over both streams) are not delivered,
+ * unless the log's beginning is gone: nobody knows then what was delivered before. Returns NULL,
+ * errno set, where there is none to read. */
 PpLogFile *pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output,
                              gpointer user_data);
 void pp_log_file_free (PpLogFile *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogFile, pp_log_file_free)
 
-/* Delivers what has been written, up to a bound. */
+/* Delivers what has been written, up to a bound; goes on with the file that has taken the log's
+ * place, if one has. */
 PpLogFileResult pp_log_file_read (PpLogFile *log);
+
+/* To be called each time that another file was moved to the log's place. */
+void pp_log_file_replaced (PpLogFile *log);
+
+/* Whether output was written and replaced before it was read, as far as can be told once
+ * pp_log_file_read() has come to the end. */
+gboolean pp_log_file_has_gaps (const PpLogFile *log);
 
 /* Payload bytes skipped or delivered until now. */
 guint64 pp_log_file_payload_bytes (const PpLogFile *log);

@@ -1,0 +1,239 @@
+/* conmon's log files: what is read of them while conmon writes, and begins them anew. */
+#include "prefect-podman/infrastructure/log-file.h"
+
+#include "tap.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct
+{
+  char *folder;
+  char *path;
+  PpLogFile *log;
+  GString *output;
+  gboolean busy; /* the reader downstream says "not now" */
+} Fixture;
+
+static gboolean
+on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  if (fixture->busy)
+    return FALSE;
+  g_string_append_printf (fixture->output, "%d:", stream);
+  g_string_append_len (fixture->output, data, (gssize)length);
+  return TRUE;
+}
+
+static void
+append (const char *path, const char *text)
+{
+  FILE *file = fopen (path, "a");
+
+  g_assert_nonnull (file);
+  g_assert_cmpint (fputs (text, file), >=, 0);
+  g_assert_cmpint (fclose (file), ==, 0);
+}
+
+/* As conmon does (reopen_k8s_file): a new file, moved over the old one, holds TEXT. */
+static void
+begin_anew (const Fixture *fixture, const char *text)
+{
+  g_autofree char *next = g_strconcat (fixture->path, ".tmp", NULL);
+
+  append (next, text);
+  g_assert_cmpint (g_rename (next, fixture->path), ==, 0);
+}
+
+static void
+open_log (Fixture *fixture, guint64 skip)
+{
+  fixture->log = pp_log_file_open (fixture->path, skip, on_output, fixture);
+  g_assert_nonnull (fixture->log);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  fixture->folder = g_dir_make_tmp ("ppf-XXXXXX", NULL);
+  fixture->path = g_build_filename (fixture->folder, "ctr.log", NULL);
+  fixture->output = g_string_new (NULL);
+  append (fixture->path, "T stdout F one\n");
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *control = g_build_filename (fixture->folder, "ctl", NULL);
+
+  (void)data;
+  pp_log_file_free (fixture->log);
+  g_unlink (control);
+  g_assert_cmpint (g_unlink (fixture->path), ==, 0);
+  g_assert_cmpint (g_rmdir (fixture->folder), ==, 0);
+  g_free (fixture->folder);
+  g_free (fixture->path);
+  g_string_free (fixture->output, TRUE);
+}
+
+static void
+assert_read (Fixture *fixture, const char *output)
+{
+  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_END);
+  g_assert_cmpstr (fixture->output->str, ==, output);
+  g_string_truncate (fixture->output, 0);
+}
+
+static void
+test_growing (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  open_log (fixture, 0);
+  assert_read (fixture, "1:one\n");
+  append (fixture->path, "T stderr F two\nT stdout P thr");
+  assert_read (fixture, "2:two\n");
+  append (fixture->path, "ee\nT stdout F .\n");
+  assert_read (fixture, "1:three1:.\n");
+  g_assert_cmpuint (pp_log_file_payload_bytes (fixture->log), ==, 15);
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
+}
+
+static void
+test_begun_anew (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  open_log (fixture, 0);
+  assert_read (fixture, "1:one\n");
+  /* What the old file has got since it was read comes before the new one. */
+  append (fixture->path, "T stdout F two\n");
+  begin_anew (fixture, "T stdout F three\n");
+  pp_log_file_replaced (fixture->log);
+  assert_read (fixture, "1:two\n1:three\n");
+  append (fixture->path, "T stdout F four\n");
+  assert_read (fixture, "1:four\n");
+  begin_anew (fixture, "T stdout F five\n");
+  pp_log_file_replaced (fixture->log);
+  assert_read (fixture, "1:five\n");
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
+}
+
+/* A reader that is held up misses a whole file: the rest is read, and the gap is known. */
+static void
+test_begun_anew_twice (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  open_log (fixture, 0);
+  fixture->busy = TRUE;
+  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_NOT_NOW);
+  begin_anew (fixture, "T stdout F missed\n");
+  pp_log_file_replaced (fixture->log);
+  begin_anew (fixture, "T stdout F three\n");
+  pp_log_file_replaced (fixture->log);
+  fixture->busy = FALSE;
+  assert_read (fixture, "1:one\n1:three\n");
+  g_assert_true (pp_log_file_has_gaps (fixture->log));
+}
+
+/* With conmon's --log-rotate the old file is moved away first, and for a moment there is none. */
+static void
+test_moved_away (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *old = g_strconcat (fixture->path, ".1", NULL);
+
+  (void)data;
+  open_log (fixture, 0);
+  g_assert_cmpint (g_rename (fixture->path, old), ==, 0);
+  assert_read (fixture, "1:one\n");
+  append (old, "T stdout F two\n");
+  begin_anew (fixture, "T stdout F three\n");
+  pp_log_file_replaced (fixture->log);
+  assert_read (fixture, "1:two\n1:three\n");
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  g_assert_cmpint (g_unlink (old), ==, 0);
+}
+
+/* A log that was begun anew before it was opened: what is there is delivered, whatever was skipped,
+ * and that something is missing is known. */
+static void
+test_opened_late (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *control = g_build_filename (fixture->folder, "ctl", NULL);
+  struct stat first, second;
+
+  (void)data;
+  g_assert_cmpint (mkfifo (control, 0600), ==, 0);
+  open_log (fixture, 0);
+  assert_read (fixture, "1:one\n");
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  g_clear_pointer (&fixture->log, pp_log_file_free);
+
+  /* A file system's clock has ticks: the next file is to be from a later one. */
+  g_assert_cmpint (stat (control, &first), ==, 0);
+  do
+    {
+      begin_anew (fixture, "");
+      g_assert_cmpint (stat (fixture->path, &second), ==, 0);
+    }
+  while (second.st_ctim.tv_sec == first.st_ctim.tv_sec
+         && second.st_ctim.tv_nsec == first.st_ctim.tv_nsec);
+  begin_anew (fixture, "T stdout F two\n");
+  open_log (fixture, 4);
+  if (!pp_log_file_has_gaps (fixture->log) || pp_log_file_read (fixture->log) != PP_LOG_FILE_END
+      || fixture->output->len == 0)
+    g_test_skip ("the file system knows no time of birth");
+  else
+    g_assert_cmpstr (fixture->output->str, ==, "1:two\n");
+}
+
+/* Skipped bytes that the log has not: they were delivered from a file that is gone. */
+static void
+test_shorter_than_skipped (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  open_log (fixture, 100);
+  assert_read (fixture, "");
+  g_assert_true (pp_log_file_has_gaps (fixture->log));
+}
+
+static void
+test_malformed (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, "no record of conmon's\n");
+  open_log (fixture, 0);
+  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_MALFORMED);
+  g_assert_cmpstr (fixture->output->str, ==, "1:one\n");
+}
+
+static void
+add_tests (void)
+{
+  static const struct
+  {
+    const char *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/log-file/growing", test_growing },
+    { "/log-file/begun-anew", test_begun_anew },
+    { "/log-file/begun-anew-twice", test_begun_anew_twice },
+    { "/log-file/moved-away", test_moved_away },
+    { "/log-file/opened-late", test_opened_late },
+    { "/log-file/shorter-than-skipped", test_shorter_than_skipped },
+    { "/log-file/malformed", test_malformed },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
