@@ -214,21 +214,31 @@ error_code (const PpApi *api, long status, gboolean is_json)
   return is_stranger && api->has_json ? PP_API_ERROR_NO_ANSWER : (int)status;
 }
 
+/* The JSON of a RESPONSE's body, or NULL. */
+static json_t *
+read_body (const PpHttpResponse *response)
+{
+  /* A NUL in a string of a flow run's parameters must not make the whole answer useless. */
+  json_t *json
+      = json_loadb (response->body, response->body_length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+
+  /* Prefect Cloud answers a heartbeat with the worker's id as it is, without quotes. */
+  if (json == NULL && response->status == 200 && g_uuid_string_is_valid (response->body))
+    json = json_string (response->body);
+  return json;
+}
+
 gboolean
 pp_api_read_answer (PpApi *api, const char *method, const char *path,
                     const PpHttpResponse *response, const GError *http_error, json_t **body,
                     GError **error)
 {
   json_auto_t *json = NULL;
-  json_error_t json_error;
 
   if (response == NULL)
     return fail_without_answer (api, http_error, error);
-
-  /* A NUL in a string of a flow run's parameters must not make the whole answer useless. */
   if (response->body_length > 0)
-    json = json_loadb (response->body, response->body_length, JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                       &json_error);
+    json = read_body (response);
 
   int code = error_code (api, response->status, json != NULL);
   g_autofree char *what

@@ -32,12 +32,15 @@ pp_work_pool_update_template (PpApi *api, const char *name, json_t *base_job_tem
 
 PpApiCall *
 pp_work_pool_heartbeat (PpApi *api, const char *pool, const char *worker_name,
-                        double interval_seconds, PpApiDoneFunc done, gpointer user_data)
+                        double interval_seconds, gboolean return_id, PpApiDoneFunc done,
+                        gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/work_pools", pool, "/workers/heartbeat");
   /* An integer to the server; rounded down it would call us late too soon. */
   json_t *body = json_pack ("{s:o, s:I}", "name", pp_api_text (worker_name),
                             "heartbeat_interval_seconds", (json_int_t)ceil (interval_seconds));
+  if (return_id)
+    json_object_set_new (body, "return_id", json_true ());
   return pp_api_call (api, "POST", path, body, PP_API_RETRY, done, user_data);
 }
 

@@ -9,11 +9,13 @@
 
 static void connect_engine (PpWorker *worker);
 static void sync_pool (PpWorker *worker);
+static void send_heartbeat (PpWorker *worker, gboolean ask);
 
 static void
 check_ready (PpWorker *worker)
 {
-  if (worker->engine_ready && worker->pool_ready && !worker->started)
+  /* Runs are told the worker's id: it is asked for before the first of them is. */
+  if (worker->engine_ready && worker->pool_ready && !worker->asks_id && !worker->started)
     {
       worker->started = TRUE;
       pp_worker_ready (worker);
@@ -127,23 +129,52 @@ on_sync_failure (PpWorker *worker, const GError *error)
 }
 
 static void
-on_heartbeat (json_t *body, const GError *error, gpointer user_data)
+take_worker_id (PpWorker *worker, const char *id)
 {
-  PpWorker *worker = user_data;
-
-  (void)body;
-  worker->heartbeat_call = NULL;
-  if (error != NULL)
-    g_warning ("The heartbeat was not taken: %s", error->message);
+  if (id == NULL || !g_uuid_string_is_valid (id))
+    {
+      if (!worker->id_missing_said)
+        g_warning ("Prefect Cloud gave this worker no id: runs and calls are not attributed to it "
+                   "for now");
+      worker->id_missing_said = TRUE;
+      return;
+    }
+  worker->worker_id = g_strdup (id);
+  worker->context.worker_id = worker->worker_id;
+  pp_api_set_worker (worker->context.api, worker->options->name, id);
 }
 
 static void
-send_heartbeat (PpWorker *worker)
+on_heartbeat (json_t *body, const GError *error, gpointer user_data)
 {
-  if (worker->heartbeat_call == NULL)
-    worker->heartbeat_call = pp_work_pool_heartbeat (
-        worker->context.api, worker->options->work_pool, worker->options->name,
-        worker->settings->worker_heartbeat_seconds, on_heartbeat, worker);
+  PpWorker *worker = user_data;
+  gboolean asked = worker->asks_id;
+
+  worker->heartbeat_call = NULL;
+  worker->asks_id = FALSE;
+  if (asked && (error == NULL || error->code == 422))
+    take_worker_id (worker, json_string_value (body));
+  if (asked && error != NULL && error->code == 422)
+    {
+      send_heartbeat (worker, FALSE);
+      check_ready (worker);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("The heartbeat was not taken: %s", error->message);
+  check_ready (worker);
+}
+
+/* As WorkerChannel.send_worker_heartbeat() has it: ASK for an id, where there may be one. */
+static void
+send_heartbeat (PpWorker *worker, gboolean ask)
+{
+  if (worker->heartbeat_call != NULL)
+    return;
+  worker->asks_id = ask && worker->settings->connected_to_cloud && worker->worker_id == NULL;
+  worker->heartbeat_call = pp_work_pool_heartbeat (
+      worker->context.api, worker->options->work_pool, worker->options->name,
+      worker->settings->worker_heartbeat_seconds, worker->asks_id, on_heartbeat, worker);
 }
 
 static gboolean
@@ -189,7 +220,7 @@ accept_pool (PpWorker *worker, json_t *work_pool)
   worker->pool_ready = TRUE;
   worker->pool_missing_said = FALSE;
   worker->sync_failures = 0;
-  send_heartbeat (worker);
+  send_heartbeat (worker, TRUE);
   sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
   check_ready (worker);
 }

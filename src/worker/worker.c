@@ -285,6 +285,7 @@ tear_down (PpWorker *worker)
   json_decref (context->work_pool);
   json_decref (context->process_environment);
   g_free (worker->engine_url);
+  g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);
 }
 

@@ -38,6 +38,9 @@ typedef struct
   guint sync_timer;
   PpApiCall *sync_call;
   PpApiCall *heartbeat_call;
+  char *worker_id;  /* what Prefect Cloud knows this worker by, or NULL */
+  gboolean asks_id; /* the heartbeat under way does */
+  gboolean id_missing_said;
 
   guint cancel_timer;
   PpApiCall *cancel_call;

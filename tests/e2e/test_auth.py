@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import FaultProxy
+from fault_proxy import FaultProxy, Rule, not_json, status
 from prefect_api import Api
 from servers import prefect_server
 from worker import call, environment
@@ -74,6 +74,32 @@ def test_key_and_custom_headers(api, engine, pool, start_worker):
             assert headers["x-site"] == "north"
             assert headers["user-agent"] != "spoofed"
     assert "pnu_topsecretkey" not in worker.output()
+
+
+WORKER_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
+
+
+def test_worker_id_of_prefect_cloud(api, engine, pool, start_worker):
+    """Cloud answers the heartbeat with an id: runs and calls carry it from the first run on."""
+    with FaultProxy(api.url.removesuffix("/api"), keep_headers=True) as proxy:
+        proxy.add(Rule(r"/workers/heartbeat", not_json(WORKER_ID.encode())))
+        settings = {"PREFECT_CLOUD_API_URL": f"{proxy.url}/api", "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
+        run = api.go(pool, {"command": "sh -c 'echo id=$PREFECT__WORKER_ID'"})
+        start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+        api.wait_end(run)
+        api.wait_text(run, f"id={WORKER_ID}")
+        assert any(headers.get("x-prefect-worker-id") == WORKER_ID for headers in proxy.headers)
+
+
+def test_no_worker_id(api, engine, pool, start_worker):
+    """A server that is no Cloud after all: asked once more without, and runs go on."""
+    with FaultProxy(api.url.removesuffix("/api"), keep_headers=True) as proxy:
+        proxy.add(Rule(r"/workers/heartbeat", status(422, b'{"detail": "no return_id here"}'), times=1))
+        settings = {"PREFECT_CLOUD_API_URL": f"{proxy.url}/api", "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
+        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+        worker.wait_line("WARNING.*no id")
+        assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+        assert proxy.count("/workers/heartbeat") == 2
 
 
 def test_tls_with_an_own_ca(api, engine, pool, start_worker, certificate):

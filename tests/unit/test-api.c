@@ -992,7 +992,7 @@ test_requests (void)
   assert_sent (f, 0, "GET", "/api/work_pools/po%20ol", "");
   pp_work_pool_create (f->api, "p", "docker", NULL, on_done, f);
   assert_sent (f, 1, "POST", "/api/work_pools/", "{\"name\":\"p\",\"type\":\"docker\"}");
-  pp_work_pool_heartbeat (f->api, "p", "w \xff", 30.2, on_done, f);
+  pp_work_pool_heartbeat (f->api, "p", "w \xff", 30.2, FALSE, on_done, f);
   assert_sent (f, 2, "POST", "/api/work_pools/p/workers/heartbeat",
                "{\"name\":\"w \xef\xbf\xbd\",\"heartbeat_interval_seconds\":31}");
   pp_work_pool_get_scheduled_flow_runs (f->api, "p", queues, time, 5, on_done, f);
@@ -1019,6 +1019,30 @@ test_requests (void)
   pp_concurrency_lease_renew (f->api, "l", 300, on_done, f);
   assert_sent (f, 10, "POST", "/api/v2/concurrency_limits/leases/l/renew",
                "{\"lease_duration\":300.0}");
+}
+
+/* Prefect Cloud's answer is the bare id; nothing else that is no JSON passes for an answer. */
+static void
+test_worker_id (void)
+{
+  const Step steps[] = { { 200, NULL, "11111111-2222-3333-4444-555555555555" },
+                         { 204, NULL, "" },
+                         { 400, NULL, "11111111-2222-3333-4444-555555555555" },
+                         { 200, NULL, "no JSON" } };
+  g_autoptr (Fixture) f = started (steps, 4);
+
+  pp_work_pool_heartbeat (f->api, "p", "w", 30, TRUE, on_done, f);
+  assert_sent (f, 0, "POST", "/api/work_pools/p/workers/heartbeat",
+               "{\"name\":\"w\",\"heartbeat_interval_seconds\":30,\"return_id\":true}");
+  g_assert_cmpstr (json_string_value (f->body), ==, "11111111-2222-3333-4444-555555555555");
+  call (f, "POST", "/x", PP_API_ONCE);
+  g_assert_no_error (f->error);
+  g_assert_null (f->body);
+  for (int i = 0; i < 2; i++)
+    {
+      call (f, "POST", "/x", PP_API_ONCE);
+      g_assert_nonnull (f->error);
+    }
 }
 
 static void
@@ -1078,6 +1102,7 @@ add (void)
   g_test_add_func ("/api/set-state/lost-answer", test_set_state_lost_answer);
   g_test_add_func ("/api/resources/old-server-is-asked-once", test_old_server_is_asked_once);
   g_test_add_func ("/api/resources/requests", test_requests);
+  g_test_add_func ("/api/resources/worker-id", test_worker_id);
   g_test_add_func ("/api/timestamps", test_timestamps);
 }
 

@@ -15,9 +15,11 @@ PpApiCall *pp_work_pool_create (PpApi *api, const char *name, const char *type,
                                 json_t *base_job_template, PpApiDoneFunc done, gpointer user_data);
 PpApiCall *pp_work_pool_update_template (PpApi *api, const char *name, json_t *base_job_template,
                                          PpApiDoneFunc done, gpointer user_data);
-/* INTERVAL_SECONDS: how often this worker will call again. */
+/* INTERVAL_SECONDS: how often this worker will call again. RETURN_ID asks for the worker's id,
+ * which only Prefect Cloud answers: a JSON string then. */
 PpApiCall *pp_work_pool_heartbeat (PpApi *api, const char *pool, const char *worker_name,
-                                   double interval_seconds, PpApiDoneFunc done, gpointer user_data);
+                                   double interval_seconds, gboolean return_id, PpApiDoneFunc done,
+                                   gpointer user_data);
 /* WORK_QUEUE_NAMES may be NULL. SCHEDULED_BEFORE: UNIX microseconds. Answers [{work_pool_id,
  * work_queue_id, flow_run}]. */
 PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
