@@ -1,7 +1,6 @@
 #include "prefect-podman/worker/resolve.h"
 
 #include "prefect-podman/prefect/resources.h"
-#include "prefect-podman/prefect/version.h"
 
 #include <string.h>
 
@@ -335,25 +334,6 @@ fetch_references (PpResolveCall *call, const json_t *populated)
   fetch_variables (call, references);
 }
 
-/* The configuration before anything is fetched, the worker's own job variables in it. */
-static json_t *
-populate (const PpResolveParts *parts, const json_t *process_environment, GError **error)
-{
-  json_auto_t *extra = NULL;
-  json_auto_t *populated = NULL;
-  json_auto_t *variables
-      = pp_template_merge_job_variables (json_object_get (parts->deployment, "job_variables"),
-                                         json_object_get (parts->flow_run, "job_variables"), error);
-
-  if (variables == NULL)
-    return NULL;
-  populated = pp_template_populate (json_object_get (parts->work_pool, "base_job_template"),
-                                    variables, process_environment, &extra, error);
-  if (populated == NULL)
-    return NULL;
-  return pp_template_add_extra (populated, extra);
-}
-
 /* The job variables of a deployment of Prefect 2 have another name. */
 static void
 modernise_deployment (json_t *deployment)
@@ -395,7 +375,7 @@ advance (PpResolveCall *call)
       call->references_known = TRUE;
       modernise_deployment (parts->deployment);
       /* $ENV placeholders refer to nothing that would have to be fetched. */
-      populated = populate (parts, NULL, &error);
+      populated = pp_resolve_populate (parts, NULL, &error);
       if (populated == NULL)
         {
           call->error = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s",
@@ -439,67 +419,4 @@ pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
     want_cached (call, resolver->flows, flow_id, FLOW_SHARED_US, pp_flow_read);
   advance (call);
   return call;
-}
-
-gboolean
-pp_resolve_is_podman_pool (const json_t *work_pool)
-{
-  return g_strcmp0 (pp_json_string (work_pool, "type"), "podman") == 0;
-}
-
-static json_t *
-configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *identity,
-                          GError **error)
-{
-  json_auto_t *populated = populate (parts, identity->process_environment, error);
-  json_auto_t *resolved = NULL;
-  PpTemplateContext context = {
-    .flow_run = parts->flow_run,
-    .flow = parts->flow,
-    .deployment = parts->deployment,
-    .work_pool = parts->work_pool,
-    .worker_name = identity->worker_name,
-    .worker_id = identity->worker_id,
-    .environment = identity->environment,
-    .process_environment = identity->process_environment,
-    .prefect_version = PP_PREFECT_VERSION,
-    .default_image = PP_PREFECT_IMAGE,
-    .podman_pool = pp_resolve_is_podman_pool (parts->work_pool),
-  };
-
-  if (populated == NULL)
-    return NULL;
-  resolved = pp_template_resolve_references (populated, parts->blocks, parts->block_ids,
-                                             parts->variables, error);
-  if (resolved == NULL)
-    return NULL;
-  return pp_template_prepare (resolved, &context, error);
-}
-
-json_t *
-pp_resolve_process_environment (void)
-{
-  g_auto (GStrv) names = g_listenv ();
-  json_t *environment = json_object ();
-
-  for (char **name = names; *name != NULL; name++)
-    {
-      g_autofree char *valid = g_utf8_make_valid (g_getenv (*name), -1);
-
-      if (g_utf8_validate (*name, -1, NULL))
-        json_object_set_new (environment, *name, json_string (valid));
-    }
-  return environment;
-}
-
-json_t *
-pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
-                          GError **error)
-{
-  g_autoptr (GError) cause = NULL;
-  json_t *configuration = configuration_from_parts (parts, identity, &cause);
-
-  if (configuration == NULL)
-    g_set_error (error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s", cause->message);
-  return configuration;
 }

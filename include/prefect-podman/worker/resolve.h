@@ -49,7 +49,13 @@ json_t *pp_resolve_process_environment (void);
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
 
-/* Whether PARTS' pool is of type `podman`. */
+/* The configuration of PARTS before what it refers to is put in: job variables merged, defaults and
+ * values in their places, the worker's own job variables among them. PROCESS_ENVIRONMENT NULL: {{
+ * $NAME }} stays empty. Pure. A new object, or NULL with template/'s ERROR. */
+json_t *pp_resolve_populate (const PpResolveParts *parts, const json_t *process_environment,
+                             GError **error);
+
+/* Whether WORK_POOL is of type `podman`. */
 gboolean pp_resolve_is_podman_pool (const json_t *work_pool);
 
 typedef struct PpResolver PpResolver;
