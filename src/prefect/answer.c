@@ -117,17 +117,25 @@ wants_tls (const PpApi *api, const PpHttpResponse *response)
              || strstr (response->body, "to an SSL-enabled server") != NULL);
 }
 
+#define PROXY_PASSWORD                                                                             \
+  "the proxy of the environment wants a password: http://user:password@host:port"
+
+/* IS_JSON: else it is not the API that answers (tinyproxy says 401 of a wrong password, and 407 of
+ * none). */
 static const char *
-advice (const PpApi *api, const PpHttpResponse *response)
+advice (const PpApi *api, const PpHttpResponse *response, gboolean is_json)
 {
   long status = response->status;
 
   if (wants_tls (api, response))
     return " (PREFECT_API_URL must begin with https:// there)";
-  if (status == 401)
+  if (status == 401 && is_json)
     return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING)";
+  if (status == 401)
+    return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING; not the API's own answer, so "
+           "perhaps " PROXY_PASSWORD ")";
   if (status == 407)
-    return " (the proxy of the environment wants a password: http://user:password@host:port)";
+    return " (" PROXY_PASSWORD ")";
   return "";
 }
 
@@ -180,7 +188,8 @@ describe_error (const PpApi *api, const char *what, const PpHttpResponse *respon
                 const json_t *json)
 {
   g_autofree char *words = server_words (json, response->body, response->body_length);
-  return g_strconcat (what, *words != '\0' ? ": " : "", words, advice (api, response), NULL);
+  return g_strconcat (what, *words != '\0' ? ": " : "", words, advice (api, response, json != NULL),
+                      NULL);
 }
 
 static char *

@@ -2,10 +2,10 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* What is asked for, and when: the first lease may be as short as a minute
- * (concurrency_options.grace_period_seconds). */
+/* What is asked for, and when: the first lease may be as short as half a minute
+ * (PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION), and outlives a lost answer. */
 #define LEASE_SECONDS 300
-#define FIRST_RENEWAL_SECONDS 20
+#define FIRST_RENEWAL_SECONDS 10
 #define RENEWAL_SECONDS 100
 
 struct PpLease
