@@ -6,6 +6,8 @@
 #                                        distcheck e2e
 #   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
 #
+# The end-to-end tests run in PREFECT_PODMAN_E2E_PROCESSES processes (3).
+#
 # Needs root (containers, a PostgreSQL, a rootless user of its own) and package registries; nothing
 # else of the network. What is costly to make is kept in .cache (PREFECT_PODMAN_CACHE), builds are in
 # build-tests (PREFECT_PODMAN_BUILD).
@@ -16,14 +18,17 @@ BUILD=${PREFECT_PODMAN_BUILD:-$PP_TOP/build-tests}
 LOGS=$BUILD/logs
 VENV=$PP_CACHE/venv-prefect3
 FUZZ_SECONDS=${PREFECT_PODMAN_FUZZ_SECONDS:-20}
+E2E_PROCESSES=${PREFECT_PODMAN_E2E_PROCESSES:-3}
 
 TEST_APT="clang clang-tidy clang-format libclang-rt-dev xz-utils openssl
   podman runc conmon netavark aardvark-dns iptables slirp4netns uidmap catatonit
   docker.io docker-registry apache2-utils postgresql debootstrap busybox-static
+  tinyproxy-bin nghttp2-proxy
   python3 python3-venv python3-dev util-linux procps"
 TEST_DNF="clang clang-tools-extra compiler-rt libasan libubsan xz openssl
   podman runc conmon netavark aardvark-dns iptables slirp4netns shadow-utils-subid catatonit
   moby-engine docker-distribution httpd-tools postgresql-server debootstrap busybox
+  tinyproxy nghttp2
   python3 python3-devel util-linux procps-ng"
 
 stage_install () {
@@ -48,19 +53,23 @@ stage_unit () {
   sed -n 's/^# \(TOTAL\|PASS\|SKIP\|XFAIL\|FAIL\|XPASS\|ERROR\): */    \1 /p' "$LOGS/check.log"
 }
 
-# What is compared with Prefect itself, in its own Python.
+# What is compared with Prefect itself, in its own Python; side by side, each takes one core.
 stage_parity () {
-  local unit=$BUILD/gcc/tests/unit script
+  local unit=$BUILD/gcc/tests/unit script pids=() pid status=0
   for script in parity settings-parity peer-create; do
-    [ -e "$PP_TOP/tests/unit/$script/run.py" ] || continue
     case $script in
       parity) set -- --python-venv "$VENV" --harness "$unit/template-harness" ;;
       settings-parity) set -- "$unit/settings-harness" ;;
       peer-create) set -- --harness "$unit/spec-harness" ;;
     esac
-    (cd "$BUILD/gcc" && pp_logged "$LOGS/$script.log" "$VENV/bin/python" "$PP_TOP/tests/unit/$script/run.py" "$@")
-    note "$script: $(tail -n1 "$LOGS/$script.log")"
+    (cd "$BUILD/gcc" && pp_logged "$LOGS/$script.log" "$VENV/bin/python" "$PP_TOP/tests/unit/$script/run.py" "$@" &&
+      note "$script: $(tail -n1 "$LOGS/$script.log")") &
+    pids+=($!)
   done
+  for pid in "${pids[@]}"; do
+    wait "$pid" || status=1
+  done
+  return "$status"
 }
 
 stage_clang () {
@@ -101,22 +110,24 @@ stage_fuzz () {
 }
 
 stage_distcheck () {
-  pp_logged "$LOGS/distcheck.log" make -C "$BUILD/clang" distcheck CC=gcc CXX=g++
+  pp_logged "$LOGS/distcheck.log" make -C "$BUILD/clang" -j"$(nproc)" distcheck CC=gcc CXX=g++
 }
 
-# pytest_e2e ARGUMENTS: the end-to-end tests on the build's binary.
+# pytest_e2e ARGUMENTS: the end-to-end tests on the build's binary. Most of their time is waiting: several processes of
+# them, each with a server and an engine of its own, fill two cores.
 pytest_e2e () {
   PREFECT_PODMAN=${PREFECT_PODMAN:-$BUILD/gcc/prefect-podman} "$VENV/bin/python" -m pytest \
-    -o cache_dir="$BUILD/pytest-cache" --rootdir "$PP_TOP/tests/e2e" -c "$PP_TOP/tests/e2e/pytest.ini" "$@"
+    -o cache_dir="$BUILD/pytest-cache" --rootdir "$PP_TOP/tests/e2e" -c "$PP_TOP/tests/e2e/pytest.ini" \
+    --dist loadgroup --durations 15 "$@"
 }
 
 # What fails is run once more, alone: these tests share two cores with servers and engines. What passes only then is named,
 # for whoever reads the log; what fails twice fails.
 stage_e2e () {
   [ -x "$BUILD/gcc/prefect-podman" ] || stage_build
-  pytest_e2e "${@:-$PP_TOP/tests/e2e}" && return
+  pytest_e2e -n "$E2E_PROCESSES" "${@:-$PP_TOP/tests/e2e}" && return
   note "again, what has failed"
-  pytest_e2e --last-failed --last-failed-no-failures none "${@:-$PP_TOP/tests/e2e}" || return 1
+  pytest_e2e -n 1 --last-failed --last-failed-no-failures none "${@:-$PP_TOP/tests/e2e}" || return 1
   note "passed at the second attempt only: see the summary of the first"
 }
 

@@ -1,8 +1,10 @@
 """Fixtures: the parts of the testbed, started when a test first asks, kept for the whole session."""
 
+import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import time
 from contextlib import ExitStack
 
@@ -10,9 +12,15 @@ import pytest
 
 import engines
 import servers
+from fault_proxy import FaultProxy
 from parts import place
 from prefect_api import Api
 from worker import PEER, Worker
+
+try:
+    from xdist.workermanage import NodeManager
+except ImportError:
+    NodeManager = None
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -20,16 +28,43 @@ HERE = pathlib.Path(__file__).resolve().parent
 SERVER_SETTINGS = {
     "PREFECT_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
     "PREFECT_SERVER_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
+    # As short as the server lets it be; what is not renewed is taken away at once.
+    "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
+    "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "1",
 }
 
 
 def pytest_configure():
-    """A run that is told to end ends its engines and servers too."""
+    """A run that is told to end ends its engines and servers too, those of the processes of pytest-xdist included."""
+    own = os.getpid()
+    if NodeManager is not None:
+        NodeManager.EXIT_TIMEOUT = 30  # seconds until it kills its processes: 10 are too few on a busy machine
 
     def end(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # execnet's impatience: parts are being ended
+        if "PYTEST_XDIST_WORKER_COUNT" not in os.environ:
+            for child in pathlib.Path(f"/proc/{own}/task/{own}/children").read_text(encoding="utf-8").split():
+                os.kill(int(child), signal.SIGTERM)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """In parallel, the tests of a part that few need are one process's: it is started once. Slow ones first, that
+    nobody waits for them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        for name, common in (("engine", "podman"), ("api", "3")):
+            part = parameters.get(name, common)
+            if name in item.fixturenames and part != common:
+                item.add_marker(pytest.mark.xdist_group(part))
+                break
 
 
 class Testbed:
@@ -54,6 +89,10 @@ class Testbed:
     @property
     def registry(self):
         return self._part("registry", servers.image_registry)
+
+    @property
+    def http_proxy(self):
+        return self._part("http proxy", servers.http_proxy)
 
     @property
     def postgres(self):
@@ -90,6 +129,19 @@ def testbed():
         made.close()
 
 
+def make_certificate(folder):
+    """A certificate of 127.0.0.1 that is its own CA; returns its path and its key's."""
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=testbed"
+    command += " -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture
 def engine(request, testbed):
     """Rootful Podman, or what the test's parameter names; with the busybox image."""
@@ -102,6 +154,39 @@ def engine(request, testbed):
 def api(request, testbed):
     """Prefect 3 on SQLite, or what the test's parameter names."""
     return testbed.api(getattr(request, "param", "3"))
+
+
+# What stands between the worker and a part must outlast it, or its end waits for what is gone: tests name these
+# before start_worker.
+
+
+@pytest.fixture
+def proxy(api):
+    """In front of the server, its API at .api."""
+    with FaultProxy(api.url.removesuffix("/api")) as made:
+        made.api = f"{made.url}/api"
+        yield made
+
+
+@pytest.fixture
+def tls_proxy(api, certificate):
+    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as made:
+        made.api = f"{made.url}/api"
+        yield made
+
+
+@pytest.fixture
+def front(api, certificate):
+    """TLS and HTTP/2 in front of the server."""
+    with servers.http2_front(api.server, certificate) as made:
+        yield made
+
+
+@pytest.fixture
+def door(engine, tmp_path):
+    """In front of the engine."""
+    with FaultProxy(engine.url, tmp_path / "engine.sock") as made:
+        yield made
 
 
 @pytest.fixture

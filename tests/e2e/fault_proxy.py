@@ -211,17 +211,16 @@ class Exchange:
 
 class FaultProxy:
     """UPSTREAM: "http://host:port" or "unix:///path". Listens on a port of 127.0.0.1, or on the unix
-    socket LISTEN; TLS: paths of a certificate and its key. KEEP_HEADERS: each call's headers are in
-    headers, names in small letters."""
+    socket LISTEN; TLS: paths of a certificate and its key. Each call's headers are in headers, names in
+    small letters."""
 
-    def __init__(self, upstream, listen=None, tls=None, keep_headers=False):
+    def __init__(self, upstream, listen=None, tls=None):
         self.upstream = urllib.parse.urlsplit(upstream)
         self.listen = pathlib.Path(listen) if listen else None
         self.port = None if listen else free_port()
         self.url = f"unix://{listen}" if listen else f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self.calls = collections.Counter()
         self.headers = []
-        self._keep_headers = keep_headers
         self._tls = None
         if tls:
             self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -330,8 +329,7 @@ class FaultProxy:
                 return
             call = f"{request.method.decode()} {request.target.decode()}"
             action = self._action(call)
-            if self._keep_headers:
-                self.headers.append({name.decode(): value.decode() for name, value in request.headers})
+            self.headers.append({name.decode(): value.decode() for name, value in request.headers})
             exchange = Exchange(self, reader, writer, connection, request, body)
             if action is not None and await action(exchange):
                 if writer.is_closing():

@@ -1,7 +1,9 @@
 """What every part of the testbed is made with: processes, ports, waiting, places."""
 
+import contextlib
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -24,9 +26,15 @@ class TestbedError(RuntimeError):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Below the ports that the kernel gives to outgoing connections: what listens there may end and come back,
+    and several test processes ask at once."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                return port
 
 
 def wait_for(condition, timeout, what, interval=0.05):

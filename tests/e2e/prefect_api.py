@@ -202,3 +202,17 @@ class Api:
 
 def words(state):
     return f"{state['type']} {state['name']!r}: {state.get('message')}"
+
+
+def when(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def running_spans(api, runs):
+    """(start, end) of each run's time in RUNNING, sorted."""
+    spans = []
+    for run in runs:
+        states = api.states(run)
+        begun = next(state for state in states if state["type"] == "RUNNING")
+        spans.append((when(begun["timestamp"]), when(states[-1]["timestamp"])))
+    return sorted(spans)

@@ -1,9 +1,12 @@
-"""The other parts a worker talks with: Prefect servers, PostgreSQL, an image registry."""
+"""The other parts a worker talks with: Prefect servers, what stands in front of them, PostgreSQL, an image registry."""
 
+import fcntl
 import os
 import pathlib
 import pwd
+import re
 import shutil
+import socket
 import subprocess
 from contextlib import contextmanager
 
@@ -39,6 +42,33 @@ class Server:
         return answer.status_code == 200
 
 
+def migrated_database(version):
+    """A SQLite database with the tables of Prefect VERSION, made once and kept: to make them is most of a server's
+    start."""
+    stamp = (venv(version) / ".lock-sum").read_text(encoding="utf-8")[:16]
+    folder = CACHE / "databases"
+    folder.mkdir(exist_ok=True)
+    made = folder / f"prefect{version}-{stamp}.db"
+    with open(folder / f"prefect{version}.lock", "w", encoding="utf-8") as lock, place("database") as home:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            argv = [venv(version) / "bin" / "prefect", "server", "database", "upgrade", "-y"]
+            done = subprocess.run(
+                argv,
+                env=clean_environment(HOME=home, PREFECT_HOME=home),
+                cwd=home,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise TestbedError(f"{' '.join(map(str, argv))}: {done.stdout}{done.stderr}")
+            for old in folder.glob(f"prefect{version}-*.db"):
+                old.unlink()
+            shutil.copy(home / "prefect.db", made)
+    return made
+
+
 @contextmanager
 def prefect_server(version=3, database=None, port=None, headers=None, folder=None, **settings):
     """A Prefect server of major VERSION, on SQLite or on DATABASE (its connection URL). SETTINGS:
@@ -47,6 +77,8 @@ def prefect_server(version=3, database=None, port=None, headers=None, folder=Non
     port = port or free_port()
     with place(f"prefect{version}") as made:
         folder = folder or made
+        if not database and not (folder / "prefect.db").exists():
+            shutil.copy(migrated_database(version), folder / "prefect.db")
         environment = clean_environment(
             HOME=folder,
             PREFECT_HOME=folder,
@@ -158,3 +190,69 @@ auth: {{htpasswd: {{realm: testbed, path: {folder}/htpasswd}}}}
             registry = Registry(port, username, password)
             service.wait_ready(registry.ready)
             yield registry
+
+
+class HttpProxy:
+    def __init__(self, port, username, password, process_):
+        self.host = f"127.0.0.1:{port}"
+        self.username = username
+        self.password = password
+        self.url = f"http://{username}:{password}@{self.host}"
+        self.process = process_
+
+    def requests(self):
+        """The request lines it was sent: "GET http://..." and "CONNECT host:port"."""
+        return re.findall(r"Request \(file descriptor \d+\): (.*) HTTP/", self.process.output())
+
+    def ready(self):
+        return httpx.get(f"http://{self.host}/").status_code == 407
+
+
+@contextmanager
+def http_proxy(username="robot", password="secret-of-the-proxy"):
+    """A forward proxy that wants a password."""
+    port = free_port()
+    with place("proxy") as folder:
+        configuration = folder / "tinyproxy.conf"
+        configuration.write_text(
+            f"Port {port}\nListen 127.0.0.1\nLogLevel Connect\nMaxClients 100\nTimeout 60\n"
+            f"BasicAuth {username} {password}\n",
+            encoding="utf-8",
+        )
+        with process(["tinyproxy", "-d", "-c", configuration], folder / "proxy.log") as service:
+            proxy = HttpProxy(port, username, password, service)
+            service.wait_ready(proxy.ready)
+            yield proxy
+
+
+class Http2Front:
+    def __init__(self, port, log, process_):
+        self.port = port
+        self.url = f"https://127.0.0.1:{port}/api"
+        self.process = process_
+        self._log = log
+
+    def calls(self):
+        """(protocol, "METHOD /path HTTP/x", status) of each call so far."""
+        lines = self._log.read_text(encoding="utf-8").splitlines() if self._log.exists() else []
+        return [tuple(line.split(" | ")) for line in lines]
+
+    def ready(self):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5):
+            return True
+
+
+@contextmanager
+def http2_front(upstream, certificate, *options, port=None):
+    """TLS with HTTP/2 and HTTP/1.1 in front of the server UPSTREAM; CERTIFICATE: paths of a certificate and its
+    key; OPTIONS: nghttpx's."""
+    port = port or free_port()
+    with place("front") as folder:
+        log = folder / "access.log"
+        argv = ["nghttpx", "--conf=/dev/null", f"--frontend=127.0.0.1,{port}", f"--backend=127.0.0.1,{upstream.port}"]
+        argv += ["--no-ocsp", f"--accesslog-file={log}", "--accesslog-format=$alpn | $request | $status"]
+        argv += [*options, certificate[1], certificate[0]]
+        with process(argv, folder / "front.log") as service:
+            front = Http2Front(port, log, service)
+            service.wait_ready(front.ready)
+            yield front

@@ -1,12 +1,11 @@
 """Servers that want to know who calls: an auth string, CSRF tokens, TLS with a CA of their own."""
 
 import base64
-import subprocess
 
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import FaultProxy, Rule, not_json, status
+from fault_proxy import Rule, not_json, status
 from prefect_api import Api
 from servers import prefect_server
 from worker import call, environment
@@ -27,15 +26,7 @@ def guarded():
         yield Api(server)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=testbed"
-    command += " -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
+@pytest.mark.xdist_group("guarded")
 def test_auth_string_and_csrf(guarded, engine, start_worker):
     """The token ends every 2 s: it is renewed, also in the middle of a run."""
     pool = new_pool_name()
@@ -48,6 +39,7 @@ def test_auth_string_and_csrf(guarded, engine, start_worker):
     assert base64.b64encode(AUTH.encode()).decode() not in worker.output()
 
 
+@pytest.mark.xdist_group("guarded")
 @pytest.mark.parametrize("auth", [None, "admin:wrong"])
 def test_wrong_auth_string(guarded, engine, tmp_path, auth):
     env = environment(tmp_path, guarded, engine, {"PREFECT_API_AUTH_STRING": auth})
@@ -57,72 +49,66 @@ def test_wrong_auth_string(guarded, engine, tmp_path, auth):
     assert "wrong" not in done.stderr.replace("wrong?", "")
 
 
-def test_key_and_custom_headers(api, engine, pool, start_worker):
+def test_key_and_custom_headers(api, engine, pool, proxy, start_worker):
     """Sent with every call; never shown."""
-    with FaultProxy(api.url.removesuffix("/api"), keep_headers=True) as proxy:
-        settings = {
-            "PREFECT_API_KEY": "pnu_topsecretkey",
-            "PREFECT_CLIENT_CUSTOM_HEADERS": '{"X-Site": "north", "User-Agent": "spoofed"}',
-            "PREFECT_LOGGING_LEVEL": "DEBUG",
-        }
-        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
-        run = api.wait_end(api.go(pool, {"command": "true"}))
-        assert run["state"]["type"] == "COMPLETED"
-        assert proxy.headers
-        for headers in proxy.headers:
-            assert headers["authorization"] == "Bearer pnu_topsecretkey"
-            assert headers["x-site"] == "north"
-            assert headers["user-agent"] != "spoofed"
+    settings = {
+        "PREFECT_API_KEY": "pnu_topsecretkey",
+        "PREFECT_CLIENT_CUSTOM_HEADERS": '{"X-Site": "north", "User-Agent": "spoofed"}',
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+    }
+    worker = start_worker(proxy.api, engine, pool, settings=settings)
+    run = api.wait_end(api.go(pool, {"command": "true"}))
+    assert run["state"]["type"] == "COMPLETED"
+    assert proxy.headers
+    for headers in list(proxy.headers):
+        assert headers["authorization"] == "Bearer pnu_topsecretkey"
+        assert headers["x-site"] == "north"
+        assert headers["user-agent"] != "spoofed"
+    assert worker.end() == 0
     assert "pnu_topsecretkey" not in worker.output()
 
 
 WORKER_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
 
-def test_worker_id_of_prefect_cloud(api, engine, pool, start_worker):
+def test_worker_id_of_prefect_cloud(api, engine, pool, proxy, start_worker):
     """Cloud answers the heartbeat with an id: runs and calls carry it from the first run on."""
-    with FaultProxy(api.url.removesuffix("/api"), keep_headers=True) as proxy:
-        proxy.add(Rule(r"/workers/heartbeat", not_json(WORKER_ID.encode())))
-        settings = {"PREFECT_CLOUD_API_URL": f"{proxy.url}/api", "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
-        run = api.go(pool, {"command": "sh -c 'echo id=$PREFECT__WORKER_ID'"})
-        start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
-        api.wait_end(run)
-        api.wait_text(run, f"id={WORKER_ID}")
-        assert any(headers.get("x-prefect-worker-id") == WORKER_ID for headers in proxy.headers)
+    proxy.add(Rule(r"/workers/heartbeat", not_json(WORKER_ID.encode())))
+    settings = {"PREFECT_CLOUD_API_URL": proxy.api, "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
+    run = api.go(pool, {"command": "sh -c 'echo id=$PREFECT__WORKER_ID'"})
+    start_worker(proxy.api, engine, pool, settings=settings)
+    api.wait_end(run)
+    api.wait_text(run, f"id={WORKER_ID}")
+    assert any(headers.get("x-prefect-worker-id") == WORKER_ID for headers in list(proxy.headers))
 
 
-def test_no_worker_id(api, engine, pool, start_worker):
+def test_no_worker_id(api, engine, pool, proxy, start_worker):
     """A server that is no Cloud after all: asked once more without, and runs go on."""
-    with FaultProxy(api.url.removesuffix("/api"), keep_headers=True) as proxy:
-        proxy.add(Rule(r"/workers/heartbeat", status(422, b'{"detail": "no return_id here"}'), times=1))
-        settings = {"PREFECT_CLOUD_API_URL": f"{proxy.url}/api", "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
-        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
-        worker.wait_line("WARNING.*no id")
-        assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
-        assert proxy.count("/workers/heartbeat") == 2
+    proxy.add(Rule(r"/workers/heartbeat", status(422, b'{"detail": "no return_id here"}'), times=1))
+    settings = {"PREFECT_CLOUD_API_URL": proxy.api, "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
+    worker = start_worker(proxy.api, engine, pool, settings=settings)
+    worker.wait_line("WARNING.*no id")
+    assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+    assert proxy.count("/workers/heartbeat") == 2
 
 
-def test_tls_with_an_own_ca(api, engine, pool, start_worker, certificate):
-    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
-        settings = {"PREFECT_API_SSL_CERT_FILE": certificate[0]}
-        start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
-        assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+def test_tls_with_an_own_ca(api, engine, pool, tls_proxy, start_worker, certificate):
+    settings = {"PREFECT_API_SSL_CERT_FILE": certificate[0]}
+    start_worker(tls_proxy.api, engine, pool, settings=settings)
+    assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
 
 
-def test_tls_unverified_with_a_warning(api, engine, pool, start_worker, certificate):
-    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
-        settings = {"PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true"}
-        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
-        worker.wait_line(r"WARNING.*PREFECT_API_TLS_INSECURE_SKIP_VERIFY|WARNING.*verif")
-        assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
+def test_tls_unverified_with_a_warning(api, engine, pool, tls_proxy, start_worker):
+    settings = {"PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true"}
+    worker = start_worker(tls_proxy.api, engine, pool, settings=settings)
+    worker.wait_line(r"WARNING.*PREFECT_API_TLS_INSECURE_SKIP_VERIFY|WARNING.*verif")
+    assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
 
 
-def test_tls_certificate_nobody_knows(api, engine, pool, tmp_path, certificate):
-    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
-        env = environment(tmp_path, f"{proxy.url}/api", engine)
-        done = call("worker", "start", "--pool", pool, env=env)
-        assert done.returncode in (1, 2)
-        assert "certificate" in done.stderr and proxy.url in done.stderr
+def test_tls_certificate_nobody_knows(engine, pool, tmp_path, tls_proxy):
+    done = call("worker", "start", "--pool", pool, env=environment(tmp_path, tls_proxy.api, engine))
+    assert done.returncode in (1, 2)
+    assert "certificate" in done.stderr and tls_proxy.url in done.stderr
 
 
 def test_https_to_a_server_of_http(api, engine, pool, tmp_path):
@@ -132,8 +118,7 @@ def test_https_to_a_server_of_http(api, engine, pool, tmp_path):
     assert "CERT_FILE" not in done.stderr
 
 
-def test_http_to_a_server_of_https(api, engine, pool, start_worker, certificate):
+def test_http_to_a_server_of_https(engine, pool, tls_proxy, start_worker):
     """It may be a server that is still starting: the worker says what it may be and tries again."""
-    with FaultProxy(api.url.removesuffix("/api"), tls=certificate) as proxy:
-        worker = start_worker(proxy.url.replace("https:", "http:") + "/api", engine, pool, health=False)
-        worker.wait_line(r"WARNING.*trying again.*PREFECT_API_URL must begin with https://")
+    worker = start_worker(tls_proxy.api.replace("https:", "http:"), engine, pool, health=False)
+    worker.wait_line(r"WARNING.*trying again.*PREFECT_API_URL must begin with https://")

@@ -8,7 +8,7 @@ from parts import wait_for
 def check_cancelled(api, engine, run, timeout=60):
     state = api.wait_end(run, timeout=timeout)["state"]
     assert state["type"] == "CANCELLED", state
-    wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
+    wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
 @pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)

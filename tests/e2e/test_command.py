@@ -186,23 +186,20 @@ def test_health(api, engine, pool, start_worker):
     assert httpx.get(f"http://127.0.0.1:{worker.port}/elsewhere").status_code == 404
 
 
-def test_unhealthy_when_polls_stop(api, engine, pool, start_worker):
+def test_unhealthy_when_polls_stop(engine, pool, proxy, start_worker):
     """No poll in 30 times the query seconds: 503, and healthy again when the server is back."""
     import httpx
 
-    from fault_proxy import FaultProxy
     from parts import wait_for
 
-    with FaultProxy(api.url.removesuffix("/api")) as proxy:
-        settings = {"PREFECT_WORKER_QUERY_SECONDS": "0.1"}
-        worker = start_worker(f"{proxy.url}/api", engine, pool, settings=settings)
+    worker = start_worker(proxy.api, engine, pool, settings={"PREFECT_WORKER_QUERY_SECONDS": "0.1"})
 
-        def code():
-            return httpx.get(f"http://127.0.0.1:{worker.port}/health").status_code
+    def code():
+        return httpx.get(f"http://127.0.0.1:{worker.port}/health").status_code
 
-        with proxy.refusing():
-            wait_for(lambda: code() == 503, 20, "503 from /health")
-        wait_for(lambda: code() == 200, 60, "200 from /health")
+    with proxy.refusing():
+        wait_for(lambda: code() == 503, 20, "503 from /health")
+    wait_for(lambda: code() == 200, 60, "200 from /health")
 
 
 def test_idle_worker_sleeps(api, engine, pool, start_worker):

@@ -190,4 +190,4 @@ def test_api_is_reached_from_a_bridged_container(api, engine, pool, start_worker
         assert f"http://host.docker.internal:{api.server.port}/api" in lines
         assert any(re.search(r"^\S+\s.*host\.docker\.internal", line) for line in lines), lines
         engine.remove(container["Id"])
-    wait_for(lambda: not engine.containers_of(run), 5, "removed")
+    wait_for(lambda: not engine.containers_of(run), 30, "removed")

@@ -7,7 +7,6 @@ import pytest
 
 from conftest import new_pool_name
 from fault_proxy import (
-    FaultProxy,
     Rule,
     cut_after,
     half,
@@ -21,20 +20,6 @@ from fault_proxy import (
 from parts import wait_for
 
 RUN = r"/api/flow_runs/[0-9a-f-]{36}"
-
-
-@pytest.fixture
-def proxy(api):
-    with FaultProxy(api.url.removesuffix("/api")) as made:
-        made.api = f"{made.url}/api"
-        yield made
-
-
-@pytest.fixture
-def door(engine, tmp_path):
-    """In front of the engine."""
-    with FaultProxy(engine.url, tmp_path / "engine.sock") as made:
-        yield made
 
 
 def check_once(api, run, text="only once"):
@@ -125,7 +110,7 @@ def test_server_away_for_20_s_during_a_run(api, engine, pool, proxy, start_worke
         time.sleep(20)
         assert worker.running()
     check_once(api, run)
-    wait_for(lambda: not engine.containers_of(run), 20, "container removed")
+    wait_for(lambda: not engine.containers_of(run), 30, "container removed")
     check_once(api, api.go(pool, {"command": "echo only once"}, name="after"))
 
 
@@ -169,7 +154,7 @@ def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_wor
     with door.refusing():
         time.sleep(3)
     check_once(api, run)
-    wait_for(lambda: not engine.containers_of(run), 20, "container removed")
+    wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
 
 def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
@@ -188,7 +173,7 @@ def test_answer_to_create_is_lost(api, engine, pool, door, start_worker):
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
     check_once(api, run)
-    wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
+    wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
 def test_server_restarts_with_what_it_knew(engine, start_worker, tmp_path):

@@ -1,29 +1,14 @@
 """What the worker takes, when, and how much of it at once."""
 
-import datetime
 import time
 
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import FaultProxy
 from parts import wait_for
+from prefect_api import running_spans, when
 
 POLL = r"POST /api/work_pools/[^/]+/get_scheduled_flow_runs"
-
-
-def when(text):
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def running_spans(api, runs):
-    """(start, end) of each run's time in RUNNING, sorted."""
-    spans = []
-    for run in runs:
-        states = api.states(run)
-        begun = next(state for state in states if state["type"] == "RUNNING")
-        spans.append((when(begun["timestamp"]), when(states[-1]["timestamp"])))
-    return sorted(spans)
 
 
 def test_limit(api, engine, pool, start_worker):
@@ -72,15 +57,14 @@ def test_queues(api, engine, pool, start_worker):
     assert api.state(runs["blue"])["type"] == "SCHEDULED"
 
 
-def test_paused_pool(api, engine, pool, start_worker):
-    with FaultProxy(api.url.removesuffix("/api")) as proxy:
-        api.update_pool(pool, is_paused=True)
-        start_worker(f"{proxy.url}/api", engine, pool)
-        run = api.go(pool, {"command": "true"})
-        proxy.wait_count(POLL, proxy.count(POLL) + 3)
-        assert api.state(run)["type"] == "SCHEDULED"
-        api.update_pool(pool, is_paused=False)
-        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+def test_paused_pool(api, engine, pool, proxy, start_worker):
+    api.update_pool(pool, is_paused=True)
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "true"})
+    proxy.wait_count(POLL, proxy.count(POLL) + 3)
+    assert api.state(run)["type"] == "SCHEDULED"
+    api.update_pool(pool, is_paused=False)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
 
 
 def test_prefetched_run_starts_at_its_time(api, engine, pool, start_worker):
@@ -122,7 +106,7 @@ def test_two_workers_share_a_pool(api, engine, pool, start_worker):
         assert len(lines) == 1
         by[lines[0].split()[-1]] += 1
     assert all(by.values()), by
-    wait_for(lambda: not engine.containers(**{"io.prefect.work-pool-name": pool}), 20, "all containers removed")
+    wait_for(lambda: not engine.containers(**{"io.prefect.work-pool-name": pool}), 30, "all containers removed")
 
 
 def test_names_in_use(api, engine, pool, start_worker):

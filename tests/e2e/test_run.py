@@ -10,7 +10,13 @@ from parts import wait_for
 
 EVERYWHERE = pytest.mark.parametrize(
     ("engine", "api"),
-    [("podman", "3"), ("rootless", "3"), ("docker", "3"), ("podman", "3pg"), ("podman", "2")],
+    [
+        pytest.param("podman", "3", marks=pytest.mark.xdist_group("image")),
+        ("rootless", "3"),
+        ("docker", "3"),
+        ("podman", "3pg"),
+        ("podman", "2"),
+    ],
     indirect=True,
     ids=["podman", "rootless", "docker", "postgres", "prefect2"],
 )
@@ -42,7 +48,7 @@ def test_plain_image(testbed, api, engine, pool, start_worker):
     assert "last words" in run["state"]["message"]
     assert "last words" in api.wait_text(failed, "last words")
     for each in (done, failed):
-        wait_for(lambda: not engine.containers_of(each), 10, f"container of {each} removed")
+        wait_for(lambda: not engine.containers_of(each), 30, f"container of {each} removed")
 
 
 @EVERYWHERE
@@ -69,7 +75,7 @@ def test_prefect_in_the_image(testbed, api, engine, pool, start_worker):
     assert run["state"]["type"] == "FAILED"
     assert "broken on purpose" in run["state"]["message"]
     for each in (good, bad):
-        wait_for(lambda: not engine.containers_of(each), 20, f"container of {each} removed")
+        wait_for(lambda: not engine.containers_of(each), 30, f"container of {each} removed")
 
 
 @ENGINES
@@ -79,7 +85,8 @@ def test_without_auto_remove_the_container_stays(api, engine, pool, start_worker
     assert run["state"]["type"] == "COMPLETED"
     (container,) = engine.containers_of(run["id"])
     assert run["infrastructure_pid"].endswith(container["Id"])
-    assert engine.inspect(container["Id"])["State"]["Status"] == "exited"
+    # Podman's own clean-up comes a moment after the exit code: "stopped" until then.
+    wait_for(lambda: engine.inspect(container["Id"])["State"]["Status"] == "exited", 10, "container exited")
 
 
 @ENGINES

@@ -5,14 +5,13 @@ import time
 
 import pytest
 
-from fault_proxy import FaultProxy
 from parts import wait_for
 from worker import EXIT_SECONDS
 
 
-def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", **options):
-    """A worker with one run in its container."""
-    worker = start_worker(worker_api, engine, pool, **options)
+def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", door=None, **options):
+    """A worker with one run in its container; it reaches the engine through DOOR."""
+    worker = start_worker(worker_api, door or engine, pool, **options)
     run = api.go(pool, {"command": command})
     api.wait_state(run, "RUNNING")
     (container,) = wait_for(lambda: engine.containers_of(run), 10, "container")
@@ -23,7 +22,8 @@ def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", **opt
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_stop_leaves_containers_running(api, engine, pool, start_worker, number):
     command = "sh -c 'echo said before the end; sleep 30'"
-    worker, run, container = begin(api, engine, pool, api, start_worker, command)
+    settings = {"PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}
+    worker, run, container = begin(api, engine, pool, api, start_worker, command, settings=settings)
     worker.wait_line("said before the end")
     began = time.monotonic()
     assert worker.end(number) == 0
@@ -60,27 +60,25 @@ def test_second_signal_ends_at_once(api, engine, pool, start_worker):
     assert engine.inspect(container)["State"]["Running"]
 
 
-def test_stop_while_the_server_is_away(api, engine, pool, start_worker):
+def test_stop_while_the_server_is_away(api, engine, pool, proxy, start_worker):
     """The peer goes on for ever, holding its port."""
-    with FaultProxy(api.url.removesuffix("/api")) as proxy:
-        command = "sh -c 'while true; do echo busy; sleep 0.1; done'"
-        worker, _, container = begin(api, engine, pool, f"{proxy.url}/api", start_worker, command)
-        with proxy.refusing():
-            time.sleep(2)  # long enough that the worker has met it
-            began = time.monotonic()
-            code = worker.end(signal.SIGTERM)
-            assert time.monotonic() - began < EXIT_SECONDS + 1
-        assert code == 0
-        assert engine.inspect(container)["State"]["Running"]
+    command = "sh -c 'while true; do echo busy; sleep 0.1; done'"
+    worker, _, container = begin(api, engine, pool, proxy.api, start_worker, command)
+    with proxy.refusing():
+        time.sleep(2)  # long enough that the worker has met it
+        began = time.monotonic()
+        code = worker.end(signal.SIGTERM)
+        assert time.monotonic() - began < EXIT_SECONDS + 1
+    assert code == 0
+    assert engine.inspect(container)["State"]["Running"]
 
 
-def test_stop_while_server_and_engine_are_away(api, engine, pool, start_worker, tmp_path):
-    with FaultProxy(api.url.removesuffix("/api")) as proxy, FaultProxy(engine.url, tmp_path / "e.sock") as door:
-        worker, _, container = begin(api, engine, pool, f"{proxy.url}/api", lambda api, _, *more, **options: start_worker(api, door.url, *more, **options))
-        with proxy.refusing(), door.refusing():
-            time.sleep(2)
-            began = time.monotonic()
-            code = worker.end(signal.SIGTERM)
-            assert time.monotonic() - began < EXIT_SECONDS + 1
-        assert code == 0
-        assert engine.inspect(container)["State"]["Running"]
+def test_stop_while_server_and_engine_are_away(api, engine, pool, proxy, door, start_worker):
+    worker, _, container = begin(api, engine, pool, proxy.api, start_worker, door=door.url)
+    with proxy.refusing(), door.refusing():
+        time.sleep(2)
+        began = time.monotonic()
+        code = worker.end(signal.SIGTERM)
+        assert time.monotonic() - began < EXIT_SECONDS + 1
+    assert code == 0
+    assert engine.inspect(container)["State"]["Running"]

@@ -1,10 +1,13 @@
 """Who reports a run's state, and what becomes of it when the container or Prefect says no."""
 
+import datetime
+
 import pytest
 
 from engines import PREFECT3
-from fault_proxy import FaultProxy, Rule, status
+from fault_proxy import Rule, status
 from parts import wait_for
+from prefect_api import running_spans
 
 
 def test_engine_mode_exit_0_of_a_run_nobody_reported(api, engine, pool, start_worker):
@@ -28,6 +31,7 @@ def test_engine_mode_exit_status_before_prefect_reported(api, engine, pool, star
     assert "line 31 of 80" in log and "line 30 of 80" not in log
 
 
+@pytest.mark.xdist_group("image")
 @pytest.mark.parametrize("exit_status", [0, 5])
 def test_process_vanishes_while_its_run_is_running(testbed, api, engine, pool, start_worker, exit_status):
     engine.need(PREFECT3)
@@ -91,6 +95,26 @@ def test_concurrency_limit_of_a_deployment_queues(api, engine, pool, start_worke
     assert "AwaitingConcurrencySlot" in names
 
 
+@pytest.mark.slow
+def test_concurrency_slot_is_kept_and_given_back(api, engine, pool, proxy, start_worker):
+    """The server's lease of 30 s is renewed while the run holds the slot, also where an answer is lost: the
+    second run waits for the end of the first, and no longer."""
+    renewal = r"POST /api/v2/concurrency_limits/leases/[0-9a-f-]{36}/renew"
+    proxy.add(Rule(renewal, status(503), times=1))
+    deployment = api.deploy(pool, variables={"command": "sleep 35", "auto_remove": True}, concurrency_limit=1)
+    start_worker(proxy.api, engine, pool)
+    first = api.run(deployment)
+    api.wait_state(first, "RUNNING")
+    second = api.run(deployment, variables={"command": "true"})
+    for run in api.wait_end(first, second):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+    assert proxy.count(renewal) == 2
+    (_, end), (begin, _) = running_spans(api, [first, second])
+    assert end <= begin <= end + datetime.timedelta(seconds=10)
+    limit = api.call("GET", f"/v2/concurrency_limits/deployment:{deployment}")
+    assert limit["active_slots"] == 0
+
+
 def test_concurrency_limit_of_a_deployment_cancels(api, engine, pool, start_worker):
     """The server turns PENDING into CANCELLED: no container is started for the run."""
     options = {"collision_strategy": "CANCEL_NEW"}
@@ -105,15 +129,14 @@ def test_concurrency_limit_of_a_deployment_cancels(api, engine, pool, start_work
     assert api.wait_end(first)["state"]["type"] == "COMPLETED"
 
 
-def test_deployment_is_gone(api, engine, pool, start_worker):
-    with FaultProxy(api.url.removesuffix("/api")) as proxy:
-        run = api.go(pool, {"command": "true"})
-        proxy.add(Rule(r"GET /api/deployments/", status(404, b'{"detail":"Deployment not found"}')))
-        start_worker(f"{proxy.url}/api", engine, pool)
-        state = api.wait_end(run)["state"]
-        assert state["type"] == "CANCELLED"
-        assert "no longer exists" in state["message"]
-        assert not engine.containers_of(run)
+def test_deployment_is_gone(api, engine, pool, proxy, start_worker):
+    run = api.go(pool, {"command": "true"})
+    proxy.add(Rule(r"GET /api/deployments/", status(404, b'{"detail":"Deployment not found"}')))
+    start_worker(proxy.api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CANCELLED"
+    assert "no longer exists" in state["message"]
+    assert not engine.containers_of(run)
 
 
 def test_cancelled_elsewhere_while_it_runs(api, engine, pool, start_worker):

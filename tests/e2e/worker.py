@@ -40,6 +40,7 @@ def environment(folder, api=None, engine=None, settings=None):
     if engine is not None:
         made["DOCKER_HOST"] = engine if isinstance(engine, str) else engine.url
     made["PREFECT_WORKER_QUERY_SECONDS"] = "0.5"
+    made["PREFECT_LOGGING_TO_API_BATCH_INTERVAL"] = "0.5"
     made["PREFECT_WORKER_WEBSERVER_HOST"] = "127.0.0.1"
     for name, value in (settings or {}).items():
         if value is None:
