@@ -319,13 +319,10 @@ add_devices (json_t *target, const json_t *devices, const json_t *cdi_devices)
 
   json_array_foreach ((json_t *)devices, i, item)
   {
-    const char *host = pp_json_string (item, "PathOnHost");
-    const char *container = pp_json_string (item, "PathInContainer");
-    const char *permissions = pp_json_string (item, "CgroupPermissions");
-    if (host == NULL)
+    g_autofree char *path = pp_spec_device (item);
+
+    if (path == NULL)
       return FALSE;
-    g_autofree char *path = g_strdup_printf ("%s:%s:%s", host, container != NULL ? container : host,
-                                             permissions != NULL ? permissions : "rwm");
     append_to (target, "devices", json_pack ("{s:s}", "path", path));
   }
   json_array_foreach ((json_t *)cdi_devices, i, item)

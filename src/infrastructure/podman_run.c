@@ -119,13 +119,10 @@ add_devices (GPtrArray *argv, const char *option, const json_t *value)
 
   json_array_foreach ((json_t *)value, i, item)
   {
-    const char *host = pp_json_string (item, "PathOnHost");
-    const char *container = pp_json_string (item, "PathInContainer");
-    const char *permissions = pp_json_string (item, "CgroupPermissions");
-    if (host != NULL)
-      add_pair (argv, option,
-                g_strdup_printf ("%s:%s:%s", host, container != NULL ? container : host,
-                                 permissions != NULL ? permissions : "rwm"));
+    char *device = pp_spec_device (item);
+
+    if (device != NULL)
+      add_pair (argv, option, device);
   }
 }
 

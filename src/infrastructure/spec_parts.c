@@ -164,3 +164,16 @@ pp_registry_auth (const json_t *credentials, const char *image)
   /* The URL-safe alphabet, as the engines decode it. */
   return g_strdelimit (g_strdelimit (encoded, "+", '-'), "/", '_');
 }
+
+char *
+pp_spec_device (const json_t *device)
+{
+  const char *host = pp_json_string (device, "PathOnHost");
+  const char *container = pp_json_string (device, "PathInContainer");
+  const char *permissions = pp_json_string (device, "CgroupPermissions");
+
+  if (host == NULL)
+    return NULL;
+  return g_strdup_printf ("%s:%s:%s", host, container != NULL ? container : host,
+                          permissions != NULL ? permissions : "rwm");
+}

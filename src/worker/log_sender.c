@@ -4,6 +4,8 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "waiters.h"
+
 #include <string.h>
 
 /* What may wait before producers are told to; with room again at half of it. */
@@ -31,10 +33,9 @@ typedef struct
 
 typedef struct
 {
+  PpWaiter base;
   gboolean room;
   guint64 position; /* of the last record that has to be delivered */
-  void (*func) (gpointer);
-  gpointer user_data;
 } Waiter;
 
 struct PpLogSender
@@ -152,7 +153,7 @@ on_wake (gpointer user_data)
             continue;
           waiter = link->data;
           sender->waiters = g_list_delete_link (sender->waiters, link);
-          waiter->func (waiter->user_data);
+          waiter->base.func (waiter->base.user_data);
           found = TRUE;
           break;
         }
@@ -292,8 +293,8 @@ pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer),
 
   waiter->room = room;
   waiter->position = sender->added;
-  waiter->func = func;
-  waiter->user_data = user_data;
+  waiter->base.func = func;
+  waiter->base.user_data = user_data;
   sender->waiters = g_list_append (sender->waiters, waiter);
   if (waiter_is_due (sender, waiter))
     wake (sender);
@@ -302,20 +303,7 @@ pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer),
 void
 pp_log_sender_forget (PpLogSender *sender, gpointer user_data)
 {
-  GList *link = sender->waiters;
-
-  while (link != NULL)
-    {
-      GList *next = link->next;
-      Waiter *waiter = link->data;
-
-      if (waiter->user_data == user_data)
-        {
-          sender->waiters = g_list_delete_link (sender->waiters, link);
-          g_free (waiter);
-        }
-      link = next;
-    }
+  sender->waiters = pp_waiters_forget (sender->waiters, user_data);
 }
 
 void

@@ -2,6 +2,8 @@
 
 #include "prefect-podman/worker/stdout_writer.h"
 
+#include "waiters.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
@@ -15,12 +17,6 @@
 #define PIECE 4096
 /* Pieces written before the loop gets its turn. */
 #define PIECES_A_TURN 64
-
-typedef struct
-{
-  void (*func) (gpointer);
-  gpointer user_data;
-} Waiter;
 
 struct PpStdout
 {
@@ -78,18 +74,17 @@ write_piece (PpStdout *out)
   return TRUE;
 }
 
+/* Those who wait now; each may add waiters, and have others forgotten. */
 static void
 run_waiters (PpStdout *out)
 {
-  GList *waiters = g_steal_pointer (&out->waiters);
-
-  for (GList *link = waiters; link != NULL; link = link->next)
+  for (guint left = g_list_length (out->waiters); left > 0 && out->waiters != NULL; left--)
     {
-      Waiter *waiter = link->data;
+      g_autofree PpWaiter *waiter = out->waiters->data;
 
+      out->waiters = g_list_delete_link (out->waiters, out->waiters);
       waiter->func (waiter->user_data);
     }
-  g_list_free_full (waiters, g_free);
 }
 
 static gboolean
@@ -156,7 +151,7 @@ pp_stdout_has_room (const PpStdout *out)
 void
 pp_stdout_when_room (PpStdout *out, void (*func) (gpointer), gpointer user_data)
 {
-  Waiter *waiter = g_new0 (Waiter, 1);
+  PpWaiter *waiter = g_new0 (PpWaiter, 1);
 
   waiter->func = func;
   waiter->user_data = user_data;
@@ -167,20 +162,7 @@ pp_stdout_when_room (PpStdout *out, void (*func) (gpointer), gpointer user_data)
 void
 pp_stdout_forget (PpStdout *out, gpointer user_data)
 {
-  GList *link = out->waiters;
-
-  while (link != NULL)
-    {
-      GList *next = link->next;
-      Waiter *waiter = link->data;
-
-      if (waiter->user_data == user_data)
-        {
-          out->waiters = g_list_delete_link (out->waiters, link);
-          g_free (waiter);
-        }
-      link = next;
-    }
+  out->waiters = pp_waiters_forget (out->waiters, user_data);
 }
 
 gsize

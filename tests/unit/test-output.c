@@ -15,6 +15,7 @@ typedef struct
   int read_fd;
   PpStdout *out;
   PpOutput *output;
+  PpOutput *neighbour; /* freed when OUTPUT is resumed */
   guint resumed;
 } Fixture;
 
@@ -23,6 +24,7 @@ on_resume (gpointer user_data)
 {
   Fixture *fixture = user_data;
   fixture->resumed++;
+  g_clear_pointer (&fixture->neighbour, pp_output_free);
 }
 
 static void
@@ -266,6 +268,25 @@ test_slow_reader (Fixture *fixture, gconstpointer data)
   g_assert_true (pp_output_take (fixture->output, PP_STREAM_STDOUT, line, 1000));
 }
 
+/* One run's room may end another run, which waits for room too. */
+static void
+test_freed_while_waiting (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *line = g_strnfill (1000, 'y');
+  g_autofree char *text = NULL;
+
+  (void)data;
+  line[999] = '\n';
+  fixture->neighbour = pp_output_new ("66666666-2222-3333-4444-555555555555", fixture->out, NULL,
+                                      on_resume, fixture);
+  while (pp_output_take (fixture->output, PP_STREAM_STDOUT, line, 1000))
+    ;
+  g_assert_false (pp_output_take (fixture->neighbour, PP_STREAM_STDOUT, line, 1000));
+  text = drain (fixture);
+  g_assert_cmpuint (strlen (text), >, 0);
+  g_assert_cmpuint (fixture->resumed, ==, 1);
+}
+
 static void
 test_closed_reader (Fixture *fixture, gconstpointer data)
 {
@@ -297,6 +318,7 @@ add_tests (void)
     { "/output/progress-bar", test_progress_bar },
     { "/output/endless-progress-bar", test_endless_progress_bar },
     { "/output/slow-reader", test_slow_reader },
+    { "/output/freed-while-waiting", test_freed_while_waiting },
     { "/output/closed-reader", test_closed_reader },
   };
 

@@ -34,6 +34,10 @@ json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const 
  * string, a secret. */
 char *pp_registry_auth (const json_t *credentials, const char *image);
 
+/* DEVICE, one of HostConfig.Devices, as Podman writes it: "HOST:CONTAINER:PERMISSIONS". New string,
+ * or NULL where it names no device of the host. */
+char *pp_spec_device (const json_t *device);
+
 /* CREATE_BODY and the CDI_DEVICES (names) as the body of POST /libpod/containers/create. New
  * reference, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) that names the first field that
  * is not said there. */
