@@ -1,0 +1,69 @@
+/* Who a worker is across restarts: a folder of the state directory, and a lock on it. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What a worker serves, and where. Workers of different keys never touch each other's runs. */
+typedef struct
+{
+  const char *api_url; /* credentials in it are left out */
+  const char *work_pool;
+  const char *host; /* NULL: this host's name */
+  const char *engine_url;
+} PpIdentityKey;
+
+typedef struct PpIdentity PpIdentity;
+
+/* Takes the identity of KEY in STATE_DIR (made when it is not there) that is the first free one: a
+ * restarted worker takes the one it had, a second worker another. Its name, the folder's, is
+ * POOL.HOST.HASH.SLOT: POOL and HOST with "-" for what is not a letter or digit, HASH 8 digits of
+ * SHA-256 over the API's URL, the pool, the host, the engine's URL and the state directory's id,
+ * SLOT 0, 1, 2, ... It is held by an open-file-description lock, which ends with the process
+ * however that ends, and works on NFS. Blocks for a few small files. Returns NULL with ERROR
+ * (PP_STATE_ERROR). */
+PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error);
+
+/* Gives the lock back; the folder stays. NULL is ignored. */
+void pp_identity_free (PpIdentity *identity);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpIdentity, pp_identity_free)
+
+const char *pp_identity_name (const PpIdentity *identity);
+const char *pp_identity_path (const PpIdentity *identity);
+guint pp_identity_slot (const PpIdentity *identity);
+
+/* Of the worker that had this identity before: the name it made up for itself (NULL when its user
+ * gave one, or there was none), and the boot it ran in (NULL: none). */
+const char *pp_identity_earlier_name (const PpIdentity *identity);
+const char *pp_identity_earlier_boot_id (const PpIdentity *identity);
+
+/* Writes who this worker is into identity.json, for the next one and for `worker status`.
+ * NAME_IS_MADE_UP: the user gave none, so a restart is to have the same. Blocks. FALSE with ERROR;
+ * the worker can do without. */
+gboolean pp_identity_write (const PpIdentity *identity, const char *worker_name,
+                            gboolean name_is_made_up, GError **error);
+
+typedef enum
+{
+  PP_IDENTITY_UNKNOWN, /* no such folder here, or it cannot be looked at: not ours to judge */
+  PP_IDENTITY_FREE,    /* nobody holds its lock */
+  PP_IDENTITY_LIVING,
+} PpIdentityState;
+
+/* Whether a worker with the identity NAME (any string: a container's label, say) runs. Takes no
+ * lock. */
+PpIdentityState pp_identity_state (const char *state_dir, const char *name);
+
+/* The names of the other identities of our key that are free and have runs; new array of strings,
+ * may be empty. Look again some time later before adopting: their worker may be about to restart.
+ */
+GPtrArray *pp_identity_orphans (const PpIdentity *identity);
+
+/* Moves the runs of the identity NAME into ours, durably, if it is of our key and free; holds its
+ * lock meanwhile. To be called before pp_journal_load(), or followed by it. A run that both tell of
+ * stays ours; the other's word is set aside with a warning. Returns how many were moved (0: not
+ * free, or none there), or -1 with ERROR. Blocks. */
+gint pp_identity_try_adopt (PpIdentity *identity, const char *name, GError **error);
+
+G_END_DECLS

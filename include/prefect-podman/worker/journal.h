@@ -1,0 +1,64 @@
+/* The journal: one small file a flow run in flight, so that a worker that was killed, or a host
+ * that lost its power, can be followed by one that knows. Files are written by a helper thread that
+ * is there only while there is something to write; all that came meanwhile is its next group, and
+ * costs one fsync of the folder together. Everything else, callbacks included, is on the main loop.
+ */
+#pragma once
+
+#include "prefect-podman/worker/identity.h"
+#include "prefect-podman/worker/journal_entry.h"
+
+G_BEGIN_DECLS
+
+typedef struct PpJournal PpJournal;
+typedef struct PpJournalPut PpJournalPut;
+
+/* The end of a put: the entry, or a later one of the same run, is durable; or it is not, and ERROR
+ * (borrowed) says why with path and the system's words. Not to free the journal. */
+typedef void (*PpJournalDoneFunc) (const GError *error, gpointer user_data);
+
+/* Opens the journal of IDENTITY, which must outlive it, on the default main context. Tries once
+ * (blocking) whether it can be written; a full disk or quota is no error but a first
+ * pp_journal_failure(), since runs in flight have to be gone on with. NULL with ERROR
+ * (PP_STATE_ERROR), whose message says what to do. */
+PpJournal *pp_journal_new (const PpIdentity *identity, GError **error);
+
+/* Waits, 2 s at most, until what is queued is written, and frees; no callback is called any more.
+ * What was not written is warned of. NULL is ignored. */
+void pp_journal_free (PpJournal *journal);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpJournal, pp_journal_free)
+
+/* Reads the entries; new array of PpJournalEntry. What cannot be used (damaged, of a later version,
+ * no regular file, another run's) is moved to the identity's set-aside folder, with a warning that
+ * says what and where to; what cannot be read for now is warned of and left. Removes what a crash
+ * left half done. Blocks; for the start, and after an adoption: call it again and pass over what is
+ * known. */
+GPtrArray *pp_journal_load (PpJournal *journal);
+
+/* Queues ENTRY, which is copied at once; its flow_run_id must be a UUID, or the put fails. DONE is
+ * called on the main loop, never from inside this call, in the order of the puts; may be NULL. A
+ * put that is followed by another (or a removal) of the same run before it was begun is not written
+ * by itself. Returns a handle that is good until DONE is called. A put that failed is not tried
+ * again. */
+PpJournalPut *pp_journal_put (PpJournal *journal, const PpJournalEntry *entry,
+                              PpJournalDoneFunc done, gpointer user_data);
+
+/* DONE of PUT will not be called; the entry is written all the same. */
+void pp_journal_put_cancel (PpJournalPut *put);
+
+/* Removes the entry and the position of a run, in order with the puts, some time soon. */
+void pp_journal_remove (PpJournal *journal, const char *flow_run_id);
+
+/* Queues a small durable write, whose only use is its effect on pp_journal_failure(). */
+void pp_journal_probe (PpJournal *journal);
+
+/* Why the journal cannot be written (path and the system's words; borrowed, good until the loop
+ * runs again), or NULL. Set by whatever failed last, cleared by the next put or probe that works;
+ * the journal itself logs both changes. While it is set, no run should be taken, and
+ * pp_journal_probe() asked every few seconds. */
+const char *pp_journal_failure (const PpJournal *journal);
+
+/* Puts, removals and probes that are not done yet. */
+guint pp_journal_pending (const PpJournal *journal);
+
+G_END_DECLS

@@ -1,0 +1,76 @@
+/* What the journal says of one flow run in flight. Pure: struct <-> JSON. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The durable steps: each is written before the world can see what it announces. */
+typedef enum
+{
+  PP_JOURNAL_CLAIMED,   /* PENDING is about to be proposed */
+  PP_JOURNAL_STARTING,  /* the container is about to be started; started_at: it was */
+  PP_JOURNAL_REPORTING, /* the end (report_*) is about to be proposed */
+} PpJournalPhase;
+
+/* An entry that is only to be put may borrow all its strings; one that was parsed owns them. */
+typedef struct
+{
+  char *flow_run_id; /* a UUID; needed */
+  char *flow_run_name;
+  char *deployment_id;
+  char *flow_id;
+  PpJournalPhase phase;
+
+  /* Ids of the proposals (UUIDs): one that is made again with its id is recognized as ours. */
+  char *claim_transition_id;
+  char *submitting_transition_id;
+  char *running_transition_id;
+  char *report_transition_id;
+
+  char *report_type; /* needed when REPORTING: "COMPLETED", "FAILED", ... */
+  char *report_name;
+  char *report_message;
+  gboolean report_force;
+
+  char *container_id;
+  char *container_name;
+  gboolean worker_reported;
+  gboolean auto_remove;
+  gboolean tty;
+  gboolean stream_output;
+  gboolean forward_output;
+  gint64 stop_timeout;            /* seconds */
+  double timeout_seconds;         /* 0: none */
+  double startup_timeout_seconds; /* 0: none */
+
+  /* UNIX microseconds; 0: not yet, or not known */
+  gint64 claimed_at;
+  gint64 started_at;
+  gint64 scheduled_time;
+
+  char *lease_id;
+  char *engine_name;
+  char *engine_url;
+  char *boot_id; /* of the host when it was written */
+} PpJournalEntry;
+
+/* The largest file that is read. What is written is always smaller. */
+#define PP_JOURNAL_ENTRY_MAX_BYTES (1024 * 1024)
+
+/* ENTRY as text, ending in a newline. Names and messages that are too long are cut, invalid UTF-8
+ * is repaired. New string. */
+char *pp_journal_entry_to_text (const PpJournalEntry *entry);
+
+/* Reads LENGTH bytes of TEXT. Strict about types and sizes, and lets unknown keys pass. Returns a
+ * new entry, or NULL with ERROR: PP_STATE_ERROR_DAMAGED or _NEWER, the message having line and
+ * column, or the key, but no file name. */
+PpJournalEntry *pp_journal_entry_parse (const char *text, gsize length, GError **error);
+
+void pp_journal_entry_free (PpJournalEntry *entry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpJournalEntry, pp_journal_entry_free)
+
+/* "CLAIMED", "STARTING", "REPORTING". */
+const char *pp_journal_phase_name (PpJournalPhase phase);
+
+G_END_DECLS

@@ -1,0 +1,144 @@
+/* Taking over the runs of a worker that will not come back. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "identity_private.h"
+
+#include "prefect-podman/worker/state_dir.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+/* Whether NAME is another identity of the same pool, host, engine and API. */
+static gboolean
+is_sibling (const PpIdentity *identity, const char *name)
+{
+  const char *slot = strrchr (identity->name, '.');
+  gsize length = (gsize)(slot - identity->name) + 1;
+
+  return pp_identity_is_name (name) && strncmp (name, identity->name, length) == 0
+         && strchr (name + length, '.') == NULL && strcmp (name, identity->name) != 0;
+}
+
+static gboolean
+has_runs (const PpIdentity *identity, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  g_auto (PpFolder) runs = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (!pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL)
+      || !pp_folder_open (&runs, &folder, PP_IDENTITY_RUNS, FALSE, NULL))
+    return FALSE;
+  names = pp_folder_list (&runs, NULL);
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
+      return TRUE;
+  return FALSE;
+}
+
+GPtrArray *
+pp_identity_orphans (const PpIdentity *identity)
+{
+  GPtrArray *orphans = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
+
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+
+      if (is_sibling (identity, name)
+          && pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
+          && has_runs (identity, name))
+        g_ptr_array_add (orphans, g_strdup (name));
+    }
+  return orphans;
+}
+
+/* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */
+static gboolean
+move_entry (PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
+            GError **error)
+{
+  struct stat status;
+
+  if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+    {
+      g_autofree char *place = pp_identity_set_aside (&identity->folder, from, name, error);
+
+      if (place != NULL)
+        g_warning ("%s/%s: this worker has an entry of that run already; the other one is now %s",
+                   from->path, name, place);
+      return FALSE;
+    }
+  if (errno == ENOENT && renameat (from->fd, name, to->fd, name) == 0)
+    return TRUE;
+  pp_folder_error (error, from, name, "cannot be taken over", errno);
+  return FALSE;
+}
+
+/* Moves the position NAME to the entry that was moved before. */
+static void
+move_position (const PpFolder *from, const PpFolder *to, const char *name)
+{
+  struct stat status;
+
+  if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+      || renameat (from->fd, name, to->fd, name) != 0)
+    unlinkat (from->fd, name, 0);
+}
+
+/* Entries first: a position without one is thrown away. */
+static gint
+move_runs (PpIdentity *identity, const PpFolder *from, const PpFolder *to, GError **error)
+{
+  g_autoptr (GPtrArray) names = pp_folder_list (from, error);
+  g_autoptr (GError) local = NULL;
+  gint moved = 0;
+
+  if (names == NULL)
+    return -1;
+  for (guint i = 0; i < names->len && local == NULL; i++)
+    if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
+      moved += move_entry (identity, from, to, g_ptr_array_index (names, i), &local);
+  for (guint i = 0; i < names->len && local == NULL; i++)
+    if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_POSITION_SUFFIX))
+      move_position (from, to, g_ptr_array_index (names, i));
+  if (local == NULL && moved > 0 && (fsync (to->fd) != 0 || fsync (from->fd) != 0))
+    pp_folder_error (&local, to, NULL, "cannot be written", errno);
+  if (local == NULL)
+    return moved;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return -1;
+}
+
+gint
+pp_identity_try_adopt (PpIdentity *identity, const char *name, GError **error)
+{
+  g_auto (PpFolder) other = { -1, NULL };
+  g_auto (PpFolder) from = { -1, NULL };
+  g_auto (PpFolder) to = { -1, NULL };
+  g_autoptr (GError) local = NULL;
+  gint moved = 0;
+
+  if (!is_sibling (identity, name)
+      || pp_identity_state (identity->state_dir.path, name) != PP_IDENTITY_FREE)
+    return 0;
+  if (!pp_folder_open (&other, &identity->state_dir, name, FALSE, error)
+      || !pp_folder_check_owner (&other, error))
+    return -1;
+  int lock_fd = pp_identity_lock (&other, FALSE, &local);
+  if (lock_fd >= 0 && pp_folder_open (&from, &other, PP_IDENTITY_RUNS, FALSE, &local)
+      && pp_folder_open (&to, &identity->folder, PP_IDENTITY_RUNS, TRUE, &local))
+    moved = move_runs (identity, &from, &to, &local);
+  /* Its worker may be back and go on under its own name: the folder stays. */
+  if (lock_fd >= 0)
+    close (lock_fd);
+  if (local == NULL || g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    return moved;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return -1;
+}

@@ -1,0 +1,391 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "prefect-podman/worker/journal.h"
+
+#include "prefect-podman/worker/state_dir.h"
+
+#include "journal_private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* The thread calls nothing but the system. GLib's threads have the default stack of 8 MiB, in which
+ * a kernel with transparent huge pages may see one of 2 MiB. */
+#define STACK_BYTES ((size_t)128 * 1024)
+/* How long the end may wait for the disk. */
+#define FREE_WAIT_US (2 * G_USEC_PER_SEC)
+/* A block, so that a probe works only where an entry would. */
+#define PROBE_BYTES 4096
+
+static void schedule (PpJournal *journal);
+
+static void
+put_free (gpointer data)
+{
+  PpJournalPut *put = data;
+
+  g_free (put->text);
+  g_free (put);
+}
+
+/* A put is needless when something later in its group is done to the same run. */
+static void
+mark_needless (PpJournalGroup *group)
+{
+  g_autoptr (GHashTable) last = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = group->count; i > 0; i--)
+    {
+      PpJournalPut *put = group->puts[i - 1];
+
+      put->later = g_hash_table_lookup (last, put->flow_run_id);
+      g_hash_table_insert (last, put->flow_run_id, put);
+    }
+}
+
+static PpJournalGroup *
+take_group (PpJournal *journal)
+{
+  PpJournalGroup *group = g_new0 (PpJournalGroup, 1);
+
+  group->folder_fd = journal->runs.fd;
+  group->event_fd = journal->event_fd;
+  while (group->count < PP_JOURNAL_GROUP_MAX && !g_queue_is_empty (&journal->queue))
+    group->puts[group->count++] = g_queue_pop_head (&journal->queue);
+  mark_needless (group);
+  return group;
+}
+
+static void *
+run_thread (void *data)
+{
+  PpJournalGroup *group = data;
+  const guint64 one = 1;
+
+  pp_journal_group_write (group);
+  while (write (group->event_fd, &one, sizeof one) < 0 && errno == EINTR)
+    ;
+  return NULL;
+}
+
+/* Begins to write what is queued. Where no thread can be had the loop has to wait itself. */
+static void
+start_group (PpJournal *journal)
+{
+  pthread_attr_t attributes;
+  sigset_t all, before;
+
+  journal->group = take_group (journal);
+  pthread_attr_init (&attributes);
+  pthread_attr_setstacksize (&attributes, STACK_BYTES);
+  /* Signals are the main thread's. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  journal->has_thread
+      = pthread_create (&journal->thread, &attributes, run_thread, journal->group) == 0;
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy (&attributes);
+  if (!journal->has_thread)
+    run_thread (journal->group);
+}
+
+/* Why PUT failed; a put that was needless failed with the later one. NULL with no error. */
+static GError *
+put_error (const PpJournal *journal, const PpJournalPut *put)
+{
+  GError *error = NULL;
+  PpJournalName name;
+
+  while (put->later != NULL && put->error == 0)
+    put = put->later;
+  if (put->error == 0)
+    return NULL;
+  pp_journal_name (name, "", put->flow_run_id,
+                   put->action == PP_JOURNAL_PROBE ? "" : PP_ENTRY_SUFFIX);
+  pp_folder_error (&error, &journal->runs, name, put->what, put->error);
+  return error;
+}
+
+static void
+note_failure (PpJournal *journal, const GError *error)
+{
+  if (journal->failure == NULL)
+    g_warning ("The journal cannot be written, so no more runs are taken until it can: %s",
+               error->message);
+  g_free (journal->failure);
+  journal->failure = g_strdup (error->message);
+}
+
+static void
+note_success (PpJournal *journal)
+{
+  if (journal->failure == NULL)
+    return;
+  g_message ("The journal can be written again");
+  g_clear_pointer (&journal->failure, g_free);
+}
+
+/* Notes what GROUP says of the journal as a whole. */
+static void
+judge_group (PpJournal *journal, const PpJournalGroup *group)
+{
+  g_autoptr (GError) failed = NULL;
+  gboolean written = FALSE;
+
+  for (guint i = 0; i < group->count && failed == NULL; i++)
+    {
+      const PpJournalPut *put = group->puts[i];
+
+      if (put->refused || put->later != NULL)
+        continue;
+      failed = put_error (journal, put);
+      written = written || put->action != PP_JOURNAL_REMOVE;
+    }
+  if (failed != NULL)
+    note_failure (journal, failed);
+  else if (written)
+    note_success (journal);
+}
+
+/* Called once the thread is done. */
+static PpJournalGroup *
+end_group (PpJournal *journal)
+{
+  PpJournalGroup *group = g_steal_pointer (&journal->group);
+  guint64 count;
+
+  while (read (journal->event_fd, &count, sizeof count) < 0 && errno == EINTR)
+    ;
+  if (journal->has_thread)
+    pthread_join (journal->thread, NULL);
+  judge_group (journal, group);
+  return group;
+}
+
+static void
+free_group (PpJournalGroup *group)
+{
+  for (guint i = 0; i < group->count; i++)
+    put_free (group->puts[i]);
+  g_free (group);
+}
+
+static gboolean
+on_group_done (gint fd, GIOCondition condition, gpointer user_data)
+{
+  PpJournal *journal = user_data;
+  PpJournalGroup *group = end_group (journal);
+
+  (void)fd;
+  (void)condition;
+  for (guint i = 0; i < group->count; i++)
+    {
+      PpJournalPut *put = group->puts[i];
+      g_autoptr (GError) error = put->done != NULL ? put_error (journal, put) : NULL;
+
+      /* It may cancel those after it. */
+      if (put->done != NULL)
+        put->done (error, put->user_data);
+    }
+  free_group (group);
+  schedule (journal);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_start (gpointer user_data)
+{
+  PpJournal *journal = user_data;
+
+  journal->start_source = 0;
+  start_group (journal);
+  return G_SOURCE_REMOVE;
+}
+
+/* Not at once: what the same turn of the loop still has to say goes along. */
+static void
+schedule (PpJournal *journal)
+{
+  if (journal->group == NULL && journal->start_source == 0 && !g_queue_is_empty (&journal->queue))
+    journal->start_source = g_idle_add_full (G_PRIORITY_DEFAULT, on_start, journal, NULL);
+}
+
+static PpJournalPut *
+queue (PpJournal *journal, PpJournalAction action, const char *flow_run_id)
+{
+  PpJournalPut *put = g_new0 (PpJournalPut, 1);
+
+  put->action = action;
+  put->fd = -1;
+  g_strlcpy (put->flow_run_id, flow_run_id, sizeof put->flow_run_id);
+  if (action != PP_JOURNAL_PROBE && !g_uuid_string_is_valid (flow_run_id))
+    {
+      /* It comes from a server, and would be a file's name. */
+      g_strlcpy (put->flow_run_id, "?", sizeof put->flow_run_id);
+      put->refused = TRUE;
+      put->error = EINVAL;
+      put->what = "is not written: the flow run's id is no UUID";
+    }
+  g_queue_push_tail (&journal->queue, put);
+  schedule (journal);
+  return put;
+}
+
+PpJournalPut *
+pp_journal_put (PpJournal *journal, const PpJournalEntry *entry, PpJournalDoneFunc done,
+                gpointer user_data)
+{
+  PpJournalPut *put = queue (journal, PP_JOURNAL_PUT, entry->flow_run_id);
+
+  put->text = pp_journal_entry_to_text (entry);
+  put->length = strlen (put->text);
+  put->done = done;
+  put->user_data = user_data;
+  return put;
+}
+
+void
+pp_journal_put_cancel (PpJournalPut *put)
+{
+  put->done = NULL;
+}
+
+void
+pp_journal_remove (PpJournal *journal, const char *flow_run_id)
+{
+  queue (journal, PP_JOURNAL_REMOVE, flow_run_id);
+}
+
+void
+pp_journal_probe (PpJournal *journal)
+{
+  PpJournalPut *put = queue (journal, PP_JOURNAL_PROBE, "probe");
+
+  put->text = g_strnfill (PROBE_BYTES, '\n');
+  put->length = PROBE_BYTES;
+}
+
+const char *
+pp_journal_failure (const PpJournal *journal)
+{
+  return journal->failure;
+}
+
+guint
+pp_journal_pending (const PpJournal *journal)
+{
+  return g_queue_get_length ((GQueue *)&journal->queue)
+         + (journal->group != NULL ? journal->group->count : 0);
+}
+
+/* Whether it can be written at the start. */
+static gboolean
+try_once (PpJournal *journal, GError **error)
+{
+  pp_journal_probe (journal);
+  PpJournalGroup *group = take_group (journal);
+  pp_journal_group_write (group);
+  int failed = group->puts[0]->error;
+  g_autoptr (GError) local = put_error (journal, group->puts[0]);
+  free_group (group);
+  g_clear_handle_id (&journal->start_source, g_source_remove);
+  if (local == NULL)
+    return TRUE;
+  if (failed == ENOSPC || failed == EDQUOT)
+    {
+      note_failure (journal, local);
+      return TRUE;
+    }
+  g_prefix_error (&local, "The journal cannot be written: ");
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+PpJournal *
+pp_journal_new (const PpIdentity *identity, GError **error)
+{
+  g_autoptr (PpJournal) journal = g_new0 (PpJournal, 1);
+
+  journal->identity = identity;
+  g_queue_init (&journal->queue);
+  journal->runs.fd = -1;
+  journal->event_fd = eventfd (0, EFD_CLOEXEC);
+  if (journal->event_fd < 0)
+    {
+      pp_folder_error (error, &identity->folder, NULL, "cannot be journalled to: eventfd", errno);
+      return NULL;
+    }
+  journal->event_source = g_unix_fd_add (journal->event_fd, G_IO_IN, on_group_done, journal);
+  if (!pp_folder_open (&journal->runs, &identity->folder, PP_IDENTITY_RUNS, TRUE, error)
+      || !pp_folder_check_owner (&journal->runs, error))
+    return NULL;
+  fsync (identity->folder.fd);
+  if (!try_once (journal, error))
+    return NULL;
+  return g_steal_pointer (&journal);
+}
+
+/* Waits for the group under way until DEADLINE. */
+static gboolean
+wait_for_group (const PpJournal *journal, gint64 deadline)
+{
+  struct pollfd event = { .fd = journal->event_fd, .events = POLLIN };
+  int ready;
+
+  do
+    {
+      gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
+      ready = poll (&event, 1, (int)(left / 1000));
+    }
+  while (ready < 0 && errno == EINTR);
+  return ready == 1;
+}
+
+/* Writes what is queued. FALSE when the disk does not answer: the thread is left to itself, with
+ * its group and its descriptors. */
+static gboolean
+flush (PpJournal *journal)
+{
+  gint64 deadline = g_get_monotonic_time () + FREE_WAIT_US;
+
+  while (journal->group != NULL || !g_queue_is_empty (&journal->queue))
+    {
+      if (journal->group == NULL)
+        start_group (journal);
+      if (!wait_for_group (journal, deadline))
+        {
+          g_warning ("%s: the disk does not answer: %u entries of the journal may be missing",
+                     journal->runs.path, pp_journal_pending (journal));
+          pthread_detach (journal->thread);
+          return FALSE;
+        }
+      free_group (end_group (journal));
+    }
+  return TRUE;
+}
+
+void
+pp_journal_free (PpJournal *journal)
+{
+  if (journal == NULL)
+    return;
+  g_clear_handle_id (&journal->event_source, g_source_remove);
+  g_clear_handle_id (&journal->start_source, g_source_remove);
+  if (flush (journal))
+    {
+      pp_folder_close (&journal->runs);
+      if (journal->event_fd >= 0)
+        close (journal->event_fd);
+    }
+  else
+    g_free (journal->runs.path);
+  while (!g_queue_is_empty (&journal->queue))
+    put_free (g_queue_pop_head (&journal->queue));
+  g_free (journal->failure);
+  g_free (journal);
+}

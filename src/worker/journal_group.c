@@ -1,0 +1,107 @@
+/* What the journal's thread does. */
+#include "journal_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void
+pp_journal_name (PpJournalName name, const char *prefix, const char *flow_run_id,
+                 const char *suffix)
+{
+  snprintf (name, sizeof (PpJournalName), "%s%s%s", prefix, flow_run_id, suffix);
+}
+
+static void
+fail (PpJournalPut *put, const char *what)
+{
+  put->error = errno;
+  put->what = what;
+}
+
+static gboolean
+is_written (const PpJournalPut *put)
+{
+  return put->action != PP_JOURNAL_REMOVE && put->later == NULL && put->error == 0;
+}
+
+static void
+begin (const PpJournalGroup *group, PpJournalPut *put)
+{
+  PpJournalName temporary;
+
+  pp_journal_name (temporary, PP_TEMPORARY_PREFIX, put->flow_run_id, "");
+  put->fd = pp_small_file_begin (group->folder_fd, temporary, put->text, put->length);
+  if (put->fd < 0)
+    fail (put, "cannot be written");
+}
+
+static void
+end (const PpJournalGroup *group, PpJournalPut *put)
+{
+  PpJournalName temporary;
+
+  if (pp_small_file_end (put->fd))
+    return;
+  fail (put, "cannot be written to the disk");
+  pp_journal_name (temporary, PP_TEMPORARY_PREFIX, put->flow_run_id, "");
+  unlinkat (group->folder_fd, temporary, 0);
+}
+
+static void
+put_in_place (const PpJournalGroup *group, PpJournalPut *put)
+{
+  PpJournalName temporary, name;
+
+  pp_journal_name (temporary, PP_TEMPORARY_PREFIX, put->flow_run_id, "");
+  pp_journal_name (name, "", put->flow_run_id, PP_ENTRY_SUFFIX);
+  if (put->action == PP_JOURNAL_PROBE)
+    unlinkat (group->folder_fd, temporary, 0);
+  else if (renameat (group->folder_fd, temporary, group->folder_fd, name) != 0)
+    {
+      fail (put, "cannot be put in place");
+      unlinkat (group->folder_fd, temporary, 0);
+    }
+}
+
+static void
+remove_files (const PpJournalGroup *group, PpJournalPut *put)
+{
+  PpJournalName name;
+
+  pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
+  unlinkat (group->folder_fd, name, 0);
+  pp_journal_name (name, "", put->flow_run_id, PP_ENTRY_SUFFIX);
+  if (unlinkat (group->folder_fd, name, 0) != 0 && errno != ENOENT)
+    fail (put, "cannot be removed");
+}
+
+void
+pp_journal_group_write (PpJournalGroup *group)
+{
+  gboolean sync = FALSE;
+
+  for (guint i = 0; i < group->count; i++)
+    if (is_written (group->puts[i]))
+      begin (group, group->puts[i]);
+  for (guint i = 0; i < group->count; i++)
+    if (is_written (group->puts[i]))
+      end (group, group->puts[i]);
+  for (guint i = 0; i < group->count; i++)
+    {
+      PpJournalPut *put = group->puts[i];
+
+      if (put->action == PP_JOURNAL_REMOVE && !put->refused)
+        remove_files (group, put);
+      else if (is_written (put))
+        put_in_place (group, put);
+      sync = sync || is_written (put);
+    }
+  if (!sync || fsync (group->folder_fd) == 0)
+    return;
+  for (guint i = 0; i < group->count; i++)
+    if (is_written (group->puts[i]))
+      fail (group->puts[i], "cannot be written to the disk (fsync of its folder)");
+}

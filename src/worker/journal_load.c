@@ -1,0 +1,117 @@
+/* Reading the journal at the start. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "prefect-podman/worker/state_dir.h"
+
+#include "journal_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+free_entry (gpointer entry)
+{
+  pp_journal_entry_free (entry);
+}
+
+static gboolean
+check_name (const PpJournalEntry *entry, const char *name, GError **error)
+{
+  gsize length = strlen (entry->flow_run_id);
+
+  if (strncmp (name, entry->flow_run_id, length) == 0
+      && strcmp (name + length, PP_ENTRY_SUFFIX) == 0)
+    return TRUE;
+  g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED,
+               "key \"flow_run_id\": is %s, another run than the file's name says",
+               entry->flow_run_id);
+  return FALSE;
+}
+
+/* Reads the entry NAME; new, or NULL with ERROR that names the file. */
+static PpJournalEntry *
+read_entry (const PpJournal *journal, const char *name, GError **error)
+{
+  gsize length = 0;
+  g_autofree char *text
+      = pp_small_file_read (&journal->runs, name, PP_JOURNAL_ENTRY_MAX_BYTES, &length, error);
+  g_autoptr (PpJournalEntry) entry = NULL;
+
+  if (text == NULL)
+    return NULL;
+  entry = pp_journal_entry_parse (text, length, error);
+  if (entry != NULL && check_name (entry, name, error))
+    return g_steal_pointer (&entry);
+  g_prefix_error (error, "%s/%s: ", journal->runs.path, name);
+  return NULL;
+}
+
+static void
+set_aside (const PpJournal *journal, const char *name, const GError *why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *place
+      = pp_identity_set_aside (&journal->identity->folder, &journal->runs, name, &error);
+
+  if (place != NULL)
+    g_warning ("%s. The run it tells of is not taken up again from it; the file is now %s",
+               why->message, place);
+  else
+    g_warning ("%s. The run it tells of is not taken up again from it. %s", why->message,
+               error->message);
+}
+
+static void
+load_entry (PpJournal *journal, const char *name, GPtrArray *entries)
+{
+  g_autoptr (GError) error = NULL;
+  PpJournalEntry *entry = read_entry (journal, name, &error);
+
+  if (entry != NULL)
+    g_ptr_array_add (entries, entry);
+  else if (g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED)
+           || g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER))
+    set_aside (journal, name, error);
+  else if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    g_warning ("%s. It stays where it is, and its run is not taken up again", error->message);
+}
+
+static gboolean
+has_entry (const GPtrArray *entries, const char *position_name)
+{
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const PpJournalEntry *entry = g_ptr_array_index (entries, i);
+      if (g_str_has_prefix (position_name, entry->flow_run_id))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+GPtrArray *
+pp_journal_load (PpJournal *journal)
+{
+  GPtrArray *entries = g_ptr_array_new_with_free_func (free_entry);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) names = pp_folder_list (&journal->runs, &error);
+
+  if (names == NULL)
+    {
+      g_warning ("%s: runs of an earlier worker are not taken up again", error->message);
+      return entries;
+    }
+  for (guint i = 0; i < names->len; i++)
+    if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
+      load_entry (journal, g_ptr_array_index (names, i), entries);
+  /* Left by a crash, unless they are of a group under way. */
+  for (guint i = 0; i < names->len && journal->group == NULL; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+
+      if (g_str_has_prefix (name, PP_TEMPORARY_PREFIX)
+          || (pp_identity_is_run_file (name, PP_POSITION_SUFFIX) && !has_entry (entries, name)))
+        unlinkat (journal->runs.fd, name, 0);
+    }
+  return entries;
+}

@@ -1,0 +1,178 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "prefect-podman/worker/journal_position.h"
+
+#include "prefect-podman/worker/state_dir.h"
+
+#include "journal_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "1 RECORDS TIMESTAMP BYTES CONTAINER CHECK\n", padded with blanks to PP_POSITION_BYTES. */
+#define VERSION "1"
+#define NUMBER_DIGITS 20
+#define CONTAINER_CHARS 12
+#define CHECK_DIGITS 16
+#define NUMBERS_AT (sizeof VERSION)
+#define CONTAINER_AT (NUMBERS_AT + 3 * (NUMBER_DIGITS + 1))
+#define CHECK_AT (CONTAINER_AT + CONTAINER_CHARS + 1)
+#define LINE_LENGTH (CHECK_AT + CHECK_DIGITS)
+
+G_STATIC_ASSERT (LINE_LENGTH < PP_POSITION_BYTES);
+
+struct PpPositionFile
+{
+  const PpJournal *journal;
+  int fd;
+  gboolean failed;
+  PpPosition last;
+  char container_id[CONTAINER_CHARS + 1];
+  PpJournalName name;
+};
+
+/* FNV-1a: enough to tell a whole record from a torn one. */
+static guint64
+checksum (const char *text, gsize length)
+{
+  guint64 sum = G_GUINT64_CONSTANT (14695981039346656037);
+
+  for (gsize i = 0; i < length; i++)
+    sum = (sum ^ (guchar)text[i]) * G_GUINT64_CONSTANT (1099511628211);
+  return sum;
+}
+
+void
+pp_position_format (const PpPosition *position, const char *container_id,
+                    char record[PP_POSITION_BYTES])
+{
+  char line[PP_POSITION_BYTES + 1];
+
+  snprintf (line, sizeof line,
+            VERSION " %0*" G_GUINT64_FORMAT " %0*" G_GINT64_FORMAT " %0*" G_GUINT64_FORMAT
+                    " %-*.*s ",
+            NUMBER_DIGITS, position->records, NUMBER_DIGITS, position->last_timestamp,
+            NUMBER_DIGITS, position->stdout_bytes, CONTAINER_CHARS, CONTAINER_CHARS, container_id);
+  snprintf (line + CHECK_AT, sizeof line - CHECK_AT, "%0*" G_GINT64_MODIFIER "x", CHECK_DIGITS,
+            checksum (line, CHECK_AT));
+  memset (line + LINE_LENGTH, ' ', PP_POSITION_BYTES - LINE_LENGTH);
+  line[PP_POSITION_BYTES - 1] = '\n';
+  memcpy (record, line, PP_POSITION_BYTES);
+}
+
+gboolean
+pp_position_parse (const char *text, gsize length, const char *container_id, PpPosition *position,
+                   gboolean *same_container)
+{
+  char line[PP_POSITION_BYTES + 1];
+  char again[PP_POSITION_BYTES];
+  char container[CONTAINER_CHARS + 1];
+  PpPosition read;
+
+  if (length != PP_POSITION_BYTES)
+    return FALSE;
+  memcpy (line, text, length);
+  line[length] = '\0';
+  memcpy (container, line + CONTAINER_AT, CONTAINER_CHARS);
+  container[CONTAINER_CHARS] = '\0';
+  read.records = g_ascii_strtoull (line + NUMBERS_AT, NULL, 10);
+  read.last_timestamp = g_ascii_strtoll (line + NUMBERS_AT + NUMBER_DIGITS + 1, NULL, 10);
+  read.stdout_bytes = g_ascii_strtoull (line + NUMBERS_AT + 2 * (NUMBER_DIGITS + 1), NULL, 10);
+  /* A record is whole when it is what would be written. */
+  pp_position_format (&read, container, again);
+  if (memcmp (text, again, PP_POSITION_BYTES) != 0)
+    return FALSE;
+  *position = read;
+  *same_container = strncmp (container, container_id, CONTAINER_CHARS) == 0;
+  return TRUE;
+}
+
+static void
+read_position (const PpPositionFile *file, const char *container_id, PpPosition *position)
+{
+  const PpFolder *runs = &file->journal->runs;
+  g_autoptr (GError) error = NULL;
+  gboolean same_container = FALSE;
+  gsize length = 0;
+  g_autofree char *text = pp_small_file_read (runs, file->name, PP_POSITION_BYTES, &length, &error);
+
+  if (text == NULL && g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    return;
+  if (text == NULL)
+    g_warning ("%s: output that was delivered before may be delivered again", error->message);
+  else if (!pp_position_parse (text, length, container_id, position, &same_container))
+    g_warning ("%s/%s: damaged: output that was delivered before may be delivered again",
+               runs->path, file->name);
+  else if (!same_container)
+    *position = (PpPosition){ 0 };
+}
+
+PpPositionFile *
+pp_position_open (const PpJournal *journal, const char *flow_run_id, const char *container_id,
+                  PpPosition *position)
+{
+  PpPositionFile *file = g_new0 (PpPositionFile, 1);
+
+  *position = (PpPosition){ 0 };
+  file->journal = journal;
+  file->fd = -1;
+  g_strlcpy (file->container_id, container_id, sizeof file->container_id);
+  pp_journal_name (file->name, "", flow_run_id, PP_POSITION_SUFFIX);
+  file->failed = !g_uuid_string_is_valid (flow_run_id);
+  if (!file->failed)
+    read_position (file, container_id, position);
+  file->last = *position;
+  return file;
+}
+
+static void
+fail (PpPositionFile *file)
+{
+  g_warning ("%s/%s: cannot be written: %s: after a crash, output that was delivered may be "
+             "delivered again",
+             file->journal->runs.path, file->name, g_strerror (errno));
+  file->failed = TRUE;
+}
+
+void
+pp_position_update (PpPositionFile *file, const PpPosition *position)
+{
+  char record[PP_POSITION_BYTES];
+  ssize_t count;
+
+  if (file->failed || memcmp (position, &file->last, sizeof *position) == 0)
+    return;
+  if (file->fd < 0)
+    file->fd = openat (file->journal->runs.fd, file->name,
+                       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  if (file->fd < 0)
+    {
+      fail (file);
+      return;
+    }
+  pp_position_format (position, file->container_id, record);
+  do
+    count = pwrite (file->fd, record, sizeof record, 0);
+  while (count < 0 && errno == EINTR);
+  if (count != (ssize_t)sizeof record)
+    {
+      if (count >= 0)
+        errno = ENOSPC;
+      fail (file);
+      return;
+    }
+  file->last = *position;
+}
+
+void
+pp_position_close (PpPositionFile *file)
+{
+  if (file == NULL)
+    return;
+  if (file->fd >= 0)
+    close (file->fd);
+  g_free (file);
+}

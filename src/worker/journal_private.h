@@ -1,0 +1,74 @@
+/* The inside of the journal, for journal.c (the queue, on the main loop), journal_group.c (the
+ * thread), journal_load.c and journal_position.c only. */
+#pragma once
+
+#include "prefect-podman/worker/journal.h"
+
+#include "identity_private.h"
+
+#include <pthread.h>
+
+G_BEGIN_DECLS
+
+#define PP_JOURNAL_UUID_LENGTH 36
+
+typedef enum
+{
+  PP_JOURNAL_PUT,
+  PP_JOURNAL_REMOVE,
+  PP_JOURNAL_PROBE,
+} PpJournalAction;
+
+/* One thing to do. While its group is written it is the thread's, but for done and user_data. */
+struct PpJournalPut
+{
+  PpJournalAction action;
+  char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1]; /* "probe" for a probe */
+  char *text;                                   /* of a put or a probe */
+  gsize length;
+  const PpJournalPut *later; /* of the same run in the same group: makes this put needless */
+  int fd;
+
+  int error; /* errno, or 0 */
+  const char *what;
+  gboolean refused; /* its run's id is none: nothing is done, and the disk is not to blame */
+
+  PpJournalDoneFunc done;
+  gpointer user_data;
+};
+
+/* What is written together: no more than this, so that descriptors are bounded. */
+#define PP_JOURNAL_GROUP_MAX 64u
+
+typedef struct
+{
+  int folder_fd;
+  int event_fd; /* written to when the group is done */
+  guint count;
+  PpJournalPut *puts[PP_JOURNAL_GROUP_MAX];
+} PpJournalGroup;
+
+/* Does all that GROUP says, and fills `error` and `what`. Blocks. Uses no heap, no GLib and no
+ * lock: it runs on a thread with a small stack. */
+void pp_journal_group_write (PpJournalGroup *group);
+
+struct PpJournal
+{
+  const PpIdentity *identity;
+  PpFolder runs;
+  GQueue queue; /* of PpJournalPut */
+  PpJournalGroup *group;
+  pthread_t thread; /* the group's, if it has one */
+  gboolean has_thread;
+  int event_fd;
+  guint event_source;
+  guint start_source;
+  char *failure;
+};
+
+/* The name of a run's file: its id and SUFFIX. */
+typedef char PpJournalName[PP_JOURNAL_UUID_LENGTH + 16];
+void pp_journal_name (PpJournalName name, const char *prefix, const char *flow_run_id,
+                      const char *suffix);
+
+G_END_DECLS

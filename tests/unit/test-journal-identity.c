@@ -1,0 +1,326 @@
+/* Who a worker is across restarts. */
+#include "prefect-podman/worker/identity_list.h"
+#include "prefect-podman/worker/state_dir.h"
+#include "state-test.h"
+#include "tap.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void
+test_find (void)
+{
+  static const struct
+  {
+    const char *option, *variable;
+    gboolean root;
+    const char *xdg, *wanted;
+  } cases[] = {
+    { "/a", "/b", FALSE, "/x", "/a" },
+    { NULL, "/b", FALSE, "/x", "/b" },
+    { "", "/b", TRUE, "/x", "/b" },
+    { NULL, NULL, TRUE, "/x", "/var/lib/prefect-podman" },
+    { NULL, "", FALSE, "/x", "/x/prefect-podman" },
+    { NULL, NULL, FALSE, "relative", "/home/me/.local/state/prefect-podman" },
+    { NULL, NULL, FALSE, "", "/home/me/.local/state/prefect-podman" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *path = pp_state_dir_find (cases[i].option, cases[i].variable, cases[i].root,
+                                                 cases[i].xdg, "/home/me");
+      g_assert_cmpstr (path, ==, cases[i].wanted);
+    }
+  g_autofree char *relative = pp_state_dir_find ("here", NULL, FALSE, NULL, "/home/me");
+  g_assert_true (g_path_is_absolute (relative) && g_str_has_suffix (relative, "/here"));
+}
+
+static PpIdentity *
+take (const char *state_dir)
+{
+  g_autoptr (GError) error = NULL;
+  PpIdentity *identity = pp_identity_take (state_dir, &state_test_key, &error);
+
+  g_assert_no_error (error);
+  return identity;
+}
+
+static guint
+mode_of (const char *path)
+{
+  struct stat status;
+
+  g_assert_cmpint (g_stat (path, &status), ==, 0);
+  return status.st_mode & 0777;
+}
+
+static void
+test_directory (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *path = g_build_filename (root, "deep", "er", NULL);
+  g_autoptr (GError) error = NULL;
+
+  umask (0);
+  g_assert_true (pp_state_dir_prepare (path, &error));
+  g_assert_cmpuint (mode_of (path), ==, 0700);
+
+  g_chmod (path, 0755);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*may read there*");
+  g_assert_true (pp_state_dir_prepare (path, &error));
+  g_test_assert_expected_messages ();
+
+  g_chmod (path, 0770);
+  g_assert_false (pp_state_dir_prepare (path, &error));
+  g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_UNSAFE);
+  g_assert_nonnull (strstr (error->message, "chmod go-w"));
+  g_clear_error (&error);
+  umask (022);
+
+  g_assert_false (pp_state_dir_prepare ("/etc", &error));
+  g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_UNSAFE);
+  g_assert_nonnull (strstr (error->message, "belongs to user 0"));
+  g_clear_error (&error);
+
+  g_assert_false (pp_state_dir_prepare ("/proc/nothing", &error));
+  g_assert_nonnull (strstr (error->message, "--state-dir"));
+  state_test_remove (root);
+}
+
+static void
+test_restart (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autoptr (PpIdentity) first = take (root);
+  g_autoptr (PpIdentity) second = take (root);
+  g_autofree char *name = g_strdup (pp_identity_name (first));
+  g_autofree char *file = state_test_path (first, "identity.json", NULL);
+  g_autofree char *text = NULL;
+
+  /* Two workers of one pool on one host: two identities. */
+  g_assert_true (g_str_has_prefix (name, "pool.host-example."));
+  g_assert_true (g_str_has_suffix (name, ".0"));
+  g_assert_cmpuint (pp_identity_slot (second), ==, 1);
+  g_assert_cmpint (pp_identity_state (root, name), ==, PP_IDENTITY_LIVING);
+  g_assert_null (pp_identity_earlier_name (first));
+  g_assert_true (pp_identity_write (first, "PodmanWorker 1", TRUE, NULL));
+  g_assert_true (pp_identity_write (second, "by hand", FALSE, NULL));
+  g_assert_cmpuint (mode_of (file), ==, 0600);
+  g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
+  g_assert_null (strstr (text, "hunter2"));
+
+  /* A restart takes up the same one, and the name the worker made up. */
+  g_clear_pointer (&first, pp_identity_free);
+  g_assert_cmpint (pp_identity_state (root, name), ==, PP_IDENTITY_FREE);
+  first = take (root);
+  g_assert_cmpstr (pp_identity_name (first), ==, name);
+  g_assert_cmpstr (pp_identity_earlier_name (first), ==, "PodmanWorker 1");
+  g_autofree char *boot_id = pp_boot_id ();
+  g_assert_cmpstr (pp_identity_earlier_boot_id (first), ==, boot_id);
+
+  /* A name that was the user's is not taken up. */
+  g_clear_pointer (&second, pp_identity_free);
+  second = take (root);
+  g_assert_cmpuint (pp_identity_slot (second), ==, 1);
+  g_assert_null (pp_identity_earlier_name (second));
+  state_test_remove (root);
+}
+
+static void
+test_other_keys (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *elsewhere = state_test_folder (FALSE);
+  g_autoptr (PpIdentity) identity = take (root);
+  PpIdentityKey keys[] = { state_test_key, state_test_key, state_test_key, state_test_key };
+
+  keys[0].api_url = "http://localhost:4201/api";
+  keys[1].work_pool = "POOL";
+  keys[2].engine_url = "unix:///run/docker.sock";
+  keys[3].host = "host-example";
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autoptr (PpIdentity) other = pp_identity_take (root, &keys[i], NULL);
+      g_assert_cmpuint (pp_identity_slot (other), ==, 0);
+      g_assert_cmpstr (pp_identity_name (other), !=, pp_identity_name (identity));
+    }
+  /* Another state directory is another worker, though all else is the same: their containers must
+   * not be taken for each other's. */
+  g_autoptr (PpIdentity) other = take (elsewhere);
+  g_assert_cmpstr (pp_identity_name (other), !=, pp_identity_name (identity));
+  g_assert_cmpint (pp_identity_state (root, pp_identity_name (other)), ==, PP_IDENTITY_UNKNOWN);
+
+  /* Credentials are no part of it, and a moved directory keeps its names. */
+  g_autofree char *name = g_strdup (pp_identity_name (identity));
+  g_autofree char *moved = g_strconcat (root, "-moved", NULL);
+  g_clear_pointer (&identity, pp_identity_free);
+  g_assert_cmpint (g_rename (root, moved), ==, 0);
+  keys[0].api_url = "http://localhost:4200/api";
+  identity = pp_identity_take (moved, &keys[0], NULL);
+  g_assert_cmpstr (pp_identity_name (identity), ==, name);
+  state_test_remove (moved);
+  state_test_remove (elsewhere);
+}
+
+static void
+test_names_from_outside (void)
+{
+  static const char *const names[] = { "", "..", "../x", "/etc", ".hidden", "a/b", "a\nb" };
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *lock = g_build_filename (root, "lock", NULL);
+  g_autofree char *inside = g_build_filename (root, "inside", NULL);
+
+  state_test_write (lock, "");
+  g_assert_cmpint (g_mkdir (inside, 0700), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    g_assert_cmpint (pp_identity_state (inside, names[i]), ==, PP_IDENTITY_UNKNOWN);
+  g_assert_cmpint (pp_identity_state (inside, NULL), ==, PP_IDENTITY_UNKNOWN);
+  state_test_remove (root);
+}
+
+/* Another process that holds the first free identity until it is killed. */
+static pid_t
+start_worker (const char *state_dir)
+{
+  int pipe_fds[2];
+  char byte;
+
+  g_assert_cmpint (pipe (pipe_fds), ==, 0);
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      PpIdentity *identity = pp_identity_take (state_dir, &state_test_key, NULL);
+      if (identity != NULL && write (pipe_fds[1], "x", 1) == 1)
+        pause ();
+      _exit (1);
+    }
+  close (pipe_fds[1]);
+  g_assert_cmpint (read (pipe_fds[0], &byte, 1), ==, 1);
+  close (pipe_fds[0]);
+  return pid;
+}
+
+static void
+put_entry (const char *state_dir, const char *identity, guint n, const char *suffix,
+           const char *text)
+{
+  g_autofree char *folder = g_build_filename (state_dir, identity, "runs", NULL);
+  g_autofree char *id = state_test_id (n);
+  g_autofree char *name = g_strconcat (id, suffix, NULL);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+
+  g_mkdir (folder, 0700);
+  state_test_write (path, text);
+}
+
+static void
+test_adoption (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  pid_t pid = start_worker (root);
+  g_autoptr (PpIdentity) identity = take (root);
+  g_autofree char *other = g_strdup (pp_identity_name (identity));
+  g_autoptr (GError) error = NULL;
+
+  other[strlen (other) - 1] = '0';
+  put_entry (root, other, 1, ".json", "one");
+  put_entry (root, other, 1, ".position", "where");
+  put_entry (root, other, 2, ".json", "theirs");
+  put_entry (root, pp_identity_name (identity), 2, ".json", "ours");
+
+  /* Never from a living one. */
+  g_autoptr (GPtrArray) none = pp_identity_orphans (identity);
+  g_assert_cmpuint (none->len, ==, 0);
+  g_assert_cmpint (pp_identity_try_adopt (identity, other, &error), ==, 0);
+
+  /* A kill ends its lock. */
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+  g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
+  g_assert_cmpuint (orphans->len, ==, 1);
+  g_assert_cmpstr (g_ptr_array_index (orphans, 0), ==, other);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "*has an entry of that run already*");
+  g_assert_cmpint (pp_identity_try_adopt (identity, other, &error), ==, 1);
+  g_test_assert_expected_messages ();
+  g_assert_no_error (error);
+
+  g_autofree char *runs = state_test_path (identity, "runs", NULL);
+  g_autofree char *aside = state_test_path (identity, "set-aside", NULL);
+  g_autofree char *left = g_build_filename (root, other, "runs", NULL);
+  g_assert_cmpuint (state_test_count (runs), ==, 3);
+  g_assert_cmpuint (state_test_count (aside), ==, 1);
+  g_assert_cmpuint (state_test_count (left), ==, 0);
+  g_autoptr (GPtrArray) no_more = pp_identity_orphans (identity);
+  g_assert_cmpuint (no_more->len, ==, 0);
+  /* Its lock is free again: it may come back. */
+  g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_FREE);
+
+  /* Not ours to take: another pool's, ourselves, a path. */
+  g_assert_cmpint (pp_identity_try_adopt (identity, pp_identity_name (identity), &error), ==, 0);
+  g_assert_cmpint (pp_identity_try_adopt (identity, "other.host-example.01234567.0", &error), ==,
+                   0);
+  g_assert_cmpint (pp_identity_try_adopt (identity, "../x", &error), ==, 0);
+  state_test_remove (root);
+}
+
+static void
+test_list (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *nowhere = g_build_filename (root, "nowhere", NULL);
+  g_autoptr (PpIdentity) identity = take (root);
+  g_autoptr (PpIdentity) stopped = take (root);
+  g_autofree char *stopped_name = g_strdup (pp_identity_name (stopped));
+  g_autoptr (GError) error = NULL;
+  g_autofree char *id = state_test_id (7);
+  PpJournalEntry entry = { .flow_run_id = id, .claimed_at = 5 };
+  g_autofree char *text = pp_journal_entry_to_text (&entry);
+
+  g_assert_true (pp_identity_write (identity, "one", FALSE, NULL));
+  put_entry (root, pp_identity_name (identity), 7, ".json", text);
+  put_entry (root, pp_identity_name (identity), 8, ".json", "{");
+  g_clear_pointer (&stopped, pp_identity_free);
+
+  g_autoptr (GPtrArray) infos = pp_identity_list (root, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (infos->len, ==, 2);
+  const PpIdentityInfo *info = g_ptr_array_index (infos, 0);
+  g_assert_cmpstr (info->name, ==, pp_identity_name (identity));
+  g_assert_cmpint (info->state, ==, PP_IDENTITY_LIVING);
+  g_assert_cmpstr (info->worker_name, ==, "one");
+  g_assert_cmpstr (info->api_url, ==, "http://localhost:4200/api");
+  g_assert_cmpint (info->pid, ==, getpid ());
+  g_assert_cmpuint (info->entries->len, ==, 1);
+  g_assert_cmpuint (info->problems->len, ==, 1);
+  g_assert_nonnull (strstr (g_ptr_array_index (info->problems, 0), ".json: line 1, column 1"));
+  info = g_ptr_array_index (infos, 1);
+  g_assert_cmpstr (info->name, ==, stopped_name);
+  g_assert_cmpint (info->state, ==, PP_IDENTITY_FREE);
+
+  g_assert_null (pp_identity_list (nowhere, &error));
+  g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE);
+  state_test_remove (root);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/identity/find", test_find);
+  g_test_add_func ("/identity/directory", test_directory);
+  g_test_add_func ("/identity/restart", test_restart);
+  g_test_add_func ("/identity/other-keys", test_other_keys);
+  g_test_add_func ("/identity/names-from-outside", test_names_from_outside);
+  g_test_add_func ("/identity/adoption", test_adoption);
+  g_test_add_func ("/identity/list", test_list);
+}
+
+int
+main (int argc, char **argv)
+{
+  state_test_init ();
+  return pp_test_main (argc, argv, add_tests);
+}
