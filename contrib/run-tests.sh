@@ -103,6 +103,7 @@ stage_fuzz () {
     $(printf 'tests/fuzz/%s ' "${targets[@]%.c}")
   for target in "${targets[@]%.c}"; do
     mkdir -p "$BUILD/corpus/$target"
+    [ ! -d "$PP_TOP/tests/fuzz/seeds/$target" ] || cp -n "$PP_TOP/tests/fuzz/seeds/$target"/* "$BUILD/corpus/$target"
     printf '%s\n' "$target"
   done | pp_logged_input "$LOGS/fuzz-run.log" xargs -P "$(nproc)" -I{} \
     "$PP_TOP/tests/testbed/fuzz-one.sh" "$BUILD/fuzz/tests/fuzz/{}" "$BUILD/corpus/{}" "$FUZZ_SECONDS"

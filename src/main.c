@@ -18,6 +18,7 @@ typedef struct
 
 static const Command commands[] = {
   { { "worker", "start" }, "serve a work pool", pp_command_worker_start },
+  { { "worker", "status" }, "show this host's workers and their runs", pp_command_worker_status },
   { { "render", NULL }, "show what would be sent to the engine for a flow run", pp_command_render },
 };
 

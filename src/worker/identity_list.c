@@ -50,11 +50,9 @@ read_identity_file (PpIdentityInfo *info, const PpFolder *folder)
   g_autoptr (GError) error = NULL;
   json_auto_t *json = pp_identity_read (folder, &error);
 
-  if (json == NULL)
-    {
-      add_problem (info, error);
-      return;
-    }
+  /* It is written a moment after the lock is taken. */
+  if (json == NULL && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    add_problem (info, error);
   info->worker_name = g_strdup (pp_json_string (json, "worker_name"));
   info->work_pool = g_strdup (pp_json_string (json, "work_pool"));
   info->api_url = g_strdup (pp_json_string (json, "api_url"));

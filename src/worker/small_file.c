@@ -218,9 +218,6 @@ pp_small_file_begin (int folder_fd, const char *name, const char *text, gsize le
       errno = failed;
       return -1;
     }
-  /* Only a hint: with the data of a whole group under way, its first fsync does most of the work of
-   * the others. */
-  sync_file_range (fd, 0, 0, SYNC_FILE_RANGE_WRITE);
   return fd;
 }
 

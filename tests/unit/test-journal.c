@@ -265,7 +265,6 @@ test_cancel (Fixture *fixture, gconstpointer data)
 static void
 test_load (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *temporary = file_of (fixture, 9, "");
   g_autofree char *lone = file_of (fixture, 9, ".position");
   g_autofree char *foreign = g_build_filename (fixture->runs, "notes.txt", NULL);
 
@@ -369,6 +368,7 @@ test_damaged (Fixture *fixture, gconstpointer data)
                          "*no-uuid.json: key \"version\"*set-aside/no-uuid.json.1");
   g_autoptr (GPtrArray) entries = pp_journal_load (fixture->journal);
   g_test_assert_expected_messages ();
+  g_assert_cmpuint (entries->len, ==, 1);
 }
 
 static void
@@ -388,6 +388,7 @@ test_cannot_be_set_aside (Fixture *fixture, gconstpointer data)
                          "*cannot be read: Permission denied*stays where it is*");
   g_autoptr (GPtrArray) entries = pp_journal_load (fixture->journal);
   g_test_assert_expected_messages ();
+  g_assert_cmpuint (entries->len, ==, 0);
   g_assert_cmpuint (state_test_count (fixture->runs), ==, 2);
   g_chmod (pp_identity_path (fixture->identity), 0700);
 }
@@ -555,17 +556,16 @@ test_position (Fixture *fixture, gconstpointer data)
     pp_position_update (file, &(PpPosition){ i, 10 * i, 100 * i });
 
   /* It is there for whoever comes after a kill; another container has none of it. */
-  g_autoptr (PpPositionFile) again = pp_position_open (fixture->journal, id, container, &position);
+  pp_position_close (pp_position_open (fixture->journal, id, container, &position));
   g_assert_cmpuint (position.records, ==, 1000);
   g_assert_cmpint (position.last_timestamp, ==, 10000);
   g_assert_cmpuint (position.stdout_bytes, ==, 100000);
-  g_autoptr (PpPositionFile) other
-      = pp_position_open (fixture->journal, id, "fedcba9876543210", &position);
+  pp_position_close (pp_position_open (fixture->journal, id, "fedcba9876543210", &position));
   g_assert_cmpuint (position.records, ==, 0);
 
   state_test_write (path, "1 00000000000000000012");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*.position: damaged*");
-  g_autoptr (PpPositionFile) torn = pp_position_open (fixture->journal, id, container, &position);
+  pp_position_close (pp_position_open (fixture->journal, id, container, &position));
   g_test_assert_expected_messages ();
   g_assert_cmpuint (position.records, ==, 0);
 

@@ -7,6 +7,7 @@
 G_BEGIN_DECLS
 
 int pp_command_worker_start (int argc, char **argv, const char *profile);
+int pp_command_worker_status (int argc, char **argv, const char *profile);
 int pp_command_render (int argc, char **argv, const char *profile);
 
 /* Prints "prefect-podman: WHAT" on standard error, one line, and returns 2, the exit code for wrong

@@ -1,0 +1,312 @@
+/* prefect-podman worker status: what the state directory says, without a server or an engine. */
+#include "config.h"
+
+#include "prefect-podman/commands/commands.h"
+#include "prefect-podman/json.h"
+#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/worker/identity_list.h"
+#include "prefect-podman/worker/journal_entry.h"
+#include "prefect-podman/worker/state_dir.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct
+{
+  char *state_dir;
+  gboolean json;
+} Arguments;
+
+static gboolean
+parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &arguments->state_dir,
+      "The workers' state directory (default: PREFECT_PODMAN_STATE_DIR, /var/lib/prefect-podman "
+      "for root, $XDG_STATE_HOME/prefect-podman)",
+      "DIR" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &arguments->json, "Print JSON", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_summary (
+      context, "Lists the workers of this host and the flow runs they have in flight. Asks neither "
+               "the server nor the engine.");
+  g_option_context_set_description (
+      context, "Exit codes: 0 done, 1 the state directory cannot be read, 2 wrong usage.\n"
+               "See also prefect-podman(1).\n");
+  if (!g_option_context_parse (context, &argc, &argv, error))
+    return FALSE;
+  if (argc <= 1)
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+               "\"%s\" is no option: worker status takes options only", argv[1]);
+  return FALSE;
+}
+
+/* What a run waits for, as far as the journal knows. */
+static const char *
+waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
+{
+  if (info->state != PP_IDENTITY_LIVING)
+    return "a worker to take it up again";
+  switch (entry->phase)
+    {
+    case PP_JOURNAL_CLAIMED:
+      return "the server's word, its image and its container";
+    case PP_JOURNAL_STARTING:
+      return entry->started_at == 0 ? "its container's start" : "its container's end";
+    case PP_JOURNAL_REPORTING:
+      return "its end to be reported and its logs delivered";
+    }
+  return "";
+}
+
+/* JSON. */
+
+/* OBJECT gets KEY only where there is a VALUE. */
+static void
+set_string (json_t *object, const char *key, const char *value)
+{
+  if (value != NULL)
+    json_object_set_new (object, key, json_string (value));
+}
+
+static void
+set_time (json_t *object, const char *key, gint64 unix_microseconds)
+{
+  if (unix_microseconds <= 0)
+    return;
+  g_autofree char *text = pp_api_timestamp (unix_microseconds);
+  set_string (object, key, text);
+}
+
+static json_t *
+run_to_json (const PpIdentityInfo *info, const PpJournalEntry *entry)
+{
+  json_t *run = json_object ();
+
+  set_string (run, "id", entry->flow_run_id);
+  set_string (run, "name", entry->flow_run_name);
+  set_string (run, "phase", pp_journal_phase_name (entry->phase));
+  set_string (run, "waits_for", waits_for (info, entry));
+  set_time (run, "claimed_at", entry->claimed_at);
+  set_time (run, "started_at", entry->started_at);
+  set_string (run, "container_id", entry->container_id);
+  set_string (run, "container_name", entry->container_name);
+  set_string (run, "report_type", entry->report_type);
+  set_string (run, "report_message", entry->report_message);
+  return run;
+}
+
+static json_t *
+worker_to_json (const PpIdentityInfo *info)
+{
+  json_t *worker = json_object ();
+  json_t *runs = json_array ();
+  json_t *problems = json_array ();
+
+  set_string (worker, "identity", info->name);
+  set_string (worker, "name", info->worker_name);
+  json_object_set_new (worker, "alive", json_boolean (info->state == PP_IDENTITY_LIVING));
+  if (info->pid > 0)
+    json_object_set_new (worker, "pid", json_integer (info->pid));
+  set_time (worker, "started_at", info->started_at);
+  set_string (worker, "work_pool", info->work_pool);
+  set_string (worker, "api_url", info->api_url);
+  set_string (worker, "engine_url", info->engine_url);
+  set_string (worker, "host", info->host);
+  for (guint i = 0; i < info->entries->len; i++)
+    json_array_append_new (runs, run_to_json (info, g_ptr_array_index (info->entries, i)));
+  for (guint i = 0; i < info->problems->len; i++)
+    json_array_append_new (problems, json_string (g_ptr_array_index (info->problems, i)));
+  json_object_set_new (worker, "runs", runs);
+  json_object_set_new (worker, "problems", problems);
+  json_object_set_new (worker, "set_aside", json_integer (info->set_aside));
+  return worker;
+}
+
+static void
+print_json (const char *state_dir, const GPtrArray *infos)
+{
+  json_auto_t *workers = json_array ();
+  json_auto_t *root = json_object ();
+
+  for (guint i = 0; i < infos->len; i++)
+    json_array_append_new (workers, worker_to_json (g_ptr_array_index (infos, i)));
+  set_string (root, "state_dir", state_dir);
+  json_object_set (root, "workers", workers);
+  char *text = json_dumps (root, JSON_INDENT (2));
+  g_print ("%s\n", text);
+  free (text);
+}
+
+/* Text. */
+
+/* TEXT for a terminal: what a server or a file says must not move its cursor. New string. */
+static char *
+printable (const char *text)
+{
+  GString *clean = g_string_new (NULL);
+  g_autofree char *valid = g_utf8_make_valid (text != NULL ? text : "-", -1);
+
+  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at))
+    {
+      gunichar character = g_utf8_get_char (at);
+      g_string_append_unichar (clean, g_unichar_isprint (character) ? character : '?');
+    }
+  return g_string_free (clean, FALSE);
+}
+
+/* "3 d 4 h", "2 h 5 min", "17 min", "8 s"; new string. */
+static char *
+age (gint64 since)
+{
+  gint64 seconds = MAX ((g_get_real_time () - since) / G_USEC_PER_SEC, 0);
+  gint64 minutes = seconds / 60;
+
+  if (since <= 0)
+    return g_strdup ("-");
+  if (minutes == 0)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " s", seconds);
+  if (minutes < 60)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " min", minutes);
+  if (minutes < 24L * 60)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " h %" G_GINT64_FORMAT " min", minutes / 60,
+                            minutes % 60);
+  return g_strdup_printf ("%" G_GINT64_FORMAT " d %" G_GINT64_FORMAT " h", minutes / 60 / 24,
+                          minutes / 60 % 24);
+}
+
+/* Adds TEXT and blanks up to WIDTH characters, and one between columns. */
+static void
+add_column (GString *line, const char *text, glong width)
+{
+  g_autofree char *clean = printable (text);
+
+  g_string_append (line, clean);
+  for (glong length = g_utf8_strlen (clean, -1); length < width; length++)
+    g_string_append_c (line, ' ');
+  g_string_append (line, "  ");
+}
+
+#define ID_WIDTH 36
+#define NAME_WIDTH 20
+#define AGE_WIDTH 11
+#define PHASE_WIDTH 9
+#define CONTAINER_WIDTH 20
+
+static void
+print_run (const char *id, const char *name, const char *run_age, const char *phase,
+           const char *container, const char *waits)
+{
+  g_autoptr (GString) line = g_string_new ("  ");
+
+  add_column (line, id, ID_WIDTH);
+  add_column (line, name, NAME_WIDTH);
+  add_column (line, run_age, AGE_WIDTH);
+  add_column (line, phase, PHASE_WIDTH);
+  add_column (line, container, CONTAINER_WIDTH);
+  g_print ("%s%s\n", line->str, waits);
+}
+
+static void
+print_runs (const PpIdentityInfo *info)
+{
+  if (info->entries->len > 0)
+    print_run ("FLOW RUN", "NAME", "AGE", "PHASE", "CONTAINER", "WAITS FOR");
+  else
+    g_print ("  no runs in flight\n");
+  for (guint i = 0; i < info->entries->len; i++)
+    {
+      const PpJournalEntry *entry = g_ptr_array_index (info->entries, i);
+      g_autofree char *run_age = age (entry->claimed_at);
+
+      print_run (entry->flow_run_id, entry->flow_run_name, run_age,
+                 pp_journal_phase_name (entry->phase), entry->container_name,
+                 waits_for (info, entry));
+    }
+}
+
+static void
+print_worker (const char *state_dir, const PpIdentityInfo *info)
+{
+  g_autofree char *name = printable (info->worker_name != NULL ? info->worker_name : info->name);
+  g_autofree char *pool = printable (info->work_pool);
+  g_autofree char *api = printable (info->api_url);
+  g_autofree char *engine = printable (info->engine_url);
+  g_autofree char *host = printable (info->host);
+  g_autofree char *since = age (info->started_at);
+
+  if (info->state == PP_IDENTITY_LIVING)
+    g_print ("%s: running for %s, pid %" G_GINT64_FORMAT " on %s\n", name, since, info->pid, host);
+  else
+    g_print ("%s: not running (was pid %" G_GINT64_FORMAT " on %s, started %s ago)\n", name,
+             info->pid, host, since);
+  g_print ("  pool %s, API %s, engine %s\n", pool, api, engine);
+  print_runs (info);
+  for (guint i = 0; i < info->problems->len; i++)
+    {
+      g_autofree char *problem = printable (g_ptr_array_index (info->problems, i));
+      g_print ("  ! %s\n", problem);
+    }
+  if (info->set_aside > 0)
+    g_print ("  ! %u files that could not be used were set aside: %s/%s/set-aside\n",
+             info->set_aside, state_dir, info->name);
+}
+
+static void
+print_text (const char *state_dir, const GPtrArray *infos)
+{
+  g_autofree char *path = printable (state_dir);
+
+  if (infos->len == 0)
+    g_print ("No worker has left anything in %s\n", path);
+  for (guint i = 0; i < infos->len; i++)
+    {
+      if (i > 0)
+        g_print ("\n");
+      print_worker (path, g_ptr_array_index (infos, i));
+    }
+}
+
+static int
+show (const char *state_dir, const Arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) infos = pp_identity_list (state_dir, &error);
+
+  /* Where nobody said that there is one, none is no error. */
+  if (g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE) && arguments->state_dir == NULL)
+    infos = g_ptr_array_new ();
+  if (infos == NULL)
+    {
+      pp_command_fail ("worker status: %s", error->message);
+      return 1;
+    }
+  if (arguments->json)
+    print_json (state_dir, infos);
+  else
+    print_text (state_dir, infos);
+  return 0;
+}
+
+int
+pp_command_worker_status (int argc, char **argv, const char *profile)
+{
+  Arguments arguments = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  (void)profile; /* nothing in it is asked for */
+  if (!parse_arguments (argc, argv, &arguments, &error))
+    {
+      g_free (arguments.state_dir);
+      return pp_command_fail ("worker status: %s (see worker status --help)", error->message);
+    }
+  g_autofree char *state_dir = pp_state_dir_default (arguments.state_dir);
+  int code = show (state_dir, &arguments);
+  g_free (arguments.state_dir);
+  return code;
+}
