@@ -72,6 +72,7 @@ test_text (void)
       int code = run_status (root, NULL);
 
       state_test_remove (root);
+      g_assert_nonnull (living);
       g_assert_cmpint (code, ==, 0);
       return;
     }
@@ -99,6 +100,7 @@ test_json (void)
       int code = run_status (root, "--json");
 
       state_test_remove (root);
+      g_assert_nonnull (living);
       g_assert_cmpint (code, ==, 0);
       return;
     }
