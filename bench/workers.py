@@ -48,6 +48,7 @@ class Worker(Process):
             PREFECT_WORKER_QUERY_SECONDS=query_seconds,
             PREFECT_WORKER_WEBSERVER_HOST="127.0.0.1",
             PREFECT_WORKER_WEBSERVER_PORT=self.port,
+            PREFECT_PODMAN_STATE_DIR=home / "state",
             DO_NOT_TRACK="1",
         )
         argv = [program, "worker", "start", "--pool", pool, "--type", "docker", "--with-healthcheck"]

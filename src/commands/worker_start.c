@@ -20,6 +20,7 @@ typedef struct
   char *install_policy;
   char *template_path;
   char *engine_url;
+  char *state_dir;
   char *log_level;
   char *limit;
   char *prefetch;
@@ -38,6 +39,7 @@ arguments_clear (Arguments *arguments)
   g_free (arguments->install_policy);
   g_free (arguments->template_path);
   g_free (arguments->engine_url);
+  g_free (arguments->state_dir);
   g_free (arguments->log_level);
   g_free (arguments->limit);
   g_free (arguments->prefetch);
@@ -108,6 +110,10 @@ add_options (GOptionGroup *group, Arguments *arguments)
       "Where Podman or Docker listens: unix:///path or tcp://host:port (default: CONTAINER_HOST, "
       "DOCKER_HOST, Podman's sockets, Docker's)",
       "URL" },
+    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &arguments->state_dir,
+      "Where the worker keeps what must outlive it (default: PREFECT_PODMAN_STATE_DIR, "
+      "/var/lib/prefect-podman for root, else ~/.local/state/prefect-podman)",
+      "DIR" },
     { "log-level", 0, 0, G_OPTION_ARG_FILENAME, &arguments->log_level,
       "DEBUG, INFO, WARNING, ERROR or CRITICAL (default: PREFECT_LOGGING_LEVEL, INFO)", "LEVEL" },
     { "no-run-once", 0, hidden, G_OPTION_ARG_CALLBACK, on_flag, NULL, NULL },
@@ -253,14 +259,6 @@ init_console (const Arguments *arguments, const PpSettings *settings, GError **e
          || settings == NULL;
 }
 
-static char *
-default_name (const char *type)
-{
-  g_autofree char *uuid = g_uuid_string_random ();
-  return g_strdup_printf ("%s %s",
-                          g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
-}
-
 static int
 start (Arguments *arguments, const PpSettings *settings, GError **error)
 {
@@ -278,12 +276,8 @@ start (Arguments *arguments, const PpSettings *settings, GError **error)
     }
   if (arguments->install_policy != NULL)
     g_info ("--install-policy %s: nothing needs installing", arguments->install_policy);
-  if (arguments->name == NULL || *arguments->name == '\0')
-    {
-      g_free (arguments->name);
-      arguments->name = default_name (arguments->type);
-    }
-  options.name = arguments->name;
+  if (arguments->name != NULL && *arguments->name != '\0')
+    options.name = arguments->name;
   options.work_pool = arguments->pool;
   options.work_queues = (const char *const *)arguments->queues;
   options.type = arguments->type;
@@ -292,6 +286,7 @@ start (Arguments *arguments, const PpSettings *settings, GError **error)
   options.create_pool_if_not_found = arguments->create_pool;
   options.base_job_template = template;
   options.engine_url = arguments->engine_url;
+  options.state_dir = arguments->state_dir;
   options.colors = settings->logging_colors && pp_console_is_colored (STDOUT_FILENO);
   return pp_worker_run (settings, &options);
 }

@@ -455,6 +455,24 @@ pp_container_spec_free (PpContainerSpec *spec)
   g_free (spec);
 }
 
+/* Sets BODY's LABELS[KEY]. */
+static void
+set_label (json_t *body, const char *labels, const char *key, const char *value)
+{
+  if (body == NULL)
+    return;
+  if (!json_is_object (json_object_get (body, labels)))
+    json_object_set_new (body, labels, json_object ());
+  json_object_set_new (json_object_get (body, labels), key, json_string (value));
+}
+
+void
+pp_container_spec_set_label (PpContainerSpec *spec, const char *key, const char *value)
+{
+  set_label (spec->create_body, "Labels", key, value);
+  set_label (spec->libpod_body, "labels", key, value);
+}
+
 gboolean
 pp_container_spec_forwards_output (const PpContainerSpec *spec)
 {

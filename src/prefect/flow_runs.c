@@ -108,22 +108,20 @@ pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneF
 }
 
 PpApiCall *
-pp_flow_run_set_state (PpApi *api, const char *id, const char *type, const char *name,
-                       const char *message, json_t *state_details, gboolean force,
+pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id, const char *type,
+                       const char *name, const char *message, gboolean force,
                        PpApiPatience patience, PpSetStateDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, "/set_state");
-  json_t *details = state_details != NULL ? json_deep_copy (state_details) : json_object ();
   SetState *set_state = g_new0 (SetState, 1);
 
   set_state->done = done;
   set_state->user_data = user_data;
-  set_state->transition_id = g_uuid_string_random ();
+  set_state->transition_id = g_strdup (transition_id);
   set_state->url = g_strconcat (api->display_url, path, NULL);
-  json_object_set_new (details, "flow_run_id", json_string (id));
-  json_object_set_new (details, "transition_id", json_string (set_state->transition_id));
 
-  json_t *state = json_pack ("{s:s, s:o}", "type", type, "state_details", details);
+  json_t *state = json_pack ("{s:s, s:{s:s, s:s}}", "type", type, "state_details", "flow_run_id",
+                             id, "transition_id", transition_id);
   if (name != NULL)
     json_object_set_new (state, "name", pp_api_text (name));
   if (message != NULL)
@@ -191,6 +189,13 @@ pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer u
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
   return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_PERSIST, done, user_data);
+}
+
+PpApiCall *
+pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
+{
+  json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
+  return pp_api_call (api, "POST", "/flow_runs/count", body, PP_API_ONCE, done, user_data);
 }
 
 PpApiCall *

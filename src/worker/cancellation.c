@@ -1,4 +1,5 @@
-/* Runs in flight that the server wants ended: one query for all of them, on a fixed beat. */
+/* Runs in flight that the server wants ended, or does not know any more: one query each for all of
+ * them, on a fixed beat. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "worker_private.h"
@@ -39,22 +40,51 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
   }
 }
 
+/* Runs that are not on the server any more are none of the above: they are counted, and looked at
+ * one by one when some are missing. */
+
+static void
+on_counted (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  GHashTableIter iter;
+  gpointer run;
+
+  worker->count_call = NULL;
+  if (error != NULL || !json_is_integer (body) || json_integer_value (body) >= worker->counted)
+    return;
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, NULL, &run))
+    pp_flow_run_check_deleted (run);
+}
+
+static json_t *
+ids_in_flight (const PpWorker *worker)
+{
+  json_t *ids = json_array ();
+  GHashTableIter iter;
+  gpointer id;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, &id, NULL))
+    json_array_append_new (ids, json_string (id));
+  return ids;
+}
+
 void
 pp_worker_watch_cancellations (PpWorker *worker)
 {
   double seconds = MIN (worker->settings->worker_cancellation_poll_seconds, BEAT_SECONDS);
-  GHashTableIter iter;
-  gpointer id;
 
-  if (worker->cancel_call == NULL && g_hash_table_size (worker->runs) > 0)
+  if (worker->cancel_call == NULL && worker->count_call == NULL
+      && g_hash_table_size (worker->runs) > 0)
     {
-      json_auto_t *ids = json_array ();
+      json_auto_t *ids = ids_in_flight (worker);
 
-      g_hash_table_iter_init (&iter, worker->runs);
-      while (g_hash_table_iter_next (&iter, &id, NULL))
-        json_array_append_new (ids, json_string (id));
       worker->cancel_call
           = pp_flow_runs_filter_cancelling (worker->context.api, ids, on_ended, worker);
+      worker->counted = (json_int_t)json_array_size (ids);
+      worker->count_call = pp_flow_runs_count (worker->context.api, ids, on_counted, worker);
     }
   if (worker->cancel_timer == 0)
     worker->cancel_timer = g_timeout_add ((guint)(MAX (seconds, 0.1) * 1000), on_beat, worker);
@@ -67,4 +97,6 @@ pp_worker_stop_watching_cancellations (PpWorker *worker)
   if (worker->cancel_call != NULL)
     pp_api_call_cancel (worker->cancel_call);
   worker->cancel_call = NULL;
+  pp_api_call_cancel (worker->count_call);
+  worker->count_call = NULL;
 }

@@ -2,11 +2,10 @@
 
 #include "flow_run_private.h"
 
+#include "failpoint.h"
+
 #include <stdarg.h>
 #include <string.h>
-
-/* How long Prefect inside a container is given to end a cancelled run by itself. */
-#define ENGINE_GRACE_SECONDS 30
 
 /* The table of states: what a run does when it gets there. Nothing but pp_flow_run_move() acts on
  * it.
@@ -16,6 +15,7 @@ static const struct
   const char *name;
   void (*enter) (PpFlowRun *run);
 } states[] = {
+  [PP_FLOW_RUN_TAKEN_UP] = { "TAKEN_UP", pp_flow_run_enter_taken_up },
   [PP_FLOW_RUN_CLAIMED] = { "CLAIMED", pp_flow_run_enter_claimed },
   [PP_FLOW_RUN_PENDING] = { "PENDING", pp_flow_run_enter_pending },
   [PP_FLOW_RUN_RESOLVED] = { "RESOLVED", pp_flow_run_enter_resolved },
@@ -40,8 +40,10 @@ pp_flow_run_move (PpFlowRun *run, PpFlowRunState state)
   g_debug ("Flow run %s: %s -> %s, %.3f s after it was claimed", run->id, states[run->state].name,
            states[state].name,
            (double)(g_get_monotonic_time () - run->claimed_at) / G_USEC_PER_SEC);
+  pp_failpoint ("leave", states[run->state].name);
   run->state = state;
   run->retries = 0;
+  pp_failpoint ("enter", states[state].name);
   states[state].enter (run);
 }
 
@@ -62,8 +64,8 @@ pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
     {
       g_autofree char *valid = g_utf8_make_valid (message, -1);
 
-      pp_log_sender_add (run->context->logs, run->id, "prefect.flow_runs.worker", level, valid,
-                         strlen (valid));
+      pp_log_sender_add (run->context->logs, run->id, "prefect.flow_runs.worker", FALSE, level,
+                         valid, strlen (valid));
     }
 }
 
@@ -87,7 +89,13 @@ pp_flow_run_take_lease (PpFlowRun *run, const json_t *state)
   if (id == NULL || (run->lease != NULL && g_strcmp0 (pp_lease_id (run->lease), id) == 0))
     return;
   pp_lease_free (run->lease);
-  run->lease = pp_lease_new (run->context->api, id, on_lease_lost, run);
+  pp_flow_run_keep_lease (run, id);
+}
+
+void
+pp_flow_run_keep_lease (PpFlowRun *run, const char *lease_id)
+{
+  run->lease = pp_lease_new (run->context->api, lease_id, on_lease_lost, run);
 }
 
 json_t *
@@ -110,26 +118,62 @@ pp_flow_run_drop (PpFlowRun *run)
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
+void
+pp_flow_run_make_transition (char *id)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+
+  g_strlcpy (id, uuid, PP_TRANSITION_ID_SIZE);
+}
+
+static PpFlowRun *
+new_run (PpWorkerContext *context, const char *id, PpFlowRunNotifyFunc notify, gpointer user_data)
+{
+  PpFlowRun *run = g_new0 (PpFlowRun, 1);
+
+  run->context = context;
+  run->notify = notify;
+  run->user_data = user_data;
+  run->id = g_strdup (id);
+  run->claimed_at = g_get_monotonic_time ();
+  run->claimed_time = g_get_real_time ();
+  pp_flow_run_make_transition (run->transitions.claim);
+  pp_flow_run_make_transition (run->transitions.submitting);
+  pp_flow_run_make_transition (run->transitions.running);
+  pp_flow_run_make_transition (run->transitions.report);
+  return run;
+}
+
+PpFlowRun *
+pp_flow_run_new_from_journal (PpWorkerContext *context, const char *flow_run_id,
+                              const PpJournalEntry *entry, PpFlowRunNotifyFunc notify,
+                              gpointer user_data)
+{
+  PpFlowRun *run = new_run (context, flow_run_id, notify, user_data);
+
+  run->taken_up = TRUE;
+  if (entry != NULL)
+    pp_flow_run_read_entry (run, entry);
+  if (run->name == NULL)
+    run->name = g_strdup (flow_run_id);
+  return run;
+}
+
 PpFlowRun *
 pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc notify,
                  gpointer user_data)
 {
-  PpFlowRun *run = g_new0 (PpFlowRun, 1);
+  PpFlowRun *run = new_run (context, pp_json_string (flow_run, "id"), notify, user_data);
   const json_t *details = json_object_get (json_object_get (flow_run, "state"), "state_details");
   const char *scheduled = pp_json_string (details, "scheduled_time");
 
   if (scheduled == NULL)
     scheduled = pp_json_string (flow_run, "next_scheduled_start_time");
-  run->context = context;
-  run->notify = notify;
-  run->user_data = user_data;
-  run->id = g_strdup (pp_json_string (flow_run, "id"));
   run->name = g_strdup (pp_json_string (flow_run, "name"));
   run->deployment_id = g_strdup (pp_json_string (flow_run, "deployment_id"));
   run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
   run->json = json_incref (flow_run);
   run->scheduled_time = scheduled != NULL ? pp_api_parse_timestamp (scheduled) : 0;
-  run->claimed_at = g_get_monotonic_time ();
   return run;
 }
 
@@ -162,8 +206,10 @@ pp_flow_run_free (PpFlowRun *run)
     return;
   cancel_api_call (&run->api_call);
   pp_state_read_cancel (run->state_read);
+  pp_state_read_cancel (run->existence_read);
   cancel_api_call (&run->submitting_call);
   cancel_api_call (&run->pid_call);
+  cancel_api_call (&run->count_call);
   cancel_engine_call (&run->engine_call);
   cancel_engine_call (&run->follow_call);
   cancel_engine_call (&run->stop_call);
@@ -175,6 +221,9 @@ pp_flow_run_free (PpFlowRun *run)
     g_source_remove (run->timeout_timer);
   if (run->stop_timer != 0)
     g_source_remove (run->stop_timer);
+  if (run->journal_put != NULL)
+    pp_journal_put_cancel (run->journal_put);
+  pp_position_close (run->position_file);
   pp_log_sender_forget (run->context->logs, run);
   pp_output_free (run->output);
   pp_lease_free (run->lease);
@@ -182,6 +231,10 @@ pp_flow_run_free (PpFlowRun *run)
   pp_container_end_clear (&run->end);
   g_clear_error (&run->resolve_error);
   g_free (run->failure);
+  g_free (run->report.type);
+  g_free (run->report.name);
+  g_free (run->report.message);
+  g_free (run->found_status);
   json_decref (run->configuration);
   json_decref (run->json);
   g_free (run->container_id);
@@ -217,6 +270,30 @@ pp_flow_run_state (const PpFlowRun *run)
   return run->state;
 }
 
+static void
+on_existence (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)body;
+  run->existence_read = NULL;
+  if (error == NULL || error->code != 404 || run->state != PP_FLOW_RUN_STARTED)
+    return;
+  g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped", run->name,
+             run->id, run->container_name);
+  run->server_ended = TRUE;
+  run->auto_remove = TRUE;
+  pp_flow_run_stop_container_in (run, 0);
+}
+
+void
+pp_flow_run_check_deleted (PpFlowRun *run)
+{
+  /* Before the start, and at the end, the run's own calls find out. */
+  if (run->state == PP_FLOW_RUN_STARTED && !run->server_ended && run->existence_read == NULL)
+    run->existence_read = pp_state_reader_read (run->context->states, run->id, on_existence, run);
+}
+
 void
 pp_flow_run_cancel (PpFlowRun *run)
 {
@@ -230,7 +307,7 @@ pp_flow_run_cancel (PpFlowRun *run)
                        "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
                        run->container_name,
                        run->worker_reported ? "" : " unless Prefect inside it ends it");
-      pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : ENGINE_GRACE_SECONDS);
+      pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_ENGINE_GRACE_SECONDS);
       return;
     }
   /* A call that makes or starts the container is waited for: its end looks at run->cancelled. */

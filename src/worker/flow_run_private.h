@@ -6,7 +6,13 @@
 #include "prefect-podman/worker/exit_status.h"
 #include "prefect-podman/worker/flow_run.h"
 #include "prefect-podman/worker/lease.h"
+#include "prefect-podman/worker/journal_position.h"
 #include "prefect-podman/worker/output.h"
+
+#define PP_TRANSITION_ID_SIZE 37 /* a UUID */
+
+/* How long Prefect inside a container is given to end by itself a run that is over. */
+#define PP_ENGINE_GRACE_SECONDS 30
 
 struct PpFlowRun
 {
@@ -22,6 +28,41 @@ struct PpFlowRun
   json_t *json;          /* the API's object; dropped once RENDERED */
   gint64 scheduled_time; /* UNIX microseconds; 0: at once */
   gint64 claimed_at;     /* monotonic microseconds */
+  gint64 claimed_time;   /* UNIX microseconds, as all times that the journal keeps */
+  gint64 started_time;   /* 0: not yet */
+
+  /* The journal's (flow_run_journal.c). */
+  PpJournalPhase phase;
+  PpJournalPut *journal_put;
+  void (*next) (PpFlowRun *run); /* what follows the put, or the count, that is under way */
+  struct
+  {
+    char claim[PP_TRANSITION_ID_SIZE];
+    char submitting[PP_TRANSITION_ID_SIZE];
+    char running[PP_TRANSITION_ID_SIZE];
+    char report[PP_TRANSITION_ID_SIZE];
+  } transitions; /* the ids of this run's proposals */
+  struct
+  {
+    char *type; /* NULL: not decided yet */
+    char *name;
+    char *message;
+    gboolean force;
+  } report; /* the end that is proposed */
+  PpPositionFile *position_file;
+  PpPosition position; /* of the output */
+
+  /* What a worker before this one began (flow_run_take_up.c). */
+  gboolean taken_up;
+  gboolean resubmitted;     /* PENDING already, its claim is not made again */
+  gboolean attaches;        /* its container is there, its description is looked for */
+  gboolean server_ended;    /* it is over for the server: nothing to report */
+  gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
+  char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
+  guint64 counted;          /* records the server has beyond the position */
+  guint64 counted_before;
+  guint count_offset;
+  PpApiCall *count_call;
 
   PpContainerSpec *spec; /* from RENDERED on; without its bodies once STARTED */
   gboolean worker_reported;
@@ -45,10 +86,11 @@ struct PpFlowRun
   gboolean cancel_reported;
   gboolean cancelled; /* the server wants it ended */
 
-  PpApiCall *api_call;        /* the one call the state waits for */
-  PpStateRead *state_read;    /* or this */
-  PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
-  PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
+  PpApiCall *api_call;         /* the one call the state waits for */
+  PpStateRead *state_read;     /* or this */
+  PpStateRead *existence_read; /* beside whatever it waits for */
+  PpApiCall *submitting_call;  /* "Submitting", beside the image and the container */
+  PpApiCall *pid_call;         /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
   PpInfrastructureCall *follow_call;
   PpInfrastructureCall *stop_call;
@@ -87,6 +129,38 @@ json_t *pp_flow_run_related (const PpFlowRun *run);
 /* The run is not ours after all: nothing to report; removes a container if there is one. */
 void pp_flow_run_drop (PpFlowRun *run);
 
+/* Keeps the lease LEASE_ID. */
+void pp_flow_run_keep_lease (PpFlowRun *run, const char *lease_id);
+
+/* flow_run_journal.c */
+
+/* Has the journal say that RUN is in PHASE; then NEXT. */
+void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFlowRun *run));
+
+/* Sets RUN up from what was written down of it. */
+void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
+
+/* Keeps how far the output has got to standard output. */
+void pp_flow_run_note_shown (PpFlowRun *run);
+
+/* flow_run_submit.c: from PENDING on, of a run that is PENDING already. */
+void pp_flow_run_resubmit (PpFlowRun *run);
+
+/* Tells the server which container is RUN's. */
+void pp_flow_run_tell_pid (PpFlowRun *run);
+
+/* A new UUID into ID. */
+void pp_flow_run_make_transition (char *id);
+
+/* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
+void pp_flow_run_reschedule (PpFlowRun *run);
+
+/* flow_run_take_up.c */
+void pp_flow_run_enter_taken_up (PpFlowRun *run);
+
+/* Asks the server how much of the output it has beyond the position; then follows. */
+void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
 /* flow_run_submit.c: what each state does to be left. */
 void pp_flow_run_enter_claimed (PpFlowRun *run);
 void pp_flow_run_enter_pending (PpFlowRun *run);
@@ -115,6 +189,9 @@ void pp_flow_run_fail_submission (PpFlowRun *run, const char *message);
 /* Goes on with a failure that waited for the answer to "Submitting": a CRASHED run must not be set
  * to PENDING after it. */
 void pp_flow_run_report_failure (PpFlowRun *run);
+
+/* Its container is gone: CRASHED. */
+void pp_flow_run_report_vanished (PpFlowRun *run);
 
 /* The run's deployment is gone: Cancelled, by force, as the peer does. */
 void pp_flow_run_cancel_for_deployment (PpFlowRun *run);

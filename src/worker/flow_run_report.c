@@ -5,6 +5,8 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "failpoint.h"
+
 /* How long Prefect inside an ended container may still be believed to be heard of: its last calls
  * may be on their way. */
 #define GRACE_US (10 * G_USEC_PER_SEC)
@@ -55,8 +57,8 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
                                                        on_rescheduled, run);
 }
 
-static void
-reschedule (PpFlowRun *run)
+void
+pp_flow_run_reschedule (PpFlowRun *run)
 {
   run->api_call
       = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_policy_read, run);
@@ -67,6 +69,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 {
   PpFlowRun *run = user_data;
 
+  pp_failpoint ("answered", "end");
   run->api_call = NULL;
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
       && !run->cancel_reported)
@@ -90,10 +93,34 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
   if (result != NULL && result->status == PP_SET_STATE_REJECT
       && g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0)
     {
-      reschedule (run);
+      pp_flow_run_reschedule (run);
       return;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+static void
+send_report (PpFlowRun *run)
+{
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
+                                         run->report.type, run->report.name, run->report.message,
+                                         run->report.force, PP_API_PERSIST, on_proposed, run);
+}
+
+/* Another end than a worker before this one was about to propose is another proposal. */
+static void
+decide_report (PpFlowRun *run, const char *type, const char *name, const char *message,
+               gboolean force)
+{
+  if (run->report.type != NULL && !g_str_equal (run->report.type, type))
+    pp_flow_run_make_transition (run->transitions.report);
+  g_free (run->report.type);
+  g_free (run->report.name);
+  g_free (run->report.message);
+  run->report.type = g_strdup (type);
+  run->report.name = g_strdup (name);
+  run->report.message = message != NULL ? g_utf8_make_valid (message, -1) : NULL;
+  run->report.force = force;
 }
 
 static void
@@ -102,13 +129,17 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
   PpLogLevel level = g_str_equal (type, "COMPLETED") || g_str_equal (type, "CANCELLED")
                          ? PP_LOG_INFO
                          : PP_LOG_ERROR;
-  g_autofree char *valid = message != NULL ? g_utf8_make_valid (message, -1) : NULL;
 
   if (message != NULL)
     pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
                      name != NULL ? name : type, message);
-  run->api_call = pp_flow_run_set_state (run->context->api, run->id, type, name, valid, NULL, force,
-                                         PP_API_PERSIST, on_proposed, run);
+  decide_report (run, type, name, message, force);
+  /* A success can be proposed again by whoever finds the container; a failure may have become
+   * another attempt by then. */
+  if (g_str_equal (type, "COMPLETED"))
+    send_report (run);
+  else
+    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, send_report);
 }
 
 void
@@ -165,8 +196,8 @@ log_tail (PpFlowRun *run)
                      run->container_name, ended, tail);
 }
 
-static void
-report_vanished (PpFlowRun *run)
+void
+pp_flow_run_report_vanished (PpFlowRun *run)
 {
   if (run->engine_lost)
     {
@@ -176,10 +207,16 @@ report_vanished (PpFlowRun *run)
           FALSE);
       return;
     }
-  g_autofree char *text = g_strdup_printf (
-      "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was watched; "
-      "its exit status is not known.",
-      run->container_name, run->container_id);
+  g_autofree char *text
+      = run->taken_up
+            ? g_strdup_printf (
+                "Flow run infrastructure vanished while no worker watched: container "
+                "'%s' (%.12s) is gone from the engine; its exit status is not known.",
+                run->container_name, run->container_id)
+            : g_strdup_printf (
+                "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was "
+                "watched; its exit status is not known.",
+                run->container_name, run->container_id);
 
   propose (run, "CRASHED", NULL, text, FALSE);
 }
@@ -296,7 +333,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   else if (g_strcmp0 (type, "PENDING") != 0 && g_strcmp0 (type, "RUNNING") != 0)
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
   else if (!run->end_known)
-    report_vanished (run);
+    pp_flow_run_report_vanished (run);
   else if (run->end.never_ended)
     report_no_end (run);
   else if (run->end.exit_code == 0)
@@ -323,12 +360,16 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_output_finish (run->output);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
-  if (run->startup_timed_out)
+  if (run->retry_scheduled)
+    pp_flow_run_reschedule (run);
+  else if (run->server_ended)
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+  else if (run->startup_timed_out)
     report_startup_timeout (run);
   else if (!run->worker_reported || run->cancelled)
     read_state (run);
   else if (!run->end_known)
-    report_vanished (run);
+    pp_flow_run_report_vanished (run);
   else
     report_by_worker (run);
 }

@@ -5,6 +5,8 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "failpoint.h"
+
 /* Back-off of what is tried again, in seconds: 1, 2, 4, ... up to this. */
 #define MAX_BACK_OFF 30
 /* Other containers that may have a run's name before something else is wrong. */
@@ -72,6 +74,7 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
 {
   PpFlowRun *run = user_data;
 
+  pp_failpoint ("answered", "PENDING");
   run->api_call = NULL;
   if (error != NULL)
     {
@@ -108,8 +111,9 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
 static void
 propose_pending (PpFlowRun *run)
 {
-  run->api_call = pp_flow_run_set_state (run->context->api, run->id, "PENDING", NULL, NULL, NULL,
-                                         FALSE, PP_API_PERSIST, on_pending, run);
+  run->api_call
+      = pp_flow_run_set_state (run->context->api, run->id, run->transitions.claim, "PENDING", NULL,
+                               NULL, FALSE, PP_API_PERSIST, on_pending, run);
 }
 
 static void
@@ -142,7 +146,7 @@ pp_flow_run_enter_claimed (PpFlowRun *run)
   /* What the configuration needs is fetched while the server thinks about PENDING. */
   run->resolve = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
                                     on_resolved, run);
-  propose_pending (run);
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, propose_pending);
 }
 
 /* PENDING: ours; waits for the deployment and what it refers to. */
@@ -194,6 +198,7 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
 {
   PpFlowRun *run = user_data;
 
+  pp_failpoint ("answered", "Submitting");
   run->submitting_call = NULL;
   if (error != NULL)
     g_debug ("Flow run %s could not be set to Submitting: %s", run->id, error->message);
@@ -209,19 +214,26 @@ void
 pp_flow_run_enter_rendered (PpFlowRun *run)
 {
   PpWorkerContext *context = run->context;
+
+  if (run->attaches)
+    {
+      pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+      return;
+    }
   json_auto_t *labels = json_pack (
       "{s:s, s:s, s:s*, s:s*}", "prefect.worker.name", context->worker_name, "prefect.worker.type",
       context->type, "prefect.work-pool.name", pp_json_string (context->work_pool, "name"),
       "prefect.work-pool.id", pp_json_string (context->work_pool, "id"));
 
+  pp_container_spec_set_label (run->spec, PP_IDENTITY_LABEL, context->identity_name);
   pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
                          pp_flow_run_related (run));
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);
   /* The engine's own states follow on this one; a worker-reported run goes straight to RUNNING. */
   if (!run->worker_reported)
     run->submitting_call
-        = pp_flow_run_set_state (context->api, run->id, "PENDING", "Submitting", NULL, NULL, FALSE,
-                                 PP_API_RETRY, on_submitting, run);
+        = pp_flow_run_set_state (context->api, run->id, run->transitions.submitting, "PENDING",
+                                 "Submitting", NULL, FALSE, PP_API_RETRY, on_submitting, run);
   pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
 }
 
@@ -336,6 +348,7 @@ on_created (json_t *result, const GError *error, gpointer user_data)
   const json_t *warning;
   size_t index;
 
+  pp_failpoint ("engine", "created");
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NAME_IN_USE)
       && run->name_index < MAX_NAMES)
@@ -449,6 +462,7 @@ on_started (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
+  pp_failpoint ("engine", "started");
   (void)result;
   run->engine_call = NULL;
   if (error != NULL)
@@ -461,18 +475,21 @@ on_started (json_t *result, const GError *error, gpointer user_data)
     pp_flow_run_stop_container_in (run, 0);
 }
 
+void
+pp_flow_run_tell_pid (PpFlowRun *run)
+{
+  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
+  g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
+
+  run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
+                                                         on_pid_updated, run);
+}
+
 static void
 start_container (PpFlowRun *run)
 {
-  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
-
   if (!run->started_once)
-    {
-      g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
-
-      run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
-                                                             on_pid_updated, run);
-    }
+    pp_flow_run_tell_pid (run);
   run->started_once = TRUE;
   run->engine_call
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
@@ -483,6 +500,7 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
 {
   PpFlowRun *run = user_data;
 
+  pp_failpoint ("answered", "RUNNING");
   run->api_call = NULL;
   if (error != NULL)
     {
@@ -513,8 +531,9 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
 static void
 propose_running (PpFlowRun *run)
 {
-  run->api_call = pp_flow_run_set_state (run->context->api, run->id, "RUNNING", NULL, NULL, NULL,
-                                         FALSE, PP_API_PERSIST, on_running, run);
+  run->api_call
+      = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running, "RUNNING",
+                               NULL, NULL, FALSE, PP_API_PERSIST, on_running, run);
 }
 
 void
@@ -528,8 +547,18 @@ pp_flow_run_enter_created (PpFlowRun *run)
   /* Prefetched: everything is ready, its time has not come. */
   if (early > 0)
     on_timer (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_enter_created);
-  else if (run->worker_reported)
-    propose_running (run);
   else
-    start_container (run);
+    {
+      run->started_time = g_get_real_time ();
+      pp_flow_run_write_down (run, PP_JOURNAL_STARTING,
+                              run->worker_reported ? propose_running : start_container);
+    }
+}
+
+void
+pp_flow_run_resubmit (PpFlowRun *run)
+{
+  run->resolve = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
+                                    on_resolved, run);
+  pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
 }

@@ -3,6 +3,8 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "failpoint.h"
+
 /* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
 #define MAX_BACK_OFF 15
 #define FOLLOW_AGAIN_MS 250
@@ -30,6 +32,7 @@ on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->retries = 0;
+  pp_flow_run_note_shown (run);
   return pp_output_take (run->output, stream, data, length);
 }
 
@@ -329,7 +332,18 @@ start_timeout (PpFlowRun *run)
     return;
   run->timeout_at
       = g_get_monotonic_time () + (gint64)(MIN (seconds, MAX_TIMEOUT_SECONDS) * G_USEC_PER_SEC);
+  /* Of a run that is taken up again, a part has passed. */
+  if (run->taken_up && run->started_time > 0)
+    run->timeout_at -= MAX (g_get_real_time () - run->started_time, 0);
   arm_timeout (run);
+}
+
+/* What is not on the server yet, and what standard output has not had. */
+static void
+follow_rest (PpFlowRun *run)
+{
+  pp_output_skip (run->output, run->position.records, run->position.stdout_bytes);
+  follow (run);
 }
 
 void
@@ -349,8 +363,15 @@ pp_flow_run_enter_started (PpFlowRun *run)
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
                                forward ? context->logs : NULL, resume_output, run);
+  run->position_file
+      = pp_position_open (context->journal, run->id, run->container_id, &run->position);
   start_timeout (run);
-  follow (run);
+  if (!run->taken_up)
+    follow (run);
+  else if (forward)
+    pp_flow_run_count_delivered (run, follow_rest);
+  else
+    follow_rest (run);
 }
 
 /* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
@@ -370,6 +391,7 @@ on_removed (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
+  pp_failpoint ("engine", "removed");
   (void)result;
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
@@ -457,5 +479,6 @@ pp_flow_run_enter_removed (PpFlowRun *run)
                            json_string (status));
       pp_events_emit_worker (run->context->events, "prefect.worker.executed-flow-run", related);
     }
+  pp_journal_remove (run->context->journal, run->id);
   run->timer = g_idle_add (on_over, run);
 }

@@ -1,6 +1,8 @@
 /* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
 #include "prefect-podman/worker/health.h"
 
+#include "prefect-podman/json.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <microhttpd.h>
@@ -27,7 +29,7 @@ struct PpHealth
 {
   GSource *source;
   struct MHD_Daemon *daemon;
-  PpHealthFunc is_healthy;
+  PpHealthFunc find_illness;
   gpointer user_data;
   int port;
 };
@@ -40,12 +42,11 @@ typedef struct
 
 G_DEFINE_QUARK (pp - health - error - quark, pp_health_error)
 
-/* BODY is a constant. */
 static MhdResult
 answer (struct MHD_Connection *connection, unsigned int status, const char *body)
 {
   struct MHD_Response *response
-      = MHD_create_response_from_buffer (strlen (body), (void *)body, MHD_RESPMEM_PERSISTENT);
+      = MHD_create_response_from_buffer (strlen (body), (void *)body, MHD_RESPMEM_MUST_COPY);
   MHD_add_response_header (response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
   if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
     MHD_add_response_header (response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
@@ -61,15 +62,22 @@ on_request (void *user_data, struct MHD_Connection *connection, const char *path
             size_t *upload_size G_GNUC_UNUSED, void **request_data G_GNUC_UNUSED)
 {
   PpHealth *health = user_data;
+  const char *illness;
 
   if (strcmp (path, "/health") != 0)
     return answer (connection, MHD_HTTP_NOT_FOUND, "{\"detail\":\"Not Found\"}");
   if (strcmp (method, MHD_HTTP_METHOD_GET) != 0 && strcmp (method, MHD_HTTP_METHOD_HEAD) != 0)
     return answer (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "{\"detail\":\"Method Not Allowed\"}");
-  if (health->is_healthy (health->user_data))
+  illness = health->find_illness (health->user_data);
+  if (illness == NULL)
     return answer (connection, MHD_HTTP_OK, "{\"message\":\"OK\"}");
-  return answer (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                 "{\"message\":\"Worker may be unresponsive at this time\"}");
+  json_auto_t *body = json_pack ("{s:s}", "message", illness);
+  char *text = json_dumps (body, JSON_COMPACT);
+  MhdResult result
+      = answer (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                text != NULL ? text : "{\"message\":\"Worker may be unresponsive at this time\"}");
+  free (text);
+  return result;
 }
 
 static gboolean
@@ -155,7 +163,7 @@ listen_on_name (const char *host, int port, GError **error)
 }
 
 PpHealth *
-pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer user_data,
+pp_health_new (const char *host, int port, PpHealthFunc find_illness, gpointer user_data,
                GError **error)
 {
   static GSourceFuncs funcs = { .dispatch = dispatch };
@@ -164,7 +172,7 @@ pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer use
   if (fd < 0)
     return NULL;
   PpHealth *health = g_new0 (PpHealth, 1);
-  health->is_healthy = is_healthy;
+  health->find_illness = find_illness;
   health->user_data = user_data;
   health->port = bound_port (fd);
   health->daemon = MHD_start_daemon (

@@ -6,6 +6,8 @@
 
 #include "waiters.h"
 
+#include "failpoint.h"
+
 #include <string.h>
 
 /* What may wait before producers are told to; with room again at half of it. */
@@ -28,6 +30,7 @@ typedef struct
   gint64 timestamp; /* UNIX microseconds */
   gsize length;
   int level;
+  gboolean is_output;
   char message[];
 } Record;
 
@@ -53,6 +56,8 @@ struct PpLogSender
   gsize max_message;
   guint interval_ms;
   gint64 last_timestamp;
+  PpLogDeliveredFunc on_delivered; /* or NULL */
+  gpointer delivered_data;
   PpApiCall *call;
   guint timer;
   guint wake;
@@ -168,16 +173,38 @@ wake (PpLogSender *sender)
     sender->wake = g_idle_add (on_wake, sender);
 }
 
+/* Tells of the records of RECORD's run, of which it is the last of COUNT. */
+static void
+tell_delivered (const PpLogSender *sender, const Record *record, guint count)
+{
+  if (count > 0 && sender->on_delivered != NULL)
+    sender->on_delivered (record->flow_run_id, count, record->timestamp, sender->delivered_data);
+}
+
 static void
 drop_delivered (PpLogSender *sender)
 {
+  g_autofree Record *last = NULL; /* of a run's output, COUNT before it included */
+  guint count = 0;
+
   for (guint i = 0; i < sender->in_flight; i++)
     {
       g_autofree Record *record = g_queue_pop_head (&sender->records);
 
       sender->bytes -= record_size (record);
       sender->delivered++;
+      if (!record->is_output)
+        continue;
+      if (last != NULL && !g_str_equal (last->flow_run_id, record->flow_run_id))
+        {
+          tell_delivered (sender, last, count);
+          count = 0;
+        }
+      count++;
+      g_free (last);
+      last = g_steal_pointer (&record);
     }
+  tell_delivered (sender, last, count);
   sender->in_flight = 0;
 }
 
@@ -188,6 +215,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   const Record *first = g_queue_peek_head (&sender->records);
 
   (void)body;
+  pp_failpoint ("logs", "answered");
   sender->call = NULL;
   if (error != NULL && error->code != 400 && error->code != 413 && error->code != 422)
     {
@@ -212,6 +240,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
     g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
                error->message);
   drop_delivered (sender);
+  pp_failpoint ("logs", "noted");
   sender->max_records = MIN (sender->max_records * 2, BATCH_RECORDS);
   wake (sender);
   schedule (sender);
@@ -254,8 +283,15 @@ send_batch (PpLogSender *sender)
 }
 
 void
+pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data)
+{
+  sender->on_delivered = func;
+  sender->delivered_data = user_data;
+}
+
+void
 pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
-                   PpLogLevel level, const char *message, gsize length)
+                   gboolean is_output, PpLogLevel level, const char *message, gsize length)
 {
   Record *record = g_malloc (sizeof *record + length + 1);
   gint64 now = g_get_real_time ();
@@ -265,6 +301,7 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   record->logger = logger;
   record->timestamp = sender->last_timestamp;
   record->level = level;
+  record->is_output = is_output;
   record->length = length;
   memcpy (record->message, message, length);
   record->message[length] = '\0';

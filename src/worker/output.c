@@ -29,6 +29,10 @@ struct PpOutput
   StreamState streams[2]; /* stdout, stderr */
   GQueue tail;            /* of char * */
   guint64 bytes;
+  guint64 done; /* of bytes: lines and what they are made of */
+  guint64 shown;
+  guint64 skip_records;
+  guint64 skip_shown;
   gsize max_line;
 };
 
@@ -43,8 +47,8 @@ pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forwar
   output->forward_to = forward_to;
   output->resume = resume;
   output->user_data = user_data;
-  output->streams[0].logger = "prefect.flow_runs.stdout";
-  output->streams[1].logger = "prefect.flow_runs.stderr";
+  output->streams[0].logger = PP_OUTPUT_LOGGER "out";
+  output->streams[1].logger = PP_OUTPUT_LOGGER "err";
   output->streams[0].partial = g_string_new (NULL);
   output->streams[1].partial = g_string_new (NULL);
   /* Without a log to forward to, a line is only shown: the bound is one of memory. */
@@ -108,8 +112,11 @@ forward (PpOutput *output, const StreamState *stream, const char *text, gsize le
     {
       gsize piece = fitting_prefix (text, length, output->max_line);
 
-      pp_log_sender_add (output->forward_to, output->flow_run_id, stream->logger, PP_LOG_INFO, text,
-                         piece);
+      if (output->skip_records > 0)
+        output->skip_records--;
+      else
+        pp_log_sender_add (output->forward_to, output->flow_run_id, stream->logger, TRUE,
+                           PP_LOG_INFO, text, piece);
       text += piece;
       length -= piece;
     }
@@ -138,11 +145,12 @@ take_text (PpOutput *output, const StreamState *stream, const char *text, gsize 
       text = repaired;
       length = strlen (repaired);
     }
-  if (output->stream_to != NULL)
+  if (output->stream_to != NULL && output->done > output->skip_shown)
     {
       pp_stdout_write (output->stream_to, text, length);
       pp_stdout_write (output->stream_to, &ending, 1);
     }
+  output->shown = output->done;
   if (ending != '\n')
     return;
   if (output->forward_to != NULL)
@@ -282,6 +290,7 @@ pp_output_take (PpOutput *output, PpStream stream_id, const char *data, gsize le
       const char *newline = memchr (data, '\n', length);
       gsize piece = newline != NULL ? (gsize)(newline - data) : length;
 
+      output->done += piece + (newline != NULL ? 1 : 0);
       add_line_piece (output, stream, data, piece);
       if (newline == NULL)
         break;
@@ -298,6 +307,19 @@ pp_output_finish (PpOutput *output)
   for (guint i = 0; i < G_N_ELEMENTS (output->streams); i++)
     if (output->streams[i].partial->len > 0)
       end_line (output, &output->streams[i]);
+}
+
+void
+pp_output_skip (PpOutput *output, guint64 records, guint64 shown)
+{
+  output->skip_records = records;
+  output->skip_shown = shown;
+}
+
+guint64
+pp_output_shown (const PpOutput *output)
+{
+  return output->shown;
 }
 
 guint64

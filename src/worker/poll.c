@@ -8,6 +8,8 @@
 /* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200, is a 422.
  */
 #define MAX_ASKED 200
+/* How often a journal that cannot be written is tried. */
+#define PROBE_SECONDS 3
 /* The soonest a freed slot asks again, after the poll before. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
 
@@ -38,8 +40,8 @@ free_slots (const PpWorker *worker)
   return limit > worker->slots_used ? limit - worker->slots_used : 0;
 }
 
-static void
-on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
+void
+pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
@@ -81,7 +83,7 @@ claim (PpWorker *worker, json_t *flow_run)
       return;
     }
   worker->slots_used++;
-  run = pp_flow_run_new (&worker->context, flow_run, on_run_notify, worker);
+  run = pp_flow_run_new (&worker->context, flow_run, pp_worker_on_run_notify, worker);
   g_hash_table_insert (worker->runs, (gpointer)pp_flow_run_id (run), run);
   pp_flow_run_start (run);
 }
@@ -127,6 +129,13 @@ poll_now (PpWorker *worker)
 
   if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL)
     return;
+  if (pp_journal_failure (worker->context.journal) != NULL)
+    {
+      /* What cannot be written down is not taken. */
+      pp_journal_probe (worker->context.journal);
+      poll_in (worker, PROBE_SECONDS * 1000);
+      return;
+    }
   if (slots == 0)
     {
       /* Nothing could be taken; being alive is enough. */

@@ -141,7 +141,7 @@ take_worker_id (PpWorker *worker, const char *id)
     }
   worker->worker_id = g_strdup (id);
   worker->context.worker_id = worker->worker_id;
-  pp_api_set_worker (worker->context.api, worker->options->name, id);
+  pp_api_set_worker (worker->context.api, worker->name, id);
 }
 
 static void
@@ -173,7 +173,7 @@ send_heartbeat (PpWorker *worker, gboolean ask)
     return;
   worker->asks_id = ask && worker->settings->connected_to_cloud && worker->worker_id == NULL;
   worker->heartbeat_call = pp_work_pool_heartbeat (
-      worker->context.api, worker->options->work_pool, worker->options->name,
+      worker->context.api, worker->options->work_pool, worker->name,
       worker->settings->worker_heartbeat_seconds, worker->asks_id, on_heartbeat, worker);
 }
 

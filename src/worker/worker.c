@@ -4,6 +4,7 @@
 #include "worker_private.h"
 
 #include "prefect-podman/worker/memory.h"
+#include "prefect-podman/worker/state_dir.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -49,19 +50,22 @@ pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...)
   g_main_loop_quit (worker->loop);
 }
 
-static gboolean
-is_healthy (gpointer user_data)
+static const char *
+find_illness (gpointer user_data)
 {
   const PpWorker *worker = user_data;
   gint64 now = g_get_monotonic_time ();
   gint64 since = MAX (worker->last_poll, pp_api_maintenance_until (worker->context.api));
   double window = worker->settings->worker_query_seconds * HEALTHY_INTERVALS * G_USEC_PER_SEC;
 
+  if (pp_journal_failure (worker->context.journal) != NULL)
+    return pp_journal_failure (worker->context.journal);
   if (worker->phase != PP_WORKER_RUNNING || (double)(now - since) <= window)
-    return TRUE;
+    return NULL;
   g_critical ("Worker has not polled in the last %.0f seconds",
               (double)(now - since) / G_USEC_PER_SEC);
-  return FALSE;
+  /* The peer's words (build_healthcheck_server()). */
+  return "Worker may be unresponsive at this time";
 }
 
 static void
@@ -69,10 +73,9 @@ print_banner (PpWorker *worker)
 {
   const PpEngineInfo *engine = pp_infrastructure_engine (worker->context.infrastructure);
   g_autofree char *banner = g_strdup_printf (
-      "Worker '%s' started! Work pool '%s' (%s), engine %s %s %s at %s, API %s\n",
-      worker->options->name, worker->options->work_pool, worker->context.type, engine->name,
-      engine->version, engine->rootless ? "rootless" : "rootful", engine->url,
-      pp_api_url (worker->context.api));
+      "Worker '%s' started! Work pool '%s' (%s), engine %s %s %s at %s, API %s\n", worker->name,
+      worker->options->work_pool, worker->context.type, engine->name, engine->version,
+      engine->rootless ? "rootless" : "rootful", engine->url, pp_api_url (worker->context.api));
 
   pp_stdout_write (worker->context.out, banner, strlen (banner));
 }
@@ -82,6 +85,7 @@ pp_worker_ready (PpWorker *worker)
 {
   print_banner (worker);
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
+  pp_worker_take_up (worker);
   pp_worker_poll_start (worker);
   pp_worker_watch_cancellations (worker);
   pp_memory_settle ();
@@ -97,7 +101,8 @@ unfinished_runs (const PpWorker *worker)
 
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, NULL, &run))
-    if (pp_flow_run_state (run) != PP_FLOW_RUN_STARTED)
+    if (pp_flow_run_state (run) != PP_FLOW_RUN_STARTED
+        && pp_flow_run_state (run) != PP_FLOW_RUN_TAKEN_UP)
       count++;
   return count;
 }
@@ -110,7 +115,7 @@ say_what_is_left (const PpWorker *worker)
 
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, NULL, &run))
-    g_warning ("Left behind: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
+    g_warning ("Left to the next start: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
                pp_flow_run_id (run), pp_flow_run_state_name (pp_flow_run_state (run)),
                pp_flow_run_container_name (run) != NULL ? ", container " : "",
                pp_flow_run_container_name (run) != NULL ? pp_flow_run_container_name (run) : "");
@@ -169,6 +174,7 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
       worker->stop_deadline = g_get_monotonic_time () + STOP_US;
       pp_worker_sync_stop (worker);
       pp_worker_stop_watching_cancellations (worker);
+      pp_worker_stop_taking_up (worker);
     }
   if (worker->started)
     pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
@@ -227,6 +233,79 @@ free_run (gpointer run)
   pp_flow_run_free (run);
 }
 
+static char *
+make_up_name (const char *type)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+
+  return g_strdup_printf ("%s %s",
+                          g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
+}
+
+static void
+on_delivered (const char *flow_run_id, guint records, gint64 timestamp, gpointer user_data)
+{
+  const PpWorker *worker = user_data;
+  PpFlowRun *run = g_hash_table_lookup (worker->runs, flow_run_id);
+
+  if (run != NULL)
+    pp_flow_run_delivered (run, records, timestamp);
+}
+
+/* Who this worker is: what it was before it was restarted, if it was. */
+static gboolean
+take_identity (PpWorker *worker, GError **error)
+{
+  const PpWorkerOptions *options = worker->options;
+  PpWorkerContext *context = &worker->context;
+  g_autofree char *state_dir = pp_state_dir_default (options->state_dir);
+  g_autoptr (GError) not_written = NULL;
+  PpIdentityKey key = {
+    .api_url = worker->settings->api_url,
+    .work_pool = options->work_pool,
+    .engine_url = worker->engine_url,
+  };
+
+  if (!pp_state_dir_prepare (state_dir, error))
+    return FALSE;
+  worker->identity = pp_identity_take (state_dir, &key, error);
+  if (worker->identity == NULL)
+    return FALSE;
+  if (options->name != NULL)
+    worker->name = g_strdup (options->name);
+  else if (pp_identity_earlier_name (worker->identity) != NULL)
+    worker->name = g_strdup (pp_identity_earlier_name (worker->identity));
+  else
+    worker->name = make_up_name (options->type);
+  worker->boot_id = pp_boot_id ();
+  if (!pp_identity_write (worker->identity, worker->name, options->name == NULL, &not_written))
+    g_warning ("`worker status` will not know this worker's name: %s", not_written->message);
+  context->identity_name = pp_identity_name (worker->identity);
+  context->boot_id = worker->boot_id;
+  context->journal = pp_journal_new (worker->identity, error);
+  return context->journal != NULL;
+}
+
+static void
+set_up_context (PpWorker *worker)
+{
+  const PpSettings *settings = worker->settings;
+  PpWorkerContext *context = &worker->context;
+
+  context->settings = settings;
+  context->worker_name = worker->name;
+  context->type = g_strcmp0 (worker->options->type, "podman") == 0 ? "podman" : "docker";
+  context->process_environment = pp_resolve_process_environment ();
+  context->api = pp_api_new (worker->http, settings);
+  pp_api_set_worker (context->api, worker->name, NULL);
+  context->resolver = pp_resolver_new (context->api);
+  context->states = pp_state_reader_new (context->api);
+  context->logs = pp_log_sender_new (context->api, settings);
+  pp_log_sender_on_delivered (context->logs, on_delivered, worker);
+  context->events = pp_events_new (context->api, worker->name, context->type);
+  context->out = pp_stdout_new (STDOUT_FILENO);
+}
+
 static gboolean
 set_up (PpWorker *worker, GError **error)
 {
@@ -238,29 +317,22 @@ set_up (PpWorker *worker, GError **error)
   worker->last_poll = g_get_monotonic_time ();
   worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);
   worker->http = pp_http_new ();
-  context->settings = settings;
-  context->worker_name = options->name;
-  context->type = g_strcmp0 (options->type, "podman") == 0 ? "podman" : "docker";
-  context->process_environment = pp_resolve_process_environment ();
-  context->api = pp_api_new (worker->http, settings);
-  pp_api_set_worker (context->api, options->name, NULL);
-  context->resolver = pp_resolver_new (context->api);
-  context->states = pp_state_reader_new (context->api);
-  context->logs = pp_log_sender_new (context->api, settings);
-  context->events = pp_events_new (context->api, options->name, context->type);
-  context->out = pp_stdout_new (STDOUT_FILENO);
+  worker->engine_url = pp_engine_find (options->engine_url, error);
+  if (worker->engine_url == NULL || !take_identity (worker, error))
+    return FALSE;
+  set_up_context (worker);
   if (options->with_healthcheck)
     {
       worker->health = pp_health_new (settings->worker_webserver_host,
-                                      settings->worker_webserver_port, is_healthy, worker, error);
+                                      settings->worker_webserver_port, find_illness, worker, error);
       if (worker->health == NULL)
         return FALSE;
     }
-  worker->engine_url = pp_engine_find (options->engine_url, error);
-  if (worker->engine_url == NULL)
-    return FALSE;
   context->infrastructure = pp_infrastructure_new (worker->http, worker->engine_url, error);
-  return context->infrastructure != NULL;
+  if (context->infrastructure == NULL)
+    return FALSE;
+  pp_worker_load_journal (worker);
+  return TRUE;
 }
 
 static void
@@ -272,6 +344,7 @@ tear_down (PpWorker *worker)
   pp_worker_sync_stop (worker);
   pp_worker_stop_watching_cancellations (worker);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
+  pp_worker_stop_taking_up (worker);
   g_hash_table_unref (worker->runs);
   pp_health_free (worker->health);
   pp_events_free (context->events);
@@ -284,9 +357,21 @@ tear_down (PpWorker *worker)
   pp_stdout_free (context->out);
   json_decref (context->work_pool);
   json_decref (context->process_environment);
+  pp_journal_free (context->journal);
+  pp_identity_free (worker->identity);
+  g_free (worker->name);
+  g_free (worker->boot_id);
   g_free (worker->engine_url);
   g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);
+}
+
+static void
+say_stopped (const PpWorker *worker)
+{
+  g_autofree char *line = g_strdup_printf ("Worker '%s' stopped!\n", worker->name);
+
+  pp_stdout_write (worker->context.out, line, strlen (line));
 }
 
 int
@@ -294,7 +379,6 @@ pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options)
 {
   g_autoptr (GError) error = NULL;
   PpWorker worker = { .settings = settings, .options = options };
-  g_autofree char *stopped = g_strdup_printf ("Worker '%s' stopped!\n", options->name);
   int signals = open_signals ();
   guint signal_source = 0;
 
@@ -311,7 +395,7 @@ pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options)
       g_source_remove (signal_source);
       say_what_is_left (&worker);
       if (worker.started)
-        pp_stdout_write (worker.context.out, stopped, strlen (stopped));
+        say_stopped (&worker);
     }
   tear_down (&worker);
   close (signals);

@@ -5,6 +5,7 @@
 #include "prefect-podman/worker/context.h"
 #include "prefect-podman/worker/flow_run.h"
 #include "prefect-podman/worker/health.h"
+#include "prefect-podman/worker/identity.h"
 #include "prefect-podman/worker/worker.h"
 
 typedef enum
@@ -28,6 +29,18 @@ typedef struct
   PpHealth *health;
   char *engine_url;
 
+  PpIdentity *identity;
+  char *name;          /* options->name, or one made up, now or by an earlier self */
+  char *boot_id;       /* of the host */
+  GPtrArray *taken_up; /* ids of runs that wait for the engine's list of containers */
+  GPtrArray *orphans;  /* names of identities that were free at the last look */
+  GList *strays;       /* containers whose runs are being read (take_up.c) */
+  PpInfrastructureCall *list_call;
+  guint list_failures;
+  guint list_timer;
+  guint orphans_timer;
+  guint probe_timer;
+
   gboolean engine_ready;
   gboolean pool_ready;
   gboolean started; /* both were ready once; the banner is out */
@@ -44,6 +57,8 @@ typedef struct
 
   guint cancel_timer;
   PpApiCall *cancel_call;
+  PpApiCall *count_call;
+  json_int_t counted; /* runs that count_call asks for */
 
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;
@@ -74,6 +89,18 @@ void pp_worker_sync_stop (PpWorker *worker);
 
 /* Called by sync.c when engine and pool are both there for the first time. */
 void pp_worker_ready (PpWorker *worker);
+
+/* take_up.c */
+
+/* Takes the runs in the journal into this worker's hands, so that no poll does. */
+void pp_worker_load_journal (PpWorker *worker);
+
+/* Goes on with them; and, from time to time, with those of workers that do not come back. */
+void pp_worker_take_up (PpWorker *worker);
+void pp_worker_stop_taking_up (PpWorker *worker);
+
+/* PpFlowRunNotifyFunc of all runs (poll.c). */
+void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
 /* poll.c */
 void pp_worker_poll_start (PpWorker *worker);

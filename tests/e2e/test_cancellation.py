@@ -28,6 +28,15 @@ def test_running_run_is_stopped(api, engine, pool, start_worker):
     assert "told to go" in api.wait_text(runs[0], "told to go")
 
 
+def test_deleted_run_is_stopped(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sleep 600", "stop_timeout": 1})
+    api.wait_state(run, "RUNNING")
+    wait_for(lambda: engine.containers_of(run), 10, "container")
+    api.call("DELETE", f"/flow_runs/{run}")
+    wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
+
+
 def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
     """Prefetched: its container is there and waits."""
     start_worker(api, engine, pool, "--prefetch-seconds", "60")
@@ -36,6 +45,15 @@ def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
     api.set_state(run, "CANCELLING")
     check_cancelled(api, engine, run, timeout=30)
     assert "never" not in api.text(run).splitlines()
+
+
+def test_timeout(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    variables = {"command": "sh -c 'echo up; sleep 600'", "timeout_seconds": 2, "stop_timeout": 1, "auto_remove": True}
+    run = api.wait_end(api.go(pool, variables))
+    assert (run["state"]["type"], run["state"]["name"]) == ("FAILED", "TimedOut"), run["state"]
+    assert "timeout_seconds" in run["state"]["message"]
+    wait_for(lambda: not engine.containers_of(run["id"]), 30, "no container left")
 
 
 def test_startup_timeout(api, engine, pool, start_worker):

@@ -39,6 +39,7 @@ def environment(folder, api=None, engine=None, settings=None):
         made["PREFECT_API_URL"] = api if isinstance(api, str) else api.url
     if engine is not None:
         made["DOCKER_HOST"] = engine if isinstance(engine, str) else engine.url
+    made["PREFECT_PODMAN_STATE_DIR"] = str(folder / "state")
     made["PREFECT_WORKER_QUERY_SECONDS"] = "0.5"
     made["PREFECT_LOGGING_TO_API_BATCH_INTERVAL"] = "0.5"
     made["PREFECT_WORKER_WEBSERVER_HOST"] = "127.0.0.1"

@@ -9,10 +9,10 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-static gboolean
-is_healthy (gpointer user_data G_GNUC_UNUSED)
+static const char *
+find_illness (gpointer user_data G_GNUC_UNUSED)
 {
-  return TRUE;
+  return NULL;
 }
 
 /* Lets the server do what it has to: take a connection, read, answer. */
@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   struct sockaddr_in address = { .sin_family = AF_INET };
 
   if (health == NULL)
-    health = pp_health_new ("127.0.0.1", 0, is_healthy, NULL, NULL);
+    health = pp_health_new ("127.0.0.1", 0, find_illness, NULL, NULL);
   address.sin_port = htons ((uint16_t)pp_health_port (health));
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
 

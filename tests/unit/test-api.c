@@ -809,6 +809,8 @@ test_free_in_callback (void)
 
 /* --- resources --- */
 
+#define TRANSITION "0cc175b9-c0f1-b6a8-31c3-99e269772661"
+
 typedef struct
 {
   GMainLoop *loop;
@@ -843,7 +845,7 @@ assert_set_state (const char *body, PpSetStateStatus status, double delay, const
   g_autoptr (Fixture) fixture = started (steps, 1);
   SetState seen = { .loop = fixture->loop };
 
-  pp_flow_run_set_state (fixture->api, "id", "PENDING", NULL, NULL, NULL, FALSE, PP_API_ONCE,
+  pp_flow_run_set_state (fixture->api, "id", TRANSITION, "PENDING", NULL, NULL, FALSE, PP_API_ONCE,
                          on_set_state, &seen);
   g_main_loop_run (fixture->loop);
   g_assert_no_error (seen.error);
@@ -880,8 +882,8 @@ test_set_state_unusable (void)
       const Step steps[] = { { 200, NULL, bodies[i] } };
       g_autoptr (Fixture) fixture = started (steps, 1);
       SetState seen = { .loop = fixture->loop };
-      pp_flow_run_set_state (fixture->api, "id", "PENDING", NULL, NULL, NULL, FALSE, PP_API_PERSIST,
-                             on_set_state, &seen);
+      pp_flow_run_set_state (fixture->api, "id", TRANSITION, "PENDING", NULL, NULL, FALSE,
+                             PP_API_PERSIST, on_set_state, &seen);
       g_main_loop_run (fixture->loop);
       g_assert_nonnull (seen.error);
       g_assert_false (pp_api_error_is_transient (seen.error));
@@ -920,9 +922,8 @@ test_set_state_lost_answer (void)
   fixture->settings.api_url = fixture->url = server_url (server, "/api");
   start (fixture);
   SetState seen = { .loop = fixture->loop };
-  json_auto_t *details = json_pack ("{s:s}", "pause_key", "k");
 
-  pp_flow_run_set_state (fixture->api, "a/b", "PENDING", "Submitting", "words", details, TRUE,
+  pp_flow_run_set_state (fixture->api, "a/b", TRANSITION, "PENDING", "Submitting", "words", TRUE,
                          PP_API_PERSIST, on_set_state, &seen);
   g_main_loop_run (fixture->loop);
   g_assert_cmpint (seen.status, ==, PP_SET_STATE_ACCEPT);
@@ -936,8 +937,7 @@ test_set_state_lost_answer (void)
   g_assert_cmpstr (pp_json_string (state, "message"), ==, "words");
   json_t *sent = json_object_get (state, "state_details");
   g_assert_cmpstr (pp_json_string (sent, "flow_run_id"), ==, "a/b");
-  g_assert_cmpstr (pp_json_string (sent, "pause_key"), ==, "k");
-  g_assert_cmpuint (json_object_size (details), ==, 1);
+  g_assert_cmpstr (pp_json_string (sent, "transition_id"), ==, TRANSITION);
   g_free (seen.reason);
   g_free (seen.type);
 }

@@ -20,12 +20,12 @@ typedef struct
   char *allow;
 } Answer;
 
-static gboolean healthy = TRUE;
+static const char *illness;
 
-static gboolean
-is_healthy (gpointer user_data G_GNUC_UNUSED)
+static const char *
+find_illness (gpointer user_data G_GNUC_UNUSED)
 {
-  return healthy;
+  return illness;
 }
 
 static void
@@ -63,7 +63,7 @@ static PpHealth *
 start (const char *host)
 {
   g_autoptr (GError) error = NULL;
-  PpHealth *health = pp_health_new (host, 0, is_healthy, NULL, &error);
+  PpHealth *health = pp_health_new (host, 0, find_illness, NULL, &error);
   g_assert_no_error (error);
   return health;
 }
@@ -79,11 +79,14 @@ test_answers (void)
   assert_answer (local, health, "HEAD", "/health", 200, "");
   assert_answer (local, health, "POST", "/health", 405, "{\"detail\":\"Method Not Allowed\"}");
   assert_answer (local, health, "GET", "/", 404, "{\"detail\":\"Not Found\"}");
-  healthy = FALSE;
+  illness = "Worker may be unresponsive at this time";
   assert_answer (local, health, "GET", "/health", 503,
                  "{\"message\":\"Worker may be unresponsive at this time\"}");
   assert_answer (local, health, "HEAD", "/health", 503, "");
-  healthy = TRUE;
+  illness = "/state: \"No space\" left";
+  assert_answer (local, health, "GET", "/health", 503,
+                 "{\"message\":\"/state: \\\"No space\\\" left\"}");
+  illness = NULL;
 }
 
 static void
@@ -98,7 +101,7 @@ test_hosts (void)
     }
 
   g_autoptr (GError) error = NULL;
-  g_autoptr (PpHealth) health = pp_health_new ("::1", 0, is_healthy, NULL, &error);
+  g_autoptr (PpHealth) health = pp_health_new ("::1", 0, find_illness, NULL, &error);
   if (health != NULL)
     assert_answer ("[::1]", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
   else /* a machine without IPv6 */
@@ -116,12 +119,12 @@ test_errors (void)
                                             "Address already in use",
                                             pp_health_port (health));
 
-  g_assert_null (pp_health_new ("127.0.0.1", pp_health_port (health), is_healthy, NULL, &in_use));
+  g_assert_null (pp_health_new ("127.0.0.1", pp_health_port (health), find_illness, NULL, &in_use));
   g_assert_error (in_use, PP_HEALTH_ERROR, EADDRINUSE);
   g_assert_true (g_str_has_prefix (in_use->message, start));
   g_assert_nonnull (strstr (in_use->message, "PREFECT_WORKER_WEBSERVER_PORT"));
 
-  g_assert_null (pp_health_new ("nowhere.invalid", 8080, is_healthy, NULL, &unknown));
+  g_assert_null (pp_health_new ("nowhere.invalid", 8080, find_illness, NULL, &unknown));
   g_assert_error (unknown, PP_HEALTH_ERROR, 0);
   g_assert_nonnull (strstr (unknown->message, "nowhere.invalid:8080"));
 }
@@ -136,7 +139,7 @@ test_port_is_free_after (void)
 
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
   g_clear_pointer (&health, pp_health_free);
-  health = pp_health_new ("127.0.0.1", port, is_healthy, NULL, &error);
+  health = pp_health_new ("127.0.0.1", port, find_illness, NULL, &error);
   g_assert_no_error (error);
 }
 

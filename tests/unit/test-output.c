@@ -94,6 +94,31 @@ test_lines (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (tail, ==, "\nthree");
 }
 
+/* What a worker before this one showed is read again for the tail, and not shown again. */
+static void
+test_skip (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *tail = NULL;
+
+  (void)data;
+  take (fixture, PP_STREAM_STDOUT, "one\ntw");
+  take (fixture, PP_STREAM_STDERR, "trouble\n");
+  g_assert_cmpuint (pp_output_shown (fixture->output), ==, 14);
+  pp_output_free (fixture->output);
+  g_free (drain (fixture));
+  fixture->output = pp_output_new ("11111111-2222-3333-4444-555555555555", fixture->out, NULL,
+                                   on_resume, fixture);
+  pp_output_skip (fixture->output, 0, 14);
+  take (fixture, PP_STREAM_STDOUT, "one\ntw");
+  take (fixture, PP_STREAM_STDERR, "trouble\n");
+  take (fixture, PP_STREAM_STDOUT, "o\n");
+  text = drain (fixture);
+  g_assert_cmpstr (text, ==, "two\n");
+  tail = pp_output_tail (fixture->output, 3);
+  g_assert_cmpstr (tail, ==, "one\ntrouble\ntwo");
+}
+
 static void
 test_repair (Fixture *fixture, gconstpointer data)
 {
@@ -312,6 +337,7 @@ add_tests (void)
     void (*test) (Fixture *, gconstpointer);
   } tests[] = {
     { "/output/lines", test_lines },
+    { "/output/skip", test_skip },
     { "/output/repair", test_repair },
     { "/output/tail", test_tail },
     { "/output/endless-line", test_endless_line },

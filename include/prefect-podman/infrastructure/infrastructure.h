@@ -106,6 +106,9 @@ PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEng
 void pp_container_spec_free (PpContainerSpec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
 
+/* Gives the container the label KEY. */
+void pp_container_spec_set_label (PpContainerSpec *spec, const char *key, const char *value);
+
 /* Whether the output goes to the run's log as well: as configured, and for PP_FORWARD_AUTO where
  * the worker reports the run. */
 gboolean pp_container_spec_forwards_output (const PpContainerSpec *spec);

@@ -51,11 +51,12 @@ typedef void (*PpSetStateDoneFunc) (const PpSetStateResult *result, const GError
 
 PpApiCall *pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneFunc done,
                              gpointer user_data);
-/* TYPE: "PENDING", ...; NAME: "Submitting", ..., NULL: the type's own ("Pending"); MESSAGE may be
- * NULL. STATE_DETAILS (may be NULL) is sent with flow_run_id added. */
-PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *type, const char *name,
-                                  const char *message, json_t *state_details, gboolean force,
-                                  PpApiPatience patience, PpSetStateDoneFunc done,
+/* TRANSITION_ID: a UUID of this proposal; one that is made again, after a restart too, is known by
+ * it. TYPE: "PENDING", ...; NAME: "Submitting", ..., NULL: the type's own ("Pending"); MESSAGE may
+ * be NULL. */
+PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id,
+                                  const char *type, const char *name, const char *message,
+                                  gboolean force, PpApiPatience patience, PpSetStateDoneFunc done,
                                   gpointer user_data);
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
@@ -69,6 +70,8 @@ PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels
 /* The runs whose id is in IDS (array of at most 200 strings), in any order. */
 PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                     gpointer user_data);
+/* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
+PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
 /* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or CANCELLED. */
 PpApiCall *pp_flow_runs_filter_cancelling (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                            gpointer user_data);
@@ -89,6 +92,11 @@ PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double 
 
 /* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
+/* A run's log records younger than AFTER (UNIX microseconds), the oldest first, less OFFSET of
+ * them; an array of at most PP_LOGS_PAGE. */
+#define PP_LOGS_PAGE 200
+PpApiCall *pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset,
+                               PpApiDoneFunc done, gpointer user_data);
 
 /* events.c: EVENTS is an array of event objects; stolen. One attempt; a server without events (404)
  * is asked once, and DONE told of success after. */

@@ -5,6 +5,7 @@
 #include "prefect-podman/prefect/api.h"
 #include "prefect-podman/settings/settings.h"
 #include "prefect-podman/worker/events.h"
+#include "prefect-podman/worker/journal.h"
 #include "prefect-podman/worker/log_sender.h"
 #include "prefect-podman/worker/resolve.h"
 #include "prefect-podman/worker/state_reader.h"
@@ -12,12 +13,17 @@
 
 G_BEGIN_DECLS
 
+/* Of each container: the identity of the worker that made it. */
+#define PP_IDENTITY_LABEL "io.prefect-podman.identity"
+
 typedef struct
 {
   const PpSettings *settings;
   const char *worker_name;
-  const char *worker_id;       /* the server's id of this worker (Prefect Cloud), or NULL */
-  const char *type;            /* "docker" or "podman" */
+  const char *worker_id;     /* the server's id of this worker (Prefect Cloud), or NULL */
+  const char *type;          /* "docker" or "podman" */
+  const char *identity_name; /* who this worker is across restarts (identity.h) */
+  const char *boot_id;
   json_t *process_environment; /* for {{ $NAME }} in templates */
   json_t *work_pool;           /* as last read; never changed in place */
   PpApi *api;
@@ -27,6 +33,7 @@ typedef struct
   PpLogSender *logs;
   PpStdout *out;
   PpEvents *events;
+  PpJournal *journal;
 } PpWorkerContext;
 
 G_END_DECLS

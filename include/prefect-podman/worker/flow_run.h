@@ -8,10 +8,11 @@ G_BEGIN_DECLS
 
 typedef struct PpFlowRun PpFlowRun;
 
-/* CLAIMED -> PENDING -> RESOLVED -> RENDERED -> SUBMITTING -> CREATED -> STARTED -> EXITED ->
- * REPORTED -> REMOVED. */
+/* [TAKEN_UP ->] CLAIMED -> PENDING -> RESOLVED -> RENDERED -> SUBMITTING -> CREATED -> STARTED ->
+ * EXITED -> REPORTED -> REMOVED. */
 typedef enum
 {
+  PP_FLOW_RUN_TAKEN_UP,   /* begun by a worker before this one; goes on where that one was */
   PP_FLOW_RUN_CLAIMED,    /* seen by a poll; PENDING is proposed to the server */
   PP_FLOW_RUN_PENDING,    /* the server agrees that it is ours */
   PP_FLOW_RUN_RESOLVED,   /* deployment, flow, blocks, variables are here */
@@ -33,6 +34,20 @@ typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointe
 PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc notify,
                             gpointer user_data);
 
+/* A run that a worker before this one had in its hands: ENTRY is what the journal says of it, or
+ * NULL for a run that is only known by its container's labels (then FLOW_RUN_ID). Its turn comes
+ * with pp_flow_run_take_up(). */
+PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const char *flow_run_id,
+                                         const PpJournalEntry *entry, PpFlowRunNotifyFunc notify,
+                                         gpointer user_data);
+
+/* Goes on with RUN. CONTAINER: the engine's entry of its container in a list of containers, or NULL
+ * where the engine has none. */
+void pp_flow_run_take_up (PpFlowRun *run, const json_t *container);
+
+/* RECORDS more of RUN's output are on the server, the last of TIMESTAMP (UNIX microseconds). */
+void pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp);
+
 /* Drops whatever is under way, without touching the container, and frees. */
 void pp_flow_run_free (PpFlowRun *run);
 
@@ -47,5 +62,9 @@ const char *pp_flow_run_state_name (PpFlowRunState state);
 /* The server has set the run to CANCELLING, or has cancelled it already: its container is stopped
  * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
 void pp_flow_run_cancel (PpFlowRun *run);
+
+/* Some run is not on the server any more: if it is this one, its container is stopped and removed.
+ */
+void pp_flow_run_check_deleted (PpFlowRun *run);
 
 G_END_DECLS

@@ -8,8 +8,8 @@ G_BEGIN_DECLS
 
 typedef struct PpHealth PpHealth;
 
-/* Asked at each request: TRUE for 200. */
-typedef gboolean (*PpHealthFunc) (gpointer user_data);
+/* Asked at each request: NULL for 200, or what is wrong (borrowed) for 503. */
+typedef const char *(*PpHealthFunc) (gpointer user_data);
 
 /* The code is an errno value, or 0 when HOST has no address. */
 #define PP_HEALTH_ERROR (pp_health_error_quark ())
@@ -18,13 +18,13 @@ GQuark pp_health_error_quark (void);
 /* Listens on HOST:PORT; HOST is a name or an address of IPv4 or IPv6, PORT 0 any free one. Answers
  * from the thread-default main context of the caller. Returns NULL with ERROR naming host, port and
  * the system's words (a port in use ...). */
-PpHealth *pp_health_new (const char *host, int port, PpHealthFunc is_healthy, gpointer user_data,
+PpHealth *pp_health_new (const char *host, int port, PpHealthFunc find_illness, gpointer user_data,
                          GError **error);
 
 /* The port it listens on. */
 int pp_health_port (const PpHealth *health);
 
-/* Closes it; NULL is ignored. Not from inside IS_HEALTHY. */
+/* Closes it; NULL is ignored. Not from inside FIND_ILLNESS. */
 void pp_health_free (PpHealth *health);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpHealth, pp_health_free)
 

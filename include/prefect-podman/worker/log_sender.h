@@ -24,11 +24,19 @@ PpLogSender *pp_log_sender_new (PpApi *api, const PpSettings *settings);
 void pp_log_sender_free (PpLogSender *sender);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogSender, pp_log_sender_free)
 
+/* Called with how many records of FLOW_RUN_ID's output were delivered (or refused for good) since
+ * the last call for it, and the timestamp of the last of them (UNIX microseconds). */
+typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint64 timestamp,
+                                    gpointer user_data);
+
+/* Has FUNC told of deliveries. One for all. */
+void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
+
 /* Queues one record; FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied,
  * LOGGER is a static string. Its timestamp is now, and later than that of every record before it:
- * the server orders by it. */
+ * the server orders by it. IS_OUTPUT: it is a line of the container's, to be counted. */
 void pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
-                        PpLogLevel level, const char *message, gsize length);
+                        gboolean is_output, PpLogLevel level, const char *message, gsize length);
 
 /* Bytes of JSON a message may have at most (PREFECT_LOGGING_TO_API_MAX_LOG_SIZE, and Prefect
  * Cloud's own limit). */

@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 
 typedef struct PpOutput PpOutput;
 
+/* The loggers of a container's lines begin with this: ...out, ...err. */
+#define PP_OUTPUT_LOGGER "prefect.flow_runs.std"
+
 /* How many of the last lines are kept for pp_output_tail(). */
 #define PP_OUTPUT_TAIL_LINES 50
 
@@ -19,6 +22,14 @@ PpOutput *pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSend
                          void (*resume) (gpointer), gpointer user_data);
 void pp_output_free (PpOutput *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
+
+/* Before the first byte: RECORDS of the log were delivered before, and what SHOWN
+ * (pp_output_shown()) bytes gave was shown; neither is told again, though all of it makes the tail.
+ */
+void pp_output_skip (PpOutput *output, guint64 records, guint64 shown);
+
+/* How many bytes, over both streams, made what was handed to standard output until now. */
+guint64 pp_output_shown (const PpOutput *output);
 
 /* Takes LENGTH bytes of STREAM, or none of them (FALSE) while a reader downstream is behind. */
 gboolean pp_output_take (PpOutput *output, PpStream stream, const char *data, gsize length);

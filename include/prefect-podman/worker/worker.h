@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /* What `worker start` was told. All borrowed; must outlive the worker. */
 typedef struct
 {
-  const char *name;               /* never NULL */
+  const char *name;               /* --name; NULL: the one it had before, or a new one */
   const char *work_pool;          /* never NULL */
   const char *const *work_queues; /* NULL-terminated, or NULL for all */
   const char *type;               /* --type or NULL */
@@ -21,6 +21,7 @@ typedef struct
   gboolean create_pool_if_not_found;
   json_t *base_job_template; /* --base-job-template or NULL */
   const char *engine_url;    /* --engine-url or NULL */
+  const char *state_dir;     /* --state-dir or NULL */
   gboolean colors;           /* escape sequences on stdout */
 } PpWorkerOptions;
 

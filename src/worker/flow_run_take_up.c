@@ -1,0 +1,413 @@
+/* A flow run that a worker before this one had in its hands: what the journal says of it, what the
+ * engine has of it and what the server takes it for are held against each other. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* A batch that the server had not finished when its sender was killed shows up within this. */
+#define COUNT_AGAIN_MS 1000
+/* So is a container whose start was asked for and not answered. */
+#define LOOK_AGAIN_MS 1000
+
+static void resubmit (PpFlowRun *run);
+
+static gboolean
+is_one_of (const char *word, const char *const *words)
+{
+  return word != NULL && g_strv_contains (words, word);
+}
+
+static gboolean
+has_ended (const char *type)
+{
+  static const char *const types[] = { "COMPLETED", "FAILED", "CRASHED", "CANCELLED", NULL };
+
+  return is_one_of (type, types);
+}
+
+/* Whether the container the engine has was ever started. */
+static gboolean
+was_started (const PpFlowRun *run)
+{
+  static const char *const before[] = { "created", "initialized", "configured", NULL };
+
+  return run->found_status != NULL && !is_one_of (run->found_status, before);
+}
+
+/* The server's STATE is one that this worker's earlier self has asked for. */
+static gboolean
+is_own_state (const PpFlowRun *run, const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+
+  return id != NULL
+         && (g_ascii_strcasecmp (id, run->transitions.claim) == 0
+             || g_ascii_strcasecmp (id, run->transitions.submitting) == 0
+             || g_ascii_strcasecmp (id, run->transitions.running) == 0);
+}
+
+static void
+say (PpFlowRun *run, const char *what)
+{
+  g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
+}
+
+/* Follows the container, or its log if it has ended. */
+static void
+go_on (PpFlowRun *run)
+{
+  run->started_once = TRUE;
+  if (run->spec != NULL)
+    {
+      pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+      return;
+    }
+  /* Nothing was written down of it: its deployment says what it is. */
+  run->attaches = TRUE;
+  pp_flow_run_resubmit (run);
+}
+
+/* Follows it to an end that the server knows of, or need not know of. */
+static void
+go_on_unreported (PpFlowRun *run)
+{
+  run->server_ended = TRUE;
+  go_on (run);
+}
+
+/* What it left here goes, and nothing is reported. */
+static void
+leave (PpFlowRun *run, const char *why)
+{
+  say (run, why);
+  run->started_once = FALSE;
+  if (run->found_status == NULL)
+    g_clear_pointer (&run->container_id, g_free);
+  pp_flow_run_drop (run);
+}
+
+static void
+on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    g_warning ("Container '%s', which was never started, could not be removed: %s",
+               run->container_name, error->message);
+  g_clear_pointer (&run->found_status, g_free);
+  resubmit (run);
+}
+
+static void
+begin_again (PpFlowRun *run)
+{
+  pp_flow_run_resubmit (run);
+}
+
+/* The engine may have been starting the container when its worker was killed. */
+
+static void
+on_looked_again (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const char *status = pp_json_string (json_object_get (result, "State"), "Status");
+
+  run->engine_call = NULL;
+  if (error == NULL && status != NULL)
+    {
+      g_free (run->found_status);
+      run->found_status = g_strdup (status);
+    }
+  if (was_started (run))
+    {
+      say (run, "its container is followed");
+      go_on (run);
+      return;
+    }
+  run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
+                                               on_leftover_removed, run);
+}
+
+static gboolean
+on_look_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_looked_again, run);
+  return G_SOURCE_REMOVE;
+}
+
+/* Nothing of it ran: once more from the start. A container that was made and never started may lack
+ * a network: it goes first. */
+static void
+resubmit (PpFlowRun *run)
+{
+  if (run->found_status != NULL)
+    {
+      run->timer = g_timeout_add (LOOK_AGAIN_MS, on_look_timer, run);
+      return;
+    }
+  say (run, "it was not started yet and is submitted again");
+  run->taken_up = FALSE;
+  run->started_time = 0;
+  g_clear_pointer (&run->container_id, g_free);
+  g_clear_pointer (&run->container_name, g_free);
+  g_clear_pointer (&run->spec, pp_container_spec_free);
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
+}
+
+/* The container was started, and is nowhere. */
+static void
+go_on_without (PpFlowRun *run)
+{
+  say (run, "its container is gone");
+  pp_flow_run_report_vanished (run);
+}
+
+static void
+on_server_ended (PpFlowRun *run, const char *type)
+{
+  if (!was_started (run))
+    {
+      leave (run, "the server has ended it meanwhile");
+      return;
+    }
+  say (run, "the server has ended it meanwhile; its container is seen to its end");
+  go_on_unreported (run);
+  /* Prefect inside a container that says COMPLETED is about to end by itself. */
+  if (run->state == PP_FLOW_RUN_STARTED && g_str_equal (run->found_status, "running"))
+    pp_flow_run_stop_container_in (
+        run, run->worker_reported || g_str_equal (type, "CANCELLED") ? 0 : PP_ENGINE_GRACE_SECONDS);
+}
+
+static void
+on_scheduled (PpFlowRun *run)
+{
+  run->retry_scheduled = run->phase == PP_JOURNAL_REPORTING;
+  if (was_started (run))
+    {
+      say (run, "its container is seen to its end");
+      go_on (run);
+    }
+  else if (run->retry_scheduled)
+    pp_flow_run_reschedule (run);
+  else
+    leave (run, "it is scheduled, and comes by the poll");
+}
+
+static void
+on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
+{
+  gboolean pending = g_str_equal (type, "PENDING");
+
+  if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported && !is_own_state (run, state))
+    {
+      /* The failure was reported, and this is the next attempt, maybe another worker's. */
+      say (run, "its failure was reported");
+      if (was_started (run))
+        go_on_unreported (run);
+      else
+        leave (run, "its retry is in other hands");
+    }
+  else if (was_started (run))
+    {
+      say (run, "its container is followed");
+      go_on (run);
+    }
+  else if (run->found_status != NULL)
+    resubmit (run);
+  else if (run->phase == PP_JOURNAL_CLAIMED)
+    {
+      if (pending && is_own_state (run, state))
+        resubmit (run);
+      else
+        leave (run, "it is in other hands");
+    }
+  else if (pending && (run->worker_reported || run->container_id == NULL))
+    resubmit (run); /* RUNNING comes before the start */
+  else
+    go_on_without (run);
+}
+
+/* The server does not know the run any more. */
+static void
+on_deleted (PpFlowRun *run)
+{
+  if (g_strcmp0 (run->found_status, "running") != 0)
+    {
+      leave (run, "it was deleted on the server");
+      return;
+    }
+  say (run, "it was deleted on the server: its container is stopped");
+  run->auto_remove = TRUE;
+  go_on_unreported (run);
+  if (run->state == PP_FLOW_RUN_STARTED)
+    pp_flow_run_stop_container_in (run, 0);
+}
+
+static void
+on_cancelling (PpFlowRun *run)
+{
+  say (run, "it is being cancelled");
+  if (was_started (run))
+    {
+      go_on (run);
+      pp_flow_run_cancel (run);
+      return;
+    }
+  run->cancelled = TRUE;
+  pp_flow_run_report_cancelled (run);
+}
+
+/* Keeps what BODY, the API's object, says of RUN. */
+static void
+keep_flow_run (PpFlowRun *run, json_t *body)
+{
+  json_decref (run->json);
+  run->json = json_incref (body);
+  g_free (run->name);
+  run->name = g_strdup (pp_json_string (body, "name"));
+  if (run->deployment_id == NULL)
+    run->deployment_id = g_strdup (pp_json_string (body, "deployment_id"));
+  if (run->flow_id == NULL)
+    run->flow_id = g_strdup (pp_json_string (body, "flow_id"));
+}
+
+static void
+on_known (PpFlowRun *run, json_t *body)
+{
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+
+  keep_flow_run (run, body);
+  if (was_started (run) && pp_json_string (body, "infrastructure_pid") == NULL)
+    pp_flow_run_tell_pid (run);
+  if (has_ended (type))
+    on_server_ended (run, type);
+  else if (g_strcmp0 (type, "CANCELLING") == 0)
+    on_cancelling (run);
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    on_scheduled (run);
+  else if (g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
+    on_pending_or_running (run, state, type);
+  else if (was_started (run))
+    go_on (run);
+  else
+    leave (run, "it is paused, and comes by the poll");
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->state_read = NULL;
+  if (error == NULL)
+    on_known (run, body);
+  else if (error->code == 404)
+    on_deleted (run);
+  else
+    {
+      /* Nothing is lost by leaving it to the next start. */
+      g_warning ("Flow run '%s' cannot be taken up again, its state is not known: %s", run->id,
+                 error->message);
+      run->notify (run, TRUE, run->user_data);
+      run->notify (run, FALSE, run->user_data);
+    }
+}
+
+void
+pp_flow_run_enter_taken_up (PpFlowRun *run)
+{
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
+}
+
+void
+pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
+{
+  const char *name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
+
+  if (container != NULL)
+    {
+      g_free (run->container_id);
+      run->container_id = g_strdup (pp_json_string (container, "Id"));
+      run->found_status = g_strdup (pp_json_string (container, "State"));
+      if (run->container_name == NULL && name != NULL)
+        run->container_name = g_strdup (*name == '/' ? name + 1 : name);
+    }
+  pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
+}
+
+/* How much of the output is on the server beyond what was noted down: a worker may have been killed
+ * between the server's word and its own note. Counted until two counts agree, since what was on its
+ * way then may arrive now. */
+
+static void ask_count (PpFlowRun *run);
+
+static gboolean
+on_count_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  ask_count (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_counted (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *record;
+  size_t index;
+
+  run->count_call = NULL;
+  json_array_foreach (body, index, record)
+  {
+    const char *logger = pp_json_string (record, "name");
+
+    if (logger != NULL && g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
+      run->counted++;
+  }
+  if (json_array_size (body) >= PP_LOGS_PAGE)
+    {
+      run->count_offset += PP_LOGS_PAGE;
+      ask_count (run);
+      return;
+    }
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "How much of the output was delivered is not known, a few lines may come "
+                     "twice: %s",
+                     error->message);
+  else if (run->counted_before != run->counted + 1)
+    {
+      run->counted_before = run->counted + 1;
+      run->counted = 0;
+      run->count_offset = 0;
+      run->timer = g_timeout_add (COUNT_AGAIN_MS, on_count_timer, run);
+      return;
+    }
+  run->position.records += run->counted;
+  run->next (run);
+}
+
+static void
+ask_count (PpFlowRun *run)
+{
+  run->count_call = pp_logs_read_after (run->context->api, run->id, run->position.last_timestamp,
+                                        run->count_offset, on_counted, run);
+}
+
+void
+pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run))
+{
+  run->next = next;
+  ask_count (run);
+}

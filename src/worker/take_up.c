@@ -1,0 +1,249 @@
+/* What workers before this one had in their hands: at the start that of this worker's own identity,
+ * later that of identities whose worker does not come back. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker_private.h"
+
+/* A worker that is about to come back has this long, twice, before its runs are taken from it. */
+#define ORPHANS_SECONDS 10
+#define MAX_BACK_OFF 15
+
+static void list_containers (PpWorker *worker);
+
+static PpFlowRun *
+take_into_hands (PpWorker *worker, const char *id, const PpJournalEntry *entry)
+{
+  PpFlowRun *run
+      = pp_flow_run_new_from_journal (&worker->context, id, entry, pp_worker_on_run_notify, worker);
+
+  worker->slots_used++;
+  g_hash_table_insert (worker->runs, (gpointer)pp_flow_run_id (run), run);
+  return run;
+}
+
+/* Takes up what the journal has and this worker does not know yet. */
+static void
+load_journal (PpWorker *worker)
+{
+  g_autoptr (GPtrArray) entries = pp_journal_load (worker->context.journal);
+
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const PpJournalEntry *entry = g_ptr_array_index (entries, i);
+
+      if (g_hash_table_contains (worker->runs, entry->flow_run_id))
+        continue;
+      take_into_hands (worker, entry->flow_run_id, entry);
+      g_ptr_array_add (worker->taken_up, g_strdup (entry->flow_run_id));
+    }
+}
+
+static const char *
+container_label (const json_t *container, const char *key)
+{
+  return pp_json_string (json_object_get (container, "Labels"), key);
+}
+
+/* CONTAINERS by their flow run's id; of several the one that is not only made. */
+static GHashTable *
+by_flow_run (const PpWorker *worker, const json_t *containers)
+{
+  GHashTable *table = g_hash_table_new (g_str_hash, g_str_equal);
+  const json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *id = container_label (container, "io.prefect.flow-run-id");
+    const char *identity = container_label (container, PP_IDENTITY_LABEL);
+    const json_t *known = id != NULL ? g_hash_table_lookup (table, id) : NULL;
+
+    if (id == NULL || !g_uuid_string_is_valid (id) || identity == NULL)
+      continue;
+    /* Another identity's are its own, unless its run was handed over to us. */
+    if (!g_str_equal (identity, worker->context.identity_name)
+        && !g_hash_table_contains (worker->runs, id))
+      continue;
+    if (known == NULL || g_strcmp0 (pp_json_string (known, "State"), "created") == 0)
+      g_hash_table_insert (table, (gpointer)id, (gpointer)container);
+  }
+  return table;
+}
+
+/* Containers that nothing was written down of (a journal that was lost): runs that the server still
+ * waits for are gone on with; those that are over were left here as their users wished. */
+
+typedef struct
+{
+  PpWorker *worker;
+  json_t *container;
+  char *id;
+  PpStateRead *read;
+} Stray;
+
+static void
+free_stray (gpointer data)
+{
+  Stray *stray = data;
+
+  pp_state_read_cancel (stray->read);
+  json_decref (stray->container);
+  g_free (stray->id);
+  g_free (stray);
+}
+
+static void
+on_stray_read (json_t *body, const GError *error, gpointer user_data)
+{
+  Stray *stray = user_data;
+  PpWorker *worker = stray->worker;
+  const char *type = pp_json_string (json_object_get (body, "state"), "type");
+  static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
+
+  stray->read = NULL;
+  if (error == NULL && type != NULL && g_strv_contains (open, type)
+      && !g_hash_table_contains (worker->runs, stray->id))
+    pp_flow_run_take_up (take_into_hands (worker, stray->id, NULL), stray->container);
+  worker->strays = g_list_remove (worker->strays, stray);
+  free_stray (stray);
+}
+
+static void
+look_at_strays (PpWorker *worker, GHashTable *containers)
+{
+  GHashTableIter iter;
+  gpointer id, container;
+
+  g_hash_table_iter_init (&iter, containers);
+  while (g_hash_table_iter_next (&iter, &id, &container))
+    {
+      Stray *stray;
+
+      if (g_hash_table_contains (worker->runs, id))
+        continue;
+      stray = g_new0 (Stray, 1);
+      stray->worker = worker;
+      stray->container = json_incref (container);
+      stray->id = g_strdup (id);
+      stray->read = pp_state_reader_read (worker->context.states, id, on_stray_read, stray);
+      worker->strays = g_list_prepend (worker->strays, stray);
+    }
+}
+
+static gboolean
+on_list_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->list_timer = 0;
+  list_containers (worker);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_listed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  g_autoptr (GHashTable) containers = NULL;
+  g_autoptr (GPtrArray) taken_up = NULL;
+
+  worker->list_call = NULL;
+  if (error != NULL)
+    {
+      g_warning ("%u flow runs wait to be taken up again: %s", worker->taken_up->len,
+                 error->message);
+      worker->list_timer = g_timeout_add_seconds (
+          MIN (1u << MIN (worker->list_failures++, 8), MAX_BACK_OFF), on_list_timer, worker);
+      return;
+    }
+  worker->list_failures = 0;
+  containers = by_flow_run (worker, result);
+  taken_up = g_steal_pointer (&worker->taken_up);
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < taken_up->len; i++)
+    {
+      const char *id = g_ptr_array_index (taken_up, i);
+
+      pp_flow_run_take_up (g_hash_table_lookup (worker->runs, id),
+                           g_hash_table_lookup (containers, id));
+    }
+  look_at_strays (worker, containers);
+}
+
+static void
+list_containers (PpWorker *worker)
+{
+  static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
+
+  if (worker->list_call == NULL && worker->list_timer == 0)
+    worker->list_call
+        = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
+}
+
+/* Runs of identities whose worker is gone. */
+
+static gboolean
+on_orphans_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  g_autoptr (GPtrArray) orphans = NULL;
+  g_autoptr (GPtrArray) before = g_steal_pointer (&worker->orphans);
+  gint moved = 0;
+
+  if (worker->phase != PP_WORKER_RUNNING)
+    return G_SOURCE_CONTINUE;
+  orphans = pp_identity_orphans (worker->identity);
+  for (guint i = 0; before != NULL && i < orphans->len; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      const char *name = g_ptr_array_index (orphans, i);
+      gint count;
+
+      if (!g_ptr_array_find_with_equal_func (before, name, g_str_equal, NULL))
+        continue;
+      count = pp_identity_try_adopt (worker->identity, name, &error);
+      if (error != NULL)
+        g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
+      if (count > 0)
+        g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
+      moved += MAX (count, 0);
+    }
+  worker->orphans = g_steal_pointer (&orphans);
+  if (moved > 0)
+    {
+      load_journal (worker);
+      list_containers (worker);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+void
+pp_worker_load_journal (PpWorker *worker)
+{
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  load_journal (worker);
+  if (worker->taken_up->len > 0)
+    g_message ("%u flow runs were in the hands of this worker when it ended last",
+               worker->taken_up->len);
+}
+
+void
+pp_worker_take_up (PpWorker *worker)
+{
+  list_containers (worker);
+  if (!worker->options->run_once)
+    worker->orphans_timer = g_timeout_add_seconds (ORPHANS_SECONDS, on_orphans_timer, worker);
+}
+
+void
+pp_worker_stop_taking_up (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->list_timer, g_source_remove);
+  g_clear_handle_id (&worker->orphans_timer, g_source_remove);
+  if (worker->list_call != NULL)
+    pp_infrastructure_call_cancel (worker->list_call);
+  worker->list_call = NULL;
+  g_list_free_full (g_steal_pointer (&worker->strays), free_stray);
+  g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
+  g_clear_pointer (&worker->orphans, g_ptr_array_unref);
+}

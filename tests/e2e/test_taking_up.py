@@ -1,0 +1,189 @@
+"""A worker that was killed is followed by one that goes on where it was: nothing lost, nothing twice."""
+
+import json
+import os
+import signal
+import subprocess
+
+import httpx
+import pytest
+
+from parts import wait_for
+from worker import call, environment
+
+LINES = 60
+# Numbered lines on both streams, ten a second.
+COUNT = f"sh -c 'for i in $(seq {LINES}); do echo line $i; echo error $i >&2; sleep 0.1; done'"
+
+
+def numbers(api, run, word):
+    """N of each "WORD N" among the lines of the container's."""
+    lines = [record["message"] for record in api.logs(run) if record["name"].startswith("prefect.flow_runs.std")]
+    return [int(line.split()[1]) for line in lines if line.split()[0] == word]
+
+
+def check_log(api, run):
+    """Each line once, and in order."""
+    api.wait_text(run, f"error {LINES}")
+    assert numbers(api, run, "line") == list(range(1, LINES + 1))
+    assert numbers(api, run, "error") == list(range(1, LINES + 1))
+
+
+def check_nothing_left(engine, run, folder):
+    wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
+    wait_for(lambda: not entries(folder), 10, lambda: f"no journal entry left: {entries(folder)}")
+
+
+def entries(folder):
+    return list(folder.glob("state/*/runs/*"))
+
+
+def go_and_kill(api, engine, pool, start_worker, command, seen, **variables):
+    """A run whose worker is killed once its log has SEEN."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": command, "auto_remove": True, **variables})
+    api.wait_text(run, seen)
+    worker.end(signal.SIGKILL)
+    return run
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+def test_running_container_is_followed_on(api, engine, pool, start_worker, tmp_path):
+    run = go_and_kill(api, engine, pool, start_worker, COUNT, "line 10")
+    start_worker(api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "COMPLETED", state
+    check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_that_ended_meanwhile_is_reported(api, engine, pool, start_worker, tmp_path):
+    command = COUNT.replace("done'", "done; exit 3'")
+    run = go_and_kill(api, engine, pool, start_worker, command, "line 10")
+    container = engine.containers_of(run)[0]["Id"]
+    wait_for(lambda: engine.inspect(container)["State"]["Status"] == "exited", 30, "the container has ended")
+    start_worker(api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "FAILED" and "status 3" in state["message"], state
+    check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_that_vanished_meanwhile_is_said(api, engine, pool, start_worker, tmp_path):
+    run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 600'", "up")
+    engine.remove(engine.containers_of(run)[0]["Id"])
+    start_worker(api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED", state
+    assert "infrastructure vanished while no worker watched" in state["message"]
+    check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.parametrize("asked", ["CANCELLING", "CANCELLED"])
+def test_run_that_was_cancelled_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path, asked):
+    command = "sh -c 'echo up; sleep 600'"
+    run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1)
+    api.set_state(run, asked)
+    start_worker(api, engine, pool)
+    wait_for(lambda: api.state(run)["type"] == "CANCELLED", 30, "the run is cancelled")
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_run_that_was_deleted_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path):
+    command = "sh -c 'echo up; sleep 600'"
+    run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1)
+    api.call("DELETE", f"/flow_runs/{run}")
+    start_worker(api, engine, pool)
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_worker_that_stops_as_asked_leaves_its_runs_to_the_next(api, engine, pool, start_worker, tmp_path):
+    """And the next is the same to the server."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": COUNT, "auto_remove": True})
+    api.wait_text(run, "line 10")
+    name = worker.wait_line(r"Worker '([^']+)' started").group(1)
+    assert worker.end(signal.SIGTERM) == 0
+    assert name == start_worker(api, engine, pool).wait_line(r"Worker '([^']+)' started").group(1)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_without_an_entry_is_followed(api, engine, pool, start_worker, tmp_path):
+    """The state directory's entries were lost."""
+    run = go_and_kill(api, engine, pool, start_worker, COUNT, "line 10")
+    for path in entries(tmp_path):
+        path.unlink()
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_worker_that_does_not_come_back_is_stood_in_for(api, engine, pool, start_worker, tmp_path):
+    """By another one of the pool on this host; the runs of one that lives are left alone."""
+    first = start_worker(api, engine, pool)
+    lost = api.go(pool, {"command": COUNT, "auto_remove": True})
+    api.wait_text(lost, "line 2")
+    second = start_worker(api, engine, pool, "--limit", "1")
+    first.send(signal.SIGSTOP)
+    kept = api.go(pool, {"command": "sh -c 'echo mine; sleep 40'", "auto_remove": True})
+    api.wait_text(kept, "mine")
+    first.send(signal.SIGCONT)
+    first.end(signal.SIGKILL)
+    assert api.wait_end(lost, timeout=60)["state"]["type"] == "COMPLETED"
+    check_log(api, lost)
+    assert "is taken up again" not in second.output().split(kept)[0] or kept not in second.output()
+    assert api.wait_end(kept, timeout=60)["state"]["type"] == "COMPLETED"
+    check_nothing_left(engine, lost, tmp_path)
+
+
+def test_status_tells_of_runs_without_a_server(api, engine, pool, start_worker, tmp_path):
+    run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 600'", "up")
+    done = call("worker", "status", "--json", env=environment(tmp_path))
+    workers = json.loads(done.stdout)
+    text = json.dumps(workers)
+    assert done.returncode == 0 and run in text and pool in text, done
+    human = call("worker", "status", env=environment(tmp_path)).stdout
+    assert run in human and "STARTING" not in human.split(run)[0], human
+    engine.remove(engine.containers_of(run)[0]["Id"])
+
+
+def fill(path):
+    """Writes PATH until the disk is full."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            while True:
+                os.write(file, b"x" * 4096)
+    finally:
+        os.close(file)
+
+
+def test_full_disk_stops_the_taking_of_runs(api, engine, pool, start_worker, tmp_path):
+    """What cannot be written down is not taken; what runs goes on; health says why."""
+    state = tmp_path / "state"
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", state], check=True)
+    try:
+        worker = start_worker(api, engine, pool)
+        before = api.go(pool, {"command": "sh -c 'echo up; sleep 8; echo still'", "auto_remove": True})
+        api.wait_text(before, "up")
+        filler = state / "filler"
+        fill(filler)
+        after = api.go(pool, {"command": "true"})
+
+        def said():
+            answer = httpx.get(f"http://127.0.0.1:{worker.port}/health", timeout=5)
+            return answer.status_code == 503 and "No space left" in answer.json()["message"]
+
+        wait_for(said, 20, "health says that there is no space")
+        assert api.wait_end(before)["state"]["type"] == "COMPLETED"
+        assert api.state(after)["type"] == "SCHEDULED"
+        filler.unlink()
+        assert api.wait_end(after)["state"]["type"] == "COMPLETED"
+        wait_for(worker.healthy, 10, "health is well again")
+        worker.end()
+    finally:
+        subprocess.run(["umount", "--lazy", state], check=False)
