@@ -234,7 +234,7 @@ start_worker () {
   # What is set for the worker is set in its containers too: no PREFECT_HOME that is only here.
   env -u PREFECT_HOME HOME="$WORK" CONTAINER_HOST="$ENGINE" PREFECT_WORKER_QUERY_SECONDS=2 \
     PREFECT_WORKER_WEBSERVER_HOST=127.0.0.1 PREFECT_WORKER_WEBSERVER_PORT="$port" \
-    "$BINARY" worker start --pool "$POOL" --limit 4 --with-healthcheck \
+    "$BINARY" worker start --pool "$POOL" --limit 4 --with-healthcheck --state-dir "$WORK/state" \
     > >(tee "$LOGS/worker.log" | sed -u 's/^/    worker | /') 2>&1 </dev/null &
   PIDS=($! "${PIDS[@]}")
   wait_until 30 "the worker" "$LOGS/worker.log" $! curl -fsS -m 2 "http://127.0.0.1:$port/health"

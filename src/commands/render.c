@@ -156,7 +156,8 @@ fetch_parts (const Arguments *arguments, const PpSettings *settings, GError **er
 {
   g_autoptr (PpHttp) http = pp_http_new ();
   g_autoptr (PpApi) api = pp_api_new (http, settings);
-  g_autoptr (PpResolver) resolver = pp_resolver_new (api);
+  json_auto_t *process_environment = pp_resolve_process_environment ();
+  g_autoptr (PpResolver) resolver = pp_resolver_new (api, process_environment);
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   Fetching fetching = { arguments, loop, api, resolver, NULL, NULL, NULL };
 

@@ -32,7 +32,9 @@ static json_t *
 configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *identity,
                           GError **error)
 {
-  json_auto_t *populated = pp_resolve_populate (parts, identity->process_environment, error);
+  json_auto_t *populated = parts->populated != NULL
+                               ? json_incref (parts->populated)
+                               : pp_resolve_populate (parts, identity->process_environment, error);
   json_auto_t *resolved = NULL;
   PpTemplateContext context = {
     .flow_run = parts->flow_run,

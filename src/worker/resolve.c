@@ -29,6 +29,7 @@ typedef struct
 struct PpResolver
 {
   PpApi *api;
+  const json_t *process_environment;
   GHashTable *deployments; /* id -> CacheEntry */
   GHashTable *flows;
   GHashTable *calls; /* set of PpResolveCall */
@@ -71,6 +72,7 @@ pp_resolve_parts_free (PpResolveParts *parts)
   json_decref (parts->blocks);
   json_decref (parts->block_ids);
   json_decref (parts->variables);
+  json_decref (parts->populated);
   g_free (parts);
 }
 
@@ -88,11 +90,12 @@ cache_entry_free (gpointer data)
 }
 
 PpResolver *
-pp_resolver_new (PpApi *api)
+pp_resolver_new (PpApi *api, const json_t *process_environment)
 {
   PpResolver *resolver = g_new0 (PpResolver, 1);
 
   resolver->api = api;
+  resolver->process_environment = process_environment;
   resolver->deployments = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, cache_entry_free);
   resolver->flows = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, cache_entry_free);
   resolver->calls = g_hash_table_new (NULL, NULL);
@@ -370,20 +373,18 @@ advance (PpResolveCall *call)
   if (!call->references_known)
     {
       g_autoptr (GError) error = NULL;
-      json_auto_t *populated = NULL;
 
       call->references_known = TRUE;
       modernise_deployment (parts->deployment);
-      /* $ENV placeholders refer to nothing that would have to be fetched. */
-      populated = pp_resolve_populate (parts, NULL, &error);
-      if (populated == NULL)
+      parts->populated = pp_resolve_populate (parts, call->resolver->process_environment, &error);
+      if (parts->populated == NULL)
         {
           call->error = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s",
                                      error->message);
           finish (call);
           return;
         }
-      fetch_references (call, populated);
+      fetch_references (call, parts->populated);
     }
   else
     {

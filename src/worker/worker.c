@@ -298,7 +298,7 @@ set_up_context (PpWorker *worker)
   context->process_environment = pp_resolve_process_environment ();
   context->api = pp_api_new (worker->http, settings);
   pp_api_set_worker (context->api, worker->name, NULL);
-  context->resolver = pp_resolver_new (context->api);
+  context->resolver = pp_resolver_new (context->api, context->process_environment);
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, settings);
   pp_log_sender_on_delivered (context->logs, on_delivered, worker);

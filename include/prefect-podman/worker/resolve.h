@@ -27,6 +27,8 @@ typedef struct
   json_t *blocks;    /* object: "slug/name" -> block document */
   json_t *block_ids; /* object: uuid -> block document */
   json_t *variables; /* object: name -> variable, null for one that does not exist */
+  json_t
+      *populated; /* pp_resolve_populate() of these, by the resolver that fetched them; or NULL */
 } PpResolveParts;
 
 void pp_resolve_parts_free (PpResolveParts *parts);
@@ -61,9 +63,9 @@ gboolean pp_resolve_is_podman_pool (const json_t *work_pool);
 typedef struct PpResolver PpResolver;
 typedef struct PpResolveCall PpResolveCall;
 
-/* Fetches through API, which must outlive it. Deployments fetched for runs of one poll are shared
- * between them; flows are kept a minute. */
-PpResolver *pp_resolver_new (PpApi *api);
+/* Fetches through API, which must outlive it, as must PROCESS_ENVIRONMENT. Deployments fetched for
+ * runs of one poll are shared between them; flows are kept a minute. */
+PpResolver *pp_resolver_new (PpApi *api, const json_t *process_environment);
 void pp_resolver_free (PpResolver *resolver);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolver, pp_resolver_free)
 
