@@ -101,6 +101,9 @@ read_position (const PpPositionFile *file, const char *container_id, PpPosition 
 
   if (text == NULL && g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     return;
+  /* Made, and its worker killed before it was first written. */
+  if (text != NULL && length == 0)
+    return;
   if (text == NULL)
     g_warning ("%s: output that was delivered before may be delivered again", error->message);
   else if (!pp_position_parse (text, length, container_id, position, &same_container))

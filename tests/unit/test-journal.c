@@ -569,6 +569,11 @@ test_position (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
   g_assert_cmpuint (position.records, ==, 0);
 
+  /* Killed between making it and writing it: nothing is wrong. */
+  state_test_write (path, "");
+  pp_position_close (pp_position_open (fixture->journal, id, container, &position));
+  g_assert_cmpuint (position.records, ==, 0);
+
   /* It goes with the entry. */
   put (fixture, 1, PP_JOURNAL_STARTING, 'a');
   remove_run (fixture, 1);
