@@ -3,7 +3,7 @@
 #
 #   contrib/run-tests.sh                 all stages
 #   contrib/run-tests.sh STAGE...        only these: install build unit parity clang format tidy fuzz
-#                                        distcheck e2e
+#                                        distcheck e2e proof
 #   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
 #
 # The end-to-end tests run in PREFECT_PODMAN_E2E_PROCESSES processes (3).
@@ -132,6 +132,17 @@ stage_e2e () {
   note "passed at the second attempt only: see the summary of the first"
 }
 
+# The short forms of contrib/prove.sh, with sanitizers. Each takes the whole machine: one after the other, after all else.
+stage_proof () {
+  local proof status=0
+  pp_build "$PP_TOP" "$BUILD/proof" "$LOGS/proof" --enable-failpoints --enable-sanitizers --enable-werror || return
+  for proof in "crash --kills 40" "outage --short" "soak --runs 60"; do
+    # shellcheck disable=SC2086 # words on purpose
+    PREFECT_PODMAN=$BUILD/proof/prefect-podman "$PP_TOP/contrib/prove.sh" $proof || status=1
+  done
+  return "$status"
+}
+
 # As pp_logged, with our own standard input.
 pp_logged_input () {
   local log=$1 status=0
@@ -161,7 +172,7 @@ finish () {
 }
 trap finish EXIT
 
-all=(install build unit parity format clang tidy fuzz distcheck e2e)
+all=(install build unit parity format clang tidy fuzz distcheck e2e proof)
 [ "$(id -u)" = 0 ] || fail "run this as root (sudo contrib/run-tests.sh): it starts engines and makes a user"
 mkdir -p "$LOGS"
 if [ "${1-}" = e2e ]; then

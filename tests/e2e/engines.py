@@ -7,11 +7,12 @@ import pathlib
 import pwd
 import signal
 import subprocess
+import time
 from contextlib import contextmanager
 
 import httpx
 
-from parts import CACHE, TEST_USER, TESTBED, TestbedError, as_user, clean_environment, place, process
+from parts import CACHE, TEST_USER, TESTBED, Process, TestbedError, as_user, clean_environment, place, process
 
 BUSYBOX = "localhost/pp/busybox:1"
 HELLO = "localhost/pp/hello:1"  # busybox with an entrypoint
@@ -47,6 +48,17 @@ class Engine:
         if answer.status_code >= 400:
             raise TestbedError(f"{self.kind}: {method} {path}: {answer.status_code}: {answer.text}")
         return answer
+
+    def start_service(self):
+        """Starts the engine's service, again after kill_service(). Rootful Podman's."""
+        log = self.folder / f"podman-{time.monotonic_ns()}.log"
+        self.process = Process(self.command, log, env=self.environment, cwd=self.folder)
+        self.process.wait_ready(self.ready)
+
+    def kill_service(self):
+        """kill -9; containers live on under their conmon."""
+        self.process.stop(signal.SIGKILL)
+        self.socket.unlink(missing_ok=True)
 
     def ready(self):
         return self.socket.exists() and self.http.get("/_ping").status_code == 200
@@ -141,13 +153,16 @@ def podman(registry=None):
         argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
         argv += [folder / "tmp", "--network-config-dir", folder / "net"]
         argv += ["system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
-        with process(argv, folder / "podman.log", env=environment, cwd=folder) as service:
-            engine = Engine("podman", folder / "podman.sock", service, environment)
-            service.wait_ready(engine.ready)
+        engine = Engine("podman", folder / "podman.sock", None, environment)
+        engine.command, engine.folder = argv, folder
+        engine.start_service()
+        try:
+            yield engine
+        finally:
             try:
-                yield engine
-            finally:
                 engine.remove_all()
+            finally:
+                engine.process.stop()
 
 
 @contextmanager

@@ -272,6 +272,16 @@ class FaultProxy:
         finally:
             self._await(self._open())
 
+    def show_certificate(self, tls):
+        """Shows another certificate from now on; open connections end."""
+
+        async def end_connections():
+            for writer in list(self._writers):
+                writer.transport.abort()
+
+        self._tls.load_cert_chain(*tls)
+        self._await(end_connections())
+
     def count(self, pattern):
         with self._lock:
             return sum(count for call, count in self.calls.items() if re.search(pattern, call))

@@ -1,0 +1,109 @@
+"""No secret that a worker is given is in anything it writes: its log, its state directory, its command line."""
+
+import copy
+import pathlib
+import signal
+
+import pytest
+
+from conftest import new_pool_name
+from engines import BUSYBOX
+from parts import wait_for
+from prefect_api import Api, docker_template
+from servers import image_registry, prefect_server
+from worker import call, environment
+
+AUTH_PASSWORD = "Auth-7c1f-password"
+KEY = "pnu_Key5d0a9b1c"
+HEADER = "Header-91be-token"
+PLAIN = "Environment-3f7a-value"
+BLOCK = "Block-58d2-value"
+REGISTRY = "Registry-c04e-password"
+SECRETS = (AUTH_PASSWORD, KEY, HEADER, PLAIN, BLOCK, REGISTRY)
+
+
+def in_state(folder):
+    """All bytes beneath the state directory, names included."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        found.append(str(path).encode())
+        if path.is_file():
+            found.append(path.read_bytes())
+    return b"\n".join(found)
+
+
+def command_lines(pid):
+    """Of the process and its children."""
+    folder = pathlib.Path(f"/proc/{pid}")
+    children = (folder / "task" / str(pid) / "children").read_text(encoding="ascii").split()
+    return b"\n".join(pathlib.Path(f"/proc/{one}/cmdline").read_bytes() for one in [str(pid), *children])
+
+
+def check(text, where):
+    for secret in SECRETS:
+        assert secret.encode() not in text, f"{secret} is in {where}"
+
+
+@pytest.fixture
+def guarded():
+    import base64
+
+    word = f"admin:{AUTH_PASSWORD}"
+    headers = {"Authorization": "Basic " + base64.b64encode(word.encode()).decode()}
+    with prefect_server(headers=headers, PREFECT_SERVER_API_AUTH_STRING=word) as server:
+        yield Api(server), {"PREFECT_API_AUTH_STRING": word}
+
+
+@pytest.fixture
+def keyed(api):
+    return api, {"PREFECT_API_KEY": KEY, "PREFECT_CLIENT_CUSTOM_HEADERS": f'{{"X-Site-Token": "{HEADER}"}}'}
+
+
+def deploy(api, pool, registry):
+    """Deployments of runs with secrets of every kind: that work, that the engine refuses, that cannot be pulled."""
+    name = new_pool_name().replace("pool", "secrets")
+    api.block("secret", name, {"value": BLOCK})
+    data = {"username": registry.username, "password": registry.password, "registry_url": registry.host, "reauth": True}
+    document = api.block("docker-registry-credentials", name, data)
+    template = copy.deepcopy(docker_template())
+    template["job_configuration"]["registry_credentials"] = {"$ref": {"block_document_id": document}}
+    api.create_pool(pool, base_job_template=template)
+    env = {"DB_PASSWORD": PLAIN, "TOKEN": f"{{{{ prefect.blocks.secret.{name} }}}}"}
+    works = {"image": BUSYBOX, "env": env, "command": "sh -c 'echo begun; sleep 4; test -n \"$DB_PASSWORD\"'"}
+    refused = {**works, "container_create_kwargs": {"cgroup_parent": "no/such/place"}, "networks": ["no-such-network"]}
+    absent = {**works, "image": registry.image("team/absent:1"), "image_pull_policy": "Always"}
+    kinds = {"works": works, "refused": refused, "absent": absent}
+    return {kind: api.deploy(pool, kind, variables=variables) for kind, variables in kinds.items()}
+
+
+@pytest.mark.parametrize("how", ["guarded", "keyed"])
+def test_no_secret_is_written(request, how, engine, start_worker, tmp_path):
+    """Through a run, a kill -9 in the midst of it, and the taking up again."""
+    api, settings = request.getfixturevalue(how)
+    settings |= {"PREFECT_LOGGING_LEVEL": "DEBUG"}
+    pool = new_pool_name()
+    with image_registry(password=REGISTRY) as registry:
+        runs = {kind: api.run(deployment) for kind, deployment in deploy(api, pool, registry).items()}
+        for format_ in ("json", "podman-run"):
+            saved = tmp_path / f"saved-{format_}"
+            arguments = ("render", runs["works"], "--format", format_, "--save", saved)
+            done = call(*arguments, env=environment(tmp_path, api, engine, settings))
+            assert done.returncode == 0, done.stderr
+            check((done.stdout + done.stderr).encode() + saved.read_bytes(), f"render --format={format_}")
+        first = start_worker(api, engine, pool, settings=settings)
+        api.wait_text(runs["works"], "begun")
+        entries = wait_for(lambda: list((tmp_path / "state").glob("*/runs/*")), 10, "a journal entry")
+        assert entries
+        check(in_state(tmp_path / "state"), "the state directory of a living worker")
+        check(command_lines(first.pid), "the command line")
+        first.stop(signal.SIGKILL)
+        second = start_worker(api, engine, pool, settings=settings)
+        ended = api.wait_end(*runs.values(), timeout=120)
+        assert [run["state"]["type"] for run in ended] == ["COMPLETED", "CRASHED", "CRASHED"]
+        assert second.end() == 0
+    for worker in (first, second):
+        check(worker.log.read_bytes(), worker.log.name)
+    check(in_state(tmp_path / "state"), "the state directory afterwards")
+    for run, state in zip(runs.values(), ended):
+        check(api.text(run).encode(), "the run's log")
+        check(str(state["state"]).encode(), "the run's state")

@@ -1,0 +1,203 @@
+"""Many runs, two workers on one pool, kills and outages mixed in; memory and descriptors are watched."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+import random
+import re
+import signal
+import time
+
+import outage
+from fleet import Fleet, Tally, mixed
+from parts import wait_for
+from scene import end_well, has_sanitizer, judge, note, print_table, scene, wait_quiet
+
+IN_FLIGHT = 20
+QUIET_SECONDS = 120  # a worker that stays away has its runs taken over within 60
+LONG = 500  # runs from which on memory is judged, and a worker stays away for good once
+SAMPLE_SECONDS = 1
+DISTURB_SECONDS = 12
+FAULTS = [
+    fault
+    for fault in outage.FAULTS
+    if fault.name
+    in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted", "engine: 500")
+]
+# What a worker may have grown by between its first and its last tenth of the runs.
+GROWTH_KIB = 2048
+GROWTH_DESCRIPTORS = 8
+
+
+@dataclasses.dataclass
+class Sample:
+    ended: int  # runs so far
+    resident: int  # KiB
+    private: int
+    descriptors: int
+
+
+def sample(worker, ended):
+    """What /proc says of WORKER; None when it is gone."""
+    folder = pathlib.Path(f"/proc/{worker.pid}")
+    try:
+        text = (folder / "smaps_rollup").read_text(encoding="ascii")
+        descriptors = len(os.listdir(folder / "fd"))
+    except OSError:
+        return None
+    fields = {name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
+    return Sample(ended, fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"], descriptors)
+
+
+class Soak:
+    def __init__(self, place, dice, runs):
+        self.place = place
+        self.dice = dice
+        self.count = runs
+        short = runs < LONG
+        kinds = mixed(lines=40, seconds=2 if short else 1.2)
+        self.fleet = Fleet(place, "soak", kinds)
+        self.steady = self.start()  # lives through all outages
+        self.other = self.start()  # is killed now and then
+        self.samples = []
+        self.done = collections.Counter()
+
+    def start(self):
+        # Memory that AddressSanitizer keeps back would hide ours.
+        options = "detect_leaks=1:exitcode=86:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
+        return self.place.worker(self.fleet.pool, True, ASAN_OPTIONS=options).wait_healthy()
+
+    def ended(self):
+        return len(self.fleet.runs) - len(self.fleet.open())
+
+    def pass_time(self, seconds):
+        """Keeps runs in flight, and looks at the steady worker."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.ended() < self.count:
+            self.fleet.look()
+            missing = min(IN_FLIGHT - len(self.fleet.open()), self.count - len(self.fleet.runs))
+            self.fleet.begin(max(0, missing))
+            self.samples.append(sample(self.steady, self.ended()))
+            time.sleep(SAMPLE_SECONDS)
+
+    def kill(self):
+        """One of the two dies: either comes back, the other after a moment."""
+        self.done["kill -9"] += 1
+        self.other.send(signal.SIGKILL)
+        self.other.wait(10)
+        self.pass_time(self.dice.uniform(0, 3))
+        self.other = self.start()
+
+    def leave(self):
+        """One dies and stays away: its runs are taken over by the one that lives."""
+        self.done["kill -9, back after 75 s"] += 1
+        self.other.send(signal.SIGKILL)
+        self.other.wait(10)
+        self.pass_time(75)
+        self.other = self.start()
+
+    def cut(self):
+        fault = self.dice.choice(FAULTS)
+        self.done[fault.name] += 1
+        with fault.begin(self.place):
+            self.pass_time(3)
+
+    def run(self):
+        self.idle_before = sample(self.steady, 0)
+        left_once = self.count < LONG
+        disturbances = [self.kill, self.cut]
+        turn = 0
+        noted = 0
+        while self.ended() < self.count:
+            self.pass_time(DISTURB_SECONDS if self.count >= LONG else DISTURB_SECONDS / 3)
+            if self.ended() >= self.count or len(self.fleet.runs) == self.count:
+                break
+            if not left_once and self.ended() > self.count / 2:
+                left_once = True
+                self.leave()
+            else:
+                disturbances[turn % 2]()
+                turn += 1
+            if self.ended() - noted >= 100:
+                noted = self.ended()
+                note(f"soak: {noted} of {self.count} runs, {sum(self.done.values())} kills and outages")
+        self.fleet.wait_all(QUIET_SECONDS)
+
+    def finish(self):
+        """Ends both workers; returns what is left."""
+        left = wait_quiet(self.fleet, 40)
+        # Connections that are kept for the next call end by themselves, or stay: they are few.
+        self.samples = [found for found in self.samples if found]
+        self.idle_after = sample(self.steady, self.ended())
+        for worker in (self.steady, self.other):
+            wait_for(worker.running, 1, f"{worker.log.name} is alive at the end")
+            end_well(worker)
+        self.fleet.check()
+        return left
+
+    def table(self):
+        """Rows of (when, Sample): means over a tenth of the run each, or one look."""
+        tenth = max(1, len(self.samples) // 10)
+        middle = len(self.samples) // 2
+
+        def mean(part):
+            values = zip(*(dataclasses.astuple(found) for found in part))
+            return Sample(*(round(sum(column) / len(part)) for column in values))
+
+        return [
+            ("idle, before", self.idle_before),
+            ("first tenth", mean(self.samples[tenth : 2 * tenth] or self.samples[:tenth])),
+            ("middle tenth", mean(self.samples[middle : middle + tenth])),
+            ("last tenth", mean(self.samples[-2 * tenth : -tenth] or self.samples[-tenth:])),
+            ("idle, after", self.idle_after),
+        ]
+
+
+def grown(rows):
+    """What has grown; a list of words."""
+    found = []
+    by_name = dict(rows)
+    for before, after in (("middle tenth", "last tenth"), ("idle, before", "idle, after")):
+        first, last = by_name[before], by_name[after]
+        slack = GROWTH_KIB if before == "middle tenth" else 2 * GROWTH_KIB
+        if last.private > first.private + slack:
+            found.append(f"private memory, {before} to {after}: {first.private} to {last.private} KiB")
+        if last.descriptors > first.descriptors + GROWTH_DESCRIPTORS:
+            found.append(f"descriptors, {before} to {after}: {first.descriptors} to {last.descriptors}")
+    return found
+
+
+def prove(options):
+    seed = options.seed if options.seed is not None else random.randrange(1 << 32)
+    note(f"soak: {options.runs} runs, --seed {seed}")
+    began = time.monotonic()
+    with scene() as place:
+        soak = Soak(place, random.Random(seed), options.runs)
+        soak.run()
+        minutes = (time.monotonic() - began) / 60
+        left = soak.finish()
+        rows = soak.table()
+        well = judge(place, soak.fleet, left, "soak")
+    print_table(
+        ["steady worker", "runs ended", "resident KiB", "private KiB", "descriptors"],
+        [[name, *dataclasses.astuple(found)] for name, found in rows],
+    )
+    tally = Tally.of(soak.fleet.runs.values())
+    counted = [
+        ["runs", tally.runs],
+        *([name, count] for name, count in sorted(soak.done.items())),
+        ["wrong endings", tally.wrong],
+        ["ran more than once", tally.doubled],
+        ["log lines lost", tally.lines_lost],
+        ["log lines doubled", tally.lines_doubled],
+        ["logs out of order", tally.disordered],
+        ["containers, journal entries and files left", len(left)],
+        ["minutes", f"{minutes:.1f}"],
+    ]
+    print_table(["soak", ""], counted)
+    # A sanitizer's build keeps memory of its own; a short run has not settled.
+    growth = grown(rows) if options.runs >= LONG and not has_sanitizer() else []
+    for text in growth:
+        note(f"soak: has grown: {text}")
+    return well and not growth
