@@ -152,6 +152,7 @@ pp_flow_run_new_from_journal (PpWorkerContext *context, const char *flow_run_id,
   PpFlowRun *run = new_run (context, flow_run_id, notify, user_data);
 
   run->taken_up = TRUE;
+  run->claimed_time = 0;
   if (entry != NULL)
     pp_flow_run_read_entry (run, entry);
   if (run->name == NULL)

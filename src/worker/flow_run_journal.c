@@ -16,7 +16,7 @@ on_written (const GError *error, gpointer user_data)
   pp_failpoint ("written", pp_journal_phase_name (run->phase));
   run->journal_put = NULL;
   /* What was not begun can be left to the next poll; what runs already goes on. */
-  if (error != NULL && run->phase == PP_JOURNAL_CLAIMED)
+  if (error != NULL && run->phase == PP_JOURNAL_CLAIMED && !run->taken_up)
     {
       g_warning ("Flow run '%s' is not taken: %s", run->id, error->message);
       pp_flow_run_drop (run);
@@ -141,7 +141,9 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 void
 pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
 {
-  run->position.records += records;
+  /* What was counted is past the timestamp until there is a later one. */
+  run->position.records += run->counted + records;
+  run->counted = 0;
   run->position.last_timestamp = timestamp;
   if (run->position_file != NULL)
     pp_position_update (run->position_file, &run->position);

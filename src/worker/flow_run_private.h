@@ -28,7 +28,8 @@ struct PpFlowRun
   json_t *json;          /* the API's object; dropped once RENDERED */
   gint64 scheduled_time; /* UNIX microseconds; 0: at once */
   gint64 claimed_at;     /* monotonic microseconds */
-  gint64 claimed_time;   /* UNIX microseconds, as all times that the journal keeps */
+  gint64 claimed_time;   /* UNIX microseconds, as all times that the journal keeps; of a run that
+                            nothing was written down of: when its container was made */
   gint64 started_time;   /* 0: not yet */
 
   /* The journal's (flow_run_journal.c). */

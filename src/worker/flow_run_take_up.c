@@ -6,12 +6,14 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "failpoint.h"
+
 /* A batch that the server had not finished when its sender was killed shows up within this. */
 #define COUNT_AGAIN_MS 1000
 /* So is a container whose start was asked for and not answered. */
 #define LOOK_AGAIN_MS 1000
 
-static void resubmit (PpFlowRun *run);
+static void begin_again (PpFlowRun *run);
 
 static gboolean
 is_one_of (const char *word, const char *const *words)
@@ -27,13 +29,33 @@ has_ended (const char *type)
   return is_one_of (type, types);
 }
 
+static gboolean
+is_before_start (const char *status)
+{
+  static const char *const before[] = { "created", "initialized", "configured", NULL };
+
+  return is_one_of (status, before);
+}
+
 /* Whether the container the engine has was ever started. */
 static gboolean
 was_started (const PpFlowRun *run)
 {
-  static const char *const before[] = { "created", "initialized", "configured", NULL };
+  return run->found_status != NULL && !is_before_start (run->found_status);
+}
 
-  return run->found_status != NULL && !is_one_of (run->found_status, before);
+gboolean
+pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
+{
+  const char *status = pp_json_string (container, "State");
+  json_int_t created = json_integer_value (json_object_get (container, "Created"));
+
+  if (run->phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
+    return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
+  /* No start was announced. Should that have failed to be written down: what runs now is no earlier
+   * attempt's, nor what was made after this one was claimed. */
+  return is_before_start (status) || g_strcmp0 (status, "running") == 0
+         || created * G_USEC_PER_SEC >= run->claimed_time;
 }
 
 /* The server's STATE is one that this worker's earlier self has asked for. */
@@ -94,18 +116,40 @@ on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   (void)result;
+  pp_failpoint ("engine", "leftover");
   run->engine_call = NULL;
   if (error != NULL)
     g_warning ("Container '%s', which was never started, could not be removed: %s",
                run->container_name, error->message);
   g_clear_pointer (&run->found_status, g_free);
-  resubmit (run);
+  begin_again (run);
 }
 
+/* A container that was made and never started may lack a network: it goes first. */
 static void
 begin_again (PpFlowRun *run)
 {
+  if (run->found_status != NULL)
+    {
+      run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
+                                                   on_leftover_removed, run);
+      return;
+    }
+  run->taken_up = FALSE;
+  g_clear_pointer (&run->container_id, g_free);
+  g_clear_pointer (&run->container_name, g_free);
   pp_flow_run_resubmit (run);
+}
+
+/* That it begins anew is written down before its container is removed: a run whose start was
+ * announced, and whose container is nowhere, is taken for lost. */
+static void
+submit_again (PpFlowRun *run)
+{
+  say (run, "it was not started yet and is submitted again");
+  run->started_time = 0;
+  g_clear_pointer (&run->spec, pp_container_spec_free);
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
 }
 
 /* The engine may have been starting the container when its worker was killed. */
@@ -128,8 +172,7 @@ on_looked_again (json_t *result, const GError *error, gpointer user_data)
       go_on (run);
       return;
     }
-  run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
-                                               on_leftover_removed, run);
+  submit_again (run);
 }
 
 static gboolean
@@ -143,23 +186,14 @@ on_look_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Nothing of it ran: once more from the start. A container that was made and never started may lack
- * a network: it goes first. */
+/* Nothing of it ran: once more from the start. */
 static void
 resubmit (PpFlowRun *run)
 {
   if (run->found_status != NULL)
-    {
-      run->timer = g_timeout_add (LOOK_AGAIN_MS, on_look_timer, run);
-      return;
-    }
-  say (run, "it was not started yet and is submitted again");
-  run->taken_up = FALSE;
-  run->started_time = 0;
-  g_clear_pointer (&run->container_id, g_free);
-  g_clear_pointer (&run->container_name, g_free);
-  g_clear_pointer (&run->spec, pp_container_spec_free);
-  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
+    run->timer = g_timeout_add (LOOK_AGAIN_MS, on_look_timer, run);
+  else
+    submit_again (run);
 }
 
 /* The container was started, and is nowhere. */
@@ -224,7 +258,7 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
     resubmit (run);
   else if (run->phase == PP_JOURNAL_CLAIMED)
     {
-      if (pending && is_own_state (run, state))
+      if (is_own_state (run, state))
         resubmit (run);
       else
         leave (run, "it is in other hands");
@@ -340,6 +374,9 @@ pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
       run->found_status = g_strdup (pp_json_string (container, "State"));
       if (run->container_name == NULL && name != NULL)
         run->container_name = g_strdup (*name == '/' ? name + 1 : name);
+      if (run->claimed_time == 0)
+        run->claimed_time
+            = json_integer_value (json_object_get (container, "Created")) * G_USEC_PER_SEC;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
 }
@@ -394,15 +431,17 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
       run->timer = g_timeout_add (COUNT_AGAIN_MS, on_count_timer, run);
       return;
     }
-  run->position.records += run->counted;
   run->next (run);
 }
 
 static void
 ask_count (PpFlowRun *run)
 {
-  run->count_call = pp_logs_read_after (run->context->api, run->id, run->position.last_timestamp,
-                                        run->count_offset, on_counted, run);
+  /* What an attempt before this one has written is none of this container's. */
+  gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
+
+  run->count_call
+      = pp_logs_read_after (run->context->api, run->id, after, run->count_offset, on_counted, run);
 }
 
 void

@@ -342,7 +342,7 @@ start_timeout (PpFlowRun *run)
 static void
 follow_rest (PpFlowRun *run)
 {
-  pp_output_skip (run->output, run->position.records, run->position.stdout_bytes);
+  pp_output_skip (run->output, run->position.records + run->counted, run->position.stdout_bytes);
   follow (run);
 }
 

@@ -57,12 +57,14 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
     const char *id = container_label (container, "io.prefect.flow-run-id");
     const char *identity = container_label (container, PP_IDENTITY_LABEL);
     const json_t *known = id != NULL ? g_hash_table_lookup (table, id) : NULL;
+    const PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
     if (id == NULL || !g_uuid_string_is_valid (id) || identity == NULL)
       continue;
     /* Another identity's are its own, unless its run was handed over to us. */
-    if (!g_str_equal (identity, worker->context.identity_name)
-        && !g_hash_table_contains (worker->runs, id))
+    if (!g_str_equal (identity, worker->context.identity_name) && run == NULL)
+      continue;
+    if (run != NULL && !pp_flow_run_owns_container (run, container))
       continue;
     if (known == NULL || g_strcmp0 (pp_json_string (known, "State"), "created") == 0)
       g_hash_table_insert (table, (gpointer)id, (gpointer)container);
@@ -92,6 +94,20 @@ free_stray (gpointer data)
   g_free (stray);
 }
 
+/* A later attempt of the run has a container of its own, which the server knows. */
+static gboolean
+is_of_another_attempt (const json_t *flow_run, const json_t *container)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+  const char *name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
+  g_autofree char *end = NULL;
+
+  if (pid == NULL || name == NULL)
+    return FALSE;
+  end = g_strconcat (":", *name == '/' ? name + 1 : name, NULL);
+  return !g_str_has_suffix (pid, end);
+}
+
 static void
 on_stray_read (json_t *body, const GError *error, gpointer user_data)
 {
@@ -102,7 +118,8 @@ on_stray_read (json_t *body, const GError *error, gpointer user_data)
 
   stray->read = NULL;
   if (error == NULL && type != NULL && g_strv_contains (open, type)
-      && !g_hash_table_contains (worker->runs, stray->id))
+      && !g_hash_table_contains (worker->runs, stray->id)
+      && !is_of_another_attempt (body, stray->container))
     pp_flow_run_take_up (take_into_hands (worker, stray->id, NULL), stray->container);
   worker->strays = g_list_remove (worker->strays, stray);
   free_stray (stray);

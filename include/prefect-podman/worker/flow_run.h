@@ -41,6 +41,10 @@ PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const char *f
                                          const PpJournalEntry *entry, PpFlowRunNotifyFunc notify,
                                          gpointer user_data);
 
+/* Whether CONTAINER (the engine's entry of it in a list), which has RUN's id, is that of RUN's
+ * present attempt: one that a user wished to keep may be left of an attempt before. */
+gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container);
+
 /* Goes on with RUN. CONTAINER: the engine's entry of its container in a list of containers, or NULL
  * where the engine has none. */
 void pp_flow_run_take_up (PpFlowRun *run, const json_t *container);
