@@ -87,6 +87,7 @@ class Kind:
             "state_reporting": "engine" if self.by_engine else "worker",
             "forward_output": "always",
             "auto_remove": self.auto_remove,
+            "infrastructure_retries": 8,  # an engine that is away for up to a minute is waited for
             "network_mode": "host",
             "volumes": [f"{scene.marks}:/marks"],
             "env": {"PROOF_API_URL": scene.api.url},
@@ -215,8 +216,10 @@ class Fleet:
         """The numbers that each (stream, attempt) must have."""
         lines, attempts = run.kind.lines, run.kind.attempts
         if run.kind.cancelled:
-            stopped = [line for line in self._marks(run) if line.startswith("stopped ")]
-            lines = int(stopped[0].split()[1]) if stopped else 0
+            marks = self._marks(run)
+            stopped = [int(line.split()[1]) for line in marks if line.startswith("stopped ")]
+            # An engine that was away for longer than the program needs: it came to its own end.
+            lines = stopped[0] if stopped else lines if f"end {run.kind.statuses[0]}" in marks else 0
         expected = {}
         for attempt in range(1, attempts + 1):
             expected["out", attempt] = lines

@@ -26,10 +26,10 @@ def api_rule(action, **when):
     return fault
 
 
-def engine_rule(action, **when):
+def engine_rule(action, calls="."):
     @contextmanager
     def fault(scene):
-        with scene.door.with_rules(Rule(".", action, **when)):
+        with scene.door.with_rules(Rule(calls, action)):
             yield
 
     return fault
@@ -84,6 +84,8 @@ class Fault:
     begin: Callable  # a context manager's function of the scene
 
 
+# What an engine says to creating or starting a container is its last word; to all else it is asked again.
+LATER = r"^DELETE|GET .*/containers/|POST .*/(wait|stop)"
 BUSY = b'{"message":"the engine is busy","cause":"busy","response":500}'
 FAULTS = [
     Fault("API: refused", api_refuses),
@@ -97,14 +99,14 @@ FAULTS = [
     Fault("API: 200, not JSON", api_rule(not_json())),
     Fault("API: redirect to a login page", api_rule(redirect(LOGIN))),
     Fault("API: certificate not trusted", foreign_certificate),
-    Fault("API: every second answer after 2 s", api_rule(slow(2), every=2)),
+    Fault("API: every second answer after 1 s", api_rule(slow(1), every=2)),
     Fault("engine: refused", engine_refuses),
     Fault("engine: reset", engine_rule(reset())),
     Fault("engine: answer lost, call done", engine_rule(reset_after_passing())),
     Fault("engine: half an answer", engine_rule(half())),
-    Fault("engine: 500", engine_rule(status(500, BUSY))),
-    Fault("engine: 503", engine_rule(status(503, BUSY))),
-    Fault("engine: 200, not JSON", engine_rule(not_json())),
+    Fault("engine: 500 once it runs", engine_rule(status(500, BUSY), LATER)),
+    Fault("engine: 503 once it runs", engine_rule(status(503, BUSY), LATER)),
+    Fault("engine: 200, not JSON, once it runs", engine_rule(not_json(), "GET .*/containers/")),
     Fault("engine: service killed, restarted", engine_restarts),
     Fault("engine: service restarted 3 times", engine_restarts_thrice),
 ]

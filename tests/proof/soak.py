@@ -23,7 +23,7 @@ FAULTS = [
     fault
     for fault in outage.FAULTS
     if fault.name
-    in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted", "engine: 500")
+    in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted")
 ]
 # What a worker may have grown by between its first and its last tenth of the runs.
 GROWTH_KIB = 2048
