@@ -80,6 +80,7 @@ struct PpFlowRun
   guint network_index;
   char *container_id;
   char *container_name;
+  gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
   gboolean started_once; /* the engine was told to start it */
   gboolean timed_out;
   gboolean startup_timed_out;
@@ -149,6 +150,10 @@ void pp_flow_run_resubmit (PpFlowRun *run);
 
 /* Tells the server which container is RUN's. */
 void pp_flow_run_tell_pid (PpFlowRun *run);
+
+/* Whether INSPECT is a container that was made for this very run and never started: the engine made
+ * it, but its answer was lost (curl asks again by itself where a kept connection broke). */
+gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
 
 /* A new UUID into ID. */
 void pp_flow_run_make_transition (char *id);

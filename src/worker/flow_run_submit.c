@@ -311,10 +311,8 @@ pull_image (PpFlowRun *run)
                                              run->spec->registry_auth, on_progress, on_pulled, run);
 }
 
-/* Whether INSPECT is a container that was made for this very run and never started: the engine made
- * it, but its answer was lost (curl asks again by itself where a kept connection broke). */
-static gboolean
-is_own_container (const PpFlowRun *run, const json_t *inspect)
+gboolean
+pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
 {
   const json_t *labels = json_object_get (json_object_get (inspect, "Config"), "Labels");
   const char *status = pp_json_string (json_object_get (inspect, "State"), "Status");
@@ -329,7 +327,7 @@ on_namesake (json_t *result, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->engine_call = NULL;
-  if (error == NULL && is_own_container (run, result))
+  if (error == NULL && pp_flow_run_is_unstarted (run, result))
     {
       run->container_id = g_strdup (pp_json_string (result, "Id"));
       connect_networks (run);
@@ -367,6 +365,8 @@ on_created (json_t *result, const GError *error, gpointer user_data)
     {
       pp_events_emit_worker (run->context->events, "prefect.docker.container.creation-failed",
                              pp_flow_run_related (run));
+      run->may_exist
+          = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
       retry_or_fail (run, error, create_container);
       return;
     }

@@ -10,6 +10,8 @@
 #define FOLLOW_AGAIN_MS 250
 /* An engine that has not answered for so long is lost, with what it ran. */
 #define ENGINE_LOST_US (15 * 60 * G_USEC_PER_SEC)
+/* A container that the engine would not remove so often is left. */
+#define MAX_REMOVALS 5
 /* timeout_seconds: what is longer than 30 years counts as that. */
 #define MAX_TIMEOUT_SECONDS 1e9
 
@@ -387,6 +389,14 @@ on_remove_timer (gpointer user_data)
 }
 
 static void
+remove_later (PpFlowRun *run)
+{
+  run->timer = g_timeout_add_seconds (MIN (1u << MIN (run->retries, 8), MAX_BACK_OFF),
+                                      on_remove_timer, run);
+  run->retries++;
+}
+
+static void
 on_removed (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
@@ -394,11 +404,12 @@ on_removed (json_t *result, const GError *error, gpointer user_data)
   pp_failpoint ("engine", "removed");
   (void)result;
   run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+  /* Podman says 500 also to what passes: a container that is just stopping, a storage that is busy.
+   */
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+      || (error != NULL && run->retries < MAX_REMOVALS))
     {
-      run->timer = g_timeout_add_seconds (MIN (1u << MIN (run->retries, 8), MAX_BACK_OFF),
-                                          on_remove_timer, run);
-      run->retries++;
+      remove_later (run);
       return;
     }
   if (error != NULL)
@@ -408,8 +419,34 @@ on_removed (json_t *result, const GError *error, gpointer user_data)
 }
 
 static void
+on_looked_for (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      remove_later (run);
+      return;
+    }
+  if (error != NULL || !pp_flow_run_is_unstarted (run, result))
+    {
+      pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+      return;
+    }
+  run->container_id = g_strdup (pp_json_string (result, "Id"));
+  remove_container (run);
+}
+
+static void
 remove_container (PpFlowRun *run)
 {
+  if (run->container_id == NULL)
+    {
+      run->engine_call = pp_infrastructure_inspect (run->context->infrastructure,
+                                                    run->container_name, on_looked_for, run);
+      return;
+    }
   run->engine_call
       = pp_infrastructure_remove (run->context->infrastructure, run->container_id, on_removed, run);
 }
@@ -451,7 +488,7 @@ pp_flow_run_enter_reported (PpFlowRun *run)
   /* on_logs_safe() and on_pid_updated() come back here. */
   if (!run->logs_safe || run->pid_call != NULL || run->engine_call != NULL)
     return;
-  if (run->container_id == NULL || !run->auto_remove)
+  if ((run->container_id == NULL && !run->may_exist) || !run->auto_remove)
     pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
   else
     remove_container (run);
