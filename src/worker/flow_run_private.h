@@ -164,6 +164,10 @@ void pp_flow_run_reschedule (PpFlowRun *run);
 /* flow_run_take_up.c */
 void pp_flow_run_enter_taken_up (PpFlowRun *run);
 
+/* Whether the server's STATE is one that this worker, or one before it, has asked for on RUN's way
+ * to its start. */
+gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
+
 /* Asks the server how much of the output it has beyond the position; then follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 

@@ -70,12 +70,56 @@ static void propose_pending (PpFlowRun *run);
 static void leave_pending (PpFlowRun *run);
 
 static void
+on_claim_state (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+
+  run->state_read = NULL;
+  if (g_strcmp0 (type, "SCHEDULED") == 0)
+    propose_pending (run);
+  else if (g_strcmp0 (type, "PENDING") == 0 && pp_flow_run_is_own_state (run, state))
+    {
+      pp_flow_run_take_lease (run, state);
+      pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
+    }
+  else
+    {
+      g_message ("Flow run %s is left alone: %s", run->id,
+                 error != NULL ? error->message : "it is in other hands meanwhile");
+      pp_flow_run_drop (run);
+    }
+}
+
+static void
+look_before_claim (PpFlowRun *run)
+{
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_claim_state, run);
+}
+
+/* Another worker may have taken the run meanwhile, and ended it: the server lets a run that is
+ * COMPLETED be PENDING again, so a claim is not repeated without a look. */
+static void
+claim_later (PpFlowRun *run, double seconds)
+{
+  on_timer (run, (guint)(CLAMP (seconds, 0.1, 3600) * 1000), look_before_claim);
+}
+
+static void
 on_pending (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   pp_failpoint ("answered", "PENDING");
   run->api_call = NULL;
+  if (error != NULL && pp_api_error_is_transient (error))
+    {
+      claim_later (run, MIN (0.5 * (1u << MIN (run->retries, 8)), MAX_BACK_OFF)
+                            * g_random_double_range (0.7, 1.3));
+      run->retries++;
+      return;
+    }
   if (error != NULL)
     {
       pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
@@ -90,7 +134,7 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
       pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
       return;
     case PP_SET_STATE_WAIT:
-      on_timer (run, (guint)(CLAMP (result->delay_seconds, 0.1, 3600) * 1000), propose_pending);
+      claim_later (run, result->delay_seconds);
       return;
     case PP_SET_STATE_ABORT:
       pp_flow_run_log (run, PP_LOG_INFO,
@@ -113,7 +157,7 @@ propose_pending (PpFlowRun *run)
 {
   run->api_call
       = pp_flow_run_set_state (run->context->api, run->id, run->transitions.claim, "PENDING", NULL,
-                               NULL, FALSE, PP_API_PERSIST, on_pending, run);
+                               NULL, FALSE, PP_API_ONCE, on_pending, run);
 }
 
 static void

@@ -58,9 +58,8 @@ pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
          || created * G_USEC_PER_SEC >= run->claimed_time;
 }
 
-/* The server's STATE is one that this worker's earlier self has asked for. */
-static gboolean
-is_own_state (const PpFlowRun *run, const json_t *state)
+gboolean
+pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
 {
   const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
 
@@ -240,7 +239,8 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
 {
   gboolean pending = g_str_equal (type, "PENDING");
 
-  if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported && !is_own_state (run, state))
+  if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
+      && !pp_flow_run_is_own_state (run, state))
     {
       /* The failure was reported, and this is the next attempt, maybe another worker's. */
       say (run, "its failure was reported");
@@ -258,7 +258,7 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
     resubmit (run);
   else if (run->phase == PP_JOURNAL_CLAIMED)
     {
-      if (is_own_state (run, state))
+      if (pp_flow_run_is_own_state (run, state))
         resubmit (run);
       else
         leave (run, "it is in other hands");

@@ -67,6 +67,19 @@ def test_a_call_of_the_run_fails_once(api, engine, pool, proxy, start_worker, ca
     check_once(api, api.go(pool, {"command": "echo only once"}))
 
 
+def test_claim_is_not_repeated_without_a_look(api, engine, pool, proxy, start_worker):
+    """Between two attempts another worker may have taken the run and ended it. The server would let a completed run be
+    PENDING again."""
+    proxy.add(Rule(rf"POST {RUN}/set_state", reset()))
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.run(api.deploy(pool, variables={"command": "echo once more"}))
+    proxy.wait_count(rf"POST {RUN}/set_state", 1)
+    api.set_state(run, "COMPLETED")
+    worker.wait_line(f"{run}.*in other hands")
+    assert api.state(run)["type"] == "COMPLETED"
+    assert not engine.containers_of(run)
+
+
 @pytest.mark.parametrize("code", [503, 404, 500])
 def test_decoration_may_fail(api, engine, pool, proxy, start_worker, code):
     """The peer crashes a run whose labels are answered with 503."""
