@@ -69,6 +69,33 @@ pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
     }
 }
 
+typedef struct
+{
+  PpFlowRun *run;
+  void (*next) (PpFlowRun *run);
+} Timer;
+
+static gboolean
+on_timer_elapsed (gpointer user_data)
+{
+  Timer *timer = user_data;
+
+  timer->run->timer = 0;
+  timer->next (timer->run);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_after (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *run))
+{
+  Timer *timer = g_new0 (Timer, 1);
+
+  timer->run = run;
+  timer->next = next;
+  run->timer
+      = g_timeout_add_full (G_PRIORITY_DEFAULT, milliseconds, on_timer_elapsed, timer, g_free);
+}
+
 static void
 on_lease_lost (const GError *error, gpointer user_data)
 {

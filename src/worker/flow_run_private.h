@@ -1,6 +1,7 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
- * flow_run_submit.c (up to the start), flow_run_watch.c (after it), flow_run_report.c (what the
- * server is told). */
+ * flow_run_claim.c and flow_run_submit.c (up to the start), flow_run_watch.c and
+ * flow_run_stop.c (after it),
+ * flow_run_report.c (what the server is told). */
 #pragma once
 
 #include "prefect-podman/worker/exit_status.h"
@@ -122,6 +123,9 @@ void pp_flow_run_move (PpFlowRun *run, PpFlowRunState state);
 void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
+/* Calls NEXT after MILLISECONDS; the state's one timer. */
+void pp_flow_run_after (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *run));
+
 /* Keeps the lease that STATE (the server's) names. */
 void pp_flow_run_take_lease (PpFlowRun *run, const json_t *state);
 
@@ -145,7 +149,7 @@ void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
 /* Keeps how far the output has got to standard output. */
 void pp_flow_run_note_shown (PpFlowRun *run);
 
-/* flow_run_submit.c: from PENDING on, of a run that is PENDING already. */
+/* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
 void pp_flow_run_resubmit (PpFlowRun *run);
 
 /* Tells the server which container is RUN's. */
@@ -171,7 +175,7 @@ gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
 /* Asks the server how much of the output it has beyond the position; then follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
-/* flow_run_submit.c: what each state does to be left. */
+/* flow_run_claim.c, flow_run_submit.c: what each state does to be left. */
 void pp_flow_run_enter_claimed (PpFlowRun *run);
 void pp_flow_run_enter_pending (PpFlowRun *run);
 void pp_flow_run_enter_resolved (PpFlowRun *run);
@@ -183,6 +187,11 @@ void pp_flow_run_enter_created (PpFlowRun *run);
 void pp_flow_run_enter_started (PpFlowRun *run);
 void pp_flow_run_enter_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);
+
+/* flow_run_stop.c */
+
+/* Has timeout_seconds, or startup_timeout_seconds, end a container that has just started. */
+void pp_flow_run_start_timeout (PpFlowRun *run);
 
 /* Stops the container after SECONDS, unless it has ended by then. */
 void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);

@@ -12,8 +12,6 @@
 #define ENGINE_LOST_US (15 * 60 * G_USEC_PER_SEC)
 /* A container that the engine would not remove so often is left. */
 #define MAX_REMOVALS 5
-/* timeout_seconds: what is longer than 30 years counts as that. */
-#define MAX_TIMEOUT_SECONDS 1e9
 
 static void follow (PpFlowRun *run);
 static void inspect (PpFlowRun *run);
@@ -206,140 +204,6 @@ follow (PpFlowRun *run)
                                   pp_output_bytes (run->output), on_output, on_followed, run);
 }
 
-/* Ending a container before its own end: a time-out, a cancellation. */
-
-static void stop_container (PpFlowRun *run);
-
-static gboolean
-on_stop_timer (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->stop_timer = 0;
-  stop_container (run);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-on_stopped (json_t *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  (void)result;
-  run->stop_call = NULL;
-  if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
-    return;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    return;
-  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped, trying again: %s",
-                   run->container_name, error->message);
-  run->stop_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_stop_timer, run);
-}
-
-static void
-stop_container (PpFlowRun *run)
-{
-  if (run->stop_call == NULL)
-    run->stop_call = pp_infrastructure_stop (run->context->infrastructure, run->container_id,
-                                             run->spec->stop_timeout, on_stopped, run);
-}
-
-void
-pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
-{
-  g_clear_handle_id (&run->stop_timer, g_source_remove);
-  if (seconds == 0)
-    stop_container (run);
-  else
-    run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
-}
-
-static void arm_timeout (PpFlowRun *run);
-
-static gboolean
-on_timeout (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timeout_timer = 0;
-  if (run->state != PP_FLOW_RUN_STARTED)
-    return G_SOURCE_REMOVE;
-  if (g_get_monotonic_time () < run->timeout_at)
-    {
-      arm_timeout (run);
-      return G_SOURCE_REMOVE;
-    }
-  run->timed_out = TRUE;
-  pp_flow_run_log (run, PP_LOG_WARNING,
-                   "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
-                   run->name, run->spec->timeout_seconds, run->container_name);
-  pp_flow_run_stop_container_in (run, 0);
-  return G_SOURCE_REMOVE;
-}
-
-/* A container in which Prefect does not get to report RUNNING in time. */
-
-static void
-on_startup_state (json_t *body, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->api_call = NULL;
-  if (error != NULL || run->state != PP_FLOW_RUN_STARTED
-      || g_strcmp0 (pp_json_string (json_object_get (body, "state"), "type"), "PENDING") != 0)
-    return;
-  run->startup_timed_out = TRUE;
-  pp_flow_run_log (run, PP_LOG_WARNING,
-                   "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
-                   "container '%s'",
-                   run->name, run->spec->startup_timeout_seconds, run->container_name);
-  pp_flow_run_stop_container_in (run, 0);
-}
-
-static gboolean
-on_startup_timeout (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timeout_timer = 0;
-  if (run->state != PP_FLOW_RUN_STARTED)
-    return G_SOURCE_REMOVE;
-  if (g_get_monotonic_time () < run->timeout_at)
-    {
-      arm_timeout (run);
-      return G_SOURCE_REMOVE;
-    }
-  run->api_call
-      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
-  return G_SOURCE_REMOVE;
-}
-
-/* A source counts 24 days at the most: longer ones are armed again. */
-static void
-arm_timeout (PpFlowRun *run)
-{
-  gint64 left_ms = (run->timeout_at - g_get_monotonic_time ()) / 1000 + 1;
-
-  run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT),
-                                      run->worker_reported ? on_timeout : on_startup_timeout, run);
-}
-
-static void
-start_timeout (PpFlowRun *run)
-{
-  double seconds
-      = run->worker_reported ? run->spec->timeout_seconds : run->spec->startup_timeout_seconds;
-
-  if (seconds <= 0)
-    return;
-  run->timeout_at
-      = g_get_monotonic_time () + (gint64)(MIN (seconds, MAX_TIMEOUT_SECONDS) * G_USEC_PER_SEC);
-  /* Of a run that is taken up again, a part has passed. */
-  if (run->taken_up && run->started_time > 0)
-    run->timeout_at -= MAX (g_get_real_time () - run->started_time, 0);
-  arm_timeout (run);
-}
-
 /* What is not on the server yet, and what standard output has not had. */
 static void
 follow_rest (PpFlowRun *run)
@@ -367,7 +231,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
                                forward ? context->logs : NULL, resume_output, run);
   run->position_file
       = pp_position_open (context->journal, run->id, run->container_id, &run->position);
-  start_timeout (run);
+  pp_flow_run_start_timeout (run);
   if (!run->taken_up)
     follow (run);
   else if (forward)
