@@ -1,7 +1,7 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
- * flow_run_claim.c and flow_run_submit.c (up to the start), flow_run_watch.c and
- * flow_run_stop.c (after it),
- * flow_run_report.c (what the server is told). */
+ * flow_run_claim.c and flow_run_submit.c (up to the start), flow_run_watch.c and flow_run_stop.c
+ * (after it), flow_run_report.c (what the server is told), flow_run_journal.c and
+ * flow_run_take_up.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/exit_status.h"
