@@ -170,7 +170,8 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
       g_warning ("%u flow runs wait to be taken up again: %s", worker->taken_up->len,
                  error->message);
       worker->list_timer = g_timeout_add_seconds (
-          MIN (1u << MIN (worker->list_failures++, 8), MAX_BACK_OFF), on_list_timer, worker);
+          MIN (1u << MIN (worker->list_failures, 8), MAX_BACK_OFF), on_list_timer, worker);
+      worker->list_failures++;
       return;
     }
   worker->list_failures = 0;
