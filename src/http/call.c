@@ -144,6 +144,7 @@ set_route (PpHttpCall *call, const PpHttpRequest *request)
 {
   CURL *easy = call->easy;
 
+  curl_easy_setopt (easy, CURLOPT_FRESH_CONNECT, request->own_connection ? 1L : 0L);
   if (request->unix_socket_path != NULL)
     {
       call->over_unix_socket = TRUE;

@@ -282,6 +282,8 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .url = url,
                                  .unix_socket_path = engine->socket_path,
                                  .headers = headers,
+                                 /* A container is made, and started, once. */
+                                 .own_connection = g_str_equal (request->method, "POST"),
                                  .body = body,
                                  .body_length = body != NULL ? strlen (body) : 0,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS,

@@ -258,6 +258,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_container_spec_free (run->spec);
   pp_container_end_clear (&run->end);
   g_clear_error (&run->resolve_error);
+  g_clear_error (&run->not_found);
   g_free (run->failure);
   g_free (run->report.type);
   g_free (run->report.name);

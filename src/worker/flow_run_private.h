@@ -81,6 +81,7 @@ struct PpFlowRun
   guint network_index;
   char *container_id;
   char *container_name;
+  GError *not_found;  /* the engine's words for what was missing, while the image is looked for */
   gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
   gboolean started_once; /* the engine was told to start it */
   gboolean timed_out;
@@ -164,6 +165,9 @@ void pp_flow_run_make_transition (char *id);
 
 /* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
 void pp_flow_run_reschedule (PpFlowRun *run);
+
+/* Whether a container of this STATUS (State.Status; may be NULL) was never started. */
+gboolean pp_flow_run_is_before_start (const char *status);
 
 /* flow_run_take_up.c */
 void pp_flow_run_enter_taken_up (PpFlowRun *run);

@@ -138,6 +138,21 @@ on_namesake (json_t *result, const GError *error, gpointer user_data)
   create_container (run);
 }
 
+/* Something that CREATE needs is not there: the image, or a network. */
+static void
+on_image_looked_for (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  g_autoptr (GError) not_found = g_steal_pointer (&run->not_found);
+
+  (void)result;
+  run->engine_call = NULL;
+  if (error == NULL)
+    retry_or_fail (run, not_found, create_container);
+  else
+    pull_image (run);
+}
+
 static void
 on_created (json_t *result, const GError *error, gpointer user_data)
 {
@@ -157,7 +172,9 @@ on_created (json_t *result, const GError *error, gpointer user_data)
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
       && run->spec->pull_policy == PP_PULL_IF_NOT_PRESENT && !run->pulled)
     {
-      pull_image (run);
+      run->not_found = g_error_copy (error);
+      run->engine_call = pp_infrastructure_image_inspect (
+          run->context->infrastructure, run->spec->image, on_image_looked_for, run);
       return;
     }
   if (error != NULL)
@@ -240,6 +257,7 @@ pp_flow_run_enter_submitting (PpFlowRun *run)
 
 static void propose_running (PpFlowRun *run);
 static void start_container (PpFlowRun *run);
+static void look_before_start (PpFlowRun *run);
 
 static void
 on_pid_updated (json_t *body, const GError *error, gpointer user_data)
@@ -266,12 +284,36 @@ on_started (json_t *result, const GError *error, gpointer user_data)
   run->engine_call = NULL;
   if (error != NULL)
     {
-      retry_or_fail (run, error, start_container);
+      retry_or_fail (run, error, look_before_start);
       return;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
   if (run->cancelled)
     pp_flow_run_stop_container_in (run, 0);
+}
+
+/* A start whose answer was lost may have been one: a container that has run would run once more. */
+
+static void
+on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const char *status = pp_json_string (json_object_get (result, "State"), "Status");
+
+  run->engine_call = NULL;
+  if (error != NULL)
+    retry_or_fail (run, error, look_before_start);
+  else if (pp_flow_run_is_before_start (status))
+    start_container (run);
+  else
+    on_started (NULL, NULL, run);
+}
+
+static void
+look_before_start (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_looked_before_start, run);
 }
 
 void

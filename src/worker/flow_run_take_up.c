@@ -29,8 +29,8 @@ has_ended (const char *type)
   return is_one_of (type, types);
 }
 
-static gboolean
-is_before_start (const char *status)
+gboolean
+pp_flow_run_is_before_start (const char *status)
 {
   static const char *const before[] = { "created", "initialized", "configured", NULL };
 
@@ -41,7 +41,7 @@ is_before_start (const char *status)
 static gboolean
 was_started (const PpFlowRun *run)
 {
-  return run->found_status != NULL && !is_before_start (run->found_status);
+  return run->found_status != NULL && !pp_flow_run_is_before_start (run->found_status);
 }
 
 gboolean
@@ -54,7 +54,7 @@ pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
     return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
   /* No start was announced. Should that have failed to be written down: what runs now is no earlier
    * attempt's, nor what was made after this one was claimed. */
-  return is_before_start (status) || g_strcmp0 (status, "running") == 0
+  return pp_flow_run_is_before_start (status) || g_strcmp0 (status, "running") == 0
          || created * G_USEC_PER_SEC >= run->claimed_time;
 }
 

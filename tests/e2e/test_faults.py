@@ -189,6 +189,16 @@ def test_answer_to_create_is_lost(api, engine, pool, door, start_worker):
     wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
+def test_answer_to_start_is_lost(api, engine, pool, door, start_worker):
+    """The container ran and ended, the worker does not know: it is not started once more."""
+    door.add(Rule(r"POST .*/start", reset_after_passing(), times=1))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once"})
+    check_once(api, run)
+    (container,) = engine.containers_of(run)
+    engine.remove(container["Id"])
+
+
 def test_server_restarts_with_what_it_knew(engine, start_worker, tmp_path):
     """A real server, killed during a run and started again on the same port."""
     from prefect_api import Api

@@ -98,6 +98,16 @@ def test_missing_image(api, engine, pool, start_worker):
 
 
 @ENGINES
+def test_missing_network(api, engine, pool, start_worker):
+    """The image is there: the engine's words for what is not, and no pull of it."""
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {"command": "true", "networks": ["nope"]}))
+    assert run["state"]["type"] == "CRASHED"
+    assert "nope" in run["state"]["message"], run["state"]
+    assert "Pulling" not in api.text(run["id"])
+
+
+@ENGINES
 def test_command_that_is_not_in_the_image(api, engine, pool, start_worker):
     """No command in a docker pool is `prefect flow-run execute`; busybox has none: the run says so, in
     the engine's words, and does not stay PENDING."""
