@@ -4,6 +4,8 @@
 #include "prefect-podman/commands/commands.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,11 +20,15 @@ static const struct
   { "ERROR", "\033[31m" }, { "CRITICAL", "\033[1;31m" },
 };
 
+/* How long a reader of standard error may keep the worker waiting, once. */
+#define READER_WAIT_MS 200
+
 static struct
 {
   guint least; /* index of the least severe level that is shown */
   gboolean colors;
   gboolean installed;
+  guint dropped; /* lines, since standard error was read last */
 } console;
 
 static guint
@@ -72,19 +78,58 @@ append_message (GString *line, const char *message)
     }
 }
 
-/* Writes all of LINE; a standard error that is closed or full takes no more and is no error. */
-static void
-write_all (const GString *line)
+/* Whether standard error takes PIPE_BUF bytes without blocking. A reader that is behind is waited
+ * for a little; one that was not there the last time is not: the worker has more to do. */
+static gboolean
+takes_more (void)
 {
-  for (gsize done = 0; done < line->len;)
+  struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+  int ready;
+
+  do
+    ready = poll (&fd, 1, console.dropped > 0 ? 0 : READER_WAIT_MS);
+  while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
+/* Writes TEXT. FALSE when nobody reads; a standard error that is closed or full takes no more and
+ * is no error. */
+static gboolean
+write_text (const char *text, gsize length)
+{
+  for (gsize done = 0; done < length;)
     {
-      ssize_t written = write (STDERR_FILENO, line->str + done, line->len - done);
+      if (!takes_more ())
+        return FALSE;
+      ssize_t written = write (STDERR_FILENO, text + done, MIN (length - done, PIPE_BUF));
       if (written < 0 && errno == EINTR)
         continue;
       if (written <= 0)
-        return;
+        return TRUE;
       done += (gsize)written;
     }
+  return TRUE;
+}
+
+static void
+write_all (const GString *line)
+{
+  guint dropped = console.dropped;
+
+  if (dropped > 0)
+    {
+      g_autofree char *note = g_strdup_printf (
+          "... %u lines are missing here: nobody read standard error\n", dropped);
+
+      if (!write_text (note, strlen (note)))
+        {
+          console.dropped++;
+          return;
+        }
+      console.dropped = 0;
+    }
+  if (!write_text (line->str, line->len))
+    console.dropped++;
 }
 
 static void

@@ -40,6 +40,7 @@ struct EngineEvents
   guint inotify_source;
   GHashTable *by_watch; /* inotify watch -> FileFollow */
   GHashTable *by_id;    /* container id -> FileFollow */
+  gboolean unwatched_said;
 };
 
 struct FileFollow
@@ -84,9 +85,11 @@ on_turn (gpointer user_data)
   FileFollow *follow = user_data;
   EngineCall *call = follow->call;
   PpLogFileResult result;
+  int read_error;
 
   pp_engine_call_enter (call);
   result = pp_log_file_read (follow->log);
+  read_error = errno;
   if (!pp_engine_call_leave (call))
     return G_SOURCE_REMOVE;
   if (result == PP_LOG_FILE_MORE)
@@ -94,6 +97,9 @@ on_turn (gpointer user_data)
   follow->turn = 0;
   if (result == PP_LOG_FILE_END && follow->ended)
     end_follow (follow);
+  else if (result == PP_LOG_FILE_UNREADABLE)
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s cannot be read: %s",
+                         follow->path, g_strerror (read_error));
   else if (result == PP_LOG_FILE_MALFORMED)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
                          "%s is no log of conmon's after %" G_GUINT64_FORMAT " bytes of output",
@@ -366,14 +372,23 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_
   /* The folder, so that a file that takes the log's place is seen; before the file is opened, so
    * that none is missed. IN_CREATE comes between two of them, which would else be one event. */
   watch = inotify_add_watch (events->inotify, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+  if (watch < 0 && errno != ENOENT && errno != EACCES)
+    {
+      if (!events->unwatched_said)
+        g_warning ("Log files of containers cannot be watched (%s): their output is read through "
+                   "the engine, which may leave gaps. See fs.inotify.max_user_watches",
+                   g_strerror (errno));
+      events->unwatched_said = TRUE;
+    }
+  if (watch < 0)
+    return FALSE;
   follow = g_new0 (FileFollow, 1);
   log = pp_log_file_open (path, skip_bytes, on_file_output, follow);
   if (log == NULL)
     {
       g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
                container_id, g_strerror (errno));
-      if (watch >= 0)
-        inotify_rm_watch (events->inotify, watch);
+      inotify_rm_watch (events->inotify, watch);
       g_free (follow);
       return FALSE;
     }
@@ -382,8 +397,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_
   follow->id = g_strdup (container_id);
   follow->path = g_steal_pointer (&path);
   follow->watch = watch;
-  if (follow->watch >= 0)
-    g_hash_table_insert (events->by_watch, GINT_TO_POINTER (follow->watch), follow);
+  g_hash_table_insert (events->by_watch, GINT_TO_POINTER (follow->watch), follow);
   g_hash_table_insert (events->by_id, follow->id, follow);
   call->file = follow;
   open_events (events);

@@ -195,7 +195,7 @@ deliver_buffer (PpLogFile *log)
 }
 
 /* Reads on behind what the buffer holds. Returns the bytes read, 0 at the end of the file. */
-static gsize
+static ssize_t
 fill_buffer (PpLogFile *log)
 {
   ssize_t count;
@@ -210,7 +210,7 @@ fill_buffer (PpLogFile *log)
   while (count < 0 && errno == EINTR);
   if (count > 0)
     log->length += (gsize)count;
-  return count > 0 ? (gsize)count : 0;
+  return count;
 }
 
 /* Opens the file that has taken the place of the one being read. FALSE where there is none. */
@@ -256,8 +256,10 @@ pp_log_file_read (PpLogFile *log)
     }
   while (total < TURN_BYTES)
     {
-      gsize count = fill_buffer (log);
+      ssize_t count = fill_buffer (log);
 
+      if (count < 0)
+        return PP_LOG_FILE_UNREADABLE;
       if (count == 0)
         {
           if (go_on (log))
@@ -266,7 +268,7 @@ pp_log_file_read (PpLogFile *log)
             g_clear_pointer (&log->buffer, g_free);
           return PP_LOG_FILE_END;
         }
-      total += count;
+      total += (gsize)count;
       result = deliver_buffer (log);
       if (result != PP_LOG_FILE_MORE)
         return result;

@@ -273,7 +273,7 @@ add_libpod_devices (GPtrArray *argv, const json_t *libpod_body)
 }
 
 char **
-pp_container_spec_to_podman_run (const PpContainerSpec *spec)
+pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at)
 {
   static const char *const pull[] = { "missing", "always", "newer", "never" };
   GPtrArray *argv = g_ptr_array_new ();
@@ -298,6 +298,8 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec)
     add_pair (argv, "--network", g_strdup (g_ptr_array_index (spec->networks, i)));
   add_libpod_devices (argv, spec->libpod_body);
 
+  if (image_at != NULL)
+    *image_at = argv->len;
   g_ptr_array_add (argv, g_strdup (spec->image));
   if (json_is_string (command))
     g_ptr_array_add (argv, g_strdup (json_string_value (command)));

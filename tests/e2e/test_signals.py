@@ -1,12 +1,14 @@
 """How the worker ends."""
 
+import os
 import signal
+import subprocess
 import time
 
 import pytest
 
 from parts import wait_for
-from worker import EXIT_SECONDS
+from worker import EXIT_SECONDS, command, environment
 
 
 def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", door=None, **options):
@@ -82,3 +84,26 @@ def test_stop_while_server_and_engine_are_away(api, engine, pool, proxy, door, s
         assert time.monotonic() - began < EXIT_SECONDS + 1
     assert code == 0
     assert engine.inspect(container)["State"]["Running"]
+
+
+def test_standard_error_that_nobody_reads(api, engine, pool, tmp_path):
+    """A full pipe: lines are dropped, the worker works and ends."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    try:
+        while True:
+            os.write(write, b"x" * 4096)
+    except BlockingIOError:
+        pass
+    os.set_blocking(write, True)
+    argv = [str(part) for part in (*command(), "worker", "start", "--pool", pool, "--log-level", "DEBUG")]
+    made = environment(tmp_path, api, engine)
+    with subprocess.Popen(argv, env=made, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=write) as worker:
+        try:
+            assert api.wait_end(api.go(pool, {"command": "true", "auto_remove": True}))["state"]["type"] == "COMPLETED"
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(EXIT_SECONDS + 2) == 0
+        finally:
+            worker.kill()
+            os.close(read)
+            os.close(write)

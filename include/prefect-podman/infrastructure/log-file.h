@@ -20,10 +20,11 @@ typedef struct PpLogFile PpLogFile;
 
 typedef enum
 {
-  PP_LOG_FILE_END,       /* all that is in the file was delivered; there may be more later */
-  PP_LOG_FILE_MORE,      /* there is more: call again, on another turn of the loop */
-  PP_LOG_FILE_NOT_NOW,   /* PpOutputFunc said "not now": call again when it has resumed */
-  PP_LOG_FILE_MALFORMED, /* what the file holds is no log of conmon's */
+  PP_LOG_FILE_END,        /* all that is in the file was delivered; there may be more later */
+  PP_LOG_FILE_MORE,       /* there is more: call again, on another turn of the loop */
+  PP_LOG_FILE_NOT_NOW,    /* PpOutputFunc said "not now": call again when it has resumed */
+  PP_LOG_FILE_MALFORMED,  /* what the file holds is no log of conmon's */
+  PP_LOG_FILE_UNREADABLE, /* the system refused to read on; errno says why */
 } PpLogFileResult;
 
 /* Opens the log at PATH. The first SKIP_BYTES of payload (over both streams) are not delivered,
