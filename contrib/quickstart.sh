@@ -273,5 +273,10 @@ if [ $KEEP = yes ]; then
   note "UI:     http://127.0.0.1:$SERVER_PORT"
   note "API:    $PREFECT_API_URL"
   note "Podman: $ENGINE"
+  # As asked, and so no failure.
+  trap 'exit 0' INT TERM
   wait "${PIDS[0]}"
+else
+  # Lets go of the runs whose containers are about to end.
+  kill -QUIT "${PIDS[0]}" 2>/dev/null && wait "${PIDS[0]}" || true
 fi

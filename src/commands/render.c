@@ -263,6 +263,29 @@ learn_secrets (const PpResolveParts *parts, const PpSettings *settings,
   return mask;
 }
 
+/* What is there and no regular file (/dev/stdout, a pipe) is written to, not replaced; a link's
+ * target is the file. */
+static gboolean
+write_file (const char *path, const char *text, GError **error)
+{
+  g_autofree char *target = realpath (path, NULL);
+  FILE *file;
+
+  if (target == NULL || g_file_test (target, G_FILE_TEST_IS_REGULAR))
+    return g_file_set_contents (target != NULL ? target : path, text, -1, error);
+  file = fopen (target, "w");
+  if (file != NULL && fputs (text, file) >= 0 && fflush (file) == 0)
+    {
+      fclose (file);
+      return TRUE;
+    }
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s: cannot be written: %s",
+               path, g_strerror (errno));
+  if (file != NULL)
+    fclose (file);
+  return FALSE;
+}
+
 static gboolean
 save_parts (PpResolveParts *parts, const PpMask *mask, const char *path, GError **error)
 {
@@ -274,7 +297,7 @@ save_parts (PpResolveParts *parts, const PpMask *mask, const char *path, GError 
     json_object_set_new (saved, part_names[i],
                          *members[i] != NULL ? pp_mask_json (mask, *members[i]) : json_null ());
   g_autofree char *text = json_dumps (saved, JSON_INDENT (2));
-  return g_file_set_contents (path, text, -1, error);
+  return write_file (path, text, error);
 }
 
 /* ---- what is printed ---- */
@@ -332,7 +355,8 @@ environment_argument (const PpContainerSpec *spec, const PpMask *mask, const cha
 static char *
 spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
 {
-  g_auto (GStrv) words = pp_container_spec_to_podman_run (spec);
+  guint image_at = 0;
+  g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at);
   GString *line = g_string_new (NULL);
   gboolean options = TRUE; /* before the image */
 
@@ -342,7 +366,7 @@ spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
       g_autofree char *masked
           = is_environment ? environment_argument (spec, mask, *word) : pp_mask_text (mask, *word);
       g_autofree char *quoted = needs_quotes (masked) ? g_shell_quote (masked) : g_strdup (masked);
-      gboolean is_image = options && strcmp (*word, spec->image) == 0;
+      gboolean is_image = word == words + image_at;
       gboolean new_line = is_image || (options && g_str_has_prefix (*word, "--"));
       g_string_append_printf (line, "%s%s",
                               word == words ? ""

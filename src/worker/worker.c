@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -306,6 +307,18 @@ set_up_context (PpWorker *worker)
   context->out = pp_stdout_new (STDOUT_FILENO);
 }
 
+/* Each run has a log file open, and calls have sockets. */
+static void
+raise_open_files (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
+}
+
 static gboolean
 set_up (PpWorker *worker, GError **error)
 {
@@ -313,6 +326,7 @@ set_up (PpWorker *worker, GError **error)
   const PpWorkerOptions *options = worker->options;
   PpWorkerContext *context = &worker->context;
 
+  raise_open_files ();
   worker->loop = g_main_loop_new (NULL, FALSE);
   worker->last_poll = g_get_monotonic_time ();
   worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);

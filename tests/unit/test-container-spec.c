@@ -292,9 +292,11 @@ test_podman_run (void)
       " \"container_create_kwargs\": {\"ports\": {\"80\": 8080, \"81\": null}, \"nano_cpus\":"
       " 1500000000, \"platform\": \"linux/amd64\"}}",
       NULL);
-  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec);
+  guint image_at = 0;
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, &image_at);
   g_autofree char *line = g_strjoinv (" ", argv);
 
+  g_assert_cmpstr (argv[image_at], ==, spec->image);
   g_assert_cmpstr (
       line, ==,
       "podman run --rm --name n --pull missing --platform linux/amd64 --timeout 60 --label l=m "

@@ -115,7 +115,7 @@ gboolean pp_container_spec_forwards_output (const PpContainerSpec *spec);
 
 /* The spec as a `podman run` command line (array of arguments), values of env left out (--env
  * NAME). New array. */
-char **pp_container_spec_to_podman_run (const PpContainerSpec *spec);
+char **pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at);
 
 /* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
  * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use
