@@ -189,6 +189,7 @@ def test_answer_to_create_is_lost(api, engine, pool, door, start_worker):
     wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_answer_to_start_is_lost(api, engine, pool, door, start_worker):
     """The container ran and ended, the worker does not know: it is not started once more."""
     door.add(Rule(r"POST .*/start", reset_after_passing(), times=1))
