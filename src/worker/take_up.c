@@ -99,13 +99,9 @@ static gboolean
 is_of_another_attempt (const json_t *flow_run, const json_t *container)
 {
   const char *pid = pp_json_string (flow_run, "infrastructure_pid");
-  const char *name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
-  g_autofree char *end = NULL;
+  const char *id = pp_json_string (container, "Id");
 
-  if (pid == NULL || name == NULL)
-    return FALSE;
-  end = g_strconcat (":", *name == '/' ? name + 1 : name, NULL);
-  return !g_str_has_suffix (pid, end);
+  return pid != NULL && id != NULL && !g_str_has_suffix (pid, id);
 }
 
 static void
