@@ -120,12 +120,29 @@ pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
          && g_strcmp0 (status, "created") == 0;
 }
 
+/* ERROR of a look at a container that is there: what it says is of the engine, and may pass. */
+static void
+retry_without_answer (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *))
+{
+  g_autoptr (GError) passing = g_error_new_literal (
+      PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, error->message);
+
+  retry_or_fail (run, passing, again);
+}
+
 static void
 on_namesake (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->engine_call = NULL;
+  /* It may be ours: the next name would leave it behind. */
+  if (error != NULL
+      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      retry_without_answer (run, error, create_container);
+      return;
+    }
   if (error == NULL && pp_flow_run_is_unstarted (run, result))
     {
       run->container_id = g_strdup (pp_json_string (result, "Id"));
@@ -302,7 +319,7 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
 
   run->engine_call = NULL;
   if (error != NULL)
-    retry_or_fail (run, error, look_before_start);
+    retry_without_answer (run, error, look_before_start);
   else if (pp_flow_run_is_before_start (status))
     start_container (run);
   else
