@@ -56,7 +56,6 @@ struct PpFlowRun
 
   /* What a worker before this one began (flow_run_take_up.c). */
   gboolean taken_up;
-  gboolean resubmitted;     /* PENDING already, its claim is not made again */
   gboolean attaches;        /* its container is there, its description is looked for */
   gboolean server_ended;    /* it is over for the server: nothing to report */
   gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */

@@ -54,31 +54,17 @@ pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
     run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
 }
 
-static void arm_timeout (PpFlowRun *run);
-
-static gboolean
-on_timeout (gpointer user_data)
+static void
+end_for_timeout (PpFlowRun *run)
 {
-  PpFlowRun *run = user_data;
-
-  run->timeout_timer = 0;
-  if (run->state != PP_FLOW_RUN_STARTED)
-    return G_SOURCE_REMOVE;
-  if (g_get_monotonic_time () < run->timeout_at)
-    {
-      arm_timeout (run);
-      return G_SOURCE_REMOVE;
-    }
   run->timed_out = TRUE;
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
                    run->name, run->spec->timeout_seconds, run->container_name);
   pp_flow_run_stop_container_in (run, 0);
-  return G_SOURCE_REMOVE;
 }
 
 /* A container in which Prefect does not get to report RUNNING in time. */
-
 static void
 on_startup_state (json_t *body, const GError *error, gpointer user_data)
 {
@@ -96,8 +82,10 @@ on_startup_state (json_t *body, const GError *error, gpointer user_data)
   pp_flow_run_stop_container_in (run, 0);
 }
 
+static void arm_timeout (PpFlowRun *run);
+
 static gboolean
-on_startup_timeout (gpointer user_data)
+on_timeout (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
@@ -105,12 +93,12 @@ on_startup_timeout (gpointer user_data)
   if (run->state != PP_FLOW_RUN_STARTED)
     return G_SOURCE_REMOVE;
   if (g_get_monotonic_time () < run->timeout_at)
-    {
-      arm_timeout (run);
-      return G_SOURCE_REMOVE;
-    }
-  run->api_call
-      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
+    arm_timeout (run);
+  else if (run->worker_reported)
+    end_for_timeout (run);
+  else
+    run->api_call
+        = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
   return G_SOURCE_REMOVE;
 }
 
@@ -120,8 +108,7 @@ arm_timeout (PpFlowRun *run)
 {
   gint64 left_ms = (run->timeout_at - g_get_monotonic_time ()) / 1000 + 1;
 
-  run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT),
-                                      run->worker_reported ? on_timeout : on_startup_timeout, run);
+  run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
 }
 
 void

@@ -39,7 +39,6 @@ typedef struct
   guint list_failures;
   guint list_timer;
   guint orphans_timer;
-  guint probe_timer;
 
   gboolean engine_ready;
   gboolean pool_ready;
