@@ -107,28 +107,58 @@ pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneF
   return pp_api_call (api, "GET", path, NULL, patience, done, user_data);
 }
 
+/* STATE is stolen; has type, name, message, data as wanted. */
+static PpApiCall *
+set_state (PpApi *api, const char *id, const char *transition_id, json_t *state, gboolean force,
+           PpApiPatience patience, PpSetStateDoneFunc done, gpointer user_data)
+{
+  g_autofree char *path = pp_api_path ("/flow_runs", id, "/set_state");
+  SetState *closure = g_new0 (SetState, 1);
+
+  closure->done = done;
+  closure->user_data = user_data;
+  closure->transition_id = g_strdup (transition_id);
+  closure->url = g_strconcat (api->display_url, path, NULL);
+  json_object_set_new (state, "state_details",
+                       json_pack ("{s:s, s:s}", "flow_run_id", id, "transition_id", transition_id));
+  json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
+  return pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED, on_set_state, closure,
+                           set_state_free);
+}
+
 PpApiCall *
 pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id, const char *type,
                        const char *name, const char *message, gboolean force,
                        PpApiPatience patience, PpSetStateDoneFunc done, gpointer user_data)
 {
-  g_autofree char *path = pp_api_path ("/flow_runs", id, "/set_state");
-  SetState *set_state = g_new0 (SetState, 1);
+  json_t *state = json_pack ("{s:s}", "type", type);
 
-  set_state->done = done;
-  set_state->user_data = user_data;
-  set_state->transition_id = g_strdup (transition_id);
-  set_state->url = g_strconcat (api->display_url, path, NULL);
-
-  json_t *state = json_pack ("{s:s, s:{s:s, s:s}}", "type", type, "state_details", "flow_run_id",
-                             id, "transition_id", transition_id);
   if (name != NULL)
     json_object_set_new (state, "name", pp_api_text (name));
   if (message != NULL)
     json_object_set_new (state, "message", pp_api_text (message));
-  json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
-  return pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED, on_set_state,
-                           set_state, set_state_free);
+  return set_state (api, id, transition_id, state, force, patience, done, user_data);
+}
+
+PpApiCall *
+pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)
+{
+  g_autofree char *path = g_strconcat ("/flow_run_states/?flow_run_id=", id, NULL);
+
+  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST, done, user_data);
+}
+
+PpApiCall *
+pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state, PpSetStateDoneFunc done,
+                           gpointer user_data)
+{
+  static const char *const kept[] = { "type", "name", "message", "data", NULL };
+  g_autofree char *transition_id = g_uuid_string_random ();
+  json_t *restored = json_object ();
+
+  for (gsize i = 0; kept[i] != NULL; i++)
+    json_object_set (restored, kept[i], json_object_get (state, kept[i]));
+  return set_state (api, id, transition_id, restored, TRUE, PP_API_PERSIST, done, user_data);
 }
 
 PpApiCall *

@@ -188,8 +188,8 @@ pp_flow_run_new_from_journal (PpWorkerContext *context, const char *flow_run_id,
 }
 
 PpFlowRun *
-pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc notify,
-                 gpointer user_data)
+pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
+                 PpFlowRunNotifyFunc notify, gpointer user_data)
 {
   PpFlowRun *run = new_run (context, pp_json_string (flow_run, "id"), notify, user_data);
   const json_t *details = json_object_get (json_object_get (flow_run, "state"), "state_details");
@@ -201,6 +201,7 @@ pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc
   run->deployment_id = g_strdup (pp_json_string (flow_run, "deployment_id"));
   run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
   run->json = json_incref (flow_run);
+  pp_flow_run_note_seen (run, flow_run, asked_at);
   run->scheduled_time = scheduled != NULL ? pp_api_parse_timestamp (scheduled) : 0;
   return run;
 }
@@ -258,7 +259,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_container_spec_free (run->spec);
   pp_container_end_clear (&run->end);
   g_clear_error (&run->resolve_error);
-  g_clear_error (&run->not_found);
+  g_clear_error (&run->refusal);
   g_free (run->failure);
   g_free (run->report.type);
   g_free (run->report.name);

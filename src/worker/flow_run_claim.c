@@ -16,6 +16,12 @@ static void propose_pending (PpFlowRun *run);
 static void leave_pending (PpFlowRun *run);
 
 static void
+move_to_pending (PpFlowRun *run)
+{
+  pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
+}
+
+static void
 on_claim_state (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
@@ -24,11 +30,14 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
 
   run->state_read = NULL;
   if (g_strcmp0 (type, "SCHEDULED") == 0)
-    propose_pending (run);
+    {
+      pp_flow_run_note_seen (run, body, run->looked_at);
+      propose_pending (run);
+    }
   else if (g_strcmp0 (type, "PENDING") == 0 && pp_flow_run_is_own_state (run, state))
     {
       pp_flow_run_take_lease (run, state);
-      pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
+      pp_flow_run_check_contest (run, move_to_pending);
     }
   else
     {
@@ -41,6 +50,7 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
 static void
 look_before_claim (PpFlowRun *run)
 {
+  run->looked_at = g_get_monotonic_time ();
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_claim_state, run);
 }
 
@@ -77,7 +87,7 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
     {
     case PP_SET_STATE_ACCEPT:
       pp_flow_run_take_lease (run, result->state);
-      pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
+      pp_flow_run_check_contest (run, move_to_pending);
       return;
     case PP_SET_STATE_WAIT:
       claim_later (run, result->delay_seconds);

@@ -1,7 +1,7 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
- * flow_run_claim.c and flow_run_submit.c (up to the start), flow_run_watch.c and flow_run_stop.c
- * (after it), flow_run_report.c (what the server is told), flow_run_journal.c and
- * flow_run_take_up.c (across restarts). */
+ * flow_run_claim.c, flow_run_contest.c and flow_run_submit.c (up to the start), flow_run_watch.c
+ * and flow_run_stop.c (after it), flow_run_report.c (what the server is told), flow_run_journal.c
+ * and flow_run_take_up.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/exit_status.h"
@@ -29,14 +29,17 @@ struct PpFlowRun
   json_t *json;          /* the API's object; dropped once RENDERED */
   gint64 scheduled_time; /* UNIX microseconds; 0: at once */
   gint64 claimed_at;     /* monotonic microseconds */
-  gint64 claimed_time;   /* UNIX microseconds, as all times that the journal keeps; of a run that
-                            nothing was written down of: when its container was made */
-  gint64 started_time;   /* 0: not yet */
+  gint64 seen_at;        /* when the server was asked what we know of it; monotonic microseconds */
+  gint64 looked_at;      /* when it was asked for once more */
+  json_int_t seen_run_count; /* how often it had run then */
+  gint64 claimed_time; /* UNIX microseconds, as all times that the journal keeps; of a run that
+                          nothing was written down of: when its container was made */
+  gint64 started_time; /* 0: not yet */
 
   /* The journal's (flow_run_journal.c). */
   PpJournalPhase phase;
   PpJournalPut *journal_put;
-  void (*next) (PpFlowRun *run); /* what follows the put, or the count, that is under way */
+  void (*next) (PpFlowRun *run); /* what follows the put, the count, or the check, under way */
   struct
   {
     char claim[PP_TRANSITION_ID_SIZE];
@@ -80,7 +83,7 @@ struct PpFlowRun
   guint network_index;
   char *container_id;
   char *container_name;
-  GError *not_found;  /* the engine's words for what was missing, while the image is looked for */
+  GError *refusal;    /* the engine's words, while what they mean is looked for */
   gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
   gboolean started_once; /* the engine was told to start it */
   gboolean timed_out;
@@ -149,6 +152,22 @@ void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
 /* Keeps how far the output has got to standard output. */
 void pp_flow_run_note_shown (PpFlowRun *run);
 
+/* flow_run_contest.c */
+
+/* Keeps what FLOW_RUN, the API's object, says of RUN; ASKED_AT: when it was asked for, monotonic
+ * microseconds. */
+void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
+
+/* NEXT, unless another worker has run RUN before our claim of it: then its end is put back, and RUN
+ * dropped. */
+void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* The same by RUN's states on the server, where nothing is known of the time before the claim. */
+void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* Whether STATE, the API's object, is an end. */
+gboolean pp_flow_run_state_is_terminal (const json_t *state);
+
 /* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
 void pp_flow_run_resubmit (PpFlowRun *run);
 
@@ -187,6 +206,11 @@ void pp_flow_run_enter_submitting (PpFlowRun *run);
 void pp_flow_run_enter_created (PpFlowRun *run);
 
 /* flow_run_watch.c */
+
+/* The engine does not say how RUN's container, which may run, is (ERROR): AGAIN after a while;
+ * after 15 minutes without an answer it is lost, and RUN is over. */
+void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
+
 void pp_flow_run_enter_started (PpFlowRun *run);
 void pp_flow_run_enter_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);

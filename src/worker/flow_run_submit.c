@@ -7,8 +7,10 @@
 
 #include "failpoint.h"
 
-/* Back-off of what is tried again, in seconds: 1, 2, 4, ... up to this. */
-#define MAX_BACK_OFF 30
+/* Back-off of what is tried again: the three tries of the default outlast an engine's restart. */
+static const guint back_off_seconds[] = { 2, 8, 30 };
+/* A container whose start was asked for and not answered shows up within this. */
+#define LOOK_AGAIN_MS 1000
 /* Other containers that may have a run's name before something else is wrong. */
 #define MAX_NAMES 1000
 
@@ -25,7 +27,7 @@ retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *))
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
       && run->retries < run->spec->infrastructure_retries)
     {
-      guint seconds = MIN (1u << MIN (run->retries, 5), MAX_BACK_OFF);
+      guint seconds = back_off_seconds[MIN (run->retries, G_N_ELEMENTS (back_off_seconds) - 1)];
 
       run->retries++;
       pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", error->message,
@@ -160,12 +162,12 @@ static void
 on_image_looked_for (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  g_autoptr (GError) not_found = g_steal_pointer (&run->not_found);
+  g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
 
   (void)result;
   run->engine_call = NULL;
   if (error == NULL)
-    retry_or_fail (run, not_found, create_container);
+    retry_or_fail (run, refusal, create_container);
   else
     pull_image (run);
 }
@@ -189,7 +191,7 @@ on_created (json_t *result, const GError *error, gpointer user_data)
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
       && run->spec->pull_policy == PP_PULL_IF_NOT_PRESENT && !run->pulled)
     {
-      run->not_found = g_error_copy (error);
+      run->refusal = g_error_copy (error);
       run->engine_call = pp_infrastructure_image_inspect (
           run->context->infrastructure, run->spec->image, on_image_looked_for, run);
       return;
@@ -299,6 +301,13 @@ on_started (json_t *result, const GError *error, gpointer user_data)
   pp_failpoint ("engine", "started");
   (void)result;
   run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+      && run->retries >= run->spec->infrastructure_retries)
+    {
+      run->refusal = g_error_copy (error);
+      pp_flow_run_after (run, LOOK_AGAIN_MS, look_before_start);
+      return;
+    }
   if (error != NULL)
     {
       retry_or_fail (run, error, look_before_start);
@@ -309,7 +318,8 @@ on_started (json_t *result, const GError *error, gpointer user_data)
     pp_flow_run_stop_container_in (run, 0);
 }
 
-/* A start whose answer was lost may have been one: a container that has run would run once more. */
+/* A start whose answer was lost may have been one: a container that has run would run once more,
+ * and one that runs is not to be taken for one that failed to. */
 
 static void
 on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
@@ -318,12 +328,25 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
   const char *status = pp_json_string (json_object_get (result, "State"), "Status");
 
   run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      pp_flow_run_fail_submission (run, error->message);
+      return;
+    }
   if (error != NULL)
-    retry_without_answer (run, error, look_before_start);
-  else if (pp_flow_run_is_before_start (status))
-    start_container (run);
-  else
+    {
+      pp_flow_run_ask_again (run, error, look_before_start);
+      return;
+    }
+  run->no_answer_since = 0;
+  if (!pp_flow_run_is_before_start (status))
     on_started (NULL, NULL, run);
+  else if (run->cancelled)
+    pp_flow_run_report_cancelled (run);
+  else if (run->refusal != NULL)
+    pp_flow_run_fail_submission (run, run->refusal->message);
+  else
+    start_container (run);
 }
 
 static void

@@ -21,14 +21,6 @@ is_one_of (const char *word, const char *const *words)
   return word != NULL && g_strv_contains (words, word);
 }
 
-static gboolean
-has_ended (const char *type)
-{
-  static const char *const types[] = { "COMPLETED", "FAILED", "CRASHED", "CANCELLED", NULL };
-
-  return is_one_of (type, types);
-}
-
 gboolean
 pp_flow_run_is_before_start (const char *status)
 {
@@ -259,7 +251,7 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
   else if (run->phase == PP_JOURNAL_CLAIMED)
     {
       if (pp_flow_run_is_own_state (run, state))
-        resubmit (run);
+        pp_flow_run_check_history (run, resubmit);
       else
         leave (run, "it is in other hands");
     }
@@ -322,7 +314,7 @@ on_known (PpFlowRun *run, json_t *body)
   keep_flow_run (run, body);
   if (was_started (run) && pp_json_string (body, "infrastructure_pid") == NULL)
     pp_flow_run_tell_pid (run);
-  if (has_ended (type))
+  if (pp_flow_run_state_is_terminal (state))
     on_server_ended (run, type);
   else if (g_strcmp0 (type, "CANCELLING") == 0)
     on_cancelling (run);

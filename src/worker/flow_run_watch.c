@@ -36,41 +36,11 @@ on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
   return pp_output_take (run->output, stream, data, length);
 }
 
-static gboolean
-on_inspect_timer (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  inspect (run);
-  return G_SOURCE_REMOVE;
-}
-
+/* AGAIN after MILLISECONDS, twice as long at each retry. */
 static void
-inspect_later (PpFlowRun *run)
+later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
 {
-  guint seconds = MIN (1u << MIN (run->retries, 8), MAX_BACK_OFF);
-
-  run->retries++;
-  run->timer = g_timeout_add_seconds (seconds, on_inspect_timer, run);
-}
-
-/* The output has ended and the container has not: the engine's two views meet in a moment. */
-static gboolean
-on_follow_timer (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  follow (run);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-follow_later (PpFlowRun *run)
-{
-  run->timer = g_timeout_add (MIN (FOLLOW_AGAIN_MS << MIN (run->retries, 5), MAX_BACK_OFF * 1000),
-                              on_follow_timer, run);
+  pp_flow_run_after (run, MIN (milliseconds << MIN (run->retries, 8), MAX_BACK_OFF * 1000), again);
   run->retries++;
 }
 
@@ -82,22 +52,23 @@ on_waited (json_t *result, const GError *error, gpointer user_data)
   (void)result;
   run->engine_call = NULL;
   if (error != NULL)
-    inspect_later (run);
+    later (run, 1000, inspect);
   else
     inspect (run);
 }
 
-/* The engine does not say how CONTAINER is: asked again, until it counts as lost. */
-static void
-on_no_answer (PpFlowRun *run, const GError *error)
+void
+pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
 {
   gint64 now = g_get_monotonic_time ();
+  gint64 since;
 
   if (run->no_answer_since == 0)
     run->no_answer_since = now;
-  if (now - run->no_answer_since < ENGINE_LOST_US)
+  since = now - run->no_answer_since;
+  if (since < ENGINE_LOST_US)
     {
-      inspect_later (run);
+      pp_flow_run_after (run, (guint)CLAMP (since / 1000, 1000, MAX_BACK_OFF * 1000), again);
       return;
     }
   pp_flow_run_log (run, PP_LOG_ERROR, "The engine has not answered for 15 minutes: %s",
@@ -105,7 +76,10 @@ on_no_answer (PpFlowRun *run, const GError *error)
   run->end_known = FALSE;
   run->engine_lost = TRUE;
   run->auto_remove = FALSE;
-  pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+  if (run->state == PP_FLOW_RUN_STARTED)
+    pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+  else
+    pp_flow_run_report_vanished (run);
 }
 
 static void
@@ -122,7 +96,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
     }
   if (error != NULL)
     {
-      on_no_answer (run, error);
+      pp_flow_run_ask_again (run, error, inspect);
       return;
     }
   run->no_answer_since = 0;
@@ -131,7 +105,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
   /* What a broken stream has left of the output is still to be had when the container has ended. */
   if (run->end.running && run->output_ended)
     {
-      follow_later (run);
+      later (run, FOLLOW_AGAIN_MS, follow);
       return;
     }
   if (run->end.running || !run->output_ended)
@@ -188,7 +162,7 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
                      run->container_name, error->message);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
-      inspect_later (run);
+      later (run, 1000, inspect);
       return;
     }
   /* A log driver that cannot be read: what is left is to wait for the end. */
@@ -242,24 +216,6 @@ pp_flow_run_enter_started (PpFlowRun *run)
 
 /* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
 
-static gboolean
-on_remove_timer (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  remove_container (run);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-remove_later (PpFlowRun *run)
-{
-  run->timer = g_timeout_add_seconds (MIN (1u << MIN (run->retries, 8), MAX_BACK_OFF),
-                                      on_remove_timer, run);
-  run->retries++;
-}
-
 static void
 on_removed (json_t *result, const GError *error, gpointer user_data)
 {
@@ -273,7 +229,7 @@ on_removed (json_t *result, const GError *error, gpointer user_data)
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
       || (error != NULL && run->retries < MAX_REMOVALS))
     {
-      remove_later (run);
+      later (run, 1000, remove_container);
       return;
     }
   if (error != NULL)
@@ -290,7 +246,7 @@ on_looked_for (json_t *result, const GError *error, gpointer user_data)
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
-      remove_later (run);
+      later (run, 1000, remove_container);
       return;
     }
   if (error != NULL || !pp_flow_run_is_unstarted (run, result))

@@ -83,7 +83,8 @@ claim (PpWorker *worker, json_t *flow_run)
       return;
     }
   worker->slots_used++;
-  run = pp_flow_run_new (&worker->context, flow_run, pp_worker_on_run_notify, worker);
+  run = pp_flow_run_new (&worker->context, flow_run, worker->polled_at, pp_worker_on_run_notify,
+                         worker);
   g_hash_table_insert (worker->runs, (gpointer)pp_flow_run_id (run), run);
   pp_flow_run_start (run);
 }
@@ -146,6 +147,7 @@ poll_now (PpWorker *worker)
       return;
     }
   worker->asked = MIN (slots, MAX_ASKED);
+  worker->polled_at = g_get_monotonic_time ();
   worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
       worker->context.api, worker->options->work_pool, worker->options->work_queues, before,
       slots < MAX_ASKED ? slots : 0, on_polled, worker);

@@ -65,6 +65,7 @@ typedef struct
   guint asked; /* for how many runs the poll under way asks */
   guint poll_timer;
   PpApiCall *poll_call;
+  gint64 polled_at;    /* monotonic microseconds of the last call */
   gint64 last_poll;    /* monotonic microseconds of the last answer, or of the start */
   gboolean more_waits; /* the last poll left runs behind for want of a slot */
 

@@ -200,6 +200,32 @@ def test_answer_to_start_is_lost(api, engine, pool, door, start_worker):
     engine.remove(container["Id"])
 
 
+def test_last_answer_to_start_is_lost_and_the_engine_with_it(api, engine, pool, door, start_worker):
+    """No try is left, and for a while nobody can say whether the container runs: it does, and is followed."""
+    door.add(
+        Rule(r"POST .*/start", reset_after_passing(), times=1),
+        Rule(r"GET .*/containers/.*/json", status(503), times=4),
+    )
+    start_worker(api, door.url, pool)
+    variables = {"command": "sh -c 'sleep 6; echo only once'", "infrastructure_retries": 0, "auto_remove": True}
+    run = api.go(pool, variables)
+    check_once(api, run)
+    assert door.count(r"POST .*/start") == 1
+    wait_for(lambda: not engine.containers_of(run), 30, "container removed")
+
+
+def test_start_never_arrives(api, engine, pool, door, start_worker):
+    """The engine's words are the state's, and the container that never ran is removed."""
+    door.add(Rule(r"POST .*/start", status(503, b'{"message":"the engine is shutting down"}')))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "true", "infrastructure_retries": 1})
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED"
+    assert "the engine is shutting down" in state["message"]
+    assert door.count(r"POST .*/start") == 2
+    wait_for(lambda: not engine.containers_of(run), 30, "container removed")
+
+
 def test_server_restarts_with_what_it_knew(engine, start_worker, tmp_path):
     """A real server, killed during a run and started again on the same port."""
     from prefect_api import Api

@@ -1,10 +1,12 @@
 """What the worker takes, when, and how much of it at once."""
 
+import signal
 import time
 
 import pytest
 
 from conftest import new_pool_name
+from fault_proxy import Rule, slow
 from parts import wait_for
 from prefect_api import running_spans, when
 
@@ -107,6 +109,29 @@ def test_two_workers_share_a_pool(api, engine, pool, start_worker):
         by[lines[0].split()[-1]] += 1
     assert all(by.values()), by
     wait_for(lambda: not engine.containers(**{"io.prefect.work-pool-name": pool}), 30, "all containers removed")
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
+def test_claim_that_arrives_after_another_workers_whole_run(api, engine, pool, proxy, start_worker, killed):
+    """The server takes PENDING on top of COMPLETED: the run is not done a second time, and is COMPLETED again."""
+    late = start_worker(proxy.api, engine, pool)
+    proxy.add(Rule(r"POST /api/flow_runs/[^/]+/set_state", slow(8), times=1))
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    proxy.wait_count("set_state", 1)
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    if killed:
+        late.end(signal.SIGKILL)
+    states = wait_for(lambda: [state["type"] for state in api.states(run)][4:], 30, "the late claim")
+    assert states[0] == "PENDING"
+    if killed:
+        start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert "another worker has run it meanwhile" in api.wait_text(run, "Aborted submission")
+    states = [state["type"] for state in api.states(run)]
+    assert states.count("RUNNING") == 1, states
+    assert api.text(run).splitlines().count("only once") == 1
+    wait_for(lambda: not engine.containers_of(run), 20, "no container left")
 
 
 def test_names_in_use(api, engine, pool, start_worker):

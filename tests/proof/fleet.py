@@ -87,7 +87,6 @@ class Kind:
             "state_reporting": "engine" if self.by_engine else "worker",
             "forward_output": "always",
             "auto_remove": self.auto_remove,
-            "infrastructure_retries": 8,  # an engine that is away for up to a minute is waited for
             "network_mode": "host",
             "volumes": [f"{scene.marks}:/marks"],
             "env": {"PROOF_API_URL": scene.api.url},

@@ -30,9 +30,10 @@ typedef enum
  * call of this header. */
 typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
-/* FLOW_RUN: the API's object, with an id. Call pp_flow_run_start() next. */
-PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, PpFlowRunNotifyFunc notify,
-                            gpointer user_data);
+/* FLOW_RUN: the API's object, with an id, as the server had it at some time after ASKED_AT
+ * (monotonic microseconds). Call pp_flow_run_start() next. */
+PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
+                            PpFlowRunNotifyFunc notify, gpointer user_data);
 
 /* A run that a worker before this one had in its hands: ENTRY is what the journal says of it, or
  * NULL for a run that is only known by its container's labels (then FLOW_RUN_ID). Its turn comes

@@ -1,0 +1,112 @@
+/* Whether another worker has run a flow run between our sight of it and our claim. Two PENDINGs on
+ * top of each other are refused, but the server takes one on top of COMPLETED, FAILED or CRASHED: a
+ * claim that was long on its way may arrive after another worker's whole run. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* A container cannot be claimed, made, run and reported sooner. */
+#define SOONEST_RUN_US (400 * 1000)
+
+gboolean
+pp_flow_run_state_is_terminal (const json_t *state)
+{
+  static const char *const types[] = { "COMPLETED", "FAILED", "CRASHED", "CANCELLED", NULL };
+  const char *type = pp_json_string (state, "type");
+
+  return type != NULL && g_strv_contains (types, type);
+}
+
+void
+pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
+{
+  run->seen_at = asked_at;
+  run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
+}
+
+static void
+on_restored (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->api_call = NULL;
+  if (error != NULL)
+    g_warning ("Flow run '%s' (%s) was run by another worker, and its end could not be put back: "
+               "%s",
+               run->name, run->id, error->message);
+  pp_flow_run_drop (run);
+}
+
+/* The end that came after the last SCHEDULED, or NULL. STATES: oldest first. */
+static json_t *
+find_end (json_t *states)
+{
+  json_t *end = NULL;
+  json_t *state;
+  size_t index;
+
+  json_array_foreach (states, index, state)
+  {
+    if (g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") == 0)
+      end = NULL;
+    else if (pp_flow_run_state_is_terminal (state))
+      end = state;
+  }
+  return end;
+}
+
+static void
+on_history (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  json_t *end = find_end (body);
+
+  run->api_call = NULL;
+  if (error != NULL)
+    g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
+  if (end == NULL)
+    {
+      run->next (run);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Aborted submission of flow run '%s': another worker has run it meanwhile, to "
+                   "state '%s', which is put back",
+                   run->id, pp_json_string (end, "name"));
+  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, end, on_restored, run);
+}
+
+void
+pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run))
+{
+  run->next = next;
+  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_history, run);
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->state_read = NULL;
+  if (error == NULL
+      && json_integer_value (json_object_get (body, "run_count")) > run->seen_run_count)
+    pp_flow_run_check_history (run, run->next);
+  else
+    run->next (run);
+}
+
+void
+pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run))
+{
+  if (g_get_monotonic_time () - run->seen_at < SOONEST_RUN_US)
+    {
+      next (run);
+      return;
+    }
+  run->next = next;
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
+}
