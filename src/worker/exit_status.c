@@ -130,9 +130,10 @@ char *
 pp_container_end_explain_none (const PpContainerEnd *end)
 {
   return g_strdup_printf (
-      "The container does not run, and the engine knows of no end of it: it was "
-      "never started, or its exit status was lost (a crash of the host or of "
-      "conmon)%s%s. Look at `podman inspect` and the engine's log.",
+      "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
+      "inspect` and the engine's log.",
+      end->host_restarted ? "the host was started anew while it ran"
+                          : "it was never started, or its exit status was lost (a crash of conmon)",
       end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
 }
 

@@ -127,6 +127,9 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->claimed_time = entry->claimed_at;
   run->started_time = entry->started_at;
   run->scheduled_time = entry->scheduled_time;
+  run->host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
+                        && *run->context->boot_id != '\0'
+                        && !g_str_equal (entry->boot_id, run->context->boot_id);
   if (entry->phase == PP_JOURNAL_CLAIMED)
     return;
   run->container_id = g_strdup (entry->container_id);

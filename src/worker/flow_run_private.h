@@ -59,6 +59,7 @@ struct PpFlowRun
 
   /* What a worker before this one began (flow_run_take_up.c). */
   gboolean taken_up;
+  gboolean host_restarted;  /* since its last entry was written */
   gboolean attaches;        /* its container is there, its description is looked for */
   gboolean server_ended;    /* it is over for the server: nothing to report */
   gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
@@ -184,8 +185,13 @@ void pp_flow_run_make_transition (char *id);
 /* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
-/* Whether a container of this STATUS (State.Status; may be NULL) was never started. */
+/* Whether a container of this STATUS (State.Status; may be NULL) was not started in this boot of
+ * the host. */
 gboolean pp_flow_run_is_before_start (const char *status);
+
+/* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
+ * of the host also of what ran before it. */
+gboolean pp_flow_run_was_never_started (const json_t *inspect);
 
 /* flow_run_take_up.c */
 void pp_flow_run_enter_taken_up (PpFlowRun *run);

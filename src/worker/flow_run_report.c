@@ -210,9 +210,10 @@ pp_flow_run_report_vanished (PpFlowRun *run)
   g_autofree char *text
       = run->taken_up
             ? g_strdup_printf (
-                "Flow run infrastructure vanished while no worker watched: container "
+                "Flow run infrastructure vanished while no worker watched: %scontainer "
                 "'%s' (%.12s) is gone from the engine; its exit status is not known.",
-                run->container_name, run->container_id)
+                run->host_restarted ? "the host was started anew, and " : "", run->container_name,
+                run->container_id)
             : g_strdup_printf (
                 "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was "
                 "watched; its exit status is not known.",

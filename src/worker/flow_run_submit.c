@@ -325,7 +325,6 @@ static void
 on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const char *status = pp_json_string (json_object_get (result, "State"), "Status");
 
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
@@ -339,7 +338,7 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   run->no_answer_since = 0;
-  if (!pp_flow_run_is_before_start (status))
+  if (!pp_flow_run_was_never_started (result))
     on_started (NULL, NULL, run);
   else if (run->cancelled)
     pp_flow_run_report_cancelled (run);

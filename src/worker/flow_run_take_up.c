@@ -29,7 +29,17 @@ pp_flow_run_is_before_start (const char *status)
   return is_one_of (status, before);
 }
 
-/* Whether the container the engine has was ever started. */
+gboolean
+pp_flow_run_was_never_started (const json_t *inspect)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  const char *started = pp_json_string (state, "StartedAt");
+
+  return pp_flow_run_is_before_start (pp_json_string (state, "Status"))
+         && (started == NULL || *started == '\0' || g_str_has_prefix (started, "0001-"));
+}
+
+/* Whether the container the engine has was ever started, by its status in a list. */
 static gboolean
 was_started (const PpFlowRun *run)
 {
@@ -145,36 +155,35 @@ submit_again (PpFlowRun *run)
 
 /* The engine may have been starting the container when its worker was killed. */
 
+static void look_again (PpFlowRun *run);
+
 static void
 on_looked_again (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const char *status = pp_json_string (json_object_get (result, "State"), "Status");
 
   run->engine_call = NULL;
-  if (error == NULL && status != NULL)
+  if (error != NULL
+      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     {
-      g_free (run->found_status);
-      run->found_status = g_strdup (status);
-    }
-  if (was_started (run))
-    {
-      say (run, "its container is followed");
-      go_on (run);
+      pp_flow_run_ask_again (run, error, look_again);
       return;
     }
-  submit_again (run);
+  run->no_answer_since = 0;
+  if (error != NULL || pp_flow_run_was_never_started (result))
+    {
+      submit_again (run);
+      return;
+    }
+  say (run, "its container is followed");
+  go_on (run);
 }
 
-static gboolean
-on_look_timer (gpointer user_data)
+static void
+look_again (PpFlowRun *run)
 {
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
   run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
                                                 on_looked_again, run);
-  return G_SOURCE_REMOVE;
 }
 
 /* Nothing of it ran: once more from the start. */
@@ -182,7 +191,7 @@ static void
 resubmit (PpFlowRun *run)
 {
   if (run->found_status != NULL)
-    run->timer = g_timeout_add (LOOK_AGAIN_MS, on_look_timer, run);
+    pp_flow_run_after (run, LOOK_AGAIN_MS, look_again);
   else
     submit_again (run);
 }
@@ -379,16 +388,6 @@ pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
 
 static void ask_count (PpFlowRun *run);
 
-static gboolean
-on_count_timer (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  ask_count (run);
-  return G_SOURCE_REMOVE;
-}
-
 static void
 on_counted (json_t *body, const GError *error, gpointer user_data)
 {
@@ -420,7 +419,7 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
       run->counted_before = run->counted + 1;
       run->counted = 0;
       run->count_offset = 0;
-      run->timer = g_timeout_add (COUNT_AGAIN_MS, on_count_timer, run);
+      pp_flow_run_after (run, COUNT_AGAIN_MS, ask_count);
       return;
     }
   run->next (run);

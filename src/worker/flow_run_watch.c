@@ -102,6 +102,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
   run->no_answer_since = 0;
   pp_container_end_clear (&run->end);
   pp_container_end_parse (result, &run->end);
+  run->end.host_restarted = run->host_restarted;
   /* What a broken stream has left of the output is still to be had when the container has ended. */
   if (run->end.running && run->output_ended)
     {

@@ -133,7 +133,6 @@ read_earlier (PpIdentity *identity)
     g_warning ("%s: the name this worker had before is not known", error->message);
   if (json_is_true (json_object_get (json, "worker_name_is_made_up")))
     identity->earlier_name = g_strdup (pp_json_string (json, "worker_name"));
-  identity->earlier_boot_id = g_strdup (pp_json_string (json, "boot_id"));
 }
 
 /* Tries the identity NAME. TRUE when it is ours now; FALSE without ERROR when it is another
@@ -227,7 +226,6 @@ pp_identity_free (PpIdentity *identity)
   g_free (identity->host);
   g_free (identity->engine_url);
   g_free (identity->earlier_name);
-  g_free (identity->earlier_boot_id);
   g_free (identity);
 }
 
@@ -255,23 +253,16 @@ pp_identity_earlier_name (const PpIdentity *identity)
   return identity->earlier_name;
 }
 
-const char *
-pp_identity_earlier_boot_id (const PpIdentity *identity)
-{
-  return identity->earlier_boot_id;
-}
-
 gboolean
 pp_identity_write (const PpIdentity *identity, const char *worker_name, gboolean name_is_made_up,
                    GError **error)
 {
-  g_autofree char *boot_id = pp_boot_id ();
-  json_auto_t *json = json_pack (
-      "{s:i, s:s, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:s}", "version", FORMAT_VERSION,
-      "worker_name", worker_name, "worker_name_is_made_up", name_is_made_up, "work_pool",
-      identity->work_pool, "api_url", identity->api_url, "host", identity->host, "engine_url",
-      identity->engine_url, "slot", (int)identity->slot, "pid", (int)getpid (), "started_at",
-      (json_int_t)g_get_real_time (), "boot_id", boot_id);
+  json_auto_t *json
+      = json_pack ("{s:i, s:s, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:I}", "version", FORMAT_VERSION,
+                   "worker_name", worker_name, "worker_name_is_made_up", name_is_made_up,
+                   "work_pool", identity->work_pool, "api_url", identity->api_url, "host",
+                   identity->host, "engine_url", identity->engine_url, "slot", (int)identity->slot,
+                   "pid", (int)getpid (), "started_at", (json_int_t)g_get_real_time ());
   char *text = json != NULL ? json_dumps (json, JSON_INDENT (1)) : NULL;
 
   if (text == NULL)

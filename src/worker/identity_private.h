@@ -29,7 +29,6 @@ struct PpIdentity
   char *host;
   char *engine_url;
   char *earlier_name;
-  char *earlier_boot_id;
 };
 
 /* Whether NAME is one a folder of an identity may have. */

@@ -1,18 +1,31 @@
 """Container engines, each with storage of its own: Podman with and without root, Docker."""
 
 import base64
+import contextlib
+import itertools
 import json
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
 
 import httpx
 
-from parts import CACHE, TEST_USER, TESTBED, Process, TestbedError, as_user, clean_environment, place, process
+from parts import (
+    CACHE,
+    TEST_USER,
+    TESTBED,
+    Process,
+    TestbedError,
+    as_user,
+    clean_environment,
+    place,
+    process,
+    unmount_below,
+)
 
 BUSYBOX = "localhost/pp/busybox:1"
 HELLO = "localhost/pp/hello:1"  # busybox with an entrypoint
@@ -59,6 +72,24 @@ class Engine:
         """kill -9; containers live on under their conmon."""
         self.process.stop(signal.SIGKILL)
         self.socket.unlink(missing_ok=True)
+
+    def crash_host(self):
+        """What Podman finds after the host went down and came up: nothing runs, and what is only for a boot
+        is gone. Rootful Podman's; a folder of its own."""
+        self.kill_service()
+        own = str(self.folder).encode()
+        shims = {}
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if own in (path / "cmdline").read_bytes():
+                    shims[path.name] = (path / "task" / path.name / "children").read_text(encoding="ascii").split()
+        for pid in [*shims, *itertools.chain(*shims.values())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        unmount_below(self.folder)
+        for name in ("run", "tmp"):
+            shutil.rmtree(self.folder / name)
+        self.start_service()
 
     def ready(self):
         return self.socket.exists() and self.http.get("/_ping").status_code == 200
@@ -124,7 +155,7 @@ class Engine:
         for container in self.containers():
             self.remove(container["Id"])
 
-    @contextmanager
+    @contextlib.contextmanager
     def network(self, name):
         self.call("POST", "/networks/create", json={"Name": name})
         try:
@@ -142,7 +173,7 @@ def registries_conf(path, registry):
     return path
 
 
-@contextmanager
+@contextlib.contextmanager
 def podman(registry=None):
     with place("podman") as folder:
         environment = clean_environment(
@@ -165,7 +196,7 @@ def podman(registry=None):
                 engine.process.stop()
 
 
-@contextmanager
+@contextlib.contextmanager
 def rootless_podman(registry=None):
     user = make_test_user()
     with place("rootless") as folder:
@@ -226,7 +257,7 @@ def end_processes_with(uid, setting):
             continue
 
 
-@contextmanager
+@contextlib.contextmanager
 def docker(registry=None):
     with place("docker") as folder:
         argv = ["dockerd", "-H", f"unix://{folder}/docker.sock", "--data-root", folder / "data"]

@@ -2,12 +2,15 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import uuid
 
 import httpx
 import pytest
 
+import engines
 from parts import wait_for
 from worker import call, environment
 
@@ -77,6 +80,33 @@ def test_container_that_vanished_meanwhile_is_said(api, engine, pool, start_work
     assert state["type"] == "CRASHED", state
     assert "infrastructure vanished while no worker watched" in state["message"]
     check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.fixture
+def own_podman():
+    with engines.podman() as engine:
+        engine.need(engines.BUSYBOX)
+        yield engine
+
+
+def test_host_that_went_down_meanwhile_is_said(api, pool, own_podman, start_worker, tmp_path):
+    """Podman says "created" or "exited" with status 0 of what ran then: it is no success, and not run again."""
+    command = "sh -c 'echo up; sleep 600'"
+    run = go_and_kill(api, own_podman, pool, start_worker, command, "up")
+    own_podman.crash_host()
+    for entry in entries(tmp_path):
+        text = entry.read_text(encoding="utf-8")
+        entry.write_text(text.replace(boot_id(), str(uuid.uuid4())), encoding="utf-8")
+    start_worker(api, own_podman, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED", state
+    assert "the host was started anew" in state["message"]
+    assert api.text(run).splitlines().count("up") == 1
+    check_nothing_left(own_podman, run, tmp_path)
+
+
+def boot_id():
+    return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 @pytest.mark.parametrize("asked", ["CANCELLING", "CANCELLED"])

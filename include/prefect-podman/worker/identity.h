@@ -33,10 +33,9 @@ const char *pp_identity_name (const PpIdentity *identity);
 const char *pp_identity_path (const PpIdentity *identity);
 guint pp_identity_slot (const PpIdentity *identity);
 
-/* Of the worker that had this identity before: the name it made up for itself (NULL when its user
- * gave one, or there was none), and the boot it ran in (NULL: none). */
+/* The name that the worker that had this identity before made up for itself; NULL when its user
+ * gave one, or there was none. */
 const char *pp_identity_earlier_name (const PpIdentity *identity);
-const char *pp_identity_earlier_boot_id (const PpIdentity *identity);
 
 /* Writes who this worker is into identity.json, for the next one and for `worker status`.
  * NAME_IS_MADE_UP: the user gave none, so a restart is to have the same. Blocks. FALSE with ERROR;
