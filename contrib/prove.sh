@@ -2,7 +2,7 @@
 # Proves on a real Prefect server and a real Podman that no flow run is ever lost, done twice or left behind:
 #
 #   contrib/prove.sh crash [--kills N] [--peer]   kill -9 at every step of a run and at any moment
-#   contrib/prove.sh outage [--short]             server and engine fail in every way
+#   contrib/prove.sh outage [--short] [--peer]    server and engine fail in every way
 #   contrib/prove.sh soak [--runs N]              two workers, many runs, kills and outages mixed in
 #
 # Each prints a table and exits with 1 when anything is wrong. `--help` lists the options.

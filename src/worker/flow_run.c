@@ -340,8 +340,9 @@ pp_flow_run_cancel (PpFlowRun *run)
       pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_ENGINE_GRACE_SECONDS);
       return;
     }
-  /* A call that makes or starts the container is waited for: its end looks at run->cancelled. */
-  if (run->engine_call != NULL && !run->pulling)
+  /* A call that makes or starts the container is waited for, and so is what became of it: both ends
+   * look at run->cancelled. */
+  if ((run->engine_call != NULL && !run->pulling) || run->started_once)
     return;
   cancel_engine_call (&run->engine_call);
   cancel_api_call (&run->api_call);

@@ -302,7 +302,7 @@ on_started (json_t *result, const GError *error, gpointer user_data)
   (void)result;
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      && run->retries >= run->spec->infrastructure_retries)
+      && (run->cancelled || run->retries >= run->spec->infrastructure_retries))
     {
       run->refusal = g_error_copy (error);
       pp_flow_run_after (run, LOOK_AGAIN_MS, look_before_start);
@@ -341,7 +341,10 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
   if (!pp_flow_run_was_never_started (result))
     on_started (NULL, NULL, run);
   else if (run->cancelled)
-    pp_flow_run_report_cancelled (run);
+    {
+      run->started_once = FALSE;
+      pp_flow_run_report_cancelled (run);
+    }
   else if (run->refusal != NULL)
     pp_flow_run_fail_submission (run, run->refusal->message);
   else

@@ -63,8 +63,8 @@ class Engine:
         return answer
 
     def start_service(self):
-        """Starts the engine's service, again after kill_service(). Rootful Podman's."""
-        log = self.folder / f"podman-{time.monotonic_ns()}.log"
+        """Starts the engine's service, again after its end. Not for rootless Podman's."""
+        log = self.folder / f"{self.kind}-{time.monotonic_ns()}.log"
         self.process = Process(self.command, log, env=self.environment, cwd=self.folder)
         self.process.wait_ready(self.ready)
 
@@ -72,6 +72,13 @@ class Engine:
         """kill -9; containers live on under their conmon."""
         self.process.stop(signal.SIGKILL)
         self.socket.unlink(missing_ok=True)
+
+    def restart(self, number):
+        """Ends the service by signal NUMBER, and starts it again. Docker's."""
+        self.process.stop(number, timeout=60)
+        # Its containerd died with it, and may be a zombie that is taken for alive.
+        (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+        self.start_service()
 
     def crash_host(self):
         """What Podman finds after the host went down and came up: nothing runs, and what is only for a boot
@@ -265,14 +272,16 @@ def docker(registry=None):
         argv += ["--bridge=none", "--exec-opt", "native.cgroupdriver=cgroupfs"]
         if registry:
             argv += ["--insecure-registry", registry]
-        log = folder / "docker.log"
-        with process(argv, log, env=clean_environment(HOME=folder), cwd=folder) as service:
-            engine = Engine("docker", folder / "docker.sock", service)
-            service.wait_ready(engine.ready)
+        engine = Engine("docker", folder / "docker.sock", None, clean_environment(HOME=folder))
+        engine.command, engine.folder = argv, folder
+        engine.start_service()
+        try:
+            yield engine
+        finally:
             try:
-                yield engine
-            finally:
                 engine.remove_all()
+            finally:
+                engine.process.stop()
 
 
 ENGINES = {"podman": podman, "rootless": rootless_podman, "docker": docker}

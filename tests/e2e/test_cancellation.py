@@ -2,6 +2,7 @@
 
 import pytest
 
+from fault_proxy import Rule, reset_after_passing, slow, status
 from parts import wait_for
 
 
@@ -45,6 +46,32 @@ def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
     api.set_state(run, "CANCELLING")
     check_cancelled(api, engine, run, timeout=30)
     assert "never" not in api.text(run).splitlines()
+
+
+def test_run_whose_image_is_pulled_is_cancelled(api, engine, pool, door, start_worker):
+    door.add(Rule(r"POST .*/images/create", slow(600)))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo never", "image": "localhost:9/far/away:1", "image_pull_policy": "Always"})
+    door.wait_count(r"POST .*/images/create", 1)
+    api.set_state(run, "CANCELLING")
+    check_cancelled(api, engine, run)
+    assert "never" not in api.text(run).splitlines()
+
+
+def test_run_that_waits_for_the_engine_is_cancelled(api, engine, pool, door, start_worker):
+    """It may run or not, the engine does not say: once it does, the container is stopped."""
+    door.add(Rule(r"POST .*/start", reset_after_passing(), times=1))
+    start_worker(api, door.url, pool)
+    refusal = Rule(r"GET .*/containers/.*/json", status(503))
+    door.add(refusal)
+    run = api.go(pool, {"command": "sleep 600", "stop_timeout": 1, "auto_remove": True})
+    door.wait_count(r"GET .*/containers/.*/json", 1)
+    api.set_state(run, "CANCELLING")
+    seen = door.count(r"GET .*/containers/.*/json")
+    door.wait_count(r"GET .*/containers/.*/json", seen + 3, timeout=60)
+    assert api.state(run)["type"] == "CANCELLING"
+    door.clear()
+    check_cancelled(api, engine, run)
 
 
 def test_timeout(api, engine, pool, start_worker):

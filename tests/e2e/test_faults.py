@@ -1,10 +1,12 @@
 """What real servers and engines won't do on demand: 503, resets, slow and broken answers, absence. No run
 is given up for it, done twice, or loses a line."""
 
+import signal
 import time
 
 import pytest
 
+import engines
 from conftest import new_pool_name
 from fault_proxy import (
     Rule,
@@ -170,6 +172,27 @@ def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_wor
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
 
+@pytest.fixture
+def own_docker():
+    with engines.docker() as engine:
+        engine.need(engines.BUSYBOX)
+        yield engine
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_docker_restarts_during_a_run(api, pool, own_docker, start_worker, number):
+    """Without live-restore Docker ends its containers: that is said, nothing is left, the next run runs."""
+    start_worker(api, own_docker, pool)
+    run = api.go(pool, {"command": "sleep 600", "auto_remove": True, "network_mode": "none"})
+    api.wait_state(run, "RUNNING")
+    wait_for(lambda: own_docker.containers_of(run), 10, "container")
+    own_docker.restart(number)
+    assert api.wait_end(run)["state"]["type"] == "CRASHED"
+    wait_for(lambda: not own_docker.containers_of(run), 30, "container removed")
+    again = api.go(pool, {"command": "true", "auto_remove": True, "network_mode": "none"}, name="again")
+    assert api.wait_end(again)["state"]["type"] == "COMPLETED"
+
+
 def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
     """The engine's words are the state's."""
     words = b'{"cause":"no space","message":"no space left on device: the disk is full","response":500}'
@@ -223,6 +246,7 @@ def test_start_never_arrives(api, engine, pool, door, start_worker):
     assert state["type"] == "CRASHED"
     assert "the engine is shutting down" in state["message"]
     assert door.count(r"POST .*/start") == 2
+    assert "Trying again in 2 s (1 of 1)" in api.text(run)
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
 

@@ -1,6 +1,7 @@
 """Who reports a run's state, and what becomes of it when the container or Prefect says no."""
 
 import datetime
+import shlex
 
 import pytest
 
@@ -127,6 +128,35 @@ def test_concurrency_limit_of_a_deployment_cancels(api, engine, pool, start_work
     assert api.wait_end(second)["state"]["type"] == "CANCELLED"
     assert not engine.containers_of(second)
     assert api.wait_end(first)["state"]["type"] == "COMPLETED"
+
+
+# As Prefect's engine suspends a flow: it says so, and its process ends well. Run again, it completes.
+SUSPENDS = r"""
+id=$PREFECT__FLOW_RUN_ID
+say () {
+  wget -q -O /dev/null --header 'Content-Type: application/json' --post-data "{\"state\": $1}" \
+    $API_URL/flow_runs/$id/set_state
+}
+say '{"type": "RUNNING"}'
+if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
+  say '{"type": "PAUSED", "name": "Suspended", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z", "pause_reschedule": true}}'
+else
+  say '{"type": "COMPLETED"}'
+fi
+"""
+
+
+def test_suspension_is_not_an_ending(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    variables = {"command": f"sh -c {shlex.quote(SUSPENDS)}", "state_reporting": "engine"}
+    variables |= {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}}
+    run = api.go(pool, variables)
+    api.wait_state(run, "PAUSED")
+    wait_for(lambda: not engine.containers_of(run), 30, "the container is removed")
+    assert api.state(run)["name"] == "Suspended"
+    api.call("POST", f"/flow_runs/{run}/resume")
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert [state["type"] for state in api.states(run)].count("RUNNING") == 2
 
 
 def test_deployment_is_gone(api, engine, pool, proxy, start_worker):

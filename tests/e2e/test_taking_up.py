@@ -12,6 +12,7 @@ import pytest
 
 import engines
 from parts import wait_for
+from prefect_api import running_spans
 from worker import call, environment
 
 LINES = 60
@@ -80,6 +81,22 @@ def test_container_that_vanished_meanwhile_is_said(api, engine, pool, start_work
     assert state["type"] == "CRASHED", state
     assert "infrastructure vanished while no worker watched" in state["message"]
     check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.slow
+def test_concurrency_slot_is_kept(api, engine, pool, start_worker):
+    """The server's lease of 30 s is renewed by the next worker: the second run waits for the end of the first."""
+    deployment = api.deploy(pool, variables={"command": "sleep 35", "auto_remove": True}, concurrency_limit=1)
+    worker = start_worker(api, engine, pool)
+    first = api.run(deployment)
+    api.wait_state(first, "RUNNING")
+    worker.end(signal.SIGKILL)
+    start_worker(api, engine, pool)
+    second = api.run(deployment, variables={"command": "true"})
+    for run in api.wait_end(first, second):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+    (_, end), (begin, _) = running_spans(api, [first, second])
+    assert end <= begin
 
 
 @pytest.fixture

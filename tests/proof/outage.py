@@ -130,13 +130,36 @@ def under(fault, scene, fleet, options):
             time.sleep(0.4)
 
 
+SHORT = Kind("short", lines=20, seconds=0.2)
+SHORT_ENGINE = Kind("short-engine", lines=20, seconds=0.2, by_engine=True)
+
+
 def burst(fleet, scene):
     """Sixty at once on SQLite, every third call answered with 503."""
-    fleet.kinds = [Kind("short", lines=20, seconds=0.2), Kind("short-engine", lines=20, seconds=0.2, by_engine=True)]
     with ExitStack() as stack:
         stack.enter_context(scene.api_proxy.with_rules(Rule(".", status(503), every=3)))
         fleet.begin(BURST, f"{BURST} at once, every third call 503")
         fleet.wait_all(QUIET_SECONDS)
+
+
+def peer_burst():
+    """The same for the Python worker. Returns its runs."""
+    note("outage: the burst, Python worker")
+    with scene() as place_:
+        fleet = Fleet(place_, "outage-peer", [SHORT_ENGINE])
+        worker = place_.peer(fleet.pool, through_proxies=True)
+        place_.api_proxy.wait_count("get_scheduled_flow_runs", 1)
+        burst(fleet, place_)
+        worker.stop()
+        for run in fleet.runs.values():
+            fleet.check_ending(run)
+        return list(fleet.runs.values())
+
+
+def row(name, runs, logs=True):
+    tally = Tally.of(runs)
+    lines = [tally.lines_lost, tally.lines_doubled] if logs else ["-", "-"]
+    return [name, tally.runs, tally.runs - tally.wrong, tally.wrong, tally.doubled, *lines]
 
 
 def prove(options):
@@ -155,6 +178,7 @@ def prove(options):
         fleet.wait_all(QUIET_SECONDS)
         if not options.only:
             note("outage: the burst")
+            fleet.kinds = [SHORT, SHORT_ENGINE]
             burst(fleet, place_)
         left = wait_quiet(fleet, 40)
         if worker.running():
@@ -164,11 +188,10 @@ def prove(options):
         for run in fleet.runs.values():
             groups.setdefault(run.group, []).append(run)
         well = judge(place_, fleet, left, "outage")
-    rows = []
-    for name, runs in groups.items():
-        tally = Tally.of(runs)
-        right = tally.runs - tally.wrong
-        rows.append([name, tally.runs, right, tally.wrong, tally.doubled, tally.lines_lost, tally.lines_doubled])
+    rows = [row(name, runs) for name, runs in groups.items()]
+    if options.peer:
+        # Its containers send their own logs.
+        rows.append(row("the same burst, Python worker", peer_burst(), logs=False))
     print_table(["fault", "runs", "right", "lost", "doubled", "log lines lost", "log lines doubled"], rows)
     print(f"Left behind: {len(left)}")
     return well

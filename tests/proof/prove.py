@@ -27,6 +27,7 @@ def parse():
     made = proofs.add_parser("outage", help="server and engine fail in every way, runs in flight")
     made.add_argument("--seconds", type=float, default=8, help="how long each fault lasts (8)")
     made.add_argument("--short", action="store_true", help="3 s each, and no wait for the runs between two faults")
+    made.add_argument("--peer", action="store_true", help="the burst for the Python worker too")
     made.add_argument("--only", metavar="NAME,...", help="these faults (a part of the name is enough)")
     made.set_defaults(prove=outage.prove)
     made = proofs.add_parser("soak", help="two workers, kills and outages mixed in, memory and descriptors watched")

@@ -62,15 +62,16 @@ class Scene:
         self.workers.append(made)
         return made
 
-    def peer(self, pool):
+    def peer(self, pool, through_proxies=False):
         """The Python worker."""
         home = self.folder / "peer"
         home.mkdir(exist_ok=True)
         environment = clean_environment(
             HOME=home,
             PREFECT_HOME=home / ".prefect",
-            PREFECT_API_URL=self.api.url,
-            DOCKER_HOST=self.engine.url,
+            PREFECT_API_URL=self.proxied_api if through_proxies else self.api.url,
+            PREFECT_API_SSL_CERT_FILE=self.certificate[0],
+            DOCKER_HOST=self.door.url if through_proxies else self.engine.url,
             PREFECT_WORKER_QUERY_SECONDS="0.5",
             DO_NOT_TRACK="1",
         )
