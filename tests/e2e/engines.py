@@ -181,6 +181,20 @@ def registries_conf(path, registry):
 
 
 @contextlib.contextmanager
+def serving(engine, command):
+    """ENGINE with its service, COMMAND, up; the socket's folder is its own."""
+    engine.command, engine.folder = command, engine.socket.parent
+    engine.start_service()
+    try:
+        yield engine
+    finally:
+        try:
+            engine.remove_all()
+        finally:
+            engine.process.stop()
+
+
+@contextlib.contextmanager
 def podman(registry=None):
     with place("podman") as folder:
         environment = clean_environment(
@@ -191,16 +205,8 @@ def podman(registry=None):
         argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
         argv += [folder / "tmp", "--network-config-dir", folder / "net"]
         argv += ["system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
-        engine = Engine("podman", folder / "podman.sock", None, environment)
-        engine.command, engine.folder = argv, folder
-        engine.start_service()
-        try:
+        with serving(Engine("podman", folder / "podman.sock", None, environment), argv) as engine:
             yield engine
-        finally:
-            try:
-                engine.remove_all()
-            finally:
-                engine.process.stop()
 
 
 @contextlib.contextmanager
@@ -272,16 +278,8 @@ def docker(registry=None):
         argv += ["--bridge=none", "--exec-opt", "native.cgroupdriver=cgroupfs"]
         if registry:
             argv += ["--insecure-registry", registry]
-        engine = Engine("docker", folder / "docker.sock", None, clean_environment(HOME=folder))
-        engine.command, engine.folder = argv, folder
-        engine.start_service()
-        try:
+        with serving(Engine("docker", folder / "docker.sock", None, clean_environment(HOME=folder)), argv) as engine:
             yield engine
-        finally:
-            try:
-                engine.remove_all()
-            finally:
-                engine.process.stop()
 
 
 ENGINES = {"podman": podman, "rootless": rootless_podman, "docker": docker}
