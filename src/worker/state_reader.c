@@ -5,13 +5,15 @@
 /* What is asked for soon after an answer waits for more to ask with it; a lone run does not. */
 #define GATHER_MS 150
 #define QUIET_US (1 * G_USEC_PER_SEC)
-/* The server answers a filter with 200 runs at most. */
+/* A server answers a filter with 200 runs at most, or with PREFECT_SERVER_API_DEFAULT_LIMIT; in
+ * that case what is left out of an answer is read again, alone. */
 #define MAX_READ 100
 
 struct PpStateRead
 {
   PpStateReader *reader;
   char *flow_run_id;
+  gboolean alone; /* it was missing from an answer for many */
   PpApiDoneFunc done;
   gpointer user_data;
 };
@@ -22,6 +24,7 @@ struct PpStateReader
   GQueue waiting; /* of PpStateRead */
   GQueue asked;   /* of PpStateRead: those the call under way is for */
   PpApiCall *call;
+  guint asked_for; /* how many runs that call asks for */
   guint timer;
   gint64 answered; /* when the last call was, monotonic microseconds */
 };
@@ -83,13 +86,20 @@ static void
 give (PpStateRead *read, GHashTable *flow_runs, const GError *error)
 {
   g_autoptr (GError) missing = NULL;
-  json_t *flow_run = flow_runs != NULL ? g_hash_table_lookup (flow_runs, read->flow_run_id) : NULL;
+  json_t *flow_run = g_hash_table_lookup (flow_runs, read->flow_run_id);
 
   if (error == NULL && flow_run == NULL)
     missing = g_error_new (PP_API_ERROR, 404, "Flow run %s is not on the server any more",
                            read->flow_run_id);
   read->done (flow_run, error != NULL ? error : missing, read->user_data);
   free_read (read);
+}
+
+static void
+ask_alone (PpStateRead *read)
+{
+  read->alone = TRUE;
+  g_queue_push_tail (&read->reader->waiting, read);
 }
 
 static void
@@ -112,8 +122,24 @@ on_answer (json_t *body, const GError *error, gpointer user_data)
   }
   /* One by one: a callback may cancel another's. */
   while ((read = g_queue_pop_head (&reader->asked)) != NULL)
-    give (read, flow_runs, error);
+    if (error == NULL && reader->asked_for > 1
+        && !g_hash_table_contains (flow_runs, read->flow_run_id))
+      ask_alone (read);
+    else
+      give (read, flow_runs, error);
   schedule (reader);
+}
+
+/* Whether the first that waits can go with what is to be asked for. */
+static gboolean
+may_join (PpStateReader *reader)
+{
+  const PpStateRead *next = g_queue_peek_head (&reader->waiting);
+  const PpStateRead *last = g_queue_peek_tail (&reader->asked);
+
+  return last == NULL
+         || (next != NULL && !next->alone && !last->alone
+             && g_queue_get_length (&reader->asked) < MAX_READ);
 }
 
 static void
@@ -122,12 +148,12 @@ ask (PpStateReader *reader)
   json_auto_t *ids = json_array ();
   PpStateRead *read;
 
-  while (g_queue_get_length (&reader->asked) < MAX_READ
-         && (read = g_queue_pop_head (&reader->waiting)) != NULL)
+  while (may_join (reader) && (read = g_queue_pop_head (&reader->waiting)) != NULL)
     {
       json_array_append_new (ids, json_string (read->flow_run_id));
       g_queue_push_tail (&reader->asked, read);
     }
+  reader->asked_for = (guint)json_array_size (ids);
   if (!g_queue_is_empty (&reader->asked))
     reader->call = pp_flow_runs_filter_ids (reader->api, ids, on_answer, reader);
 }
