@@ -5,9 +5,9 @@
 #define G_LOG_DOMAIN "prefect.render"
 
 #include "prefect-podman/commands/commands.h"
-#include "prefect-podman/commands/mask.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/template/mask.h"
 #include "prefect-podman/worker/resolve.h"
 
 #include <errno.h>

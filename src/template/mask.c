@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "prefect-podman/commands/mask.h"
+#include "prefect-podman/template/mask.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* What `render` shows must not hold secrets, and must stay readable. */
+/* What is shown must not hold secrets, and must stay readable. */
 #include "config.h"
 
-#include "prefect-podman/commands/mask.h"
+#include "prefect-podman/template/mask.h"
 #include "tap.h"
 
 static void
