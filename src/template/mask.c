@@ -2,6 +2,8 @@
 
 #include "prefect-podman/template/mask.h"
 
+#include "internal.h"
+
 #include <string.h>
 
 /* Shorter secrets are masked only where they are a whole string: "1" is a part of too much. */
@@ -110,6 +112,24 @@ pp_mask_add_values (PpMask *mask, const json_t *json)
   json_array_foreach (json, index, item) pp_mask_add_values (mask, item);
 }
 
+/* Whether TEXT is one {{ placeholder }} and nothing else: what it stands for may be a secret, it is
+ * none. */
+static gboolean
+is_placeholder (const char *text)
+{
+  g_autoptr (GPtrArray) found = pp_placeholders_find (text);
+  const PpPlaceholder *first = found->len == 1 ? g_ptr_array_index (found, 0) : NULL;
+
+  return first != NULL && strcmp (first->full_match, text) == 0;
+}
+
+static void
+add_named (PpMask *mask, const char *secret)
+{
+  if (secret != NULL && !is_placeholder (secret))
+    add_secret (mask, secret);
+}
+
 void
 pp_mask_add_named (PpMask *mask, const json_t *json)
 {
@@ -121,12 +141,8 @@ pp_mask_add_named (PpMask *mask, const json_t *json)
   {
     if (pp_mask_is_secret_name (key))
       {
-        const char *in_schema = pp_json_string (item, "default");
-
-        if (json_is_string (item))
-          add_secret (mask, json_string_value (item));
-        if (in_schema != NULL)
-          add_secret (mask, in_schema);
+        add_named (mask, json_string_value (item));
+        add_named (mask, pp_json_string (item, "default")); /* in a schema */
       }
     pp_mask_add_named (mask, item);
   }
@@ -178,8 +194,7 @@ mask_object (const PpMask *mask, const json_t *object)
   json_object_foreach ((json_t *)object, key, item)
   {
     gboolean hide = json_is_string (item) && json_string_length (item) > 0
-                    && pp_mask_is_secret_name (key)
-                    && !g_str_has_prefix (json_string_value (item), "{{");
+                    && pp_mask_is_secret_name (key) && !is_placeholder (json_string_value (item));
     json_object_set_new (masked, key, hide ? json_string (PP_MASKED) : pp_mask_json (mask, item));
   }
   return masked;

@@ -158,8 +158,9 @@ def test_keep_id(api, engine, pool, start_worker):
     assert "pptest" in lines
 
 
-def test_references(api, engine, pool, start_worker):
-    """Prefect variables, secret blocks and ctx in job variables; the secret is not in what we print."""
+def test_references(api, engine, pool, start_worker, tmp_path):
+    """Prefect variables, secret blocks and ctx in job variables; the secret is not in what we print, which what we save
+    renders to as well."""
     api.variable("region", "north")
     api.block("secret", "token", {"value": "s3cret-of-the-test"})
     variables = {
@@ -169,9 +170,12 @@ def test_references(api, engine, pool, start_worker):
         "stream_output": False,
     }
     run = api.go(pool, variables)
-    rendered = call("render", run, env=environment(api.server.home, api, engine))
+    saved, given = tmp_path / "saved", environment(tmp_path, api, engine)
+    rendered = call("render", run, "--save", saved, env=given)
     assert rendered.returncode == 0, rendered.stderr
-    assert "s3cret-of-the-test" not in rendered.stdout + rendered.stderr
+    assert "s3cret-of-the-test" not in rendered.stdout + rendered.stderr + saved.read_text(encoding="utf-8")
+    again = call("render", "--file", saved, env=given)
+    assert (again.returncode, again.stdout) == (0, rendered.stdout), again.stderr
     assert BUSYBOX in rendered.stdout
     worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
     lines, _ = finish(api, engine, run)

@@ -87,9 +87,12 @@ def test_no_secret_is_written(request, how, engine, start_worker, tmp_path):
         for format_ in ("json", "podman-run"):
             saved = tmp_path / f"saved-{format_}"
             arguments = ("render", runs["works"], "--format", format_, "--save", saved)
-            done = call(*arguments, env=environment(tmp_path, api, engine, settings))
+            given = environment(tmp_path, api, engine, settings)
+            done = call(*arguments, env=given)
             assert done.returncode == 0, done.stderr
             check((done.stdout + done.stderr).encode() + saved.read_bytes(), f"render --format={format_}")
+            again = call("render", "--file", saved, "--format", format_, env=given)
+            assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
         first = start_worker(api, engine, pool, settings=settings)
         api.wait_text(runs["works"], "begun")
         entries = wait_for(lambda: list((tmp_path / "state").glob("*/runs/*")), 10, "a journal entry")

@@ -71,12 +71,31 @@ test_named_values_are_found_elsewhere (void)
   assert_text (mask, "curl -H 'X: t0psecret'", "curl -H 'X: ********'");
 }
 
+/* The stock `docker` template has one at a key with a secret name. */
+static void
+test_placeholders_are_no_secrets (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *json
+      = json_pack ("{s:s,s:s,s:s,s:{s:s}}", "registry_credentials", "{{ registry_credentials }}",
+                   "DB_PASSWORD", "{{ prefect.blocks.secret.db }}", "A_TOKEN", "{{ ctx.a }}b",
+                   "API_KEY", "default", "{{ $API_KEY }}");
+  json_auto_t *wanted = json_deep_copy (json);
+  json_auto_t *masked = NULL;
+
+  json_object_set_new (wanted, "A_TOKEN", json_string (PP_MASKED));
+  pp_mask_add_named (mask, json);
+  masked = pp_mask_json (mask, json);
+  g_assert_true (json_equal (masked, wanted));
+}
+
 static void
 add (void)
 {
   g_test_add_func ("/mask/names", test_names);
   g_test_add_func ("/mask/text", test_text);
   g_test_add_func ("/mask/json", test_json);
+  g_test_add_func ("/mask/placeholders-are-no-secrets", test_placeholders_are_no_secrets);
   g_test_add_func ("/mask/named-values-are-found-elsewhere", test_named_values_are_found_elsewhere);
 }
 

@@ -22,7 +22,8 @@ gboolean pp_mask_is_secret_name (const char *name);
  * when it has 4 bytes and more). */
 void pp_mask_add_values (PpMask *mask, const json_t *json);
 
-/* The same for the strings below JSON that stand at a key with a secret name. */
+/* The same for the strings below JSON that stand at a key with a secret name, but for those that
+ * are one {{ placeholder }}. */
 void pp_mask_add_named (PpMask *mask, const json_t *json);
 
 /* TEXT without the known secrets, the value of "NAME=value" with a secret name, and the password of
@@ -30,7 +31,7 @@ void pp_mask_add_named (PpMask *mask, const json_t *json);
 char *pp_mask_text (const PpMask *mask, const char *text);
 
 /* A copy of JSON with pp_mask_text() done to every string, and strings at keys with a secret name
- * masked whole. Keys stay. New value. */
+ * masked whole, but for {{ placeholders }}. Keys stay. New value. */
 json_t *pp_mask_json (const PpMask *mask, const json_t *json);
 
 G_END_DECLS
