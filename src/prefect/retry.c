@@ -93,7 +93,8 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
       return call->attempts <= api->settings->client_max_retries
              && peer_retries (api, response, error);
     case PP_API_PERSIST:
-      return pp_api_error_is_transient (error)
+      /* A key that was changed on the server is changed here, or back there, sooner or later. */
+      return pp_api_error_is_transient (error) || error->code == 401
              || (response != NULL && is_extra_code (api->settings, (int)response->status));
     default:
       return FALSE;

@@ -346,6 +346,7 @@ pp_flow_run_cancel (PpFlowRun *run)
     return;
   cancel_engine_call (&run->engine_call);
   cancel_api_call (&run->api_call);
+  pp_state_read_cancel (g_steal_pointer (&run->state_read));
   g_clear_pointer (&run->resolve, pp_resolve_call_cancel);
   g_clear_handle_id (&run->timer, g_source_remove);
   pp_flow_run_report_cancelled (run);

@@ -1,7 +1,7 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
- * flow_run_claim.c, flow_run_contest.c and flow_run_submit.c (up to the start), flow_run_watch.c
- * and flow_run_stop.c (after it), flow_run_report.c (what the server is told), flow_run_journal.c
- * and flow_run_take_up.c (across restarts). */
+ * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
+ * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
+ * flow_run_journal.c and flow_run_take_up.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/exit_status.h"
@@ -86,7 +86,9 @@ struct PpFlowRun
   char *container_name;
   GError *refusal;    /* the engine's words, while what they mean is looked for */
   gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
-  gboolean started_once; /* the engine was told to start it */
+  gboolean started_once;      /* the engine was told to start it */
+  gboolean start_interrupted; /* and did not answer */
+  gboolean made_anew;         /* since a start that was interrupted could not be made again */
   gboolean timed_out;
   gboolean startup_timed_out;
   gboolean pulling;
@@ -203,7 +205,12 @@ gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
 /* Asks the server how much of the output it has beyond the position; then follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
-/* flow_run_claim.c, flow_run_submit.c: what each state does to be left. */
+/* flow_run_submit.c: what the engine refused by ERROR is tried again by AGAIN, after a while, when
+ * it may pass and RUN has tries left; else RUN has failed. */
+void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error,
+                                void (*again) (PpFlowRun *run));
+
+/* flow_run_claim.c, flow_run_submit.c, flow_run_start.c: what each state does to be left. */
 void pp_flow_run_enter_claimed (PpFlowRun *run);
 void pp_flow_run_enter_pending (PpFlowRun *run);
 void pp_flow_run_enter_resolved (PpFlowRun *run);

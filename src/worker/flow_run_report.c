@@ -145,12 +145,13 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
 void
 pp_flow_run_report_cancelled (PpFlowRun *run)
 {
+  const char *text = !run->started_once ? "Flow run cancelled by the worker before it was started."
+                     : run->cancelled   ? "Flow run cancelled: its container was stopped."
+                                        : "The container ended while the run was being cancelled.";
+
   run->cancel_reported = TRUE;
   run->auto_remove = run->auto_remove || !run->started_once;
-  propose (run, "CANCELLED", NULL,
-           run->started_once ? "Flow run cancelled: its container was stopped."
-                             : "Flow run cancelled by the worker before it was started.",
-           FALSE);
+  propose (run, "CANCELLED", NULL, text, FALSE);
 }
 
 void
@@ -329,8 +330,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
       return;
     }
   if (g_strcmp0 (type, "CANCELLING") == 0)
-    propose (run, "CANCELLED", NULL, "The container ended while the run was being cancelled.",
-             FALSE);
+    pp_flow_run_report_cancelled (run);
   else if (g_strcmp0 (type, "PENDING") != 0 && g_strcmp0 (type, "RUNNING") != 0)
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
   else if (!run->end_known)

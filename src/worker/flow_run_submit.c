@@ -1,4 +1,4 @@
-/* A flow run's way from its description to the started container. */
+/* A flow run's way from its description to the container: image, container, networks. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "flow_run_private.h"
@@ -9,15 +9,11 @@
 
 /* Back-off of what is tried again: the three tries of the default outlast an engine's restart. */
 static const guint back_off_seconds[] = { 2, 8, 30 };
-/* A container whose start was asked for and not answered shows up within this. */
-#define LOOK_AGAIN_MS 1000
 /* Other containers that may have a run's name before something else is wrong. */
 #define MAX_NAMES 1000
 
-/* What the engine refused: again later when it may pass and the run has tries left, else the run
- * has failed. */
-static void
-retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *))
+void
+pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
 {
   if (run->cancelled)
     {
@@ -86,7 +82,7 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
     }
   if (run->spec->pull_policy != PP_PULL_IF_POSSIBLE)
     {
-      retry_or_fail (run, error, pull_image);
+      pp_flow_run_retry_or_fail (run, error, pull_image);
       return;
     }
   pp_flow_run_log (run, PP_LOG_WARNING,
@@ -129,7 +125,7 @@ retry_without_answer (PpFlowRun *run, const GError *error, void (*again) (PpFlow
   g_autoptr (GError) passing = g_error_new_literal (
       PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, error->message);
 
-  retry_or_fail (run, passing, again);
+  pp_flow_run_retry_or_fail (run, passing, again);
 }
 
 static void
@@ -167,7 +163,7 @@ on_image_looked_for (json_t *result, const GError *error, gpointer user_data)
   (void)result;
   run->engine_call = NULL;
   if (error == NULL)
-    retry_or_fail (run, refusal, create_container);
+    pp_flow_run_retry_or_fail (run, refusal, create_container);
   else
     pull_image (run);
 }
@@ -202,7 +198,7 @@ on_created (json_t *result, const GError *error, gpointer user_data)
                              pp_flow_run_related (run));
       run->may_exist
           = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
-      retry_or_fail (run, error, create_container);
+      pp_flow_run_retry_or_fail (run, error, create_container);
       return;
     }
   run->container_id = g_strdup (pp_json_string (result, "Id"));
@@ -237,7 +233,7 @@ on_network_connected (json_t *result, const GError *error, gpointer user_data)
   run->engine_call = NULL;
   if (error != NULL)
     {
-      retry_or_fail (run, error, connect_networks);
+      pp_flow_run_retry_or_fail (run, error, connect_networks);
       return;
     }
   run->network_index++;
@@ -270,171 +266,4 @@ pp_flow_run_enter_submitting (PpFlowRun *run)
     pull_image (run);
   else
     create_container (run);
-}
-
-/* CREATED: waits for its time and the server's word, then starts. */
-
-static void propose_running (PpFlowRun *run);
-static void start_container (PpFlowRun *run);
-static void look_before_start (PpFlowRun *run);
-
-static void
-on_pid_updated (json_t *body, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  (void)body;
-  run->pid_call = NULL;
-  if (error != NULL)
-    pp_flow_run_log (run, PP_LOG_WARNING,
-                     "infrastructure_pid of flow run '%s' could not be set: %s", run->id,
-                     error->message);
-  if (run->state == PP_FLOW_RUN_REPORTED)
-    pp_flow_run_enter_reported (run);
-}
-
-static void
-on_started (json_t *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  pp_failpoint ("engine", "started");
-  (void)result;
-  run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      && (run->cancelled || run->retries >= run->spec->infrastructure_retries))
-    {
-      run->refusal = g_error_copy (error);
-      pp_flow_run_after (run, LOOK_AGAIN_MS, look_before_start);
-      return;
-    }
-  if (error != NULL)
-    {
-      retry_or_fail (run, error, look_before_start);
-      return;
-    }
-  pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
-  if (run->cancelled)
-    pp_flow_run_stop_container_in (run, 0);
-}
-
-/* A start whose answer was lost may have been one: a container that has run would run once more,
- * and one that runs is not to be taken for one that failed to. */
-
-static void
-on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    {
-      pp_flow_run_fail_submission (run, error->message);
-      return;
-    }
-  if (error != NULL)
-    {
-      pp_flow_run_ask_again (run, error, look_before_start);
-      return;
-    }
-  run->no_answer_since = 0;
-  if (!pp_flow_run_was_never_started (result))
-    on_started (NULL, NULL, run);
-  else if (run->cancelled)
-    {
-      run->started_once = FALSE;
-      pp_flow_run_report_cancelled (run);
-    }
-  else if (run->refusal != NULL)
-    pp_flow_run_fail_submission (run, run->refusal->message);
-  else
-    start_container (run);
-}
-
-static void
-look_before_start (PpFlowRun *run)
-{
-  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                on_looked_before_start, run);
-}
-
-void
-pp_flow_run_tell_pid (PpFlowRun *run)
-{
-  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
-  g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
-
-  run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
-                                                         on_pid_updated, run);
-}
-
-static void
-start_container (PpFlowRun *run)
-{
-  if (!run->started_once)
-    pp_flow_run_tell_pid (run);
-  run->started_once = TRUE;
-  run->engine_call
-      = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
-}
-
-static void
-on_running (const PpSetStateResult *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  pp_failpoint ("answered", "RUNNING");
-  run->api_call = NULL;
-  if (error != NULL)
-    {
-      pp_flow_run_log (run, PP_LOG_ERROR,
-                       "Flow run '%s' could not be set to Running and is not started: %s", run->id,
-                       error->message);
-      pp_flow_run_fail_submission (run, error->message);
-      return;
-    }
-  switch (result->status)
-    {
-    case PP_SET_STATE_ACCEPT:
-      pp_flow_run_take_lease (run, result->state);
-      start_container (run);
-      return;
-    case PP_SET_STATE_WAIT:
-      pp_flow_run_after (run, (guint)(CLAMP (result->delay_seconds, 0.1, 3600) * 1000),
-                         propose_running);
-      return;
-    case PP_SET_STATE_ABORT:
-    case PP_SET_STATE_REJECT:
-      pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is not started: the server says %s",
-                       run->id, result->reason != NULL ? result->reason : "no");
-      pp_flow_run_drop (run);
-      return;
-    }
-}
-
-static void
-propose_running (PpFlowRun *run)
-{
-  run->api_call
-      = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running, "RUNNING",
-                               NULL, NULL, FALSE, PP_API_PERSIST, on_running, run);
-}
-
-void
-pp_flow_run_enter_created (PpFlowRun *run)
-{
-  gint64 early = run->scheduled_time - g_get_real_time ();
-
-  /* on_submitting() comes back here. */
-  if (run->submitting_call != NULL)
-    return;
-  /* Prefetched: everything is ready, its time has not come. */
-  if (early > 0)
-    pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_enter_created);
-  else
-    {
-      run->started_time = g_get_real_time ();
-      pp_flow_run_write_down (run, PP_JOURNAL_STARTING,
-                              run->worker_reported ? propose_running : start_container);
-    }
 }

@@ -55,9 +55,9 @@ pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
   if (run->phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
     return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
   /* No start was announced. Should that have failed to be written down: what runs now is no earlier
-   * attempt's, nor what was made after this one was claimed. */
+   * attempt's, nor what was made after this one was claimed (the engine says whole seconds). */
   return pp_flow_run_is_before_start (status) || g_strcmp0 (status, "running") == 0
-         || created * G_USEC_PER_SEC >= run->claimed_time;
+         || created >= run->claimed_time / G_USEC_PER_SEC;
 }
 
 gboolean

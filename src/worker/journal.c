@@ -108,6 +108,8 @@ put_error (const PpJournal *journal, const PpJournalPut *put)
   pp_journal_name (name, "", put->flow_run_id,
                    put->action == PP_JOURNAL_PROBE ? "" : PP_ENTRY_SUFFIX);
   pp_folder_error (&error, &journal->runs, name, put->what, put->error);
+  if (put->error == ENOENT)
+    g_prefix_error (&error, "the state directory was removed, restart this worker: ");
   return error;
 }
 

@@ -61,8 +61,9 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
 
     if (id == NULL || !g_uuid_string_is_valid (id) || identity == NULL)
       continue;
-    /* Another identity's are its own, unless its run was handed over to us. */
-    if (!g_str_equal (identity, worker->context.identity_name) && run == NULL)
+    /* Another identity's are its own, unless they, or the run, were handed over to us. */
+    if (!g_str_equal (identity, worker->context.identity_name) && run == NULL
+        && !g_hash_table_contains (worker->adopted, identity))
       continue;
     if (run != NULL && !pp_flow_run_owns_container (run, container))
       continue;
@@ -143,6 +144,35 @@ look_at_strays (PpWorker *worker, GHashTable *containers)
     }
 }
 
+/* Containers of our pool whose worker is known to nobody here: nothing tells whether it lives. */
+static void
+say_unknown (const PpWorker *worker, const json_t *containers)
+{
+  const json_t *container;
+  const char *name = NULL;
+  size_t index;
+  guint count = 0;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *identity = container_label (container, PP_IDENTITY_LABEL);
+    const char *pool = container_label (container, "io.prefect.work-pool-name");
+
+    if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
+        || g_hash_table_contains (worker->runs,
+                                  container_label (container, "io.prefect.flow-run-id"))
+        || pp_identity_state (worker->state_dir, identity) != PP_IDENTITY_UNKNOWN)
+      continue;
+    name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
+    count++;
+  }
+  if (count > 0)
+    g_warning (
+        "%u containers of this work pool (one is '%s') are of workers that %s knows nothing "
+        "of, and are left alone. Should it have been emptied, see to their flow runs by hand.",
+        count, name != NULL ? name : "without a name", worker->state_dir);
+}
+
 static gboolean
 on_list_timer (gpointer user_data)
 {
@@ -182,6 +212,9 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
                            g_hash_table_lookup (containers, id));
     }
   look_at_strays (worker, containers);
+  if (!worker->unknown_said)
+    say_unknown (worker, result);
+  worker->unknown_said = TRUE;
 }
 
 static void
@@ -219,7 +252,10 @@ on_orphans_timer (gpointer user_data)
       if (error != NULL)
         g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
       if (count > 0)
-        g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
+        {
+          g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
+          g_hash_table_add (worker->adopted, g_strdup (name));
+        }
       moved += MAX (count, 0);
     }
   worker->orphans = g_steal_pointer (&orphans);
@@ -235,6 +271,7 @@ void
 pp_worker_load_journal (PpWorker *worker)
 {
   worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   load_journal (worker);
   if (worker->taken_up->len > 0)
     g_message ("%u flow runs were in the hands of this worker when it ended last",
@@ -260,4 +297,5 @@ pp_worker_stop_taking_up (PpWorker *worker)
   g_list_free_full (g_steal_pointer (&worker->strays), free_stray);
   g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
   g_clear_pointer (&worker->orphans, g_ptr_array_unref);
+  g_clear_pointer (&worker->adopted, g_hash_table_unref);
 }

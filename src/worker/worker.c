@@ -259,7 +259,7 @@ take_identity (PpWorker *worker, GError **error)
 {
   const PpWorkerOptions *options = worker->options;
   PpWorkerContext *context = &worker->context;
-  g_autofree char *state_dir = pp_state_dir_default (options->state_dir);
+  worker->state_dir = pp_state_dir_default (options->state_dir);
   g_autoptr (GError) not_written = NULL;
   PpIdentityKey key = {
     .api_url = worker->settings->api_url,
@@ -267,9 +267,9 @@ take_identity (PpWorker *worker, GError **error)
     .engine_url = worker->engine_url,
   };
 
-  if (!pp_state_dir_prepare (state_dir, error))
+  if (!pp_state_dir_prepare (worker->state_dir, error))
     return FALSE;
-  worker->identity = pp_identity_take (state_dir, &key, error);
+  worker->identity = pp_identity_take (worker->state_dir, &key, error);
   if (worker->identity == NULL)
     return FALSE;
   if (options->name != NULL)
@@ -375,6 +375,7 @@ tear_down (PpWorker *worker)
   pp_identity_free (worker->identity);
   g_free (worker->name);
   g_free (worker->boot_id);
+  g_free (worker->state_dir);
   g_free (worker->engine_url);
   g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);

@@ -30,11 +30,14 @@ typedef struct
   char *engine_url;
 
   PpIdentity *identity;
-  char *name;          /* options->name, or one made up, now or by an earlier self */
-  char *boot_id;       /* of the host */
+  char *name;    /* options->name, or one made up, now or by an earlier self */
+  char *boot_id; /* of the host */
+  char *state_dir;
   GPtrArray *taken_up; /* ids of runs that wait for the engine's list of containers */
   GPtrArray *orphans;  /* names of identities that were free at the last look */
-  GList *strays;       /* containers whose runs are being read (take_up.c) */
+  GHashTable *adopted; /* names of identities whose runs were taken over: a set */
+  gboolean unknown_said;
+  GList *strays; /* containers whose runs are being read (take_up.c) */
   PpInfrastructureCall *list_call;
   guint list_failures;
   guint list_timer;

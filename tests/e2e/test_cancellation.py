@@ -48,6 +48,29 @@ def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
     assert "never" not in api.text(run).splitlines()
 
 
+def test_run_is_cancelled_just_before_it_runs(api, engine, pool, proxy, start_worker):
+    """Between two beats: the server's answer to RUNNING is the first that the worker hears of it."""
+    proxy.add(Rule(r"set_state", slow(1), after=1, times=1))
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "echo never", "auto_remove": True})
+    api.wait_state(run, "PENDING")
+    api.set_state(run, "CANCELLING")
+    check_cancelled(api, engine, run)
+    assert "never" not in api.text(run).splitlines()
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "COMPLETED", "PAUSED"])
+def test_run_that_was_ended_by_hand_before_its_time_is_not_started(api, engine, pool, start_worker, state):
+    """The server would take RUNNING on top of it."""
+    start_worker(api, engine, pool, "--prefetch-seconds", "60")
+    run = api.run(api.deploy(pool, variables={"command": "echo never", "auto_remove": True}), after=9)
+    wait_for(lambda: engine.containers_of(run), 20, "its container")
+    api.set_state(run, state)
+    wait_for(lambda: not engine.containers_of(run), 30, "its container is removed")
+    assert api.state(run)["type"] == state
+    assert "never" not in api.text(run).splitlines()
+
+
 def test_run_whose_image_is_pulled_is_cancelled(api, engine, pool, door, start_worker):
     door.add(Rule(r"POST .*/images/create", slow(600)))
     start_worker(api, door.url, pool)

@@ -129,6 +129,18 @@ def test_server_away_for_20_s_during_a_run(api, engine, pool, proxy, start_worke
     check_once(api, api.go(pool, {"command": "echo only once"}, name="after"))
 
 
+def test_key_is_refused_for_a_while(api, engine, pool, proxy, start_worker):
+    """Changed on the server, and back: the end of a run that was in flight is reported then."""
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'sleep 2; echo only once'", "auto_remove": True})
+    api.wait_state(run, "RUNNING")
+    with proxy.with_rules(Rule(".", status(401, b'{"exception_message":"Unauthorized"}'))):
+        proxy.wait_count(f"POST {RUN}/set_state", proxy.count(f"POST {RUN}/set_state") + 2)
+        assert api.state(run)["type"] == "RUNNING"
+    check_once(api, run)
+    wait_for(lambda: not engine.containers_of(run), 30, "container removed")
+
+
 def test_server_comes_later_than_the_worker(api, engine, pool, proxy, start_worker):
     with proxy.refusing():
         worker = start_worker(proxy.api, engine, pool, wait=False)
@@ -170,6 +182,18 @@ def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_wor
         time.sleep(3)
     check_once(api, run)
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
+
+
+def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_worker):
+    """Podman that is killed in a start leaves half a container with runc, which never ran and never will."""
+    words = b'{"message":"runc create failed: container with given ID already exists: OCI runtime error"}'
+    door.add(Rule(r"POST .*/start", reset(), times=1), Rule(r"POST .*/start", status(500, words), after=1, times=1))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    check_once(api, run)
+    assert "is made anew: " in api.text(run)
+    assert door.count(r"POST .*/containers/create") == 2
+    wait_for(lambda: not engine.containers_of(run), 30, "no container left")
 
 
 @pytest.fixture

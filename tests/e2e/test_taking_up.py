@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import uuid
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 import engines
+from fault_proxy import Rule, slow, status
 from parts import wait_for
 from prefect_api import running_spans
 from worker import call, environment
@@ -81,6 +83,54 @@ def test_container_that_vanished_meanwhile_is_said(api, engine, pool, start_work
     assert state["type"] == "CRASHED", state
     assert "infrastructure vanished while no worker watched" in state["message"]
     check_nothing_left(engine, run, tmp_path)
+
+
+def test_start_that_could_not_be_written_down(api, engine, pool, start_worker, tmp_path):
+    """A full disk, and a worker killed then: what its container has done is not done again."""
+    run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 2'", "up")
+    (container,) = engine.containers_of(run)
+    wait_for(lambda: not engine.inspect(container["Id"])["State"]["Running"], 20, "the container has ended")
+    (entry,) = [path for path in entries(tmp_path) if path.suffix == ".json"]
+    written = json.loads(entry.read_text(encoding="utf-8"))
+    written |= {"phase": "CLAIMED", "claimed_at": container["Created"] * 1_000_000 + 900_000}
+    entry.write_text(json.dumps(written), encoding="utf-8")
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert api.text(run).splitlines().count("up") == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_start_takes_effect_late_and_the_engine_stumbles(api, engine, pool, door, start_worker, tmp_path):
+    """The list says "created", the look after it gets no answer, and by then the container runs."""
+    door.add(Rule(r"POST .*/start", slow(4), times=1))
+    worker = start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 2'", "auto_remove": True})
+    door.wait_count(r"POST .*/start", 1)
+    worker.end(signal.SIGKILL)
+    door.add(Rule(r"GET .*/containers/.*/json", status(500, b'{"message":"busy"}'), times=3))
+    start_worker(api, door.url, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert api.text(run).splitlines().count("up") == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_damaged_entry_of_a_worker_that_does_not_come_back(api, engine, pool, start_worker, tmp_path):
+    first = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": COUNT, "auto_remove": True})
+    api.wait_text(run, "line 2")
+    start_worker(api, engine, pool)
+    first.end(signal.SIGKILL)
+    for entry in entries(tmp_path):
+        entry.write_text("{", encoding="utf-8")
+    assert api.wait_end(run, timeout=60)["state"]["type"] == "COMPLETED"
+    wait_for(lambda: not engine.containers_of(run), 20, "no container left")
+
+
+def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, start_worker, tmp_path):
+    run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 600'", "up")
+    shutil.rmtree(tmp_path / "state")
+    start_worker(api, engine, pool).wait_line(r"1 containers of this work pool .* knows nothing of")
+    assert engine.containers_of(run)[0]["State"] == "running"
 
 
 @pytest.mark.slow

@@ -331,7 +331,10 @@ test_persist (void)
 {
   Step steps[31];
   for (guint i = 0; i < 30; i++)
-    steps[i] = (Step){ i % 2 == 0 ? 503 : 500, NOW, "{\"exception_message\": \"database\"}" };
+    steps[i] = (Step){ i == 9       ? 401
+                       : i % 2 == 0 ? 503
+                                    : 500,
+                       NOW, "{\"exception_message\": \"database\"}" };
   steps[30] = (Step){ 200, NULL, "{}" };
   g_autoptr (Fixture) fixture = started (steps, 31);
 
@@ -662,14 +665,14 @@ test_csrf_fetch_fails (void)
   g_assert_no_error (fixture->error);
   g_assert_cmpuint (server_requests (fixture->server), ==, 4);
 
-  const Step denied[] = { { 401, NULL, "{\"detail\": \"no\"}" } };
+  const Step denied[] = { { 403, NULL, "{\"detail\": \"no\"}" } };
   g_autoptr (Fixture) other = csrf_fixture (denied, 1);
   for (int i = 0; i < 3; i++)
     pp_api_call (other->api, "POST", "/x", json_object (), PP_API_PERSIST, on_done, other);
   while (other->done < 3)
     g_main_loop_run (other->loop);
-  g_assert_error (other->error, PP_API_ERROR, 401);
-  g_assert_nonnull (strstr (other->error->message, "/csrf-token: 401"));
+  g_assert_error (other->error, PP_API_ERROR, 403);
+  g_assert_nonnull (strstr (other->error->message, "/csrf-token: 403"));
 }
 
 /* --- the queue --- */

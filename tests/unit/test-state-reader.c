@@ -138,12 +138,12 @@ test_answer_cut_short (void)
 static void
 test_refused (void)
 {
-  g_autoptr (Fixture) fixture = fixture_new (401);
+  g_autoptr (Fixture) fixture = fixture_new (403);
 
   read_run (fixture, "a");
   read_run (fixture, "b");
   g_main_loop_run (fixture->loop);
-  g_assert_cmpstr (fixture->heard->str, ==, "401 401 ");
+  g_assert_cmpstr (fixture->heard->str, ==, "403 403 ");
 }
 
 /* Before it is asked for, and while it is. */

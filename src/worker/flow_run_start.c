@@ -1,0 +1,284 @@
+/* A container's start: at its time, with the server's word, and once. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "failpoint.h"
+
+/* A container whose start was asked for and not answered shows up within this. */
+#define LOOK_AGAIN_MS 1000
+/* A run that was claimed longer ago is looked at before it is started. */
+#define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
+
+static void propose_running (PpFlowRun *run);
+static void start_container (PpFlowRun *run);
+static void look_before_start (PpFlowRun *run);
+static void remove_half (PpFlowRun *run);
+
+static void
+on_pid_updated (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)body;
+  run->pid_call = NULL;
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "infrastructure_pid of flow run '%s' could not be set: %s", run->id,
+                     error->message);
+  if (run->state == PP_FLOW_RUN_REPORTED)
+    pp_flow_run_enter_reported (run);
+}
+
+/* An engine that was killed while it started a container may have left half of it with the runtime,
+ * which refuses to make it once more: a container that the engine knows nothing of but its creation
+ * never ran, and is made anew. */
+
+static void
+on_half_removed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    {
+      pp_flow_run_retry_or_fail (run, error, remove_half);
+      return;
+    }
+  g_clear_pointer (&run->container_id, g_free);
+  run->network_index = 0;
+  pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
+}
+
+static void
+remove_half (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
+                                               on_half_removed, run);
+}
+
+static void
+on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
+  const char *status = pp_json_string (json_object_get (result, "State"), "Status");
+
+  run->engine_call = NULL;
+  if (error != NULL || run->cancelled || !pp_flow_run_was_never_started (result)
+      || g_strcmp0 (status, "initialized") == 0)
+    {
+      pp_flow_run_retry_or_fail (run, refusal, look_before_start);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "Container '%s' cannot be started after an interrupted start; it is made anew: "
+                   "%s",
+                   run->container_name, refusal->message);
+  run->made_anew = TRUE;
+  run->started_once = FALSE;
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_half);
+}
+
+static void
+on_start_failed (PpFlowRun *run, const GError *error)
+{
+  gboolean no_answer
+      = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+
+  if (no_answer && (run->cancelled || run->retries >= run->spec->infrastructure_retries))
+    {
+      run->refusal = g_error_copy (error);
+      pp_flow_run_after (run, LOOK_AGAIN_MS, look_before_start);
+    }
+  else if (!no_answer && run->start_interrupted && !run->made_anew)
+    {
+      run->refusal = g_error_copy (error);
+      run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                    on_looked_after_refusal, run);
+    }
+  else
+    pp_flow_run_retry_or_fail (run, error, look_before_start);
+  run->start_interrupted = run->start_interrupted || no_answer;
+}
+
+static void
+on_started (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("engine", "started");
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    {
+      on_start_failed (run, error);
+      return;
+    }
+  pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+  if (run->cancelled)
+    pp_flow_run_stop_container_in (run, 0);
+}
+
+/* A start whose answer was lost may have been one: a container that has run would run once more,
+ * and one that runs is not to be taken for one that failed to. */
+
+static void
+on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      pp_flow_run_fail_submission (run, error->message);
+      return;
+    }
+  if (error != NULL)
+    {
+      pp_flow_run_ask_again (run, error, look_before_start);
+      return;
+    }
+  run->no_answer_since = 0;
+  if (!pp_flow_run_was_never_started (result))
+    on_started (NULL, NULL, run);
+  else if (run->cancelled)
+    {
+      run->started_once = FALSE;
+      pp_flow_run_report_cancelled (run);
+    }
+  else if (run->refusal != NULL)
+    pp_flow_run_fail_submission (run, run->refusal->message);
+  else
+    start_container (run);
+}
+
+static void
+look_before_start (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_looked_before_start, run);
+}
+
+void
+pp_flow_run_tell_pid (PpFlowRun *run)
+{
+  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
+  g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
+
+  run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
+                                                         on_pid_updated, run);
+}
+
+static void
+start_container (PpFlowRun *run)
+{
+  if (!run->started_once)
+    pp_flow_run_tell_pid (run);
+  run->started_once = TRUE;
+  run->engine_call
+      = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
+}
+
+/* The server has another state for RUN, which is not to be started. */
+static void
+on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
+{
+  if (g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
+    {
+      run->cancelled = TRUE;
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is not started: the server says %s", run->id,
+                   reason != NULL ? reason : "no");
+  pp_flow_run_drop (run);
+}
+
+static void
+on_running (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("answered", "RUNNING");
+  run->api_call = NULL;
+  if (error != NULL)
+    {
+      pp_flow_run_log (run, PP_LOG_ERROR,
+                       "Flow run '%s' could not be set to Running and is not started: %s", run->id,
+                       error->message);
+      pp_flow_run_fail_submission (run, error->message);
+      return;
+    }
+  switch (result->status)
+    {
+    case PP_SET_STATE_ACCEPT:
+      pp_flow_run_take_lease (run, result->state);
+      start_container (run);
+      return;
+    case PP_SET_STATE_WAIT:
+      pp_flow_run_after (run, (guint)(CLAMP (result->delay_seconds, 0.1, 3600) * 1000),
+                         propose_running);
+      return;
+    case PP_SET_STATE_ABORT:
+    case PP_SET_STATE_REJECT:
+      on_not_running (run, result->state, result->reason);
+      return;
+    }
+}
+
+static void
+propose_running (PpFlowRun *run)
+{
+  run->api_call
+      = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running, "RUNNING",
+                               NULL, NULL, FALSE, PP_API_PERSIST, on_running, run);
+}
+
+static void
+announce_start (PpFlowRun *run)
+{
+  run->started_time = g_get_real_time ();
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING,
+                          run->worker_reported ? propose_running : start_container);
+}
+
+static void
+on_state_before_start (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  g_autofree char *reason = NULL;
+
+  run->state_read = NULL;
+  if (error != NULL && error->code == 404)
+    reason = g_strdup ("it was deleted");
+  else if (error == NULL && !pp_flow_run_is_own_state (run, state))
+    reason = g_strdup_printf ("it is %s", pp_json_string (state, "name"));
+  if (reason != NULL)
+    on_not_running (run, state, reason);
+  else
+    announce_start (run);
+}
+
+void
+pp_flow_run_enter_created (PpFlowRun *run)
+{
+  gint64 early = run->scheduled_time - g_get_real_time ();
+
+  /* on_submitting() comes back here. */
+  if (run->submitting_call != NULL)
+    return;
+  /* Prefetched: everything is ready, its time has not come. */
+  if (early > 0)
+    pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_enter_created);
+  /* Its user may have ended it, and the server would take RUNNING on top of an end. */
+  else if (g_get_monotonic_time () - run->claimed_at > LOOK_AFTER_US)
+    run->state_read
+        = pp_state_reader_read (run->context->states, run->id, on_state_before_start, run);
+  else
+    announce_start (run);
+}
