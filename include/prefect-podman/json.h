@@ -17,6 +17,14 @@ pp_json_decref_pointer (json_t **json)
 #define json_auto_t json_t __attribute__ ((cleanup (pp_json_decref_pointer)))
 #endif
 
+/* The JSON in LENGTH bytes of TEXT that others have a hand in, new reference; or NULL, then *WHY
+ * (may be NULL) says why. A NUL in one string does not make all of it useless. */
+static inline json_t *
+pp_json_parse (const char *text, gsize length, json_error_t *why)
+{
+  return json_loadb (text, length, JSON_ALLOW_NUL, why);
+}
+
 /* The string at KEY of OBJECT, borrowed; NULL when OBJECT is NULL, KEY is missing or no string. */
 static inline const char *
 pp_json_string (const json_t *object, const char *key)

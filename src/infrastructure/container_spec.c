@@ -115,6 +115,22 @@ environment_list (const json_t *env, GError **error)
   return json_incref (list);
 }
 
+/* Cut at a NUL, as env is: not every reader of the engine's answers can do with one. */
+static json_t *
+labels_object (const json_t *labels)
+{
+  json_t *object = json_object ();
+  const char *name;
+  json_t *value;
+
+  json_object_foreach ((json_t *)labels, name, value)
+  {
+    const char *text = json_string_value (value);
+    json_object_set_new (object, name, text != NULL ? json_string (text) : json_deep_copy (value));
+  }
+  return object;
+}
+
 static gboolean
 set_command (json_t *body, const json_t *configuration, GError **error)
 {
@@ -355,14 +371,13 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
        GError **error)
 {
   const json_t *env = json_object_get (configuration, "env");
-  const json_t *labels = json_object_get (configuration, "labels");
   json_auto_t *rest = json_object ();
   gboolean privileged = FALSE;
 
   spec->create_body
-      = json_pack ("{s:s, s:b, s:b, s:b, s:o?, s:{}}", "Image", spec->image, "Tty", 0, "OpenStdin",
+      = json_pack ("{s:s, s:b, s:b, s:b, s:o, s:{}}", "Image", spec->image, "Tty", 0, "OpenStdin",
                    0, "NetworkDisabled", 0, "Labels",
-                   labels != NULL ? json_deep_copy (labels) : json_object (), "HostConfig");
+                   labels_object (json_object_get (configuration, "labels")), "HostConfig");
   if (!set_command (spec->create_body, configuration, error)
       || !pp_job_bool (configuration, "privileged", &privileged, error))
     return FALSE;

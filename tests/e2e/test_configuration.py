@@ -47,6 +47,23 @@ def test_env_and_labels(api, engine, pool, start_worker):
 
 
 @ENGINES
+def test_nul_in_a_name(api, engine, pool, start_worker):
+    """The run ends, its neighbour does, and a worker that starts meanwhile can read the engine's answers."""
+    variables = {"command": "sh -c 'env; sleep 4; echo the end'", "env": {"CUT": "a\0b"}, "labels": {"site": "c\0d"}}
+    start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables=variables)
+    run = api.run(deployment, name="with\0nul")
+    plain = api.run(deployment, name="plain")
+    api.wait_state(run, "RUNNING")
+    worker = start_worker(api, engine, pool)
+    for each in (run, plain):
+        lines, container = finish(api, engine, each)
+        assert "CUT=a" in lines
+        assert container["Config"]["Labels"]["site"] == "c"
+    assert "no container engine" not in worker.output()
+
+
+@ENGINES
 def test_volumes(api, engine, pool, start_worker, testbed):
     """Z is what the peer refuses ("Invalid volume option: 'Z'")."""
     start_worker(api, engine, pool)

@@ -105,6 +105,36 @@ test_password (void)
   stop (&fixture);
 }
 
+/* A container that others made so, or one of a flow run's name with a NUL. */
+static gboolean
+answer_with_nul (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/containers/json") != NULL)
+    return server_reply (fd, 200, "", "[{\"Id\": \"abc\", \"Labels\": {\"a\": \"x\\u0000y\"}}]");
+  return server_reply (fd, 200, "",
+                       "{\"Id\": \"abc\", \"Name\": \"/n\", \"State\": {\"Status\": \"running\"}, "
+                       "\"Config\": {\"Labels\": {\"a\": \"x\\u0000y\"}}}");
+}
+
+/* A NUL in one container's label does not make the engine's answers useless. */
+static void
+test_nul_in_a_label (void)
+{
+  const char *const labels[] = { "a", NULL };
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_with_nul, "");
+  pp_infrastructure_list (fixture.infrastructure, labels, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  stop (&fixture);
+}
+
 /* Longer than the few milliseconds that were left of a time-out counted in 32 bits. */
 static gboolean
 answer_late (Server *server, const Request *request, int fd, gpointer data)
@@ -134,6 +164,7 @@ static void
 add_tests (void)
 {
   g_test_add_func ("/engine/password", test_password);
+  g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
   g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
 }
 
