@@ -5,8 +5,8 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200, is a 422.
- */
+/* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200 unless set,
+ * is a 422. */
 #define MAX_ASKED 200
 /* How often a journal that cannot be written is tried. */
 #define PROBE_SECONDS 3
@@ -89,6 +89,20 @@ claim (PpWorker *worker, json_t *flow_run)
   pp_flow_run_start (run);
 }
 
+/* The server's limit may be below the free slots: it is not told of them any more, and what it
+ * answers beyond them waits (claim()). Whether that may help. */
+static gboolean
+leave_out_limit (PpWorker *worker, const GError *error)
+{
+  if (error->code != 422 || worker->polls_without_limit || worker->asked == MAX_ASKED)
+    return FALSE;
+  g_message ("The server does not take a limit of %u in a poll, it is left out from now on: %s",
+             worker->asked, error->message);
+  worker->polls_without_limit = TRUE;
+  poll_in (worker, 0);
+  return TRUE;
+}
+
 static void
 on_polled (json_t *body, const GError *error, gpointer user_data)
 {
@@ -97,6 +111,8 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
   size_t index;
 
   worker->poll_call = NULL;
+  if (error != NULL && leave_out_limit (worker, error))
+    return;
   if (error != NULL && error->code != 404)
     {
       if (worker->poll_failures++ == 0)
@@ -150,7 +166,7 @@ poll_now (PpWorker *worker)
   worker->polled_at = g_get_monotonic_time ();
   worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
       worker->context.api, worker->options->work_pool, worker->options->work_queues, before,
-      slots < MAX_ASKED ? slots : 0, on_polled, worker);
+      worker->polls_without_limit || slots >= MAX_ASKED ? 0 : slots, on_polled, worker);
 }
 
 void

@@ -65,7 +65,8 @@ typedef struct
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;
   guint poll_failures;
-  guint asked; /* for how many runs the poll under way asks */
+  guint asked;                  /* for how many runs the poll under way asks */
+  gboolean polls_without_limit; /* the server refused one */
   guint poll_timer;
   PpApiCall *poll_call;
   gint64 polled_at;    /* monotonic microseconds of the last call */

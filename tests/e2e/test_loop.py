@@ -8,7 +8,8 @@ import pytest
 from conftest import new_pool_name
 from fault_proxy import Rule, slow
 from parts import wait_for
-from prefect_api import running_spans, when
+from prefect_api import Api, running_spans, when
+from servers import prefect_server
 
 POLL = r"POST /api/work_pools/[^/]+/get_scheduled_flow_runs"
 
@@ -31,6 +32,28 @@ def test_without_limit_runs_go_side_by_side(api, engine, pool, start_worker):
     assert {run["state"]["type"] for run in api.wait_end(*runs)} == {"COMPLETED"}
     spans = running_spans(api, runs)
     assert max(begin for begin, _ in spans) < min(end for _, end in spans), spans
+
+
+def test_server_with_a_small_limit(engine, start_worker):
+    """Fewer runs an answer than the worker has slots, and than it has in its hands: all are done, and only the one that
+    is deleted is stopped."""
+    with prefect_server(PREFECT_SERVER_API_DEFAULT_LIMIT="2") as server:
+        api = Api(server)
+        pool = new_pool_name()
+        api.create_pool(pool)
+        worker = start_worker(api, engine, pool, "--limit", "5")
+        deployment = api.deploy(pool, variables={"command": "sleep 20", "stop_timeout": 1})
+        runs = [api.run(deployment) for _ in range(5)]
+        for run in runs:
+            api.wait_state(run, "RUNNING")
+        deleted = runs.pop()
+        api.call("DELETE", f"/flow_runs/{deleted}")
+        worker.wait_line(f"{deleted}.*(deleted|not on the server)")
+        for run in runs:
+            wait_for(lambda: api.state(run)["type"] not in ("PENDING", "RUNNING"), 60, "end")
+            assert api.state(run)["type"] == "COMPLETED", api.state(run)
+        assert worker.output().count("it is left out from now on") == 1
+        assert worker.end() == 0
 
 
 def test_pool_concurrency(api, engine, start_worker):
