@@ -4,15 +4,18 @@
 
 #include "internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Shorter secrets are masked only where they are a whole string: "1" is a part of too much. */
 #define MIN_PART_BYTES 4
+/* Errors cut long values off: so much of a secret's start is known for it. */
+#define MIN_CUT_BYTES 32
 
 struct PpMask
 {
   GHashTable *secrets; /* set of strings */
-  GPtrArray *parts;    /* those long enough, longest first; borrowed from `secrets` */
+  GPtrArray *parts;    /* those long enough; borrowed from `secrets` */
   GRegex *url_password;
 };
 
@@ -77,14 +80,6 @@ pp_mask_is_secret_name (const char *name)
   return g_ascii_strcasecmp (name, "PREFECT_CLIENT_CUSTOM_HEADERS") == 0;
 }
 
-static int
-longest_first (gconstpointer a, gconstpointer b)
-{
-  size_t left = strlen (*(const char *const *)a);
-  size_t right = strlen (*(const char *const *)b);
-  return left < right ? 1 : left > right ? -1 : 0;
-}
-
 static void
 add_secret (PpMask *mask, const char *secret)
 {
@@ -96,7 +91,22 @@ add_secret (PpMask *mask, const char *secret)
   if (strlen (own) < MIN_PART_BYTES || strcmp (own, "true") == 0 || strcmp (own, "false") == 0)
     return;
   g_ptr_array_add (mask->parts, own);
-  g_ptr_array_sort (mask->parts, longest_first);
+}
+
+/* SECRET, and how it looks in JSON and in what Go puts in quotes. */
+static void
+add_value (PpMask *mask, const char *secret)
+{
+  json_auto_t *value = json_string (secret);
+  char *quoted = json_dumps (value, JSON_ENCODE_ANY);
+
+  add_secret (mask, secret);
+  if (quoted != NULL)
+    {
+      quoted[strlen (quoted) - 1] = '\0';
+      add_secret (mask, quoted + 1);
+    }
+  free (quoted);
 }
 
 void
@@ -107,9 +117,45 @@ pp_mask_add_values (PpMask *mask, const json_t *json)
   size_t index;
 
   if (json_is_string (json))
-    add_secret (mask, json_string_value (json));
+    add_value (mask, json_string_value (json));
   json_object_foreach ((json_t *)json, key, item) pp_mask_add_values (mask, item);
   json_array_foreach (json, index, item) pp_mask_add_values (mask, item);
+}
+
+/* Whether one of SECRET_FIELDS is at KEY or below it ("a", "a.b", "a.*"). */
+static gboolean
+names_secret_below (const json_t *secret_fields, const char *key)
+{
+  size_t length = strlen (key);
+  size_t index;
+  const json_t *field;
+
+  json_array_foreach (secret_fields, index, field)
+  {
+    const char *path = json_string_value (field);
+
+    if (path != NULL && strncmp (path, key, length) == 0
+        && (path[length] == '\0' || path[length] == '.'))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void
+pp_mask_add_block (PpMask *mask, const json_t *block_document)
+{
+  const json_t *schema = json_object_get (block_document, "block_schema");
+  const json_t *secret_fields
+      = json_object_get (json_object_get (schema, "fields"), "secret_fields");
+  json_t *data = json_object_get (block_document, "data");
+  const char *key;
+  json_t *item;
+
+  json_object_foreach (data, key, item)
+  {
+    if (json_array_size (secret_fields) == 0 || names_secret_below (secret_fields, key))
+      pp_mask_add_values (mask, item);
+  }
 }
 
 /* Whether TEXT is one {{ placeholder }} and nothing else: what it stands for may be a secret, it is
@@ -127,7 +173,7 @@ static void
 add_named (PpMask *mask, const char *secret)
 {
   if (secret != NULL && !is_placeholder (secret))
-    add_secret (mask, secret);
+    add_value (mask, secret);
 }
 
 void
@@ -160,6 +206,49 @@ is_secret_assignment (const char *text, const char **equals)
   return pp_mask_is_secret_name (name);
 }
 
+/* How many bytes at TEXT are SECRET, or its start where TEXT cuts it off; 0: none. */
+static size_t
+match (const char *text, const char *secret)
+{
+  size_t length = 0;
+
+  while (secret[length] != '\0' && text[length] == secret[length])
+    length++;
+  if (secret[length] == '\0')
+    return length;
+  while (length > 0 && ((guchar)text[length] & 0xc0) == 0x80)
+    length--;
+  return length >= MIN_CUT_BYTES ? length : 0;
+}
+
+static size_t
+longest_match (const PpMask *mask, const char *text)
+{
+  size_t longest = 0;
+
+  for (guint i = 0; i < mask->parts->len; i++)
+    longest = MAX (longest, match (text, g_ptr_array_index (mask->parts, i)));
+  return longest;
+}
+
+static char *
+mask_parts (const PpMask *mask, const char *text)
+{
+  GString *masked = g_string_sized_new (strlen (text));
+
+  while (*text != '\0')
+    {
+      size_t length = longest_match (mask, text);
+
+      if (length > 0)
+        g_string_append (masked, PP_MASKED);
+      else
+        g_string_append_c (masked, *text);
+      text += MAX (length, 1);
+    }
+  return g_string_free (masked, FALSE);
+}
+
 char *
 pp_mask_text (const PpMask *mask, const char *text)
 {
@@ -170,18 +259,9 @@ pp_mask_text (const PpMask *mask, const char *text)
   if (is_secret_assignment (text, &equals))
     return g_strdup_printf ("%.*s=" PP_MASKED, (int)(equals - text), text);
 
-  char *masked = g_regex_replace (mask->url_password, text, -1, 0, "\\1" PP_MASKED "@", 0, NULL);
-  if (masked == NULL)
-    masked = g_strdup (text);
-  for (guint i = 0; i < mask->parts->len; i++)
-    {
-      if (strstr (masked, g_ptr_array_index (mask->parts, i)) == NULL)
-        continue;
-      g_auto (GStrv) pieces = g_strsplit (masked, g_ptr_array_index (mask->parts, i), -1);
-      g_free (masked);
-      masked = g_strjoinv (PP_MASKED, pieces);
-    }
-  return masked;
+  g_autofree char *masked
+      = g_regex_replace (mask->url_password, text, -1, 0, "\\1" PP_MASKED "@", 0, NULL);
+  return mask_parts (mask, masked != NULL ? masked : text);
 }
 
 static json_t *

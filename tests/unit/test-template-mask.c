@@ -47,6 +47,58 @@ test_text (void)
   assert_text (mask, "http://host:4200/api", "http://host:4200/api");
 }
 
+/* Whole, in the longest of those that fit, quoted, and cut off by who shows it. */
+static void
+test_long_values (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block
+      = json_pack ("[s,s,s,s]", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.first-is-longer",
+                   "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.second", "line 1\nline \"2\"",
+                   "0123456789012345678901234567890\xc3\xa9");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.second'", "'********'");
+  assert_text (mask, "\"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.fi...", "\"********...");
+  assert_text (mask, "\"line 1\\nline \\\"2\\\"\" is not", "\"********\" is not");
+  assert_text (mask, "line 1\nline \"2\"!", "********!");
+  assert_text (mask, "eyJhbGciOiJIUzI1NiI", "eyJhbGciOiJIUzI1NiI");
+  assert_text (mask, "0123456789012345678901234567890\xc3\xa8",
+               "0123456789012345678901234567890\xc3\xa8");
+}
+
+static json_t *
+new_block (const char *secret_field)
+{
+  json_t *fields = secret_field != NULL ? json_pack ("[s]", secret_field) : json_array ();
+
+  return json_pack ("{s:{s:s,s:{s:s}},s:{s:{s:o}}}", "data", "registry_url",
+                    "registry.example:5000", "login", "password", "hunter2", "block_schema",
+                    "fields", "secret_fields", fields);
+}
+
+/* Of a block only what Prefect takes for a secret; a private registry's errors name it. */
+static void
+test_blocks (void)
+{
+  static const char *const some[] = { "login", "login.password", "login.*" };
+  const char *text = "registry.example:5000 says hunter2";
+
+  for (size_t i = 0; i < G_N_ELEMENTS (some); i++)
+    {
+      g_autoptr (PpMask) mask = pp_mask_new ();
+      json_auto_t *block = new_block (some[i]);
+
+      pp_mask_add_block (mask, block);
+      assert_text (mask, text, "registry.example:5000 says ********");
+    }
+
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = new_block (NULL);
+  pp_mask_add_block (mask, block);
+  assert_text (mask, text, "******** says ********");
+}
+
 static void
 test_json (void)
 {
@@ -94,6 +146,8 @@ add (void)
 {
   g_test_add_func ("/mask/names", test_names);
   g_test_add_func ("/mask/text", test_text);
+  g_test_add_func ("/mask/long-values", test_long_values);
+  g_test_add_func ("/mask/blocks", test_blocks);
   g_test_add_func ("/mask/json", test_json);
   g_test_add_func ("/mask/placeholders-are-no-secrets", test_placeholders_are_no_secrets);
   g_test_add_func ("/mask/named-values-are-found-elsewhere", test_named_values_are_found_elsewhere);

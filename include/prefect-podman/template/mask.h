@@ -22,12 +22,16 @@ gboolean pp_mask_is_secret_name (const char *name);
  * when it has 4 bytes and more). */
 void pp_mask_add_values (PpMask *mask, const json_t *json);
 
+/* The same for the data of BLOCK_DOCUMENT, as the API answers it: what its schema lists in
+ * secret_fields (a registry's host may be named), and all of it where that lists nothing. */
+void pp_mask_add_block (PpMask *mask, const json_t *block_document);
+
 /* The same for the strings below JSON that stand at a key with a secret name, but for those that
  * are one {{ placeholder }}. */
 void pp_mask_add_named (PpMask *mask, const json_t *json);
 
-/* TEXT without the known secrets, the value of "NAME=value" with a secret name, and the password of
- * a URL. New string. */
+/* TEXT without the known secrets (of a long one, its start as well), the value of "NAME=value" with
+ * a secret name, and the password of a URL. New string. */
 char *pp_mask_text (const PpMask *mask, const char *text);
 
 /* A copy of JSON with pp_mask_text() done to every string, and strings at keys with a secret name
