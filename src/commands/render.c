@@ -392,17 +392,12 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
 }
 
 static gboolean
-render (const Arguments *arguments, const PpSettings *settings, PpResolveParts *parts,
-        GError **error)
+render_masked (const Arguments *arguments, const PpResolveIdentity *identity, PpResolveParts *parts,
+               const PpMask *mask, GError **error)
 {
-  json_auto_t *process_environment = pp_resolve_process_environment ();
-  g_autoptr (PpMask) mask = learn_secrets (parts, settings, process_environment);
-  PpResolveIdentity identity = { arguments->name != NULL ? arguments->name : "PodmanWorker", NULL,
-                                 settings->environment, process_environment };
-
   if (arguments->save != NULL && !save_parts (parts, mask, arguments->save, error))
     return FALSE;
-  json_auto_t *configuration = pp_resolve_configuration (parts, &identity, error);
+  json_auto_t *configuration = pp_resolve_configuration (parts, identity, error);
   if (configuration == NULL)
     return FALSE;
   g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, error);
@@ -418,6 +413,23 @@ render (const Arguments *arguments, const PpSettings *settings, PpResolveParts *
     return TRUE;
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "standard output: %s",
                g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+render (const Arguments *arguments, const PpSettings *settings, PpResolveParts *parts,
+        GError **error)
+{
+  json_auto_t *process_environment = pp_resolve_process_environment ();
+  g_autoptr (PpMask) mask = learn_secrets (parts, settings, process_environment);
+  PpResolveIdentity identity = { arguments->name != NULL ? arguments->name : "PodmanWorker", NULL,
+                                 settings->environment, process_environment };
+  g_autoptr (GError) cause = NULL;
+
+  if (render_masked (arguments, &identity, parts, mask, &cause))
+    return TRUE;
+  g_autofree char *message = pp_mask_text (mask, cause->message);
+  g_set_error_literal (error, cause->domain, cause->code, message);
   return FALSE;
 }
 

@@ -86,3 +86,24 @@ pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *
     g_set_error (error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s", cause->message);
   return configuration;
 }
+
+static void
+learn_blocks (PpMask *mask, json_t *blocks)
+{
+  const char *key;
+  json_t *block;
+
+  json_object_foreach (blocks, key, block) pp_mask_add_block (mask, block);
+}
+
+PpMask *
+pp_resolve_mask (const PpResolveParts *parts)
+{
+  if (json_object_size (parts->blocks) + json_object_size (parts->block_ids) == 0)
+    return NULL;
+
+  PpMask *mask = pp_mask_new ();
+  learn_blocks (mask, parts->blocks);
+  learn_blocks (mask, parts->block_ids);
+  return mask;
+}

@@ -47,6 +47,15 @@ pp_flow_run_move (PpFlowRun *run, PpFlowRunState state)
   states[state].enter (run);
 }
 
+char *
+pp_flow_run_mask (const PpFlowRun *run, char *text)
+{
+  if (run->mask == NULL || text == NULL)
+    return text;
+  g_autofree char *unmasked = text;
+  return pp_mask_text (run->mask, unmasked);
+}
+
 void
 pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 {
@@ -57,7 +66,7 @@ pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
   va_list arguments;
 
   va_start (arguments, format);
-  message = g_strdup_vprintf (format, arguments);
+  message = pp_flow_run_mask (run, g_strdup_vprintf (format, arguments));
   va_end (arguments);
   g_log ("prefect.flow_runs.worker", flags, "%s", message);
   if (run->context->settings->logging_to_api_enabled)
@@ -260,6 +269,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_container_end_clear (&run->end);
   g_clear_error (&run->resolve_error);
   g_clear_error (&run->refusal);
+  g_clear_pointer (&run->mask, pp_mask_free);
   g_free (run->failure);
   g_free (run->report.type);
   g_free (run->report.name);

@@ -133,7 +133,10 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
   if (error != NULL)
     run->resolve_error = g_error_copy (error);
   else
-    run->configuration = pp_resolve_configuration (parts, &identity, &run->resolve_error);
+    {
+      run->mask = pp_resolve_mask (parts);
+      run->configuration = pp_resolve_configuration (parts, &identity, &run->resolve_error);
+    }
   if (run->state == PP_FLOW_RUN_PENDING)
     leave_pending (run);
 }

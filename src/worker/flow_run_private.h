@@ -77,6 +77,7 @@ struct PpFlowRun
   GError *resolve_error;
   char *failure; /* why it could not be submitted, once that is known */
   gboolean resolved;
+  PpMask *mask; /* of the secrets of the blocks that it uses; NULL: none */
   json_t *configuration;
 
   gboolean pulled;  /* the image was asked for */
@@ -125,9 +126,13 @@ struct PpFlowRun
 /* flow_run.c: the one place that moves. */
 void pp_flow_run_move (PpFlowRun *run, PpFlowRunState state);
 
-/* A line in the run's log (and on the console). */
+/* A line in the run's log (and on the console), without secrets. */
 void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
+
+/* TEXT, of which ownership is taken and which may be NULL, without the secrets of the run's blocks:
+ * what refuses a value shows it. New string. */
+char *pp_flow_run_mask (const PpFlowRun *run, char *text);
 
 /* Calls NEXT after MILLISECONDS; the state's one timer. */
 void pp_flow_run_after (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *run));

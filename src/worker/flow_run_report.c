@@ -119,7 +119,8 @@ decide_report (PpFlowRun *run, const char *type, const char *name, const char *m
   g_free (run->report.message);
   run->report.type = g_strdup (type);
   run->report.name = g_strdup (name);
-  run->report.message = message != NULL ? g_utf8_make_valid (message, -1) : NULL;
+  run->report.message
+      = message != NULL ? pp_flow_run_mask (run, g_utf8_make_valid (message, -1)) : NULL;
   run->report.force = force;
 }
 

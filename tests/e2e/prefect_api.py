@@ -91,12 +91,13 @@ class Api:
         body["infra_overrides" if self.version == 2 else "job_variables"] = variables
         return self.call("POST", "/deployments/", json=body)["id"]
 
-    def block(self, slug, name, data):
+    def block(self, slug, name, data, secret_fields=()):
         """A block document of the type SLUG, which is registered without a schema of its own."""
         types = self.call("POST", "/block_types/filter", json={"block_types": {"slug": {"any_": [slug]}}})
         known = [item for item in types if item["slug"] == slug]
         block_type = known[0] if known else self.call("POST", "/block_types/", json={"name": slug, "slug": slug})
         fields = {"title": slug, "type": "object", "properties": {key: {} for key in data}}
+        fields["secret_fields"] = list(secret_fields)
         schema = {"block_type_id": block_type["id"], "fields": fields, "capabilities": []}
         schema_id = self.call("POST", "/block_schemas/", json=schema)["id"]
         body = {"name": name, "data": data, "block_type_id": block_type["id"], "block_schema_id": schema_id}

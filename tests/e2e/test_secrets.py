@@ -62,9 +62,9 @@ def keyed(api):
 def deploy(api, pool, registry):
     """Deployments of runs with secrets of every kind: that work, that the engine refuses, that cannot be pulled."""
     name = new_pool_name().replace("pool", "secrets")
-    api.block("secret", name, {"value": BLOCK})
+    api.block("secret", name, {"value": BLOCK}, secret_fields=["value"])
     data = {"username": registry.username, "password": registry.password, "registry_url": registry.host, "reauth": True}
-    document = api.block("docker-registry-credentials", name, data)
+    document = api.block("docker-registry-credentials", name, data, secret_fields=["password"])
     template = copy.deepcopy(docker_template())
     template["job_configuration"]["registry_credentials"] = {"$ref": {"block_document_id": document}}
     api.create_pool(pool, base_job_template=template)
@@ -103,6 +103,7 @@ def test_no_secret_is_written(request, how, engine, start_worker, tmp_path):
         second = start_worker(api, engine, pool, settings=settings)
         ended = api.wait_end(*runs.values(), timeout=120)
         assert [run["state"]["type"] for run in ended] == ["COMPLETED", "CRASHED", "CRASHED"]
+        assert registry.image("team/absent:1") in ended[2]["state"]["message"]
         assert second.end() == 0
     for worker in (first, second):
         check(worker.log.read_bytes(), worker.log.name)
@@ -110,3 +111,35 @@ def test_no_secret_is_written(request, how, engine, start_worker, tmp_path):
     for run, state in zip(runs.values(), ended):
         check(api.text(run).encode(), "the run's log")
         check(str(state["state"]).encode(), "the run's state")
+
+
+REFUSED = {
+    "volumes": lambda secret: {"volumes": [secret]},
+    "mem_limit": lambda secret: {"mem_limit": secret},
+    "ulimits": lambda secret: {"container_create_kwargs": {"ulimits": [secret]}},
+    "network_mode": lambda secret: {"network_mode": secret},
+    "command": lambda secret: {"command": secret},
+    "image": lambda secret: {"image": f"registry.invalid/{secret}", "image_pull_policy": "Never"},
+}
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_no_secret_is_in_a_refusal(api, engine, pool, start_worker, tmp_path):
+    """What refuses a value shows it: the worker, and the engine in its own words."""
+    name = new_pool_name().replace("pool", "refused")
+    api.block("login", name, {"host": "Open-host", "word": BLOCK}, secret_fields=["word"])
+    worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
+    secret = f"{{{{ prefect.blocks.login.{name}.word }}}}"
+    runs = {key: api.go(pool, made(secret), name=key) for key, made in REFUSED.items()}
+    shown = api.go(pool, {"command": f"/{{{{ prefect.blocks.login.{name}.host }}}}"})
+    for key, run in runs.items():
+        state = api.wait_end(run)["state"]
+        assert state["type"] == "CRASHED" and "********" in state["message"], (key, state)
+        check(str(api.states(run)).encode(), f"a state of {key}")
+        check(api.text(run).encode(), f"the log of {key}")
+        done = call("render", run, env=environment(tmp_path, api, engine))
+        check((done.stdout + done.stderr).encode(), f"render of {key}")
+    assert "/Open-host" in api.wait_end(shown)["state"]["message"]
+    assert worker.end() == 0
+    check(worker.log.read_bytes(), worker.log.name)
+    check(in_state(tmp_path / "state"), "the state directory")

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
+#include "prefect-podman/template/mask.h"
 #include "prefect-podman/template/template.h"
 
 G_BEGIN_DECLS
@@ -50,6 +51,9 @@ json_t *pp_resolve_process_environment (void);
  * (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
+
+/* Knows the secrets of the blocks in PARTS; new, or NULL when there are no blocks. Pure. */
+PpMask *pp_resolve_mask (const PpResolveParts *parts);
 
 /* The configuration of PARTS before what it refers to is put in: job variables merged, defaults and
  * values in their places, the worker's own job variables among them. PROCESS_ENVIRONMENT NULL: {{
