@@ -120,6 +120,14 @@ wants_tls (const PpApi *api, const PpHttpResponse *response)
 #define PROXY_PASSWORD                                                                             \
   "the proxy of the environment wants a password: http://user:password@host:port"
 
+/* Whether STATUS, without JSON, says that what answers knows no such path: Traefik, or an ingress,
+ * while it has no server behind it. The API itself says so in JSON. */
+static gboolean
+is_strangers_no (long status, gboolean is_json)
+{
+  return !is_json && (status == 404 || status == 405);
+}
+
 /* IS_JSON: else it is not the API that answers (tinyproxy says 401 of a wrong password, and 407 of
  * none). */
 static const char *
@@ -136,6 +144,9 @@ advice (const PpApi *api, const PpHttpResponse *response, gboolean is_json)
            "perhaps " PROXY_PASSWORD ")";
   if (status == 407)
     return " (" PROXY_PASSWORD ")";
+  if (is_strangers_no (status, is_json))
+    return api->has_json ? " (not the API's own answer)"
+                         : " (not the API's own answer: is PREFECT_API_URL right? It ends in /api)";
   return "";
 }
 
@@ -214,13 +225,16 @@ describe_page (const char *what, const PpHttpResponse *response)
 }
 
 /* The code of an error whose answer came with STATUS. What stands in front of a server that is away
- * (an ingress, a login) answers in its place: 404 from there is no word on a deployment. Once the
- * API itself was heard, such answers are none; before, they are a wrong PREFECT_API_URL. */
+ * (an ingress, a login) answers in its place: 404 from there is no word on a deployment. A page, or
+ * the way to one, is a wrong PREFECT_API_URL as long as the API itself was not heard. */
 static int
 error_code (const PpApi *api, long status, gboolean is_json)
 {
-  gboolean is_stranger = !is_json && (status < 400 || status == 404);
-  return is_stranger && api->has_json ? PP_API_ERROR_NO_ANSWER : (int)status;
+  gboolean is_page = !is_json && status < 400;
+
+  if (is_strangers_no (status, is_json) || (is_page && api->has_json))
+    return PP_API_ERROR_NO_ANSWER;
+  return (int)status;
 }
 
 /* The JSON of a RESPONSE's body, or NULL. */

@@ -124,6 +124,12 @@ def test_banner_and_log_lines(api, engine, pool, start_worker):
     assert "\033[" not in worker.output()
 
 
+def test_url_without_api(tmp_path, api, engine):
+    done = start(tmp_path, "--pool", "x", api=api.url.removesuffix("/api"), engine=engine)
+    assert done.returncode == 2
+    assert "is PREFECT_API_URL right? It ends in /api" in done.stderr
+
+
 @pytest.mark.parametrize("type_", ["process", "kubernetes"])
 def test_pool_of_another_type(tmp_path, api, engine, type_):
     pool = new_pool_name()

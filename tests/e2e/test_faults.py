@@ -150,6 +150,16 @@ def test_server_comes_later_than_the_worker(api, engine, pool, proxy, start_work
     check_once(api, run)
 
 
+def test_proxy_without_a_server_behind_it(api, engine, pool, proxy, start_worker):
+    """Its 404, at the start of both: the worker waits, and makes no pool."""
+    proxy.add(Rule(".", not_json(b"404 page not found\n", 404)))
+    worker = start_worker(proxy.api, engine, pool, wait=False)
+    worker.wait_line(r"WARNING.*trying again.*404 page not found.*is PREFECT_API_URL right")
+    assert proxy.count("POST") == 0
+    proxy.clear()
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
 def test_engine_comes_later_than_the_worker(api, engine, pool, door, start_worker):
     with door.refusing():
         worker = start_worker(api, door.url, pool, wait=False)

@@ -247,7 +247,7 @@ test_not_retried (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
     {
-      const Step steps[] = { { codes[i], NOW, "" } };
+      const Step steps[] = { { codes[i], NOW, "{}" } };
       g_autoptr (Fixture) fixture = started (steps, 1);
       call (fixture, "GET", "/x", PP_API_RETRY);
       g_assert_error (fixture->error, PP_API_ERROR, codes[i]);
@@ -480,6 +480,23 @@ test_stranger_in_the_servers_place (void)
   g_assert_error (fixture->error, PP_API_ERROR, 404);
   g_assert_nonnull (strstr (fixture->error->message, "Deployment not found"));
   g_assert_cmpuint (server_requests (fixture->server), ==, 6);
+}
+
+/* Traefik's words while it knows of no server; the API's for a path it does not have. */
+static void
+test_stranger_before_the_server (void)
+{
+  const Step plain = { 404, NULL, "404 page not found\n" };
+  const Step method = { 405, NULL, "<html>405 Not Allowed</html>" };
+  const Step own = { 404, NULL, "{\"detail\": \"Not Found\"}" };
+
+  assert_message (&plain, PP_API_ERROR_NO_ANSWER,
+                  "404 Not Found: 404 page not found (not the API's own answer: is "
+                  "PREFECT_API_URL right? It ends in /api)");
+  assert_message (&method, PP_API_ERROR_NO_ANSWER,
+                  "405 Method Not Allowed: <html>405 Not Allowed</html> (not the API's own answer: "
+                  "is PREFECT_API_URL right? It ends in /api)");
+  assert_message (&own, 404, "404 Not Found: Not Found");
 }
 
 static void
@@ -1085,6 +1102,7 @@ add (void)
   g_test_add_func ("/api/answer/words-are-bounded", test_words_are_bounded);
   g_test_add_func ("/api/answer/not-the-api", test_not_the_api);
   g_test_add_func ("/api/answer/stranger-in-the-servers-place", test_stranger_in_the_servers_place);
+  g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
   g_test_add_func ("/api/answer/secrets-are-masked", test_secrets_are_masked);

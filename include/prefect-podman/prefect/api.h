@@ -20,8 +20,9 @@ GQuark pp_api_error_quark (void);
 
 typedef enum
 {
-  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out; a page or a plain 404 from something in
-                                 the server's place, once the API was heard */
+  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out; a 404 or 405 that is not JSON, from
+                                 something in the server's place; once the API was heard also a
+                                 page from there */
   PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
                                  any call succeeded), a URL that is none, an answer too large */
 } PpApiError;
