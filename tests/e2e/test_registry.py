@@ -35,7 +35,7 @@ def credentials(api, pool, testbed):
         "reauth": True,
     }
     name = new_pool_name().replace("pool", "credentials")
-    block = api.block("docker-registry-credentials", name, data)
+    block = api.block("docker-registry-credentials", name, data, secret_fields=["password"])
     template = copy.deepcopy(docker_template())
     template["job_configuration"]["registry_credentials"] = {"$ref": {"block_document_id": block}}
     api.update_pool(pool, base_job_template=template)
