@@ -161,6 +161,8 @@ check_words (const Arguments *arguments, GError **error)
     what = "--pool and --name must be UTF-8";
   else if (arguments->name != NULL && strpbrk (arguments->name, "/%") != NULL)
     what = "--name: a worker's name cannot have \"/\" or \"%\" in it";
+  else if (arguments->state_dir != NULL && *arguments->state_dir == '\0')
+    what = PP_COMMAND_EMPTY_STATE_DIR;
   else if (arguments->install_policy != NULL
            && !g_strv_contains (policies, arguments->install_policy))
     what = "--install-policy: use always, if-not-present, never or prompt";

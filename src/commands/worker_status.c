@@ -39,10 +39,14 @@ parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
                "See also prefect-podman(1).\n");
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
-  if (argc <= 1)
+  if (argc > 1)
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                 "\"%s\" is no option: worker status takes options only", argv[1]);
+  else if (arguments->state_dir != NULL && *arguments->state_dir == '\0')
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                         PP_COMMAND_EMPTY_STATE_DIR);
+  else
     return TRUE;
-  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-               "\"%s\" is no option: worker status takes options only", argv[1]);
   return FALSE;
 }
 

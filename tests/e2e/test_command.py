@@ -59,6 +59,13 @@ def test_wrong_usage(tmp_path, arguments):
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+@pytest.mark.parametrize("command", [["start", "--pool", "x"], ["status"]], ids=lambda command: command[0])
+def test_state_dir_of_an_unset_variable(tmp_path, command):
+    """Not the default directory, whose runs are others'."""
+    done = call("worker", *command, "--state-dir", "", env=environment(tmp_path))
+    assert done.returncode == 2 and "--state-dir: is empty" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

@@ -10,6 +10,10 @@ int pp_command_worker_start (int argc, char **argv, const char *profile);
 int pp_command_worker_status (int argc, char **argv, const char *profile);
 int pp_command_render (int argc, char **argv, const char *profile);
 
+/* What is wrong with "" for --state-dir: most often a variable of a script that is not set. */
+#define PP_COMMAND_EMPTY_STATE_DIR                                                                 \
+  "--state-dir: is empty: name a directory, or leave the option out"
+
 /* Prints "prefect-podman: WHAT" on standard error, one line, and returns 2, the exit code for wrong
  * usage or settings. */
 int pp_command_fail (const char *format, ...) G_GNUC_PRINTF (1, 2);
