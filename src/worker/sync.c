@@ -7,6 +7,11 @@
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/template.h"
 
+/* What the start waits for is tried after a second, then after 2, 4, and every 8 (all +-30 %): it
+ * is there soon after it came up. */
+#define START_SECONDS 1
+#define START_DOUBLINGS 3
+
 static void connect_engine (PpWorker *worker);
 static void sync_pool (PpWorker *worker);
 static void send_heartbeat (PpWorker *worker, gboolean ask);
@@ -43,7 +48,10 @@ on_engine (json_t *result, const GError *error, gpointer user_data)
   (void)result;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
-      guint milliseconds = pp_worker_interval_ms (1, worker->engine_failures++);
+      guint milliseconds
+          = pp_worker_interval_ms (START_SECONDS, MIN (worker->engine_failures, START_DOUBLINGS));
+
+      worker->engine_failures++;
 
       g_warning ("Not there yet, trying again in %.1f s: %s", milliseconds / 1000.0,
                  error->message);
@@ -108,18 +116,22 @@ sync_later (PpWorker *worker, double seconds, guint failures)
 static void
 on_sync_failure (PpWorker *worker, const GError *error)
 {
+  guint failures = worker->sync_failures++;
+
   if (pp_api_error_is_transient (error))
     {
       g_warning ("The Prefect API does not answer%s, trying again: %s",
                  worker->started ? "" : " yet", error->message);
-      sync_later (worker, worker->started ? worker->settings->worker_heartbeat_seconds : 1,
-                  worker->sync_failures++);
+      if (worker->started)
+        sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
+      else
+        sync_later (worker, START_SECONDS, MIN (failures, START_DOUBLINGS));
       return;
     }
   if (worker->started)
     {
       g_warning ("The work pool could not be read: %s", error->message);
-      sync_later (worker, worker->settings->worker_heartbeat_seconds, worker->sync_failures++);
+      sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
     }
   else
     pp_worker_fail (worker, 2, "%s%s", error->message,

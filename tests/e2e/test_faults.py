@@ -1,6 +1,7 @@
 """What real servers and engines won't do on demand: 503, resets, slow and broken answers, absence. No run
 is given up for it, done twice, or loses a line."""
 
+import re
 import signal
 import time
 
@@ -167,6 +168,16 @@ def test_engine_comes_later_than_the_worker(api, engine, pool, door, start_worke
         assert worker.running()
         run = api.go(pool, {"command": "echo only once"})
     check_once(api, run)
+
+
+@pytest.mark.slow
+def test_engine_comes_much_later_than_the_worker(api, engine, pool, door, start_worker):
+    """However long it takes, it is tried every few seconds."""
+    with door.refusing():
+        worker = start_worker(api, door.url, pool, wait=False)
+        worker.wait_line(r"(?s)(trying again in .*){5}", timeout=40)
+        waits = [float(seconds) for seconds in re.findall(r"trying again in ([\d.]+) s", worker.output())]
+    assert 2 < waits[-1] < 11, waits
 
 
 @pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
