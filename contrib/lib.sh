@@ -22,6 +22,11 @@ if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
   PP_BOLD=$'\033[1m' PP_PLAIN=$'\033[0m'
 fi
 
+# pp_usage: the comment at the head of the script.
+pp_usage () {
+  sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+}
+
 # pp_as_root COMMAND...: runs it as root, through sudo where we are somebody else.
 pp_as_root () {
   if [ "$(id -u)" = 0 ]; then

@@ -5,10 +5,16 @@
 #   contrib/prove.sh outage [--short] [--peer]    server and engine fail in every way
 #   contrib/prove.sh soak [--runs N]              two workers, many runs, kills and outages mixed in
 #
-# Each prints a table and exits with 1 when anything is wrong. `--help` lists the options.
+# Each prints a table and exits with 1 when anything is wrong. `contrib/prove.sh crash --help` lists its options.
 # Needs what the end-to-end tests need (contrib/run-tests.sh install), root, and for `crash` a build of
 # ./configure --enable-failpoints, named by PREFECT_PODMAN (default: the one in this tree).
 set -eu
+case ${1-} in
+  -h | --help)
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+esac
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PREFECT_PODMAN_CACHE:-$here/../.cache}/venv-prefect3/bin/python
 [ -x "$python" ] || {

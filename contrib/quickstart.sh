@@ -19,7 +19,7 @@ for argument; do
     --keep) KEEP=yes ;;
     --prefect-image) PREFECT_IMAGE=yes ;;
     -h | --help)
-      sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d'
+      pp_usage
       exit 0
       ;;
     *) fail "no such option: $argument (--keep, --prefect-image, --help)" ;;

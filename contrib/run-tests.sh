@@ -13,6 +13,12 @@
 # build-tests (PREFECT_PODMAN_BUILD).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+case ${1-} in
+  -h | --help)
+    pp_usage
+    exit 0
+    ;;
+esac
 
 BUILD=${PREFECT_PODMAN_BUILD:-$PP_TOP/build-tests}
 LOGS=$BUILD/logs

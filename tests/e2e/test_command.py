@@ -2,8 +2,10 @@
 
 import json
 import os
+import pathlib
 import re
 import socket
+import subprocess
 import time
 
 import pytest
@@ -23,6 +25,17 @@ def test_help_and_version(tmp_path, arguments):
     done = call(*arguments, env=environment(tmp_path))
     assert done.returncode == 0
     assert done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("script", ["quickstart.sh", "run-tests.sh", "prove.sh"])
+def test_help_of_the_scripts(tmp_path, script):
+    """Without anything installed, and without doing anything."""
+    env = {"PATH": os.environ["PATH"], "PREFECT_PODMAN_CACHE": str(tmp_path), "PREFECT_PODMAN_BUILD": str(tmp_path)}
+    path = pathlib.Path(__file__).resolve().parents[2] / "contrib" / script
+    done = subprocess.run([path, "--help"], env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"  contrib/{script} " in done.stdout and not done.stdout.startswith("#")
+    assert not list(tmp_path.iterdir())
 
 
 def test_help_names_every_flag_of_the_peer(tmp_path):
