@@ -27,8 +27,11 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   static PpHealth *health = NULL;
+  static uint32_t connections = 0;
   const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+  const int late = 1;
   struct sockaddr_in address = { .sin_family = AF_INET };
+  struct sockaddr_in own = { .sin_family = AF_INET };
 
   if (health == NULL)
     health = pp_health_new ("127.0.0.1", 0, find_illness, NULL, NULL);
@@ -36,8 +39,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
 
   int fd = socket (AF_INET, SOCK_STREAM, 0);
+  /* A run makes more connections than there are ports, and where the server closes first each is in
+   * TIME_WAIT: all of 127/16 takes its turn. */
+  own.sin_addr.s_addr = htonl (INADDR_LOOPBACK + connections++ % 65000);
+  setsockopt (fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof late);
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&own, sizeof own), ==, 0);
   g_assert_cmpint (connect (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
-  /* The close is a reset: no TIME_WAIT, a run makes more connections than there are ports. */
   setsockopt (fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   if (size > 0)
     send (fd, data, size, MSG_NOSIGNAL);
