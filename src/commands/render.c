@@ -223,7 +223,7 @@ read_parts (const char *path, GError **error)
   g_autofree char *text = g_malloc (MAX_SAVED_BYTES);
   size_t length = fread (text, 1, MAX_SAVED_BYTES, file);
   fclose (file);
-  json_auto_t *saved = length < MAX_SAVED_BYTES ? pp_json_parse (text, length, &problem) : NULL;
+  json_auto_t *saved = length < MAX_SAVED_BYTES ? pp_json_parse (text, length, 0, &problem) : NULL;
   if (saved != NULL)
     return parts_from_json (saved, path, error);
   if (length == MAX_SAVED_BYTES)

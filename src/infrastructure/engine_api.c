@@ -203,7 +203,7 @@ fail_transport (EngineCall *call, const GError *error)
 static char *
 engine_words (const PpHttpResponse *response)
 {
-  json_auto_t *body = pp_json_parse (response->body, response->body_length, NULL);
+  json_auto_t *body = pp_json_parse (response->body, response->body_length, 0, NULL);
   const char *message = pp_json_string (body, "message");
 
   if (message == NULL || *message == '\0')
@@ -316,7 +316,7 @@ json_t *
 pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
 {
   json_error_t why;
-  json_t *json = pp_json_parse (response->body, response->body_length, &why);
+  json_t *json = pp_json_parse (response->body, response->body_length, 0, &why);
 
   if (json == NULL)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,

@@ -67,7 +67,7 @@ finish (EngineCall *call)
 static void
 on_network (EngineCall *call, const PpHttpResponse *response)
 {
-  json_auto_t *network = pp_json_parse (response->body, response->body_length, NULL);
+  json_auto_t *network = pp_json_parse (response->body, response->body_length, 0, NULL);
 
   call->engine->info->gateway = g_strdup (pp_engine_network_gateway (network));
   pp_engine_call_end (call, NULL, NULL);

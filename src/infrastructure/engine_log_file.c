@@ -138,7 +138,7 @@ on_looked (const PpHttpResponse *response, const GError *error, gpointer user_da
       return;
     }
   if (error == NULL && response->status == 200)
-    inspect = pp_json_parse (response->body, response->body_length, NULL);
+    inspect = pp_json_parse (response->body, response->body_length, 0, NULL);
   state = json_object_get (inspect, "State");
   if (state != NULL && !json_is_true (json_object_get (state, "Running"))
       && !json_is_true (json_object_get (state, "Paused"))
@@ -193,7 +193,7 @@ says_success (const json_t *event)
 static void
 on_event (EngineEvents *events, const char *line, gsize length)
 {
-  json_auto_t *event = pp_json_parse (line, length, NULL);
+  json_auto_t *event = pp_json_parse (line, length, 0, NULL);
   const char *id = pp_json_string (json_object_get (event, "Actor"), "ID");
   FileFollow *follow = id != NULL ? g_hash_table_lookup (events->by_id, id) : NULL;
 

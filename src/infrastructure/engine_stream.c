@@ -78,7 +78,7 @@ on_look (const PpHttpResponse *response, const GError *error, gpointer user_data
 {
   EngineCall *call = user_data;
   json_auto_t *container = error == NULL && response->status == 200
-                               ? pp_json_parse (response->body, response->body_length, NULL)
+                               ? pp_json_parse (response->body, response->body_length, 0, NULL)
                                : NULL;
 
   call->look = NULL;

@@ -138,7 +138,7 @@ take_status (PpPull *pull, const json_t *message)
 static void
 take_line (PpPull *pull)
 {
-  json_auto_t *message = pp_json_parse (pull->line->str, pull->line->len, NULL);
+  json_auto_t *message = pp_json_parse (pull->line->str, pull->line->len, 0, NULL);
   const char *error = pp_json_string (message, "error");
 
   if (error == NULL)

@@ -241,9 +241,7 @@ error_code (const PpApi *api, long status, gboolean is_json)
 static json_t *
 read_body (const PpHttpResponse *response)
 {
-  /* A NUL in a string of a flow run's parameters must not make the whole answer useless. */
-  json_t *json
-      = json_loadb (response->body, response->body_length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  json_t *json = pp_json_parse (response->body, response->body_length, JSON_DECODE_ANY, NULL);
 
   /* Prefect Cloud answers a heartbeat with the worker's id as it is, without quotes. */
   if (json == NULL && response->status == 200 && g_uuid_string_is_valid (response->body))

@@ -138,3 +138,12 @@ def test_worker_fills_an_empty_template(api, engine, start_worker):
     assert "image" in api.wait_pool(pool)["base_job_template"]["variables"]["properties"]
     run = api.wait_end(api.go(pool, {"image": BUSYBOX, "command": "true"}))
     assert run["state"]["type"] == "COMPLETED"
+
+
+def test_nul_in_a_key(api, engine, pool, start_worker):
+    """A flow run that cannot be read as it is does not keep the worker from itself, nor from the others."""
+    start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": "true"}, enforce_parameter_schema=False)
+    runs = [api.run(deployment, parameters={"a\0b": 1}), api.run(deployment)]
+    for run in api.wait_end(*runs):
+        assert run["state"]["type"] == "COMPLETED", run["state"]

@@ -510,6 +510,21 @@ test_empty_answer (void)
   g_assert_null (fixture->body);
 }
 
+/* Of one flow run's parameters: the poll's whole answer was none. */
+static void
+test_nul_in_a_key (void)
+{
+  const Step steps[] = { { 200, NULL, "{\"a\\u0000b\": \"x\\u0000\", \"c\": \"\\\\u0000\"}" } };
+  g_autoptr (Fixture) fixture = started (steps, 1);
+
+  call (fixture, "GET", "/x", PP_API_ONCE);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (pp_json_string (fixture->body, "a\xef\xbf\xbd"
+                                                  "b"),
+                   ==, "x\xef\xbf\xbd");
+  g_assert_cmpstr (pp_json_string (fixture->body, "c"), ==, "\\u0000");
+}
+
 static void
 test_nul_in_a_string (void)
 {
@@ -1105,6 +1120,7 @@ add (void)
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
+  g_test_add_func ("/api/answer/nul-in-a-key", test_nul_in_a_key);
   g_test_add_func ("/api/answer/secrets-are-masked", test_secrets_are_masked);
   g_test_add_func ("/api/answer/url-with-password", test_url_with_password);
   g_test_add_func ("/api/csrf/one-fetch-for-all", test_csrf_one_fetch_for_all);
