@@ -169,6 +169,8 @@ pp_flow_run_tell_pid (PpFlowRun *run)
   const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
   g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
 
+  if (run->pid_call != NULL)
+    pp_api_call_cancel (run->pid_call);
   run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
                                                          on_pid_updated, run);
 }
@@ -246,6 +248,20 @@ announce_start (PpFlowRun *run)
                           run->worker_reported ? propose_running : start_container);
 }
 
+/* Whether STATE, the server's, is that of a run that is to be started. One without a transition's
+ * id is an old server's, and may be any worker's. */
+static gboolean
+is_to_be_started (const PpFlowRun *run, const json_t *state)
+{
+  static const char *const types[] = { "PENDING", "RUNNING", NULL };
+  const char *type = pp_json_string (state, "type");
+  const json_t *details = json_object_get (state, "state_details");
+
+  return type != NULL && g_strv_contains (types, type)
+         && (pp_json_string (details, "transition_id") == NULL
+             || pp_flow_run_is_own_state (run, state));
+}
+
 static void
 on_state_before_start (json_t *body, const GError *error, gpointer user_data)
 {
@@ -256,7 +272,7 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (error != NULL && error->code == 404)
     reason = g_strdup ("it was deleted");
-  else if (error == NULL && !pp_flow_run_is_own_state (run, state))
+  else if (error == NULL && !is_to_be_started (run, state))
     reason = g_strdup_printf ("it is %s", pp_json_string (state, "name"));
   if (reason != NULL)
     on_not_running (run, state, reason);
