@@ -3,7 +3,7 @@
 #
 #   contrib/run-tests.sh                 all stages
 #   contrib/run-tests.sh STAGE...        only these: install build unit parity clang format tidy fuzz
-#                                        distcheck e2e proof
+#                                        distcheck e2e e2e_and_tidy proof
 #   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
 #
 # The end-to-end tests run in PREFECT_PODMAN_E2E_PROCESSES processes (3).
@@ -97,7 +97,7 @@ stage_tidy () {
   flags="-std=gnu11 -I$PP_TOP/include -I$PP_TOP/src -I$BUILD/clang $(pkg-config --cflags glib-2.0 libcurl jansson libmicrohttpd)"
   # shellcheck disable=SC2086 # words on purpose
   sources '^src/.*\.c$' | pp_logged_input "$LOGS/tidy.log" \
-    xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- $flags
+    nice xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- $flags
 }
 
 stage_fuzz () {
@@ -136,6 +136,16 @@ stage_e2e () {
   note "again, what has failed"
   pytest_e2e -n 1 --last-failed --last-failed-no-failures none "${@:-$PP_TOP/tests/e2e}" || return 1
   note "passed at the second attempt only: see the summary of the first"
+}
+
+# The end-to-end tests mostly wait, and clang-tidy takes what cores it can get: side by side.
+stage_e2e_and_tidy () {
+  local tidy status=0
+  stage_tidy &
+  tidy=$!
+  stage_e2e || status=1
+  wait "$tidy" || status=1
+  return "$status"
 }
 
 # prove ARGUMENTS: one proof. Kills and outages come at random moments of a busy machine: what is not well is tried once
@@ -177,7 +187,7 @@ run_stage () {
   say "$stage"
   # Not in a condition: set -e must hold inside.
   "stage_$stage" "$@"
-  timings+=("$(printf '%-10s %4d s' "$stage" $((SECONDS - began)))")
+  timings+=("$(printf '%-12s %4d s' "$stage" $((SECONDS - began)))")
 }
 
 finish () {
@@ -190,7 +200,8 @@ finish () {
 }
 trap finish EXIT
 
-all=(install build unit parity format clang tidy fuzz distcheck e2e proof)
+all=(install build unit parity format clang fuzz distcheck e2e_and_tidy proof)
+parts=(e2e tidy)
 [ "$(id -u)" = 0 ] || fail "run this as root (sudo contrib/run-tests.sh): it starts engines and makes a user"
 mkdir -p "$LOGS"
 if [ "${1-}" = e2e ]; then
@@ -198,7 +209,7 @@ if [ "${1-}" = e2e ]; then
   run_stage e2e "$@"
 elif [ $# -gt 0 ]; then
   for stage; do
-    [[ " ${all[*]} " = *" $stage "* ]] || fail "no such stage: $stage (${all[*]})"
+    [[ " ${all[*]} ${parts[*]} " = *" $stage "* ]] || fail "no such stage: $stage (${all[*]} ${parts[*]})"
     run_stage "$stage"
   done
 else

@@ -66,10 +66,13 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
   const char *status = pp_json_string (json_object_get (result, "State"), "Status");
+  gboolean never_started = error == NULL && pp_flow_run_was_never_started (result)
+                           && g_strcmp0 (status, "initialized") != 0;
 
   run->engine_call = NULL;
-  if (error != NULL || run->cancelled || !pp_flow_run_was_never_started (result)
-      || g_strcmp0 (status, "initialized") == 0)
+  if (never_started)
+    run->started_once = FALSE;
+  if (!never_started || run->cancelled)
     {
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
@@ -79,7 +82,6 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
                    "%s",
                    run->container_name, refusal->message);
   run->made_anew = TRUE;
-  run->started_once = FALSE;
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_half);
 }
 
