@@ -32,9 +32,10 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_enter_reported (run);
 }
 
-/* An engine that was killed while it started a container may have left half of it with the runtime,
- * which refuses to make it once more: a container that the engine knows nothing of but its creation
- * never ran, and is made anew. */
+/* Podman that was killed while it started a container may have left half of it with the runtime,
+ * which refuses to make it once more. Podman writes down that the runtime has made it before it has
+ * it run: one of which only the creation is known never ran, and is made anew. Docker does not, and
+ * what it has lost sight of may run. */
 
 static void
 on_half_removed (json_t *result, const GError *error, gpointer user_data)
@@ -65,9 +66,10 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
-  const char *status = pp_json_string (json_object_get (result, "State"), "Status");
+  const json_t *state = json_object_get (result, "State");
   gboolean never_started = error == NULL && pp_flow_run_was_never_started (result)
-                           && g_strcmp0 (status, "initialized") != 0;
+                           && json_integer_value (json_object_get (state, "Pid")) == 0
+                           && g_strcmp0 (pp_json_string (state, "Status"), "initialized") != 0;
 
   run->engine_call = NULL;
   if (never_started)
@@ -96,7 +98,8 @@ on_start_failed (PpFlowRun *run, const GError *error)
       run->refusal = g_error_copy (error);
       pp_flow_run_after (run, LOOK_AGAIN_MS, look_before_start);
     }
-  else if (!no_answer && run->start_interrupted && !run->made_anew)
+  else if (!no_answer && run->start_interrupted && !run->made_anew
+           && pp_infrastructure_engine (run->context->infrastructure)->kind == PP_ENGINE_PODMAN)
     {
       run->refusal = g_error_copy (error);
       run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,

@@ -229,8 +229,11 @@ def test_docker_restarts_during_a_run(api, pool, own_docker, start_worker, numbe
     """Without live-restore Docker ends its containers: that is said, nothing is left, the next run runs."""
     start_worker(api, own_docker, pool)
     run = api.go(pool, {"command": "sleep 600", "auto_remove": True, "network_mode": "none"})
-    api.wait_state(run, "RUNNING")
-    wait_for(lambda: own_docker.containers_of(run), 10, "container")
+
+    def runs():
+        return [item for item in own_docker.containers_of(run) if item["State"] == "running"]
+
+    wait_for(runs, 30, "its container runs")
     own_docker.restart(number)
     assert api.wait_end(run)["state"]["type"] == "CRASHED"
     wait_for(lambda: not own_docker.containers_of(run), 30, "container removed")
