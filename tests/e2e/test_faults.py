@@ -294,7 +294,7 @@ def test_start_never_arrives(api, engine, pool, door, start_worker):
     assert state["type"] == "CRASHED"
     assert "the engine is shutting down" in state["message"]
     assert door.count(r"POST .*/start") == 2
-    assert "Trying again in 2 s (1 of 1)" in api.text(run)
+    assert api.wait_text(run, "Trying again in 2 s (1 of 1)")
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
 

@@ -104,13 +104,13 @@ def test_start_takes_effect_late_and_the_engine_stumbles(api, engine, pool, door
     """The list says "created", the look after it gets no answer, and by then the container runs."""
     door.add(Rule(r"POST .*/start", slow(4), times=1))
     worker = start_worker(api, door.url, pool)
-    run = api.go(pool, {"command": "sh -c 'echo up; sleep 2'", "auto_remove": True})
+    run = api.go(pool, {"command": "sh -c 'echo only once; sleep 2'", "auto_remove": True})
     door.wait_count(r"POST .*/start", 1)
     worker.end(signal.SIGKILL)
     door.add(Rule(r"GET .*/containers/.*/json", status(500, b'{"message":"busy"}'), times=3))
     start_worker(api, door.url, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
-    assert api.text(run).splitlines().count("up") == 1
+    assert api.wait_text(run, "only once").splitlines().count("only once") == 1
     check_nothing_left(engine, run, tmp_path)
 
 
