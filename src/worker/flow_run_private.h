@@ -192,10 +192,6 @@ void pp_flow_run_make_transition (char *id);
 /* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
-/* Whether a container of this STATUS (State.Status; may be NULL) was not started in this boot of
- * the host. */
-gboolean pp_flow_run_is_before_start (const char *status);
-
 /* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
  * of the host also of what ran before it. */
 gboolean pp_flow_run_was_never_started (const json_t *inspect);

@@ -21,8 +21,10 @@ is_one_of (const char *word, const char *const *words)
   return word != NULL && g_strv_contains (words, word);
 }
 
-gboolean
-pp_flow_run_is_before_start (const char *status)
+/* Whether a container of this STATUS (State.Status; may be NULL) was not started in this boot of
+ * the host. */
+static gboolean
+is_before_start (const char *status)
 {
   static const char *const before[] = { "created", "initialized", "configured", NULL };
 
@@ -35,7 +37,7 @@ pp_flow_run_was_never_started (const json_t *inspect)
   const json_t *state = json_object_get (inspect, "State");
   const char *started = pp_json_string (state, "StartedAt");
 
-  return pp_flow_run_is_before_start (pp_json_string (state, "Status"))
+  return is_before_start (pp_json_string (state, "Status"))
          && (started == NULL || *started == '\0' || g_str_has_prefix (started, "0001-"));
 }
 
@@ -43,7 +45,7 @@ pp_flow_run_was_never_started (const json_t *inspect)
 static gboolean
 was_started (const PpFlowRun *run)
 {
-  return run->found_status != NULL && !pp_flow_run_is_before_start (run->found_status);
+  return run->found_status != NULL && !is_before_start (run->found_status);
 }
 
 gboolean
@@ -56,7 +58,7 @@ pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
     return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
   /* No start was announced. Should that have failed to be written down: what runs now is no earlier
    * attempt's, nor what was made after this one was claimed (the engine says whole seconds). */
-  return pp_flow_run_is_before_start (status) || g_strcmp0 (status, "running") == 0
+  return is_before_start (status) || g_strcmp0 (status, "running") == 0
          || created >= run->claimed_time / G_USEC_PER_SEC;
 }
 
