@@ -257,16 +257,6 @@ report_by_worker (PpFlowRun *run)
   propose (run, type, NULL, message, FALSE);
 }
 
-static gboolean
-on_grace (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  read_state (run);
-  return G_SOURCE_REMOVE;
-}
-
 /* The engine inside ended well, and the server does not know of an end. */
 static void
 report_after_success (PpFlowRun *run, const char *type)
@@ -282,7 +272,7 @@ report_after_success (PpFlowRun *run, const char *type)
     }
   if (g_get_monotonic_time () - run->exited_at < GRACE_US)
     {
-      run->timer = g_timeout_add_seconds (1, on_grace, run);
+      pp_flow_run_after (run, 1000, read_state);
       return;
     }
   propose (
