@@ -110,6 +110,21 @@ set_headers (PpHttpCall *call, const char *const *headers)
   curl_easy_setopt (call->easy, CURLOPT_HTTPHEADER, list);
 }
 
+/* CURLOPT_READFUNCTION. curl cannot go back to the beginning of what it reads, so it sends it once.
+ */
+static size_t
+on_read (char *buffer, size_t size, size_t count, void *user_data)
+{
+  PpHttpCall *call = user_data;
+  gsize length;
+  const char *data = g_bytes_get_data (call->request_body, &length);
+  gsize piece = MIN (size * count, length - call->body_sent);
+
+  memcpy (buffer, data + call->body_sent, piece);
+  call->body_sent += piece;
+  return piece;
+}
+
 static void
 set_body (PpHttpCall *call, const PpHttpRequest *request)
 {
@@ -126,6 +141,13 @@ set_body (PpHttpCall *call, const PpHttpRequest *request)
   gsize length;
   const char *data = g_bytes_get_data (call->request_body, &length);
   curl_easy_setopt (call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+  if (request->body_once && length > 0)
+    {
+      curl_easy_setopt (call->easy, CURLOPT_POST, 1L);
+      curl_easy_setopt (call->easy, CURLOPT_READFUNCTION, on_read);
+      curl_easy_setopt (call->easy, CURLOPT_READDATA, call);
+      return;
+    }
   curl_easy_setopt (call->easy, CURLOPT_POSTFIELDS, data != NULL ? data : "");
 }
 
@@ -271,6 +293,7 @@ error_code (CURLcode result)
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
+    case CURLE_SEND_FAIL_REWIND:
       return PP_HTTP_ERROR_RESET;
     default:
       return PP_HTTP_ERROR_FAILED;
@@ -289,6 +312,8 @@ make_error (PpHttpCall *call, CURLcode result)
   long os_error = 0;
   curl_easy_getinfo (call->easy, CURLINFO_OS_ERRNO, &os_error);
   const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
+  if (result == CURLE_SEND_FAIL_REWIND)
+    words = "the connection broke before an answer came"; /* curl tells of its try to send again */
   if (code != PP_HTTP_ERROR_CONNECT || os_error == 0)
     return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s", call->address, words);
   /* Of a failed connect curl tells host and port, the system why; of a unix socket curl would tell

@@ -20,7 +20,8 @@ struct PpHttpCall
   CURL *easy;
   struct curl_slist *request_headers;
   GBytes *request_body;
-  char *address; /* "GET http://..." for messages */
+  gsize body_sent; /* bytes of it that curl has read, where it goes out once */
+  char *address;   /* "GET http://..." for messages */
   PpHttpDataFunc on_data;
   PpHttpDoneFunc done;
   gpointer user_data;

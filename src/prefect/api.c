@@ -120,7 +120,7 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
       finish_call (call, NULL, error);
       return;
     }
-  if (call->attempts == SAY_AT_ATTEMPT && call->patience == PP_API_PERSIST)
+  if (call->attempts == SAY_AT_ATTEMPT && pp_api_call_persists (call))
     g_warning ("%s; asking again for as long as it lasts", error->message);
   else
     g_debug ("%s; again in %.1f s", error->message, delay);
@@ -157,7 +157,7 @@ pp_api_csrf_failed (PpApi *api, const PpHttpResponse *response, const GError *er
 
 PpHttpCall *
 pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body, const char *csrf_token,
-             PpHttpDoneFunc done, gpointer user_data)
+             gboolean body_once, PpHttpDoneFunc done, gpointer user_data)
 {
   const PpSettings *settings = api->settings;
   g_autofree char *url = g_strconcat (api->url, path, NULL);
@@ -187,6 +187,7 @@ pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body, con
     .body_bytes = body,
     .connect_timeout_ms = timeout_ms,
     .timeout_ms = timeout_ms,
+    .body_once = body_once,
     .tls_skip_verify = settings->api_tls_insecure_skip_verify,
     .tls_ca_file = settings->api_ssl_cert_file,
     .http2 = settings->api_enable_http2,
@@ -203,8 +204,8 @@ start_attempt (PpApiCall *call)
   call->csrf_token = g_strdup (pp_api_csrf_token (api, call->method));
   call->started = g_get_monotonic_time ();
   api->under_way[call->urgency]++;
-  call->under_way
-      = pp_api_send (api, call->method, call->path, call->body, call->csrf_token, on_answer, call);
+  call->under_way = pp_api_send (api, call->method, call->path, call->body, call->csrf_token,
+                                 call->patience == PP_API_PERSIST_REFUSED, on_answer, call);
 }
 
 /* Takes the first call that can be sent now from QUEUE; NULL when there is none. */

@@ -90,7 +90,7 @@ pp_api_csrf_ready (PpApi *api, const char *method)
     {
       g_autofree char *path = g_strconcat ("/csrf-token?client=", api->csrf_client, NULL);
       forget_token (api);
-      api->csrf_fetching = pp_api_send (api, "GET", path, NULL, NULL, on_token, api);
+      api->csrf_fetching = pp_api_send (api, "GET", path, NULL, NULL, FALSE, on_token, api);
     }
   return FALSE;
 }

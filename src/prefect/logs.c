@@ -18,6 +18,6 @@ pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint off
 PpApiCall *
 pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data)
 {
-  return pp_api_call_full (api, "POST", "/logs/", logs, PP_API_PERSIST, PP_API_LATER, done,
+  return pp_api_call_full (api, "POST", "/logs/", logs, PP_API_PERSIST_REFUSED, PP_API_LATER, done,
                            user_data, NULL);
 }

@@ -87,9 +87,10 @@ json_t *pp_api_text (const char *text);
 /* Starts waiting calls as far as there are slots. */
 void pp_api_pump (PpApi *api);
 
-/* Sends METHOD on PATH once. */
+/* Sends METHOD on PATH once; for certain so with BODY_ONCE (PpHttpRequest). */
 PpHttpCall *pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body,
-                         const char *csrf_token, PpHttpDoneFunc done, gpointer user_data);
+                         const char *csrf_token, gboolean body_once, PpHttpDoneFunc done,
+                         gpointer user_data);
 
 /* headers.c */
 
@@ -113,6 +114,9 @@ gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path,
  * RESPONSE is NULL when none came. */
 gboolean pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GError *error,
                               double *delay);
+
+/* Whether CALL is made again for as long as its failure may pass. */
+gboolean pp_api_call_persists (const PpApiCall *call);
 
 /* flow_runs.c */
 

@@ -72,12 +72,18 @@ with_jitter (double seconds, double factor, gboolean minimum)
                                 seconds * (1 + factor));
 }
 
+gboolean
+pp_api_call_persists (const PpApiCall *call)
+{
+  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_REFUSED;
+}
+
 static double
 back_off (const PpApiCall *call)
 {
   /* 30 doublings are past any limit below. */
   double seconds = ldexp (1, MIN (call->attempts, 30));
-  if (call->patience == PP_API_PERSIST)
+  if (pp_api_call_persists (call))
     seconds = MIN (seconds / 2, PERSIST_MAX_DELAY);
   return seconds;
 }
@@ -92,6 +98,10 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     case PP_API_RETRY:
       return call->attempts <= api->settings->client_max_retries
              && peer_retries (api, response, error);
+    case PP_API_PERSIST_REFUSED:
+      if (response == NULL || response->status == 502 || response->status == 504)
+        return FALSE;
+      /* fall through */
     case PP_API_PERSIST:
       /* A key that was changed on the server is changed here, or back there, sooner or later. */
       return pp_api_error_is_transient (error) || error->code == 401
@@ -111,7 +121,7 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
   gboolean in_maintenance = g_strcmp0 (maintenance, "true") == 0;
 
   /* Attempts that met a server in maintenance do not count (the peer goes on for as long). */
-  if (!in_maintenance || call->patience == PP_API_PERSIST)
+  if (!in_maintenance || pp_api_call_persists (call))
     call->attempts++;
 
   if (response != NULL && pp_api_csrf_refused (call, response))

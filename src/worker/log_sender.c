@@ -18,6 +18,8 @@
 #define UUID_LENGTH 36
 /* Logs that are refused for a reason that is none of theirs are offered again. */
 #define REFUSED_RETRY_SECONDS 30
+/* Records whose sending got no answer are looked for when the server has had time to take them. */
+#define LOOK_MS 1000
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
 /* Prefect Cloud refuses larger ones (prefect/logging/handlers.py, client/orchestration). */
@@ -52,6 +54,7 @@ struct PpLogSender
   guint in_flight;     /* records of the POST under way */
   guint max_records;   /* of the next POST; halved when the server refuses a batch for good */
   gboolean refused;    /* the last batch was, and that was said */
+  gboolean unsure;     /* those in flight got no answer: are they there? */
   gsize batch_bytes;
   gsize max_message;
   guint interval_ms;
@@ -120,7 +123,8 @@ on_interval (gpointer user_data)
 static void
 schedule (PpLogSender *sender)
 {
-  if (sender->call != NULL || sender->refused || g_queue_is_empty (&sender->records))
+  if (sender->call != NULL || sender->refused || sender->unsure
+      || g_queue_is_empty (&sender->records))
     return;
   if (sender->bytes >= sender->batch_bytes || sender->delivered < sender->flush_until)
     {
@@ -209,6 +213,48 @@ drop_delivered (PpLogSender *sender)
 }
 
 static void
+on_taken (PpLogSender *sender)
+{
+  drop_delivered (sender);
+  pp_failpoint ("logs", "noted");
+  sender->max_records = MIN (sender->max_records * 2, BATCH_RECORDS);
+  wake (sender);
+  schedule (sender);
+}
+
+/* The server takes a batch as a whole, so its last record speaks for it; timestamps are our own,
+ * and no two are the same. */
+static void
+on_looked (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  const Record *last = g_queue_peek_nth (&sender->records, sender->in_flight - 1);
+  const char *timestamp = pp_json_string (json_array_get (body, 0), "timestamp");
+
+  sender->call = NULL;
+  sender->unsure = FALSE;
+  if (error == NULL && timestamp != NULL && pp_api_parse_timestamp (timestamp) == last->timestamp)
+    {
+      on_taken (sender);
+      return;
+    }
+  sender->in_flight = 0;
+  send_batch (sender);
+}
+
+static gboolean
+on_look_timer (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  const Record *last = g_queue_peek_nth (&sender->records, sender->in_flight - 1);
+
+  sender->timer = 0;
+  sender->call = pp_logs_read_after (sender->api, last->flow_run_id, last->timestamp - 1, 0,
+                                     on_looked, sender);
+  return G_SOURCE_REMOVE;
+}
+
+static void
 on_sent (json_t *body, const GError *error, gpointer user_data)
 {
   PpLogSender *sender = user_data;
@@ -217,6 +263,12 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   pp_failpoint ("logs", "answered");
   sender->call = NULL;
+  if (pp_api_error_is_transient (error))
+    {
+      sender->unsure = TRUE;
+      sender->timer = g_timeout_add (LOOK_MS, on_look_timer, sender);
+      return;
+    }
   if (error != NULL && error->code != 400 && error->code != 413 && error->code != 422)
     {
       /* A key that was revoked, a server that is being moved: the records are all right. */
@@ -239,11 +291,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
                error->message);
-  drop_delivered (sender);
-  pp_failpoint ("logs", "noted");
-  sender->max_records = MIN (sender->max_records * 2, BATCH_RECORDS);
-  wake (sender);
-  schedule (sender);
+  on_taken (sender);
 }
 
 static json_t *
@@ -266,7 +314,7 @@ send_batch (PpLogSender *sender)
   json_t *batch;
   gsize bytes = 0;
 
-  if (sender->call != NULL || g_queue_is_empty (&sender->records))
+  if (sender->call != NULL || sender->unsure || g_queue_is_empty (&sender->records))
     return;
   g_clear_handle_id (&sender->timer, g_source_remove);
   batch = json_array ();

@@ -102,6 +102,16 @@ def test_lines_survive_a_log_api_that_fails(api, engine, pool, proxy, start_work
     assert lines == [f"number {number}" for number in range(1, 13)]
 
 
+def test_lines_come_once_where_the_answer_to_them_is_lost(api, engine, pool, proxy, start_worker):
+    start_worker(proxy.api, engine, pool)
+    proxy.add(Rule(r"POST /api/logs/ ?$", reset_after_passing(), every=2))
+    run = api.go(pool, {"command": "sh -c 'for i in $(seq 1 12); do echo number $i; sleep 0.5; done'"})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    lines = [line for line in api.wait_text(run, "number 12").splitlines() if line.startswith("number")]
+    assert lines == [f"number {number}" for number in range(1, 13)]
+    assert proxy.count(r"POST /api/logs/filter") >= 1
+
+
 def test_slow_server(api, engine, pool, proxy, start_worker):
     proxy.add(Rule(".", slow(0.7)))
     start_worker(proxy.api, engine, pool)

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -153,6 +154,9 @@ serve (gpointer data)
       Connection *connection = g_new0 (Connection, 1);
       connection->server = server;
       connection->fd = fd;
+      /* As Prefect's: an answer in two writes does not wait for the other side's acknowledgement.
+       */
+      setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof (int));
       g_mutex_lock (&server->lock);
       connection->number = server->connections++;
       g_array_append_val (server->fds, fd);

@@ -342,6 +342,42 @@ test_reset (void)
     }
 }
 
+static gboolean
+answer_then_reset (Server *server, const Request *request, int fd, gpointer data)
+{
+  if (request->number == 1)
+    return FALSE;
+  return answer (server, request, fd, data);
+}
+
+/* A request that a kept connection took away is sent again by curl: not a body that goes out once.
+ */
+static void
+test_body_goes_out_once (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_then_reset, NULL);
+  g_autoptr (PpHttp) http = pp_http_new ();
+  g_autofree char *url = server_url (server, "/");
+  g_autofree char *body = g_strnfill (200000, 'x');
+  PpHttpRequest request
+      = { .method = "POST", .url = url, .body = body, .body_length = 200000, .body_once = TRUE };
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (Result) result = result_new (http);
+      send_and_wait (result, &request);
+      g_assert_cmpuint (server_requests (server), ==, i + 1);
+      g_assert_cmpuint (server_request (server, i)->body->len, ==, 200000);
+      if (i == 1)
+        {
+          g_assert_error (result->error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET);
+          g_assert_nonnull (strstr (result->error->message, "broke before an answer"));
+        }
+      else
+        g_assert_cmpstr (result->body, ==, body);
+    }
+}
+
 static void
 test_no_server (void)
 {
@@ -708,6 +744,7 @@ add (void)
   g_test_add_func ("/http/gzip", test_gzip);
   g_test_add_func ("/http/redirect-is-an-answer", test_redirect_is_an_answer);
   g_test_add_func ("/http/reset", test_reset);
+  g_test_add_func ("/http/body-goes-out-once", test_body_goes_out_once);
   g_test_add_func ("/http/no-server", test_no_server);
   g_test_add_func ("/http/timeout", test_timeout);
   g_test_add_func ("/http/too-large", test_too_large);

@@ -39,9 +39,11 @@ typedef struct
   guint connect_timeout_ms;     /* 0: 30000 */
   guint timeout_ms;             /* for the whole call; 0: none */
   gsize max_response_bytes; /* after decompression; 0: 64 MiB; a stream's 2xx body is not counted */
-  /* On a connection of its own. curl by itself sends a request again that a kept connection lost,
-   * though the other side may have acted on it. */
+  /* curl by itself sends a request again that a kept connection lost, though the other side may
+   * have acted on it. On a connection of its own that cannot happen; a body that goes out once is
+   * not sent again (PP_HTTP_ERROR_RESET). */
   gboolean own_connection;
+  gboolean body_once;
   gboolean tls_skip_verify;
   const char *tls_ca_file; /* PEM; NULL: the system's */
   gboolean http2;          /* ask for it where libcurl and TLS have it */

@@ -96,7 +96,9 @@ PpApiCall *pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, g
 PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds,
                                        PpApiDoneFunc done, gpointer user_data);
 
-/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. */
+/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. Made again
+ * only while the server refuses it: what got no answer may be there, all of it or nothing (up to
+ * some 4,000 records). */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
 /* A run's log records younger than AFTER (UNIX microseconds), the oldest first, less OFFSET of
  * them; an array of at most PP_LOGS_PAGE. */
