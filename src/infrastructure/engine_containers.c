@@ -4,9 +4,11 @@
 #include "engine_api.h"
 
 #include "prefect-podman/infrastructure/spec-parts.h"
+#include "prefect-podman/infrastructure/values.h"
 
 #include <stdlib.h>
 
+#define LIBPOD "/v4.0.0/libpod"
 /* An engine may be busy with fifty other containers. */
 #define QUICK_SECONDS 120
 /* Copying an image's files (vfs storage) takes minutes. */
@@ -118,7 +120,7 @@ pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
   call->body = json_deep_copy (spec->libpod_body != NULL ? spec->libpod_body : spec->create_body);
   if (spec->libpod_body != NULL)
     {
-      call->path = g_strdup ("/v4.0.0/libpod/containers/create");
+      call->path = g_strdup (LIBPOD "/containers/create");
       if (final_name != NULL)
         json_object_set_new (call->body, "name", json_string (final_name));
     }
@@ -175,13 +177,26 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
   return &call->base;
 }
 
+/* Podman's own API tells "initialized" from "created"; the Docker API calls both "created". */
 PpInfrastructureCall *
 pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
                    PpInfrastructureDoneFunc done, gpointer user_data)
 {
   EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
+  const PpEngineInfo *info = call->engine->info;
+  g_autofree char *escaped = escape (container_id);
+  g_autofree char *path = NULL;
 
-  send_container (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
+  if (info != NULL && info->kind == PP_ENGINE_PODMAN && pp_version_at_least (info->version, 4, 0))
+    {
+      path = g_strconcat (LIBPOD "/containers/", escaped, "/json", NULL);
+      EngineRequest request = {
+        .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS, .unversioned = TRUE
+      };
+      pp_engine_call_send (call, &request, end_with_json);
+    }
+  else
+    send_container (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
   return &call->base;
 }
 

@@ -59,7 +59,8 @@ pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
   end->exit_code = json_integer_value (json_object_get (state, "ExitCode"));
   end->running = json_is_true (json_object_get (state, "Running"))
                  || json_is_true (json_object_get (state, "Paused"))
-                 || g_strcmp0 (status, "stopping") == 0;
+                 || g_strcmp0 (status, "stopping") == 0
+                 || g_strcmp0 (status, "initialized") == 0; /* flow_run_start.c */
   end->never_ended = !end->running && has_no_end (state);
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
   end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
@@ -133,7 +134,8 @@ pp_container_end_explain_none (const PpContainerEnd *end)
       "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
       "inspect` and the engine's log.",
       end->host_restarted ? "the host was started anew while it ran"
-                          : "it was never started, or its exit status was lost (a crash of conmon)",
+                          : "it was never started, or its exit status was lost (conmon crashed, or "
+                            "Podman was killed as it started it)",
       end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
 }
 

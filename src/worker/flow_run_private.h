@@ -192,9 +192,16 @@ void pp_flow_run_make_transition (char *id);
 /* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
+/* What was asked for and not answered shows up within this. */
+#define PP_LOOK_AGAIN_MS 1000
+
 /* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
  * of the host also of what ran before it. */
 gboolean pp_flow_run_was_never_started (const json_t *inspect);
+
+/* Whether INSPECT is a container that Podman has made ready and knows no start of: its program may
+ * run. */
+gboolean pp_flow_run_is_initialized (const json_t *inspect);
 
 /* flow_run_take_up.c */
 void pp_flow_run_enter_taken_up (PpFlowRun *run);

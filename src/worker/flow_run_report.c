@@ -14,6 +14,8 @@
 #define MESSAGE_LINES 5
 
 static void read_state (PpFlowRun *run);
+static void look_at_report (PpFlowRun *run);
+static void send_report (PpFlowRun *run);
 
 static gboolean
 is_cancelling (const json_t *state)
@@ -71,6 +73,11 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
   pp_failpoint ("answered", "end");
   run->api_call = NULL;
+  if (pp_api_error_is_transient (error))
+    {
+      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_at_report);
+      return;
+    }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
       && !run->cancel_reported)
     {
@@ -99,12 +106,41 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
+/* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
+ * same failure said again would be the end of that retry. So it is looked at first. */
+
+static void
+on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+  PpSetStateResult result = { .status = PP_SET_STATE_REJECT, .state = state };
+
+  run->state_read = NULL;
+  if (error != NULL)
+    on_proposed (NULL, error, run);
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    on_proposed (&result, NULL, run);
+  else
+    send_report (run);
+}
+
+static void
+look_at_report (PpFlowRun *run)
+{
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_looked_at_report, run);
+}
+
 static void
 send_report (PpFlowRun *run)
 {
+  PpApiPatience patience
+      = g_str_equal (run->report.type, "FAILED") ? PP_API_PERSIST_REFUSED : PP_API_PERSIST;
+
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,
-                                         run->report.force, PP_API_PERSIST, on_proposed, run);
+                                         run->report.force, patience, on_proposed, run);
 }
 
 /* Another end than a worker before this one was about to propose is another proposal. */

@@ -7,8 +7,6 @@
 
 #include "failpoint.h"
 
-/* A container whose start was asked for and not answered shows up within this. */
-#define LOOK_AGAIN_MS 1000
 /* A run that was claimed longer ago is looked at before it is started. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
 
@@ -16,6 +14,7 @@ static void propose_running (PpFlowRun *run);
 static void start_container (PpFlowRun *run);
 static void look_before_start (PpFlowRun *run);
 static void remove_half (PpFlowRun *run);
+static void on_started (json_t *result, const GError *error, gpointer user_data);
 
 static void
 on_pid_updated (json_t *body, const GError *error, gpointer user_data)
@@ -33,9 +32,10 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
 }
 
 /* Podman that was killed while it started a container may have left half of it with the runtime,
- * which refuses to make it once more. Podman writes down that the runtime has made it before it has
- * it run: one of which only the creation is known never ran, and is made anew. Docker does not, and
- * what it has lost sight of may run. */
+ * which refuses to make it once more. Podman writes down that the runtime has made it
+ * ("initialized") before it has it run: one of which only the creation is known never ran, and is
+ * made anew. Docker does not, and what it has lost sight of may run. An "initialized" one waits,
+ * and its start begins it, or runs already, and the runtime refuses: then it is followed. */
 
 static void
 on_half_removed (json_t *result, const GError *error, gpointer user_data)
@@ -66,15 +66,17 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
-  const json_t *state = json_object_get (result, "State");
-  gboolean never_started = error == NULL && pp_flow_run_was_never_started (result)
-                           && json_integer_value (json_object_get (state, "Pid")) == 0
-                           && g_strcmp0 (pp_json_string (state, "Status"), "initialized") != 0;
+  gboolean never_started = error == NULL && pp_flow_run_was_never_started (result);
 
   run->engine_call = NULL;
+  if (pp_flow_run_is_initialized (result))
+    {
+      on_started (NULL, NULL, run);
+      return;
+    }
   if (never_started)
     run->started_once = FALSE;
-  if (!never_started || run->cancelled)
+  if (!never_started || run->cancelled || run->made_anew)
     {
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
@@ -96,9 +98,9 @@ on_start_failed (PpFlowRun *run, const GError *error)
   if (no_answer && (run->cancelled || run->retries >= run->spec->infrastructure_retries))
     {
       run->refusal = g_error_copy (error);
-      pp_flow_run_after (run, LOOK_AGAIN_MS, look_before_start);
+      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
     }
-  else if (!no_answer && run->start_interrupted && !run->made_anew
+  else if (!no_answer && run->start_interrupted
            && pp_infrastructure_engine (run->context->infrastructure)->kind == PP_ENGINE_PODMAN)
     {
       run->refusal = g_error_copy (error);
@@ -148,7 +150,12 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   run->no_answer_since = 0;
-  if (!pp_flow_run_was_never_started (result))
+  if (pp_flow_run_is_initialized (result) && !run->cancelled)
+    {
+      g_clear_error (&run->refusal);
+      start_container (run);
+    }
+  else if (!pp_flow_run_was_never_started (result))
     on_started (NULL, NULL, run);
   else if (run->cancelled)
     {

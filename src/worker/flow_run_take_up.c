@@ -10,8 +10,6 @@
 
 /* A batch that the server had not finished when its sender was killed shows up within this. */
 #define COUNT_AGAIN_MS 1000
-/* So is a container whose start was asked for and not answered. */
-#define LOOK_AGAIN_MS 1000
 
 static void begin_again (PpFlowRun *run);
 
@@ -37,8 +35,18 @@ pp_flow_run_was_never_started (const json_t *inspect)
   const json_t *state = json_object_get (inspect, "State");
   const char *started = pp_json_string (state, "StartedAt");
 
+  /* Podman that was killed as it started a container calls it "created" when it has run to its end,
+   * and tells no start: the process it had is what is left. */
   return is_before_start (pp_json_string (state, "Status"))
+         && json_integer_value (json_object_get (state, "Pid")) == 0
          && (started == NULL || *started == '\0' || g_str_has_prefix (started, "0001-"));
+}
+
+gboolean
+pp_flow_run_is_initialized (const json_t *inspect)
+{
+  return g_strcmp0 (pp_json_string (json_object_get (inspect, "State"), "Status"), "initialized")
+         == 0;
 }
 
 /* Whether the container the engine has was ever started, by its status in a list. */
@@ -159,6 +167,24 @@ submit_again (PpFlowRun *run)
 
 static void look_again (PpFlowRun *run);
 
+/* One that waits for its start begins with it; one that runs refuses it. */
+static void
+on_begun (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      pp_flow_run_ask_again (run, error, look_again);
+      return;
+    }
+  run->no_answer_since = 0;
+  say (run, "its container is followed");
+  go_on (run);
+}
+
 static void
 on_looked_again (json_t *result, const GError *error, gpointer user_data)
 {
@@ -173,12 +199,12 @@ on_looked_again (json_t *result, const GError *error, gpointer user_data)
     }
   run->no_answer_since = 0;
   if (error != NULL || pp_flow_run_was_never_started (result))
-    {
-      submit_again (run);
-      return;
-    }
-  say (run, "its container is followed");
-  go_on (run);
+    submit_again (run);
+  else if (pp_flow_run_is_initialized (result))
+    run->engine_call
+        = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_begun, run);
+  else
+    on_begun (NULL, NULL, run);
 }
 
 static void
@@ -193,7 +219,7 @@ static void
 resubmit (PpFlowRun *run)
 {
   if (run->found_status != NULL)
-    pp_flow_run_after (run, LOOK_AGAIN_MS, look_again);
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
   else
     submit_again (run);
 }

@@ -41,6 +41,25 @@ IMAGES = {
 }
 
 
+def shims_of(folder):
+    """The processes whose command line names FOLDER (conmon, containerd-shim, what clears up after a container), each
+    with its children."""
+    own = str(folder).encode()
+    shims = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if own in (path / "cmdline").read_bytes():
+                shims[path.name] = (path / "task" / path.name / "children").read_text(encoding="ascii").split()
+    return shims
+
+
+def kill_shims(folder):
+    shims = shims_of(folder)
+    for pid in [*shims, *itertools.chain(*shims.values())]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
 class Engine:
     """An engine that answers at URL, by the API that both kinds speak."""
 
@@ -84,15 +103,7 @@ class Engine:
         """What Podman finds after the host went down and came up: nothing runs, and what is only for a boot
         is gone. Rootful Podman's; a folder of its own."""
         self.kill_service()
-        own = str(self.folder).encode()
-        shims = {}
-        for path in pathlib.Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if own in (path / "cmdline").read_bytes():
-                    shims[path.name] = (path / "task" / path.name / "children").read_text(encoding="ascii").split()
-        for pid in [*shims, *itertools.chain(*shims.values())]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+        kill_shims(self.folder)
         unmount_below(self.folder)
         for name in ("run", "tmp"):
             shutil.rmtree(self.folder / name)
@@ -192,10 +203,11 @@ def serving(engine, command):
             engine.remove_all()
         finally:
             engine.process.stop()
+            kill_shims(engine.folder)  # a daemon that was killed leaves them to nobody
 
 
 @contextlib.contextmanager
-def podman(registry=None):
+def podman(registry=None, runtime=None):
     with place("podman") as folder:
         environment = clean_environment(
             CONTAINERS_CONF=TESTBED / "containers.conf",
@@ -204,6 +216,7 @@ def podman(registry=None):
         )
         argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
         argv += [folder / "tmp", "--network-config-dir", folder / "net"]
+        argv += ["--runtime", runtime] if runtime else []
         argv += ["system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
         with serving(Engine("podman", folder / "podman.sock", None, environment), argv) as engine:
             yield engine

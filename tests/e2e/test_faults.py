@@ -112,6 +112,20 @@ def test_lines_come_once_where_the_answer_to_them_is_lost(api, engine, pool, pro
     assert proxy.count(r"POST /api/logs/filter") >= 1
 
 
+def test_answer_to_a_failure_that_is_to_be_retried_is_lost(api, engine, pool, proxy, start_worker, tmp_path):
+    """The server made AwaitingRetry of it: the same failure, said again, would be the end of the retry."""
+    (tmp_path / "out").mkdir()
+    command = "sh -c 'test -e /out/seen || { touch /out/seen; exit 1; }'"
+    variables = {"command": command, "volumes": [f"{tmp_path}/out:/out"], "auto_remove": True}
+    run = api.run(api.deploy(pool, variables=variables), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+    # After PENDING and RUNNING.
+    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", reset_after_passing(), after=2, times=1))
+    start_worker(proxy.api, engine, pool, "--prefetch-seconds", "0")
+    wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
+    assert "AwaitingRetry" in [state["name"] for state in api.states(run)]
+
+
 def test_slow_server(api, engine, pool, proxy, start_worker):
     proxy.add(Rule(".", slow(0.7)))
     start_worker(proxy.api, engine, pool)
@@ -225,6 +239,58 @@ def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_
     assert "is made anew: " in api.text(run)
     assert door.count(r"POST .*/containers/create") == 2
     wait_for(lambda: not engine.containers_of(run), 30, "no container left")
+
+
+@pytest.fixture
+def own_podman(tmp_path):
+    """Dies as it starts a container where there is the file "deadly": once it runs, before that is written down."""
+    runtime, deadly = tmp_path / "runc", tmp_path / "deadly"
+    script = f'''#!/bin/sh
+case " $* " in
+  *" start "*)
+    if [ -e {deadly} ]; then
+      rm {deadly}
+      runc "$@"
+      exec kill -9 $PPID
+    fi
+    ;;
+esac
+exec runc "$@"
+'''
+    runtime.write_text(script, encoding="utf-8")
+    runtime.chmod(0o755)
+    with engines.podman(runtime=runtime) as engine:
+        engine.need(engines.BUSYBOX)
+        engine.deadly = deadly
+        yield engine
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["alone", "with the worker"])
+@pytest.mark.parametrize("seconds", [0, 5], ids=["ended", "running"])
+def test_podman_is_killed_once_the_program_runs(api, pool, own_podman, start_worker, tmp_path, seconds, both):
+    """Podman knows of no start, nor of an end: the program is not run again, its output comes, how it ended is not
+    known."""
+    (tmp_path / "out").mkdir()
+    command = f"sh -c 'echo only once; echo begun >> /out/seen; sleep {seconds}; echo last line'"
+    worker = start_worker(api, own_podman, pool)
+    own_podman.deadly.touch()
+    run = api.go(pool, {"command": command, "volumes": [f"{tmp_path}/out:/out"], "auto_remove": True})
+    own_podman.process.wait(60)
+    own_podman.socket.unlink()
+    if both:
+        worker.end(signal.SIGKILL)
+    if not seconds:
+        wait_for(lambda: not engines.shims_of(own_podman.folder), 30, "the program has ended, and is cleared up")
+    own_podman.start_service()
+    if both:
+        start_worker(api, own_podman, pool)
+    state = api.wait_end(run, timeout=120)["state"]
+    assert state["type"] == "CRASHED", state
+    assert "its exit status was lost" in state["message"], state
+    lines = api.wait_text(run, "last line").splitlines()
+    assert lines.count("only once") == 1
+    assert (tmp_path / "out" / "seen").read_text(encoding="utf-8") == "begun\n"
+    wait_for(lambda: not own_podman.containers_of(run), 30, "container removed")
 
 
 @pytest.fixture

@@ -124,6 +124,7 @@ class Flown:
     lost: int = 0
     doubled: int = 0
     disordered: int = 0
+    end_unknown: bool = False  # Podman was killed as it started the container: nobody can know how it ended
     faults: list = dataclasses.field(default_factory=list)
 
     def ended(self):
@@ -133,7 +134,8 @@ class Flown:
 class Fleet:
     """Keeps runs of KINDS in flight in a pool of SCENE, and knows what became of each."""
 
-    def __init__(self, scene, pool, kinds):
+    def __init__(self, scene, pool, kinds, engine_dies=False):
+        self.engine_dies = engine_dies
         self.scene = scene
         self.api = scene.api
         self.pool = pool
@@ -199,13 +201,23 @@ class Fleet:
             self._check_log(run)
 
     def check_ending(self, run):
-        if run.state is None or run.state["type"] != run.kind.ending:
+        lost_end = "Podman was killed as it started it"
+        run.end_unknown = self.engine_dies and run.state is not None and lost_end in (run.state["message"] or "")
+        if not run.end_unknown and (run.state is None or run.state["type"] != run.kind.ending):
             run.faults.append(f"is {words(run.state) if run.state else 'never seen'}, not {run.kind.ending}")
         marks = self._marks(run)
         run.starts = marks.count("start")
         wanted = (0, 1) if run.kind.cancelled else (run.kind.attempts,)
+        if run.end_unknown:
+            wanted = range(1, run.kind.attempts + 1)
         if run.starts not in wanted:
             run.faults.append(f"its program was started {run.starts} times, not {run.kind.attempts}: {marks}")
+
+    def say_unknown_ends(self):
+        """A line on the runs that may be Crashed, for nobody can know how they ended."""
+        unknown = [run for run in self.runs.values() if run.end_unknown]
+        if unknown:
+            print(f"Crashed, for Podman was killed in the moment of their start: {len(unknown)}")
 
     def _marks(self, run):
         path = self.scene.marks / run.id
@@ -220,7 +232,7 @@ class Fleet:
             # An engine that was away for longer than the program needs: it came to its own end.
             lines = stopped[0] if stopped else lines if f"end {run.kind.statuses[0]}" in marks else 0
         expected = {}
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, (run.starts if run.end_unknown else attempts) + 1):
             expected["out", attempt] = lines
             expected["err", attempt] = lines // 10
         return expected
@@ -285,7 +297,7 @@ class Tally:
         made = cls()
         for run in runs:
             made.runs += 1
-            made.wrong += run.state is None or run.state["type"] != run.kind.ending
+            made.wrong += not run.end_unknown and (run.state is None or run.state["type"] != run.kind.ending)
             made.doubled += run.starts > run.kind.attempts
             made.lines_lost += run.lost
             made.lines_doubled += run.doubled

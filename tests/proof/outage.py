@@ -168,7 +168,7 @@ def prove(options):
     wanted = options.only.split(",") if options.only else [""]
     faults = [fault for fault in FAULTS if any(part in fault.name for part in wanted)]
     with scene() as place_:
-        fleet = Fleet(place_, "outage", mixed())
+        fleet = Fleet(place_, "outage", mixed(), engine_dies=True)
         worker = place_.worker(fleet.pool, through_proxies=True).wait_healthy()
         for fault in faults:
             note(f"outage: {fault.name}")
@@ -193,5 +193,6 @@ def prove(options):
         # Its containers send their own logs.
         rows.append(row("the same burst, Python worker", peer_burst(), logs=False))
     print_table(["fault", "runs", "right", "lost", "doubled", "log lines lost", "log lines doubled"], rows)
+    fleet.say_unknown_ends()
     print(f"Left behind: {len(left)}")
     return well

@@ -57,7 +57,7 @@ class Soak:
         self.count = runs
         short = runs < LONG
         kinds = mixed(lines=40, seconds=2 if short else 1.2)
-        self.fleet = Fleet(place, "soak", kinds)
+        self.fleet = Fleet(place, "soak", kinds, engine_dies=True)
         self.steady = self.start()  # lives through all outages
         self.other = self.start()  # is killed now and then
         self.samples = []
@@ -196,6 +196,7 @@ def prove(options):
         ["minutes", f"{minutes:.1f}"],
     ]
     print_table(["soak", ""], counted)
+    soak.fleet.say_unknown_ends()
     # A sanitizer's build keeps memory of its own; a short run has not settled.
     growth = grown(rows) if options.runs >= LONG and not has_sanitizer() else []
     for text in growth:

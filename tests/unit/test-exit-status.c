@@ -26,7 +26,6 @@ static const Case cases[] = {
   { "{\"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\"}}",
     "CRASHED", "never started" },
-  { "{\"State\": {\"Status\": \"initialized\", \"ExitCode\": 0}}", "CRASHED", "never started" },
   { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\", \"Error\": \"conmon died\"}}",
     "CRASHED", ": conmon died" },
@@ -59,7 +58,7 @@ test_states (void)
 static void
 test_running (void)
 {
-  const char *statuses[] = { "running", "paused", "stopping" };
+  const char *statuses[] = { "running", "paused", "stopping", "initialized" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (statuses); i++)
     {

@@ -184,6 +184,7 @@ PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure
                                                 const char *container_id, gboolean tty,
                                                 guint64 skip_bytes, PpOutputFunc on_output,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+/* RESULT: the engine's inspect; State.Status may be Podman's "initialized". */
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
                                                  const char *container_id,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);
