@@ -1,10 +1,14 @@
 #include "prefect-podman/json.h"
 
+#include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* How JSON writes a NUL, and what takes its place. */
 #define NUL "\\u0000"
 #define REPLACEMENT "\\ufffd"
+/* What a number is made of after its first character. */
+#define NUMBER "0123456789.eE+-"
 
 static void
 replace_nuls (char *text, gsize length)
@@ -19,14 +23,63 @@ replace_nuls (char *text, gsize length)
     }
 }
 
+/* Whether WORD, LENGTH bytes, is a number that jansson cannot hold: an integer beyond 64 bits, or
+ * what no double can be. */
+static gboolean
+is_huge (const char *word, gsize length)
+{
+  g_autofree char *number = g_strndup (word, length);
+
+  errno = 0;
+  if (strpbrk (number, ".eE") == NULL)
+    g_ascii_strtoll (number, NULL, 10);
+  else if (isfinite (g_ascii_strtod (number, NULL)))
+    return FALSE;
+  return errno == ERANGE;
+}
+
+/* TEXT with quotes around its huge numbers; new. */
+static GString *
+quote_huge_numbers (const char *text, gsize length)
+{
+  GString *quoted = g_string_sized_new (length + 16);
+  gboolean in_string = FALSE;
+  gsize i = 0;
+
+  while (i < length)
+    {
+      gsize piece = 1;
+
+      if (in_string && text[i] == '\\' && i + 1 < length)
+        piece = 2;
+      else if (text[i] == '"')
+        in_string = !in_string;
+      else if (!in_string && (g_ascii_isdigit (text[i]) || text[i] == '-'))
+        while (i + piece < length && memchr (NUMBER, text[i + piece], strlen (NUMBER)) != NULL)
+          piece++;
+      if (piece > 2 && !in_string && is_huge (text + i, piece))
+        g_string_append_printf (quoted, "\"%.*s\"", (int)piece, text + i);
+      else
+        g_string_append_len (quoted, text + i, (gssize)piece);
+      i += piece;
+    }
+  return quoted;
+}
+
 json_t *
 pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why)
 {
   json_t *json = json_loadb (text, length, flags | JSON_ALLOW_NUL, why);
 
-  if (json != NULL || g_strstr_len (text, (gssize)length, NUL) == NULL)
+  if (json != NULL)
     return json;
-  g_autofree char *without = g_strndup (text, length);
-  replace_nuls (without, length);
-  return json_loadb (without, length, flags, why);
+  GString *tame = quote_huge_numbers (text, length);
+  json = json_loadb (tame->str, tame->len, flags | JSON_ALLOW_NUL, why);
+  if (json == NULL && g_strstr_len (tame->str, (gssize)tame->len, NUL) != NULL)
+    {
+      replace_nuls (tame->str, tame->len);
+      json = json_loadb (tame->str, tame->len, flags, why);
+    }
+  g_string_free (tame, TRUE);
+  return json;
 }

@@ -401,8 +401,8 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
     json_object_set (spec->create_body, "StopTimeout",
                      json_object_get (configuration, "stop_timeout"));
 
-  json_t *hosts
-      = pp_spec_extra_hosts (env, json_object_get (rest, "extra_hosts"), "extra_hosts", error);
+  json_t *hosts = pp_spec_extra_hosts (env, json_object_get (rest, "extra_hosts"),
+                                       pp_json_string (host_config, "NetworkMode"), error);
   if (hosts == NULL && *error != NULL)
     return FALSE;
   if (hosts != NULL)

@@ -95,14 +95,19 @@ hosts_object (const json_t *hosts)
 }
 
 json_t *
-pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *key, GError **error)
+pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *network_mode,
+                     GError **error)
 {
+  static const char key[] = "extra_hosts";
   const char *api_url = pp_json_string (env, "PREFECT_API_URL");
+  /* Whoever joins another container's network has its hosts; engines refuse more. */
+  gboolean joined = network_mode != NULL && g_str_has_prefix (network_mode, "container:");
 
   /* The peer's own expression: only an API on this host is looked for at the host's address. */
-  if (api_url != NULL
-      && !g_regex_match_simple (".*(localhost)|(127.0.0.1)|(host.docker.internal).*", api_url, 0,
-                                0))
+  if (joined
+      || (api_url != NULL
+          && !g_regex_match_simple (".*(localhost)|(127.0.0.1)|(host.docker.internal).*", api_url,
+                                    0, 0)))
     return user_hosts != NULL ? pp_docker_extra_hosts (key, user_hosts, error) : NULL;
 
   json_auto_t *hosts = json_pack ("{s:s}", "host.docker.internal", "host-gateway");

@@ -8,8 +8,11 @@ typedef gboolean (*PpOwnCheckFunc) (const char *key, const json_t *value, GError
 static gboolean
 refuse (const char *key, const json_t *value, const char *needed, GError **error)
 {
+  g_autofree char *number
+      = json_is_number (value) ? json_dumps (value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+
   return pp_template_invalid (error, "%s: %s is needed, not %s", key, needed,
-                              pp_json_type_name (value));
+                              number != NULL ? number : pp_json_type_name (value));
 }
 
 static gboolean

@@ -18,8 +18,11 @@
 #define UUID_LENGTH 36
 /* Logs that are refused for a reason that is none of theirs are offered again. */
 #define REFUSED_RETRY_SECONDS 30
-/* Records whose sending got no answer are looked for when the server has had time to take them. */
+/* Records whose sending got no answer are looked for every so often, for as long as LOOK_FACTOR
+ * times what was waited for the answer: a server that is slow takes them yet. */
 #define LOOK_MS 1000
+#define LOOK_FACTOR 2
+#define MAX_LOOK_US (30 * G_USEC_PER_SEC)
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
 /* Prefect Cloud refuses larger ones (prefect/logging/handlers.py, client/orchestration). */
@@ -55,6 +58,8 @@ struct PpLogSender
   guint max_records;   /* of the next POST; halved when the server refuses a batch for good */
   gboolean refused;    /* the last batch was, and that was said */
   gboolean unsure;     /* those in flight got no answer: are they there? */
+  gint64 sent;         /* monotonic microseconds: when the POST under way was asked for */
+  gint64 look_until;   /* monotonic: those in flight are looked for */
   gsize batch_bytes;
   gsize max_message;
   guint interval_ms;
@@ -222,6 +227,8 @@ on_taken (PpLogSender *sender)
   schedule (sender);
 }
 
+static gboolean on_look_timer (gpointer user_data);
+
 /* The server takes a batch as a whole, so its last record speaks for it; timestamps are our own,
  * and no two are the same. */
 static void
@@ -232,12 +239,18 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   const char *timestamp = pp_json_string (json_array_get (body, 0), "timestamp");
 
   sender->call = NULL;
-  sender->unsure = FALSE;
   if (error == NULL && timestamp != NULL && pp_api_parse_timestamp (timestamp) == last->timestamp)
     {
+      sender->unsure = FALSE;
       on_taken (sender);
       return;
     }
+  if (g_get_monotonic_time () < sender->look_until)
+    {
+      sender->timer = g_timeout_add (LOOK_MS, on_look_timer, sender);
+      return;
+    }
+  sender->unsure = FALSE;
   sender->in_flight = 0;
   send_batch (sender);
 }
@@ -265,7 +278,11 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   sender->call = NULL;
   if (pp_api_error_is_transient (error))
     {
+      gint64 now = g_get_monotonic_time ();
+
+      sender->refused = FALSE;
       sender->unsure = TRUE;
+      sender->look_until = now + MIN (LOOK_FACTOR * (now - sender->sent), MAX_LOOK_US);
       sender->timer = g_timeout_add (LOOK_MS, on_look_timer, sender);
       return;
     }
@@ -327,6 +344,7 @@ send_batch (PpLogSender *sender)
       json_array_append_new (batch, record_to_json (link->data));
       sender->in_flight++;
     }
+  sender->sent = g_get_monotonic_time ();
   sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
 }
 

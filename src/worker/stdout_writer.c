@@ -15,6 +15,8 @@
 /* poll() promises no more than this for a pipe without blocking (PIPE_BUF); the descriptor stays as
  * it was given to us, because O_NONBLOCK would be seen by everyone who shares it. */
 #define PIECE 4096
+/* Output that nobody takes holds up the ends of runs: said after this. */
+#define STUCK_SECONDS 60
 /* Pieces written before the loop gets its turn. */
 #define PIECES_A_TURN 64
 
@@ -25,6 +27,8 @@ struct PpStdout
   GString *pending;
   gsize written; /* of pending, from its start */
   guint source;
+  guint stuck_timer;
+  gboolean stuck; /* that was said */
   gboolean broken;
   GList *waiters;
 };
@@ -66,11 +70,16 @@ write_piece (PpStdout *out)
       g_warning ("Standard output is gone (%s): the output of containers is no longer shown there",
                  g_strerror (errno));
       out->broken = TRUE;
+      g_clear_handle_id (&out->stuck_timer, g_source_remove);
       g_string_truncate (out->pending, 0);
       out->written = 0;
       return FALSE;
     }
   out->written += (gsize)count;
+  g_clear_handle_id (&out->stuck_timer, g_source_remove);
+  if (out->stuck)
+    g_message ("Standard output is taken again");
+  out->stuck = FALSE;
   return TRUE;
 }
 
@@ -85,6 +94,26 @@ run_waiters (PpStdout *out)
       out->waiters = g_list_delete_link (out->waiters, out->waiters);
       waiter->func (waiter->user_data);
     }
+}
+
+static gboolean
+on_stuck (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  out->stuck_timer = 0;
+  out->stuck = TRUE;
+  g_warning ("Standard output has taken nothing for %d s: runs with output for it wait with their "
+             "ends until whatever reads it (a pipe, a terminal that is held) goes on",
+             STUCK_SECONDS);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+expect_progress (PpStdout *out)
+{
+  if (out->stuck_timer == 0 && !out->stuck && out->pending->len > 0)
+    out->stuck_timer = g_timeout_add_seconds (STUCK_SECONDS, on_stuck, out);
 }
 
 static gboolean
@@ -109,7 +138,10 @@ on_writable (gint fd, GIOCondition condition, gpointer user_data)
     }
   if (out->waiters != NULL && pp_stdout_has_room (out))
     run_waiters (out);
-  return out->pending->len > 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+  if (out->pending->len == 0)
+    return G_SOURCE_REMOVE;
+  expect_progress (out);
+  return G_SOURCE_CONTINUE;
 }
 
 static void
@@ -117,6 +149,7 @@ watch (PpStdout *out)
 {
   if (out->source == 0)
     out->source = g_unix_fd_add (out->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, out);
+  expect_progress (out);
 }
 
 void
@@ -126,8 +159,8 @@ pp_stdout_free (PpStdout *out)
     return;
   while (!out->broken && write_piece (out))
     ;
-  if (out->source != 0)
-    g_source_remove (out->source);
+  g_clear_handle_id (&out->source, g_source_remove);
+  g_clear_handle_id (&out->stuck_timer, g_source_remove);
   g_list_free_full (out->waiters, g_free);
   g_string_free (out->pending, TRUE);
   g_free (out);

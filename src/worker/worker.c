@@ -182,6 +182,22 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
   pp_worker_check_done (worker);
 }
 
+static const char *
+signal_name (int number)
+{
+  switch (number)
+    {
+    case SIGQUIT:
+      return "SIGQUIT";
+    case SIGINT:
+      return "SIGINT";
+    case SIGHUP:
+      return "SIGHUP";
+    default:
+      return "SIGTERM";
+    }
+}
+
 static gboolean
 on_signal (gint fd, GIOCondition condition, gpointer user_data)
 {
@@ -192,7 +208,10 @@ on_signal (gint fd, GIOCondition condition, gpointer user_data)
   (void)condition;
   if (read (fd, &info, sizeof info) != sizeof info)
     return G_SOURCE_CONTINUE;
-  name = info.ssi_signo == SIGQUIT ? "SIGQUIT" : info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+  /* A terminal that goes away and its shell send one each. */
+  if (info.ssi_signo == SIGHUP && worker->signals > 0)
+    return G_SOURCE_CONTINUE;
+  name = signal_name ((int)info.ssi_signo);
   if (worker->signals++ > 0)
     {
       g_message ("%s again: leaving at once", name);
@@ -217,6 +236,7 @@ on_signal (gint fd, GIOCondition condition, gpointer user_data)
 static int
 open_signals (void)
 {
+  struct sigaction hang_up;
   sigset_t signals;
 
   signal (SIGPIPE, SIG_IGN);
@@ -224,6 +244,9 @@ open_signals (void)
   sigaddset (&signals, SIGTERM);
   sigaddset (&signals, SIGINT);
   sigaddset (&signals, SIGQUIT);
+  /* nohup ignores it. */
+  if (sigaction (SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
+    sigaddset (&signals, SIGHUP);
   sigprocmask (SIG_BLOCK, &signals, NULL);
   return signalfd (-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }

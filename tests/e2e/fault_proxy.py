@@ -95,6 +95,18 @@ def reset_after_passing():
     return act
 
 
+def late(seconds):
+    """Upstream does it after SECONDS, when the caller may have left."""
+
+    async def act(exchange):
+        await asyncio.sleep(seconds)
+        await exchange.forward(relay=False)
+        exchange.reset()
+        return True
+
+    return act
+
+
 def half():
     """The head and half of the body, then the connection ends."""
 

@@ -80,7 +80,7 @@ def clean_environment(**more):
 
 class Process:
     """A process in a group of its own, output in a file; with OUTPUT "count" its stdout is read and
-    counted (bytes_read), and only stderr is in the file."""
+    counted (bytes_read), with "pipe" it is the caller's (popen.stdout), and only stderr is in the file."""
 
     def __init__(self, argv, log, env=None, cwd=None, output="file"):
         self.argv = [str(argument) for argument in argv]

@@ -13,6 +13,7 @@ from fault_proxy import (
     Rule,
     cut_after,
     half,
+    late,
     not_json,
     redirect,
     reset,
@@ -110,6 +111,26 @@ def test_lines_come_once_where_the_answer_to_them_is_lost(api, engine, pool, pro
     lines = [line for line in api.wait_text(run, "number 12").splitlines() if line.startswith("number")]
     assert lines == [f"number {number}" for number in range(1, 13)]
     assert proxy.count(r"POST /api/logs/filter") >= 1
+
+
+def test_lines_come_once_where_the_server_is_slow(api, engine, pool, proxy, start_worker):
+    """It takes them when their sender has long given up: they are looked for, for a while."""
+    start_worker(proxy.api, engine, pool, settings={"PREFECT_API_REQUEST_TIMEOUT": "3"})
+    proxy.add(Rule(r"POST /api/logs/ ?$", late(6), times=1))
+    run = api.go(pool, {"command": "sh -c 'for i in $(seq 1 12); do echo number $i; sleep 0.5; done'"})
+    lines = [line for line in api.wait_text(run, "number 12").splitlines() if line.startswith("number")]
+    assert lines == [f"number {number}" for number in range(1, 13)]
+
+
+@pytest.mark.slow
+def test_log_api_that_refuses_and_then_gives_no_answer(api, engine, pool, proxy, start_worker):
+    start_worker(proxy.api, engine, pool)
+    pattern = r"POST /api/logs/ ?$"
+    proxy.add(Rule(pattern, status(403, b'{"detail":"no"}'), times=1), Rule(pattern, reset_after_passing(), times=1))
+    run = api.go(pool, {"command": "sh -c 'echo number 1; sleep 34; echo number 2'", "auto_remove": True})
+    text = api.wait_text(run, "number 2", 60)
+    assert [line for line in text.splitlines() if line.startswith("number")] == ["number 1", "number 2"]
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
 
 
 def test_answer_to_a_failure_that_is_to_be_retried_is_lost(api, engine, pool, proxy, start_worker, tmp_path):

@@ -81,6 +81,21 @@ def test_log_that_is_begun_anew_too_often(api, engine, pool, start_worker):
 
 
 @pytest.mark.slow
+def test_nobody_reads_standard_output(api, engine, pool, start_worker):
+    """It is said; nothing is lost, and the run ends once somebody does."""
+    worker = start_worker(api, engine, pool, output="pipe")
+    run = api.go(pool, {"command": "seq 1 200000", "forward_output": "never", "auto_remove": True})
+    worker.wait_line("Standard output has taken nothing for 60 s", 90)
+    taken = []
+    threading.Thread(target=lambda: taken.extend(worker.popen.stdout), daemon=True).start()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    worker.wait_line("Standard output is taken again")
+    wait_for(lambda: taken and taken[-1] == b"200000\n", 30, "the last line")
+    numbers = [int(line) for line in taken if line.strip().isdigit()]
+    assert numbers == list(range(1, 200001))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("api", ["3pg"], indirect=True)
 def test_200000_lines_arrive_in_order(testbed, api, engine, pool, start_worker):
     start_worker(api, engine, pool)

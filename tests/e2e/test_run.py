@@ -108,6 +108,19 @@ def test_missing_network(api, engine, pool, start_worker):
 
 
 @ENGINES
+def test_network_of_another_container(api, engine, pool, start_worker):
+    """The engine refuses entries for /etc/hosts then: the worker adds none of its own."""
+    start_worker(api, engine, pool)
+    first = api.go(pool, {"command": "sleep 60", "network_mode": "none", "auto_remove": True, "name": f"{pool}-first"})
+    api.wait_state(first, "RUNNING")
+    wait_for(lambda: [item["State"] for item in engine.containers_of(first)] == ["running"], 30, "it runs")
+    variables = {"command": "true", "network_mode": f"container:{pool}-first", "auto_remove": True}
+    run = api.wait_end(api.go(pool, variables, name="second"))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    api.set_state(first, "CANCELLING")
+    api.wait_end(first)
+
+
 def test_command_that_is_not_in_the_image(api, engine, pool, start_worker):
     """No command in a docker pool is `prefect flow-run execute`; busybox has none: the run says so, in
     the engine's words, and does not stay PENDING."""
@@ -138,6 +151,15 @@ def test_worker_fills_an_empty_template(api, engine, start_worker):
     assert "image" in api.wait_pool(pool)["base_job_template"]["variables"]["properties"]
     run = api.wait_end(api.go(pool, {"image": BUSYBOX, "command": "true"}))
     assert run["state"]["type"] == "COMPLETED"
+
+
+def test_number_beyond_64_bits(api, engine, pool, start_worker):
+    """One run's seed does not keep the worker from the others."""
+    start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": "true"}, enforce_parameter_schema=False)
+    seed = api.run(deployment, parameters={"seed": 2**63})
+    for run in api.wait_end(seed, api.run(deployment)):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
 
 
 def test_nul_in_a_key(api, engine, pool, start_worker):

@@ -21,7 +21,7 @@ def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", door=
     return worker, run, container["Id"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_stop_leaves_containers_running(api, engine, pool, start_worker, number):
     command = "sh -c 'echo said before the end; sleep 30'"
     settings = {"PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}

@@ -536,6 +536,27 @@ test_nul_in_a_string (void)
   g_assert_cmpint (json_integer_value (json_object_get (fixture->body, "b")), ==, 1);
 }
 
+/* A seed of one flow run, say: the poll's whole answer was none. */
+static void
+test_numbers_beyond_jansson (void)
+{
+  const Step steps[]
+      = { { 200, NULL,
+            "{\"a\": [9223372036854775808, -10000000000000000000000, 9223372036854775807, 1e400],"
+            " \"b\\\"1\": \"99999999999999999999 \\\\\", \"c\": 1.5e300, \"d\": \"\\u0000\"}" } };
+  g_autoptr (Fixture) fixture = started (steps, 1);
+
+  call (fixture, "GET", "/x", PP_API_ONCE);
+  g_assert_no_error (fixture->error);
+  const json_t *a = json_object_get (fixture->body, "a");
+  g_assert_cmpstr (json_string_value (json_array_get (a, 0)), ==, "9223372036854775808");
+  g_assert_cmpstr (json_string_value (json_array_get (a, 1)), ==, "-10000000000000000000000");
+  g_assert_cmpint (json_integer_value (json_array_get (a, 2)), ==, G_MAXINT64);
+  g_assert_cmpstr (json_string_value (json_array_get (a, 3)), ==, "1e400");
+  g_assert_cmpstr (pp_json_string (fixture->body, "b\"1"), ==, "99999999999999999999 \\");
+  g_assert_cmpfloat (json_real_value (json_object_get (fixture->body, "c")), ==, 1.5e300);
+}
+
 static void
 test_secrets_are_masked (void)
 {
@@ -1121,6 +1142,7 @@ add (void)
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
   g_test_add_func ("/api/answer/nul-in-a-key", test_nul_in_a_key);
+  g_test_add_func ("/api/answer/numbers-beyond-jansson", test_numbers_beyond_jansson);
   g_test_add_func ("/api/answer/secrets-are-masked", test_secrets_are_masked);
   g_test_add_func ("/api/answer/url-with-password", test_url_with_password);
   g_test_add_func ("/api/csrf/one-fetch-for-all", test_csrf_one_fetch_for_all);

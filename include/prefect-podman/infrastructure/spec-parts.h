@@ -24,9 +24,10 @@ gboolean pp_has_host_gateway (const json_t *hosts);
 gboolean pp_replace_host_gateway (json_t *hosts, const char *address);
 
 /* ExtraHosts as prefect_docker/worker.py get_extra_hosts() and _build_container_settings() come to
- * it from ENV (an object) and the user's USER_HOSTS (object, array or NULL; KEY in errors). A new
- * array, NULL without an error for none, or NULL with ERROR. */
-json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *key,
+ * it from ENV (an object) and the user's USER_HOSTS (object, array or NULL); with NETWORK_MODE (may
+ * be NULL) "container:..." the user's alone. A new array, NULL without an error for none, or NULL
+ * with ERROR. */
+json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *network_mode,
                              GError **error);
 
 /* The value of X-Registry-Auth for CREDENTIALS {username, password, registry_url}, or NULL where
