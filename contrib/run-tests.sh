@@ -158,8 +158,8 @@ prove () {
   PREFECT_PODMAN=$BUILD/proof/prefect-podman pp_logged "$log" "$PP_TOP/contrib/prove.sh" "$@"
 }
 
-# The short forms of contrib/prove.sh, with sanitizers. Half of their time is waiting: two go side by side. `outage` is
-# not among them as long as log records whose answer was lost are sent again as they are (issue 4): their lines come twice.
+# The short forms of contrib/prove.sh, with sanitizers. Half of their time is waiting: two go side by side. `outage` takes
+# longer, and test_faults.py has its faults one by one.
 stage_proof () {
   local crash status=0
   pp_build "$PP_TOP" "$BUILD/proof" "$LOGS/proof" --enable-failpoints --enable-sanitizers --enable-werror

@@ -7,8 +7,6 @@
 /* How JSON writes a NUL, and what takes its place. */
 #define NUL "\\u0000"
 #define REPLACEMENT "\\ufffd"
-/* What a number is made of after its first character. */
-#define NUMBER "0123456789.eE+-"
 
 static void
 replace_nuls (char *text, gsize length)
@@ -38,6 +36,12 @@ is_huge (const char *word, gsize length)
   return errno == ERANGE;
 }
 
+static gboolean
+is_of_number (char c)
+{
+  return g_ascii_isdigit (c) || (c != '\0' && strchr (".eE+-", c) != NULL);
+}
+
 /* TEXT with quotes around its huge numbers; new. */
 static GString *
 quote_huge_numbers (const char *text, gsize length)
@@ -55,7 +59,7 @@ quote_huge_numbers (const char *text, gsize length)
       else if (text[i] == '"')
         in_string = !in_string;
       else if (!in_string && (g_ascii_isdigit (text[i]) || text[i] == '-'))
-        while (i + piece < length && memchr (NUMBER, text[i + piece], strlen (NUMBER)) != NULL)
+        while (i + piece < length && is_of_number (text[i + piece]))
           piece++;
       if (piece > 2 && !in_string && is_huge (text + i, piece))
         g_string_append_printf (quoted, "\"%.*s\"", (int)piece, text + i);
