@@ -19,8 +19,8 @@ pp_json_decref_pointer (json_t **json)
 
 /* The JSON in LENGTH bytes of TEXT that others have a hand in, new reference; or NULL, then *WHY
  * (may be NULL) says why. FLAGS are jansson's. A NUL in one string does not make all of it useless;
- * nor does one in a key, which jansson cannot hold: every NUL is U+FFFD then. Nor do numbers that it
- * cannot hold, as Python writes them: each is a string of its digits. */
+ * nor does one in a key, which jansson cannot hold: every NUL is U+FFFD then. Nor do numbers that
+ * it cannot hold, as Python writes them: each is a string of its digits. */
 json_t *pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why);
 
 /* The string at KEY of OBJECT, borrowed; NULL when OBJECT is NULL, KEY is missing or no string. */

@@ -61,7 +61,8 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
     case PP_JOURNAL_CLAIMED:
       return "the server's word, its image and its container";
     case PP_JOURNAL_STARTING:
-      return entry->started_at == 0 ? "its container's start" : "its container's end";
+      return entry->started_at == 0 ? "its container's start"
+                                    : "its container's end and its report";
     case PP_JOURNAL_REPORTING:
       return "its end to be reported and its logs delivered";
     }

@@ -78,15 +78,16 @@ test_text (void)
     }
   g_test_trap_subprocess (NULL, 0, 0);
   g_test_trap_assert_passed ();
-  g_test_trap_assert_stdout ("*worker-a: running for 0 s, pid * on host.example\n"
-                             "  pool pool, API http://localhost:4200/api, engine unix:*\n"
-                             "  FLOW RUN *WAITS FOR\n"
-                             "*000000  evil??2Jname *10 h 1 min *CLAIMED *the server's word*\n"
-                             "*000001 *9 h 1 min *STARTING * box *its container's end\n"
-                             "*000002 *REPORTING * box *its end to be reported*\n"
-                             "  ! *9.json: line 1, column 1*\n"
-                             "*worker-b: not running (was pid *\n"
-                             "*000003 *a worker to take it up again\n*");
+  g_test_trap_assert_stdout (
+      "*worker-a: running for 0 s, pid * on host.example\n"
+      "  pool pool, API http://localhost:4200/api, engine unix:*\n"
+      "  FLOW RUN *WAITS FOR\n"
+      "*000000  evil??2Jname *10 h 1 min *CLAIMED *the server's word*\n"
+      "*000001 *9 h 1 min *STARTING * box *its container's end and its report\n"
+      "*000002 *REPORTING * box *its end to be reported*\n"
+      "  ! *9.json: line 1, column 1*\n"
+      "*worker-b: not running (was pid *\n"
+      "*000003 *a worker to take it up again\n*");
   g_test_trap_assert_stdout_unmatched ("*\033*");
 }
 
