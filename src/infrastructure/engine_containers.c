@@ -55,6 +55,26 @@ send_container (EngineCall *call, const char *method, const char *id, const char
   pp_engine_call_send (call, &request, answer);
 }
 
+/* As send_container(), by Podman's own API where there is one: it tells "initialized" from
+ * "created", which the Docker API both calls "created". */
+static void
+send_own (EngineCall *call, const char *method, const char *id, const char *tail,
+          guint timeout_seconds, AnswerFunc answer)
+{
+  const PpEngineInfo *info = call->engine->info;
+
+  if (info == NULL || info->kind != PP_ENGINE_PODMAN || !pp_version_at_least (info->version, 4, 0))
+    {
+      send_container (call, method, id, tail, timeout_seconds, answer);
+      return;
+    }
+  g_autofree char *escaped = escape (id);
+  g_autofree char *path = g_strconcat (LIBPOD "/containers/", escaped, tail, NULL);
+  EngineRequest request
+      = { .method = method, .path = path, .timeout_seconds = timeout_seconds, .unversioned = TRUE };
+  pp_engine_call_send (call, &request, answer);
+}
+
 PpInfrastructureCall *
 pp_engine_image_inspect (PpInfrastructure *infrastructure, const char *image,
                          PpInfrastructureDoneFunc done, gpointer user_data)
@@ -177,26 +197,13 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
   return &call->base;
 }
 
-/* Podman's own API tells "initialized" from "created"; the Docker API calls both "created". */
 PpInfrastructureCall *
 pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
                    PpInfrastructureDoneFunc done, gpointer user_data)
 {
   EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
-  const PpEngineInfo *info = call->engine->info;
-  g_autofree char *escaped = escape (container_id);
-  g_autofree char *path = NULL;
 
-  if (info != NULL && info->kind == PP_ENGINE_PODMAN && pp_version_at_least (info->version, 4, 0))
-    {
-      path = g_strconcat (LIBPOD "/containers/", escaped, "/json", NULL);
-      EngineRequest request = {
-        .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS, .unversioned = TRUE
-      };
-      pp_engine_call_send (call, &request, end_with_json);
-    }
-  else
-    send_container (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
+  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
   return &call->base;
 }
 
@@ -206,7 +213,7 @@ pp_engine_wait (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "wait for", container_id, done, user_data);
 
-  send_container (call, "POST", container_id, "/wait", 0, end_with_json);
+  send_own (call, "POST", container_id, "/wait", 0, end_plain);
   return &call->base;
 }
 

@@ -88,6 +88,13 @@ back_off (const PpApiCall *call)
   return seconds;
 }
 
+/* What gateways say who had no answer (520 and 524 are a well-known one's). */
+static gboolean
+may_have_been_done (long status)
+{
+  return status == 502 || status == 504 || status == 520 || status == 524;
+}
+
 static gboolean
 may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
 {
@@ -99,7 +106,7 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
       return call->attempts <= api->settings->client_max_retries
              && peer_retries (api, response, error);
     case PP_API_PERSIST_REFUSED:
-      if (response == NULL || response->status == 502 || response->status == 504)
+      if (response == NULL || may_have_been_done (response->status))
         return FALSE;
       /* fall through */
     case PP_API_PERSIST:

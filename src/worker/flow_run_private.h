@@ -10,6 +10,8 @@
 #include "prefect-podman/worker/journal_position.h"
 #include "prefect-podman/worker/output.h"
 
+#include "look.h"
+
 #define PP_TRANSITION_ID_SIZE 37 /* a UUID */
 
 /* How long Prefect inside a container is given to end by itself a run that is over. */
@@ -103,6 +105,8 @@ struct PpFlowRun
   PpApiCall *pid_call;         /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
   PpInfrastructureCall *follow_call;
+  PpInfrastructureCall *end_call; /* waits for the end of one that is "initialized" */
+  gboolean end_waited;            /* and has it */
   PpInfrastructureCall *stop_call;
   guint stop_timer;
   guint timer;         /* of the state */
@@ -116,6 +120,9 @@ struct PpFlowRun
   PpLease *lease;
   PpContainerEnd end;
   gint64 exited_at;
+  gint64 report_sent; /* monotonic microseconds */
+  gint64 look_until;  /* monotonic: for what became of the report */
+  guint unanswered;   /* reports, one after the other */
   gboolean end_known;
   gboolean engine_lost;
   gint64 no_answer_since; /* monotonic microseconds; 0: the engine answers */
@@ -191,9 +198,6 @@ void pp_flow_run_make_transition (char *id);
 
 /* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
 void pp_flow_run_reschedule (PpFlowRun *run);
-
-/* What was asked for and not answered shows up within this. */
-#define PP_LOOK_AGAIN_MS 1000
 
 /* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
  * of the host also of what ran before it. */

@@ -75,7 +75,10 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
   run->api_call = NULL;
   if (pp_api_error_is_transient (error))
     {
-      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_at_report);
+      gint64 now = g_get_monotonic_time ();
+
+      run->look_until = now + pp_look_time (now - run->report_sent);
+      pp_flow_run_after (run, pp_look_delay (++run->unanswered), look_at_report);
       return;
     }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
@@ -109,19 +112,32 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 /* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
  * same failure said again would be the end of that retry. So it is looked at first. */
 
+/* Whether STATE, PENDING or RUNNING, is this attempt's, and not already the next one's. One without
+ * a transition's id is an old server's, or was set by Prefect inside the container. */
+static gboolean
+is_to_be_ended (const PpFlowRun *run, const json_t *state)
+{
+  return !run->worker_reported
+         || pp_json_string (json_object_get (state, "state_details"), "transition_id") == NULL
+         || pp_flow_run_is_own_state (run, state);
+}
+
 static void
 on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
   const json_t *state = json_object_get (body, "state");
   const char *type = pp_json_string (state, "type");
+  gboolean begun = g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0;
   PpSetStateResult result = { .status = PP_SET_STATE_REJECT, .state = state };
 
   run->state_read = NULL;
   if (error != NULL)
     on_proposed (NULL, error, run);
-  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+  else if (g_strcmp0 (type, "SCHEDULED") == 0 || (begun && !is_to_be_ended (run, state)))
     on_proposed (&result, NULL, run);
+  else if (begun && g_get_monotonic_time () < run->look_until)
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_at_report);
   else
     send_report (run);
 }
@@ -138,6 +154,7 @@ send_report (PpFlowRun *run)
   PpApiPatience patience
       = g_str_equal (run->report.type, "FAILED") ? PP_API_PERSIST_REFUSED : PP_API_PERSIST;
 
+  run->report_sent = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,
                                          run->report.force, patience, on_proposed, run);
@@ -382,6 +399,8 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   run->exited_at = g_get_monotonic_time ();
   g_clear_handle_id (&run->timeout_timer, g_source_remove);
   g_clear_handle_id (&run->stop_timer, g_source_remove);
+  if (run->end_call != NULL)
+    pp_infrastructure_call_cancel (g_steal_pointer (&run->end_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
   if (run->api_call != NULL)
     pp_api_call_cancel (g_steal_pointer (&run->api_call));

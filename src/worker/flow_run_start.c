@@ -71,6 +71,10 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
   run->engine_call = NULL;
   if (pp_flow_run_is_initialized (result))
     {
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "Whether container '%s' runs is not known after an interrupted start; it is "
+                       "followed: %s",
+                       run->container_name, refusal->message);
       on_started (NULL, NULL, run);
       return;
     }
@@ -130,6 +134,18 @@ on_started (json_t *result, const GError *error, gpointer user_data)
     pp_flow_run_stop_container_in (run, 0);
 }
 
+/* Once more, though no try is left: what waits for its start would wait for ever. */
+static void
+start_initialized (PpFlowRun *run)
+{
+  g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
+
+  if (refusal != NULL)
+    pp_flow_run_ask_again (run, refusal, start_container);
+  else
+    start_container (run);
+}
+
 /* A start whose answer was lost may have been one: a container that has run would run once more,
  * and one that runs is not to be taken for one that failed to. */
 
@@ -149,13 +165,13 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
       pp_flow_run_ask_again (run, error, look_before_start);
       return;
     }
-  run->no_answer_since = 0;
   if (pp_flow_run_is_initialized (result) && !run->cancelled)
     {
-      g_clear_error (&run->refusal);
-      start_container (run);
+      start_initialized (run);
+      return;
     }
-  else if (!pp_flow_run_was_never_started (result))
+  run->no_answer_since = 0;
+  if (!pp_flow_run_was_never_started (result))
     on_started (NULL, NULL, run);
   else if (run->cancelled)
     {

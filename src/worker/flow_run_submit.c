@@ -112,10 +112,9 @@ gboolean
 pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
 {
   const json_t *labels = json_object_get (json_object_get (inspect, "Config"), "Labels");
-  const char *status = pp_json_string (json_object_get (inspect, "State"), "Status");
 
   return g_strcmp0 (pp_json_string (labels, "io.prefect.flow-run-id"), run->id) == 0
-         && g_strcmp0 (status, "created") == 0;
+         && pp_flow_run_was_never_started (inspect);
 }
 
 /* ERROR of a look at a container that is there: what it says is of the engine, and may pass. */

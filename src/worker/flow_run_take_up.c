@@ -197,12 +197,15 @@ on_looked_again (json_t *result, const GError *error, gpointer user_data)
       pp_flow_run_ask_again (run, error, look_again);
       return;
     }
+  if (pp_flow_run_is_initialized (result))
+    {
+      run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,
+                                                  on_begun, run);
+      return;
+    }
   run->no_answer_since = 0;
   if (error != NULL || pp_flow_run_was_never_started (result))
     submit_again (run);
-  else if (pp_flow_run_is_initialized (result))
-    run->engine_call
-        = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_begun, run);
   else
     on_begun (NULL, NULL, run);
 }

@@ -82,6 +82,27 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlo
     pp_flow_run_report_vanished (run);
 }
 
+/* "initialized" may be a program that runs, or one that is gone with its conmon: the engine's wait
+ * ends with either. */
+
+static void
+on_end_waited (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->end_call = NULL;
+  run->end_waited = error == NULL;
+}
+
+static void
+wait_for_end (PpFlowRun *run)
+{
+  if (run->end_call == NULL && !run->end_waited)
+    run->end_call = pp_infrastructure_wait (run->context->infrastructure, run->container_id,
+                                            on_end_waited, run);
+}
+
 static void
 on_inspected (json_t *result, const GError *error, gpointer user_data)
 {
@@ -103,6 +124,13 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
   pp_container_end_clear (&run->end);
   pp_container_end_parse (result, &run->end);
   run->end.host_restarted = run->host_restarted;
+  if (run->end_waited && run->end.running)
+    {
+      run->end.running = FALSE;
+      run->end.never_ended = TRUE;
+    }
+  else if (pp_flow_run_is_initialized (result))
+    wait_for_end (run);
   /* What a broken stream has left of the output is still to be had when the container has ended. */
   if (run->end.running && run->output_ended)
     {

@@ -4,6 +4,7 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "look.h"
 #include "waiters.h"
 
 #include "failpoint.h"
@@ -18,11 +19,8 @@
 #define UUID_LENGTH 36
 /* Logs that are refused for a reason that is none of theirs are offered again. */
 #define REFUSED_RETRY_SECONDS 30
-/* Records whose sending got no answer are looked for every so often, for as long as LOOK_FACTOR
- * times what was waited for the answer: a server that is slow takes them yet. */
-#define LOOK_MS 1000
-#define LOOK_FACTOR 2
-#define MAX_LOOK_US (30 * G_USEC_PER_SEC)
+/* That nothing is answered is said at this try. */
+#define SAY_UNANSWERED 5
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
 /* Prefect Cloud refuses larger ones (prefect/logging/handlers.py, client/orchestration). */
@@ -57,6 +55,7 @@ struct PpLogSender
   guint in_flight;     /* records of the POST under way */
   guint max_records;   /* of the next POST; halved when the server refuses a batch for good */
   gboolean refused;    /* the last batch was, and that was said */
+  guint unanswered;    /* POSTs, one after the other */
   gboolean unsure;     /* those in flight got no answer: are they there? */
   gint64 sent;         /* monotonic microseconds: when the POST under way was asked for */
   gint64 look_until;   /* monotonic: those in flight are looked for */
@@ -223,6 +222,7 @@ on_taken (PpLogSender *sender)
   drop_delivered (sender);
   pp_failpoint ("logs", "noted");
   sender->max_records = MIN (sender->max_records * 2, BATCH_RECORDS);
+  sender->unanswered = 0;
   wake (sender);
   schedule (sender);
 }
@@ -247,7 +247,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
     }
   if (g_get_monotonic_time () < sender->look_until)
     {
-      sender->timer = g_timeout_add (LOOK_MS, on_look_timer, sender);
+      sender->timer = g_timeout_add (PP_LOOK_AGAIN_MS, on_look_timer, sender);
       return;
     }
   sender->unsure = FALSE;
@@ -282,8 +282,10 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
 
       sender->refused = FALSE;
       sender->unsure = TRUE;
-      sender->look_until = now + MIN (LOOK_FACTOR * (now - sender->sent), MAX_LOOK_US);
-      sender->timer = g_timeout_add (LOOK_MS, on_look_timer, sender);
+      sender->look_until = now + pp_look_time (now - sender->sent);
+      if (++sender->unanswered == SAY_UNANSWERED)
+        g_warning ("Logs get no answer and wait: %s", error->message);
+      sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
       return;
     }
   if (error != NULL && error->code != 400 && error->code != 413 && error->code != 422)

@@ -147,6 +147,21 @@ def test_answer_to_a_failure_that_is_to_be_retried_is_lost(api, engine, pool, pr
     assert "AwaitingRetry" in [state["name"] for state in api.states(run)]
 
 
+def test_failure_that_the_server_takes_late_is_retried(api, engine, pool, proxy, start_worker, tmp_path):
+    """The failure is not said again while the first may arrive yet: it would end the retry."""
+    (tmp_path / "out").mkdir()
+    command = "sh -c 'test -e /out/seen || { touch /out/seen; exit 1; }'"
+    variables = {"command": command, "volumes": [f"{tmp_path}/out:/out"], "auto_remove": True}
+    run = api.run(api.deploy(pool, variables=variables), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", late(6), after=2, times=1))
+    settings = {"PREFECT_API_REQUEST_TIMEOUT": "3"}
+    start_worker(proxy.api, engine, pool, "--prefetch-seconds", "0", settings=settings)
+    wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
+    names = [state["name"] for state in api.states(run)]
+    assert "AwaitingRetry" in names and "Failed" not in names, names
+
+
 def test_slow_server(api, engine, pool, proxy, start_worker):
     proxy.add(Rule(".", slow(0.7)))
     start_worker(proxy.api, engine, pool)
@@ -264,14 +279,15 @@ def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_
 
 @pytest.fixture
 def own_podman(tmp_path):
-    """Dies as it starts a container where there is the file "deadly": once it runs, before that is written down."""
+    """Dies as it starts a container where there is the file "deadly": once it runs, before that is written down; before
+    it runs where the file is not empty."""
     runtime, deadly = tmp_path / "runc", tmp_path / "deadly"
     script = f'''#!/bin/sh
 case " $* " in
   *" start "*)
     if [ -e {deadly} ]; then
+      [ -s {deadly} ] || runc "$@"
       rm {deadly}
-      runc "$@"
       exec kill -9 $PPID
     fi
     ;;
@@ -311,6 +327,21 @@ def test_podman_is_killed_once_the_program_runs(api, pool, own_podman, start_wor
     lines = api.wait_text(run, "last line").splitlines()
     assert lines.count("only once") == 1
     assert (tmp_path / "out" / "seen").read_text(encoding="utf-8") == "begun\n"
+    wait_for(lambda: not own_podman.containers_of(run), 30, "container removed")
+
+
+def test_podman_and_what_it_starts_are_killed(api, pool, own_podman, start_worker):
+    """Podman takes what is dead for "initialized" for ever: that is no end, and ends."""
+    start_worker(api, own_podman, pool)
+    own_podman.deadly.write_text("before", encoding="ascii")
+    run = api.go(pool, {"command": "echo never", "auto_remove": True})
+    own_podman.process.wait(60)
+    engines.kill_shims(own_podman.folder)
+    own_podman.socket.unlink()
+    own_podman.start_service()
+    state = api.wait_end(run, timeout=120)["state"]
+    assert state["type"] == "CRASHED", state
+    assert "is not known after an interrupted start" in api.wait_text(run, "interrupted start")
     wait_for(lambda: not own_podman.containers_of(run), 30, "container removed")
 
 

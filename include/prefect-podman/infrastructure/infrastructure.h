@@ -188,8 +188,9 @@ PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
                                                  const char *container_id,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);
-/* Waits until the container is not running. RESULT: {"StatusCode": N}. For engines whose log cannot
- * be followed. */
+/* Waits until the container is not running: for engines whose log cannot be followed, and for
+ * Podman's "initialized", which tells nothing; of one that is dead with its conmon Podman says so
+ * after 20 s. */
 PpInfrastructureCall *pp_infrastructure_wait (PpInfrastructure *infrastructure,
                                               const char *container_id,
                                               PpInfrastructureDoneFunc done, gpointer user_data);

@@ -36,8 +36,8 @@ typedef enum
   PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
   PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_is_transient()) */
   PP_API_PERSIST_REFUSED, /* as PERSIST while the server says that it did not do it; what it may
-                             have done (no answer, 502, 504) is a transient error, for the caller
-                             to look at */
+                             have done (no answer, 502, 504, 520, 524) is a transient error, for
+                             the caller to look at */
 } PpApiPatience;
 
 /* The end of a call: BODY is the answer's JSON (NULL for an empty answer) or NULL with ERROR; both
