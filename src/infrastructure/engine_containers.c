@@ -44,15 +44,26 @@ container_call (PpInfrastructure *infrastructure, const char *verb, const char *
                              g_strdup_printf ("%s container %.12s", verb, id), done, user_data);
 }
 
+/* PREFIX: "" for the Docker API, LIBPOD for Podman's own. */
+static void
+send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
+            const char *tail, guint timeout_seconds, AnswerFunc answer)
+{
+  g_autofree char *escaped = escape (id);
+  g_autofree char *path = g_strconcat (prefix, "/containers/", escaped, tail, NULL);
+  EngineRequest request = { .method = method,
+                            .path = path,
+                            .timeout_seconds = timeout_seconds,
+                            .unversioned = prefix[0] != '\0' };
+
+  pp_engine_call_send (call, &request, answer);
+}
+
 static void
 send_container (EngineCall *call, const char *method, const char *id, const char *tail,
                 guint timeout_seconds, AnswerFunc answer)
 {
-  g_autofree char *escaped = escape (id);
-  g_autofree char *path = g_strconcat ("/containers/", escaped, tail, NULL);
-  EngineRequest request = { .method = method, .path = path, .timeout_seconds = timeout_seconds };
-
-  pp_engine_call_send (call, &request, answer);
+  send_below ("", call, method, id, tail, timeout_seconds, answer);
 }
 
 /* As send_container(), by Podman's own API where there is one: it tells "initialized" from
@@ -62,17 +73,10 @@ send_own (EngineCall *call, const char *method, const char *id, const char *tail
           guint timeout_seconds, AnswerFunc answer)
 {
   const PpEngineInfo *info = call->engine->info;
+  gboolean own
+      = info != NULL && info->kind == PP_ENGINE_PODMAN && pp_version_at_least (info->version, 4, 0);
 
-  if (info == NULL || info->kind != PP_ENGINE_PODMAN || !pp_version_at_least (info->version, 4, 0))
-    {
-      send_container (call, method, id, tail, timeout_seconds, answer);
-      return;
-    }
-  g_autofree char *escaped = escape (id);
-  g_autofree char *path = g_strconcat (LIBPOD "/containers/", escaped, tail, NULL);
-  EngineRequest request
-      = { .method = method, .path = path, .timeout_seconds = timeout_seconds, .unversioned = TRUE };
-  pp_engine_call_send (call, &request, answer);
+  send_below (own ? LIBPOD : "", call, method, id, tail, timeout_seconds, answer);
 }
 
 PpInfrastructureCall *

@@ -214,6 +214,10 @@ void pp_flow_run_enter_taken_up (PpFlowRun *run);
  * to its start. */
 gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
 
+/* As pp_flow_run_is_own_state(), or a state without a transition's id: an old server's, or set by
+ * Prefect inside the container. */
+gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state);
+
 /* Asks the server how much of the output it has beyond the position; then follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 

@@ -112,16 +112,6 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 /* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
  * same failure said again would be the end of that retry. So it is looked at first. */
 
-/* Whether STATE, PENDING or RUNNING, is this attempt's, and not already the next one's. One without
- * a transition's id is an old server's, or was set by Prefect inside the container. */
-static gboolean
-is_to_be_ended (const PpFlowRun *run, const json_t *state)
-{
-  return !run->worker_reported
-         || pp_json_string (json_object_get (state, "state_details"), "transition_id") == NULL
-         || pp_flow_run_is_own_state (run, state);
-}
-
 static void
 on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
 {
@@ -134,7 +124,8 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (error != NULL)
     on_proposed (NULL, error, run);
-  else if (g_strcmp0 (type, "SCHEDULED") == 0 || (begun && !is_to_be_ended (run, state)))
+  else if (g_strcmp0 (type, "SCHEDULED") == 0
+           || (begun && !pp_flow_run_may_be_own_state (run, state)))
     on_proposed (&result, NULL, run);
   else if (begun && g_get_monotonic_time () < run->look_until)
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_at_report);

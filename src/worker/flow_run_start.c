@@ -276,18 +276,14 @@ announce_start (PpFlowRun *run)
                           run->worker_reported ? propose_running : start_container);
 }
 
-/* Whether STATE, the server's, is that of a run that is to be started. One without a transition's
- * id is an old server's, and may be any worker's. */
+/* Whether STATE, the server's, is that of a run that is to be started. */
 static gboolean
 is_to_be_started (const PpFlowRun *run, const json_t *state)
 {
   static const char *const types[] = { "PENDING", "RUNNING", NULL };
   const char *type = pp_json_string (state, "type");
-  const json_t *details = json_object_get (state, "state_details");
 
-  return type != NULL && g_strv_contains (types, type)
-         && (pp_json_string (details, "transition_id") == NULL
-             || pp_flow_run_is_own_state (run, state));
+  return type != NULL && g_strv_contains (types, type) && pp_flow_run_may_be_own_state (run, state);
 }
 
 static void

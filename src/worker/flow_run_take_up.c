@@ -81,6 +81,13 @@ pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
              || g_ascii_strcasecmp (id, run->transitions.running) == 0);
 }
 
+gboolean
+pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state)
+{
+  return pp_json_string (json_object_get (state, "state_details"), "transition_id") == NULL
+         || pp_flow_run_is_own_state (run, state);
+}
+
 static void
 say (PpFlowRun *run, const char *what)
 {
