@@ -124,6 +124,14 @@ class Api:
         """Deploys to POOL and runs it now, both in one. Returns the run's id."""
         return self.run(self.deploy(pool, name, variables=variables, **more))
 
+    def retried(self, pool, folder):
+        """A run that fails at first and succeeds when it is retried, which it is once. It keeps that in FOLDER."""
+        command = "sh -c 'test -e /kept/seen || { touch /kept/seen; exit 1; }'"
+        variables = {"command": command, "volumes": [f"{folder}:/kept"], "auto_remove": True}
+        run = self.run(self.deploy(pool, variables=variables), after=2)
+        self.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+        return run
+
     def flow_run(self, run):
         return self.call("GET", f"/flow_runs/{run}")
 

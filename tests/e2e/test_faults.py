@@ -133,29 +133,17 @@ def test_log_api_that_refuses_and_then_gives_no_answer(api, engine, pool, proxy,
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
 
 
-def test_answer_to_a_failure_that_is_to_be_retried_is_lost(api, engine, pool, proxy, start_worker, tmp_path):
-    """The server made AwaitingRetry of it: the same failure, said again, would be the end of the retry."""
-    (tmp_path / "out").mkdir()
-    command = "sh -c 'test -e /out/seen || { touch /out/seen; exit 1; }'"
-    variables = {"command": command, "volumes": [f"{tmp_path}/out:/out"], "auto_remove": True}
-    run = api.run(api.deploy(pool, variables=variables), after=2)
-    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+@pytest.mark.parametrize(
+    "action, settings",
+    [(reset_after_passing(), {}), (late(6), {"PREFECT_API_REQUEST_TIMEOUT": "3"})],
+    ids=["lost", "late"],
+)
+def test_answer_to_a_failure_that_is_retried(api, engine, pool, proxy, start_worker, tmp_path, action, settings):
+    """The server makes AwaitingRetry of it, at once or after the worker's time-out: said again, the same failure
+    would be the end of the retry."""
+    run = api.retried(pool, tmp_path)
     # After PENDING and RUNNING.
-    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", reset_after_passing(), after=2, times=1))
-    start_worker(proxy.api, engine, pool, "--prefetch-seconds", "0")
-    wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
-    assert "AwaitingRetry" in [state["name"] for state in api.states(run)]
-
-
-def test_failure_that_the_server_takes_late_is_retried(api, engine, pool, proxy, start_worker, tmp_path):
-    """The failure is not said again while the first may arrive yet: it would end the retry."""
-    (tmp_path / "out").mkdir()
-    command = "sh -c 'test -e /out/seen || { touch /out/seen; exit 1; }'"
-    variables = {"command": command, "volumes": [f"{tmp_path}/out:/out"], "auto_remove": True}
-    run = api.run(api.deploy(pool, variables=variables), after=2)
-    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
-    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", late(6), after=2, times=1))
-    settings = {"PREFECT_API_REQUEST_TIMEOUT": "3"}
+    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", action, after=2, times=1))
     start_worker(proxy.api, engine, pool, "--prefetch-seconds", "0", settings=settings)
     wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
     names = [state["name"] for state in api.states(run)]

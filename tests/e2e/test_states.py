@@ -70,12 +70,7 @@ def test_out_of_memory(api, engine, pool, start_worker):
 
 def test_retries_of_the_flow(api, engine, pool, start_worker, tmp_path):
     """The server answers a FAILED with AwaitingRetry: the run comes again, and may succeed then."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    command = "sh -c 'test -e /state/seen || { touch /state/seen; exit 1; }'"
-    variables = {"command": command, "volumes": [f"{folder}:/state"], "auto_remove": True}
-    run = api.run(api.deploy(pool, variables=variables), after=2)
-    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+    run = api.retried(pool, tmp_path)
     start_worker(api, engine, pool, "--prefetch-seconds", "0")
     done = wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
     assert done
