@@ -158,16 +158,16 @@ prove () {
   PREFECT_PODMAN=$BUILD/proof/prefect-podman pp_logged "$log" "$PP_TOP/contrib/prove.sh" "$@"
 }
 
-# The short forms of contrib/prove.sh, with sanitizers. Half of their time is waiting: two go side by side. `outage` takes
-# longer, and test_faults.py has its faults one by one.
+# The short forms of contrib/prove.sh, with sanitizers. Half of their time is waiting: `crash` goes beside the others.
 stage_proof () {
   local crash status=0
   pp_build "$PP_TOP" "$BUILD/proof" "$LOGS/proof" --enable-failpoints --enable-sanitizers --enable-werror
   prove crash --kills 40 &
   crash=$!
   prove soak --runs 60 || status=1
+  prove outage --short || status=1
   wait "$crash" || status=1
-  grep -h '^|' "$LOGS"/proof-{crash,soak}.log || true
+  grep -h '^|' "$LOGS"/proof-{crash,soak,outage}.log || true
   return "$status"
 }
 
