@@ -126,6 +126,12 @@ engine_info (const PpInfrastructure *infrastructure)
   return ((const Engine *)infrastructure)->info;
 }
 
+static gint64
+engine_heard (const PpInfrastructure *infrastructure)
+{
+  return ((const Engine *)infrastructure)->heard;
+}
+
 EngineCall *
 pp_engine_call_new (Engine *engine, char *what, PpInfrastructureDoneFunc done, gpointer user_data)
 {
@@ -188,15 +194,18 @@ static void
 fail_transport (EngineCall *call, const GError *error)
 {
   gboolean is_connect = g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_CONNECT);
-  const Engine *engine = call->engine;
+  Engine *engine = call->engine;
   g_autofree char *hint = is_connect ? pp_engine_connect_hint (engine->socket_path) : NULL;
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
   else
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                         "no answer from the container engine at %s: %s%s", engine->url,
-                         error->message, hint != NULL ? hint : "");
+    {
+      engine->heard = 0;
+      pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                           "no answer from the container engine at %s: %s%s", engine->url,
+                           error->message, hint != NULL ? hint : "");
+    }
 }
 
 /* The engine's own words in an error's body, on one line; new string. */
@@ -240,6 +249,7 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       fail_transport (call, error);
       return;
     }
+  call->engine->heard = g_get_monotonic_time ();
   if (response->status < 400)
     {
       call->answer (call, response);
@@ -247,6 +257,8 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
     }
   g_autofree char *words = engine_words (response);
   PpInfrastructureError code = error_code (call, response->status, words);
+  if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+    call->engine->heard = 0;
   if (call->gone_is_fine
       && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND
           || strstr (words, "already in progress") != NULL))
@@ -330,7 +342,9 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .new_ = engine_new,
   .free = engine_free,
   .engine = engine_info,
+  .heard = engine_heard,
   .connect = pp_engine_connect,
+  .ping = pp_engine_ping,
   .image_inspect = pp_engine_image_inspect,
   .pull = pp_engine_pull,
   .create = pp_engine_create,

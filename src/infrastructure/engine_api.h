@@ -26,6 +26,7 @@ struct Engine
   char *prefix;       /* "/v1.41"; "" before connect */
   PpEngineInfo *info; /* NULL before connect */
   GHashTable *calls;  /* set of EngineCall */
+  gint64 heard;       /* as pp_infrastructure_heard() */
   char *log_root;     /* folder of a local Podman's containers, or NULL */
   EngineEvents *events;
 };
@@ -115,6 +116,8 @@ void pp_engine_follow_file_free (FileFollow *follow);
 /* engine_connect.c */
 PpInfrastructureCall *pp_engine_connect (PpInfrastructure *infrastructure,
                                          PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_ping (PpInfrastructure *infrastructure,
+                                      PpInfrastructureDoneFunc done, gpointer user_data);
 /* The first IPv4 gateway in the answer of GET /networks/NAME, borrowed, or NULL. */
 const char *pp_engine_network_gateway (const json_t *network);
 

@@ -207,3 +207,22 @@ pp_engine_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc do
   pp_engine_call_send (call, &request, on_version);
   return &call->base;
 }
+
+static void
+on_pong (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  pp_engine_call_end (call, NULL, NULL);
+}
+
+PpInfrastructureCall *
+pp_engine_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  static const EngineRequest request = {
+    .method = "GET", .path = "/_ping", .timeout_seconds = TIMEOUT_SECONDS, .unversioned = TRUE
+  };
+  EngineCall *call
+      = pp_engine_call_new ((Engine *)infrastructure, g_strdup ("ping"), done, user_data);
+
+  pp_engine_call_send (call, &request, on_pong);
+  return &call->base;
+}

@@ -27,11 +27,24 @@ pp_infrastructure_engine (const PpInfrastructure *infrastructure)
   return infrastructure->kind->engine (infrastructure);
 }
 
+gint64
+pp_infrastructure_heard (const PpInfrastructure *infrastructure)
+{
+  return infrastructure->kind->heard (infrastructure);
+}
+
 PpInfrastructureCall *
 pp_infrastructure_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                            gpointer user_data)
 {
   return infrastructure->kind->connect (infrastructure, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
+                        gpointer user_data)
+{
+  return infrastructure->kind->ping (infrastructure, done, user_data);
 }
 
 PpInfrastructureCall *

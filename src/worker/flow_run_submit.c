@@ -195,8 +195,8 @@ on_created (json_t *result, const GError *error, gpointer user_data)
     {
       pp_events_emit_worker (run->context->events, "prefect.docker.container.creation-failed",
                              pp_flow_run_related (run));
-      run->may_exist
-          = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+      if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+        run->may_exist = TRUE;
       pp_flow_run_retry_or_fail (run, error, create_container);
       return;
     }
@@ -215,10 +215,12 @@ on_created (json_t *result, const GError *error, gpointer user_data)
 static void
 create_container (PpFlowRun *run)
 {
+  /* The peer lets the engine name what has no name; but then a lost answer loses the container. */
+  const char *name = run->spec->name != NULL ? run->spec->name : run->id;
+
   g_free (run->container_name);
-  run->container_name = run->spec->name == NULL || run->name_index == 0
-                            ? g_strdup (run->spec->name)
-                            : g_strdup_printf ("%s-%u", run->spec->name, run->name_index);
+  run->container_name
+      = run->name_index == 0 ? g_strdup (name) : g_strdup_printf ("%s-%u", name, run->name_index);
   run->engine_call = pp_infrastructure_create (run->context->infrastructure, run->spec,
                                                run->container_name, on_created, run);
 }

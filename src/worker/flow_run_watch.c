@@ -245,6 +245,22 @@ pp_flow_run_enter_started (PpFlowRun *run)
 
 /* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
 
+/* Podman says 500 also to what passes: a container that is just stopping, a storage that is busy.
+ */
+static void
+remove_later_or_give_up (PpFlowRun *run, const GError *error)
+{
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+      || run->retries < MAX_REMOVALS)
+    {
+      later (run, 1000, remove_container);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s",
+                   run->container_name, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+}
+
 static void
 on_removed (json_t *result, const GError *error, gpointer user_data)
 {
@@ -253,18 +269,10 @@ on_removed (json_t *result, const GError *error, gpointer user_data)
   pp_failpoint ("engine", "removed");
   (void)result;
   run->engine_call = NULL;
-  /* Podman says 500 also to what passes: a container that is just stopping, a storage that is busy.
-   */
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      || (error != NULL && run->retries < MAX_REMOVALS))
-    {
-      later (run, 1000, remove_container);
-      return;
-    }
   if (error != NULL)
-    pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s",
-                     run->container_name, error->message);
-  pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+    remove_later_or_give_up (run, error);
+  else
+    pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
 }
 
 static void
@@ -273,9 +281,10 @@ on_looked_for (json_t *result, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+  if (error != NULL
+      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     {
-      later (run, 1000, remove_container);
+      remove_later_or_give_up (run, error);
       return;
     }
   if (error != NULL || !pp_flow_run_is_unstarted (run, result))

@@ -103,12 +103,64 @@ leave_out_limit (PpWorker *worker, const GError *error)
   return TRUE;
 }
 
+/* Takes the runs of a poll's answer: the engine is there. */
+static void
+take (PpWorker *worker, const json_t *body)
+{
+  const json_t *entry;
+  size_t index;
+
+  if (worker->engine_silence != NULL)
+    g_message ("The container engine answers again");
+  g_clear_pointer (&worker->engine_silence, g_free);
+  worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
+  json_array_foreach (body, index, entry) claim (worker, json_object_get (entry, "flow_run"));
+  if (!worker->options->run_once)
+    poll_in (worker, worker->more_waits && free_slots (worker) > 0
+                         ? SOONEST_US / 1000
+                         : pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
+  else
+    worker->phase = PP_WORKER_DRAINING;
+  pp_worker_check_done (worker);
+}
+
+static void
+on_pong (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  json_auto_t *body = g_steal_pointer (&worker->polled);
+
+  worker->ping_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      if (worker->engine_silence == NULL)
+        {
+          worker->engine_silence = g_strdup_printf (
+              "No flow runs are taken while the container engine is away: %s", error->message);
+          g_warning ("%s", worker->engine_silence);
+        }
+      poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
+      return;
+    }
+  take (worker, body);
+}
+
+/* Whether the engine was heard of lately. A run that is taken while it is away has only
+ * `infrastructure_retries` tries; one that is left on the server has all the time it wants, and
+ * other workers. */
+static gboolean
+engine_is_there (const PpWorker *worker)
+{
+  gint64 heard = pp_infrastructure_heard (worker->context.infrastructure);
+  double since = (double)(g_get_monotonic_time () - heard) / G_USEC_PER_SEC;
+
+  return heard > 0 && since < worker->settings->worker_query_seconds;
+}
+
 static void
 on_polled (json_t *body, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  const json_t *entry;
-  size_t index;
 
   worker->poll_call = NULL;
   if (error != NULL && leave_out_limit (worker, error))
@@ -126,16 +178,14 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
     g_message ("The Prefect API answers again");
   worker->poll_failures = 0;
   worker->last_poll = g_get_monotonic_time ();
-  worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
   g_debug ("Discovered %" G_GSIZE_FORMAT " scheduled flow runs", json_array_size (body));
-  json_array_foreach (body, index, entry) claim (worker, json_object_get (entry, "flow_run"));
-  if (!worker->options->run_once)
-    poll_in (worker, worker->more_waits && free_slots (worker) > 0
-                         ? SOONEST_US / 1000
-                         : pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
-  else
-    worker->phase = PP_WORKER_DRAINING;
-  pp_worker_check_done (worker);
+  if (engine_is_there (worker) || (json_array_size (body) == 0 && worker->engine_silence == NULL))
+    {
+      take (worker, body);
+      return;
+    }
+  worker->polled = json_incref (body);
+  worker->ping_call = pp_infrastructure_ping (worker->context.infrastructure, on_pong, worker);
 }
 
 static void
@@ -144,7 +194,7 @@ poll_now (PpWorker *worker)
   gint64 before = g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
   guint slots = free_slots (worker);
 
-  if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL)
+  if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL || worker->ping_call != NULL)
     return;
   if (pp_journal_failure (worker->context.journal) != NULL)
     {
@@ -182,4 +232,6 @@ pp_worker_poll_stop (PpWorker *worker)
   if (worker->poll_call != NULL)
     pp_api_call_cancel (worker->poll_call);
   worker->poll_call = NULL;
+  pp_infrastructure_call_cancel (g_steal_pointer (&worker->ping_call));
+  g_clear_pointer (&worker->polled, json_decref);
 }

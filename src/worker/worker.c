@@ -61,6 +61,8 @@ find_illness (gpointer user_data)
 
   if (pp_journal_failure (worker->context.journal) != NULL)
     return pp_journal_failure (worker->context.journal);
+  if (worker->engine_silence != NULL)
+    return worker->engine_silence;
   if (worker->phase != PP_WORKER_RUNNING || (double)(now - since) <= window)
     return NULL;
   g_critical ("Worker has not polled in the last %.0f seconds",
@@ -400,6 +402,7 @@ tear_down (PpWorker *worker)
   g_free (worker->boot_id);
   g_free (worker->state_dir);
   g_free (worker->engine_url);
+  g_free (worker->engine_silence);
   g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);
 }

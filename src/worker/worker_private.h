@@ -72,6 +72,9 @@ typedef struct
   gint64 polled_at;    /* monotonic microseconds of the last call */
   gint64 last_poll;    /* monotonic microseconds of the last answer, or of the start */
   gboolean more_waits; /* the last poll left runs behind for want of a slot */
+  json_t *polled;      /* the last answer, while the engine is asked whether it is there */
+  PpInfrastructureCall *ping_call;
+  char *engine_silence; /* why no runs are taken, or NULL */
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 
+import httpx
 import pytest
 
 import engines
@@ -367,13 +368,46 @@ def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
     assert "the disk is full" in state["message"]
 
 
-def test_answer_to_create_is_lost(api, engine, pool, door, start_worker):
-    """The container was made, the worker does not know: it runs once, and nothing is left."""
+@pytest.mark.parametrize("name", ["named", "???"])
+def test_answer_to_create_is_lost(api, engine, pool, door, start_worker, name):
+    """The container was made, the worker does not know: it runs once, and nothing is left. A name that makes no
+    container's name is no way to lose it."""
     door.add(Rule(r"POST .*/containers/create", reset_after_passing(), times=1))
     start_worker(api, door.url, pool)
-    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    run = api.run(api.deploy(pool, variables={"command": "echo only once", "auto_remove": True}), name=name)
     check_once(api, run)
     wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
+
+
+def test_answer_to_create_is_lost_and_what_follows_is_refused(api, engine, pool, door, start_worker):
+    """The run is Crashed in the engine's words. What the first try has made is looked for until the engine says that it
+    is there, and removed."""
+    busy = b'{"message":"the engine is busy","cause":"busy","response":500}'
+    create = r"POST .*/containers/create"
+    door.add(Rule(create, reset_after_passing(), times=1), Rule(create, status(500, busy), after=1))
+    door.add(Rule(r"GET .*/containers/.*/json", status(500, busy), times=2))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo never"})
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED" and "the engine is busy" in state["message"], state
+    wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
+
+
+def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, door, start_worker):
+    """They stay scheduled instead of being Crashed, health says why, and they run once the engine is there."""
+    worker = start_worker(api, door.url, pool)
+    worker.wait_line("started!")
+    deployment = api.deploy(pool, variables={"command": "echo only once", "auto_remove": True})
+    with door.refusing():
+        run = api.run(deployment)
+        wait_for(lambda: not worker.healthy(), 30, "503 from /health")
+        reason = httpx.get(f"http://127.0.0.1:{worker.port}/health").json()["message"]
+        assert reason.startswith("No flow runs are taken while the container engine is away: ") and door.url in reason
+        assert reason in worker.output()
+        assert api.state(run)["type"] == "SCHEDULED"
+    check_once(api, run)
+    assert "The container engine answers again" in worker.output()
+    assert worker.healthy()
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)

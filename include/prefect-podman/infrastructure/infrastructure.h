@@ -130,6 +130,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
 /* NULL until the first connect has answered. Borrowed. */
 const PpEngineInfo *pp_infrastructure_engine (const PpInfrastructure *infrastructure);
 
+/* When a call was answered last, monotonic microseconds; 0 when the last one that ended got no
+ * answer (UNAVAILABLE). */
+gint64 pp_infrastructure_heard (const PpInfrastructure *infrastructure);
+
 /* The end of a call. RESULT: the engine's JSON (NULL where the answer has none) or NULL with ERROR;
  * both borrowed. */
 typedef void (*PpInfrastructureDoneFunc) (json_t *result, const GError *error, gpointer user_data);
@@ -151,6 +155,9 @@ typedef gboolean (*PpOutputFunc) (PpStream stream, const char *data, gsize lengt
 /* Asks what answers (/version, /info) and fills pp_infrastructure_engine(). */
 PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructure,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);
+/* Whether the engine is there: UNAVAILABLE when it does not answer. */
+PpInfrastructureCall *pp_infrastructure_ping (PpInfrastructure *infrastructure,
+                                              PpInfrastructureDoneFunc done, gpointer user_data);
 /* NOT_FOUND when IMAGE is not there. */
 PpInfrastructureCall *pp_infrastructure_image_inspect (PpInfrastructure *infrastructure,
                                                        const char *image,

@@ -13,8 +13,11 @@ typedef struct PpInfrastructureKind
   PpInfrastructure *(*new_) (PpHttp *http, const char *url, GError **error);
   void (*free) (PpInfrastructure *infrastructure);
   const PpEngineInfo *(*engine) (const PpInfrastructure *infrastructure);
+  gint64 (*heard) (const PpInfrastructure *infrastructure);
   PpInfrastructureCall *(*connect) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                                     gpointer user_data);
+  PpInfrastructureCall *(*ping) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
+                                 gpointer user_data);
   PpInfrastructureCall *(*image_inspect) (PpInfrastructure *infrastructure, const char *image,
                                           PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*pull) (PpInfrastructure *infrastructure, const char *image,
