@@ -35,7 +35,8 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
  * which refuses to make it once more. Podman writes down that the runtime has made it
  * ("initialized") before it has it run: one of which only the creation is known never ran, and is
  * made anew. Docker does not, and what it has lost sight of may run. An "initialized" one waits,
- * and its start begins it, or runs already, and the runtime refuses: then it is followed. */
+ * and its start begins it, or runs already, and the runtime refuses: then it is followed. One that
+ * somebody removed before its start (`podman container prune`) is made anew too. */
 
 static void
 on_half_removed (json_t *result, const GError *error, gpointer user_data)
@@ -61,12 +62,22 @@ remove_half (PpFlowRun *run)
                                                on_half_removed, run);
 }
 
+static gboolean
+is_podman (const PpFlowRun *run)
+{
+  return pp_infrastructure_engine (run->context->infrastructure)->kind == PP_ENGINE_PODMAN;
+}
+
 static void
 on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
-  gboolean never_started = error == NULL && pp_flow_run_was_never_started (result);
+  gboolean gone
+      = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND);
+  gboolean never_started
+      = gone ? !run->start_interrupted : error == NULL && pp_flow_run_was_never_started (result);
+  gboolean is_half = run->start_interrupted && is_podman (run);
 
   run->engine_call = NULL;
   if (pp_flow_run_is_initialized (result))
@@ -80,15 +91,15 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
     }
   if (never_started)
     run->started_once = FALSE;
-  if (!never_started || run->cancelled || run->made_anew)
+  if (!never_started || !(gone || is_half) || run->cancelled || run->made_anew)
     {
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_WARNING,
-                   "Container '%s' cannot be started after an interrupted start; it is made anew: "
-                   "%s",
-                   run->container_name, refusal->message);
+  pp_flow_run_log (
+      run, PP_LOG_WARNING, "Container '%s' %s; it is made anew: %s", run->container_name,
+      gone ? "was removed before its start" : "cannot be started after an interrupted start",
+      refusal->message);
   run->made_anew = TRUE;
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_half);
 }
@@ -104,8 +115,8 @@ on_start_failed (PpFlowRun *run, const GError *error)
       run->refusal = g_error_copy (error);
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
     }
-  else if (!no_answer && run->start_interrupted
-           && pp_infrastructure_engine (run->context->infrastructure)->kind == PP_ENGINE_PODMAN)
+  else if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
+           || (!no_answer && run->start_interrupted && is_podman (run)))
     {
       run->refusal = g_error_copy (error);
       run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,

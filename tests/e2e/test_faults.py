@@ -393,6 +393,17 @@ def test_answer_to_create_is_lost_and_what_follows_is_refused(api, engine, pool,
     wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
+def test_container_that_is_removed_before_its_start_is_made_anew(api, engine, pool, start_worker):
+    """`podman container prune` takes what was made ahead of its time."""
+    start_worker(api, engine, pool, "--prefetch-seconds", "60")
+    run = api.run(api.deploy(pool, variables={"command": "echo only once", "auto_remove": True}), after=9)
+    (container,) = wait_for(lambda: engine.containers_of(run), 20, "its container")
+    engine.remove(container["Id"])
+    check_once(api, run)
+    assert "was removed before its start; it is made anew" in api.text(run)
+    wait_for(lambda: not engine.containers_of(run), 30, "no container left")
+
+
 def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, door, start_worker):
     """They stay scheduled instead of being Crashed, health says why, and they run once the engine is there."""
     worker = start_worker(api, door.url, pool)
