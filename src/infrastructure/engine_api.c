@@ -354,6 +354,7 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .inspect = pp_engine_inspect,
   .wait = pp_engine_wait,
   .stop = pp_engine_stop,
+  .unpause = pp_engine_unpause,
   .remove = pp_engine_remove,
   .list = pp_engine_list,
   .call_resume = call_resume,

@@ -235,6 +235,16 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
 }
 
 PpInfrastructureCall *
+pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
+                   PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = container_call (infrastructure, "unpause", container_id, done, user_data);
+
+  send_container (call, "POST", container_id, "/unpause", QUICK_SECONDS, end_plain);
+  return &call->base;
+}
+
+PpInfrastructureCall *
 pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
                   PpInfrastructureDoneFunc done, gpointer user_data)
 {

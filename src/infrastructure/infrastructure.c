@@ -118,6 +118,13 @@ pp_infrastructure_stop (PpInfrastructure *infrastructure, const char *container_
 }
 
 PpInfrastructureCall *
+pp_infrastructure_unpause (PpInfrastructure *infrastructure, const char *container_id,
+                           PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->unpause (infrastructure, container_id, done, user_data);
+}
+
+PpInfrastructureCall *
 pp_infrastructure_remove (PpInfrastructure *infrastructure, const char *container_id,
                           PpInfrastructureDoneFunc done, gpointer user_data)
 {

@@ -252,6 +252,7 @@ pp_flow_run_free (PpFlowRun *run)
   cancel_engine_call (&run->follow_call);
   cancel_engine_call (&run->end_call);
   cancel_engine_call (&run->stop_call);
+  cancel_engine_call (&run->look_call);
   if (run->resolve != NULL)
     pp_resolve_call_cancel (run->resolve);
   if (run->timer != 0)

@@ -108,6 +108,7 @@ struct PpFlowRun
   PpInfrastructureCall *end_call; /* waits for the end of one that is "initialized" */
   gboolean end_waited;            /* and has it */
   PpInfrastructureCall *stop_call;
+  PpInfrastructureCall *look_call; /* whether a run whose time is up still runs */
   guint stop_timer;
   guint timer;         /* of the state */
   guint timeout_timer; /* timeout_seconds */

@@ -195,7 +195,7 @@ pp_flow_run_report_cancelled (PpFlowRun *run)
                                         : "The container ended while the run was being cancelled.";
 
   run->cancel_reported = TRUE;
-  run->auto_remove = run->auto_remove || !run->started_once;
+  run->auto_remove = TRUE;
   propose (run, "CANCELLED", NULL, text, FALSE);
 }
 
@@ -364,6 +364,9 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
       pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
       return;
     }
+  /* By Prefect inside the container, or by force: as if the worker had stopped it. */
+  if (g_strcmp0 (type, "CANCELLED") == 0)
+    run->auto_remove = TRUE;
   if (g_strcmp0 (type, "CANCELLING") == 0)
     pp_flow_run_report_cancelled (run);
   else if (g_strcmp0 (type, "PENDING") != 0 && g_strcmp0 (type, "RUNNING") != 0)
@@ -392,6 +395,8 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   g_clear_handle_id (&run->stop_timer, g_source_remove);
   if (run->end_call != NULL)
     pp_infrastructure_call_cancel (g_steal_pointer (&run->end_call));
+  if (run->look_call != NULL)
+    pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
   if (run->api_call != NULL)
     pp_api_call_cancel (g_steal_pointer (&run->api_call));

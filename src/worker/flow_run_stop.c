@@ -8,6 +8,10 @@
 /* timeout_seconds: what is longer than 30 years counts as that. */
 #define MAX_TIMEOUT_SECONDS 1e9
 
+/* A container whose time is up is asked for again after so many seconds, when the engine is away.
+ */
+#define LOOK_SECONDS 5
+
 static void stop_container (PpFlowRun *run);
 
 static gboolean
@@ -18,6 +22,21 @@ on_stop_timer (gpointer user_data)
   run->stop_timer = 0;
   stop_container (run);
   return G_SOURCE_REMOVE;
+}
+
+/* Podman does not stop what is paused. */
+static void
+on_unpaused (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->stop_call = NULL;
+  if (run->state != PP_FLOW_RUN_STARTED)
+    return;
+  if (error == NULL)
+    stop_container (run);
+  else
+    run->stop_timer = g_timeout_add_seconds (STOP_AGAIN_SECONDS, on_stop_timer, run);
 }
 
 static void
@@ -33,7 +52,8 @@ on_stopped (json_t *result, const GError *error, gpointer user_data)
     return;
   pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped, trying again: %s",
                    run->container_name, error->message);
-  run->stop_timer = g_timeout_add_seconds (STOP_AGAIN_SECONDS, on_stop_timer, run);
+  run->stop_call = pp_infrastructure_unpause (run->context->infrastructure, run->container_id,
+                                              on_unpaused, run);
 }
 
 static void
@@ -54,6 +74,19 @@ pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
     run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
 }
 
+/* A run whose time is up. What the worker sees of a container's end may come late (it was away, or
+ * the engine, or output that waits for the server): only what still runs is stopped, and one that
+ * has come to its own end keeps it. */
+
+static void arm_timeout (PpFlowRun *run);
+
+/* For another reason, which was first. */
+static gboolean
+is_being_stopped (const PpFlowRun *run)
+{
+  return run->cancelled || run->server_ended || run->stop_call != NULL;
+}
+
 static void
 end_for_timeout (PpFlowRun *run)
 {
@@ -64,16 +97,9 @@ end_for_timeout (PpFlowRun *run)
   pp_flow_run_stop_container_in (run, 0);
 }
 
-/* A container in which Prefect does not get to report RUNNING in time. */
 static void
-on_startup_state (json_t *body, const GError *error, gpointer user_data)
+end_for_startup_timeout (PpFlowRun *run)
 {
-  PpFlowRun *run = user_data;
-
-  run->api_call = NULL;
-  if (error != NULL || run->state != PP_FLOW_RUN_STARTED
-      || g_strcmp0 (pp_json_string (json_object_get (body, "state"), "type"), "PENDING") != 0)
-    return;
   run->startup_timed_out = TRUE;
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
@@ -82,7 +108,51 @@ on_startup_state (json_t *body, const GError *error, gpointer user_data)
   pp_flow_run_stop_container_in (run, 0);
 }
 
-static void arm_timeout (PpFlowRun *run);
+static void
+on_looked_before_stop (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  PpContainerEnd end;
+
+  run->look_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
+      || is_being_stopped (run))
+    return;
+  if (error != NULL)
+    {
+      run->timeout_at = g_get_monotonic_time () + LOOK_SECONDS * G_USEC_PER_SEC;
+      arm_timeout (run);
+      return;
+    }
+  pp_container_end_parse (result, &end);
+  gboolean running = end.running;
+  pp_container_end_clear (&end);
+  if (!running)
+    return;
+  if (run->worker_reported)
+    end_for_timeout (run);
+  else
+    end_for_startup_timeout (run);
+}
+
+static void
+look_before_stop (PpFlowRun *run)
+{
+  run->look_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                              on_looked_before_stop, run);
+}
+
+/* A container in which Prefect does not get to report RUNNING in time. */
+static void
+on_startup_state (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->api_call = NULL;
+  if (error == NULL && run->state == PP_FLOW_RUN_STARTED
+      && g_strcmp0 (pp_json_string (json_object_get (body, "state"), "type"), "PENDING") == 0)
+    look_before_stop (run);
+}
 
 static gboolean
 on_timeout (gpointer user_data)
@@ -90,12 +160,12 @@ on_timeout (gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->timeout_timer = 0;
-  if (run->state != PP_FLOW_RUN_STARTED)
+  if (run->state != PP_FLOW_RUN_STARTED || is_being_stopped (run))
     return G_SOURCE_REMOVE;
   if (g_get_monotonic_time () < run->timeout_at)
     arm_timeout (run);
   else if (run->worker_reported)
-    end_for_timeout (run);
+    look_before_stop (run);
   else
     run->api_call
         = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);

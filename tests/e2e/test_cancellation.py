@@ -1,5 +1,8 @@
 """Runs that are cancelled, or that never get to run, are stopped and leave nothing behind."""
 
+import signal
+import time
+
 import pytest
 
 from fault_proxy import Rule, reset_after_passing, slow, status
@@ -14,10 +17,11 @@ def check_cancelled(api, engine, run, timeout=60):
 
 @pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 def test_running_run_is_stopped(api, engine, pool, start_worker):
-    """By SIGTERM where the container obeys it, by SIGKILL after stop_timeout where it does not."""
+    """By SIGTERM where the container obeys it, by SIGKILL after stop_timeout where it does not. Its container goes
+    whatever auto_remove says."""
     start_worker(api, engine, pool)
     obeys = "sh -c 'trap \"echo told to go; exit 0\" TERM; sleep 600 & wait'"
-    variables = {"auto_remove": True, "stop_timeout": 2}
+    variables = {"auto_remove": False, "stop_timeout": 2}
     runs = [api.go(pool, {**variables, "command": command}, name=name) for name, command in
             (("obeys", obeys), ("stubborn", "sleep 600"))]
     for run in runs:
@@ -27,6 +31,18 @@ def test_running_run_is_stopped(api, engine, pool, start_worker):
     for run in runs:
         check_cancelled(api, engine, run)
     assert "told to go" in api.wait_text(runs[0], "told to go")
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_paused_container_is_stopped(api, engine, pool, start_worker):
+    """Podman refuses to stop what is paused."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 600'", "stop_timeout": 1})
+    api.wait_text(run, "up")
+    (container,) = engine.containers_of(run)
+    engine.call("POST", f"/containers/{container['Id']}/pause")
+    api.set_state(run, "CANCELLING")
+    check_cancelled(api, engine, run)
 
 
 def test_deleted_run_is_stopped(api, engine, pool, start_worker):
@@ -104,6 +120,27 @@ def test_timeout(api, engine, pool, start_worker):
     assert (run["state"]["type"], run["state"]["name"]) == ("FAILED", "TimedOut"), run["state"]
     assert "timeout_seconds" in run["state"]["message"]
     wait_for(lambda: not engine.containers_of(run["id"]), 30, "no container left")
+
+
+@pytest.mark.parametrize(
+    "limit", [{"timeout_seconds": 5}, {"startup_timeout_seconds": 5, "state_reporting": "engine"}], ids=lambda it: min(it)
+)
+def test_run_that_ended_in_time_is_not_timed_out(api, engine, pool, start_worker, limit):
+    """The worker (or its host) sleeps, and sees the end only after the limit."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sleep 3", **limit})
+
+    def is_(state):
+        return [item["State"] for item in engine.containers_of(run)] == [state]
+
+    wait_for(lambda: is_("running"), 20, "its container runs")
+    begun = time.monotonic()
+    worker.send(signal.SIGSTOP)
+    wait_for(lambda: is_("exited"), 30, "the container ends")
+    wait_for(lambda: time.monotonic() - begun > 10, 30, "the limit has passed")
+    worker.send(signal.SIGCONT)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "COMPLETED", state
 
 
 def test_startup_timeout(api, engine, pool, start_worker):

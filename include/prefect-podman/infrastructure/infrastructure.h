@@ -204,6 +204,9 @@ PpInfrastructureCall *pp_infrastructure_wait (PpInfrastructure *infrastructure,
 PpInfrastructureCall *pp_infrastructure_stop (PpInfrastructure *infrastructure,
                                               const char *container_id, guint timeout_seconds,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_infrastructure_unpause (PpInfrastructure *infrastructure,
+                                                 const char *container_id,
+                                                 PpInfrastructureDoneFunc done, gpointer user_data);
 /* Removes with its anonymous volumes, by force. A container that is gone already is no error. */
 PpInfrastructureCall *pp_infrastructure_remove (PpInfrastructure *infrastructure,
                                                 const char *container_id,

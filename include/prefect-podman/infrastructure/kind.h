@@ -41,6 +41,8 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*stop) (PpInfrastructure *infrastructure, const char *container_id,
                                  guint timeout_seconds, PpInfrastructureDoneFunc done,
                                  gpointer user_data);
+  PpInfrastructureCall *(*unpause) (PpInfrastructure *infrastructure, const char *container_id,
+                                    PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*remove) (PpInfrastructure *infrastructure, const char *container_id,
                                    PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, const char *const *labels,
