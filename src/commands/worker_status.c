@@ -268,7 +268,9 @@ print_text (const char *state_dir, const GPtrArray *infos)
   g_autofree char *path = printable (state_dir);
 
   if (infos->len == 0)
-    g_print ("No worker has left anything in %s\n", path);
+    g_print ("No worker has left anything in %s\n"
+             "Another user's workers, and those with another --state-dir, keep theirs elsewhere.\n",
+             path);
   for (guint i = 0; i < infos->len; i++)
     {
       if (i > 0)

@@ -238,6 +238,22 @@ set_networks (PpContainerSpec *spec, const json_t *configuration, const json_t *
   return TRUE;
 }
 
+static void
+warn_of_restarts (PpContainerSpec *spec)
+{
+  const json_t *policy
+      = json_object_get (json_object_get (spec->create_body, "HostConfig"), "RestartPolicy");
+  const char *name = pp_json_string (policy, "Name");
+
+  if (name != NULL && *name != '\0' && !g_str_equal (name, "no"))
+    g_ptr_array_add (
+        spec->warnings,
+        g_strdup_printf ("restart_policy '%s': the engine may start the program again by itself, "
+                         "and the flow run ends with whichever end is seen first. Retries of the "
+                         "flow run it again as a run of its own.",
+                         name));
+}
+
 static gboolean
 apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, GError **error)
 {
@@ -259,6 +275,7 @@ apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, 
     json_object_del (kwargs, job_configuration_fields[i]);
   if (!pp_docker_kwargs_apply (kwargs, "container_create_kwargs.", spec->create_body, rest, error))
     return FALSE;
+  warn_of_restarts (spec);
 
   for (gsize i = 0; i < G_N_ELEMENTS (podman_variables); i++)
     {

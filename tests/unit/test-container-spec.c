@@ -174,6 +174,20 @@ test_ignored_volumes_are_told (void)
 }
 
 static void
+test_restarts_are_warned_of (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"container_create_kwargs\": {\"restart_policy\": {\"Name\": \"always\"}}}", &docker);
+  g_autoptr (PpContainerSpec) none = good_spec (
+      "{\"container_create_kwargs\": {\"restart_policy\": {\"Name\": \"no\"}}}", &docker);
+
+  g_assert_cmpuint (spec->warnings->len, ==, 1);
+  g_assert_true (
+      g_str_has_prefix (g_ptr_array_index (spec->warnings, 0), "restart_policy 'always': "));
+  g_assert_cmpuint (none->warnings->len, ==, 0);
+}
+
+static void
 check_hosts (const char *members, const PpEngineInfo *engine, const char *wanted)
 {
   g_autoptr (PpContainerSpec) spec = good_spec (members, engine);
@@ -344,6 +358,7 @@ add_tests (void)
   g_test_add_func ("/container-spec/errors", test_errors);
   g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
   g_test_add_func ("/container-spec/ignored-volumes", test_ignored_volumes_are_told);
+  g_test_add_func ("/container-spec/restarts-are-warned-of", test_restarts_are_warned_of);
   g_test_add_func ("/container-spec/host-gateway", test_host_gateway);
   g_test_add_func ("/container-spec/cdi", test_cdi);
   g_test_add_func ("/container-spec/state-reporting", test_state_reporting);
