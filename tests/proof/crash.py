@@ -81,6 +81,7 @@ def ours(place, kills, dice):
     for number, point in enumerate(planned, 1):
         killed[kill_once(place, fleet, point, dice.randint(1, 3), dice)] += 1
         if number % 10 == 0:
+            place.look_for_secrets()
             note(f"crash: {number} of {kills} kills, {len(fleet.runs)} runs, {len(fleet.open())} of them in flight")
     for point in sorted(set(planned)):
         if not killed[point]:  # the worker was killed before it got there so often

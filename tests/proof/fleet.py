@@ -10,6 +10,8 @@ from parts import CACHE, wait_for
 from prefect_api import TERMINAL, words
 
 IMAGE = "localhost/pp/proof:1"
+# Each run is given it; no worker may write it down.
+SECRET = "proof-secret-7c1f0e"
 
 # numbers LINES PAUSE STATUS...: prints numbered lines, a pause and a line on stderr after each ten; each attempt
 # ends with the STATUS of its turn, or the last. What really ran is in /marks, one file a run.
@@ -89,7 +91,7 @@ class Kind:
             "auto_remove": self.auto_remove,
             "network_mode": "host",
             "volumes": [f"{scene.marks}:/marks"],
-            "env": {"PROOF_API_URL": scene.api.url},
+            "env": {"PROOF_API_URL": scene.api.url, "PROOF_TOKEN": SECRET},
         }
 
 

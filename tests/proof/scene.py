@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import engines
 import fleet
@@ -46,6 +46,7 @@ class Scene:
         for made in (self.marks, self.temporary):
             made.mkdir()
         self.workers = []
+        self.spilled = set()  # files, and command lines, with a secret in them
 
     @property
     def proxied_api(self):
@@ -81,13 +82,24 @@ class Scene:
         self.workers.append(made)
         return made
 
+    def look_for_secrets(self):
+        """In all that the workers have written by now."""
+        lines = [pathlib.Path(f"/proc/{worker.popen.pid}/cmdline") for worker in self.workers if worker.running()]
+        ours = [worker.log for worker in self.workers if isinstance(worker, Worker)]
+        for path in [*lines, *ours, *self.state.rglob("*"), *self.temporary.rglob("*")]:
+            # What a run has left may go while we look.
+            with suppress(OSError):
+                if fleet.SECRET.encode() in path.read_bytes():
+                    self.spilled.add(str(path))
+
     def end_workers(self):
         for worker in self.workers:
             worker.stop(signal.SIGKILL)
 
     def reports(self):
-        """Sanitizers' reports of all workers, and ends that nobody asked for."""
-        found = []
+        """Sanitizers' reports of all workers, ends that nobody asked for, and secrets that were written."""
+        self.look_for_secrets()
+        found = [f"a run's secret is in {path}" for path in sorted(self.spilled)]
         for worker in self.workers:
             if not isinstance(worker, Worker):
                 continue
