@@ -242,6 +242,12 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   curl_easy_setopt (easy, CURLOPT_CONNECTTIMEOUT_MS,
                     request->connect_timeout_ms != 0 ? (long)request->connect_timeout_ms
                                                      : (long)DEFAULT_CONNECT_TIMEOUT_MS);
+  if (request->silence_seconds > 0)
+    {
+      call->silence_seconds = request->silence_seconds;
+      curl_easy_setopt (easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+      curl_easy_setopt (easy, CURLOPT_LOW_SPEED_TIME, (long)request->silence_seconds);
+    }
   if (on_data != NULL)
     curl_easy_setopt (easy, CURLOPT_BUFFERSIZE, STREAM_BUFFER_BYTES);
   set_route (call, request);
@@ -310,6 +316,10 @@ make_error (PpHttpCall *call, CURLcode result)
 
   PpHttpError code = error_code (result);
   long os_error = 0;
+  long sent = 0;
+  curl_easy_getinfo (call->easy, CURLINFO_REQUEST_SIZE, &sent);
+  if (code == PP_HTTP_ERROR_TIMEOUT && call->silence_seconds > 0 && sent > 0)
+    code = PP_HTTP_ERROR_SILENCE;
   curl_easy_getinfo (call->easy, CURLINFO_OS_ERRNO, &os_error);
   const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
   if (result == CURLE_SEND_FAIL_REWIND)

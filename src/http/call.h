@@ -26,6 +26,7 @@ struct PpHttpCall
   PpHttpDoneFunc done;
   gpointer user_data;
   gsize max_response_bytes;
+  guint silence_seconds;
   GString *body;       /* NULL until there is any */
   GHashTable *headers; /* lower-case name -> value */
   gboolean paused;     /* ON_DATA returned FALSE */

@@ -199,6 +199,11 @@ fail_transport (EngineCall *call, const GError *error)
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
+  else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE)
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                         "the engine has told of no progress for %u minutes: the registry, or the "
+                         "way to it, may be stuck",
+                         PP_ENGINE_PULL_SILENCE_SECONDS / 60);
   else
     {
       engine->heard = 0;
@@ -227,6 +232,8 @@ engine_words (const PpHttpResponse *response)
 static PpInfrastructureError
 error_code (const EngineCall *call, long status, const char *words)
 {
+  if (call->pull != NULL && pp_pull_may_pass (words))
+    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   /* Podman says it with 500 in older versions, Docker with 409. */
   if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
       && strstr (words, "name") != NULL)
@@ -257,7 +264,8 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
     }
   g_autofree char *words = engine_words (response);
   PpInfrastructureError code = error_code (call, response->status, words);
-  if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+  /* A pull's 503 may be the registry's. */
+  if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL)
     call->engine->heard = 0;
   if (call->gone_is_fine
       && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND
@@ -300,6 +308,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .body_length = body != NULL ? strlen (body) : 0,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                  .timeout_ms = MIN (request->timeout_seconds, MAX_SECONDS) * 1000,
+                                 .silence_seconds = request->silence_seconds,
                                  .max_response_bytes = MAX_RESPONSE_BYTES };
   call->answer = answer;
   call->http_call

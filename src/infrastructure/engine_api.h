@@ -12,6 +12,12 @@ typedef struct EngineCall EngineCall;
 typedef struct EngineEvents EngineEvents;
 typedef struct FileFollow FileFollow;
 
+/* How long a pull may go without a line of progress. While bytes come from the registry, Podman and
+ * Docker write one a second or more, however slow it is (seen on 4.3 and 20.10); what is silent is
+ * a registry that is stuck, for which they would wait for ever, and Podman that unpacks a layer:
+ * minutes for tens of GB on a slow disk. */
+#define PP_ENGINE_PULL_SILENCE_SECONDS (30 * 60)
+
 /* The engine's answer to a call's request, its status below 400. Goes on with another request, or
  * ends the call. */
 typedef void (*AnswerFunc) (EngineCall *call, const PpHttpResponse *response);
@@ -72,6 +78,7 @@ typedef struct
   const json_t *body;        /* or NULL */
   const char *registry_auth; /* or NULL */
   guint timeout_seconds;     /* 0: none */
+  guint silence_seconds;     /* 0: none */
   PpHttpDataFunc on_data;    /* NULL: the answer as a whole */
   gboolean unversioned;
 } EngineRequest;

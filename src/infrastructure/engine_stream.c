@@ -54,8 +54,11 @@ pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char 
   g_autofree char *escaped_tag = g_uri_escape_string (tag != NULL ? tag : "latest", NULL, FALSE);
   g_autofree char *path
       = g_strconcat ("/images/create?fromImage=", escaped_name, "&tag=", escaped_tag, NULL);
-  EngineRequest request
-      = { .method = "POST", .path = path, .registry_auth = registry_auth, .on_data = on_pull_data };
+  EngineRequest request = { .method = "POST",
+                            .path = path,
+                            .registry_auth = registry_auth,
+                            .silence_seconds = PP_ENGINE_PULL_SILENCE_SECONDS,
+                            .on_data = on_pull_data };
   call->progress = progress;
   call->pull = pp_pull_new (image, on_progress, call);
   pp_engine_call_send (call, &request, on_pull_end);

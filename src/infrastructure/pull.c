@@ -8,6 +8,40 @@
 #define MAX_LINE (1024 * 1024)
 #define MAX_LAYERS 10000
 
+/* What is said of a registry, or of the way to it, that may be well again soon: Go's words for the
+ * network, a registry's for too many callers, HTTP's for 5xx. None can stand in an image's name.
+ * "no such host" is left out: it is mostly a misspelt name. */
+static const char *const passing_words[] = {
+  "i/o timeout",
+  "timed out",
+  "handshake timeout",
+  "client.timeout exceeded",
+  "timeout awaiting",
+  "deadline exceeded",
+  "connection refused",
+  "connection reset",
+  "broken pipe",
+  "closed network connection",
+  "network is unreachable",
+  "no route to host",
+  "host is down",
+  ": eof",
+  "unexpected eof",
+  "stream error:",
+  "sent goaway",
+  "temporary failure in name resolution",
+  "server misbehaving",
+  "toomanyrequests:",
+  "too many requests",
+  "internal server error",
+  "bad gateway",
+  "service unavailable",
+  "gateway timeout",
+  "gateway time-out",
+};
+/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response" */
+#define PASSING_STATUS "\\b(http|status|code|registry):? 5\\d\\d\\b"
+
 typedef struct
 {
   gint64 current; /* bytes */
@@ -173,6 +207,17 @@ pp_pull_push (PpPull *pull, const char *data, gsize length)
 }
 
 gboolean
+pp_pull_may_pass (const char *words)
+{
+  g_autofree char *lower = g_ascii_strdown (words, -1);
+
+  for (guint i = 0; i < G_N_ELEMENTS (passing_words); i++)
+    if (strstr (lower, passing_words[i]) != NULL)
+      return TRUE;
+  return g_regex_match_simple (PASSING_STATUS, lower, G_REGEX_RAW, 0);
+}
+
+gboolean
 pp_pull_finish (PpPull *pull, GError **error)
 {
   guint done, all;
@@ -183,7 +228,9 @@ pp_pull_finish (PpPull *pull, GError **error)
   if (pull->error != NULL)
     {
       g_strdelimit (g_strchomp (pull->error), "\r\n", ' ');
-      g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_FAILED,
+      g_set_error (error, PP_INFRASTRUCTURE_ERROR,
+                   pp_pull_may_pass (pull->error) ? PP_INFRASTRUCTURE_ERROR_UNAVAILABLE
+                                                  : PP_INFRASTRUCTURE_ERROR_FAILED,
                    "pull image '%s': %s", pull->image, pull->error);
       return FALSE;
     }

@@ -52,19 +52,20 @@ static void
 on_image_after_failed_pull (json_t *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
 
   (void)result;
   run->engine_call = NULL;
-  if (error != NULL)
+  if (error == NULL)
     {
-      g_autofree char *message = g_strdup_printf (
-          "Image %s could neither be pulled (see the run's log) nor found locally: %s",
-          run->spec->image, error->message);
-
-      pp_flow_run_fail_submission (run, message);
+      create_container (run);
       return;
     }
-  create_container (run);
+  g_autoptr (GError) neither
+      = g_error_new (refusal->domain, refusal->code,
+                     "Image %s could neither be pulled (see the run's log) nor found locally: %s",
+                     run->spec->image, error->message);
+  pp_flow_run_retry_or_fail (run, neither, pull_image);
 }
 
 static void
@@ -89,6 +90,7 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
                    "Image %s could not be pulled; image_pull_policy is IfPossible, so a local one "
                    "is looked for: %s",
                    run->spec->image, error->message);
+  run->refusal = g_error_copy (error);
   run->engine_call = pp_infrastructure_image_inspect (
       run->context->infrastructure, run->spec->image, on_image_after_failed_pull, run);
 }

@@ -183,10 +183,11 @@ class Engine:
 
 
 def registries_conf(path, registry):
-    """Tells Podman that REGISTRY (host:port, of the testbed) speaks plain HTTP."""
+    """Tells Podman that REGISTRY (host:port, of the testbed) speaks plain HTTP, and what stands before it on another
+    port."""
     text = 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n'
     if registry:
-        text += f'[[registry]]\nlocation = "{registry}"\ninsecure = true\n'
+        text += f'[[registry]]\nlocation = "{registry.rsplit(":", 1)[0]}"\ninsecure = true\n'
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -368,6 +368,19 @@ def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
     assert "the disk is full" in state["message"]
 
 
+def test_engine_that_is_out_of_order_is_asked_again(api, engine, pool, door, start_worker):
+    """After 2 s, then 8 s, of three times: said in the run's log."""
+    door.add(Rule(r"POST .*/containers/create", status(503, b'{"message":"the engine is starting"}'), times=2))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    check_once(api, run)
+    words = [line.partition("the engine is starting")[2] for line in api.text(run).splitlines()]
+    assert [re.sub(r".*Trying", "Trying", rest) for rest in words if rest] == [
+        "Trying again in 2 s (1 of 3).",
+        "Trying again in 8 s (2 of 3).",
+    ]
+
+
 @pytest.mark.parametrize("name", ["named", "???"])
 def test_answer_to_create_is_lost(api, engine, pool, door, start_worker, name):
     """The container was made, the worker does not know: it runs once, and nothing is left. A name that makes no

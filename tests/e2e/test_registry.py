@@ -6,6 +6,7 @@ import pytest
 
 from conftest import new_pool_name
 from engines import BUSYBOX
+from fault_proxy import FaultProxy, Rule, reset, status
 from prefect_api import docker_template
 
 ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
@@ -23,15 +24,13 @@ def pushed(testbed):
     return image
 
 
-@pytest.fixture
-def credentials(api, pool, testbed):
+def give_credentials(api, pool, registry, host):
     """The registry's credentials from a block, named by the pool's template: the server takes a reference to a
     block there, and refuses one (422) among job variables."""
-    registry = testbed.registry
     data = {
         "username": registry.username,
         "password": registry.password,
-        "registry_url": registry.host,
+        "registry_url": host,
         "reauth": True,
     }
     name = new_pool_name().replace("pool", "credentials")
@@ -39,6 +38,20 @@ def credentials(api, pool, testbed):
     template = copy.deepcopy(docker_template())
     template["job_configuration"]["registry_credentials"] = {"$ref": {"block_document_id": block}}
     api.update_pool(pool, base_job_template=template)
+
+
+@pytest.fixture
+def credentials(api, pool, testbed):
+    give_credentials(api, pool, testbed.registry, testbed.registry.host)
+
+
+@pytest.fixture
+def far(api, pool, testbed):
+    """What stands before the registry, and may fail; .host is its name in an image's."""
+    with FaultProxy(f"http://{testbed.registry.host}") as made:
+        made.host = f"127.0.0.1:{made.port}"
+        give_credentials(api, pool, testbed.registry, made.host)
+        yield made
 
 
 @ENGINES
@@ -95,3 +108,20 @@ def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
     for run, (image, policy, expected) in zip(runs, cases):
         assert run["state"]["type"] == expected, (image, policy, run["state"])
     engine.remove_image(local)
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+@pytest.mark.parametrize("action", [reset(), status(503)], ids=["reset", "503"])
+def test_pull_that_fails_for_a_while_is_tried_again(api, engine, pool, far, start_worker, pushed, action):
+    """Said in the run's log, with the next try's time. Podman tries by itself for 3 s: the registry fails longer."""
+    image = pushed.replace(pushed.split("/")[0], far.host)
+    engine.remove_image(image)
+    worker = start_worker(api, engine, pool)
+    far.add(Rule("/manifests/", action))
+    run = api.go(pool, {"image": image, "image_pull_policy": "Always", "command": "echo pulled and run"})
+    text = api.wait_text(run, "Trying again in 2 s (1 of 3).")
+    assert f"pull image '{image}': " in text
+    far.clear()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert "pulled and run" in api.wait_text(run, "pulled and run")
+    assert worker.healthy()

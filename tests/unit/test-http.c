@@ -513,6 +513,36 @@ on_data (const char *data, gsize length, gpointer user_data)
   return TRUE;
 }
 
+/* Little by little, for longer than a second; then nothing more comes. */
+static gboolean
+answer_slowly_and_stop (Server *server, const Request *request, int fd, gpointer data)
+{
+  if (!server_write (fd, "HTTP/1.1 200 OK\r\n\r\n", 19))
+    return FALSE;
+  for (int i = 0; i < 6; i++)
+    {
+      g_usleep (G_USEC_PER_SEC / 4);
+      if (!server_write (fd, "12345678", 8))
+        return FALSE;
+    }
+  return answer_never (server, request, fd, data);
+}
+
+static void
+test_silence (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_slowly_and_stop, NULL);
+  g_autoptr (PpHttp) http = pp_http_new ();
+  g_autoptr (Result) result = result_new (http);
+  g_autofree char *url = server_url (server, "/");
+  PpHttpRequest request = { .method = "GET", .url = url, .silence_seconds = 1 };
+
+  result->call = pp_http_stream (http, &request, on_data, on_done, result);
+  g_main_loop_run (result->loop);
+  g_assert_error (result->error, PP_HTTP_ERROR, PP_HTTP_ERROR_SILENCE);
+  g_assert_cmpuint (result->received, ==, 48);
+}
+
 static void
 test_stream_pauses_and_loses_nothing (void)
 {
@@ -747,6 +777,7 @@ add (void)
   g_test_add_func ("/http/body-goes-out-once", test_body_goes_out_once);
   g_test_add_func ("/http/no-server", test_no_server);
   g_test_add_func ("/http/timeout", test_timeout);
+  g_test_add_func ("/http/silence", test_silence);
   g_test_add_func ("/http/too-large", test_too_large);
   g_test_add_func ("/http/stream/pauses-and-loses-nothing", test_stream_pauses_and_loses_nothing);
   g_test_add_func ("/http/stream/paused-does-not-spin", test_paused_stream_does_not_spin);

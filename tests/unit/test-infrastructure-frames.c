@@ -207,6 +207,49 @@ test_pull_lines (void)
   check_pull ("not json\n[]\n{\"id\":3}\n", 4, "Pulled image *: 0 layers", NULL);
 }
 
+/* What Podman 4.3 and Docker 20.10 said when a registry was out of order, and when it refused; the
+ * words of other versions below. */
+static void
+test_pull_that_may_pass (void)
+{
+  static const char *const passing[] = {
+    "pinging container registry r:1: Get \"https://r:1/v2/\": connect: connection refused",
+    "Get \"http://r/v2/\": read tcp 127.0.0.1:5->127.0.0.1:2: read: connection reset by peer",
+    "pinging container registry r:1: invalid status code from registry 503 (Service Unavailable)",
+    "reading manifest 1 in r:1/team/tool: received unexpected HTTP status: 500 ",
+    "parsing image configuration: Error fetching blob: invalid status code from registry 502 ()",
+    "parsing image configuration: too many requests to registry",
+    "toomanyrequests: You have reached your pull rate limit.",
+    "initializing source docker://r:1/team/tool:1: unexpected EOF",
+    "Get \"https://r/v2/\": EOF",
+    "pinging container registry r: Get \"https://r/v2/\": dial tcp 10.0.0.1:443: i/o timeout",
+    "Get https://registry-1.docker.io/v2/: net/http: TLS handshake timeout",
+    "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+    "dial tcp: lookup r: Temporary failure in name resolution",
+    "dial tcp: lookup r on 10.0.0.53:53: server misbehaving",
+    "dial tcp 10.0.0.1:443: connect: no route to host",
+    "error parsing HTTP 504 response body: invalid character '<'",
+    "2 errors occurred while pulling: * reading manifest: manifest unknown * r/b:1: i/o timeout",
+  };
+  static const char *const lasting[] = {
+    "reading manifest nowhere in r:500/team/tool: manifest unknown: manifest unknown",
+    "manifest for r:5000/team/timeout-eof:nowhere not found: manifest unknown",
+    "unauthorized: authentication required",
+    "reading manifest 1 in r:1/team/tool: denied",
+    "pinging container registry r:1: invalid status code from registry 403 (Forbidden)",
+    "dial tcp: lookup registry.invalid on 10.0.0.53:53: no such host",
+    "writing blob: adding layer with blob: no space left on device",
+    "http: server gave HTTP response to HTTPS client",
+    "received unexpected HTTP status: 404 Not Found",
+    "",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (passing); i++)
+    g_assert_true (pp_pull_may_pass (passing[i]));
+  for (guint i = 0; i < G_N_ELEMENTS (lasting); i++)
+    g_assert_false (pp_pull_may_pass (lasting[i]));
+}
+
 static void
 test_pull_line_without_end (void)
 {
@@ -229,6 +272,7 @@ add_tests (void)
   g_test_add_func ("/infrastructure/frames/tty", test_tty);
   g_test_add_func ("/infrastructure/frames/malformed", test_malformed_and_broken_off);
   g_test_add_func ("/infrastructure/pull/lines", test_pull_lines);
+  g_test_add_func ("/infrastructure/pull/may-pass", test_pull_that_may_pass);
   g_test_add_func ("/infrastructure/pull/line-without-end", test_pull_line_without_end);
 }
 

@@ -22,6 +22,7 @@ typedef enum
   PP_HTTP_ERROR_RESOLVE,   /* the name has no address */
   PP_HTTP_ERROR_CONNECT,   /* refused, no route, no such socket */
   PP_HTTP_ERROR_TIMEOUT,   /* no answer within the request's time */
+  PP_HTTP_ERROR_SILENCE,   /* the request went out; then nothing came for silence_seconds */
   PP_HTTP_ERROR_TLS,       /* certificate or handshake */
   PP_HTTP_ERROR_RESET,     /* the connection broke before the answer was whole */
   PP_HTTP_ERROR_TOO_LARGE, /* the answer is larger than max_response_bytes */
@@ -38,6 +39,7 @@ typedef struct
   GBytes *body_bytes;           /* in place of BODY: referenced, not copied; may be NULL */
   guint connect_timeout_ms;     /* 0: 30000 */
   guint timeout_ms;             /* for the whole call; 0: none */
+  guint silence_seconds;    /* without a byte in either direction, once connected; 0: for ever */
   gsize max_response_bytes; /* after decompression; 0: 64 MiB; a stream's 2xx body is not counted */
   /* curl by itself sends a request again that a kept connection lost, though the other side may
    * have acted on it. On a connection of its own that cannot happen; a body that goes out once is

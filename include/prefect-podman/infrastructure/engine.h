@@ -37,8 +37,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPull, pp_pull_free)
 /* Takes the next piece of the stream; a line over 1 MiB is dropped. */
 void pp_pull_push (PpPull *pull, const char *data, gsize length);
 
-/* The end of the stream: the last line of progress, or FALSE with ERROR when the engine said one.
- */
+/* Whether a pull that failed with the engine's WORDS may succeed soon: the registry, or the way to
+ * it, was out of order. Engines tell it in words only: containers/image's, Docker's, the
+ * registry's, Go's. */
+gboolean pp_pull_may_pass (const char *words);
+
+/* The end of the stream: the last line of progress, or FALSE with ERROR when the engine said one:
+ * UNAVAILABLE for what may pass. */
 gboolean pp_pull_finish (PpPull *pull, GError **error);
 
 G_END_DECLS

@@ -16,7 +16,8 @@ GQuark pp_infrastructure_error_quark (void);
 typedef enum
 {
   PP_INFRASTRUCTURE_ERROR_FAILED,      /* the engine refused: its own words are in the message */
-  PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, /* the engine does not answer: may pass */
+  PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, /* the engine, or a pull's registry, does not answer: may
+                                          pass */
   PP_INFRASTRUCTURE_ERROR_NOT_FOUND,   /* no such container, image or network */
   PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
   PP_INFRASTRUCTURE_ERROR_INVALID, /* a job configuration that cannot be made into a container:
@@ -131,7 +132,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
 const PpEngineInfo *pp_infrastructure_engine (const PpInfrastructure *infrastructure);
 
 /* When a call was answered last, monotonic microseconds; 0 when the last one that ended got no
- * answer (UNAVAILABLE). */
+ * answer (UNAVAILABLE). What a registry does is not the engine's. */
 gint64 pp_infrastructure_heard (const PpInfrastructure *infrastructure);
 
 /* The end of a call. RESULT: the engine's JSON (NULL where the answer has none) or NULL with ERROR;
