@@ -14,7 +14,7 @@
  */
 #define MAX_NAME 4096
 #define MAX_MESSAGE 65536
-/* Seconds: what fits a timer and a human life. */
+/* Seconds: more than a human life. */
 #define MAX_SECONDS 4e9
 
 typedef enum
@@ -106,9 +106,9 @@ field_to_json (const Field *field, const PpJournalEntry *entry)
     case FIELD_BOOLEAN:
       return json_boolean (G_STRUCT_MEMBER (gboolean, entry, field->offset));
     case FIELD_INTEGER:
-      return json_integer (G_STRUCT_MEMBER (gint64, entry, field->offset));
+      return json_integer (MAX (G_STRUCT_MEMBER (gint64, entry, field->offset), 0));
     case FIELD_SECONDS:
-      return json_real (G_STRUCT_MEMBER (double, entry, field->offset));
+      return json_real (CLAMP (G_STRUCT_MEMBER (double, entry, field->offset), 0, MAX_SECONDS));
     case FIELD_UUID:
     case FIELD_NAME:
     case FIELD_MESSAGE:

@@ -71,6 +71,27 @@ test_long_and_broken_text (void)
   g_assert_cmpstr (read->boot_id, ==, "gr\xef\xbf\xbd\xef\xbf\xbd");
 }
 
+/* A time-out of a thousand years, and a time that could not be read. */
+static void
+test_odd_numbers (void)
+{
+  PpJournalEntry entry = {
+    .flow_run_id = (char *)ID,
+    .claimed_at = 1,
+    .scheduled_time = -1,
+    .timeout_seconds = 1e300,
+    .startup_timeout_seconds = -1,
+  };
+  g_autofree char *text = pp_journal_entry_to_text (&entry);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PpJournalEntry) read = pp_journal_entry_parse (text, strlen (text), &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (read->scheduled_time, ==, 0);
+  g_assert_cmpfloat (read->timeout_seconds, >, 1e9);
+  g_assert_cmpfloat (read->startup_timeout_seconds, ==, 0);
+}
+
 static void
 test_damaged (void)
 {
@@ -168,6 +189,7 @@ add_tests (void)
 {
   g_test_add_func ("/journal-entry/round-trip", test_round_trip);
   g_test_add_func ("/journal-entry/long-and-broken-text", test_long_and_broken_text);
+  g_test_add_func ("/journal-entry/odd-numbers", test_odd_numbers);
   g_test_add_func ("/journal-entry/damaged", test_damaged);
   g_test_add_func ("/journal-entry/tolerant", test_tolerant);
   g_test_add_func ("/journal-entry/position-record", test_position_record);

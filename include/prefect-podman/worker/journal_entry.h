@@ -58,8 +58,9 @@ typedef struct
 /* The largest file that is read. What is written is always smaller. */
 #define PP_JOURNAL_ENTRY_MAX_BYTES (1024 * 1024)
 
-/* ENTRY as text, ending in a newline. Names and messages that are too long are cut, invalid UTF-8
- * is repaired. New string. */
+/* ENTRY as text, ending in a newline, of which pp_journal_entry_parse() takes all. Names and
+ * messages that are too long are cut, invalid UTF-8 is repaired, numbers are brought into bounds.
+ * New string. */
 char *pp_journal_entry_to_text (const PpJournalEntry *entry);
 
 /* Reads LENGTH bytes of TEXT. Strict about types and sizes, and lets unknown keys pass. Returns a
