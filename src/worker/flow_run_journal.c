@@ -15,8 +15,8 @@ on_written (const GError *error, gpointer user_data)
 
   pp_failpoint ("written", pp_journal_phase_name (run->phase));
   run->journal_put = NULL;
-  /* What was not begun can be left to the next poll; what runs already goes on. */
-  if (error != NULL && run->phase == PP_JOURNAL_CLAIMED && !run->taken_up)
+  /* What was not begun can be left to the next poll; what was goes on. */
+  if (error != NULL && run->state == PP_FLOW_RUN_CLAIMED)
     {
       g_warning ("Flow run '%s' is not taken: %s", run->id, error->message);
       pp_flow_run_drop (run);

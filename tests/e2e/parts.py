@@ -1,6 +1,7 @@
 """What every part of the testbed is made with: processes, ports, waiting, places."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import random
@@ -60,6 +61,28 @@ def place(name):
     finally:
         unmount_below(path)
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def small_disk(path):
+    """A file system of its own, soon full, at PATH."""
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=False)
+
+
+def fill(path):
+    """Writes PATH until the disk is full."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
 
 def unmount_below(path):

@@ -22,7 +22,7 @@ from fault_proxy import (
     slow,
     status,
 )
-from parts import wait_for
+from parts import fill, small_disk, wait_for
 
 RUN = r"/api/flow_runs/[0-9a-f-]{36}"
 
@@ -264,6 +264,22 @@ def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_
     assert "is made anew: " in api.text(run)
     assert door.count(r"POST .*/containers/create") == 2
     wait_for(lambda: not engine.containers_of(run), 30, "no container left")
+
+
+def test_start_is_interrupted_on_a_full_disk(api, engine, pool, door, start_worker, tmp_path):
+    """That the container is made anew cannot be written down: the run goes on."""
+    words = b'{"message":"runc create failed: container with given ID already exists: OCI runtime error"}'
+    start = r"POST .*/start"
+    door.add(Rule(start, reset(), times=1), Rule(start, status(500, words), after=1, times=1))
+    with small_disk(tmp_path / "state") as state:
+        worker = start_worker(api, door.url, pool)
+        run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+        door.wait_count(start, 1)
+        fill(state / "filler")
+        check_once(api, run)
+        assert "is made anew: " in api.text(run)
+        assert "Should this worker end now" in worker.output()
+        worker.end()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A worker that was killed is followed by one that goes on where it was: nothing lost, nothing twice."""
 
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 import engines
 from fault_proxy import Rule, slow, status
-from parts import wait_for
+from parts import fill, small_disk, wait_for
 from prefect_api import running_spans
 from worker import call, environment
 
@@ -247,40 +246,25 @@ def test_status_tells_of_runs_without_a_server(api, engine, pool, start_worker, 
     engine.remove(engine.containers_of(run)[0]["Id"])
 
 
-def fill(path):
-    """Writes PATH until the disk is full."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT)
-    try:
-        with pytest.raises(OSError, match="No space left"):
-            while True:
-                os.write(file, b"x" * 4096)
-    finally:
-        os.close(file)
+def health_reason(worker):
+    """Why it answers 503; "" if it does not."""
+    answer = httpx.get(f"http://127.0.0.1:{worker.port}/health", timeout=5)
+    return answer.json()["message"] if answer.status_code == 503 else ""
 
 
 def test_full_disk_stops_the_taking_of_runs(api, engine, pool, start_worker, tmp_path):
     """What cannot be written down is not taken; what runs goes on; health says why."""
-    state = tmp_path / "state"
-    state.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", state], check=True)
-    try:
+    with small_disk(tmp_path / "state") as state:
         worker = start_worker(api, engine, pool)
         before = api.go(pool, {"command": "sh -c 'echo up; sleep 8; echo still'", "auto_remove": True})
         api.wait_text(before, "up")
         filler = state / "filler"
         fill(filler)
         after = api.go(pool, {"command": "true"})
-
-        def said():
-            answer = httpx.get(f"http://127.0.0.1:{worker.port}/health", timeout=5)
-            return answer.status_code == 503 and "No space left" in answer.json()["message"]
-
-        wait_for(said, 20, "health says that there is no space")
+        wait_for(lambda: "No space left" in health_reason(worker), 20, "health says that there is no space")
         assert api.wait_end(before)["state"]["type"] == "COMPLETED"
         assert api.state(after)["type"] == "SCHEDULED"
         filler.unlink()
         assert api.wait_end(after)["state"]["type"] == "COMPLETED"
         wait_for(worker.healthy, 10, "health is well again")
         worker.end()
-    finally:
-        subprocess.run(["umount", "--lazy", state], check=False)
