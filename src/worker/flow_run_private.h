@@ -125,8 +125,8 @@ struct PpFlowRun
   gint64 look_until;  /* monotonic: for what became of the report */
   guint unanswered;   /* reports, one after the other */
   gboolean end_known;
-  gboolean engine_lost;
   gint64 no_answer_since; /* monotonic microseconds; 0: the engine answers */
+  gboolean silence_said;  /* of the time since then */
   gboolean slot_freed;
   gboolean logs_safe;
 };
@@ -237,8 +237,9 @@ void pp_flow_run_enter_created (PpFlowRun *run);
 
 /* flow_run_watch.c */
 
-/* The engine does not say how RUN's container, which may run, is (ERROR): AGAIN after a while;
- * after 15 minutes without an answer it is lost, and RUN is over. */
+/* The engine does not say how RUN's container, which may run, is (ERROR): AGAIN after a while.
+ * However long that lasts: a run is not over because nobody can know. After 15 minutes its log says
+ * so, once. */
 void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
 
 void pp_flow_run_enter_started (PpFlowRun *run);

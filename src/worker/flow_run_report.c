@@ -245,14 +245,6 @@ log_tail (PpFlowRun *run)
 void
 pp_flow_run_report_vanished (PpFlowRun *run)
 {
-  if (run->engine_lost)
-    {
-      propose (
-          run, "CRASHED", NULL,
-          "The container engine was lost while the run's container ran: how it ended is not known.",
-          FALSE);
-      return;
-    }
   g_autofree char *text
       = run->taken_up
             ? g_strdup_printf (

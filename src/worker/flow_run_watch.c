@@ -8,8 +8,8 @@
 /* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
 #define MAX_BACK_OFF 15
 #define FOLLOW_AGAIN_MS 250
-/* An engine that has not answered for so long is lost, with what it ran. */
-#define ENGINE_LOST_US (15 * 60 * G_USEC_PER_SEC)
+/* That a run waits for the engine is said in its log after so long. */
+#define SAY_AWAY_MINUTES 15
 /* A container that the engine would not remove so often is left. */
 #define MAX_REMOVALS 5
 
@@ -61,25 +61,23 @@ void
 pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
 {
   gint64 now = g_get_monotonic_time ();
-  gint64 since;
+  gint64 silence;
 
   if (run->no_answer_since == 0)
-    run->no_answer_since = now;
-  since = now - run->no_answer_since;
-  if (since < ENGINE_LOST_US)
     {
-      pp_flow_run_after (run, (guint)CLAMP (since / 1000, 1000, MAX_BACK_OFF * 1000), again);
-      return;
+      run->no_answer_since = now;
+      run->silence_said = FALSE;
     }
-  pp_flow_run_log (run, PP_LOG_ERROR, "The engine has not answered for 15 minutes: %s",
-                   error->message);
-  run->end_known = FALSE;
-  run->engine_lost = TRUE;
-  run->auto_remove = FALSE;
-  if (run->state == PP_FLOW_RUN_STARTED)
-    pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
-  else
-    pp_flow_run_report_vanished (run);
+  silence = now - run->no_answer_since;
+  if (silence >= SAY_AWAY_MINUTES * 60 * G_USEC_PER_SEC && !run->silence_said)
+    {
+      run->silence_said = TRUE;
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "For %d minutes the container engine has not told how container '%s' is; "
+                       "flow run '%s' waits for it: %s",
+                       SAY_AWAY_MINUTES, run->container_name, run->name, error->message);
+    }
+  pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
 }
 
 /* "initialized" may be a program that runs, or one that is gone with its conmon: the engine's wait

@@ -12,6 +12,7 @@ import pytest
 
 import engines
 import servers
+from clocks import Clocks
 from fault_proxy import FaultProxy
 from parts import place
 from prefect_api import Api
@@ -187,6 +188,12 @@ def door(engine, tmp_path):
     """In front of the engine."""
     with FaultProxy(engine.url, tmp_path / "engine.sock") as made:
         yield made
+
+
+@pytest.fixture
+def clocks(tmp_path):
+    """Of the workers that are started with its settings."""
+    return Clocks(tmp_path)
 
 
 @pytest.fixture

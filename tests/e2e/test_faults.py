@@ -254,6 +254,23 @@ def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_wor
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_engine_away_for_long_during_a_run(api, engine, pool, door, start_worker, clocks):
+    """However long: its container runs on, and what becomes of it is what the run becomes."""
+    worker = start_worker(api, door.url, pool, settings=clocks.settings)
+    run = api.go(pool, {"command": "sh -c 'echo begun; sleep 8; echo only once'", "auto_remove": True})
+    api.wait_text(run, "begun")
+    with door.refusing():
+        for minutes in (0, 10, 20, 30, 40):
+            clocks.step(monotonic=minutes * 60)
+            time.sleep(2)
+        assert api.state(run)["type"] == "RUNNING"
+    check_once(api, run)
+    said = f"flow run '{api.flow_run(run)['name']}' waits for it"
+    assert worker.output().count(said) == (1 if engine.kind == "docker" else 0), worker.output()
+    wait_for(lambda: not engine.containers_of(run), 30, "container removed")
+
+
 def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_worker):
     """Podman that is killed in a start leaves half a container with runc, which never ran and never will."""
     words = b'{"message":"runc create failed: container with given ID already exists: OCI runtime error"}'

@@ -1,0 +1,66 @@
+/* Preloaded into a worker: its clocks are ahead by what the file of TEST_CLOCKS says, 64-bit
+ * numbers of seconds, of the wall clock and the monotonic one. Whoever writes there steps them.
+ * With a third number that is not 0, the disk does not answer. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum
+{
+  WALL,
+  MONOTONIC,
+  HANGS,
+  COUNT,
+};
+
+static const volatile int64_t *numbers;
+
+__attribute__ ((constructor)) static void
+map_file (void)
+{
+  int fd = open (getenv ("TEST_CLOCKS"), O_RDONLY | O_CLOEXEC);
+
+  numbers = mmap (NULL, COUNT * sizeof *numbers, PROT_READ, MAP_SHARED, fd, 0);
+  if (numbers == MAP_FAILED)
+    abort ();
+  close (fd);
+}
+
+int
+clock_gettime (clockid_t id, struct timespec *time)
+{
+  int result = (int)syscall (SYS_clock_gettime, id, time);
+
+  if (result == 0 && numbers != NULL && (id == CLOCK_REALTIME || id == CLOCK_MONOTONIC))
+    time->tv_sec += numbers[id == CLOCK_REALTIME ? WALL : MONOTONIC];
+  return result;
+}
+
+int
+gettimeofday (struct timeval *time, void *zone)
+{
+  struct timespec now;
+
+  (void)zone;
+  if (clock_gettime (CLOCK_REALTIME, &now) != 0)
+    return -1;
+  time->tv_sec = now.tv_sec;
+  time->tv_usec = now.tv_nsec / 1000;
+  return 0;
+}
+
+int
+fsync (int fd)
+{
+  const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+
+  while (numbers != NULL && numbers[HANGS] != 0)
+    nanosleep (&moment, NULL);
+  return (int)syscall (SYS_fsync, fd);
+}
