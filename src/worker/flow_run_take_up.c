@@ -437,9 +437,13 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
   json_array_foreach (body, index, record)
   {
     const char *logger = pp_json_string (record, "name");
+    const char *timestamp = pp_json_string (record, "timestamp");
 
-    if (logger != NULL && g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
-      run->counted++;
+    if (logger == NULL || !g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
+      continue;
+    run->counted++;
+    if (timestamp != NULL)
+      pp_log_sender_go_on_after (run->context->logs, run->id, pp_api_parse_timestamp (timestamp));
   }
   if (json_array_size (body) >= PP_LOGS_PAGE)
     {

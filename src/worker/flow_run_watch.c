@@ -232,6 +232,9 @@ pp_flow_run_enter_started (PpFlowRun *run)
                                forward ? context->logs : NULL, resume_output, run);
   run->position_file
       = pp_position_open (context->journal, run->id, run->container_id, &run->position);
+  /* What is counted by is earlier than what will be. */
+  pp_log_sender_go_on_after (context->logs, run->id,
+                             MAX (run->position.last_timestamp, run->claimed_time));
   pp_flow_run_start_timeout (run);
   if (!run->taken_up)
     follow (run);

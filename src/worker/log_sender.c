@@ -63,6 +63,8 @@ struct PpLogSender
   gsize max_message;
   guint interval_ms;
   gint64 last_timestamp;
+  GHashTable
+      *ahead; /* of runs whose records are ahead of the clock: id -> gint64, the last one's */
   PpLogDeliveredFunc on_delivered; /* or NULL */
   gpointer delivered_data;
   PpApiCall *call;
@@ -89,6 +91,7 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
     max_log = MIN (max_log, CLOUD_MAX_LOG_SIZE);
   sender->api = api;
   g_queue_init (&sender->records);
+  sender->ahead = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sender->max_records = BATCH_RECORDS;
   sender->batch_bytes = CLAMP (settings->logging_to_api_batch_size, 1, BATCH_BYTES);
   sender->max_message = max_log > 2 * RECORD_OVERHEAD ? max_log - RECORD_OVERHEAD : RECORD_OVERHEAD;
@@ -110,6 +113,7 @@ pp_log_sender_free (PpLogSender *sender)
   while (!g_queue_is_empty (&sender->records))
     g_free (g_queue_pop_head (&sender->records));
   g_list_free_full (sender->waiters, g_free);
+  g_hash_table_unref (sender->ahead);
   g_free (sender);
 }
 
@@ -230,7 +234,7 @@ on_taken (PpLogSender *sender)
 static gboolean on_look_timer (gpointer user_data);
 
 /* The server takes a batch as a whole, so its last record speaks for it; timestamps are our own,
- * and no two are the same. */
+ * and no two of a run are the same. */
 static void
 on_looked (json_t *body, const GError *error, gpointer user_data)
 {
@@ -358,16 +362,44 @@ pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpoint
 }
 
 void
+pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 timestamp)
+{
+  gint64 *ahead = g_hash_table_lookup (sender->ahead, flow_run_id);
+
+  if (timestamp <= MAX (g_get_real_time (), sender->last_timestamp))
+    return;
+  if (ahead == NULL)
+    {
+      ahead = g_new0 (gint64, 1);
+      g_hash_table_insert (sender->ahead, g_strdup (flow_run_id), ahead);
+    }
+  *ahead = MAX (*ahead, timestamp);
+}
+
+/* The time stamp of FLOW_RUN_ID's next record. A run that is ahead of the clock takes no other with
+ * it. */
+static gint64
+next_timestamp (PpLogSender *sender, const char *flow_run_id)
+{
+  gint64 *ahead = g_hash_table_lookup (sender->ahead, flow_run_id);
+
+  sender->last_timestamp = MAX (g_get_real_time (), sender->last_timestamp + 1);
+  if (ahead != NULL && *ahead >= sender->last_timestamp)
+    return ++*ahead;
+  if (ahead != NULL)
+    g_hash_table_remove (sender->ahead, flow_run_id);
+  return sender->last_timestamp;
+}
+
+void
 pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
                    gboolean is_output, PpLogLevel level, const char *message, gsize length)
 {
   Record *record = g_malloc (sizeof *record + length + 1);
-  gint64 now = g_get_real_time ();
 
-  sender->last_timestamp = MAX (now, sender->last_timestamp + 1);
   g_strlcpy (record->flow_run_id, flow_run_id, sizeof record->flow_run_id);
   record->logger = logger;
-  record->timestamp = sender->last_timestamp;
+  record->timestamp = next_timestamp (sender, flow_run_id);
   record->level = level;
   record->is_output = is_output;
   record->length = length;

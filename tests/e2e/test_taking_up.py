@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import engines
-from fault_proxy import Rule, slow, status
+from fault_proxy import Rule, reset_after_passing, slow, status
 from parts import fill, small_disk, wait_for
 from prefect_api import running_spans
 from worker import call, environment
@@ -268,3 +268,23 @@ def test_full_disk_stops_the_taking_of_runs(api, engine, pool, start_worker, tmp
         assert api.wait_end(after)["state"]["type"] == "COMPLETED"
         wait_for(worker.healthy, 10, "health is well again")
         worker.end()
+
+
+def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
+    """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
+    without their sender's knowing."""
+    clocks.step(wall=3600)
+    worker = start_worker(proxy.api, engine, pool, settings=clocks.settings)
+    run = api.go(pool, {"command": COUNT, "auto_remove": True})
+    api.wait_text(run, "line 5")
+    proxy.add(Rule(r"POST /api/logs/filter", status(503)), Rule(r"POST /api/logs/ ?$", reset_after_passing()))
+    proxy.wait_count(r"POST /api/logs/filter", 1)
+    worker.end(signal.SIGKILL)
+    proxy.clear()
+    clocks.step()
+    worker = start_worker(proxy.api, engine, pool, settings=clocks.settings)
+    api.wait_text(run, "line 30")
+    worker.end(signal.SIGKILL)
+    start_worker(proxy.api, engine, pool, settings=clocks.settings)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_log(api, run)

@@ -33,10 +33,15 @@ typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint
 void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
 
 /* Queues one record; FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied,
- * LOGGER is a static string. Its timestamp is now, and later than that of every record before it:
- * the server orders by it. IS_OUTPUT: it is a line of the container's, to be counted. */
+ * LOGGER is a static string. Its timestamp is now, and later than that of every record of the run
+ * before it: the server orders by it. IS_OUTPUT: it is a line of the container's, to be counted. */
 void pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
                         gboolean is_output, PpLogLevel level, const char *message, gsize length);
+
+/* Has all further records of FLOW_RUN_ID be later than TIMESTAMP (UNIX microseconds), also where
+ * the clock was set back since then: by their time stamps a next worker tells those that it knows
+ * of from others. */
+void pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 timestamp);
 
 /* Bytes of JSON a message may have at most (PREFECT_LOGGING_TO_API_MAX_LOG_SIZE, and Prefect
  * Cloud's own limit). */
