@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,12 +90,14 @@ make_key_name (const PpIdentity *identity, const char *state_dir_id)
 int
 pp_identity_lock (const PpFolder *folder, gboolean create, GError **error)
 {
-  /* Not flock(): that cannot be looked at without taking it, and is none on NFS. */
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  int fd = openat (folder->fd, PP_IDENTITY_LOCK,
-                   O_RDWR | O_NOFOLLOW | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+  gboolean read_only;
+  int fd = pp_small_file_open (folder, PP_IDENTITY_LOCK, create, &read_only);
+  /* Not flock(): that cannot be looked at without taking it, and is none on NFS. What is open for
+   * reading can only be locked against those who write; then flock() is against its like. */
+  struct flock lock = { .l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
-  if (fd >= 0 && fcntl (fd, F_OFD_SETLK, &lock) == 0)
+  if (fd >= 0 && fcntl (fd, F_OFD_SETLK, &lock) == 0
+      && (!read_only || flock (fd, LOCK_EX | LOCK_NB) == 0))
     return fd;
   if (fd < 0 || (errno != EAGAIN && errno != EACCES))
     pp_folder_error (error, folder, PP_IDENTITY_LOCK, "cannot be locked", errno);

@@ -285,7 +285,14 @@ pp_journal_pending (const PpJournal *journal)
          + (journal->group != NULL ? journal->group->count : 0);
 }
 
-/* Whether it can be written at the start. */
+/* Whether what fails so is no reason not to go on with runs in flight. */
+static gboolean
+is_bearable (int error)
+{
+  return error == ENOSPC || error == EDQUOT || error == EROFS || error == EACCES || error == EIO;
+}
+
+/* Whether it can be written at the start, or cannot for a reason that is borne. */
 static gboolean
 try_once (PpJournal *journal, GError **error)
 {
@@ -298,7 +305,7 @@ try_once (PpJournal *journal, GError **error)
   g_clear_handle_id (&journal->start_source, g_source_remove);
   if (local == NULL)
     return TRUE;
-  if (failed == ENOSPC || failed == EDQUOT)
+  if (is_bearable (failed))
     {
       note_failure (journal, local);
       return TRUE;

@@ -184,6 +184,20 @@ pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *
   return g_steal_pointer (&text);
 }
 
+int
+pp_small_file_open (const PpFolder *folder, const char *name, gboolean create, gboolean *read_only)
+{
+  const int flags = O_NOFOLLOW | O_CLOEXEC;
+  int fd = openat (folder->fd, name, O_RDWR | flags | (create ? O_CREAT : 0), 0600);
+  int failed = errno;
+
+  *read_only = fd < 0 && (failed == EROFS || failed == EACCES);
+  if (*read_only)
+    fd = openat (folder->fd, name, O_RDONLY | flags);
+  errno = failed;
+  return fd;
+}
+
 static gboolean
 write_all (int fd, const char *text, gsize length)
 {

@@ -39,6 +39,12 @@ void pp_folder_error (GError **error, const PpFolder *folder, const char *name, 
 char *pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *length,
                           GError **error);
 
+/* Opens NAME to be locked, read and written; where that is not possible (EROFS, EACCES) and it is
+ * there, to be read only, which is kept in READ_ONLY. CREATE: makes it, mode 0600. Returns its
+ * descriptor, or -1 with errno. */
+int pp_small_file_open (const PpFolder *folder, const char *name, gboolean create,
+                        gboolean *read_only);
+
 /* Begins to write TEXT into the new file NAME, mode 0600, in place of one that a crash has left
  * there. Returns its descriptor, or -1 with errno. Needs no heap. */
 int pp_small_file_begin (int folder_fd, const char *name, const char *text, gsize length);

@@ -131,11 +131,13 @@ pp_state_dir_id (const char *path, GError **error)
 {
   g_auto (PpFolder) folder = { -1, NULL };
   char id[UUID_LENGTH + 1] = "";
+  gboolean read_only;
 
   if (!pp_folder_open (&folder, NULL, path, FALSE, error))
     return NULL;
-  int fd = openat (folder.fd, ID_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  gboolean read = fd >= 0 && lock_id (fd) && read_or_make_id (fd, path, id);
+  /* What cannot be written is not being written. */
+  int fd = pp_small_file_open (&folder, ID_FILE, TRUE, &read_only);
+  gboolean read = fd >= 0 && (read_only || lock_id (fd)) && read_or_make_id (fd, path, id);
   if (!read)
     pp_folder_error (error, &folder, ID_FILE, "cannot be read or written", errno);
   if (fd >= 0)

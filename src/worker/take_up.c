@@ -237,7 +237,7 @@ on_orphans_timer (gpointer user_data)
   g_autoptr (GPtrArray) before = g_steal_pointer (&worker->orphans);
   gint moved = 0;
 
-  if (worker->phase != PP_WORKER_RUNNING)
+  if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL)
     return G_SOURCE_CONTINUE;
   orphans = pp_identity_orphans (worker->identity);
   for (guint i = 0; before != NULL && i < orphans->len; i++)

@@ -270,6 +270,26 @@ def test_full_disk_stops_the_taking_of_runs(api, engine, pool, start_worker, tmp
         worker.end()
 
 
+def test_state_directory_is_read_only_at_the_start(api, engine, pool, start_worker, tmp_path):
+    """What a worker before had in its hands goes on, no runs are taken, health says why; then it can be written."""
+    with small_disk(tmp_path / "state") as state:
+        run = go_and_kill(api, engine, pool, start_worker, COUNT, "line 10")
+        subprocess.run(["mount", "-o", "remount,ro", state], check=True)
+        worker = start_worker(api, engine, pool, wait=False)
+        worker.wait_ready(lambda: "Read-only file system" in health_reason(worker), 20)
+        other = start_worker(api, engine, pool, wait=False)
+        assert other.wait(20) == 2 and "Read-only file system" in other.output()
+        after = api.go(pool, {"command": "true"})
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+        check_log(api, run)
+        wait_for(lambda: not engine.containers_of(run), 20, "no container left")
+        assert api.state(after)["type"] == "SCHEDULED"
+        subprocess.run(["mount", "-o", "remount,rw", state], check=True)
+        assert api.wait_end(after)["state"]["type"] == "COMPLETED"
+        wait_for(worker.healthy, 10, "health is well again")
+        worker.end()
+
+
 def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
     """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
     without their sender's knowing."""

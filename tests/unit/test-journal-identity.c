@@ -128,6 +128,44 @@ test_restart (void)
 }
 
 static void
+make_writable (const char *state_dir, const char *identity, gboolean writable)
+{
+  g_autofree char *id = g_build_filename (state_dir, "id", NULL);
+  g_autofree char *lock = g_build_filename (identity, "lock", NULL);
+
+  g_chmod (id, writable ? 0600 : 0400);
+  g_chmod (lock, writable ? 0600 : 0400);
+  g_chmod (identity, writable ? 0700 : 0500);
+  g_chmod (state_dir, writable ? 0700 : 0500);
+}
+
+/* An identity that is there is taken, by one worker, where nothing can be written. */
+static void
+test_read_only (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autoptr (GError) error = NULL;
+  PpIdentity *first = take (root);
+  g_autofree char *name = g_strdup (pp_identity_name (first));
+  g_autofree char *path = g_strdup (pp_identity_path (first));
+
+  make_writable (root, path, FALSE);
+  g_assert_null (pp_identity_take (root, &state_test_key, &error));
+  g_assert_nonnull (strstr (error->message, "Permission denied"));
+  g_clear_error (&error);
+  pp_identity_free (first);
+  g_autoptr (PpIdentity) again = take (root);
+  g_assert_cmpstr (pp_identity_name (again), ==, name);
+  g_assert_cmpint (pp_identity_state (root, name), ==, PP_IDENTITY_LIVING);
+  g_assert_null (pp_identity_take (root, &state_test_key, &error));
+  g_assert_nonnull (strstr (error->message, "Permission denied"));
+  make_writable (root, path, TRUE);
+  g_autoptr (PpIdentity) second = take (root);
+  g_assert_cmpuint (pp_identity_slot (second), ==, 1);
+  state_test_remove (root);
+}
+
+static void
 test_other_keys (void)
 {
   g_autofree char *root = state_test_folder (FALSE);
@@ -310,6 +348,7 @@ add_tests (void)
   g_test_add_func ("/identity/find", test_find);
   g_test_add_func ("/identity/directory", test_directory);
   g_test_add_func ("/identity/restart", test_restart);
+  g_test_add_func ("/identity/read-only", test_read_only);
   g_test_add_func ("/identity/other-keys", test_other_keys);
   g_test_add_func ("/identity/names-from-outside", test_names_from_outside);
   g_test_add_func ("/identity/adoption", test_adoption);

@@ -510,14 +510,36 @@ test_disk_full (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (phase_of (fixture, 1), ==, PP_JOURNAL_REPORTING);
 }
 
+/* What is there is read all the same. */
 static void
-test_refused_at_start (Fixture *fixture, gconstpointer data)
+test_read_only_at_start (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  (void)data;
+  put (fixture, 1, PP_JOURNAL_STARTING, 'a');
+  settle (fixture);
+  g_clear_pointer (&fixture->journal, pp_journal_free);
+  g_chmod (fixture->runs, 0500);
+  expect_failure ("Permission denied");
+  fixture->journal = pp_journal_new (fixture->identity, &error);
+  g_test_assert_expected_messages ();
+  g_assert_no_error (error);
+  g_assert_nonnull (strstr (pp_journal_failure (fixture->journal), "Permission denied"));
+  g_autoptr (GPtrArray) entries = pp_journal_load (fixture->journal);
+  g_assert_cmpuint (entries->len, ==, 1);
+  g_chmod (fixture->runs, 0700);
+  probe_until_well (fixture);
+}
+
+static void
+test_unusable_at_start (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
 
   (void)data;
   g_clear_pointer (&fixture->journal, pp_journal_free);
-  g_chmod (fixture->runs, 0500);
+  g_chmod (fixture->runs, 0);
   g_assert_null (pp_journal_new (fixture->identity, &error));
   g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_SYSTEM);
   g_assert_nonnull (strstr (error->message, "Permission denied"));
@@ -618,7 +640,8 @@ add_tests (void)
     { "/journal/read-only", FALSE, test_read_only },
     { "/journal/file-limit", FALSE, test_file_limit },
     { "/journal/disk-full", TRUE, test_disk_full },
-    { "/journal/refused-at-start", FALSE, test_refused_at_start },
+    { "/journal/read-only-at-start", FALSE, test_read_only_at_start },
+    { "/journal/unusable-at-start", FALSE, test_unusable_at_start },
     { "/journal/foreign-id", FALSE, test_foreign_id },
     { "/journal/position", FALSE, test_position },
     { "/journal/position-cannot-be-written", FALSE, test_position_cannot_be_written },

@@ -18,8 +18,8 @@ typedef struct PpJournalPut PpJournalPut;
 typedef void (*PpJournalDoneFunc) (const GError *error, gpointer user_data);
 
 /* Opens the journal of IDENTITY, which must outlive it, on the default main context. Tries once
- * (blocking) whether it can be written; a full disk or quota is no error but a first
- * pp_journal_failure(), since runs in flight have to be gone on with. NULL with ERROR
+ * (blocking) whether it can be written; a disk that is full, read-only or broken is no error but a
+ * first pp_journal_failure(), since runs in flight have to be gone on with. NULL with ERROR
  * (PP_STATE_ERROR), whose message says what to do. */
 PpJournal *pp_journal_new (const PpIdentity *identity, GError **error);
 
