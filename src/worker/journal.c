@@ -19,6 +19,8 @@
 #define STACK_BYTES ((size_t)128 * 1024)
 /* How long the end may wait for the disk. */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
+/* A disk that has not taken a group for so long is said not to answer. */
+#define HANGS_SECONDS 30
 /* A block, so that a probe works only where an entry would. */
 #define PROBE_BYTES 4096
 
@@ -73,6 +75,27 @@ run_thread (void *data)
   return NULL;
 }
 
+static void
+note_failure (PpJournal *journal, const char *words)
+{
+  if (journal->failure == NULL)
+    g_warning ("The journal cannot be written, so no more runs are taken until it can: %s", words);
+  g_free (journal->failure);
+  journal->failure = g_strdup (words);
+}
+
+static gboolean
+on_hanging (gpointer user_data)
+{
+  PpJournal *journal = user_data;
+  g_autofree char *words = g_strdup_printf ("%s: the disk has not answered for %d s",
+                                            journal->runs.path, HANGS_SECONDS);
+
+  journal->hang_timer = 0;
+  note_failure (journal, words);
+  return G_SOURCE_REMOVE;
+}
+
 /* Begins to write what is queued. Where no thread can be had the loop has to wait itself. */
 static void
 start_group (PpJournal *journal)
@@ -81,6 +104,7 @@ start_group (PpJournal *journal)
   sigset_t all, before;
 
   journal->group = take_group (journal);
+  journal->hang_timer = g_timeout_add_seconds (HANGS_SECONDS, on_hanging, journal);
   pthread_attr_init (&attributes);
   pthread_attr_setstacksize (&attributes, STACK_BYTES);
   /* Signals are the main thread's. */
@@ -114,16 +138,6 @@ put_error (const PpJournal *journal, const PpJournalPut *put)
 }
 
 static void
-note_failure (PpJournal *journal, const GError *error)
-{
-  if (journal->failure == NULL)
-    g_warning ("The journal cannot be written, so no more runs are taken until it can: %s",
-               error->message);
-  g_free (journal->failure);
-  journal->failure = g_strdup (error->message);
-}
-
-static void
 note_success (PpJournal *journal)
 {
   if (journal->failure == NULL)
@@ -149,7 +163,7 @@ judge_group (PpJournal *journal, const PpJournalGroup *group)
       written = written || put->action != PP_JOURNAL_REMOVE;
     }
   if (failed != NULL)
-    note_failure (journal, failed);
+    note_failure (journal, failed->message);
   else if (written)
     note_success (journal);
 }
@@ -161,6 +175,7 @@ end_group (PpJournal *journal)
   PpJournalGroup *group = g_steal_pointer (&journal->group);
   guint64 count;
 
+  g_clear_handle_id (&journal->hang_timer, g_source_remove);
   while (read (journal->event_fd, &count, sizeof count) < 0 && errno == EINTR)
     ;
   if (journal->has_thread)
@@ -266,6 +281,10 @@ pp_journal_remove (PpJournal *journal, const char *flow_run_id)
 void
 pp_journal_probe (PpJournal *journal)
 {
+  /* What is on its way to the disk tells as much. */
+  if (pp_journal_pending (journal) > 0)
+    return;
+
   PpJournalPut *put = queue (journal, PP_JOURNAL_PROBE, "probe");
 
   put->text = g_strnfill (PROBE_BYTES, '\n');
@@ -307,7 +326,7 @@ try_once (PpJournal *journal, GError **error)
     return TRUE;
   if (is_bearable (failed))
     {
-      note_failure (journal, local);
+      note_failure (journal, local->message);
       return TRUE;
     }
   g_prefix_error (&local, "The journal cannot be written: ");
@@ -385,7 +404,9 @@ pp_journal_free (PpJournal *journal)
     return;
   g_clear_handle_id (&journal->event_source, g_source_remove);
   g_clear_handle_id (&journal->start_source, g_source_remove);
-  if (flush (journal))
+  gboolean flushed = flush (journal);
+  g_clear_handle_id (&journal->hang_timer, g_source_remove);
+  if (flushed)
     {
       pp_folder_close (&journal->runs);
       if (journal->event_fd >= 0)

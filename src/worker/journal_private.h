@@ -63,6 +63,7 @@ struct PpJournal
   int event_fd;
   guint event_source;
   guint start_source;
+  guint hang_timer; /* of the group under way */
   char *failure;
 };
 

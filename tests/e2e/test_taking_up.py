@@ -290,6 +290,21 @@ def test_state_directory_is_read_only_at_the_start(api, engine, pool, start_work
         worker.end()
 
 
+def test_disk_that_hangs(api, engine, pool, start_worker, clocks):
+    """Health says so, and what was to be written down is done once the disk answers."""
+    worker = start_worker(api, engine, pool, settings=clocks.settings)
+    clocks.step(disk_hangs=True)
+    run = api.go(pool, {"command": "true", "auto_remove": True})
+    worker.wait_line(f"submitting flow run '{run}'")
+    assert worker.healthy()
+    clocks.step(disk_hangs=True, monotonic=60)
+    wait_for(lambda: "the disk has not answered for 30 s" in health_reason(worker), 10, "health says that the disk hangs")
+    assert api.state(run)["type"] == "SCHEDULED"
+    clocks.step(monotonic=60)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    wait_for(worker.healthy, 10, "health is well again")
+
+
 def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
     """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
     without their sender's knowing."""

@@ -49,13 +49,14 @@ void pp_journal_put_cancel (PpJournalPut *put);
 /* Removes the entry and the position of a run, in order with the puts, some time soon. */
 void pp_journal_remove (PpJournal *journal, const char *flow_run_id);
 
-/* Queues a small durable write, whose only use is its effect on pp_journal_failure(). */
+/* Queues a small durable write, whose only use is its effect on pp_journal_failure(), unless
+ * something is queued already. */
 void pp_journal_probe (PpJournal *journal);
 
 /* Why the journal cannot be written (path and the system's words; borrowed, good until the loop
- * runs again), or NULL. Set by whatever failed last, cleared by the next put or probe that works;
- * the journal itself logs both changes. While it is set, no run should be taken, and
- * pp_journal_probe() asked every few seconds. */
+ * runs again), or NULL. Set by whatever failed last or has been under way for 30 s, cleared by the
+ * next put or probe that works; the journal itself logs both changes. While it is set, no run
+ * should be taken, and pp_journal_probe() asked every few seconds. */
 const char *pp_journal_failure (const PpJournal *journal);
 
 /* Puts, removals and probes that are not done yet. */
