@@ -15,17 +15,17 @@ pp_api_error_is_transient (const GError *error)
 {
   if (error == NULL || error->domain != PP_API_ERROR)
     return FALSE;
-  return error->code == PP_API_ERROR_NO_ANSWER || error->code == 408 || error->code == 429
-         || error->code >= 500;
+  return error->code == PP_API_ERROR_NO_ANSWER || error->code == PP_API_ERROR_NO_ROUTE
+         || error->code == 408 || error->code == 429 || error->code >= 500;
 }
 
 gboolean
-pp_api_error_is_no_route (const GError *error)
+pp_api_error_may_pass (const GError *error)
 {
-  /* FastAPI's words for an unknown route; for an object the API says which. */
-  return error != NULL && error->domain == PP_API_ERROR
-         && (error->code == 405
-             || (error->code == 404 && g_str_has_suffix (error->message, "Not Found: Not Found")));
+  /* A key, or what it may do, is changed on the server, and here, or back, sooner or later. */
+  return pp_api_error_is_transient (error)
+         || (error != NULL && error->domain == PP_API_ERROR
+             && (error->code == 401 || error->code == 403));
 }
 
 /* At most MAX bytes of TEXT as one line of UTF-8: blanks and control characters become one blank
@@ -120,33 +120,103 @@ wants_tls (const PpApi *api, const PpHttpResponse *response)
 #define PROXY_PASSWORD                                                                             \
   "the proxy of the environment wants a password: http://user:password@host:port"
 
-/* Whether STATUS, without JSON, says that what answers knows no such path: Traefik, or an ingress,
- * while it has no server behind it. The API itself says so in JSON. */
-static gboolean
-is_strangers_no (long status, gboolean is_json)
+/* The value of the API's own words in an error (the peer: the exception handlers of
+ * server/api/server.py, and FastAPI's HTTPException), or NULL: then something else has answered in
+ * its place, a gateway or a login. */
+static const json_t *
+own_words (const json_t *json)
 {
-  return !is_json && (status == 404 || status == 405);
+  const json_t *words = json_object_get (json, "exception_message");
+
+  if (words == NULL || json_is_null (words))
+    words = json_object_get (json, "detail");
+  return json_is_null (words) ? NULL : words;
 }
 
-/* IS_JSON: else it is not the API that answers (tinyproxy says 401 of a wrong password, and 407 of
+/* Whether WORDS, the API's own with a 404, are about the object that PATH names: "Flow run not
+ * found", "Flow run with id ... not found", "Deployment not found", 'Work pool "..." not found.'
+ * (so 2.20.25 and 3.8.8). "Not Found" alone is said of a route that is not there. */
+static gboolean
+is_about_object (const char *path, const char *words)
+{
+  static const struct
+  {
+    const char *path;
+    const char *name;
+  } objects[] = {
+    { "/block_documents/", "block" },  { "/block_types/", "block" },
+    { "/deployments/", "deployment" }, { "/flow_runs/filter", NULL },
+    { "/flow_runs/", "flow run" },     { "/flows/", "flow" },
+    { "/variables/", "variable" },     { "/work_pools/", "" },
+  };
+  g_autofree char *lower = g_ascii_strdown (words, -1);
+
+  if (g_str_equal (lower, "not found") || strstr (lower, "not found") == NULL)
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (objects); i++)
+    if (g_str_has_prefix (path, objects[i].path))
+      return objects[i].name != NULL && g_str_has_prefix (lower, objects[i].name);
+  return FALSE;
+}
+
+/* The code of an error whose answer came with STATUS, 400 or more, and JSON (or NULL). What stands
+ * in front of a server that is away answers in its place: 404 from there is no word on a
+ * deployment. Nor is the 404 of a server that is being started or changed, for a route. */
+static int
+code_of_refusal (const PpApi *api, const char *path, long status, const json_t *json)
+{
+  const json_t *words = own_words (json);
+
+  if (status >= 500)
+    return (int)status;
+  if (words != NULL)
+    {
+      const char *text = json_is_string (words) ? json_string_value (words) : "";
+
+      if (status == 405 || (status == 404 && !is_about_object (path, text)))
+        return api->heard ? PP_API_ERROR_NO_ROUTE : PP_API_ERROR_SETUP;
+      return (int)status;
+    }
+  switch (status)
+    {
+    case 401: /* a proxy's; persists as the API's own */
+    case 408:
+    case 413: /* too large for a gateway: it will be */
+    case 429:
+      return (int)status;
+    case 400: /* speaks TLS */
+    case 407:
+      return api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
+    default:
+      return PP_API_ERROR_NO_ANSWER;
+    }
+}
+
+#define RIGHT_URL "is PREFECT_API_URL right? It ends in /api"
+
+/* IS_OWN: else it is not the API that answers (tinyproxy says 401 of a wrong password, and 407 of
  * none). */
 static const char *
-advice (const PpApi *api, const PpHttpResponse *response, gboolean is_json)
+advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_own)
 {
   long status = response->status;
 
   if (wants_tls (api, response))
     return " (PREFECT_API_URL must begin with https:// there)";
-  if (status == 401 && is_json)
+  if (status == 401 && is_own)
     return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING)";
   if (status == 401)
     return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING; not the API's own answer, so "
            "perhaps " PROXY_PASSWORD ")";
   if (status == 407)
     return " (" PROXY_PASSWORD ")";
-  if (is_strangers_no (status, is_json))
-    return api->has_json ? " (not the API's own answer)"
-                         : " (not the API's own answer: is PREFECT_API_URL right? It ends in /api)";
+  if (code == PP_API_ERROR_SETUP)
+    return " (" RIGHT_URL ")";
+  if (code == PP_API_ERROR_NO_ROUTE)
+    return " (said of the address, not of what was asked for)";
+  if (code == PP_API_ERROR_NO_ANSWER)
+    return api->heard ? " (not the API's own answer)"
+                      : " (not the API's own answer: " RIGHT_URL ")";
   return "";
 }
 
@@ -196,11 +266,11 @@ fail_without_answer (PpApi *api, const GError *http_error, GError **error)
 /* WHAT begins each message: "GET URL: 404 Not Found". */
 static char *
 describe_error (const PpApi *api, const char *what, const PpHttpResponse *response,
-                const json_t *json)
+                const json_t *json, int code)
 {
   g_autofree char *words = server_words (json, response->body, response->body_length);
-  return g_strconcat (what, *words != '\0' ? ": " : "", words, advice (api, response, json != NULL),
-                      NULL);
+  return g_strconcat (what, *words != '\0' ? ": " : "", words,
+                      advice (api, response, code, own_words (json) != NULL), NULL);
 }
 
 static char *
@@ -224,17 +294,14 @@ describe_page (const char *what, const PpHttpResponse *response)
                           what, words);
 }
 
-/* The code of an error whose answer came with STATUS. What stands in front of a server that is away
- * (an ingress, a login) answers in its place: 404 from there is no word on a deployment. A page, or
- * the way to one, is a wrong PREFECT_API_URL as long as the API itself was not heard. */
+/* The code of an error whose answer came with STATUS and JSON (or NULL). A page, or the way to one,
+ * is a wrong PREFECT_API_URL as long as the API itself was not heard. */
 static int
-error_code (const PpApi *api, long status, gboolean is_json)
+error_code (const PpApi *api, const char *path, long status, const json_t *json)
 {
-  gboolean is_page = !is_json && status < 400;
-
-  if (is_strangers_no (status, is_json) || (is_page && api->has_json))
-    return PP_API_ERROR_NO_ANSWER;
-  return (int)status;
+  if (status >= 400)
+    return code_of_refusal (api, path, status, json);
+  return (json == NULL || status >= 300) && api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
 }
 
 /* The JSON of a RESPONSE's body, or NULL. */
@@ -261,19 +328,24 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path,
   if (response->body_length > 0)
     json = read_body (response);
 
-  int code = error_code (api, response->status, json != NULL);
+  int code = error_code (api, path, response->status, json);
   g_autofree char *what
       = g_strdup_printf ("%s %s%s: %ld %s", method, api->display_url, path, response->status,
                          MHD_get_reason_phrase_for ((unsigned int)response->status));
-  if (json != NULL)
-    api->has_json = TRUE;
-
   if (response->status >= 400)
-    return fail (api, error, code, describe_error (api, what, response, json));
+    {
+      g_autofree char *message = describe_error (api, what, response, json, code);
+
+      if (own_words (json) != NULL && code != PP_API_ERROR_SETUP)
+        api->heard = TRUE;
+      return fail (api, error, code, g_steal_pointer (&message));
+    }
   if (response->status >= 300)
     return fail (api, error, code, describe_redirect (what, response));
   if (json == NULL && response->body_length > 0)
     return fail (api, error, code, describe_page (what, response));
+  if (json != NULL)
+    api->heard = TRUE;
   *body = g_steal_pointer (&json);
   return TRUE;
 }

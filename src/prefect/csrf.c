@@ -23,13 +23,14 @@ forget_token (PpApi *api)
   g_clear_pointer (&api->csrf_token, g_free);
 }
 
-/* An older server (404), or one with the protection off. */
+/* An older server (404), or one with the protection off; not something in its place. */
 static gboolean
-says_off (const PpHttpResponse *response)
+says_off (const PpHttpResponse *response, const GError *error)
 {
-  return response->status == 404
-         || (response->status == 422
-             && strstr (response->body, "CSRF protection is disabled.") != NULL);
+  return error->code != PP_API_ERROR_NO_ANSWER
+         && (response->status == 404
+             || (response->status == 422
+                 && strstr (response->body, "CSRF protection is disabled.") != NULL));
 }
 
 static gboolean
@@ -70,7 +71,7 @@ on_token (const PpHttpResponse *response, const GError *http_error, gpointer use
       pp_api_pump (api);
       return;
     }
-  if (response != NULL && error->code == response->status && says_off (response))
+  if (response != NULL && says_off (response, error))
     {
       api->csrf_enabled = FALSE;
       pp_api_pump (api);

@@ -15,7 +15,7 @@ on_events (json_t *body, const GError *error, gpointer user_data)
   const Events *events = user_data;
 
   /* 2.20 answers 404 "Events are not enabled.", older ones know no such route. */
-  if (error != NULL && (error->code == 404 || error->code == 405))
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_ROUTE))
     events->api->no_events = TRUE;
   if (events->done != NULL)
     events->done (body, error, events->user_data);

@@ -192,7 +192,7 @@ on_labels (json_t *body, const GError *error, gpointer user_data)
 {
   const Labels *labels = user_data;
 
-  if (pp_api_error_is_no_route (error))
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_ROUTE))
     labels->api->no_labels = TRUE;
   if (labels->done != NULL)
     labels->done (body, error, labels->user_data);

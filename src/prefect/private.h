@@ -30,7 +30,7 @@ struct PpApi
   guint under_way[PP_API_URGENCIES]; /* calls with one */
   guint late_timer;                  /* for the oldest of PP_API_LAST; or 0 */
   gboolean has_answer;               /* anything answered once */
-  gboolean has_json;                 /* in JSON, as the API does */
+  gboolean heard;                    /* the API itself did */
   gint64 maintenance_until;
 
   /* csrf.c */
@@ -76,10 +76,6 @@ PpApiCall *pp_api_call_full (PpApi *api, const char *method, const char *path, j
 
 /* A call that succeeds without a word to the server: for what it is known not to have. */
 PpApiCall *pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data);
-
-/* Whether ERROR of a call says that the server has no such route, and not that the object of the
- * call is missing. */
-gboolean pp_api_error_is_no_route (const GError *error);
 
 /* TEXT as a JSON string (new reference); what is not UTF-8 in it is replaced. */
 json_t *pp_api_text (const char *text);

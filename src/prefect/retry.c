@@ -110,8 +110,7 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
         return FALSE;
       /* fall through */
     case PP_API_PERSIST:
-      /* A key that was changed on the server is changed here, or back there, sooner or later. */
-      return pp_api_error_is_transient (error) || error->code == 401
+      return pp_api_error_may_pass (error)
              || (response != NULL && is_extra_code (api->settings, (int)response->status));
     default:
       return FALSE;
@@ -138,8 +137,9 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
       if (++call->csrf_refusals == 1)
         return TRUE;
       *delay = back_off (call);
-      return call->patience != PP_API_ONCE
-             && call->csrf_refusals <= api->settings->client_max_retries;
+      return pp_api_call_persists (call)
+             || (call->patience == PP_API_RETRY
+                 && call->csrf_refusals <= api->settings->client_max_retries);
     }
   if (!may_try_again (call, response, error))
     return FALSE;

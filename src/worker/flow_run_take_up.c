@@ -10,6 +10,8 @@
 
 /* A batch that the server had not finished when its sender was killed shows up within this. */
 #define COUNT_AGAIN_MS 1000
+/* A server that refuses to tell a run's state is asked again after this. */
+#define ASK_AGAIN_MS 15000
 
 static void begin_again (PpFlowRun *run);
 
@@ -387,11 +389,11 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     on_deleted (run);
   else
     {
-      /* Nothing is lost by leaving it to the next start. */
-      g_warning ("Flow run '%s' cannot be taken up again, its state is not known: %s", run->id,
-                 error->message);
-      run->notify (run, TRUE, run->user_data);
-      run->notify (run, FALSE, run->user_data);
+      /* Nobody else takes up what is of a worker that lives. */
+      if (run->retries++ == 0)
+        g_warning ("Flow run '%s' is not taken up again yet, its state is not known: %s", run->id,
+                   error->message);
+      pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_taken_up);
     }
 }
 

@@ -134,10 +134,7 @@ on_sync_failure (PpWorker *worker, const GError *error)
       sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
     }
   else
-    pp_worker_fail (worker, 2, "%s%s", error->message,
-                    error->code == 404 || error->code == 405
-                        ? " (is PREFECT_API_URL right? It ends in /api)"
-                        : "");
+    pp_worker_fail (worker, 2, "%s", error->message);
 }
 
 static void

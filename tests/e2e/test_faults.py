@@ -127,7 +127,7 @@ def test_lines_come_once_where_the_server_is_slow(api, engine, pool, proxy, star
 def test_log_api_that_refuses_and_then_gives_no_answer(api, engine, pool, proxy, start_worker):
     start_worker(proxy.api, engine, pool)
     pattern = r"POST /api/logs/ ?$"
-    proxy.add(Rule(pattern, status(403, b'{"detail":"no"}'), times=1), Rule(pattern, reset_after_passing(), times=1))
+    proxy.add(Rule(pattern, status(409, b'{"detail":"no"}'), times=1), Rule(pattern, reset_after_passing(), times=1))
     run = api.go(pool, {"command": "sh -c 'echo number 1; sleep 34; echo number 2'", "auto_remove": True})
     text = api.wait_text(run, "number 2", 60)
     assert [line for line in text.splitlines() if line.startswith("number")] == ["number 1", "number 2"]
@@ -179,16 +179,71 @@ def test_server_away_for_20_s_during_a_run(api, engine, pool, proxy, start_worke
     check_once(api, api.go(pool, {"command": "echo only once"}, name="after"))
 
 
-def test_key_is_refused_for_a_while(api, engine, pool, proxy, start_worker):
-    """Changed on the server, and back: the end of a run that was in flight is reported then."""
+# What is no word on a run or its deployment: a key that was changed or may not do this, for now, or another one than the
+# API in its place.
+REFUSALS = {
+    "401": status(401, b'{"exception_message":"Unauthorized"}'),
+    "403": status(403, b'{"detail":"Forbidden"}'),
+    "403-page": not_json(b"<html><body>403 Forbidden</body></html>", 403),
+    "403-gateway": status(403, b'{"message":"Forbidden"}'),
+    "404-page": not_json(b"404 page not found\n", 404),
+    "404-gateway": status(404, b'{"message":"no Route matched with those values"}'),
+    "404-no-route": status(404, b'{"detail":"Not Found"}'),
+}
+each_refusal = pytest.mark.parametrize("action", REFUSALS.values(), ids=REFUSALS.keys())
+
+
+@each_refusal
+def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, action):
+    """The ends of runs that were in flight are reported after it."""
     start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'sleep 2; echo only once'", "auto_remove": True})
+    failing = api.go(pool, {"command": "sh -c 'sleep 2; exit 3'", "auto_remove": True}, name="failing")
     api.wait_state(run, "RUNNING")
-    with proxy.with_rules(Rule(".", status(401, b'{"exception_message":"Unauthorized"}'))):
-        proxy.wait_count(f"POST {RUN}/set_state", proxy.count(f"POST {RUN}/set_state") + 2)
-        assert api.state(run)["type"] == "RUNNING"
+    api.wait_state(failing, "RUNNING")
+    with proxy.with_rules(Rule(".", action)):
+        for flow_run in (run, failing):
+            proxy.wait_count(f"POST /api/flow_runs/{flow_run}/set_state", 4)
+            assert api.state(flow_run)["type"] == "RUNNING"
     check_once(api, run)
+    assert api.wait_end(failing)["state"]["type"] == "FAILED"
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
+
+
+@each_refusal
+def test_deployment_is_refused_for_a_while(api, engine, pool, proxy, start_worker, action):
+    proxy.add(Rule(r"GET /api/deployments/", action, times=2))
+    start_worker(proxy.api, engine, pool)
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
+@each_refusal
+def test_state_is_refused_for_a_while_at_taking_up(api, engine, pool, proxy, start_worker, action):
+    """The run's container is none of a run that was deleted."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo only once; sleep 12'", "auto_remove": True})
+    api.wait_text(run, "only once")
+    worker.end(signal.SIGKILL)
+    seen = proxy.count("POST /api/flow_runs/filter")
+    with proxy.with_rules(Rule("POST /api/flow_runs/filter", action)):
+        worker = start_worker(proxy.api, engine, pool)
+        proxy.wait_count("POST /api/flow_runs/filter", seen + 3)
+        assert [container["State"] for container in engine.containers_of(run)] == ["running"]
+    check_once(api, run)
+    assert "taken up again: its container is followed" in worker.output()
+
+
+@pytest.mark.slow
+def test_state_is_asked_for_again_at_taking_up(api, engine, pool, proxy, start_worker):
+    """Whatever the server answers: a run of a worker that lives is taken up by no other."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo only once; sleep 5'", "auto_remove": True})
+    api.wait_text(run, "only once")
+    worker.end(signal.SIGKILL)
+    with proxy.with_rules(Rule("POST /api/flow_runs/filter", status(422, b'{"detail":"not now"}'))):
+        worker = start_worker(proxy.api, engine, pool)
+        worker.wait_line(f"'{run}' is not taken up again yet.*not now")
+    check_once(api, run)
 
 
 def test_server_comes_later_than_the_worker(api, engine, pool, proxy, start_worker):

@@ -96,6 +96,8 @@ FAULTS = [
     Fault("API: 503", api_rule(status(503))),
     Fault("API: 429, Retry-After 1", api_rule(status(429, headers=[("retry-after", "1")]))),
     Fault("API: 401", api_rule(status(401, b'{"exception_message":"Unauthorized"}'))),
+    Fault("API: 403 of a gateway", api_rule(not_json(b"<html><body>403 Forbidden</body></html>", 403))),
+    Fault("API: 404 of a gateway", api_rule(status(404, b'{"message":"no Route matched with those values"}'))),
     Fault("API: 200, not JSON", api_rule(not_json())),
     Fault("API: redirect to a login page", api_rule(redirect(LOGIN))),
     Fault("API: certificate not trusted", foreign_certificate),

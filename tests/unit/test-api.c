@@ -247,9 +247,9 @@ test_not_retried (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
     {
-      const Step steps[] = { { codes[i], NOW, "{}" } };
+      const Step steps[] = { { codes[i], NOW, "{\"detail\": \"Flow not found\"}" } };
       g_autoptr (Fixture) fixture = started (steps, 1);
-      call (fixture, "GET", "/x", PP_API_RETRY);
+      call (fixture, "GET", "/flows/x", PP_API_RETRY);
       g_assert_error (fixture->error, PP_API_ERROR, codes[i]);
       g_assert_cmpuint (server_requests (fixture->server), ==, 1);
     }
@@ -399,9 +399,9 @@ static void
 assert_message (const Step *step, int code, const char *expected)
 {
   g_autoptr (Fixture) fixture = started (step, 1);
-  g_autofree char *whole = g_strdup_printf ("GET %s/x: %s", fixture->url, expected);
+  g_autofree char *whole = g_strdup_printf ("GET %s/flow_runs/x: %s", fixture->url, expected);
 
-  call (fixture, "GET", "/x", PP_API_ONCE);
+  call (fixture, "GET", "/flow_runs/x", PP_API_ONCE);
   g_assert_error (fixture->error, PP_API_ERROR, code);
   g_assert_cmpstr (fixture->error->message, ==, whole);
 }
@@ -409,7 +409,7 @@ assert_message (const Step *step, int code, const char *expected)
 static void
 test_errors_have_the_servers_words (void)
 {
-  const Step detail = { 404, NULL, "{\"detail\": \"Flow run not\\n found\"}" };
+  const Step detail = { 404, NULL, "{\"detail\": \"Flow run\\n not found\"}" };
   const Step exception
       = { 503, NULL, "{\"exception_message\": \"Service Unavailable\", \"request_body\": \"pw\"}" };
   const Step validation
@@ -462,24 +462,98 @@ test_not_the_api (void)
   g_assert_false (pp_api_error_is_transient (fixture->error));
 }
 
-/* What an ingress or a login says while the server is away is no word on a deployment. */
+/* What an ingress, a gateway or a login says while the server is away is no word on a deployment,
+ * nor is what a server says that is being started. */
 static void
 test_stranger_in_the_servers_place (void)
 {
-  const Step steps[] = { { 200, NULL, "[]" },
-                         { 404, NOW, "default backend - 404" },
-                         { 404, NOW, "" },
-                         { 200, NOW, "<html>back soon</html>" },
-                         { 302, NOW "Location: /login\r\n", "" },
-                         { 404, NULL, "{\"detail\": \"Deployment not found\"}" } };
-  g_autoptr (Fixture) fixture = started (steps, 6);
+  const Step strangers[] = {
+    { 404, NOW, "default backend - 404" },
+    { 404, NOW, "" },
+    { 404, NOW, "{\"message\": \"no Route matched with those values\"}" },
+    { 404, NOW, "{\"message\": \"Deployment not found\"}" },
+    { 404, NOW, "{\"detail\": \"Not Found\"}" },
+    { 404, NOW, "{\"detail\": null}" },
+    { 404, NOW, "{\"detail\": \"Workspace not found\"}" },
+    { 404, NOW, "{\"detail\": \"No static resource deployments/d\"}" },
+    { 405, NOW, "{\"detail\": \"Method Not Allowed\"}" },
+    { 400, NOW, "<html>Bad Request</html>" },
+    { 401, NOW, "<html>Sign in</html>" },
+    { 403, NOW, "<html>Forbidden</html>" },
+    { 403, NOW, "{\"message\": \"Forbidden\"}" },
+    { 407, NOW, "" },
+    { 421, NOW, "" },
+    { 200, NOW, "<html>back soon</html>" },
+    { 302, NOW "Location: /login\r\n", "" },
+    { 302, NOW "Location: /login\r\n", "{\"to\": \"/login\"}" },
+  };
 
-  call (fixture, "GET", "/x", PP_API_PERSIST);
+  for (guint i = 0; i < G_N_ELEMENTS (strangers); i++)
+    {
+      const Step steps[] = { { 200, NULL, "[]" },
+                             strangers[i],
+                             { 404, NULL, "{\"detail\": \"Deployment not found\"}" } };
+      g_autoptr (Fixture) fixture = started (steps, 3);
+
+      call (fixture, "GET", "/x", PP_API_PERSIST);
+      g_assert_no_error (fixture->error);
+      call (fixture, "GET", "/deployments/d", PP_API_PERSIST);
+      g_assert_error (fixture->error, PP_API_ERROR, 404);
+      g_assert_nonnull (strstr (fixture->error->message, "Deployment not found"));
+      g_assert_cmpuint (server_requests (fixture->server), ==, 3);
+    }
+}
+
+/* A server that has no such route for now has not lost the run; only its own words about it say so,
+ * in answer to whatever is done with it. */
+static void
+test_object_that_is_not_there (void)
+{
+  static const struct
+  {
+    const char *path;
+    const char *words;
+    int code;
+  } answers[] = {
+    { "/flow_runs/f/set_state", "{\"exception_message\": \"Flow run with id f not found\"}", 404 },
+    { "/flow_runs/f", "{\"detail\": \"Flow run not found\"}", 404 },
+    { "/deployments/d", "{\"detail\": \"Deployment with id d not found\"}", 404 },
+    { "/flows/f", "{\"detail\": \"Flow not found\"}", 404 },
+    { "/variables/name/v", "{\"detail\": \"Variable not found.\"}", 404 },
+    { "/block_documents/b", "{\"detail\": \"Block document not found\"}", 404 },
+    { "/block_types/slug/s/block_documents/name/n", "{\"detail\": \"Block type not found\"}", 404 },
+    { "/work_pools/p", "{\"detail\": \"Work pool \\\"p\\\" not found.\"}", 404 },
+    { "/work_pools/p", "{\"detail\": \"Not Found\"}", PP_API_ERROR_NO_ROUTE },
+    { "/flow_runs/f", "{\"detail\": \"Not Found\"}", PP_API_ERROR_NO_ROUTE },
+    { "/flow_runs/filter", "{\"detail\": \"Flow run not found\"}", PP_API_ERROR_NO_ROUTE },
+    { "/logs/filter", "{\"detail\": \"Workspace not found\"}", PP_API_ERROR_NO_ROUTE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      const Step steps[] = { { 200, NULL, "[]" }, { 404, NULL, answers[i].words } };
+      g_autoptr (Fixture) fixture = started (steps, 2);
+
+      call (fixture, "GET", "/x", PP_API_ONCE);
+      call (fixture, "POST", answers[i].path, PP_API_ONCE);
+      g_assert_error (fixture->error, PP_API_ERROR, answers[i].code);
+      g_assert_true (pp_api_error_is_transient (fixture->error) == (answers[i].code != 404));
+    }
+}
+
+/* A key may lose a right and get it back; what a gateway finds too large is not smaller later. */
+static void
+test_what_persists (void)
+{
+  const Step steps[] = { { 403, NOW, "{\"detail\": \"Forbidden\"}" }, { 200, NULL, "[]" } };
+  const Step large[] = { { 413, NOW, "<html>Request Entity Too Large</html>" } };
+  g_autoptr (Fixture) fixture = started (steps, 2);
+  g_autoptr (Fixture) other = started (large, 1);
+
+  call (fixture, "POST", "/x", PP_API_PERSIST);
   g_assert_no_error (fixture->error);
-  call (fixture, "GET", "/deployments/d", PP_API_PERSIST);
-  g_assert_error (fixture->error, PP_API_ERROR, 404);
-  g_assert_nonnull (strstr (fixture->error->message, "Deployment not found"));
-  g_assert_cmpuint (server_requests (fixture->server), ==, 6);
+  call (other, "POST", "/x", PP_API_PERSIST_REFUSED);
+  g_assert_error (other->error, PP_API_ERROR, 413);
 }
 
 /* Traefik's words while it knows of no server; the API's for a path it does not have. */
@@ -488,6 +562,7 @@ test_stranger_before_the_server (void)
 {
   const Step plain = { 404, NULL, "404 page not found\n" };
   const Step method = { 405, NULL, "<html>405 Not Allowed</html>" };
+  const Step forbidden = { 403, NULL, "<html>403 Forbidden</html>" };
   const Step own = { 404, NULL, "{\"detail\": \"Not Found\"}" };
 
   assert_message (&plain, PP_API_ERROR_NO_ANSWER,
@@ -496,7 +571,11 @@ test_stranger_before_the_server (void)
   assert_message (&method, PP_API_ERROR_NO_ANSWER,
                   "405 Method Not Allowed: <html>405 Not Allowed</html> (not the API's own answer: "
                   "is PREFECT_API_URL right? It ends in /api)");
-  assert_message (&own, 404, "404 Not Found: Not Found");
+  assert_message (&forbidden, PP_API_ERROR_NO_ANSWER,
+                  "403 Forbidden: <html>403 Forbidden</html> (not the API's own answer: is "
+                  "PREFECT_API_URL right? It ends in /api)");
+  assert_message (&own, PP_API_ERROR_SETUP,
+                  "404 Not Found: Not Found (is PREFECT_API_URL right? It ends in /api)");
 }
 
 static void
@@ -718,14 +797,14 @@ test_csrf_fetch_fails (void)
   g_assert_no_error (fixture->error);
   g_assert_cmpuint (server_requests (fixture->server), ==, 4);
 
-  const Step denied[] = { { 403, NULL, "{\"detail\": \"no\"}" } };
+  const Step denied[] = { { 422, NULL, "{\"detail\": \"no\"}" } };
   g_autoptr (Fixture) other = csrf_fixture (denied, 1);
   for (int i = 0; i < 3; i++)
     pp_api_call (other->api, "POST", "/x", json_object (), PP_API_PERSIST, on_done, other);
   while (other->done < 3)
     g_main_loop_run (other->loop);
-  g_assert_error (other->error, PP_API_ERROR, 403);
-  g_assert_nonnull (strstr (other->error->message, "/csrf-token: 403"));
+  g_assert_error (other->error, PP_API_ERROR, 422);
+  g_assert_nonnull (strstr (other->error->message, "/csrf-token: 422"));
 }
 
 /* --- the queue --- */
@@ -1139,6 +1218,8 @@ add (void)
   g_test_add_func ("/api/answer/not-the-api", test_not_the_api);
   g_test_add_func ("/api/answer/stranger-in-the-servers-place", test_stranger_in_the_servers_place);
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
+  g_test_add_func ("/api/answer/object-that-is-not-there", test_object_that_is_not_there);
+  g_test_add_func ("/api/answer/what-persists", test_what_persists);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
   g_test_add_func ("/api/answer/nul-in-a-key", test_nul_in_a_key);

@@ -138,12 +138,24 @@ test_answer_cut_short (void)
 static void
 test_refused (void)
 {
-  g_autoptr (Fixture) fixture = fixture_new (403);
+  g_autoptr (Fixture) fixture = fixture_new (422);
 
   read_run (fixture, "a");
   read_run (fixture, "b");
   g_main_loop_run (fixture->loop);
-  g_assert_cmpstr (fixture->heard->str, ==, "403 403 ");
+  g_assert_cmpstr (fixture->heard->str, ==, "422 422 ");
+}
+
+/* A server without this route says nothing of the runs. */
+static void
+test_no_route (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (404);
+  g_autofree char *expected = g_strdup_printf ("%d ", PP_API_ERROR_SETUP);
+
+  read_run (fixture, "a");
+  g_main_loop_run (fixture->loop);
+  g_assert_cmpstr (fixture->heard->str, ==, expected);
 }
 
 /* Before it is asked for, and while it is. */
@@ -171,6 +183,7 @@ add_tests (void)
   g_test_add_func ("/state-reader/one-call-for-many", test_one_call_for_many);
   g_test_add_func ("/state-reader/answer-cut-short", test_answer_cut_short);
   g_test_add_func ("/state-reader/refused", test_refused);
+  g_test_add_func ("/state-reader/no-route", test_no_route);
   g_test_add_func ("/state-reader/cancel", test_cancel);
 }
 

@@ -11,30 +11,37 @@ G_BEGIN_DECLS
 typedef struct PpApi PpApi;
 typedef struct PpApiCall PpApiCall;
 
-/* Errors of calls. The code is the HTTP status (404, 422, ...; 200 or 302 when the answer is not
- * the API's: a page, a redirect) or one of PpApiError. The message is one line: "POST URL: 422
- * Unprocessable Entity: the server's words", where there is something to do with what to do. It
- * never holds the key. */
+/* Errors of calls. The code is the HTTP status (422, ...; 404 only where the API itself says that
+ * the object of the call is not there; 200 or 302 when the answer is not the API's: a page, a
+ * redirect) or one of PpApiError. The message is one line: "POST URL: 422 Unprocessable Entity: the
+ * server's words", where there is something to do with what to do. It never holds the key. */
 #define PP_API_ERROR (pp_api_error_quark ())
 GQuark pp_api_error_quark (void);
 
 typedef enum
 {
-  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out; a 404 or 405 that is not JSON, from
-                                 something in the server's place; once the API was heard also a
-                                 page from there */
+  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out; a 4xx (403, 404, ...) without the API's
+                                 own words, from something in the server's place; once the API was
+                                 heard also a page from there */
   PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
-                                 any call succeeded), a URL that is none, an answer too large */
+                                 any call succeeded), a URL that is none or has no such route
+                                 (before the API was heard), an answer too large */
+  PP_API_ERROR_NO_ROUTE = -2, /* 405, or a 404 that does not speak of the object of the call, of an
+                                 API that was heard before: one that is being started or changed,
+                                 or an older one */
 } PpApiError;
 
-/* Whether ERROR may pass by itself: no answer, 408, 429, any 5xx. */
+/* Whether ERROR may pass by itself: no answer, no route, 408, 429, any 5xx. */
 gboolean pp_api_error_is_transient (const GError *error);
+
+/* Whether ERROR may pass by itself or by what somebody does: these, 401 and 403. */
+gboolean pp_api_error_may_pass (const GError *error);
 
 typedef enum
 {
   PP_API_ONCE,    /* one attempt: what only decorates (labels, events), and probes */
   PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
-  PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_is_transient()) */
+  PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_may_pass()) */
   PP_API_PERSIST_REFUSED, /* as PERSIST while the server says that it did not do it; what it may
                              have done (no answer, 502, 504, 520, 524) is a transient error, for
                              the caller to look at */
