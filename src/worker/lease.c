@@ -27,7 +27,7 @@ on_renewed (json_t *body, const GError *error, gpointer user_data)
 
   (void)body;
   lease->call = NULL;
-  if (error != NULL && !pp_api_error_is_transient (error))
+  if (error != NULL && !pp_api_error_may_pass (error))
     {
       lease->lost (error, lease->user_data);
       return;

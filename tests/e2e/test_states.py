@@ -92,11 +92,12 @@ def test_concurrency_limit_of_a_deployment_queues(api, engine, pool, start_worke
 
 
 @pytest.mark.slow
-def test_concurrency_slot_is_kept_and_given_back(api, engine, pool, proxy, start_worker):
-    """The server's lease of 30 s is renewed while the run holds the slot, also where an answer is lost: the
-    second run waits for the end of the first, and no longer."""
+@pytest.mark.parametrize("code", [503, 401])
+def test_concurrency_slot_is_kept_and_given_back(api, engine, pool, proxy, start_worker, code):
+    """The server's lease of 30 s is renewed while the run holds the slot, also where a renewal is not answered, or is
+    refused for a while: the second run waits for the end of the first, and no longer."""
     renewal = r"POST /api/v2/concurrency_limits/leases/[0-9a-f-]{36}/renew"
-    proxy.add(Rule(renewal, status(503), times=1))
+    proxy.add(Rule(renewal, status(code), times=1))
     deployment = api.deploy(pool, variables={"command": "sleep 35", "auto_remove": True}, concurrency_limit=1)
     start_worker(proxy.api, engine, pool)
     first = api.run(deployment)
