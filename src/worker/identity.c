@@ -74,6 +74,17 @@ without_credentials (const char *url)
   return g_strdup_printf ("%.*s%s", (int)(authority - url), url, at + 1);
 }
 
+char *
+pp_identity_normal_url (const char *url)
+{
+  char *normal
+      = without_credentials (g_str_has_prefix (url, "http+unix://") ? url + strlen ("http+") : url);
+
+  for (gsize length = strlen (normal); length > 0 && normal[length - 1] == '/'; length--)
+    normal[length - 1] = '\0';
+  return normal;
+}
+
 /* The identity's name without its slot. New string. */
 static char *
 make_key_name (const PpIdentity *identity, const char *state_dir_id)
@@ -201,10 +212,10 @@ pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **erro
   PpIdentity *identity = g_new0 (PpIdentity, 1);
 
   identity->lock_fd = -1;
-  identity->api_url = without_credentials (key->api_url);
+  identity->api_url = pp_identity_normal_url (key->api_url);
   identity->work_pool = g_strdup (key->work_pool);
   identity->host = g_strdup (key->host != NULL ? key->host : g_get_host_name ());
-  identity->engine_url = without_credentials (key->engine_url);
+  identity->engine_url = pp_identity_normal_url (key->engine_url);
   if (!take (identity, state_dir, error))
     {
       pp_identity_free (identity);

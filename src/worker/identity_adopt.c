@@ -12,32 +12,69 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-/* Whether NAME is another identity of the same pool, host, engine and API. */
+/* What the identity NAME wrote of itself, if it is of our pool and host; new object, or NULL. */
+static json_t *
+read_of_our_pool (const PpIdentity *identity, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  json_auto_t *json = NULL;
+
+  if (pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL))
+    json = pp_identity_read (&folder, NULL);
+  if (g_strcmp0 (pp_json_string (json, "work_pool"), identity->work_pool) != 0
+      || g_strcmp0 (pp_json_string (json, "host"), identity->host) != 0)
+    return NULL;
+  return g_steal_pointer (&json);
+}
+
+static gboolean
+is_same_url (const char *url, const char *normal_url)
+{
+  g_autofree char *normal = url != NULL ? pp_identity_normal_url (url) : NULL;
+
+  return g_strcmp0 (normal, normal_url) == 0;
+}
+
+/* Whether NAME is another identity of the same pool, host, engine and API. Earlier versions made a
+ * name of the URLs as they were spelt: identity.json tells. */
 static gboolean
 is_sibling (const PpIdentity *identity, const char *name)
 {
   const char *slot = strrchr (identity->name, '.');
   gsize length = (gsize)(slot - identity->name) + 1;
 
-  return pp_identity_is_name (name) && strncmp (name, identity->name, length) == 0
-         && strchr (name + length, '.') == NULL && strcmp (name, identity->name) != 0;
+  if (!pp_identity_is_name (name) || strcmp (name, identity->name) == 0)
+    return FALSE;
+  if (strncmp (name, identity->name, length) == 0 && strchr (name + length, '.') == NULL)
+    return TRUE;
+  json_auto_t *json = read_of_our_pool (identity, name);
+  return json != NULL && is_same_url (pp_json_string (json, "api_url"), identity->api_url)
+         && is_same_url (pp_json_string (json, "engine_url"), identity->engine_url);
 }
 
-static gboolean
-has_runs (const PpIdentity *identity, const char *name)
+static guint
+count_runs (const PpIdentity *identity, const char *name)
 {
   g_auto (PpFolder) folder = { -1, NULL };
   g_auto (PpFolder) runs = { -1, NULL };
   g_autoptr (GPtrArray) names = NULL;
+  guint count = 0;
 
   if (!pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL)
       || !pp_folder_open (&runs, &folder, PP_IDENTITY_RUNS, FALSE, NULL))
-    return FALSE;
+    return 0;
   names = pp_folder_list (&runs, NULL);
   for (guint i = 0; names != NULL && i < names->len; i++)
-    if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
-      return TRUE;
-  return FALSE;
+    count += g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX) ? 1 : 0;
+  return count;
+}
+
+/* Whether NAME has runs that nobody has in hand. */
+static gboolean
+is_left (const PpIdentity *identity, const char *name)
+{
+  return pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
+         && count_runs (identity, name) > 0;
 }
 
 GPtrArray *
@@ -50,12 +87,35 @@ pp_identity_orphans (const PpIdentity *identity)
     {
       const char *name = g_ptr_array_index (names, i);
 
-      if (is_sibling (identity, name)
-          && pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
-          && has_runs (identity, name))
+      if (is_left (identity, name) && is_sibling (identity, name))
         g_ptr_array_add (orphans, g_strdup (name));
     }
   return orphans;
+}
+
+void
+pp_identity_warn_of_others (const PpIdentity *identity)
+{
+  g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
+
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      json_auto_t *json = NULL;
+
+      if (strcmp (name, identity->name) == 0 || !is_left (identity, name)
+          || is_sibling (identity, name) || (json = read_of_our_pool (identity, name)) == NULL)
+        continue;
+      const char *api_url = pp_json_string (json, "api_url");
+      const char *engine_url = pp_json_string (json, "engine_url");
+      g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had "
+                 "them served the API %s with the engine %s, this one serves %s with %s and leaves "
+                 "them alone. Start a worker once with those URLs, until its runs have ended; or "
+                 "end them by hand and remove %s/%s.",
+                 count_runs (identity, name), api_url != NULL ? api_url : "(not known)",
+                 engine_url != NULL ? engine_url : "(not known)", identity->api_url,
+                 identity->engine_url, identity->state_dir.path, name);
+    }
 }
 
 /* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */

@@ -34,6 +34,10 @@ struct PpIdentity
 /* Whether NAME is one a folder of an identity may have. */
 gboolean pp_identity_is_name (const char *name);
 
+/* What all spellings of URL, an API's or an engine's, have in common: no user, no password, no
+ * slash at the end. New string. */
+char *pp_identity_normal_url (const char *url);
+
 /* Reads identity.json of FOLDER. New object, or NULL with ERROR. */
 json_t *pp_identity_read (const PpFolder *folder, GError **error);
 

@@ -273,6 +273,7 @@ pp_worker_load_journal (PpWorker *worker)
   worker->taken_up = g_ptr_array_new_with_free_func (g_free);
   worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   load_journal (worker);
+  pp_identity_warn_of_others (worker->identity);
   if (worker->taken_up->len > 0)
     g_message ("%u flow runs were in the hands of this worker when it ended last",
                worker->taken_up->len);

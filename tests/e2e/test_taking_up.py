@@ -132,6 +132,19 @@ def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, s
     assert engine.containers_of(run)[0]["State"] == "running"
 
 
+def test_run_of_a_server_by_another_name(api, engine, pool, proxy, start_worker):
+    """A slash at the end is no other name. What is left to another name is spoken of, until it is used again."""
+    worker = start_worker(f"{api.url}/", engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 15'", "auto_remove": True})
+    api.wait_text(run, "up")
+    worker.end(signal.SIGKILL)
+    other = start_worker(proxy.api, engine, pool)
+    other.wait_line(rf"1 flow runs .* served the API {api.url} with .* serves {proxy.api} with")
+    other.end(signal.SIGTERM)
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+
+
 @pytest.mark.slow
 def test_concurrency_slot_is_kept(api, engine, pool, start_worker):
     """The server's lease of 30 s is renewed by the next worker: the second run waits for the end of the first."""

@@ -303,6 +303,76 @@ test_adoption (void)
   state_test_remove (root);
 }
 
+/* One server and one engine have one identity, however their URLs are spelt. What an earlier
+ * version made of such a spelling is taken over. */
+static void
+test_spellings (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autoptr (PpIdentity) identity = take (root);
+  g_autofree char *name = g_strdup (pp_identity_name (identity));
+  PpIdentityKey key = state_test_key;
+  const char *earlier = "pool.host-example.01234567.0";
+  g_autoptr (GError) error = NULL;
+
+  g_clear_pointer (&identity, pp_identity_free);
+  key.api_url = "http://localhost:4200/api//";
+  key.engine_url = "http+unix:///run/podman/podman.sock";
+  identity = pp_identity_take (root, &key, NULL);
+  g_assert_cmpstr (pp_identity_name (identity), ==, name);
+
+  g_autofree char *folder = g_build_filename (root, earlier, NULL);
+  g_autofree char *lock = g_build_filename (folder, "lock", NULL);
+  g_autofree char *file = g_build_filename (folder, "identity.json", NULL);
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  state_test_write (lock, "");
+  state_test_write (file, "{\"work_pool\": \"pool\", \"host\": \"host.example\", \"api_url\": "
+                          "\"http://localhost:4200/api/\", \"engine_url\": "
+                          "\"unix:///run/podman/podman.sock\"}");
+  put_entry (root, earlier, 1, ".json", "one");
+  pp_identity_warn_of_others (identity);
+  g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
+  g_assert_cmpuint (orphans->len, ==, 1);
+  g_assert_cmpint (pp_identity_try_adopt (identity, earlier, &error), ==, 1);
+  g_assert_no_error (error);
+  state_test_remove (root);
+}
+
+/* Runs that are left to another URL are spoken of, and not taken. */
+static void
+test_other_urls (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  PpIdentityKey keys[] = { state_test_key, state_test_key, state_test_key };
+  g_autoptr (PpIdentity) identity = take (root);
+
+  keys[0].api_url = "https://me:secret@localhost:4200/api";
+  keys[1].engine_url = "unix:///run/docker.sock";
+  keys[2].work_pool = "other";
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autoptr (PpIdentity) other = pp_identity_take (root, &keys[i], NULL);
+      g_autofree char *name = g_strdup (pp_identity_name (other));
+
+      g_assert_true (pp_identity_write (other, "other", FALSE, NULL));
+      pp_identity_warn_of_others (identity);
+      put_entry (root, name, 1, ".json", "one");
+      pp_identity_warn_of_others (identity);
+      g_clear_pointer (&other, pp_identity_free);
+      if (i < 2)
+        g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                               i == 0 ? "1 flow runs *served the API https://localhost:4200/api *"
+                                      : "1 flow runs *the engine unix:///run/docker.sock, *");
+      pp_identity_warn_of_others (identity);
+      g_test_assert_expected_messages ();
+      g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
+      g_assert_cmpuint (orphans->len, ==, 0);
+      g_autofree char *folder = g_build_filename (root, name, NULL);
+      state_test_remove (folder);
+    }
+  state_test_remove (root);
+}
+
 static void
 test_list (void)
 {
@@ -352,6 +422,8 @@ add_tests (void)
   g_test_add_func ("/identity/other-keys", test_other_keys);
   g_test_add_func ("/identity/names-from-outside", test_names_from_outside);
   g_test_add_func ("/identity/adoption", test_adoption);
+  g_test_add_func ("/identity/spellings", test_spellings);
+  g_test_add_func ("/identity/other-urls", test_other_urls);
   g_test_add_func ("/identity/list", test_list);
 }
 

@@ -19,10 +19,11 @@ typedef struct PpIdentity PpIdentity;
 /* Takes the identity of KEY in STATE_DIR (made when it is not there) that is the first free one: a
  * restarted worker takes the one it had, a second worker another. Its name, the folder's, is
  * POOL.HOST.HASH.SLOT: POOL and HOST with "-" for what is not a letter or digit, HASH 8 digits of
- * SHA-256 over the API's URL, the pool, the host, the engine's URL and the state directory's id,
- * SLOT 0, 1, 2, ... It is held by an open-file-description lock, which ends with the process
- * however that ends, and works on NFS. An identity that is there can be taken where nothing can be
- * written (not on NFS). Blocks for a few small files. Returns NULL with ERROR (PP_STATE_ERROR). */
+ * SHA-256 over the API's URL, the pool, the host, the engine's URL (both without slashes at the
+ * end) and the state directory's id, SLOT 0, 1, 2, ... It is held by an open-file-description lock,
+ * which ends with the process however that ends, and works on NFS. An identity that is there can be
+ * taken where nothing can be written (not on NFS). Blocks for a few small files. Returns NULL with
+ * ERROR (PP_STATE_ERROR). */
 PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error);
 
 /* Gives the lock back; the folder stays. NULL is ignored. */
@@ -58,6 +59,11 @@ PpIdentityState pp_identity_state (const char *state_dir, const char *name);
  * may be empty. Look again some time later before adopting: their worker may be about to restart.
  */
 GPtrArray *pp_identity_orphans (const PpIdentity *identity);
+
+/* Warns of the identities of our pool and host that are free and have runs, but of another API or
+ * engine: after a change of a URL (another name of the same server, https for http) their runs
+ * would stay Running for ever without a word. Blocks for a few small files. */
+void pp_identity_warn_of_others (const PpIdentity *identity);
 
 /* Moves the runs of the identity NAME into ours, durably, if it is of our key and free; holds its
  * lock meanwhile. To be called before pp_journal_load(), or followed by it. A run that both tell of
