@@ -29,6 +29,7 @@ from parts import (
 
 BUSYBOX = "localhost/pp/busybox:1"
 HELLO = "localhost/pp/hello:1"  # busybox with an entrypoint
+USR1 = "localhost/pp/usr1:1"  # busybox that SIGUSR1 stops; for Podman: Docker's import has no STOPSIGNAL
 PREFECT3 = "localhost/pp/prefect3:1"
 PREFECT2 = "localhost/pp/prefect2:1"
 
@@ -36,6 +37,7 @@ PREFECT_CHANGES = ["ENV PATH=/opt/prefect/bin:/usr/local/bin:/usr/bin:/bin", "WO
 IMAGES = {
     BUSYBOX: ("busybox", ["ENV PATH=/bin"]),
     HELLO: ("busybox", ["ENV PATH=/bin", 'ENTRYPOINT ["echo", "hello from the entrypoint"]']),
+    USR1: ("busybox", ["ENV PATH=/bin", "STOPSIGNAL SIGUSR1"]),
     PREFECT3: ("prefect3", PREFECT_CHANGES),
     PREFECT2: ("prefect2", PREFECT_CHANGES),
 }

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from engines import USR1
 from fault_proxy import Rule, reset_after_passing, slow, status
 from parts import wait_for
 
@@ -31,6 +32,47 @@ def test_running_run_is_stopped(api, engine, pool, start_worker):
     for run in runs:
         check_cancelled(api, engine, run)
     assert "told to go" in api.wait_text(runs[0], "told to go")
+
+
+TELLS = "trap \"echo told by USR1; exit 0\" USR1; trap \"echo told by TERM\" TERM; echo up; sleep 600 & wait; wait"
+
+
+@pytest.mark.parametrize(
+    "engine, variables",
+    [
+        ("podman", {"image": USR1}),
+        ("podman", {"container_create_kwargs": {"stop_signal": "SIGUSR1"}}),
+        ("docker", {"container_create_kwargs": {"stop_signal": "SIGUSR1"}}),
+    ],
+    ids=["podman-image", "podman", "docker"],
+    indirect=["engine"],
+)
+def test_container_is_stopped_by_its_own_signal(api, engine, pool, start_worker, variables):
+    """The image's, or the job's."""
+    if "image" in variables:
+        engine.need(USR1)
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": f"sh -c '{TELLS}'", "stop_timeout": 5, **variables})
+    api.wait_text(run, "up")
+    api.set_state(run, "CANCELLING")
+    check_cancelled(api, engine, run)
+    assert "told by TERM" not in api.wait_text(run, "told by USR1")
+
+
+@pytest.mark.slow
+def test_engine_is_given_the_grace_to_end_its_run(api, engine, pool, start_worker):
+    """What it leaves after 30 s, the worker ends: the container, and the state."""
+    start_worker(api, engine, pool)
+    command = "sh -c 'trap \"echo told to go\" TERM; echo up; while true; do sleep 1; done'"
+    variables = {"command": command, "state_reporting": "engine", "forward_output": "always", "stop_timeout": 1}
+    run = api.go(pool, variables)
+    api.wait_text(run, "up")
+    api.set_state(run, "RUNNING")
+    api.set_state(run, "CANCELLING")
+    begun = time.monotonic()
+    api.wait_text(run, "told to go", 60)
+    assert time.monotonic() - begun > 29
+    check_cancelled(api, engine, run)
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)

@@ -456,6 +456,17 @@ def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
     assert "the disk is full" in state["message"]
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_image_is_gone_between_pull_and_create(api, engine, pool, door, start_worker):
+    door.add(Rule(r"POST .*/images/create", status(200, b'{"status":"Download complete","id":"4a7450df8b98"}\n')))
+    start_worker(api, door.url, pool)
+    image = "localhost/pp/gone:1"
+    run = api.wait_end(api.go(pool, {"image": image, "image_pull_policy": "Always", "command": "true"}))
+    assert run["state"]["type"] == "CRASHED"
+    assert re.search(r"(?i)no such image", run["state"]["message"]) and image in run["state"]["message"], run["state"]
+    assert door.count(r"POST .*/images/create") == 1
+
+
 def test_engine_that_is_out_of_order_is_asked_again(api, engine, pool, door, start_worker):
     """After 2 s, then 8 s, of three times: said in the run's log."""
     door.add(Rule(r"POST .*/containers/create", status(503, b'{"message":"the engine is starting"}'), times=2))

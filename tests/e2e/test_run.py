@@ -108,6 +108,17 @@ def test_missing_network(api, engine, pool, start_worker):
 
 
 @ENGINES
+def test_missing_device(api, engine, pool, start_worker):
+    """Nothing of the container that could not be made, or started, is left."""
+    start_worker(api, engine, pool)
+    run = api.wait_end(api.go(pool, {"command": "true", "devices": ["/dev/nope"]}))
+    assert run["state"]["type"] == "CRASHED"
+    assert "/dev/nope" in run["state"]["message"], run["state"]
+    assert re.search(r"(?i)no such (file|device)|not a device", run["state"]["message"]), run["state"]
+    wait_for(lambda: not engine.containers_of(run["id"]), 30, "no container left")
+
+
+@ENGINES
 def test_network_of_another_container(api, engine, pool, start_worker):
     """The engine refuses entries for /etc/hosts then: the worker adds none of its own."""
     start_worker(api, engine, pool)
