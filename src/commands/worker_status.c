@@ -50,23 +50,42 @@ parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
   return FALSE;
 }
 
-/* What a run waits for, as far as the journal knows. */
-static const char *
+/* "3 d 4 h", "2 h 5 min", "17 min", "8 s"; new string. */
+static char *
+duration (gint64 microseconds)
+{
+  gint64 seconds = MAX (microseconds / G_USEC_PER_SEC, 0);
+  gint64 minutes = seconds / 60;
+
+  if (minutes == 0)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " s", seconds);
+  if (minutes < 60)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " min", minutes);
+  if (minutes < 24L * 60)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " h %" G_GINT64_FORMAT " min", minutes / 60,
+                            minutes % 60);
+  return g_strdup_printf ("%" G_GINT64_FORMAT " d %" G_GINT64_FORMAT " h", minutes / 60 / 24,
+                          minutes / 60 % 24);
+}
+
+/* What a run waits for, as far as the journal knows; new string. */
+static char *
 waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
 {
+  gint64 early = entry->scheduled_time - g_get_real_time ();
+
   if (info->state != PP_IDENTITY_LIVING)
-    return "a worker to take it up again";
-  switch (entry->phase)
-    {
-    case PP_JOURNAL_CLAIMED:
-      return "the server's word, its image and its container";
-    case PP_JOURNAL_STARTING:
-      return entry->started_at == 0 ? "its container's start"
-                                    : "its container's end and its report";
-    case PP_JOURNAL_REPORTING:
-      return "its end to be reported and its logs delivered";
-    }
-  return "";
+    return g_strdup ("a worker to take it up again");
+  if (entry->phase == PP_JOURNAL_REPORTING)
+    return g_strdup ("its end to be reported and its logs delivered");
+  if (entry->phase == PP_JOURNAL_STARTING)
+    return g_strdup (entry->started_at == 0 ? "its container's start"
+                                            : "its container's end and its report");
+  if (early < G_USEC_PER_SEC)
+    return g_strdup ("the server's word, its image and its container");
+  /* Its image and its container are made meanwhile. */
+  g_autofree char *left = duration (early);
+  return g_strdup_printf ("its time, in %s", left);
 }
 
 /* JSON. */
@@ -92,11 +111,12 @@ static json_t *
 run_to_json (const PpIdentityInfo *info, const PpJournalEntry *entry)
 {
   json_t *run = json_object ();
+  g_autofree char *waits = waits_for (info, entry);
 
   set_string (run, "id", entry->flow_run_id);
   set_string (run, "name", entry->flow_run_name);
   set_string (run, "phase", pp_journal_phase_name (entry->phase));
-  set_string (run, "waits_for", waits_for (info, entry));
+  set_string (run, "waits_for", waits);
   set_time (run, "claimed_at", entry->claimed_at);
   set_time (run, "started_at", entry->started_at);
   set_string (run, "container_id", entry->container_id);
@@ -165,24 +185,11 @@ printable (const char *text)
   return g_string_free (clean, FALSE);
 }
 
-/* "3 d 4 h", "2 h 5 min", "17 min", "8 s"; new string. */
+/* How long ago SINCE (UNIX microseconds) was; new string. */
 static char *
 age (gint64 since)
 {
-  gint64 seconds = MAX ((g_get_real_time () - since) / G_USEC_PER_SEC, 0);
-  gint64 minutes = seconds / 60;
-
-  if (since <= 0)
-    return g_strdup ("-");
-  if (minutes == 0)
-    return g_strdup_printf ("%" G_GINT64_FORMAT " s", seconds);
-  if (minutes < 60)
-    return g_strdup_printf ("%" G_GINT64_FORMAT " min", minutes);
-  if (minutes < 24L * 60)
-    return g_strdup_printf ("%" G_GINT64_FORMAT " h %" G_GINT64_FORMAT " min", minutes / 60,
-                            minutes % 60);
-  return g_strdup_printf ("%" G_GINT64_FORMAT " d %" G_GINT64_FORMAT " h", minutes / 60 / 24,
-                          minutes / 60 % 24);
+  return since > 0 ? duration (g_get_real_time () - since) : g_strdup ("-");
 }
 
 /* Adds TEXT and blanks up to WIDTH characters, and one between columns. */
@@ -228,10 +235,10 @@ print_runs (const PpIdentityInfo *info)
     {
       const PpJournalEntry *entry = g_ptr_array_index (info->entries, i);
       g_autofree char *run_age = age (entry->claimed_at);
+      g_autofree char *waits = waits_for (info, entry);
 
       print_run (entry->flow_run_id, entry->flow_run_name, run_age,
-                 pp_journal_phase_name (entry->phase), entry->container_name,
-                 waits_for (info, entry));
+                 pp_journal_phase_name (entry->phase), entry->container_name, waits);
     }
 }
 

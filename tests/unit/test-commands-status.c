@@ -23,7 +23,8 @@ write_entry (const PpIdentity *identity, const PpJournalEntry *entry)
   state_test_write (path, text);
 }
 
-/* A living worker with a run in each phase and a damaged file, and one that was killed. */
+/* A living worker with a run in each phase, one before its time and a damaged file, and one that
+ * was killed. */
 static PpIdentity *
 make_workers (const char *state_dir)
 {
@@ -33,19 +34,20 @@ make_workers (const char *state_dir)
 
   g_assert_true (pp_identity_write (living, "worker-a", FALSE, NULL));
   g_assert_true (pp_identity_write (killed, "worker-b", FALSE, NULL));
-  for (guint i = 0; i < 4; i++)
+  for (guint i = 0; i < 5; i++)
     {
       g_autofree char *id = state_test_id (i);
       PpJournalEntry entry = {
         .flow_run_id = id,
         .flow_run_name = (char *)"evil\033[2Jname",
-        .phase = (PpJournalPhase)MIN (i, 2),
+        .phase = i < 4 ? (PpJournalPhase)MIN (i, 2) : PP_JOURNAL_CLAIMED,
         .claimed_at = now - (gint64)(10 - i) * 3600 * SECONDS - 61 * SECONDS,
         .started_at = i == 1 ? now : 0,
+        .scheduled_time = i == 4 ? now + 150 * SECONDS : now - SECONDS,
         .container_name = i > 0 ? (char *)"box" : NULL,
         .report_type = (char *)"FAILED",
       };
-      write_entry (i < 3 ? living : killed, &entry);
+      write_entry (i != 3 ? living : killed, &entry);
     }
   g_autofree char *damaged
       = state_test_path (living, "runs", "11111111-2222-3333-4444-999999999999.json");
@@ -85,6 +87,7 @@ test_text (void)
       "*000000  evil??2Jname *10 h 1 min *CLAIMED *the server's word*\n"
       "*000001 *9 h 1 min *STARTING * box *its container's end and its report\n"
       "*000002 *REPORTING * box *its end to be reported*\n"
+      "*000004 *CLAIMED * box *its time, in 2 min\n"
       "  ! *9.json: line 1, column 1*\n"
       "*worker-b: not running (was pid *\n"
       "*000003 *a worker to take it up again\n*");
