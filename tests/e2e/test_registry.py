@@ -111,14 +111,16 @@ def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
-@pytest.mark.parametrize("action", [reset(), status(503)], ids=["reset", "503"])
-def test_pull_that_fails_for_a_while_is_tried_again(api, engine, pool, far, start_worker, pushed, action):
+@pytest.mark.parametrize(
+    "action, policy", [(reset(), "Always"), (status(503), "IfPossible")], ids=["reset", "503-if-possible"]
+)
+def test_pull_that_fails_for_a_while_is_tried_again(api, engine, pool, far, start_worker, pushed, action, policy):
     """Said in the run's log, with the next try's time. Podman tries by itself for 3 s: the registry fails longer."""
     image = pushed.replace(pushed.split("/")[0], far.host)
     engine.remove_image(image)
     worker = start_worker(api, engine, pool)
     far.add(Rule("/manifests/", action))
-    run = api.go(pool, {"image": image, "image_pull_policy": "Always", "command": "echo pulled and run"})
+    run = api.go(pool, {"image": image, "image_pull_policy": policy, "command": "echo pulled and run"})
     text = api.wait_text(run, "Trying again in 2 s (1 of 3).")
     assert f"pull image '{image}': " in text
     far.clear()
