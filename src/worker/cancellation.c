@@ -20,11 +20,14 @@ on_beat (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static void ask_for_cancelled (PpWorker *worker);
+
 static void
 on_ended (json_t *body, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
   const json_t *flow_run;
+  gboolean some = FALSE;
   size_t index;
 
   worker->cancel_call = NULL;
@@ -35,9 +38,31 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     const char *id = pp_json_string (flow_run, "id");
     PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
-    if (run != NULL)
-      pp_flow_run_cancel (run);
+    if (run == NULL || !pp_flow_run_may_be_cancelled (run))
+      continue;
+    pp_flow_run_cancel (run);
+    some = TRUE;
   }
+  /* A server names 200 at most, or as many as its PREFECT_SERVER_API_DEFAULT_LIMIT. */
+  if (some)
+    ask_for_cancelled (worker);
+}
+
+/* Those that are being cancelled already must not take the others' places in the answer. */
+static void
+ask_for_cancelled (PpWorker *worker)
+{
+  json_auto_t *ids = json_array ();
+  GHashTableIter iter;
+  gpointer id, run;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, &id, &run))
+    if (pp_flow_run_may_be_cancelled (run))
+      json_array_append_new (ids, json_string (id));
+  if (json_array_size (ids) > 0)
+    worker->cancel_call
+        = pp_flow_runs_filter_cancelling (worker->context.api, ids, on_ended, worker);
 }
 
 /* Runs that are not on the server any more are none of the above: they are counted, and looked at
@@ -81,8 +106,7 @@ pp_worker_watch_cancellations (PpWorker *worker)
     {
       json_auto_t *ids = ids_in_flight (worker);
 
-      worker->cancel_call
-          = pp_flow_runs_filter_cancelling (worker->context.api, ids, on_ended, worker);
+      ask_for_cancelled (worker);
       worker->counted = (json_int_t)json_array_size (ids);
       worker->count_call = pp_flow_runs_count (worker->context.api, ids, on_counted, worker);
     }

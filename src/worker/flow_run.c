@@ -336,11 +336,17 @@ pp_flow_run_check_deleted (PpFlowRun *run)
     run->existence_read = pp_state_reader_read (run->context->states, run->id, on_existence, run);
 }
 
+gboolean
+pp_flow_run_may_be_cancelled (const PpFlowRun *run)
+{
+  return !run->cancelled && run->state >= PP_FLOW_RUN_PENDING && run->state <= PP_FLOW_RUN_STARTED
+         && run->failure == NULL;
+}
+
 void
 pp_flow_run_cancel (PpFlowRun *run)
 {
-  if (run->cancelled || run->state < PP_FLOW_RUN_PENDING || run->state > PP_FLOW_RUN_STARTED
-      || run->failure != NULL)
+  if (!pp_flow_run_may_be_cancelled (run))
     return;
   run->cancelled = TRUE;
   if (run->state == PP_FLOW_RUN_STARTED)

@@ -11,6 +11,7 @@ import asyncio
 import collections
 import contextlib
 import itertools
+import json
 import pathlib
 import re
 import socket
@@ -131,6 +132,16 @@ def cut_after(size):
 def slow(seconds):
     async def act(exchange):
         await asyncio.sleep(seconds)
+        return False
+
+    return act
+
+
+def limited(count):
+    """Upstream is asked for COUNT objects, as if that were its limit."""
+
+    async def act(exchange):
+        exchange.body = json.dumps({**json.loads(exchange.body), "limit": count}).encode()
         return False
 
     return act

@@ -6,8 +6,20 @@ import time
 import pytest
 
 from engines import USR1
-from fault_proxy import Rule, reset_after_passing, slow, status
+from fault_proxy import Rule, limited, reset_after_passing, slow, status
 from parts import wait_for
+from prefect_api import when
+
+# Says that it was told to go, and stays.
+STUBBORN = "sh -c 'trap \"echo told to go\" TERM; while :; do sleep 0.2; done'"
+
+
+def seconds_to_signal(api, run):
+    """From the server's Cancelling to what the container says of its SIGTERM."""
+    api.wait_text(run, "told to go", timeout=30)
+    said = next(record["timestamp"] for record in api.logs(run) if record["message"] == "told to go")
+    asked = next(state["timestamp"] for state in api.states(run) if state["type"] == "CANCELLING")
+    return (when(said) - when(asked)).total_seconds()
 
 
 def check_cancelled(api, engine, run, timeout=60):
@@ -87,6 +99,45 @@ def test_paused_container_is_stopped(api, engine, pool, start_worker):
     check_cancelled(api, engine, run)
 
 
+def test_one_query_a_beat_for_all_runs(api, engine, pool, proxy, start_worker):
+    """However many there are; and one that is cancelled gets its SIGTERM within 15 s."""
+    query = "POST /api/flow_runs/filter"
+    start_worker(proxy.api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": STUBBORN, "stop_timeout": 1, "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(5)]
+    for run in runs:
+        api.wait_state(run, "RUNNING")
+    seen = proxy.count(query)
+    proxy.wait_count(query, seen + 1)
+    began = time.monotonic()
+    proxy.wait_count(query, seen + 3)
+    assert 19 < time.monotonic() - began < 25
+    assert proxy.count(query) == seen + 3
+    for run in runs:
+        api.set_state(run, "CANCELLING")
+    for run in runs:
+        assert seconds_to_signal(api, run) < 15
+        check_cancelled(api, engine, run)
+
+
+def test_more_runs_are_cancelled_than_the_server_names_in_an_answer(api, engine, pool, proxy, start_worker):
+    """Those that take their time to end do not hide the others."""
+    start_worker(proxy.api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": STUBBORN, "stop_timeout": 40, "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(3)]
+    for run in runs:
+        api.wait_state(run, "RUNNING")
+    proxy.add(Rule("POST /api/flow_runs/filter", limited(1)))
+    for run in runs:
+        api.set_state(run, "CANCELLING")
+    for run in runs:
+        assert seconds_to_signal(api, run) < 15
+    proxy.clear()
+    for run in runs:
+        engine.remove(engine.containers_of(run)[0]["Id"])
+        check_cancelled(api, engine, run)
+
+
 def test_deleted_run_is_stopped(api, engine, pool, start_worker):
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sleep 600", "stop_timeout": 1})
@@ -137,6 +188,16 @@ def test_run_whose_image_is_pulled_is_cancelled(api, engine, pool, door, start_w
     api.set_state(run, "CANCELLING")
     check_cancelled(api, engine, run)
     assert "never" not in api.text(run).splitlines()
+
+
+def test_run_whose_blocks_are_read_is_cancelled(api, engine, pool, proxy, start_worker):
+    proxy.add(Rule(r"GET /api/block_types/", slow(600)))
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "echo {{ prefect.blocks.secret.never }}"})
+    proxy.wait_count(r"GET /api/block_types/", 1)
+    api.wait_state(run, "PENDING")
+    api.set_state(run, "CANCELLING")
+    check_cancelled(api, engine, run)
 
 
 def test_run_that_waits_for_the_engine_is_cancelled(api, engine, pool, door, start_worker):
