@@ -29,7 +29,7 @@ check_error (const GError *error)
   g_assert_null (strchr (error->message, '\n'));
   g_assert_null (strstr (error->message, "pnu_key"));
   pp_api_error_is_transient (error);
-  pp_api_error_is_no_route (error);
+  pp_api_error_may_pass (error);
 }
 
 int
