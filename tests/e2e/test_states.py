@@ -126,20 +126,45 @@ def test_concurrency_limit_of_a_deployment_cancels(api, engine, pool, start_work
     assert api.wait_end(first)["state"]["type"] == "COMPLETED"
 
 
-# As Prefect's engine suspends a flow: it says so, and its process ends well. Run again, it completes.
-SUSPENDS = r"""
+SAY = r"""
 id=$PREFECT__FLOW_RUN_ID
 say () {
   wget -q -O /dev/null --header 'Content-Type: application/json' --post-data "{\"state\": $1}" \
     $API_URL/flow_runs/$id/set_state
 }
 say '{"type": "RUNNING"}'
+"""
+# As Prefect's engine suspends a flow: it says so, and its process ends well. Run again, it completes.
+SUSPENDS = SAY + r"""
 if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
   say '{"type": "PAUSED", "name": "Suspended", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z", "pause_reschedule": true}}'
 else
   say '{"type": "COMPLETED"}'
 fi
 """
+
+
+# As it pauses one: its process waits until somebody resumes the run.
+PAUSES = SAY + r"""
+say '{"type": "PAUSED", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z"}}'
+until wget -q -O - $API_URL/flow_runs/$id | grep -q '"state_type":"RUNNING"'; do sleep 0.5; done
+say '{"type": "COMPLETED"}'
+"""
+
+
+def test_pause_is_not_an_ending(api, engine, pool, proxy, start_worker):
+    start_worker(proxy.api, engine, pool)
+    variables = {"command": f"sh -c {shlex.quote(PAUSES)}", "state_reporting": "engine"}
+    variables |= {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}}
+    run = api.go(pool, variables)
+    api.wait_state(run, "PAUSED")
+    # Its state is looked at meanwhile.
+    proxy.wait_count("POST /api/flow_runs/filter", proxy.count("POST /api/flow_runs/filter") + 1)
+    assert [container["State"] for container in engine.containers_of(run)] == ["running"]
+    api.call("POST", f"/flow_runs/{run}/resume")
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    wait_for(lambda: not engine.containers_of(run), 30, "the container is removed")
+    assert [state["type"] for state in api.states(run)][-4:] == ["RUNNING", "PAUSED", "RUNNING", "COMPLETED"]
 
 
 def test_suspension_is_not_an_ending(api, engine, pool, start_worker):
