@@ -69,6 +69,12 @@ count_runs (const PpIdentity *identity, const char *name)
   return count;
 }
 
+gboolean
+pp_identity_has_runs (const PpIdentity *identity, const char *name)
+{
+  return count_runs (identity, name) > 0;
+}
+
 /* Whether NAME has runs that nobody has in hand. */
 static gboolean
 is_left (const PpIdentity *identity, const char *name)
@@ -87,7 +93,8 @@ pp_identity_orphans (const PpIdentity *identity)
     {
       const char *name = g_ptr_array_index (names, i);
 
-      if (is_left (identity, name) && is_sibling (identity, name))
+      if (pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
+          && is_sibling (identity, name))
         g_ptr_array_add (orphans, g_strdup (name));
     }
   return orphans;
@@ -116,6 +123,51 @@ pp_identity_warn_of_others (const PpIdentity *identity)
                  engine_url != NULL ? engine_url : "(not known)", identity->api_url,
                  identity->engine_url, identity->state_dir.path, name);
     }
+}
+
+/* Whether one of NAMES, those of the state directory, is a sibling that has the entry of
+ * FLOW_RUN_ID.
+ */
+static gboolean
+find_entry (const PpIdentity *identity, const GPtrArray *names, const char *flow_run_id)
+{
+  struct stat status;
+
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_autofree char *path
+          = g_strdup_printf ("%s/" PP_IDENTITY_RUNS "/%s" PP_ENTRY_SUFFIX, name, flow_run_id);
+
+      if (fstatat (identity->state_dir.fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0
+          && is_sibling (identity, name))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+pp_identity_sibling_has_run (const PpIdentity *identity, const char *flow_run_id)
+{
+  g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
+
+  if (names == NULL || !g_uuid_string_is_valid (flow_run_id))
+    return FALSE;
+  /* Twice: it may be on its way from one sibling that was looked at late to one that was looked at
+   * early. */
+  return find_entry (identity, names, flow_run_id) || find_entry (identity, names, flow_run_id);
+}
+
+int
+pp_identity_hold (const PpIdentity *identity, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+
+  if (!is_sibling (identity, name)
+      || pp_identity_state (identity->state_dir.path, name) != PP_IDENTITY_FREE
+      || !pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL))
+    return -1;
+  return pp_identity_lock (&folder, FALSE, NULL);
 }
 
 /* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */

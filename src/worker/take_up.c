@@ -10,8 +10,8 @@
 
 static void list_containers (PpWorker *worker);
 
-static PpFlowRun *
-take_into_hands (PpWorker *worker, const char *id, const PpJournalEntry *entry)
+PpFlowRun *
+pp_worker_take_into_hands (PpWorker *worker, const char *id, const PpJournalEntry *entry)
 {
   PpFlowRun *run
       = pp_flow_run_new_from_journal (&worker->context, id, entry, pp_worker_on_run_notify, worker);
@@ -33,13 +33,13 @@ load_journal (PpWorker *worker)
 
       if (g_hash_table_contains (worker->runs, entry->flow_run_id))
         continue;
-      take_into_hands (worker, entry->flow_run_id, entry);
+      pp_worker_take_into_hands (worker, entry->flow_run_id, entry);
       g_ptr_array_add (worker->taken_up, g_strdup (entry->flow_run_id));
     }
 }
 
-static const char *
-container_label (const json_t *container, const char *key)
+const char *
+pp_worker_container_label (const json_t *container, const char *key)
 {
   return pp_json_string (json_object_get (container, "Labels"), key);
 }
@@ -54,8 +54,8 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
 
   json_array_foreach (containers, index, container)
   {
-    const char *id = container_label (container, "io.prefect.flow-run-id");
-    const char *identity = container_label (container, PP_IDENTITY_LABEL);
+    const char *id = pp_worker_container_label (container, "io.prefect.flow-run-id");
+    const char *identity = pp_worker_container_label (container, PP_IDENTITY_LABEL);
     const json_t *known = id != NULL ? g_hash_table_lookup (table, id) : NULL;
     const PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
@@ -73,77 +73,6 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
   return table;
 }
 
-/* Containers that nothing was written down of (a journal that was lost): runs that the server still
- * waits for are gone on with; those that are over were left here as their users wished. */
-
-typedef struct
-{
-  PpWorker *worker;
-  json_t *container;
-  char *id;
-  PpStateRead *read;
-} Stray;
-
-static void
-free_stray (gpointer data)
-{
-  Stray *stray = data;
-
-  pp_state_read_cancel (stray->read);
-  json_decref (stray->container);
-  g_free (stray->id);
-  g_free (stray);
-}
-
-/* A later attempt of the run has a container of its own, which the server knows. */
-static gboolean
-is_of_another_attempt (const json_t *flow_run, const json_t *container)
-{
-  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
-  const char *id = pp_json_string (container, "Id");
-
-  return pid != NULL && id != NULL && !g_str_has_suffix (pid, id);
-}
-
-static void
-on_stray_read (json_t *body, const GError *error, gpointer user_data)
-{
-  Stray *stray = user_data;
-  PpWorker *worker = stray->worker;
-  const char *type = pp_json_string (json_object_get (body, "state"), "type");
-  static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
-
-  stray->read = NULL;
-  if (error == NULL && type != NULL && g_strv_contains (open, type)
-      && !g_hash_table_contains (worker->runs, stray->id)
-      && !is_of_another_attempt (body, stray->container))
-    pp_flow_run_take_up (take_into_hands (worker, stray->id, NULL), stray->container);
-  worker->strays = g_list_remove (worker->strays, stray);
-  free_stray (stray);
-}
-
-static void
-look_at_strays (PpWorker *worker, GHashTable *containers)
-{
-  GHashTableIter iter;
-  gpointer id, container;
-
-  g_hash_table_iter_init (&iter, containers);
-  while (g_hash_table_iter_next (&iter, &id, &container))
-    {
-      Stray *stray;
-
-      if (g_hash_table_contains (worker->runs, id))
-        continue;
-      stray = g_new0 (Stray, 1);
-      stray->worker = worker;
-      stray->container = json_incref (container);
-      stray->id = g_strdup (id);
-      stray->read = pp_state_reader_read (worker->context.states, id, on_stray_read, stray);
-      worker->strays = g_list_prepend (worker->strays, stray);
-    }
-}
-
 /* Containers of our pool whose worker is known to nobody here: nothing tells whether it lives. */
 static void
 say_unknown (const PpWorker *worker, const json_t *containers)
@@ -155,12 +84,12 @@ say_unknown (const PpWorker *worker, const json_t *containers)
 
   json_array_foreach (containers, index, container)
   {
-    const char *identity = container_label (container, PP_IDENTITY_LABEL);
-    const char *pool = container_label (container, "io.prefect.work-pool-name");
+    const char *identity = pp_worker_container_label (container, PP_IDENTITY_LABEL);
+    const char *pool = pp_worker_container_label (container, "io.prefect.work-pool-name");
 
     if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
         || g_hash_table_contains (worker->runs,
-                                  container_label (container, "io.prefect.flow-run-id"))
+                                  pp_worker_container_label (container, "io.prefect.flow-run-id"))
         || pp_identity_state (worker->state_dir, identity) != PP_IDENTITY_UNKNOWN)
       continue;
     name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
@@ -211,10 +140,17 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
       pp_flow_run_take_up (g_hash_table_lookup (worker->runs, id),
                            g_hash_table_lookup (containers, id));
     }
-  look_at_strays (worker, containers);
+  pp_worker_look_at_strays (worker, containers);
   if (!worker->unknown_said)
     say_unknown (worker, result);
   worker->unknown_said = TRUE;
+}
+
+void
+pp_worker_list_later (PpWorker *worker)
+{
+  if (worker->list_call == NULL && worker->list_timer == 0)
+    worker->list_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_list_timer, worker);
 }
 
 static void
@@ -227,7 +163,39 @@ list_containers (PpWorker *worker)
         = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
 }
 
-/* Runs of identities whose worker is gone. */
+/* Runs and containers of identities whose worker is gone. */
+
+/* Forgets whose workers are back: they see to their containers themselves. */
+static void
+forget_living (PpWorker *worker, GPtrArray *orphans)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, worker->adopted);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    if (!g_ptr_array_find_with_equal_func (orphans, name, g_str_equal, NULL)
+        && !g_hash_table_contains (worker->held, name))
+      g_hash_table_iter_remove (&iter);
+}
+
+/* Takes over what the identity NAME has left. Returns how many runs. */
+static gint
+adopt (PpWorker *worker, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  gint count = pp_identity_try_adopt (worker->identity, name, &error);
+
+  if (error != NULL)
+    {
+      g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
+      return 0;
+    }
+  if (count > 0)
+    g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
+  g_hash_table_add (worker->adopted, g_strdup (name));
+  return count;
+}
 
 static gboolean
 on_orphans_timer (gpointer user_data)
@@ -235,35 +203,30 @@ on_orphans_timer (gpointer user_data)
   PpWorker *worker = user_data;
   g_autoptr (GPtrArray) orphans = NULL;
   g_autoptr (GPtrArray) before = g_steal_pointer (&worker->orphans);
+  gboolean found = FALSE;
   gint moved = 0;
 
   if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL)
     return G_SOURCE_CONTINUE;
   orphans = pp_identity_orphans (worker->identity);
+  forget_living (worker, orphans);
   for (guint i = 0; before != NULL && i < orphans->len; i++)
     {
-      g_autoptr (GError) error = NULL;
       const char *name = g_ptr_array_index (orphans, i);
-      gint count;
 
-      if (!g_ptr_array_find_with_equal_func (before, name, g_str_equal, NULL))
+      if (!g_ptr_array_find_with_equal_func (before, name, g_str_equal, NULL)
+          || (g_hash_table_contains (worker->adopted, name)
+              && !pp_identity_has_runs (worker->identity, name)))
         continue;
-      count = pp_identity_try_adopt (worker->identity, name, &error);
-      if (error != NULL)
-        g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
-      if (count > 0)
-        {
-          g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
-          g_hash_table_add (worker->adopted, g_strdup (name));
-        }
-      moved += MAX (count, 0);
+      moved += adopt (worker, name);
+      found = TRUE;
     }
   worker->orphans = g_steal_pointer (&orphans);
   if (moved > 0)
-    {
-      load_journal (worker);
-      list_containers (worker);
-    }
+    load_journal (worker);
+  /* Also where no run was written down: containers may be left. */
+  if (found)
+    list_containers (worker);
   return G_SOURCE_CONTINUE;
 }
 
@@ -272,6 +235,7 @@ pp_worker_load_journal (PpWorker *worker)
 {
   worker->taken_up = g_ptr_array_new_with_free_func (g_free);
   worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  pp_worker_expect_strays (worker);
   load_journal (worker);
   pp_identity_warn_of_others (worker->identity);
   if (worker->taken_up->len > 0)
@@ -295,7 +259,7 @@ pp_worker_stop_taking_up (PpWorker *worker)
   if (worker->list_call != NULL)
     pp_infrastructure_call_cancel (worker->list_call);
   worker->list_call = NULL;
-  g_list_free_full (g_steal_pointer (&worker->strays), free_stray);
+  pp_worker_leave_strays (worker);
   g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
   g_clear_pointer (&worker->orphans, g_ptr_array_unref);
   g_clear_pointer (&worker->adopted, g_hash_table_unref);

@@ -8,6 +8,8 @@
 #include "prefect-podman/worker/identity.h"
 #include "prefect-podman/worker/worker.h"
 
+typedef struct PpStray PpStray;
+
 typedef enum
 {
   PP_WORKER_RUNNING,
@@ -35,9 +37,10 @@ typedef struct
   char *state_dir;
   GPtrArray *taken_up; /* ids of runs that wait for the engine's list of containers */
   GPtrArray *orphans;  /* names of identities that were free at the last look */
-  GHashTable *adopted; /* names of identities whose runs were taken over: a set */
+  GHashTable *adopted; /* names of free identities that were taken over: a set */
   gboolean unknown_said;
-  GList *strays; /* containers whose runs are being read (take_up.c) */
+  GList *strays;    /* of PpStray: containers that are being looked at (strays.c) */
+  GHashTable *held; /* names of identities whose strays they are -> locks on them */
   PpInfrastructureCall *list_call;
   guint list_failures;
   guint list_timer;
@@ -105,6 +108,27 @@ void pp_worker_load_journal (PpWorker *worker);
 /* Goes on with them; and, from time to time, with those of workers that do not come back. */
 void pp_worker_take_up (PpWorker *worker);
 void pp_worker_stop_taking_up (PpWorker *worker);
+
+/* Takes the run ID into this worker's hands; ENTRY is what the journal says of it, or NULL.
+ * Borrowed. Its turn comes with pp_flow_run_take_up(). */
+PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const char *id,
+                                      const PpJournalEntry *entry);
+
+/* The label KEY of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
+const char *pp_worker_container_label (const json_t *container, const char *key);
+
+/* Has containers listed once more, after a while. */
+void pp_worker_list_later (PpWorker *worker);
+
+/* strays.c */
+
+/* To be called before the first look. */
+void pp_worker_expect_strays (PpWorker *worker);
+
+/* Takes up what is to be gone on with of CONTAINERS (flow run id -> the engine's entry in a list):
+ * those of our identity, and of free ones, that no journal knows of. */
+void pp_worker_look_at_strays (PpWorker *worker, GHashTable *containers);
+void pp_worker_leave_strays (PpWorker *worker);
 
 /* PpFlowRunNotifyFunc of all runs (poll.c). */
 void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data);

@@ -43,6 +43,11 @@ def entries(folder):
     return list(folder.glob("state/*/runs/*"))
 
 
+def lose_entries(folder):
+    for path in entries(folder):
+        path.unlink()
+
+
 def go_and_kill(api, engine, pool, start_worker, command, seen, **variables):
     """A run whose worker is killed once its log has SEEN."""
     worker = start_worker(api, engine, pool)
@@ -222,12 +227,42 @@ def test_worker_that_stops_as_asked_leaves_its_runs_to_the_next(api, engine, poo
 def test_container_without_an_entry_is_followed(api, engine, pool, start_worker, tmp_path):
     """The state directory's entries were lost."""
     run = go_and_kill(api, engine, pool, start_worker, COUNT, "line 10")
-    for path in entries(tmp_path):
-        path.unlink()
+    lose_entries(tmp_path)
     start_worker(api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     check_log(api, run)
     check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_without_an_entry_whose_run_cannot_be_read(api, engine, pool, proxy, start_worker, tmp_path):
+    """It is looked at again."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": COUNT, "auto_remove": True})
+    api.wait_text(run, "line 10")
+    worker.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    proxy.add(Rule("flow_runs/filter", status(422, b'{"detail":"no"}')))
+    start_worker(proxy.api, engine, pool).wait_line("is looked at again later")
+    proxy.clear()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_worker):
+    """Its user has it kept, and retries the run; a worker elsewhere has claimed that and pulls the image."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'exit 3'"})
+    api.wait_end(run)
+    (container,) = engine.containers_of(run)
+    assert worker.end(signal.SIGTERM) == 0
+    api.set_state(run, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
+    api.set_state(run, "PENDING")
+    start_worker(api, engine, pool)
+    # What is taken for this run's would be counted, followed and reported within 3 s.
+    api.wait_end(api.go(pool, {"command": "sleep 5", "auto_remove": True}))
+    assert api.state(run)["type"] == "PENDING"
+    assert [left["Id"] for left in engine.containers_of(run)] == [container["Id"]]
 
 
 def test_worker_that_does_not_come_back_is_stood_in_for(api, engine, pool, start_worker, tmp_path):
@@ -246,6 +281,41 @@ def test_worker_that_does_not_come_back_is_stood_in_for(api, engine, pool, start
     assert "is taken up again" not in second.output().split(kept)[0] or kept not in second.output()
     assert api.wait_end(kept, timeout=60)["state"]["type"] == "COMPLETED"
     check_nothing_left(engine, lost, tmp_path)
+
+
+@pytest.mark.slow
+def test_worker_that_comes_back_late_leaves_its_runs_to_its_stand_in(api, engine, pool, start_worker, tmp_path):
+    """Its containers are followed once, and reported once: a second report would be the end of the retry."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    lines = "for i in $(seq 20); do echo line $i; sleep 2; done"
+    command = f"sh -c 'test -e /kept/seen && {{ echo second; exit 0; }}; touch /kept/seen; {lines}; exit 1'"
+    first = start_worker(api, engine, pool)
+    variables = {"command": command, "volumes": [f"{kept}:/kept"], "auto_remove": True}
+    run = api.run(api.deploy(pool, variables=variables), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+    api.wait_text(run, "line 1")
+    second = start_worker(api, engine, pool)
+    first.end(signal.SIGKILL)
+    second.wait_line("its container is followed", 40)
+    back = start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert numbers(api, run, "line") == list(range(1, 21))
+    assert api.wait_text(run, "second").splitlines().count("second") == 1
+    assert "is taken up again" not in back.output()
+    check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.slow
+def test_worker_that_does_not_come_back_nor_do_its_entries(api, engine, pool, start_worker, tmp_path):
+    first = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 30; exit 3'", "auto_remove": True})
+    api.wait_text(run, "up")
+    start_worker(api, engine, pool)
+    first.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    assert api.wait_end(run)["state"]["type"] == "FAILED"
+    check_nothing_left(engine, run, tmp_path)
 
 
 def test_status_tells_of_runs_without_a_server(api, engine, pool, start_worker, tmp_path):

@@ -271,6 +271,7 @@ test_adoption (void)
   g_autoptr (GPtrArray) none = pp_identity_orphans (identity);
   g_assert_cmpuint (none->len, ==, 0);
   g_assert_cmpint (pp_identity_try_adopt (identity, other, &error), ==, 0);
+  g_assert_cmpint (pp_identity_hold (identity, other), ==, -1);
 
   /* A kill ends its lock. */
   kill (pid, SIGKILL);
@@ -290,9 +291,13 @@ test_adoption (void)
   g_assert_cmpuint (state_test_count (runs), ==, 3);
   g_assert_cmpuint (state_test_count (aside), ==, 1);
   g_assert_cmpuint (state_test_count (left), ==, 0);
-  g_autoptr (GPtrArray) no_more = pp_identity_orphans (identity);
-  g_assert_cmpuint (no_more->len, ==, 0);
+  g_assert_false (pp_identity_has_runs (identity, other));
   /* Its lock is free again: it may come back. */
+  g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_FREE);
+  int held = pp_identity_hold (identity, other);
+  g_assert_cmpint (held, >=, 0);
+  g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_LIVING);
+  close (held);
   g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_FREE);
 
   /* Not ours to take: another pool's, ourselves, a path. */

@@ -55,15 +55,25 @@ typedef enum
  * lock. */
 PpIdentityState pp_identity_state (const char *state_dir, const char *name);
 
-/* The names of the other identities of our key that are free and have runs; new array of strings,
- * may be empty. Look again some time later before adopting: their worker may be about to restart.
- */
+/* The names of the other identities of our key that are free; new array of strings, may be empty.
+ * Look again some time later before adopting: their worker may be about to restart. */
 GPtrArray *pp_identity_orphans (const PpIdentity *identity);
 
 /* Warns of the identities of our pool and host that are free and have runs, but of another API or
  * engine: after a change of a URL (another name of the same server, https for http) their runs
  * would stay Running for ever without a word. Blocks for a few small files. */
 void pp_identity_warn_of_others (const PpIdentity *identity);
+
+/* Whether runs are written down under the identity NAME. */
+gboolean pp_identity_has_runs (const PpIdentity *identity, const char *name);
+
+/* Whether another identity of our key, free or not, has the run FLOW_RUN_ID (a UUID) in its
+ * journal. None can get a run of ours: taking it over needs our lock. */
+gboolean pp_identity_sibling_has_run (const PpIdentity *identity, const char *flow_run_id);
+
+/* Takes the lock of the identity NAME, if it is of our key and free. Returns a descriptor that
+ * holds it until it is closed, or -1. */
+int pp_identity_hold (const PpIdentity *identity, const char *name);
 
 /* Moves the runs of the identity NAME into ours, durably, if it is of our key and free; holds its
  * lock meanwhile. To be called before pp_journal_load(), or followed by it. A run that both tell of

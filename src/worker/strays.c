@@ -1,0 +1,250 @@
+/* Containers that nothing was written down of (a journal that was lost): runs that the server still
+ * waits for are gone on with; those that are over were left here as their users wished. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker_private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* A container is made after its run was claimed; "Submitting" may be a moment later. */
+#define CREATED_SLACK_US (10 * G_USEC_PER_SEC)
+
+struct PpStray
+{
+  PpWorker *worker;
+  json_t *container; /* as the engine lists it */
+  char *id;          /* the flow run's */
+  json_t *flow_run;  /* as the server has it */
+  PpStateRead *read;
+  PpInfrastructureCall *inspect_call;
+  PpJournalPut *put;
+};
+
+static void
+free_stray (gpointer data)
+{
+  PpStray *stray = data;
+
+  pp_state_read_cancel (stray->read);
+  if (stray->inspect_call != NULL)
+    pp_infrastructure_call_cancel (stray->inspect_call);
+  if (stray->put != NULL)
+    pp_journal_put_cancel (stray->put);
+  json_decref (stray->container);
+  json_decref (stray->flow_run);
+  g_free (stray->id);
+  g_free (stray);
+}
+
+/* STRAY is in our hands, or left alone. */
+static void
+end_look (PpStray *stray)
+{
+  PpWorker *worker = stray->worker;
+
+  worker->strays = g_list_remove (worker->strays, stray);
+  free_stray (stray);
+  if (worker->strays == NULL)
+    g_hash_table_remove_all (worker->held);
+}
+
+static void
+look_again (PpStray *stray, const GError *error)
+{
+  g_warning ("A container of flow run %s, of which nothing was written down, is looked at again "
+             "later: %s",
+             stray->id, error->message);
+  pp_worker_list_later (stray->worker);
+  end_look (stray);
+}
+
+/* Whether somebody has the run in hand. */
+static gboolean
+is_known (const PpStray *stray)
+{
+  return g_hash_table_contains (stray->worker->runs, stray->id)
+         || pp_identity_sibling_has_run (stray->worker->identity, stray->id);
+}
+
+/* A later attempt of the run has a container of its own, which the server knows. */
+static gboolean
+is_of_another_attempt (const json_t *flow_run, const json_t *container)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+  const char *id = pp_json_string (container, "Id");
+
+  return pid != NULL && id != NULL && !g_str_has_suffix (pid, id);
+}
+
+/* The same where the server does not know that container yet: the run was claimed again after this
+ * one had ended. An attempt's PENDING and RUNNING come before its container's end. */
+static gboolean
+is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
+{
+  const json_t *state = json_object_get (flow_run, "state");
+  const json_t *container = json_object_get (inspect, "State");
+  gint64 since = pp_api_parse_timestamp (pp_json_string (state, "timestamp"));
+  gint64 begun = pp_api_parse_timestamp (pp_json_string (container, "StartedAt"));
+  gint64 ended = pp_api_parse_timestamp (pp_json_string (container, "FinishedAt"));
+  gint64 created = pp_api_parse_timestamp (pp_json_string (inspect, "Created"));
+
+  if (json_is_true (json_object_get (container, "Running"))
+      || g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
+    return FALSE;
+  /* Both are in the year 1 where they have not been. */
+  if (ended > 0)
+    return since > ended;
+  return begun <= 0 && created > 0 && since > created + CREATED_SLACK_US;
+}
+
+static void
+on_written (const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+  PpWorker *worker = stray->worker;
+
+  stray->put = NULL;
+  if (error != NULL)
+    g_warning ("Should this worker end now, nobody will know that flow run '%s' is in its hands: "
+               "%s",
+               stray->id, error->message);
+  if (!g_hash_table_contains (worker->runs, stray->id))
+    pp_flow_run_take_up (pp_worker_take_into_hands (worker, stray->id, NULL), stray->container);
+  end_look (stray);
+}
+
+/* Whoever looks for it from now on finds it in our hands. */
+static void
+write_down (PpStray *stray)
+{
+  const json_t *created = json_object_get (stray->container, "Created");
+  const PpJournalEntry entry = {
+    .flow_run_id = stray->id,
+    .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
+    .phase = PP_JOURNAL_CLAIMED,
+    .container_id = (char *)pp_json_string (stray->container, "Id"),
+    .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
+    .boot_id = stray->worker->boot_id,
+  };
+
+  stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
+}
+
+static void
+on_inspected (json_t *result, const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+  json_t *status = json_object_get (json_object_get (result, "State"), "Status");
+
+  stray->inspect_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    end_look (stray);
+  else if (error != NULL)
+    look_again (stray, error);
+  else if (is_known (stray) || is_of_earlier_attempt (stray->flow_run, result))
+    end_look (stray);
+  else
+    {
+      /* The list is older. */
+      if (json_is_string (status))
+        json_object_set (stray->container, "State", status);
+      write_down (stray);
+    }
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+  const char *type = pp_json_string (json_object_get (body, "state"), "type");
+  static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
+
+  stray->read = NULL;
+  if (error != NULL && error->code != 404)
+    look_again (stray, error);
+  else if (error != NULL || type == NULL || !g_strv_contains (open, type)
+           || is_of_another_attempt (body, stray->container))
+    end_look (stray);
+  else
+    {
+      stray->flow_run = json_incref (body);
+      stray->inspect_call = pp_infrastructure_inspect (stray->worker->context.infrastructure,
+                                                       pp_json_string (stray->container, "Id"),
+                                                       on_inspected, stray);
+    }
+}
+
+/* Keeps a worker that is IDENTITY from coming back until all strays are looked at: from then on it
+ * finds their runs in our hands. FALSE when it is back. */
+static gboolean
+hold (PpWorker *worker, const char *identity)
+{
+  int fd;
+
+  if (g_str_equal (identity, worker->context.identity_name)
+      || g_hash_table_contains (worker->held, identity))
+    return TRUE;
+  fd = pp_identity_hold (worker->identity, identity);
+  if (fd < 0)
+    return FALSE;
+  g_hash_table_insert (worker->held, g_strdup (identity), GINT_TO_POINTER (fd));
+  return TRUE;
+}
+
+static gint
+has_id (gconstpointer stray, gconstpointer id)
+{
+  return strcmp (((const PpStray *)stray)->id, id);
+}
+
+static void
+look_at (PpWorker *worker, const char *id, json_t *container)
+{
+  PpStray *stray;
+
+  if (pp_json_string (container, "Id") == NULL
+      || g_list_find_custom (worker->strays, id, has_id) != NULL)
+    return;
+  stray = g_new0 (PpStray, 1);
+  stray->worker = worker;
+  stray->container = json_incref (container);
+  stray->id = g_strdup (id);
+  worker->strays = g_list_prepend (worker->strays, stray);
+  /* First of all, for a sibling that sees a run to its end tells the server before it forgets. */
+  if (!hold (worker, pp_worker_container_label (container, PP_IDENTITY_LABEL)) || is_known (stray))
+    end_look (stray);
+  else
+    stray->read = pp_state_reader_read (worker->context.states, id, on_read, stray);
+}
+
+void
+pp_worker_look_at_strays (PpWorker *worker, GHashTable *containers)
+{
+  GHashTableIter iter;
+  gpointer id, container;
+
+  g_hash_table_iter_init (&iter, containers);
+  while (g_hash_table_iter_next (&iter, &id, &container))
+    if (!g_hash_table_contains (worker->runs, id))
+      look_at (worker, id, container);
+}
+
+static void
+close_lock (gpointer fd)
+{
+  close (GPOINTER_TO_INT (fd));
+}
+
+void
+pp_worker_expect_strays (PpWorker *worker)
+{
+  worker->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, close_lock);
+}
+
+void
+pp_worker_leave_strays (PpWorker *worker)
+{
+  g_list_free_full (g_steal_pointer (&worker->strays), free_stray);
+  g_clear_pointer (&worker->held, g_hash_table_unref);
+}
