@@ -159,6 +159,8 @@ leave_pending (PpFlowRun *run)
 {
   if (run->resolve_error == NULL)
     pp_flow_run_move (run, PP_FLOW_RUN_RESOLVED);
+  else if (run->attaches)
+    pp_flow_run_attach_undescribed (run, run->resolve_error->message);
   else if (g_error_matches (run->resolve_error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_DEPLOYMENT_GONE))
     pp_flow_run_cancel_for_deployment (run);
   else
@@ -183,6 +185,11 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       run->configuration, pp_infrastructure_engine (run->context->infrastructure), &error);
   g_clear_pointer (&run->configuration, json_decref);
   g_clear_pointer (&run->json, json_decref);
+  if (run->spec == NULL && run->attaches)
+    {
+      pp_flow_run_attach_undescribed (run, error->message);
+      return;
+    }
   if (run->spec == NULL)
     {
       pp_flow_run_fail_submission (run, error->message);
@@ -220,7 +227,7 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
 
   if (run->attaches)
     {
-      pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+      pp_flow_run_attach (run);
       return;
     }
   json_auto_t *labels = json_pack (
@@ -229,6 +236,8 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
       "prefect.work-pool.id", pp_json_string (context->work_pool, "id"));
 
   pp_container_spec_set_label (run->spec, PP_IDENTITY_LABEL, context->identity_name);
+  pp_container_spec_set_label (run->spec, PP_STATE_REPORTING_LABEL,
+                               run->worker_reported ? "worker" : "engine");
   pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
                          pp_flow_run_related (run));
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);

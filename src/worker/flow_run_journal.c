@@ -84,8 +84,8 @@ pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFl
 }
 
 /* A container that is there needs no more of its description than this. */
-static PpContainerSpec *
-spec_from (const PpJournalEntry *entry)
+PpContainerSpec *
+pp_flow_run_spec_from_entry (const PpJournalEntry *entry)
 {
   PpContainerSpec *spec = g_new0 (PpContainerSpec, 1);
 
@@ -136,7 +136,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->container_name = g_strdup (entry->container_name);
   run->worker_reported = entry->worker_reported;
   run->auto_remove = entry->auto_remove;
-  run->spec = spec_from (entry);
+  run->spec = pp_flow_run_spec_from_entry (entry);
   if (entry->lease_id != NULL && entry->worker_reported)
     pp_flow_run_keep_lease (run, entry->lease_id);
 }

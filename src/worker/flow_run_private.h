@@ -1,7 +1,7 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
  * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
  * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
- * flow_run_journal.c and flow_run_take_up.c (across restarts). */
+ * flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/exit_status.h"
@@ -64,6 +64,7 @@ struct PpFlowRun
   gboolean host_restarted;  /* since its last entry was written */
   gboolean attaches;        /* its container is there, its description is looked for */
   gboolean server_ended;    /* it is over for the server: nothing to report */
+  gboolean stops_at_once;   /* and Prefect inside the container is given no grace */
   gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
   char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
   guint64 counted;          /* records the server has beyond the position */
@@ -165,6 +166,9 @@ void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) 
 /* Sets RUN up from what was written down of it. */
 void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
 
+/* As much of a description as a container that is there needs, from ENTRY; new. */
+PpContainerSpec *pp_flow_run_spec_from_entry (const PpJournalEntry *entry);
+
 /* Keeps how far the output has got to standard output. */
 void pp_flow_run_note_shown (PpFlowRun *run);
 
@@ -219,7 +223,20 @@ gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
  * Prefect inside the container. */
 gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state);
 
-/* Asks the server how much of the output it has beyond the position; then follows. */
+/* flow_run_attach.c */
+
+/* Follows RUN's container, which is there, by the description that was found. */
+void pp_flow_run_attach (PpFlowRun *run);
+
+/* The same where none can be had (WHY): by what the container says of itself. It stays when it has
+ * ended. */
+void pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why);
+
+/* Stops the container, if it runs, of a run that is over for the server. */
+void pp_flow_run_stop_ended (PpFlowRun *run);
+
+/* flow_run_take_up.c: asks the server how much of the output it has beyond the position; then
+ * follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
 /* flow_run_submit.c: what the engine refused by ERROR is tried again by AGAIN, after a while, when

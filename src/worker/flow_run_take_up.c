@@ -108,7 +108,10 @@ go_on (PpFlowRun *run)
     }
   /* Nothing was written down of it: its deployment says what it is. */
   run->attaches = TRUE;
-  pp_flow_run_resubmit (run);
+  if (run->json != NULL)
+    pp_flow_run_resubmit (run);
+  else
+    pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
 }
 
 /* Follows it to an end that the server knows of, or need not know of. */
@@ -253,11 +256,11 @@ on_server_ended (PpFlowRun *run, const char *type)
       return;
     }
   say (run, "the server has ended it meanwhile; its container is seen to its end");
-  go_on_unreported (run);
   /* Prefect inside a container that says COMPLETED is about to end by itself. */
-  if (run->state == PP_FLOW_RUN_STARTED && g_str_equal (run->found_status, "running"))
-    pp_flow_run_stop_container_in (
-        run, run->worker_reported || g_str_equal (type, "CANCELLED") ? 0 : PP_ENGINE_GRACE_SECONDS);
+  run->stops_at_once = g_str_equal (type, "CANCELLED");
+  go_on_unreported (run);
+  if (run->state == PP_FLOW_RUN_STARTED)
+    pp_flow_run_stop_ended (run);
 }
 
 static void
@@ -321,9 +324,10 @@ on_deleted (PpFlowRun *run)
     }
   say (run, "it was deleted on the server: its container is stopped");
   run->auto_remove = TRUE;
+  run->stops_at_once = TRUE;
   go_on_unreported (run);
   if (run->state == PP_FLOW_RUN_STARTED)
-    pp_flow_run_stop_container_in (run, 0);
+    pp_flow_run_stop_ended (run);
 }
 
 static void

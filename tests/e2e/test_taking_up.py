@@ -48,6 +48,13 @@ def lose_entries(folder):
         path.unlink()
 
 
+def lose_start(folder, **more):
+    """As if the start had not been written down."""
+    (entry,) = [path for path in entries(folder) if path.suffix == ".json"]
+    written = json.loads(entry.read_text(encoding="utf-8")) | {"phase": "CLAIMED"} | more
+    entry.write_text(json.dumps(written), encoding="utf-8")
+
+
 def go_and_kill(api, engine, pool, start_worker, command, seen, **variables):
     """A run whose worker is killed once its log has SEEN."""
     worker = start_worker(api, engine, pool)
@@ -94,10 +101,7 @@ def test_start_that_could_not_be_written_down(api, engine, pool, start_worker, t
     run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 2'", "up")
     (container,) = engine.containers_of(run)
     wait_for(lambda: not engine.inspect(container["Id"])["State"]["Running"], 20, "the container has ended")
-    (entry,) = [path for path in entries(tmp_path) if path.suffix == ".json"]
-    written = json.loads(entry.read_text(encoding="utf-8"))
-    written |= {"phase": "CLAIMED", "claimed_at": container["Created"] * 1_000_000 + 900_000}
-    entry.write_text(json.dumps(written), encoding="utf-8")
+    lose_start(tmp_path, claimed_at=container["Created"] * 1_000_000 + 900_000)
     start_worker(api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     assert api.text(run).splitlines().count("up") == 1
@@ -193,19 +197,27 @@ def boot_id():
     return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-@pytest.mark.parametrize("asked", ["CANCELLING", "CANCELLED"])
-def test_run_that_was_cancelled_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path, asked):
+@pytest.mark.parametrize(
+    "asked,lose", [("CANCELLING", None), ("CANCELLED", None), ("CANCELLED", lose_start), ("CANCELLING", lose_entries)]
+)
+def test_run_that_was_cancelled_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path, asked, lose):
+    """Also where its description was not written down."""
     command = "sh -c 'echo up; sleep 600'"
     run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1)
+    if lose:
+        lose(tmp_path)
     api.set_state(run, asked)
     start_worker(api, engine, pool)
     wait_for(lambda: api.state(run)["type"] == "CANCELLED", 30, "the run is cancelled")
     check_nothing_left(engine, run, tmp_path)
 
 
-def test_run_that_was_deleted_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path):
-    command = "sh -c 'echo up; sleep 600'"
+@pytest.mark.parametrize("lose", [None, lose_start])
+def test_run_that_was_deleted_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path, lose):
+    command = "sh -c 'echo up; trap \"exit 0\" TERM; sleep 600 & wait'"
     run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1)
+    if lose:
+        lose(tmp_path)
     api.call("DELETE", f"/flow_runs/{run}")
     start_worker(api, engine, pool)
     check_nothing_left(engine, run, tmp_path)
@@ -232,6 +244,23 @@ def test_container_without_an_entry_is_followed(api, engine, pool, start_worker,
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     check_log(api, run)
     check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_without_an_entry_nor_deployment_is_followed(api, engine, pool, start_worker, tmp_path):
+    """Nobody can say how the run was configured, and it is well."""
+    worker = start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": COUNT, "auto_remove": True})
+    run = api.run(deployment)
+    api.wait_text(run, "line 10")
+    worker.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    api.delete_deployment(deployment)
+    start_worker(api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "COMPLETED", state
+    check_log(api, run)
+    assert [left["State"] for left in engine.containers_of(run)] == ["exited"]
+    wait_for(lambda: not entries(tmp_path), 10, "no journal entry left")
 
 
 def test_container_without_an_entry_whose_run_cannot_be_read(api, engine, pool, proxy, start_worker, tmp_path):

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 
 /* Of each container: the identity of the worker that made it. */
 #define PP_IDENTITY_LABEL "io.prefect-podman.identity"
+/* And who tells the server of its run's states: "worker" or "engine" (Prefect inside it). */
+#define PP_STATE_REPORTING_LABEL "io.prefect-podman.state-reporting"
 
 typedef struct
 {

@@ -1,0 +1,94 @@
+/* Following a container of which nothing was written down: the run's deployment says what it is,
+ * and where that is gone or has changed beyond use, the container itself. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_private.h"
+
+/* What a container is given to end after SIGTERM where nothing else is known; the default. */
+#define STOP_SECONDS 30
+
+static void look_at_container (PpFlowRun *run);
+
+void
+pp_flow_run_stop_ended (PpFlowRun *run)
+{
+  static const char *const alive[] = { "running", "paused", NULL };
+  gboolean at_once = run->stops_at_once || run->worker_reported;
+
+  if (run->server_ended && run->found_status != NULL && g_strv_contains (alive, run->found_status))
+    pp_flow_run_stop_container_in (run, at_once ? 0 : PP_ENGINE_GRACE_SECONDS);
+}
+
+/* What the server has said meanwhile waited for the description. */
+static void
+follow (PpFlowRun *run)
+{
+  gboolean cancelled = run->cancelled;
+
+  run->cancelled = FALSE;
+  pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+  if (cancelled)
+    pp_flow_run_cancel (run);
+  else
+    pp_flow_run_stop_ended (run);
+}
+
+void
+pp_flow_run_attach (PpFlowRun *run)
+{
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING, follow);
+}
+
+/* What is left to know of it: CONTAINER, the engine's answer to inspect (NULL: it is gone). */
+static void
+describe (PpFlowRun *run, const json_t *container)
+{
+  const json_t *config = json_object_get (container, "Config");
+  const char *reporting
+      = pp_json_string (json_object_get (config, "Labels"), PP_STATE_REPORTING_LABEL);
+  gboolean worker_reported = g_strcmp0 (reporting, "worker") == 0;
+  const PpJournalEntry entry = {
+    .tty = json_is_true (json_object_get (config, "Tty")),
+    .stream_output = TRUE,
+    .forward_output = worker_reported,
+    .stop_timeout = STOP_SECONDS,
+    .worker_reported = worker_reported,
+  };
+
+  run->worker_reported = worker_reported;
+  run->spec = pp_flow_run_spec_from_entry (&entry);
+  pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
+}
+
+static void
+on_looked_at (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (error != NULL
+      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      pp_flow_run_ask_again (run, error, look_at_container);
+      return;
+    }
+  run->no_answer_since = 0;
+  describe (run, result);
+}
+
+static void
+look_at_container (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_looked_at, run);
+}
+
+void
+pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why)
+{
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "Container '%s' is followed, but not as flow run '%s' was configured, with its "
+                   "time-outs and auto_remove, for that is not known any more: %s",
+                   run->container_name, run->name, why);
+  look_at_container (run);
+}
