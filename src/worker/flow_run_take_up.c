@@ -141,6 +141,12 @@ on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
   (void)result;
   pp_failpoint ("engine", "leftover");
   run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      pp_flow_run_ask_again (run, error, begin_again);
+      return;
+    }
+  run->no_answer_since = 0;
   if (error != NULL)
     g_warning ("Container '%s', which was never started, could not be removed: %s",
                run->container_name, error->message);
@@ -283,6 +289,9 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
 {
   gboolean pending = g_str_equal (type, "PENDING");
 
+  /* An image may be pulled for longer than the lease lasts. */
+  if (pp_flow_run_is_own_state (run, state))
+    pp_flow_run_take_lease (run, state);
   if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
       && !pp_flow_run_is_own_state (run, state))
     {

@@ -170,6 +170,37 @@ def test_concurrency_slot_is_kept(api, engine, pool, start_worker):
     assert end <= begin
 
 
+def test_concurrency_slot_is_kept_while_an_image_is_pulled(api, engine, pool, proxy, door, start_worker):
+    door.add(Rule(r"POST .*/images/create", slow(600)))
+    worker = start_worker(proxy.api, door.url, pool)
+    variables = {"command": "true", "image": "localhost:9/far/away:1", "image_pull_policy": "Always"}
+    run = api.run(api.deploy(pool, variables=variables, concurrency_limit=1))
+    door.wait_count(r"POST .*/images/create", 1)
+    worker.end(signal.SIGKILL)
+    start_worker(proxy.api, door.url, pool)
+    door.wait_count(r"POST .*/images/create", 2)
+    proxy.wait_count(r"POST .*/leases/.*/renew", proxy.count(r"POST .*/leases/.*/renew") + 1)
+    api.set_state(run, "CANCELLING")
+    assert api.wait_end(run)["state"]["type"] == "CANCELLED"
+
+
+def test_container_that_was_not_started_goes_first(api, engine, pool, door, start_worker, tmp_path):
+    """The engine would not remove it for a moment."""
+    door.add(Rule(r"POST .*/start", status(503)))
+    worker = start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    door.wait_count(r"POST .*/start", 1)
+    worker.end(signal.SIGKILL)
+    (leftover,) = engine.containers_of(run)
+    door.clear()
+    door.add(Rule(r"DELETE .*/containers/", status(503), times=2))
+    start_worker(api, door.url, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert api.wait_text(run, "only once").splitlines().count("only once") == 1
+    assert not api.flow_run(run)["infrastructure_pid"].endswith(leftover["Id"])
+    check_nothing_left(engine, run, tmp_path)
+
+
 @pytest.fixture
 def own_podman():
     with engines.podman() as engine:
