@@ -229,9 +229,10 @@ pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_d
 }
 
 PpApiCall *
-pp_flow_runs_filter_cancelling (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
+pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
-  json_t *body = json_pack ("{s:{s:{s:O}, s:{s:{s:[s,s]}}}}", "flow_runs", "id", "any_", ids,
-                            "state", "type", "any_", "CANCELLING", "CANCELLED");
+  json_t *body
+      = json_pack ("{s:{s:{s:O}, s:{s:{s:[s,s,s,s,s]}}}}", "flow_runs", "id", "any_", ids, "state",
+                   "type", "any_", "CANCELLING", "CANCELLED", "COMPLETED", "FAILED", "CRASHED");
   return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_ONCE, done, user_data);
 }

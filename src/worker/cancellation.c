@@ -38,10 +38,8 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     const char *id = pp_json_string (flow_run, "id");
     PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
-    if (run == NULL || !pp_flow_run_may_be_cancelled (run))
-      continue;
-    pp_flow_run_cancel (run);
-    some = TRUE;
+    if (run != NULL && pp_flow_run_end_as_told (run, json_object_get (flow_run, "state")))
+      some = TRUE;
   }
   /* A server names 200 at most, or as many as its PREFECT_SERVER_API_DEFAULT_LIMIT. */
   if (some)
@@ -61,8 +59,7 @@ ask_for_cancelled (PpWorker *worker)
     if (pp_flow_run_may_be_cancelled (run))
       json_array_append_new (ids, json_string (id));
   if (json_array_size (ids) > 0)
-    worker->cancel_call
-        = pp_flow_runs_filter_cancelling (worker->context.api, ids, on_ended, worker);
+    worker->cancel_call = pp_flow_runs_filter_ended (worker->context.api, ids, on_ended, worker);
 }
 
 /* Runs that are not on the server any more are none of the above: they are counted, and looked at

@@ -328,6 +328,37 @@ on_existence (json_t *body, const GError *error, gpointer user_data)
   pp_flow_run_stop_container_in (run, 0);
 }
 
+/* Whose own end would be written over what its user has set. One that Prefect inside the container
+ * reports on says its end, and lives on a little for its hooks. */
+static gboolean
+stop_ended (PpFlowRun *run, const char *name)
+{
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->server_ended)
+    return FALSE;
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Flow run '%s' is %s on the server, not by this worker: container '%s' is "
+                   "stopped",
+                   run->name, name, run->container_name);
+  run->server_ended = TRUE;
+  run->auto_remove = TRUE;
+  pp_flow_run_stop_container_in (run, 0);
+  return TRUE;
+}
+
+gboolean
+pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+  const char *name = pp_json_string (state, "name");
+
+  if (type == NULL || !pp_flow_run_may_be_cancelled (run))
+    return FALSE;
+  if (!g_str_has_prefix (type, "CANCELL"))
+    return stop_ended (run, name != NULL ? name : type);
+  pp_flow_run_cancel (run);
+  return TRUE;
+}
+
 void
 pp_flow_run_check_deleted (PpFlowRun *run)
 {

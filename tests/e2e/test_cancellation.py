@@ -168,6 +168,18 @@ def test_run_is_cancelled_just_before_it_runs(api, engine, pool, proxy, start_wo
     assert "never" not in api.text(run).splitlines()
 
 
+@pytest.mark.parametrize("state", ["COMPLETED", "CRASHED"])
+def test_run_that_is_ended_by_hand_is_stopped(api, engine, pool, start_worker, state):
+    """Its user's word is the last: the end of the container that is stopped is not written over it."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 600'", "stop_timeout": 1})
+    api.wait_text(run, "up")
+    api.set_state(run, state)
+    wait_for(lambda: not engine.containers_of(run), 30, "its container is removed")
+    assert api.state(run)["type"] == state
+    assert "not by this worker" in api.wait_text(run, "not by this worker")
+
+
 @pytest.mark.parametrize("state", ["CANCELLED", "COMPLETED", "PAUSED"])
 def test_run_that_was_ended_by_hand_before_its_time_is_not_started(api, engine, pool, start_worker, state):
     """The server would take RUNNING on top of it."""

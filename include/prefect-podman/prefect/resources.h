@@ -78,8 +78,8 @@ PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                     gpointer user_data);
 /* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
-/* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or CANCELLED. */
-PpApiCall *pp_flow_runs_filter_cancelling (PpApi *api, json_t *ids, PpApiDoneFunc done,
+/* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or over. */
+PpApiCall *pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                            gpointer user_data);
 
 /* deployments.c, flows.c, blocks.c, variables.c */

@@ -71,6 +71,11 @@ gboolean pp_flow_run_may_be_cancelled (const PpFlowRun *run);
  * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
 void pp_flow_run_cancel (PpFlowRun *run);
 
+/* STATE, the server's, of a run that is CANCELLING or over. The container of one that this worker
+ * reports on, and that somebody else has ended, is stopped and removed; the state stays. Returns
+ * whether anything came of it. */
+gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state);
+
 /* Some run is not on the server any more: if it is this one, its container is stopped and removed.
  */
 void pp_flow_run_check_deleted (PpFlowRun *run);
