@@ -152,11 +152,11 @@ class Fleet:
             self._deployments[kind.name] = self.api.deploy(self.pool, kind.name, variables=variables)
         return self._deployments[kind.name]
 
-    def begin(self, count, group=""):
-        """COUNT more runs, due now; returns them."""
+    def begin(self, count, group="", only=None):
+        """COUNT more runs, due now, of the kind ONLY or of all in turn; returns them."""
         begun = []
         for _ in range(count):
-            kind = self.kinds[len(self.runs) % len(self.kinds)]
+            kind = only or self.kinds[len(self.runs) % len(self.kinds)]
             policy = {"empirical_policy": {"retries": kind.attempts - 1, "retry_delay": 0}}
             run = Flown(self.api.run(self._deployment(kind), **policy), kind, group)
             self.runs[run.id] = run
