@@ -96,12 +96,25 @@ class Soak:
     def leave(self):
         """One dies and stays away: its runs are taken over by the one that lives, and left to it."""
         self.done[f"kill -9, back after {AWAY_SECONDS} s"] += 1
-        self.fleet.begin(IN_FLIGHT // 2, only=OUTLASTING)
-        self.pass_time(5)
+        self.begin_outlasting()
         self.other.send(signal.SIGKILL)
         self.other.wait(10)
         self.pass_time(AWAY_SECONDS)
         self.other = self.start()
+
+    def begin_outlasting(self):
+        """In the hands of the one that is to be killed: the other does not poll meanwhile."""
+        self.steady.send(signal.SIGSTOP)
+        try:
+            begun = self.fleet.begin(IN_FLIGHT // 2, only=OUTLASTING)
+
+            def run():
+                self.fleet.look()
+                return all(flown.state and flown.state["type"] == "RUNNING" for flown in begun)
+
+            wait_for(run, 30, "the outlasting runs run", 0.5)
+        finally:
+            self.steady.send(signal.SIGCONT)
 
     def cut(self):
         fault = self.dice.choice(FAULTS)
