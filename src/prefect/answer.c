@@ -184,7 +184,10 @@ code_of_refusal (const PpApi *api, const char *path, long status, const json_t *
     case 413: /* too large for a gateway: it will be */
     case 429:
       return (int)status;
-    case 400: /* speaks TLS */
+    case 400: /* speaks TLS; or will not have what a log record says, whoever sends it again */
+      if (g_str_equal (path, "/logs/"))
+        return (int)status;
+      /* fall through */
     case 407:
       return api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
     default:

@@ -167,7 +167,7 @@ pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id, const char *i
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
   json_t *body = json_pack ("{s:o}", "infrastructure_pid", pp_api_text (infrastructure_pid));
-  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST, done, user_data);
+  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }
 
 PpApiCall *
@@ -176,7 +176,7 @@ pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
   json_t *body = json_pack ("{s:O}", "empirical_policy", policy);
-  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST, done, user_data);
+  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }
 
 /* The callback of a call that an older server may not know. */

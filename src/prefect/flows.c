@@ -7,5 +7,5 @@ PpApiCall *
 pp_flow_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/flows", id, NULL);
-  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST, done, user_data);
+  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }

@@ -8,6 +8,8 @@
 
 /* Longest wait between attempts of a call that is never given up. */
 #define PERSIST_MAX_DELAY 30.0
+/* How often the API has to say no to what is PP_API_PERSIST_UNLESS_TOLD: 91 s, less jitter. */
+#define TOLD_ATTEMPTS 8
 /* What a server may ask for with Retry-After: past an hour we rather ask again. */
 #define MAX_RETRY_AFTER 3600.0
 /* A jitter factor may be any number; eleven days are as good as never. */
@@ -75,7 +77,8 @@ with_jitter (double seconds, double factor, gboolean minimum)
 gboolean
 pp_api_call_persists (const PpApiCall *call)
 {
-  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_REFUSED;
+  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_REFUSED
+         || call->patience == PP_API_PERSIST_UNLESS_TOLD;
 }
 
 static double
@@ -108,13 +111,19 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     case PP_API_PERSIST_REFUSED:
       if (response == NULL || may_have_been_done (response->status))
         return FALSE;
-      /* fall through */
+      break;
+    case PP_API_PERSIST_UNLESS_TOLD:
+      if ((error->code == 403 || error->code == PP_API_ERROR_NO_ROUTE)
+          && call->attempts >= TOLD_ATTEMPTS)
+        return FALSE;
+      break;
     case PP_API_PERSIST:
-      return pp_api_error_may_pass (error)
-             || (response != NULL && is_extra_code (api->settings, (int)response->status));
+      break;
     default:
       return FALSE;
     }
+  return pp_api_error_may_pass (error)
+         || (response != NULL && is_extra_code (api->settings, (int)response->status));
 }
 
 gboolean

@@ -56,7 +56,7 @@ ask_for_cancelled (PpWorker *worker)
 
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, &id, &run))
-    if (pp_flow_run_may_be_cancelled (run))
+    if (pp_flow_run_may_be_ended (run))
       json_array_append_new (ids, json_string (id));
   if (json_array_size (ids) > 0)
     worker->cancel_call = pp_flow_runs_filter_ended (worker->context.api, ids, on_ended, worker);

@@ -351,7 +351,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state)
   const char *type = pp_json_string (state, "type");
   const char *name = pp_json_string (state, "name");
 
-  if (type == NULL || !pp_flow_run_may_be_cancelled (run))
+  if (type == NULL || !pp_flow_run_may_be_ended (run))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
     return stop_ended (run, name != NULL ? name : type);
@@ -368,16 +368,16 @@ pp_flow_run_check_deleted (PpFlowRun *run)
 }
 
 gboolean
-pp_flow_run_may_be_cancelled (const PpFlowRun *run)
+pp_flow_run_may_be_ended (const PpFlowRun *run)
 {
-  return !run->cancelled && run->state >= PP_FLOW_RUN_PENDING && run->state <= PP_FLOW_RUN_STARTED
-         && run->failure == NULL;
+  return !run->cancelled && !run->server_ended && run->state >= PP_FLOW_RUN_PENDING
+         && run->state <= PP_FLOW_RUN_STARTED && run->failure == NULL;
 }
 
 void
 pp_flow_run_cancel (PpFlowRun *run)
 {
-  if (!pp_flow_run_may_be_cancelled (run))
+  if (!pp_flow_run_may_be_ended (run))
     return;
   run->cancelled = TRUE;
   if (run->state == PP_FLOW_RUN_STARTED)

@@ -29,8 +29,7 @@ follow (PpFlowRun *run)
   pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
   if (cancelled)
     pp_flow_run_cancel (run);
-  else
-    pp_flow_run_stop_ended (run);
+  pp_flow_run_stop_ended (run);
 }
 
 void

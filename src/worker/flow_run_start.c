@@ -27,8 +27,12 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "infrastructure_pid of flow run '%s' could not be set: %s", run->id,
                      error->message);
-  if (run->state == PP_FLOW_RUN_REPORTED)
-    pp_flow_run_enter_reported (run);
+  if (run->state != PP_FLOW_RUN_REPORTED)
+    return;
+  /* What waits for us by then. */
+  if (run->logs_safe)
+    g_clear_handle_id (&run->timer, g_source_remove);
+  pp_flow_run_enter_reported (run);
 }
 
 /* Podman that was killed while it started a container may have left half of it with the runtime,

@@ -33,10 +33,7 @@ on_unpaused (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_da
   run->stop_call = NULL;
   if (run->state != PP_FLOW_RUN_STARTED)
     return;
-  if (error == NULL)
-    stop_container (run);
-  else
-    run->stop_timer = g_timeout_add_seconds (STOP_AGAIN_SECONDS, on_stop_timer, run);
+  pp_flow_run_stop_container_in (run, error == NULL ? 0 : STOP_AGAIN_SECONDS);
 }
 
 static void

@@ -12,6 +12,8 @@
 #define SAY_AWAY_MINUTES 15
 /* A container that the engine would not remove so often is left. */
 #define MAX_REMOVALS 5
+/* Where a finished run's infrastructure_pid is not taken for so long, it is left out. */
+#define PID_SECONDS 30
 
 static void follow (PpFlowRun *run);
 static void inspect (PpFlowRun *run);
@@ -330,6 +332,14 @@ on_slot_free (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static void
+forget_pid (PpFlowRun *run)
+{
+  pp_api_call_cancel (g_steal_pointer (&run->pid_call));
+  g_message ("infrastructure_pid of flow run '%s', which is over, could not be set", run->id);
+  pp_flow_run_enter_reported (run);
+}
+
 void
 pp_flow_run_enter_reported (PpFlowRun *run)
 {
@@ -345,8 +355,13 @@ pp_flow_run_enter_reported (PpFlowRun *run)
       return;
     }
   /* on_logs_safe() and on_pid_updated() come back here. */
-  if (!run->logs_safe || run->pid_call != NULL || run->engine_call != NULL)
+  if (!run->logs_safe || run->engine_call != NULL)
     return;
+  if (run->pid_call != NULL)
+    {
+      pp_flow_run_after (run, PID_SECONDS * 1000, forget_pid);
+      return;
+    }
   if ((run->container_id == NULL && !run->may_exist) || !run->auto_remove)
     pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
   else

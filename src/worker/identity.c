@@ -107,8 +107,9 @@ pp_identity_lock (const PpFolder *folder, gboolean create, GError **error)
    * reading can only be locked against those who write; then flock() is against its like. */
   struct flock lock = { .l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
+  /* NFS makes a lock for writing of flock(), for which this descriptor is none. */
   if (fd >= 0 && fcntl (fd, F_OFD_SETLK, &lock) == 0
-      && (!read_only || flock (fd, LOCK_EX | LOCK_NB) == 0))
+      && (!read_only || flock (fd, LOCK_EX | LOCK_NB) == 0 || errno == EBADF))
     return fd;
   if (fd < 0 || (errno != EAGAIN && errno != EACCES))
     pp_folder_error (error, folder, PP_IDENTITY_LOCK, "cannot be locked", errno);

@@ -103,6 +103,14 @@ leave_out_limit (PpWorker *worker, const GError *error)
   return TRUE;
 }
 
+static void
+forget_silence (PpWorker *worker)
+{
+  if (worker->engine_silence != NULL)
+    g_message ("The container engine answers again");
+  g_clear_pointer (&worker->engine_silence, g_free);
+}
+
 /* Takes the runs of a poll's answer: the engine is there. */
 static void
 take (PpWorker *worker, const json_t *body)
@@ -110,9 +118,7 @@ take (PpWorker *worker, const json_t *body)
   const json_t *entry;
   size_t index;
 
-  if (worker->engine_silence != NULL)
-    g_message ("The container engine answers again");
-  g_clear_pointer (&worker->engine_silence, g_free);
+  forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
   json_array_foreach (body, index, entry) claim (worker, json_object_get (entry, "flow_run"));
   if (!worker->options->run_once)
@@ -196,6 +202,8 @@ poll_now (PpWorker *worker)
 
   if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL || worker->ping_call != NULL)
     return;
+  if (engine_is_there (worker))
+    forget_silence (worker);
   if (pp_journal_failure (worker->context.journal) != NULL)
     {
       /* What cannot be written down is not taken. */
@@ -234,4 +242,6 @@ pp_worker_poll_stop (PpWorker *worker)
   worker->poll_call = NULL;
   pp_infrastructure_call_cancel (g_steal_pointer (&worker->ping_call));
   g_clear_pointer (&worker->polled, json_decref);
+  /* No more runs are taken anyway. */
+  g_clear_pointer (&worker->engine_silence, g_free);
 }

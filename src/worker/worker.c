@@ -402,7 +402,6 @@ tear_down (PpWorker *worker)
   g_free (worker->boot_id);
   g_free (worker->state_dir);
   g_free (worker->engine_url);
-  g_free (worker->engine_silence);
   g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);
 }

@@ -516,6 +516,16 @@ def test_container_that_is_removed_before_its_start_is_made_anew(api, engine, po
     wait_for(lambda: not engine.containers_of(run), 30, "no container left")
 
 
+@pytest.mark.slow
+def test_infrastructure_pid_that_is_never_taken_holds_nothing_up(api, engine, pool, proxy, start_worker):
+    """A gateway that lets no PATCH through."""
+    proxy.add(Rule(r"PATCH /api/flow_runs/", status(403, b"<html>Forbidden</html>")))
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    check_once(api, run)
+    wait_for(lambda: not engine.containers_of(run), 60, lambda: f"no container left: {engine.containers_of(run)}")
+
+
 def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, door, start_worker):
     """They stay scheduled instead of being Crashed, health says why, and they run once the engine is there."""
     worker = start_worker(api, door.url, pool)

@@ -541,6 +541,38 @@ test_object_that_is_not_there (void)
     }
 }
 
+/* What a run cannot begin without is not waited for longer than a server takes to be changed. */
+static void
+test_what_the_api_denies (void)
+{
+  static const struct
+  {
+    int status;
+    const char *words;
+    int code;
+  } answers[] = {
+    { 403, "{\"detail\": \"Forbidden\"}", 403 },
+    { 404, "{\"detail\": \"Not Found\"}", PP_API_ERROR_NO_ROUTE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      Step steps[9] = { { 200, NULL, "[]" } };
+      g_autoptr (Fixture) fixture = NULL;
+
+      for (guint k = 1; k < G_N_ELEMENTS (steps); k++)
+        steps[k] = (Step){ answers[i].status, NOW, answers[i].words };
+      fixture = started (steps, G_N_ELEMENTS (steps));
+      call (fixture, "GET", "/x", PP_API_ONCE);
+      g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING,
+                             "*/block_documents/b*asking again*");
+      call (fixture, "GET", "/block_documents/b", PP_API_PERSIST_UNLESS_TOLD);
+      g_test_assert_expected_messages ();
+      g_assert_error (fixture->error, PP_API_ERROR, answers[i].code);
+      g_assert_cmpuint (server_requests (fixture->server), ==, 9);
+    }
+}
+
 /* A key may lose a right and get it back; what a gateway finds too large is not smaller later. */
 static void
 test_what_persists (void)
@@ -1220,6 +1252,7 @@ add (void)
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/object-that-is-not-there", test_object_that_is_not_there);
   g_test_add_func ("/api/answer/what-persists", test_what_persists);
+  g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
   g_test_add_func ("/api/answer/nul-in-a-key", test_nul_in_a_key);

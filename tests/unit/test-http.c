@@ -204,7 +204,7 @@ test_closed_while_idle (void)
   g_autoptr (PpHttp) http = pp_http_new ();
   g_autofree char *url = server_url (server, "/");
 
-  for (int i = 0; i < 12; i++)
+  for (int i = 0; i < 10; i++)
     {
       g_autoptr (Result) result = result_new (http);
       get (result, url);

@@ -80,7 +80,7 @@ PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
 /* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or over. */
 PpApiCall *pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done,
-                                           gpointer user_data);
+                                      gpointer user_data);
 
 /* deployments.c, flows.c, blocks.c, variables.c */
 PpApiCall *pp_deployment_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data);

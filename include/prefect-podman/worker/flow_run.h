@@ -64,8 +64,9 @@ const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CR
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
 const char *pp_flow_run_state_name (PpFlowRunState state);
 
-/* Whether pp_flow_run_cancel() would do anything: RUN is not being cancelled, nor about to end. */
-gboolean pp_flow_run_may_be_cancelled (const PpFlowRun *run);
+/* Whether pp_flow_run_end_as_told() may do anything: RUN is not being ended yet, nor about to end.
+ */
+gboolean pp_flow_run_may_be_ended (const PpFlowRun *run);
 
 /* The server has set the run to CANCELLING, or has cancelled it already: its container is stopped
  * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */

@@ -22,8 +22,8 @@ typedef struct PpIdentity PpIdentity;
  * SHA-256 over the API's URL, the pool, the host, the engine's URL (both without slashes at the
  * end) and the state directory's id, SLOT 0, 1, 2, ... It is held by an open-file-description lock,
  * which ends with the process however that ends, and works on NFS. An identity that is there can be
- * taken where nothing can be written (not on NFS). Blocks for a few small files. Returns NULL with
- * ERROR (PP_STATE_ERROR). */
+ * taken where nothing can be written (on NFS by more than one worker). Blocks for a few small
+ * files. Returns NULL with ERROR (PP_STATE_ERROR). */
 PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error);
 
 /* Gives the lock back; the folder stays. NULL is ignored. */
