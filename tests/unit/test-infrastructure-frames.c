@@ -223,7 +223,7 @@ test_pull_that_may_pass (void)
     "initializing source docker://r:1/team/tool:1: unexpected EOF",
     "Get \"https://r/v2/\": EOF",
     "pinging container registry r: Get \"https://r/v2/\": dial tcp 10.0.0.1:443: i/o timeout",
-    "Get https://registry-1.docker.io/v2/: net/http: TLS handshake timeout",
+    "Get https://registry.example/v2/: net/http: TLS handshake timeout",
     "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
     "dial tcp: lookup r: Temporary failure in name resolution",
     "dial tcp: lookup r on 10.0.0.53:53: server misbehaving",
