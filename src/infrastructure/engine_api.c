@@ -178,6 +178,12 @@ pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
 }
 
 void
+pp_engine_end_plain (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  pp_engine_call_end (call, NULL, NULL);
+}
+
+void
 pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
 {
   va_list arguments;

@@ -89,6 +89,9 @@ void pp_engine_call_send (EngineCall *call, const EngineRequest *request, Answer
 /* Ends CALL: one of RESULT and ERROR, or none. CALL is gone after it. */
 void pp_engine_call_end (EngineCall *call, json_t *result, const GError *error);
 
+/* The AnswerFunc of a call that ends well with any answer, and has no result. */
+void pp_engine_end_plain (EngineCall *call, const PpHttpResponse *response);
+
 /* Ends CALL with a new error of CODE, its text after CALL's what. */
 void pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);

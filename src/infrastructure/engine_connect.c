@@ -208,12 +208,6 @@ pp_engine_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc do
   return &call->base;
 }
 
-static void
-on_pong (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
-{
-  pp_engine_call_end (call, NULL, NULL);
-}
-
 PpInfrastructureCall *
 pp_engine_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done, gpointer user_data)
 {
@@ -223,6 +217,6 @@ pp_engine_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
   EngineCall *call
       = pp_engine_call_new ((Engine *)infrastructure, g_strdup ("ping"), done, user_data);
 
-  pp_engine_call_send (call, &request, on_pong);
+  pp_engine_call_send (call, &request, pp_engine_end_plain);
   return &call->base;
 }

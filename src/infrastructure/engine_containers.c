@@ -15,12 +15,6 @@
 #define SLOW_SECONDS 600
 
 static void
-end_plain (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
-{
-  pp_engine_call_end (call, NULL, NULL);
-}
-
-static void
 end_with_json (EngineCall *call, const PpHttpResponse *response)
 {
   json_auto_t *json = pp_engine_call_json (call, response);
@@ -186,7 +180,7 @@ pp_engine_connect_network (PpInfrastructure *infrastructure, const char *network
   EngineRequest request
       = { .method = "POST", .path = path, .body = body, .timeout_seconds = QUICK_SECONDS };
 
-  pp_engine_call_send (call, &request, end_plain);
+  pp_engine_call_send (call, &request, pp_engine_end_plain);
   return &call->base;
 }
 
@@ -197,7 +191,7 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
   EngineCall *call = container_call (infrastructure, "start", container_id, done, user_data);
 
   pp_engine_events_expect (call->engine);
-  send_container (call, "POST", container_id, "/start", SLOW_SECONDS, end_plain);
+  send_container (call, "POST", container_id, "/start", SLOW_SECONDS, pp_engine_end_plain);
   return &call->base;
 }
 
@@ -217,7 +211,7 @@ pp_engine_wait (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "wait for", container_id, done, user_data);
 
-  send_own (call, "POST", container_id, "/wait", 0, end_plain);
+  send_own (call, "POST", container_id, "/wait", 0, pp_engine_end_plain);
   return &call->base;
 }
 
@@ -230,7 +224,7 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
 
   /* 304: it was not running. */
   send_container (call, "POST", container_id, tail, MIN (timeout_seconds, G_MAXINT) + QUICK_SECONDS,
-                  end_plain);
+                  pp_engine_end_plain);
   return &call->base;
 }
 
@@ -240,7 +234,7 @@ pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "unpause", container_id, done, user_data);
 
-  send_container (call, "POST", container_id, "/unpause", QUICK_SECONDS, end_plain);
+  send_container (call, "POST", container_id, "/unpause", QUICK_SECONDS, pp_engine_end_plain);
   return &call->base;
 }
 
@@ -251,7 +245,7 @@ pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
   EngineCall *call = container_call (infrastructure, "remove", container_id, done, user_data);
 
   call->gone_is_fine = TRUE;
-  send_container (call, "DELETE", container_id, "?force=1&v=1", SLOW_SECONDS, end_plain);
+  send_container (call, "DELETE", container_id, "?force=1&v=1", SLOW_SECONDS, pp_engine_end_plain);
   return &call->base;
 }
 

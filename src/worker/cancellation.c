@@ -46,18 +46,27 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     ask_for_cancelled (worker);
 }
 
-/* Those that are being cancelled already must not take the others' places in the answer. */
-static void
-ask_for_cancelled (PpWorker *worker)
+/* The ids of the runs in flight: of all, or of those that may be ended. */
+static json_t *
+ids_in_flight (const PpWorker *worker, gboolean all)
 {
-  json_auto_t *ids = json_array ();
+  json_t *ids = json_array ();
   GHashTableIter iter;
   gpointer id, run;
 
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, &id, &run))
-    if (pp_flow_run_may_be_ended (run))
+    if (all || pp_flow_run_may_be_ended (run))
       json_array_append_new (ids, json_string (id));
+  return ids;
+}
+
+/* Those that are being cancelled already must not take the others' places in the answer. */
+static void
+ask_for_cancelled (PpWorker *worker)
+{
+  json_auto_t *ids = ids_in_flight (worker, FALSE);
+
   if (json_array_size (ids) > 0)
     worker->cancel_call = pp_flow_runs_filter_ended (worker->context.api, ids, on_ended, worker);
 }
@@ -80,19 +89,6 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_check_deleted (run);
 }
 
-static json_t *
-ids_in_flight (const PpWorker *worker)
-{
-  json_t *ids = json_array ();
-  GHashTableIter iter;
-  gpointer id;
-
-  g_hash_table_iter_init (&iter, worker->runs);
-  while (g_hash_table_iter_next (&iter, &id, NULL))
-    json_array_append_new (ids, json_string (id));
-  return ids;
-}
-
 void
 pp_worker_watch_cancellations (PpWorker *worker)
 {
@@ -101,7 +97,7 @@ pp_worker_watch_cancellations (PpWorker *worker)
   if (worker->cancel_call == NULL && worker->count_call == NULL
       && g_hash_table_size (worker->runs) > 0)
     {
-      json_auto_t *ids = ids_in_flight (worker);
+      json_auto_t *ids = ids_in_flight (worker, TRUE);
 
       ask_for_cancelled (worker);
       worker->counted = (json_int_t)json_array_size (ids);

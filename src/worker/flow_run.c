@@ -312,6 +312,15 @@ pp_flow_run_state (const PpFlowRun *run)
   return run->state;
 }
 
+/* The container of a run that is over for the server goes, and nothing is reported. */
+static void
+stop_and_remove (PpFlowRun *run)
+{
+  run->server_ended = TRUE;
+  run->auto_remove = TRUE;
+  pp_flow_run_stop_container_in (run, 0);
+}
+
 static void
 on_existence (json_t *body, const GError *error, gpointer user_data)
 {
@@ -323,25 +332,21 @@ on_existence (json_t *body, const GError *error, gpointer user_data)
     return;
   g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped", run->name,
              run->id, run->container_name);
-  run->server_ended = TRUE;
-  run->auto_remove = TRUE;
-  pp_flow_run_stop_container_in (run, 0);
+  stop_and_remove (run);
 }
 
 /* Whose own end would be written over what its user has set. One that Prefect inside the container
  * reports on says its end, and lives on a little for its hooks. */
 static gboolean
-stop_ended (PpFlowRun *run, const char *name)
+stop_ended_by_hand (PpFlowRun *run, const char *name)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->server_ended)
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported)
     return FALSE;
   pp_flow_run_log (run, PP_LOG_INFO,
                    "Flow run '%s' is %s on the server, not by this worker: container '%s' is "
                    "stopped",
                    run->name, name, run->container_name);
-  run->server_ended = TRUE;
-  run->auto_remove = TRUE;
-  pp_flow_run_stop_container_in (run, 0);
+  stop_and_remove (run);
   return TRUE;
 }
 
@@ -354,7 +359,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state)
   if (type == NULL || !pp_flow_run_may_be_ended (run))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
-    return stop_ended (run, name != NULL ? name : type);
+    return stop_ended_by_hand (run, name != NULL ? name : type);
   pp_flow_run_cancel (run);
   return TRUE;
 }

@@ -385,10 +385,8 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   run->exited_at = g_get_monotonic_time ();
   g_clear_handle_id (&run->timeout_timer, g_source_remove);
   g_clear_handle_id (&run->stop_timer, g_source_remove);
-  if (run->end_call != NULL)
-    pp_infrastructure_call_cancel (g_steal_pointer (&run->end_call));
-  if (run->look_call != NULL)
-    pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->end_call));
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
   if (run->api_call != NULL)
     pp_api_call_cancel (g_steal_pointer (&run->api_call));

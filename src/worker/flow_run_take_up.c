@@ -288,12 +288,12 @@ static void
 on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
 {
   gboolean pending = g_str_equal (type, "PENDING");
+  gboolean own = pp_flow_run_is_own_state (run, state);
 
   /* An image may be pulled for longer than the lease lasts. */
-  if (pp_flow_run_is_own_state (run, state))
+  if (own)
     pp_flow_run_take_lease (run, state);
-  if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
-      && !pp_flow_run_is_own_state (run, state))
+  if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported && !own)
     {
       /* The failure was reported, and this is the next attempt, maybe another worker's. */
       say (run, "its failure was reported");
@@ -311,7 +311,7 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
     resubmit (run);
   else if (run->phase == PP_JOURNAL_CLAIMED)
     {
-      if (pp_flow_run_is_own_state (run, state))
+      if (own)
         pp_flow_run_check_history (run, resubmit);
       else
         leave (run, "it is in other hands");

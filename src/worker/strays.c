@@ -27,8 +27,7 @@ free_stray (gpointer data)
   PpStray *stray = data;
 
   pp_state_read_cancel (stray->read);
-  if (stray->inspect_call != NULL)
-    pp_infrastructure_call_cancel (stray->inspect_call);
+  pp_infrastructure_call_cancel (stray->inspect_call);
   if (stray->put != NULL)
     pp_journal_put_cancel (stray->put);
   json_decref (stray->container);
