@@ -79,8 +79,9 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
   if (entry->phase == PP_JOURNAL_REPORTING)
     return g_strdup ("its end to be reported and its logs delivered");
   if (entry->phase == PP_JOURNAL_STARTING)
-    return g_strdup (entry->started_at == 0 ? "its container's start"
-                                            : "its container's end and its report");
+    return g_strdup (entry->started_at == 0 && !entry->undescribed
+                         ? "its container's start"
+                         : "its container's end and its report");
   if (early < G_USEC_PER_SEC)
     return g_strdup ("the server's word, its image and its container");
   /* Its image and its container are made meanwhile. */

@@ -47,20 +47,27 @@ has_no_end (const json_t *state)
          || (finished != NULL && g_str_has_prefix (finished, "0001-"));
 }
 
+gboolean
+pp_container_status_is_alive (const char *status)
+{
+  /* "initialized": flow_run_start.c */
+  static const char *const alive[] = { "running", "paused", "stopping", "initialized", NULL };
+
+  return status != NULL && g_strv_contains (alive, status);
+}
+
 void
 pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
 {
   const json_t *state = json_object_get (inspect, "State");
   const json_t *host_config = json_object_get (inspect, "HostConfig");
-  const char *status = pp_json_string (state, "Status");
   const char *error = pp_json_string (state, "Error");
 
   memset (end, 0, sizeof *end);
   end->exit_code = json_integer_value (json_object_get (state, "ExitCode"));
   end->running = json_is_true (json_object_get (state, "Running"))
                  || json_is_true (json_object_get (state, "Paused"))
-                 || g_strcmp0 (status, "stopping") == 0
-                 || g_strcmp0 (status, "initialized") == 0; /* flow_run_start.c */
+                 || pp_container_status_is_alive (pp_json_string (state, "Status"));
   end->never_ended = !end->running && has_no_end (state);
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
   end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));

@@ -181,18 +181,15 @@ new_run (PpWorkerContext *context, const char *id, PpFlowRunNotifyFunc notify, g
 }
 
 PpFlowRun *
-pp_flow_run_new_from_journal (PpWorkerContext *context, const char *flow_run_id,
-                              const PpJournalEntry *entry, PpFlowRunNotifyFunc notify,
-                              gpointer user_data)
+pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,
+                              PpFlowRunNotifyFunc notify, gpointer user_data)
 {
-  PpFlowRun *run = new_run (context, flow_run_id, notify, user_data);
+  PpFlowRun *run = new_run (context, entry->flow_run_id, notify, user_data);
 
   run->taken_up = TRUE;
-  run->claimed_time = 0;
-  if (entry != NULL)
-    pp_flow_run_read_entry (run, entry);
+  pp_flow_run_read_entry (run, entry);
   if (run->name == NULL)
-    run->name = g_strdup (flow_run_id);
+    run->name = g_strdup (entry->flow_run_id);
   return run;
 }
 

@@ -12,10 +12,9 @@ static void look_at_container (PpFlowRun *run);
 void
 pp_flow_run_stop_ended (PpFlowRun *run)
 {
-  static const char *const alive[] = { "running", "paused", NULL };
   gboolean at_once = run->stops_at_once || run->worker_reported;
 
-  if (run->server_ended && run->found_status != NULL && g_strv_contains (alive, run->found_status))
+  if (run->server_ended && pp_container_status_is_alive (run->found_status))
     pp_flow_run_stop_container_in (run, at_once ? 0 : PP_ENGINE_GRACE_SECONDS);
 }
 

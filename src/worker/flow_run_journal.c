@@ -136,7 +136,8 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->container_name = g_strdup (entry->container_name);
   run->worker_reported = entry->worker_reported;
   run->auto_remove = entry->auto_remove;
-  run->spec = pp_flow_run_spec_from_entry (entry);
+  if (!entry->undescribed)
+    run->spec = pp_flow_run_spec_from_entry (entry);
   if (entry->lease_id != NULL && entry->worker_reported)
     pp_flow_run_keep_lease (run, entry->lease_id);
 }

@@ -68,8 +68,16 @@ pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
     return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
   /* No start was announced. Should that have failed to be written down: what runs now is no earlier
    * attempt's, nor what was made after this one was claimed (the engine says whole seconds). */
-  return is_before_start (status) || g_strcmp0 (status, "running") == 0
+  return is_before_start (status) || pp_container_status_is_alive (status)
          || created >= run->claimed_time / G_USEC_PER_SEC;
+}
+
+gboolean
+pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+
+  return pid != NULL && container_id != NULL && !g_str_has_suffix (pid, container_id);
 }
 
 gboolean
@@ -245,10 +253,16 @@ resubmit (PpFlowRun *run)
     submit_again (run);
 }
 
-/* The container was started, and is nowhere. */
+/* The container was started, or found without an entry (then nothing describes it), and is nowhere.
+ */
 static void
 go_on_without (PpFlowRun *run)
 {
+  if (run->spec == NULL && pp_flow_run_is_in_other_container (run->json, run->container_id))
+    {
+      leave (run, "it was begun again elsewhere");
+      return;
+    }
   say (run, "its container is gone");
   pp_flow_run_report_vanished (run);
 }
@@ -316,7 +330,7 @@ on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
       else
         leave (run, "it is in other hands");
     }
-  else if (pending && (run->worker_reported || run->container_id == NULL))
+  else if (pending && run->spec != NULL && (run->worker_reported || run->container_id == NULL))
     resubmit (run); /* RUNNING comes before the start */
   else
     go_on_without (run);
@@ -416,21 +430,24 @@ pp_flow_run_enter_taken_up (PpFlowRun *run)
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
 }
 
-void
-pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
+const char *
+pp_flow_run_listed_name (const json_t *container)
 {
   const char *name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
 
+  return name != NULL && *name == '/' ? name + 1 : name;
+}
+
+void
+pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
+{
   if (container != NULL)
     {
       g_free (run->container_id);
       run->container_id = g_strdup (pp_json_string (container, "Id"));
       run->found_status = g_strdup (pp_json_string (container, "State"));
-      if (run->container_name == NULL && name != NULL)
-        run->container_name = g_strdup (*name == '/' ? name + 1 : name);
-      if (run->claimed_time == 0)
-        run->claimed_time
-            = json_integer_value (json_object_get (container, "Created")) * G_USEC_PER_SEC;
+      if (run->container_name == NULL)
+        run->container_name = g_strdup (pp_flow_run_listed_name (container));
     }
   pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
 }

@@ -16,6 +16,7 @@ struct PpStray
   json_t *container; /* as the engine lists it */
   char *id;          /* the flow run's */
   json_t *flow_run;  /* as the server has it */
+  gint64 started_at; /* the container; UNIX microseconds; 0: not yet */
   PpStateRead *read;
   PpInfrastructureCall *inspect_call;
   PpJournalPut *put;
@@ -66,18 +67,8 @@ is_known (const PpStray *stray)
          || pp_identity_sibling_has_run (stray->worker->identity, stray->id);
 }
 
-/* A later attempt of the run has a container of its own, which the server knows. */
-static gboolean
-is_of_another_attempt (const json_t *flow_run, const json_t *container)
-{
-  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
-  const char *id = pp_json_string (container, "Id");
-
-  return pid != NULL && id != NULL && !g_str_has_suffix (pid, id);
-}
-
-/* The same where the server does not know that container yet: the run was claimed again after this
- * one had ended. An attempt's PENDING and RUNNING come before its container's end. */
+/* The run was claimed again after the container had ended, and the server does not know that
+ * attempt's container yet. An attempt's PENDING and RUNNING come before its container's end. */
 static gboolean
 is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
 {
@@ -97,11 +88,32 @@ is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
   return begun <= 0 && created > 0 && since > created + CREATED_SLACK_US;
 }
 
+/* What is known: enough to go on by, or to tell that it is gone by then. The strings are borrowed.
+ */
+static PpJournalEntry
+describe (const PpStray *stray)
+{
+  const json_t *created = json_object_get (stray->container, "Created");
+
+  return (PpJournalEntry){
+    .flow_run_id = stray->id,
+    .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
+    .phase = PP_JOURNAL_STARTING,
+    .container_id = (char *)pp_json_string (stray->container, "Id"),
+    .container_name = (char *)pp_flow_run_listed_name (stray->container),
+    .undescribed = TRUE,
+    .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
+    .started_at = stray->started_at,
+    .boot_id = stray->worker->boot_id,
+  };
+}
+
 static void
 on_written (const GError *error, gpointer user_data)
 {
   PpStray *stray = user_data;
   PpWorker *worker = stray->worker;
+  const PpJournalEntry entry = describe (stray);
 
   stray->put = NULL;
   if (error != NULL)
@@ -109,7 +121,7 @@ on_written (const GError *error, gpointer user_data)
                "%s",
                stray->id, error->message);
   if (!g_hash_table_contains (worker->runs, stray->id))
-    pp_flow_run_take_up (pp_worker_take_into_hands (worker, stray->id, NULL), stray->container);
+    pp_flow_run_take_up (pp_worker_take_into_hands (worker, &entry), stray->container);
   end_look (stray);
 }
 
@@ -117,15 +129,7 @@ on_written (const GError *error, gpointer user_data)
 static void
 write_down (PpStray *stray)
 {
-  const json_t *created = json_object_get (stray->container, "Created");
-  const PpJournalEntry entry = {
-    .flow_run_id = stray->id,
-    .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
-    .phase = PP_JOURNAL_CLAIMED,
-    .container_id = (char *)pp_json_string (stray->container, "Id"),
-    .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
-    .boot_id = stray->worker->boot_id,
-  };
+  const PpJournalEntry entry = describe (stray);
 
   stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
 }
@@ -134,7 +138,8 @@ static void
 on_inspected (json_t *result, const GError *error, gpointer user_data)
 {
   PpStray *stray = user_data;
-  json_t *status = json_object_get (json_object_get (result, "State"), "Status");
+  const json_t *state = json_object_get (result, "State");
+  json_t *status = json_object_get (state, "Status");
 
   stray->inspect_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
@@ -148,6 +153,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
       /* The list is older. */
       if (json_is_string (status))
         json_object_set (stray->container, "State", status);
+      stray->started_at = MAX (pp_api_parse_timestamp (pp_json_string (state, "StartedAt")), 0);
       write_down (stray);
     }
 }
@@ -163,7 +169,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL && error->code != 404)
     look_again (stray, error);
   else if (error != NULL || type == NULL || !g_strv_contains (open, type)
-           || is_of_another_attempt (body, stray->container))
+           || pp_flow_run_is_in_other_container (body, pp_json_string (stray->container, "Id")))
     end_look (stray);
   else
     {

@@ -4,6 +4,8 @@
 
 #include "worker_private.h"
 
+#include "prefect-podman/worker/exit_status.h"
+
 /* A worker that is about to come back has this long, twice, before its runs are taken from it. */
 #define ORPHANS_SECONDS 10
 #define MAX_BACK_OFF 15
@@ -11,10 +13,10 @@
 static void list_containers (PpWorker *worker);
 
 PpFlowRun *
-pp_worker_take_into_hands (PpWorker *worker, const char *id, const PpJournalEntry *entry)
+pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry)
 {
   PpFlowRun *run
-      = pp_flow_run_new_from_journal (&worker->context, id, entry, pp_worker_on_run_notify, worker);
+      = pp_flow_run_new_from_journal (&worker->context, entry, pp_worker_on_run_notify, worker);
 
   worker->slots_used++;
   g_hash_table_insert (worker->runs, (gpointer)pp_flow_run_id (run), run);
@@ -33,7 +35,7 @@ load_journal (PpWorker *worker)
 
       if (g_hash_table_contains (worker->runs, entry->flow_run_id))
         continue;
-      pp_worker_take_into_hands (worker, entry->flow_run_id, entry);
+      pp_worker_take_into_hands (worker, entry);
       g_ptr_array_add (worker->taken_up, g_strdup (entry->flow_run_id));
     }
 }
@@ -44,7 +46,24 @@ pp_worker_container_label (const json_t *container, const char *key)
   return pp_json_string (json_object_get (container, "Labels"), key);
 }
 
-/* CONTAINERS by their flow run's id; of several the one that is not only made. */
+/* Whether CONTAINER, in a list, is rather to be gone on with than OTHER, of the same run: the one
+ * that runs, else the later made, else the one that was started. */
+static gboolean
+is_rather (const json_t *container, const json_t *other)
+{
+  const char *status = pp_json_string (other, "State");
+  json_int_t created = json_integer_value (json_object_get (container, "Created"));
+  json_int_t other_created = json_integer_value (json_object_get (other, "Created"));
+  gboolean alive = pp_container_status_is_alive (pp_json_string (container, "State"));
+
+  if (alive != pp_container_status_is_alive (status))
+    return alive;
+  if (created != other_created)
+    return created > other_created;
+  return g_strcmp0 (status, "created") == 0;
+}
+
+/* CONTAINERS by their flow run's id. */
 static GHashTable *
 by_flow_run (const PpWorker *worker, const json_t *containers)
 {
@@ -67,7 +86,7 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
       continue;
     if (run != NULL && !pp_flow_run_owns_container (run, container))
       continue;
-    if (known == NULL || g_strcmp0 (pp_json_string (known, "State"), "created") == 0)
+    if (known == NULL || is_rather (container, known))
       g_hash_table_insert (table, (gpointer)id, (gpointer)container);
   }
   return table;
@@ -92,7 +111,7 @@ say_unknown (const PpWorker *worker, const json_t *containers)
                                   pp_worker_container_label (container, "io.prefect.flow-run-id"))
         || pp_identity_state (worker->state_dir, identity) != PP_IDENTITY_UNKNOWN)
       continue;
-    name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
+    name = pp_flow_run_listed_name (container);
     count++;
   }
   if (count > 0)

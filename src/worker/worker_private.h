@@ -109,10 +109,9 @@ void pp_worker_load_journal (PpWorker *worker);
 void pp_worker_take_up (PpWorker *worker);
 void pp_worker_stop_taking_up (PpWorker *worker);
 
-/* Takes the run ID into this worker's hands; ENTRY is what the journal says of it, or NULL.
- * Borrowed. Its turn comes with pp_flow_run_take_up(). */
-PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const char *id,
-                                      const PpJournalEntry *entry);
+/* Takes the run of which the journal says ENTRY into this worker's hands. Borrowed. Its turn comes
+ * with pp_flow_run_take_up(). */
+PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);
 
 /* The label KEY of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
 const char *pp_worker_container_label (const json_t *container, const char *key);

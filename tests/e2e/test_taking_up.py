@@ -309,6 +309,45 @@ def test_container_without_an_entry_whose_run_cannot_be_read(api, engine, pool, 
     check_nothing_left(engine, run, tmp_path)
 
 
+def test_container_without_an_entry_that_vanishes_while_it_is_looked_at(api, engine, pool, proxy, start_worker, tmp_path):
+    """Its worker is killed before it knows how the run is configured, and then the container goes."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 600'", "auto_remove": True})
+    api.wait_text(run, "up")
+    worker.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    seen = proxy.count(r"GET .*/deployments/")
+    proxy.add(Rule(r"GET .*/deployments/", slow(600)))
+    worker = start_worker(proxy.api, engine, pool)
+    proxy.wait_count(r"GET .*/deployments/", seen + 1)
+    worker.end(signal.SIGKILL)
+    engine.remove(engine.containers_of(run)[0]["Id"])
+    proxy.clear()
+    start_worker(proxy.api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED", state
+    assert "infrastructure vanished while no worker watched" in state["message"]
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_two_containers_without_an_entry(api, engine, pool, start_worker, tmp_path):
+    """The first attempt's was kept: it is the second's that is gone on with."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    command = f"sh -c 'test -e /kept/seen || {{ touch /kept/seen; exit 1; }}; {COUNT[7:-1]}'"
+    worker = start_worker(api, engine, pool)
+    run = api.run(api.deploy(pool, variables={"command": command, "volumes": [f"{kept}:/kept"]}), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
+    api.wait_text(run, "line 10")
+    worker.end(signal.SIGKILL)
+    assert len(engine.containers_of(run)) == 2
+    lose_entries(tmp_path)
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_log(api, run)
+    wait_for(lambda: not entries(tmp_path), 10, "no journal entry left")
+
+
 def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_worker):
     """Its user has it kept, and retries the run; a worker elsewhere has claimed that and pulls the image."""
     worker = start_worker(api, engine, pool)

@@ -17,6 +17,10 @@ typedef struct
   char *error;         /* the engine's words (State.Error), or NULL */
 } PpContainerEnd;
 
+/* Whether a container of STATUS (State.Status, or State in a list; may be NULL) has not ended, as
+ * far as the engine knows, and may run. */
+gboolean pp_container_status_is_alive (const char *status);
+
 /* INSPECT: the answer of GET /containers/{id}/json. */
 void pp_container_end_parse (const json_t *inspect, PpContainerEnd *end);
 void pp_container_end_clear (PpContainerEnd *end);

@@ -35,16 +35,21 @@ typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointe
 PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
                             PpFlowRunNotifyFunc notify, gpointer user_data);
 
-/* A run that a worker before this one had in its hands: ENTRY is what the journal says of it, or
- * NULL for a run that is only known by its container's labels (then FLOW_RUN_ID). Its turn comes
- * with pp_flow_run_take_up(). */
-PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const char *flow_run_id,
-                                         const PpJournalEntry *entry, PpFlowRunNotifyFunc notify,
-                                         gpointer user_data);
+/* A run that a worker before this one had in its hands: ENTRY is what the journal says of it. Its
+ * turn comes with pp_flow_run_take_up(). */
+PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,
+                                         PpFlowRunNotifyFunc notify, gpointer user_data);
 
 /* Whether CONTAINER (the engine's entry of it in a list), which has RUN's id, is that of RUN's
  * present attempt: one that a user wished to keep may be left of an attempt before. */
 gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container);
+
+/* Whether FLOW_RUN, the API's object, is known to be in another container than CONTAINER_ID, which
+ * is of an attempt before then. */
+gboolean pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id);
+
+/* The name of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
+const char *pp_flow_run_listed_name (const json_t *container);
 
 /* Goes on with RUN. CONTAINER: the engine's entry of its container in a list of containers, or NULL
  * where the engine has none. */

@@ -35,6 +35,7 @@ typedef struct
 
   char *container_id;
   char *container_name;
+  gboolean undescribed; /* the container was found without an entry: what follows is not known */
   gboolean worker_reported;
   gboolean auto_remove;
   gboolean tty;
