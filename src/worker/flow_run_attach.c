@@ -7,8 +7,6 @@
 /* What a container is given to end after SIGTERM where nothing else is known; the default. */
 #define STOP_SECONDS 30
 
-static void look_at_container (PpFlowRun *run);
-
 void
 pp_flow_run_stop_ended (PpFlowRun *run)
 {
@@ -37,9 +35,9 @@ pp_flow_run_attach (PpFlowRun *run)
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, follow);
 }
 
-/* What is left to know of it: CONTAINER, the engine's answer to inspect (NULL: it is gone). */
+/* What is left to know of it. */
 static void
-describe (PpFlowRun *run, const json_t *container)
+on_inspected (PpFlowRun *run, const json_t *container, const GError *gone G_GNUC_UNUSED)
 {
   const json_t *config = json_object_get (container, "Config");
   const char *reporting
@@ -53,32 +51,10 @@ describe (PpFlowRun *run, const json_t *container)
     .worker_reported = worker_reported,
   };
 
+  run->no_answer_since = 0;
   run->worker_reported = worker_reported;
   run->spec = pp_flow_run_spec_from_entry (&entry);
   pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
-}
-
-static void
-on_looked_at (json_t *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (error != NULL
-      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    {
-      pp_flow_run_ask_again (run, error, look_at_container);
-      return;
-    }
-  run->no_answer_since = 0;
-  describe (run, result);
-}
-
-static void
-look_at_container (PpFlowRun *run)
-{
-  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                on_looked_at, run);
 }
 
 void
@@ -88,5 +64,5 @@ pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why)
                    "Container '%s' is followed, but not as flow run '%s' was configured, with its "
                    "time-outs and auto_remove, for that is not known any more: %s",
                    run->container_name, run->name, why);
-  look_at_container (run);
+  pp_flow_run_inspect (run, on_inspected);
 }

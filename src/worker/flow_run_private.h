@@ -17,6 +17,10 @@
 /* How long Prefect inside a container is given to end by itself a run that is over. */
 #define PP_ENGINE_GRACE_SECONDS 30
 
+/* What the engine says of RUN's container: INSPECT, or NULL where it is GONE (the engine's words).
+ */
+typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const json_t *inspect, const GError *gone);
+
 struct PpFlowRun
 {
   PpWorkerContext *context;
@@ -105,6 +109,7 @@ struct PpFlowRun
   PpApiCall *submitting_call;  /* "Submitting", beside the image and the container */
   PpApiCall *pid_call;         /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
+  PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
   PpInfrastructureCall *follow_call;
   PpInfrastructureCall *end_call; /* waits for the end of one that is "initialized" */
   gboolean end_waited;            /* and has it */
@@ -253,6 +258,9 @@ void pp_flow_run_enter_submitting (PpFlowRun *run);
 void pp_flow_run_enter_created (PpFlowRun *run);
 
 /* flow_run_watch.c */
+
+/* Asks the engine, by pp_flow_run_ask_again() until it answers; the state's one call meanwhile. */
+void pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected);
 
 /* The engine does not say how RUN's container, which may run, is (ERROR): AGAIN after a while.
  * However long that lasts: a run is not over because nobody can know. After 15 minutes its log says

@@ -165,28 +165,20 @@ start_initialized (PpFlowRun *run)
  * and one that runs is not to be taken for one that failed to. */
 
 static void
-on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
+on_looked_before_start (PpFlowRun *run, const json_t *container, const GError *gone)
 {
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+  if (gone != NULL)
     {
-      pp_flow_run_fail_submission (run, error->message);
+      pp_flow_run_fail_submission (run, gone->message);
       return;
     }
-  if (error != NULL)
-    {
-      pp_flow_run_ask_again (run, error, look_before_start);
-      return;
-    }
-  if (pp_flow_run_is_initialized (result) && !run->cancelled)
+  if (pp_flow_run_is_initialized (container) && !run->cancelled)
     {
       start_initialized (run);
       return;
     }
   run->no_answer_since = 0;
-  if (!pp_flow_run_was_never_started (result))
+  if (!pp_flow_run_was_never_started (container))
     on_started (NULL, NULL, run);
   else if (run->cancelled)
     {
@@ -202,8 +194,7 @@ on_looked_before_start (json_t *result, const GError *error, gpointer user_data)
 static void
 look_before_start (PpFlowRun *run)
 {
-  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                on_looked_before_start, run);
+  pp_flow_run_inspect (run, on_looked_before_start);
 }
 
 void

@@ -212,25 +212,16 @@ on_begun (json_t *result, const GError *error, gpointer user_data)
 }
 
 static void
-on_looked_again (json_t *result, const GError *error, gpointer user_data)
+on_looked_again (PpFlowRun *run, const json_t *container, const GError *gone)
 {
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (error != NULL
-      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    {
-      pp_flow_run_ask_again (run, error, look_again);
-      return;
-    }
-  if (pp_flow_run_is_initialized (result))
+  if (pp_flow_run_is_initialized (container))
     {
       run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,
                                                   on_begun, run);
       return;
     }
   run->no_answer_since = 0;
-  if (error != NULL || pp_flow_run_was_never_started (result))
+  if (gone != NULL || pp_flow_run_was_never_started (container))
     submit_again (run);
   else
     on_begun (NULL, NULL, run);
@@ -239,8 +230,7 @@ on_looked_again (json_t *result, const GError *error, gpointer user_data)
 static void
 look_again (PpFlowRun *run)
 {
-  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                on_looked_again, run);
+  pp_flow_run_inspect (run, on_looked_again);
 }
 
 /* Nothing of it ran: once more from the start. */

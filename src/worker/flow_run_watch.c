@@ -82,6 +82,35 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlo
   pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
 }
 
+static void ask_engine (PpFlowRun *run);
+
+static void
+on_engine_answered (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (error == NULL
+      || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    run->inspected (run, result, error);
+  else
+    pp_flow_run_ask_again (run, error, ask_engine);
+}
+
+static void
+ask_engine (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_engine_answered, run);
+}
+
+void
+pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected)
+{
+  run->inspected = inspected;
+  ask_engine (run);
+}
+
 /* "initialized" may be a program that runs, or one that is gone with its conmon: the engine's wait
  * ends with either. */
 
@@ -104,32 +133,24 @@ wait_for_end (PpFlowRun *run)
 }
 
 static void
-on_inspected (json_t *result, const GError *error, gpointer user_data)
+on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
 {
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+  if (gone != NULL)
     {
       run->end_known = FALSE;
       pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
       return;
     }
-  if (error != NULL)
-    {
-      pp_flow_run_ask_again (run, error, inspect);
-      return;
-    }
   run->no_answer_since = 0;
   pp_container_end_clear (&run->end);
-  pp_container_end_parse (result, &run->end);
+  pp_container_end_parse (container, &run->end);
   run->end.host_restarted = run->host_restarted;
   if (run->end_waited && run->end.running)
     {
       run->end.running = FALSE;
       run->end.never_ended = TRUE;
     }
-  else if (pp_flow_run_is_initialized (result))
+  else if (pp_flow_run_is_initialized (container))
     wait_for_end (run);
   /* What a broken stream has left of the output is still to be had when the container has ended. */
   if (run->end.running && run->output_ended)
@@ -149,8 +170,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
 static void
 inspect (PpFlowRun *run)
 {
-  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                on_inspected, run);
+  pp_flow_run_inspect (run, on_inspected);
 }
 
 static void
