@@ -10,7 +10,7 @@
 /* A run that was claimed longer ago is looked at before it is started. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
 
-static void propose_running (PpFlowRun *run);
+static void look_before_running (PpFlowRun *run);
 static void start_container (PpFlowRun *run);
 static void look_before_start (PpFlowRun *run);
 static void remove_half (PpFlowRun *run);
@@ -241,6 +241,11 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
 
   pp_failpoint ("answered", "RUNNING");
   run->api_call = NULL;
+  if (pp_api_error_may_pass (error))
+    {
+      pp_flow_run_after (run, pp_look_delay (++run->retries), look_before_running);
+      return;
+    }
   if (error != NULL)
     {
       pp_flow_run_log (run, PP_LOG_ERROR,
@@ -253,11 +258,12 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
     {
     case PP_SET_STATE_ACCEPT:
       pp_flow_run_take_lease (run, result->state);
+      run->retries = 0;
       start_container (run);
       return;
     case PP_SET_STATE_WAIT:
       pp_flow_run_after (run, (guint)(CLAMP (result->delay_seconds, 0.1, 3600) * 1000),
-                         propose_running);
+                         look_before_running);
       return;
     case PP_SET_STATE_ABORT:
     case PP_SET_STATE_REJECT:
@@ -271,7 +277,7 @@ propose_running (PpFlowRun *run)
 {
   run->api_call
       = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running, "RUNNING",
-                               NULL, NULL, FALSE, PP_API_PERSIST, on_running, run);
+                               NULL, NULL, FALSE, PP_API_ONCE, on_running, run);
 }
 
 static void
@@ -310,6 +316,15 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
     announce_start (run);
 }
 
+/* Its user may have ended it meanwhile, or another worker: the server takes RUNNING on top of an
+ * end. */
+static void
+look_before_running (PpFlowRun *run)
+{
+  run->state_read
+      = pp_state_reader_read (run->context->states, run->id, on_state_before_start, run);
+}
+
 void
 pp_flow_run_enter_created (PpFlowRun *run)
 {
@@ -321,10 +336,8 @@ pp_flow_run_enter_created (PpFlowRun *run)
   /* Prefetched: everything is ready, its time has not come. */
   if (early > 0)
     pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_enter_created);
-  /* Its user may have ended it, and the server would take RUNNING on top of an end. */
   else if (g_get_monotonic_time () - run->claimed_at > LOOK_AFTER_US)
-    run->state_read
-        = pp_state_reader_read (run->context->states, run->id, on_state_before_start, run);
+    look_before_running (run);
   else
     announce_start (run);
 }

@@ -167,6 +167,20 @@ def test_run_is_cancelled_just_before_it_runs(api, engine, pool, proxy, start_wo
     assert "never" not in api.text(run).splitlines()
 
 
+def test_run_that_is_ended_by_hand_while_running_is_refused(api, engine, pool, proxy, start_worker):
+    """The server would take Running on top of an end."""
+    rule = Rule(r"set_state", status(503), after=1)
+    proxy.add(rule)
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "echo never", "auto_remove": True})
+    wait_for(lambda: rule.done >= 2, 30, "Running is refused")
+    api.set_state(run, "CRASHED")
+    proxy.clear()
+    wait_for(lambda: not engine.containers_of(run), 30, "its container is removed")
+    assert api.state(run)["type"] == "CRASHED"
+    assert "never" not in api.text(run).splitlines()
+
+
 @pytest.mark.parametrize("state", ["COMPLETED", "CRASHED"])
 def test_run_that_is_ended_by_hand_is_stopped(api, engine, pool, start_worker, state):
     """Its user's word is the last: the end of the container that is stopped is not written over it."""
