@@ -23,6 +23,17 @@ on_beat (gpointer user_data)
 static void ask_for_cancelled (PpWorker *worker);
 
 static void
+look_at_all (PpWorker *worker)
+{
+  GHashTableIter iter;
+  gpointer run;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, NULL, &run))
+    pp_flow_run_look (run);
+}
+
+static void
 on_ended (json_t *body, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
@@ -33,6 +44,10 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
   worker->cancel_call = NULL;
   if (error != NULL)
     g_debug ("Cancelled runs could not be looked for: %s", error->message);
+  /* A run that seemed to be lost may have been ended, and begun again elsewhere, meanwhile. */
+  else if (worker->unheard)
+    look_at_all (worker);
+  worker->unheard = error != NULL;
   json_array_foreach (body, index, flow_run)
   {
     const char *id = pp_json_string (flow_run, "id");
@@ -78,15 +93,10 @@ static void
 on_counted (json_t *body, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  GHashTableIter iter;
-  gpointer run;
 
   worker->count_call = NULL;
-  if (error != NULL || !json_is_integer (body) || json_integer_value (body) >= worker->counted)
-    return;
-  g_hash_table_iter_init (&iter, worker->runs);
-  while (g_hash_table_iter_next (&iter, NULL, &run))
-    pp_flow_run_check_deleted (run);
+  if (error == NULL && json_is_integer (body) && json_integer_value (body) < worker->counted)
+    look_at_all (worker);
 }
 
 void

@@ -241,7 +241,7 @@ pp_flow_run_free (PpFlowRun *run)
     return;
   cancel_api_call (&run->api_call);
   pp_state_read_cancel (run->state_read);
-  pp_state_read_cancel (run->existence_read);
+  pp_state_read_cancel (run->server_read);
   cancel_api_call (&run->submitting_call);
   cancel_api_call (&run->pid_call);
   cancel_api_call (&run->count_call);
@@ -270,6 +270,7 @@ pp_flow_run_free (PpFlowRun *run)
   g_clear_error (&run->refusal);
   g_clear_pointer (&run->mask, pp_mask_free);
   g_free (run->failure);
+  g_free (run->type_at_end);
   g_free (run->report.type);
   g_free (run->report.name);
   g_free (run->report.message);
@@ -318,17 +319,30 @@ stop_and_remove (PpFlowRun *run)
   pp_flow_run_stop_container_in (run, 0);
 }
 
+/* Whether STATE, the server's, is that of an attempt which another worker has claimed since. */
+static gboolean
+is_begun_again (const PpFlowRun *run, const json_t *state)
+{
+  static const char *const types[] = { "PENDING", "RUNNING", NULL };
+  const char *type = pp_json_string (state, "type");
+
+  return run->worker_reported && type != NULL && g_strv_contains (types, type)
+         && !pp_flow_run_may_be_own_state (run, state);
+}
+
 static void
-on_existence (json_t *body, const GError *error, gpointer user_data)
+on_looked (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  gboolean deleted = error != NULL && error->code == 404;
 
-  (void)body;
-  run->existence_read = NULL;
-  if (error == NULL || error->code != 404 || run->state != PP_FLOW_RUN_STARTED)
+  run->server_read = NULL;
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended
+      || !(deleted || is_begun_again (run, json_object_get (body, "state"))))
     return;
-  g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped", run->name,
-             run->id, run->container_name);
+  g_message ("Flow run '%s' (%s) was %s: container '%s' is stopped", run->name, run->id,
+             deleted ? "deleted on the server" : "begun again by another worker",
+             run->container_name);
   stop_and_remove (run);
 }
 
@@ -362,11 +376,11 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state)
 }
 
 void
-pp_flow_run_check_deleted (PpFlowRun *run)
+pp_flow_run_look (PpFlowRun *run)
 {
   /* Before the start, and at the end, the run's own calls find out. */
-  if (run->state == PP_FLOW_RUN_STARTED && !run->server_ended && run->existence_read == NULL)
-    run->existence_read = pp_state_reader_read (run->context->states, run->id, on_existence, run);
+  if (run->state == PP_FLOW_RUN_STARTED && !run->server_ended && run->server_read == NULL)
+    run->server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
 }
 
 gboolean

@@ -196,7 +196,8 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       return;
     }
   run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
-  run->auto_remove = run->spec->auto_remove;
+  /* That of a run that is over for the server goes, whatever was configured. */
+  run->auto_remove = run->spec->auto_remove || (run->attaches && run->auto_remove);
   for (guint i = 0; i < run->spec->warnings->len; i++)
     pp_flow_run_log (run, PP_LOG_WARNING, "%s",
                      (const char *)g_ptr_array_index (run->spec->warnings, i));

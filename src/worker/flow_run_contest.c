@@ -86,6 +86,52 @@ pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run))
   run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_history, run);
 }
 
+/* Whether STATES, oldest first, have a claim after ours: it was SCHEDULED once more, for a retry or
+ * a resumption, and PENDING followed. A retry that Prefect waits for inside its container has none.
+ */
+static gboolean
+have_later_claim (const PpFlowRun *run, const json_t *states)
+{
+  gboolean ours = FALSE, scheduled = FALSE;
+  const json_t *state;
+  size_t index;
+
+  json_array_foreach (states, index, state)
+  {
+    const char *type = pp_json_string (state, "type");
+
+    if (pp_flow_run_is_own_state (run, state))
+      {
+        ours = TRUE;
+        scheduled = FALSE;
+      }
+    else if (ours && g_strcmp0 (type, "SCHEDULED") == 0)
+      scheduled = TRUE;
+    else if (scheduled && g_strcmp0 (type, "PENDING") == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+on_claims (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->api_call = NULL;
+  if (error != NULL)
+    g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
+  run->claimed_again = have_later_claim (run, body);
+  run->next (run);
+}
+
+void
+pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run))
+{
+  run->next = next;
+  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
+}
+
 static void
 on_read (json_t *body, const GError *error, gpointer user_data)
 {

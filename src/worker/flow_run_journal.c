@@ -11,7 +11,7 @@ static void
 on_written (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  void (*next) (PpFlowRun *) = run->next;
+  void (*next) (PpFlowRun *) = run->written;
 
   pp_failpoint ("written", pp_journal_phase_name (run->phase));
   run->journal_put = NULL;
@@ -52,6 +52,7 @@ describe (const PpFlowRun *run, PpJournalEntry *entry)
     .container_name = run->container_name,
     .worker_reported = run->worker_reported,
     .auto_remove = run->auto_remove,
+    .timed_out = run->timed_out || run->startup_timed_out,
     .claimed_at = run->claimed_time,
     .started_at = run->started_time,
     .scheduled_time = run->scheduled_time,
@@ -76,7 +77,7 @@ pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFl
   PpJournalEntry entry;
 
   run->phase = phase;
-  run->next = next;
+  run->written = next;
   describe (run, &entry);
   if (run->journal_put != NULL)
     pp_journal_put_cancel (run->journal_put);
@@ -136,6 +137,8 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->container_name = g_strdup (entry->container_name);
   run->worker_reported = entry->worker_reported;
   run->auto_remove = entry->auto_remove;
+  run->timed_out = entry->timed_out && entry->worker_reported;
+  run->startup_timed_out = entry->timed_out && !entry->worker_reported;
   if (!entry->undescribed)
     run->spec = pp_flow_run_spec_from_entry (entry);
   if (entry->lease_id != NULL && entry->worker_reported)

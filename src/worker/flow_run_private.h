@@ -45,7 +45,8 @@ struct PpFlowRun
   /* The journal's (flow_run_journal.c). */
   PpJournalPhase phase;
   PpJournalPut *journal_put;
-  void (*next) (PpFlowRun *run); /* what follows the put, the count, or the check, under way */
+  void (*written) (PpFlowRun *run); /* what follows the put under way */
+  void (*next) (PpFlowRun *run);    /* what follows the count, or the check, under way */
   struct
   {
     char claim[PP_TRANSITION_ID_SIZE];
@@ -69,6 +70,7 @@ struct PpFlowRun
   gboolean attaches;        /* its container is there, its description is looked for */
   gboolean server_ended;    /* it is over for the server: nothing to report */
   gboolean stops_at_once;   /* and Prefect inside the container is given no grace */
+  gboolean claimed_again;   /* by another worker, for a later attempt */
   gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
   char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
   guint64 counted;          /* records the server has beyond the position */
@@ -103,11 +105,11 @@ struct PpFlowRun
   gboolean cancel_reported;
   gboolean cancelled; /* the server wants it ended */
 
-  PpApiCall *api_call;         /* the one call the state waits for */
-  PpStateRead *state_read;     /* or this */
-  PpStateRead *existence_read; /* beside whatever it waits for */
-  PpApiCall *submitting_call;  /* "Submitting", beside the image and the container */
-  PpApiCall *pid_call;         /* infrastructure_pid, beside the start */
+  PpApiCall *api_call;        /* the one call the state waits for */
+  PpStateRead *state_read;    /* or this */
+  PpStateRead *server_read;   /* pp_flow_run_look(), beside whatever it waits for */
+  PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
+  PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
   PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
   PpInfrastructureCall *follow_call;
@@ -127,6 +129,7 @@ struct PpFlowRun
   PpLease *lease;
   PpContainerEnd end;
   gint64 exited_at;
+  char *type_at_end;  /* of the state the server has when the container has ended */
   gint64 report_sent; /* monotonic microseconds */
   gint64 look_until;  /* monotonic: for what became of the report */
   guint unanswered;   /* reports, one after the other */
@@ -190,6 +193,9 @@ void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
 /* The same by RUN's states on the server, where nothing is known of the time before the claim. */
 void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
+/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again). */
+void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
 /* Whether STATE, the API's object, is an end. */
 gboolean pp_flow_run_state_is_terminal (const json_t *state);
 
@@ -206,7 +212,8 @@ gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
 /* A new UUID into ID. */
 void pp_flow_run_make_transition (char *id);
 
-/* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry. */
+/* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry,
+ * which it was to wait for in its container; then REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
 /* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
@@ -291,6 +298,10 @@ void pp_flow_run_fail_submission (PpFlowRun *run, const char *message);
 /* Goes on with a failure that waited for the answer to "Submitting": a CRASHED run must not be set
  * to PENDING after it. */
 void pp_flow_run_report_failure (PpFlowRun *run);
+
+/* Whether STATE, the server's, is PAUSED, and whoever has paused waits in the container to go on: a
+ * suspended run is begun again elsewhere. */
+gboolean pp_flow_run_is_paused_in_container (const json_t *state);
 
 /* Its container is gone: CRASHED. */
 void pp_flow_run_report_vanished (PpFlowRun *run);

@@ -54,6 +54,8 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
       on_rescheduled (NULL, error, run);
       return;
     }
+  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
+                   run->name);
   json_object_set_new (changed, "retry_type", json_string ("reschedule"));
   run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,
                                                        on_rescheduled, run);
@@ -110,7 +112,10 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 }
 
 /* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
- * same failure said again would be the end of that retry. So it is looked at first. */
+ * same failure said again would be the end of that retry. And while it was out of reach, its user
+ * may have ended a run that seemed to be lost, and another worker have begun it again. So it is
+ * looked at first. (Of a run that Prefect inside the container reports on, a state is not told from
+ * another attempt's; its failures become no retries.) */
 
 static void
 on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
@@ -142,8 +147,7 @@ look_at_report (PpFlowRun *run)
 static void
 send_report (PpFlowRun *run)
 {
-  PpApiPatience patience
-      = g_str_equal (run->report.type, "FAILED") ? PP_API_PERSIST_REFUSED : PP_API_PERSIST;
+  PpApiPatience patience = run->worker_reported ? PP_API_PERSIST_REFUSED : PP_API_PERSIST;
 
   run->report_sent = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
@@ -242,9 +246,21 @@ log_tail (PpFlowRun *run)
                      run->container_name, ended, tail);
 }
 
+/* What the engine cannot tell any more, a worker before this one may have seen and written down. */
+static gboolean
+report_as_written (PpFlowRun *run)
+{
+  if (run->phase != PP_JOURNAL_REPORTING || !run->worker_reported)
+    return FALSE;
+  send_report (run);
+  return TRUE;
+}
+
 void
 pp_flow_run_report_vanished (PpFlowRun *run)
 {
+  if (report_as_written (run))
+    return;
   g_autofree char *text
       = run->taken_up
             ? g_strdup_printf (
@@ -279,6 +295,8 @@ report_by_worker (PpFlowRun *run)
   g_autofree char *message = NULL;
   const char *type;
 
+  if (run->end.never_ended && report_as_written (run))
+    return;
   if (run->timed_out)
     {
       g_autofree char *text = g_strdup_printf (
@@ -295,20 +313,15 @@ report_by_worker (PpFlowRun *run)
 
 /* The engine inside ended well, and the server does not know of an end. */
 static void
-report_after_success (PpFlowRun *run, const char *type)
+report_after_success (PpFlowRun *run)
 {
-  if (g_str_equal (type, "PENDING"))
+  if (g_str_equal (run->type_at_end, "PENDING"))
     {
       propose (run, "COMPLETED", NULL,
                "Container exited with status 0 without Prefect inside it ever reporting: the "
                "worker takes the exit "
                "status for the run's end.",
                FALSE);
-      return;
-    }
-  if (g_get_monotonic_time () - run->exited_at < GRACE_US)
-    {
-      pp_flow_run_after (run, 1000, read_state);
       return;
     }
   propose (
@@ -318,7 +331,7 @@ report_after_success (PpFlowRun *run, const char *type)
 }
 
 static void
-report_after_failure (PpFlowRun *run, const char *type)
+report_after_failure (PpFlowRun *run)
 {
   const char *advice = NULL;
   const char *explanation = pp_exit_code_explain (run->end.exit_code, &advice);
@@ -327,7 +340,7 @@ report_after_failure (PpFlowRun *run, const char *type)
       run->end.exit_code, explanation);
 
   /* Prefect inside never got to say anything: its traceback is all there is. */
-  if (g_str_equal (type, "PENDING"))
+  if (g_str_equal (run->type_at_end, "PENDING"))
     log_tail (run);
   pp_flow_run_log (run, PP_LOG_INFO, "%s", advice);
   propose (run, "CRASHED", NULL, text, FALSE);
@@ -342,11 +355,59 @@ report_no_end (PpFlowRun *run)
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
+gboolean
+pp_flow_run_is_paused_in_container (const json_t *state)
+{
+  const json_t *details = json_object_get (state, "state_details");
+
+  return g_strcmp0 (pp_json_string (state, "type"), "PAUSED") == 0
+         && json_is_false (json_object_get (details, "pause_reschedule"));
+}
+
+/* Whether STATE is one that nobody leaves any more once the container is over. */
+static gboolean
+is_left_behind (const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+
+  return g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0
+         || pp_flow_run_is_paused_in_container (state);
+}
+
+/* Whether Prefect inside the container, which has ended well, may be heard of yet. */
+static gboolean
+may_be_heard_of (const PpFlowRun *run)
+{
+  return run->end_known && !run->end.never_ended && run->end.exit_code == 0
+         && !g_str_equal (run->type_at_end, "PENDING")
+         && g_get_monotonic_time () - run->exited_at < GRACE_US;
+}
+
+static void
+report_by_end (PpFlowRun *run)
+{
+  if (run->claimed_again)
+    {
+      g_message ("Flow run '%s' (%s) was begun again by another worker, who reports its end",
+                 run->name, run->id);
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+    }
+  else if (!run->end_known)
+    pp_flow_run_report_vanished (run);
+  else if (run->end.never_ended)
+    report_no_end (run);
+  else if (run->end.exit_code == 0)
+    report_after_success (run);
+  else
+    report_after_failure (run);
+}
+
 static void
 on_state_read (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const char *type = pp_json_string (json_object_get (body, "state"), "type");
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
 
   run->state_read = NULL;
   if (error != NULL)
@@ -359,18 +420,18 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   /* By Prefect inside the container, or by force: as if the worker had stopped it. */
   if (g_strcmp0 (type, "CANCELLED") == 0)
     run->auto_remove = TRUE;
+  g_free (run->type_at_end);
+  run->type_at_end = g_strdup (type);
   if (g_strcmp0 (type, "CANCELLING") == 0)
     pp_flow_run_report_cancelled (run);
-  else if (g_strcmp0 (type, "PENDING") != 0 && g_strcmp0 (type, "RUNNING") != 0)
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */
+  else if (!is_left_behind (state))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
-  else if (!run->end_known)
-    pp_flow_run_report_vanished (run);
-  else if (run->end.never_ended)
-    report_no_end (run);
-  else if (run->end.exit_code == 0)
-    report_after_success (run, type);
+  else if (may_be_heard_of (run))
+    pp_flow_run_after (run, 1000, read_state);
   else
-    report_after_failure (run, type);
+    pp_flow_run_check_claim (run, report_by_end);
 }
 
 static void

@@ -85,13 +85,20 @@ is_being_stopped (const PpFlowRun *run)
 }
 
 static void
+stop_timed_out (PpFlowRun *run)
+{
+  if (run->state == PP_FLOW_RUN_STARTED)
+    pp_flow_run_stop_container_in (run, 0);
+}
+
+static void
 end_for_timeout (PpFlowRun *run)
 {
   run->timed_out = TRUE;
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
                    run->name, run->spec->timeout_seconds, run->container_name);
-  pp_flow_run_stop_container_in (run, 0);
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 
 static void
@@ -102,7 +109,7 @@ end_for_startup_timeout (PpFlowRun *run)
                    "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
                    "container '%s'",
                    run->name, run->spec->startup_timeout_seconds, run->container_name);
-  pp_flow_run_stop_container_in (run, 0);
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 
 static void

@@ -257,6 +257,18 @@ go_on_without (PpFlowRun *run)
   pp_flow_run_report_vanished (run);
 }
 
+/* The container of a run that is over for us is stopped, and goes if that was not its own end. */
+static void
+end_container (PpFlowRun *run)
+{
+  if ((run->stops_at_once || run->worker_reported)
+      && pp_container_status_is_alive (run->found_status))
+    run->auto_remove = TRUE;
+  go_on_unreported (run);
+  if (run->state == PP_FLOW_RUN_STARTED)
+    pp_flow_run_stop_ended (run);
+}
+
 static void
 on_server_ended (PpFlowRun *run, const char *type)
 {
@@ -268,36 +280,61 @@ on_server_ended (PpFlowRun *run, const char *type)
   say (run, "the server has ended it meanwhile; its container is seen to its end");
   /* Prefect inside a container that says COMPLETED is about to end by itself. */
   run->stops_at_once = g_str_equal (type, "CANCELLED");
-  go_on_unreported (run);
-  if (run->state == PP_FLOW_RUN_STARTED)
-    pp_flow_run_stop_ended (run);
+  run->auto_remove = run->auto_remove || run->stops_at_once;
+  end_container (run);
+}
+
+/* What was ours of it is over, however that came about. */
+static void
+on_begun_anew (PpFlowRun *run, const char *why)
+{
+  if (!was_started (run))
+    {
+      leave (run, why);
+      return;
+    }
+  say (run, why);
+  run->stops_at_once = TRUE;
+  end_container (run);
 }
 
 static void
 on_scheduled (PpFlowRun *run)
 {
-  run->retry_scheduled = run->phase == PP_JOURNAL_REPORTING;
-  if (was_started (run))
+  /* Nothing but a worker has a run that it reports on tried again, or a user who has ended it. */
+  gboolean ended = run->worker_reported && run->phase == PP_JOURNAL_STARTING;
+
+  run->retry_scheduled = ended || run->phase == PP_JOURNAL_REPORTING;
+  if (was_started (run) && ended)
+    on_begun_anew (run, "it has ended, and is scheduled once more");
+  else if (was_started (run))
     {
       say (run, "its container is seen to its end");
       go_on (run);
     }
-  else if (run->retry_scheduled)
-    pp_flow_run_reschedule (run);
+  else if (run->phase != PP_JOURNAL_CLAIMED)
+    {
+      /* Prefect waited for its retry inside the container, or the worker has given it back. */
+      run->auto_remove = TRUE;
+      pp_flow_run_reschedule (run);
+    }
   else
     leave (run, "it is scheduled, and comes by the poll");
 }
 
 static void
-on_pending_or_running (PpFlowRun *run, const json_t *state, const char *type)
+on_pending_or_running (PpFlowRun *run)
 {
-  gboolean pending = g_str_equal (type, "PENDING");
+  const json_t *state = json_object_get (run->json, "state");
+  gboolean pending = g_strcmp0 (pp_json_string (state, "type"), "PENDING") == 0;
   gboolean own = pp_flow_run_is_own_state (run, state);
 
   /* An image may be pulled for longer than the lease lasts. */
   if (own)
     pp_flow_run_take_lease (run, state);
-  if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported && !own)
+  if (run->claimed_again)
+    on_begun_anew (run, "another worker has begun it again");
+  else if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported && !own)
     {
       /* The failure was reported, and this is the next attempt, maybe another worker's. */
       say (run, "its failure was reported");
@@ -336,11 +373,8 @@ on_deleted (PpFlowRun *run)
       return;
     }
   say (run, "it was deleted on the server: its container is stopped");
-  run->auto_remove = TRUE;
   run->stops_at_once = TRUE;
-  go_on_unreported (run);
-  if (run->state == PP_FLOW_RUN_STARTED)
-    pp_flow_run_stop_ended (run);
+  end_container (run);
 }
 
 static void
@@ -371,6 +405,18 @@ keep_flow_run (PpFlowRun *run, json_t *body)
     run->flow_id = g_strdup (pp_json_string (body, "flow_id"));
 }
 
+/* A pause, or a suspension. */
+static void
+on_paused (PpFlowRun *run, const json_t *state)
+{
+  if (was_started (run))
+    go_on (run);
+  else if (run->phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
+    go_on_without (run);
+  else
+    leave (run, "it is paused, and comes by the poll");
+}
+
 static void
 on_known (PpFlowRun *run, json_t *body)
 {
@@ -387,11 +433,9 @@ on_known (PpFlowRun *run, json_t *body)
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     on_scheduled (run);
   else if (g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
-    on_pending_or_running (run, state, type);
-  else if (was_started (run))
-    go_on (run);
+    pp_flow_run_check_claim (run, on_pending_or_running);
   else
-    leave (run, "it is paused, and comes by the poll");
+    on_paused (run, state);
 }
 
 static void

@@ -54,6 +54,7 @@ static const Field fields[] = {
   { "undescribed", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, undescribed) },
   { "worker_reported", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, worker_reported) },
   { "auto_remove", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, auto_remove) },
+  { "timed_out", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, timed_out) },
   { "tty", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, tty) },
   { "stream_output", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, stream_output) },
   { "forward_output", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, forward_output) },

@@ -64,6 +64,7 @@ typedef struct
   PpApiCall *cancel_call;
   PpApiCall *count_call;
   json_int_t counted; /* runs that count_call asks for */
+  gboolean unheard;   /* cancel_call got no answer last */
 
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;

@@ -152,11 +152,49 @@ say '{"type": "COMPLETED"}'
 """
 
 
+# As it waits for a retry of its own, in which the container dies. Run again, it completes.
+DIES_BEFORE_RETRY = SAY + r"""
+if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
+  say '{"type": "FAILED"}'
+  exit 137
+else
+  say '{"type": "COMPLETED"}'
+fi
+"""
+
+
+def as_engine(api, script, **more):
+    """Job variables of a container in which SCRIPT is Prefect's engine."""
+    variables = {"command": f"sh -c {shlex.quote(script)}", "state_reporting": "engine"}
+    return variables | {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}} | more
+
+
+def test_container_dies_before_its_retry(api, engine, pool, start_worker):
+    """The retry that it was to wait for comes by the poll."""
+    start_worker(api, engine, pool)
+    run = api.run(api.deploy(pool, variables=as_engine(api, DIES_BEFORE_RETRY)), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 3}})
+    wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
+    names = [state["name"] for state in api.states(run)]
+    assert names.count("AwaitingRetry") == 1 and names.count("Pending") == 2, names
+    wait_for(lambda: not engine.containers_of(run), 30, "the containers are removed")
+
+
+def test_container_dies_while_its_run_is_paused(api, engine, pool, start_worker):
+    """Nobody would go on with it when it is resumed."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, as_engine(api, PAUSES))
+    api.wait_state(run, "PAUSED")
+    (container,) = engine.containers_of(run)
+    engine.kill(container["Id"])
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED" and "137" in state["message"], state
+    wait_for(lambda: not engine.containers_of(run), 30, "the container is removed")
+
+
 def test_pause_is_not_an_ending(api, engine, pool, proxy, start_worker):
     start_worker(proxy.api, engine, pool)
-    variables = {"command": f"sh -c {shlex.quote(PAUSES)}", "state_reporting": "engine"}
-    variables |= {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}}
-    run = api.go(pool, variables)
+    run = api.go(pool, as_engine(api, PAUSES))
     api.wait_state(run, "PAUSED")
     # Its state is looked at meanwhile.
     proxy.wait_count("POST /api/flow_runs/filter", proxy.count("POST /api/flow_runs/filter") + 1)
@@ -169,9 +207,7 @@ def test_pause_is_not_an_ending(api, engine, pool, proxy, start_worker):
 
 def test_suspension_is_not_an_ending(api, engine, pool, start_worker):
     start_worker(api, engine, pool)
-    variables = {"command": f"sh -c {shlex.quote(SUSPENDS)}", "state_reporting": "engine"}
-    variables |= {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}}
-    run = api.go(pool, variables)
+    run = api.go(pool, as_engine(api, SUSPENDS))
     api.wait_state(run, "PAUSED")
     wait_for(lambda: not engine.containers_of(run), 30, "the container is removed")
     assert api.state(run)["name"] == "Suspended"

@@ -5,15 +5,17 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 
 import httpx
 import pytest
 
 import engines
-from fault_proxy import Rule, reset_after_passing, slow, status
+from fault_proxy import Rule, reset, reset_after_passing, slow, status
 from parts import fill, small_disk, wait_for
 from prefect_api import running_spans
+from test_states import DIES_BEFORE_RETRY, PAUSES, SAY, as_engine
 from worker import call, environment
 
 LINES = 60
@@ -136,7 +138,7 @@ def test_damaged_entry_of_a_worker_that_does_not_come_back(api, engine, pool, st
 
 def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, start_worker, tmp_path):
     run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 600'", "up")
-    shutil.rmtree(tmp_path / "state")
+    shutil.rmtree(tmp_path)
     start_worker(api, engine, pool).wait_line(r"1 containers of this work pool .* knows nothing of")
     assert engine.containers_of(run)[0]["State"] == "running"
 
@@ -232,9 +234,9 @@ def boot_id():
     "asked,lose", [("CANCELLING", None), ("CANCELLED", None), ("CANCELLED", lose_start), ("CANCELLING", lose_entries)]
 )
 def test_run_that_was_cancelled_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path, asked, lose):
-    """Also where its description was not written down."""
+    """And its container removed, whatever auto_remove says; also where its description was not written down."""
     command = "sh -c 'echo up; sleep 600'"
-    run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1)
+    run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1, auto_remove=False)
     if lose:
         lose(tmp_path)
     api.set_state(run, asked)
@@ -362,6 +364,164 @@ def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_w
     api.wait_end(api.go(pool, {"command": "sleep 5", "auto_remove": True}))
     assert api.state(run)["type"] == "PENDING"
     assert [left["Id"] for left in engine.containers_of(run)] == [container["Id"]]
+
+
+@pytest.fixture
+def elsewhere(testbed, api, pool, start_worker, tmp_path):
+    """A worker of the pool on another host, once it is started: it has an engine and a state directory of its own."""
+    docker = testbed.engine("docker")
+    docker.need(engines.BUSYBOX)
+
+    def start():
+        start_worker(api, docker, pool, settings={"PREFECT_PODMAN_STATE_DIR": str(tmp_path / "elsewhere")})
+        return docker
+
+    return start
+
+
+def retry_elsewhere(api, run, elsewhere):
+    """Somebody ends RUN, whose worker is gone, and has it tried again; it runs."""
+    api.set_state(run, "CRASHED")
+    api.set_state(run, "SCHEDULED", name="AwaitingRetry")
+    other = elsewhere()
+    api.wait_state(run, "RUNNING")
+    return other
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_run_that_was_begun_again_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path, ended):
+    """The container that was ours is stopped, and the other's run left alone."""
+    run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 20'", "up", stop_timeout=1)
+    if ended:
+        engine.kill(engine.containers_of(run)[0]["Id"])
+    retry_elsewhere(api, run, elsewhere)
+    start_worker(api, engine, pool)
+    check_nothing_left(engine, run, tmp_path)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ended", [False, True])
+def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
+    api, engine, pool, proxy, start_worker, elsewhere, tmp_path, ended
+):
+    """Of its worker, which lives, as does its container: both seemed to be lost."""
+    first = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 40'", "stop_timeout": 1, "auto_remove": True})
+    api.wait_text(run, "up")
+    proxy.add(Rule("", reset()))
+    proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 1)
+    if ended:
+        engine.kill(engine.containers_of(run)[0]["Id"])
+        first.wait_line("as CRASHED", 30)
+    retry_elsewhere(api, run, elsewhere)
+    proxy.clear()
+    check_nothing_left(engine, run, tmp_path)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
+
+
+def test_run_that_was_made_here_and_begun_again_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path):
+    """Its time is past when its first worker comes back, which does not start it too."""
+    worker = start_worker(api, engine, pool)
+    due = time.time() + 6
+    run = api.run(api.deploy(pool, variables={"command": "sleep 20"}), after=6)
+    wait_for(lambda: engine.containers_of(run), 20, "its container is made")
+    worker.end(signal.SIGKILL)
+    retry_elsewhere(api, run, elsewhere)
+    wait_for(lambda: time.time() > due, 30, "its time is past")
+    start_worker(api, engine, pool)
+    check_nothing_left(engine, run, tmp_path)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert [state["type"] for state in api.states(run)].count("RUNNING") == 1
+
+
+# As Prefect's engine suspends a flow, after a while. Run again, it takes a while to complete.
+SUSPENDS_LATE = SAY + r"""
+if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
+  sleep 4
+  say '{"type": "PAUSED", "name": "Suspended", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z", "pause_reschedule": true}}'
+else
+  sleep 20
+  say '{"type": "COMPLETED"}'
+fi
+"""
+
+
+def test_run_that_was_suspended_and_resumed_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path):
+    """The end of its first container is none of the run's."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, as_engine(api, SUSPENDS_LATE))
+    api.wait_state(run, "RUNNING")
+    worker.end(signal.SIGKILL)
+    api.wait_state(run, "PAUSED")
+    api.call("POST", f"/flow_runs/{run}/resume")
+    elsewhere()
+    api.wait_state(run, "RUNNING")
+    start_worker(api, engine, pool)
+    check_nothing_left(engine, run, tmp_path)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert "CRASHED" not in [state["type"] for state in api.states(run)]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_container_that_died_before_its_retry_meanwhile(api, engine, pool, start_worker, tmp_path, removed):
+    worker = start_worker(api, engine, pool)
+    script = DIES_BEFORE_RETRY.replace("  exit 137", "  sleep 4\n  exit 137")
+    run = api.run(api.deploy(pool, variables=as_engine(api, script)), after=2)
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 600}})
+    wait_for(lambda: api.state(run)["name"] == "AwaitingRetry", 60, "its retry is awaited")
+    worker.end(signal.SIGKILL)
+    (container,) = engine.containers_of(run)
+    wait_for(lambda: engine.inspect(container["Id"])["State"]["Status"] == "exited", 30, "the container has ended")
+    if removed:
+        engine.remove(container["Id"])
+    start_worker(api, engine, pool)
+    check_nothing_left(engine, run, tmp_path)
+    assert api.flow_run(run)["empirical_policy"]["retry_type"] == "reschedule"
+
+
+def test_container_of_a_paused_run_vanished_meanwhile(api, engine, pool, start_worker, tmp_path):
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, as_engine(api, PAUSES))
+    api.wait_state(run, "PAUSED")
+    worker.end(signal.SIGKILL)
+    engine.remove(engine.containers_of(run)[0]["Id"])
+    start_worker(api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "CRASHED" and "infrastructure vanished" in state["message"], state
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_time_out_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path):
+    """What the signals of the worker that is gone have made of the exit status is no crash."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sleep 600", "timeout_seconds": 3, "stop_timeout": 1, "auto_remove": True})
+    api.wait_state(run, "RUNNING")
+    proxy.add(Rule(r"POST /api/flow_runs/[0-9a-f-]{36}/set_state", status(503)))
+    worker.wait_line("timed out", 40)
+    worker.end(signal.SIGKILL)
+    proxy.clear()
+    start_worker(proxy.api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert (state["type"], state["name"]) == ("FAILED", "TimedOut"), state
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_time_out_whose_container_is_being_stopped(api, engine, pool, start_worker, tmp_path):
+    """It ends well on SIGTERM, when its worker is gone: its time was up all the same."""
+    command = "sh -c 'trap \"echo told to go; sleep 2; exit 0\" TERM; sleep 600 & wait'"
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": command, "timeout_seconds": 3, "auto_remove": True})
+    worker.wait_line("(?m)^told to go", 40)
+    (container,) = engine.containers_of(run)
+    worker.end(signal.SIGKILL)
+    wait_for(lambda: engine.inspect(container["Id"])["State"]["Status"] == "exited", 30, "the container has ended")
+    start_worker(api, engine, pool)
+    state = api.wait_end(run)["state"]
+    assert (state["type"], state["name"]) == ("FAILED", "TimedOut"), state
+    check_nothing_left(engine, run, tmp_path)
 
 
 def test_worker_that_does_not_come_back_is_stood_in_for(api, engine, pool, start_worker, tmp_path):

@@ -82,8 +82,8 @@ void pp_flow_run_cancel (PpFlowRun *run);
  * whether anything came of it. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state);
 
-/* Some run is not on the server any more: if it is this one, its container is stopped and removed.
- */
-void pp_flow_run_check_deleted (PpFlowRun *run);
+/* Some run is not on the server any more, or was claimed by another worker while the server was out
+ * of reach: if it is this one, its container is stopped and removed, and nothing is reported. */
+void pp_flow_run_look (PpFlowRun *run);
 
 G_END_DECLS

@@ -38,6 +38,7 @@ typedef struct
   gboolean undescribed; /* the container was found without an entry: what follows is not known */
   gboolean worker_reported;
   gboolean auto_remove;
+  gboolean timed_out; /* the container is about to be stopped for it, or was */
   gboolean tty;
   gboolean stream_output;
   gboolean forward_output;
