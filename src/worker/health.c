@@ -81,12 +81,24 @@ on_request (void *user_data, struct MHD_Connection *connection, const char *path
 }
 
 static gboolean
+is_full (const PpHealth *health)
+{
+  return MHD_get_daemon_info (health->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections
+         >= MAX_CONNECTIONS;
+}
+
+static gboolean
 dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_data G_GNUC_UNUSED)
 {
   PpHealth *health = ((PpHealthSource *)source)->health;
   MHD_UNSIGNED_LONG_LONG timeout_ms;
+  gboolean was_full = is_full (health);
 
   MHD_run (health->daemon);
+  /* It listens again only the next time it runs (0.9.75), and what waits for it to listen wakes
+   * nobody. */
+  if (was_full && !is_full (health))
+    MHD_run (health->daemon);
   /* When the next idle connection is to be closed; now, when one has more to do. */
   gint64 next = -1;
   if (MHD_get_timeout (health->daemon, &timeout_ms) == MHD_YES)

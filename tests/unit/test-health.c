@@ -166,16 +166,24 @@ on_readable (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static char *
-send_raw (PpHealth *health, const char *text, gsize length)
+static int
+connect_to (PpHealth *health)
 {
   struct sockaddr_in address
       = { .sin_family = AF_INET, .sin_port = htons ((uint16_t)pp_health_port (health)) };
-  Raw raw = { .loop = g_main_loop_new (NULL, FALSE), .answer = g_string_new (NULL) };
+  int fd = socket (AF_INET, SOCK_STREAM, 0);
 
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-  int fd = socket (AF_INET, SOCK_STREAM, 0);
   g_assert_cmpint (connect (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  return fd;
+}
+
+static char *
+send_raw (PpHealth *health, const char *text, gsize length)
+{
+  Raw raw = { .loop = g_main_loop_new (NULL, FALSE), .answer = g_string_new (NULL) };
+  int fd = connect_to (health);
+
   g_assert_cmpint (send (fd, text, length, MSG_NOSIGNAL), ==, (int)length);
   g_unix_fd_add (fd, G_IO_IN | G_IO_HUP, on_readable, &raw);
   g_main_loop_run (raw.loop);
@@ -204,6 +212,20 @@ test_strangers_are_bounded (void)
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
 }
 
+/* As many as it takes at once, who say nothing and stay: they are cut off, and it listens again. */
+static void
+test_silent_strangers_hold_it_up_for_a_while (void)
+{
+  g_autoptr (PpHealth) health = start ("127.0.0.1");
+  int silent[16];
+
+  for (guint i = 0; i < G_N_ELEMENTS (silent); i++)
+    silent[i] = connect_to (health);
+  assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
+  for (guint i = 0; i < G_N_ELEMENTS (silent); i++)
+    close (silent[i]);
+}
+
 static void
 add (void)
 {
@@ -212,6 +234,7 @@ add (void)
   g_test_add_func ("/health/errors", test_errors);
   g_test_add_func ("/health/port-is-free-after", test_port_is_free_after);
   g_test_add_func ("/health/strangers-are-bounded", test_strangers_are_bounded);
+  g_test_add_func ("/health/silent-strangers", test_silent_strangers_hold_it_up_for_a_while);
 }
 
 int
