@@ -41,7 +41,7 @@ take_token (PpApi *api, const json_t *body, GError **error)
 
   if (token == NULL || strpbrk (token, "\r\n") != NULL)
     {
-      g_set_error (error, PP_API_ERROR, PP_API_ERROR_SETUP,
+      g_set_error (error, PP_API_ERROR, api->heard ? PP_API_ERROR_NO_ANSWER : PP_API_ERROR_SETUP,
                    "GET %s/csrf-token: the answer holds no token", api->display_url);
       return FALSE;
     }

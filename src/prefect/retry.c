@@ -98,6 +98,14 @@ may_have_been_done (long status)
   return status == 502 || status == 504 || status == 520 || status == 524;
 }
 
+gboolean
+pp_api_may_try_again (const PpApi *api, const GError *error)
+{
+  return pp_api_error_may_pass (error)
+         || (error != NULL && error->domain == PP_API_ERROR
+             && is_extra_code (api->settings, error->code));
+}
+
 static gboolean
 may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
 {
@@ -122,8 +130,7 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     default:
       return FALSE;
     }
-  return pp_api_error_may_pass (error)
-         || (response != NULL && is_extra_code (api->settings, (int)response->status));
+  return pp_api_may_try_again (api, error);
 }
 
 gboolean

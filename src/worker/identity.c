@@ -148,6 +148,7 @@ read_earlier (PpIdentity *identity)
     g_warning ("%s: the name this worker had before is not known", error->message);
   if (json_is_true (json_object_get (json, "worker_name_is_made_up")))
     identity->earlier_name = g_strdup (pp_json_string (json, "worker_name"));
+  identity->has_served = json_is_true (json_object_get (json, "has_served"));
 }
 
 /* Tries the identity NAME. TRUE when it is ours now; FALSE without ERROR when it is another
@@ -269,15 +270,21 @@ pp_identity_earlier_name (const PpIdentity *identity)
 }
 
 gboolean
-pp_identity_write (const PpIdentity *identity, const char *worker_name, gboolean name_is_made_up,
-                   GError **error)
+pp_identity_has_served (const PpIdentity *identity)
 {
-  json_auto_t *json
-      = json_pack ("{s:i, s:s, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:I}", "version", FORMAT_VERSION,
-                   "worker_name", worker_name, "worker_name_is_made_up", name_is_made_up,
-                   "work_pool", identity->work_pool, "api_url", identity->api_url, "host",
-                   identity->host, "engine_url", identity->engine_url, "slot", (int)identity->slot,
-                   "pid", (int)getpid (), "started_at", (json_int_t)g_get_real_time ());
+  return identity->has_served;
+}
+
+gboolean
+pp_identity_write (const PpIdentity *identity, const char *worker_name, gboolean name_is_made_up,
+                   gboolean has_served, GError **error)
+{
+  json_auto_t *json = json_pack (
+      "{s:i, s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:I}", "version", FORMAT_VERSION,
+      "worker_name", worker_name, "worker_name_is_made_up", name_is_made_up, "has_served",
+      has_served, "work_pool", identity->work_pool, "api_url", identity->api_url, "host",
+      identity->host, "engine_url", identity->engine_url, "slot", (int)identity->slot, "pid",
+      (int)getpid (), "started_at", (json_int_t)g_get_real_time ());
   char *text = json != NULL ? json_dumps (json, JSON_INDENT (1)) : NULL;
 
   if (text == NULL)

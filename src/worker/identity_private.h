@@ -29,6 +29,7 @@ struct PpIdentity
   char *host;
   char *engine_url;
   char *earlier_name;
+  gboolean has_served;
 };
 
 /* Whether NAME is one a folder of an identity may have. */

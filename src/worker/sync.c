@@ -118,7 +118,7 @@ on_sync_failure (PpWorker *worker, const GError *error)
 {
   guint failures = worker->sync_failures++;
 
-  if (pp_api_error_is_transient (error))
+  if (pp_api_error_is_transient (error) || (worker->has_served && pp_api_error_may_pass (error)))
     {
       g_warning ("The Prefect API does not answer%s, trying again: %s",
                  worker->started ? "" : " yet", error->message);
@@ -322,13 +322,27 @@ on_pool_missing (PpWorker *worker)
                                            served_type (worker), template, on_pool_created, worker);
 }
 
+/* JSON, but not the API's. */
+static void
+on_no_pool (PpWorker *worker)
+{
+  g_autoptr (GError) error = g_error_new (
+      PP_API_ERROR, worker->has_served ? PP_API_ERROR_NO_ANSWER : PP_API_ERROR_SETUP,
+      "GET %s/work_pools/%s: the answer is no work pool; is PREFECT_API_URL right? It ends in /api",
+      pp_api_url (worker->context.api), worker->options->work_pool);
+
+  on_sync_failure (worker, error);
+}
+
 static void
 on_pool (json_t *body, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
   worker->sync_call = NULL;
-  if (error != NULL && error->code == 404)
+  if (error == NULL && pp_json_string (body, "type") == NULL)
+    on_no_pool (worker);
+  else if (error != NULL && error->code == 404)
     on_pool_missing (worker);
   else if (error != NULL)
     on_sync_failure (worker, error);

@@ -83,10 +83,24 @@ print_banner (PpWorker *worker)
   pp_stdout_write (worker->context.out, banner, strlen (banner));
 }
 
+/* The next worker need not take a page in the API's place for a wrong URL. */
+static void
+note_served (PpWorker *worker)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!worker->has_served
+      && !pp_identity_write (worker->identity, worker->name, worker->options->name == NULL, TRUE,
+                             &error))
+    g_debug ("That this worker has served its pool is not noted: %s", error->message);
+  worker->has_served = TRUE;
+}
+
 void
 pp_worker_ready (PpWorker *worker)
 {
   print_banner (worker);
+  note_served (worker);
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
   pp_worker_take_up (worker);
   pp_worker_poll_start (worker);
@@ -304,7 +318,9 @@ take_identity (PpWorker *worker, GError **error)
   else
     worker->name = make_up_name (options->type);
   worker->boot_id = pp_boot_id ();
-  if (!pp_identity_write (worker->identity, worker->name, options->name == NULL, &not_written))
+  worker->has_served = pp_identity_has_served (worker->identity);
+  if (!pp_identity_write (worker->identity, worker->name, options->name == NULL, worker->has_served,
+                          &not_written))
     g_warning ("`worker status` will not know this worker's name: %s", not_written->message);
   context->identity_name = pp_identity_name (worker->identity);
   context->boot_id = worker->boot_id;
@@ -323,6 +339,8 @@ set_up_context (PpWorker *worker)
   context->type = g_strcmp0 (worker->options->type, "podman") == 0 ? "podman" : "docker";
   context->process_environment = pp_resolve_process_environment ();
   context->api = pp_api_new (worker->http, settings);
+  if (worker->has_served)
+    pp_api_expect (context->api);
   pp_api_set_worker (context->api, worker->name, NULL);
   context->resolver = pp_resolver_new (context->api, context->process_environment);
   context->states = pp_state_reader_new (context->api);

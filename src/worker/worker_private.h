@@ -35,6 +35,7 @@ typedef struct
   char *name;    /* options->name, or one made up, now or by an earlier self */
   char *boot_id; /* of the host */
   char *state_dir;
+  gboolean has_served; /* this worker, or one before it with this identity */
   GPtrArray *taken_up; /* ids of runs that wait for the engine's list of containers */
   GPtrArray *orphans;  /* names of identities that were free at the last look */
   GHashTable *adopted; /* names of free identities that were taken over: a set */

@@ -32,8 +32,8 @@ make_workers (const char *state_dir)
   g_autoptr (PpIdentity) killed = pp_identity_take (state_dir, &state_test_key, NULL);
   gint64 now = g_get_real_time ();
 
-  g_assert_true (pp_identity_write (living, "worker-a", FALSE, NULL));
-  g_assert_true (pp_identity_write (killed, "worker-b", FALSE, NULL));
+  g_assert_true (pp_identity_write (living, "worker-a", FALSE, FALSE, NULL));
+  g_assert_true (pp_identity_write (killed, "worker-b", FALSE, FALSE, NULL));
   for (guint i = 0; i < 5; i++)
     {
       g_autofree char *id = state_test_id (i);

@@ -106,8 +106,8 @@ test_restart (void)
   g_assert_cmpuint (pp_identity_slot (second), ==, 1);
   g_assert_cmpint (pp_identity_state (root, name), ==, PP_IDENTITY_LIVING);
   g_assert_null (pp_identity_earlier_name (first));
-  g_assert_true (pp_identity_write (first, "PodmanWorker 1", TRUE, NULL));
-  g_assert_true (pp_identity_write (second, "by hand", FALSE, NULL));
+  g_assert_true (pp_identity_write (first, "PodmanWorker 1", TRUE, FALSE, NULL));
+  g_assert_true (pp_identity_write (second, "by hand", FALSE, FALSE, NULL));
   g_assert_cmpuint (mode_of (file), ==, 0600);
   g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
   g_assert_null (strstr (text, "hunter2"));
@@ -359,7 +359,7 @@ test_other_urls (void)
       g_autoptr (PpIdentity) other = pp_identity_take (root, &keys[i], NULL);
       g_autofree char *name = g_strdup (pp_identity_name (other));
 
-      g_assert_true (pp_identity_write (other, "other", FALSE, NULL));
+      g_assert_true (pp_identity_write (other, "other", FALSE, FALSE, NULL));
       pp_identity_warn_of_others (identity);
       put_entry (root, name, 1, ".json", "one");
       pp_identity_warn_of_others (identity);
@@ -391,7 +391,7 @@ test_list (void)
   PpJournalEntry entry = { .flow_run_id = id, .claimed_at = 5 };
   g_autofree char *text = pp_journal_entry_to_text (&entry);
 
-  g_assert_true (pp_identity_write (identity, "one", FALSE, NULL));
+  g_assert_true (pp_identity_write (identity, "one", FALSE, FALSE, NULL));
   put_entry (root, pp_identity_name (identity), 7, ".json", text);
   put_entry (root, pp_identity_name (identity), 8, ".json", "{");
   g_clear_pointer (&stopped, pp_identity_free);

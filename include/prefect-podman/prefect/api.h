@@ -63,6 +63,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpApi, pp_api_free)
 
 const char *pp_api_url (const PpApi *api);
 
+/* The API was there before, under this URL: what does not look like it is something in its place,
+ * or the API out of order, and may pass. Otherwise that is a wrong URL until the API is heard. */
+void pp_api_expect (PpApi *api);
+
 /* Attribution headers X-Prefect-Worker-Name / -Id on every later call; copied; ID may be NULL. */
 void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 
@@ -79,6 +83,10 @@ PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t
 
 /* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
 void pp_api_call_cancel (PpApiCall *call);
+
+/* Whether ERROR, of a PP_API_ONCE that its caller makes again, may pass: pp_api_error_may_pass(),
+ * or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
+gboolean pp_api_may_try_again (const PpApi *api, const GError *error);
 
 /* How many calls wait for an answer or a retry. */
 guint pp_api_pending (const PpApi *api);

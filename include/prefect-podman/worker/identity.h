@@ -38,11 +38,15 @@ guint pp_identity_slot (const PpIdentity *identity);
  * gave one, or there was none. */
 const char *pp_identity_earlier_name (const PpIdentity *identity);
 
+/* Whether a worker that had this identity before has served its pool: API and engine were there,
+ * under these URLs. */
+gboolean pp_identity_has_served (const PpIdentity *identity);
+
 /* Writes who this worker is into identity.json, for the next one and for `worker status`.
- * NAME_IS_MADE_UP: the user gave none, so a restart is to have the same. Blocks. FALSE with ERROR;
- * the worker can do without. */
+ * NAME_IS_MADE_UP: the user gave none, so a restart is to have the same. HAS_SERVED: from now on,
+ * pp_identity_has_served(). Blocks. FALSE with ERROR; the worker can do without. */
 gboolean pp_identity_write (const PpIdentity *identity, const char *worker_name,
-                            gboolean name_is_made_up, GError **error);
+                            gboolean name_is_made_up, gboolean has_served, GError **error);
 
 typedef enum
 {
