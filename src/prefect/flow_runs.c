@@ -145,7 +145,7 @@ pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointe
 {
   g_autofree char *path = g_strconcat ("/flow_run_states/?flow_run_id=", id, NULL);
 
-  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST, done, user_data);
+  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }
 
 PpApiCall *
@@ -231,8 +231,8 @@ pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_d
 PpApiCall *
 pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
-  json_t *body
-      = json_pack ("{s:{s:{s:O}, s:{s:{s:[s,s,s,s,s]}}}}", "flow_runs", "id", "any_", ids, "state",
-                   "type", "any_", "CANCELLING", "CANCELLED", "COMPLETED", "FAILED", "CRASHED");
+  json_t *body = json_pack ("{s:{s:{s:O}, s:{s:{s:[s,s,s,s,s,s]}}}}", "flow_runs", "id", "any_",
+                            ids, "state", "type", "any_", "CANCELLING", "CANCELLED", "COMPLETED",
+                            "FAILED", "CRASHED", "SCHEDULED");
   return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_ONCE, done, user_data);
 }

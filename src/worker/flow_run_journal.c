@@ -50,6 +50,8 @@ describe (const PpFlowRun *run, PpJournalEntry *entry)
     .report_force = run->report.force,
     .container_id = run->container_id,
     .container_name = run->container_name,
+    .undescribed
+    = run->spec == NULL && run->container_id != NULL && run->phase != PP_JOURNAL_CLAIMED,
     .worker_reported = run->worker_reported,
     .auto_remove = run->auto_remove,
     .timed_out = run->timed_out || run->startup_timed_out,

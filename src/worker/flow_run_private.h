@@ -128,6 +128,7 @@ struct PpFlowRun
   gboolean output_ended; /* it was read to its end, or cannot be read */
   PpLease *lease;
   PpContainerEnd end;
+  gint64 begun_at; /* monotonic microseconds, when its container was; 0: by a worker before */
   gint64 exited_at;
   char *type_at_end;  /* of the state the server has when the container has ended */
   gint64 report_sent; /* monotonic microseconds */
@@ -298,10 +299,6 @@ void pp_flow_run_fail_submission (PpFlowRun *run, const char *message);
 /* Goes on with a failure that waited for the answer to "Submitting": a CRASHED run must not be set
  * to PENDING after it. */
 void pp_flow_run_report_failure (PpFlowRun *run);
-
-/* Whether STATE, the server's, is PAUSED, and whoever has paused waits in the container to go on: a
- * suspended run is begun again elsewhere. */
-gboolean pp_flow_run_is_paused_in_container (const json_t *state);
 
 /* Its container is gone: CRASHED. */
 void pp_flow_run_report_vanished (PpFlowRun *run);

@@ -10,11 +10,15 @@
 /* How long Prefect inside an ended container may still be believed to be heard of: its last calls
  * may be on their way. */
 #define GRACE_US (10 * G_USEC_PER_SEC)
+/* The server is asked before the end of a run that took longer is told. */
+#define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
+/* That an end is not taken is said at this try. */
+#define SAY_UNANSWERED 3
 /* Lines inside a state's message; the log has PP_OUTPUT_TAIL_LINES. */
 #define MESSAGE_LINES 5
 
 static void read_state (PpFlowRun *run);
-static void look_at_report (PpFlowRun *run);
+static void look_before_report (PpFlowRun *run);
 static void send_report (PpFlowRun *run);
 
 static gboolean
@@ -75,12 +79,17 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
   pp_failpoint ("answered", "end");
   run->api_call = NULL;
-  if (pp_api_error_is_transient (error))
+  if (pp_api_may_try_again (run->context->api, error))
     {
       gint64 now = g_get_monotonic_time ();
 
+      if (++run->unanswered == SAY_UNANSWERED)
+        g_warning (
+            "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: "
+            "%s",
+            run->name, run->id, error->message);
       run->look_until = now + pp_look_time (now - run->report_sent);
-      pp_flow_run_after (run, pp_look_delay (++run->unanswered), look_at_report);
+      pp_flow_run_after (run, pp_look_delay (run->unanswered), look_before_report);
       return;
     }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
@@ -114,8 +123,20 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 /* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
  * same failure said again would be the end of that retry. And while it was out of reach, its user
  * may have ended a run that seemed to be lost, and another worker have begun it again. So it is
- * looked at first. (Of a run that Prefect inside the container reports on, a state is not told from
- * another attempt's; its failures become no retries.) */
+ * looked at before each try. */
+
+static void
+send_unless_claimed_again (PpFlowRun *run)
+{
+  if (!run->claimed_again)
+    {
+      send_report (run);
+      return;
+    }
+  g_message ("Flow run '%s' (%s) was begun again by another worker, who reports its end", run->name,
+             run->id);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
 
 static void
 on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
@@ -127,32 +148,50 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   PpSetStateResult result = { .status = PP_SET_STATE_REJECT, .state = state };
 
   run->state_read = NULL;
-  if (error != NULL)
+  if (error != NULL && error->code == 404)
     on_proposed (NULL, error, run);
   else if (g_strcmp0 (type, "SCHEDULED") == 0
            || (begun && !pp_flow_run_may_be_own_state (run, state)))
     on_proposed (&result, NULL, run);
+  else if (pp_flow_run_state_is_terminal (state))
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* told already, or ended by hand */
   else if (begun && g_get_monotonic_time () < run->look_until)
-    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_at_report);
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
   else
     send_report (run);
 }
 
+/* Of a run that Prefect inside the container reports on, a state is not told from another
+ * attempt's; the claim is. Its failures become no retries. */
 static void
-look_at_report (PpFlowRun *run)
+look_before_report (PpFlowRun *run)
 {
-  run->state_read = pp_state_reader_read (run->context->states, run->id, on_looked_at_report, run);
+  if (run->worker_reported)
+    run->state_read
+        = pp_state_reader_read (run->context->states, run->id, on_looked_at_report, run);
+  else
+    pp_flow_run_check_claim (run, send_unless_claimed_again);
 }
 
 static void
 send_report (PpFlowRun *run)
 {
-  PpApiPatience patience = run->worker_reported ? PP_API_PERSIST_REFUSED : PP_API_PERSIST;
-
   run->report_sent = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,
-                                         run->report.force, patience, on_proposed, run);
+                                         run->report.force, PP_API_ONCE, on_proposed, run);
+}
+
+/* The first time. A run that has taken a while may have been ended, or begun again, by its user, or
+ * elsewhere. */
+static void
+begin_report (PpFlowRun *run)
+{
+  if (run->worker_reported && run->started_once
+      && g_get_monotonic_time () - run->begun_at > LOOK_AFTER_US)
+    look_before_report (run);
+  else
+    send_report (run);
 }
 
 /* Another end than a worker before this one was about to propose is another proposal. */
@@ -186,9 +225,9 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
   /* A success can be proposed again by whoever finds the container; a failure may have become
    * another attempt by then. */
   if (g_str_equal (type, "COMPLETED"))
-    send_report (run);
+    begin_report (run);
   else
-    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, send_report);
+    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, begin_report);
 }
 
 void
@@ -387,11 +426,7 @@ static void
 report_by_end (PpFlowRun *run)
 {
   if (run->claimed_again)
-    {
-      g_message ("Flow run '%s' (%s) was begun again by another worker, who reports its end",
-                 run->name, run->id);
-      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
-    }
+    send_unless_claimed_again (run);
   else if (!run->end_known)
     pp_flow_run_report_vanished (run);
   else if (run->end.never_ended)

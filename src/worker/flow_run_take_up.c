@@ -334,7 +334,8 @@ on_pending_or_running (PpFlowRun *run)
     pp_flow_run_take_lease (run, state);
   if (run->claimed_again)
     on_begun_anew (run, "another worker has begun it again");
-  else if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported && !own)
+  else if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
+           && !pp_flow_run_may_be_own_state (run, state))
     {
       /* The failure was reported, and this is the next attempt, maybe another worker's. */
       say (run, "its failure was reported");

@@ -242,7 +242,12 @@ pp_flow_run_enter_started (PpFlowRun *run)
   gboolean forward
       = context->settings->logging_to_api_enabled && pp_container_spec_forwards_output (run->spec);
 
-  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
+  run->begun_at = run->taken_up ? 0 : g_get_monotonic_time ();
+  if (!run->taken_up)
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
+  else if (!run->server_ended)
+    pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': container '%s'",
+                     context->worker_name, run->name, run->container_name);
   pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,
                             run->container_name, pp_flow_run_related (run));
   /* Prefect inside the container keeps the slot from here on. */

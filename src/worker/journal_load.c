@@ -55,10 +55,10 @@ set_aside (const PpJournal *journal, const char *name, const GError *why)
       = pp_identity_set_aside (&journal->identity->folder, &journal->runs, name, &error);
 
   if (place != NULL)
-    g_warning ("%s. The run it tells of is not taken up again from it; the file is now %s",
+    g_warning ("%s. If the run it tells of has a container, that is followed; the file is now %s",
                why->message, place);
   else
-    g_warning ("%s. The run it tells of is not taken up again from it. %s", why->message,
+    g_warning ("%s. If the run it tells of has a container, that is followed. %s", why->message,
                error->message);
 }
 

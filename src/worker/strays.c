@@ -4,6 +4,8 @@
 
 #include "worker_private.h"
 
+#include "prefect-podman/worker/exit_status.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -94,7 +96,14 @@ static PpJournalEntry
 describe (const PpStray *stray)
 {
   const json_t *created = json_object_get (stray->container, "Created");
+  const json_t *details
+      = json_object_get (json_object_get (stray->flow_run, "state"), "state_details");
+  const char *transition_id = pp_json_string (details, "transition_id");
+  gint64 scheduled
+      = pp_api_parse_timestamp (pp_json_string (stray->flow_run, "expected_start_time"));
 
+  if (transition_id != NULL && !g_uuid_string_is_valid (transition_id))
+    transition_id = NULL;
   return (PpJournalEntry){
     .flow_run_id = stray->id,
     .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
@@ -102,6 +111,9 @@ describe (const PpStray *stray)
     .container_id = (char *)pp_json_string (stray->container, "Id"),
     .container_name = (char *)pp_flow_run_listed_name (stray->container),
     .undescribed = TRUE,
+    /* The state is ours, whoever has asked for it: a later claim is told from it. */
+    .claim_transition_id = (char *)transition_id,
+    .scheduled_time = MAX (scheduled, 0),
     .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
     .started_at = stray->started_at,
     .boot_id = stray->worker->boot_id,
@@ -158,17 +170,32 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
     }
 }
 
+/* Whether FLOW_RUN, the API's object, may wait for the end of CONTAINER. */
+static gboolean
+is_open (const json_t *flow_run, const json_t *container)
+{
+  static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
+  const json_t *state = json_object_get (flow_run, "state");
+  const json_t *policy = json_object_get (flow_run, "empirical_policy");
+  const char *type = pp_json_string (state, "type");
+
+  /* Prefect waits for a retry inside the container. */
+  if (g_strcmp0 (type, "SCHEDULED") == 0)
+    return g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") == 0
+           && pp_container_status_is_alive (pp_json_string (container, "State"));
+  return (type != NULL && g_strv_contains (open, type))
+         || pp_flow_run_is_paused_in_container (state);
+}
+
 static void
 on_read (json_t *body, const GError *error, gpointer user_data)
 {
   PpStray *stray = user_data;
-  const char *type = pp_json_string (json_object_get (body, "state"), "type");
-  static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
 
   stray->read = NULL;
   if (error != NULL && error->code != 404)
     look_again (stray, error);
-  else if (error != NULL || type == NULL || !g_strv_contains (open, type)
+  else if (error != NULL || !is_open (body, stray->container)
            || pp_flow_run_is_in_other_container (body, pp_json_string (stray->container, "Id")))
     end_look (stray);
   else

@@ -63,6 +63,18 @@ is_rather (const json_t *container, const json_t *other)
   return g_strcmp0 (status, "created") == 0;
 }
 
+/* Whether CONTAINER, of the run ID and of the worker IDENTITY, is another worker's: of a run that
+ * we were about to claim, another may have been faster. */
+static gboolean
+is_anothers (const PpWorker *worker, const char *id, const char *identity)
+{
+  if (g_str_equal (identity, worker->context.identity_name))
+    return FALSE;
+  if (g_hash_table_contains (worker->runs, id))
+    return pp_identity_sibling_has_run (worker->identity, id);
+  return !g_hash_table_contains (worker->adopted, identity);
+}
+
 /* CONTAINERS by their flow run's id. */
 static GHashTable *
 by_flow_run (const PpWorker *worker, const json_t *containers)
@@ -81,8 +93,7 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
     if (id == NULL || !g_uuid_string_is_valid (id) || identity == NULL)
       continue;
     /* Another identity's are its own, unless they, or the run, were handed over to us. */
-    if (!g_str_equal (identity, worker->context.identity_name) && run == NULL
-        && !g_hash_table_contains (worker->adopted, identity))
+    if (is_anothers (worker, id, identity))
       continue;
     if (run != NULL && !pp_flow_run_owns_container (run, container))
       continue;

@@ -180,6 +180,15 @@ def test_container_dies_before_its_retry(api, engine, pool, start_worker):
     wait_for(lambda: not engine.containers_of(run), 30, "the containers are removed")
 
 
+@pytest.mark.slow
+def test_end_of_the_container_where_states_may_not_be_read(api, engine, pool, proxy, start_worker):
+    """A gateway that does not let the one call pass: whose claim is the last is not known, and ours is taken for it."""
+    proxy.add(Rule(r"GET .*/flow_run_states/", status(403, b'{"detail":"Forbidden"}')))
+    start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'exit 7'", "auto_remove": True, "state_reporting": "engine"})
+    assert api.wait_end(run, timeout=150)["state"]["type"] == "CRASHED"
+
+
 def test_container_dies_while_its_run_is_paused(api, engine, pool, start_worker):
     """Nobody would go on with it when it is resumed."""
     start_worker(api, engine, pool)

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 import engines
-from fault_proxy import Rule, reset, reset_after_passing, slow, status
+from fault_proxy import Rule, not_json, reset, reset_after_passing, slow, status
 from parts import fill, small_disk, wait_for
-from prefect_api import running_spans
+from prefect_api import running_spans, when
 from test_states import DIES_BEFORE_RETRY, PAUSES, SAY, as_engine
 from worker import call, environment
 
@@ -138,9 +138,22 @@ def test_damaged_entry_of_a_worker_that_does_not_come_back(api, engine, pool, st
 
 def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, start_worker, tmp_path):
     run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 600'", "up")
-    shutil.rmtree(tmp_path)
+    shutil.rmtree(tmp_path / "state")
     start_worker(api, engine, pool).wait_line(r"1 containers of this work pool .* knows nothing of")
     assert engine.containers_of(run)[0]["State"] == "running"
+
+
+@pytest.mark.parametrize("answer", [not_json(), status(200, b"null"), status(401, b'{"detail":"no"}')])
+def test_something_else_answers_at_the_start(api, engine, pool, proxy, start_worker, answer):
+    """In the place of a server that was there before: a gateway's page, while that is down."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 3'", "auto_remove": True})
+    api.wait_text(run, "up")
+    worker.end(signal.SIGKILL)
+    proxy.add(Rule("", answer))
+    start_worker(proxy.api, engine, pool, health=False).wait_line("trying again")
+    proxy.clear()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
 
 
 def test_run_of_a_server_by_another_name(api, engine, pool, proxy, start_worker):
@@ -350,6 +363,73 @@ def test_two_containers_without_an_entry(api, engine, pool, start_worker, tmp_pa
     wait_for(lambda: not entries(tmp_path), 10, "no journal entry left")
 
 
+def test_container_without_an_entry_that_waits_for_its_start(api, engine, pool, proxy, start_worker, tmp_path):
+    """It is begun at its time, though Running is refused at first."""
+    worker = start_worker(proxy.api, engine, pool)
+    due = time.time() + 8
+    run = api.run(api.deploy(pool, variables={"command": "echo up", "auto_remove": True}), after=8)
+    wait_for(lambda: engine.containers_of(run), 20, "its container is made")
+    worker.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    proxy.add(Rule(r"POST .*/set_state", status(503), times=1))
+    start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    (running,) = [state for state in api.states(run) if state["type"] == "RUNNING"]
+    assert when(running["timestamp"]).timestamp() >= due - 1
+    assert api.wait_text(run, "up").splitlines().count("up") == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_container_without_an_entry_whose_run_is_paused(api, engine, pool, start_worker, tmp_path):
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, as_engine(api, PAUSES))
+    api.wait_state(run, "PAUSED")
+    worker.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    start_worker(api, engine, pool).wait_line("goes on with flow run")
+    api.call("POST", f"/flow_runs/{run}/resume")
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.parametrize("after", [0, 12])
+def test_run_that_another_worker_was_faster_to_claim(api, engine, pool, proxy, start_worker, tmp_path, after):
+    """A worker is killed before the server hears of its claim. Back, it leaves the other's container alone."""
+    proxy.add(Rule(r"POST .*/set_state", reset()))
+    first = start_worker(proxy.api, engine, pool)
+    second = start_worker(proxy.api, engine, pool)
+    second.send(signal.SIGSTOP)
+    run = api.run(api.deploy(pool, variables={"command": COUNT, "auto_remove": True}), after=after)
+    proxy.wait_count(r"POST .*/set_state", 1)
+    first.end(signal.SIGKILL)
+    proxy.clear()
+    second.send(signal.SIGCONT)
+    wait_for(lambda: engine.containers_of(run), 30, "its container is made")
+    back = start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+    assert [state["type"] for state in api.states(run)].count("RUNNING") == 1
+    assert "goes on with" not in back.output() and "submitted again" not in back.output()
+
+
+def test_end_of_a_resumed_run_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path):
+    """Running again by the server's own word, which bears no worker's id."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 8; exit 3'", "auto_remove": True})
+    api.wait_text(run, "up")
+    api.set_state(run, "PAUSED", state_details={"pause_timeout": "2100-01-01T00:00:00Z", "pause_reschedule": False})
+    api.call("POST", f"/flow_runs/{run}/resume", json={})
+    assert api.state(run)["type"] == "RUNNING"
+    proxy.add(Rule(r"POST .*/set_state", status(503)))
+    proxy.wait_count(r"POST .*/set_state", proxy.count(r"POST .*/set_state") + 1)
+    worker.end(signal.SIGKILL)
+    proxy.clear()
+    start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "FAILED"
+    check_nothing_left(engine, run, tmp_path)
+
+
 def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_worker):
     """Its user has it kept, and retries the run; a worker elsewhere has claimed that and pulls the image."""
     worker = start_worker(api, engine, pool)
@@ -401,16 +481,37 @@ def test_run_that_was_begun_again_elsewhere(api, engine, pool, start_worker, els
     assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
 
 
+# Its first attempt ends badly, its second one well.
+TWICE = "sh -c 'test -e /kept/seen && exit 0; touch /kept/seen; echo up; sleep 14; exit 3'"
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_run_that_is_scheduled_again_while_it_runs(api, engine, pool, start_worker, elsewhere, tmp_path, other):
+    """By its user: the end of its first container is not the second one's."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": TWICE, "volumes": [f"{kept}:/kept"], "stop_timeout": 1, "auto_remove": True})
+    api.wait_text(run, "up")
+    if other:
+        elsewhere()
+    api.set_state(run, "SCHEDULED")
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_nothing_left(engine, run, tmp_path)
+    types = [state["type"] for state in api.states(run)]
+    assert types.count("RUNNING") == 2 and "FAILED" not in types, types
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("ended,action", [(False, reset()), (True, reset()), (True, status(503))])
 def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
-    api, engine, pool, proxy, start_worker, elsewhere, tmp_path, ended
+    api, engine, pool, proxy, start_worker, elsewhere, tmp_path, ended, action
 ):
     """Of its worker, which lives, as does its container: both seemed to be lost."""
     first = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 40'", "stop_timeout": 1, "auto_remove": True})
     api.wait_text(run, "up")
-    proxy.add(Rule("", reset()))
+    proxy.add(Rule("", action))
     proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 1)
     if ended:
         engine.kill(engine.containers_of(run)[0]["Id"])

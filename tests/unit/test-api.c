@@ -1174,7 +1174,7 @@ test_requests (void)
   pp_flow_runs_filter_ended (f->api, ids, on_done, f);
   assert_sent (f, 6, "POST", "/api/flow_runs/filter",
                "{\"flow_runs\":{\"id\":{\"any_\":[\"x\"]},\"state\":{\"type\":{\"any_\":["
-               "\"CANCELLING\",\"CANCELLED\",\"COMPLETED\",\"FAILED\",\"CRASHED\"]}}}}");
+               "\"CANCELLING\",\"CANCELLED\",\"COMPLETED\",\"FAILED\",\"CRASHED\",\"SCHEDULED\"]}}}}");
   pp_block_document_read_by_name (f->api, "secret", "my block", on_done, f);
   assert_sent (f, 7, "GET",
                "/api/block_types/slug/secret/block_documents/name/my%20block?include_secrets=true",

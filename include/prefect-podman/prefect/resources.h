@@ -78,7 +78,8 @@ PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                     gpointer user_data);
 /* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
-/* Of the runs whose id is in IDS (array of strings), those that are CANCELLING or over. */
+/* Of the runs whose id is in IDS (array of strings), those that are CANCELLING,
+ * over, or SCHEDULED. */
 PpApiCall *pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                       gpointer user_data);
 

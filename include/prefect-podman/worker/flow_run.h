@@ -48,6 +48,10 @@ gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *contain
  * is of an attempt before then. */
 gboolean pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id);
 
+/* Whether STATE, the server's, is PAUSED, and whoever has paused waits in the container to go on: a
+ * suspended run is begun again elsewhere. */
+gboolean pp_flow_run_is_paused_in_container (const json_t *state);
+
 /* The name of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
 const char *pp_flow_run_listed_name (const json_t *container);
 
@@ -77,9 +81,9 @@ gboolean pp_flow_run_may_be_ended (const PpFlowRun *run);
  * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
 void pp_flow_run_cancel (PpFlowRun *run);
 
-/* STATE, the server's, of a run that is CANCELLING or over. The container of one that this worker
- * reports on, and that somebody else has ended, is stopped and removed; the state stays. Returns
- * whether anything came of it. */
+/* STATE, the server's, of a run that is CANCELLING, over or SCHEDULED. The container of one that
+ * this worker reports on, and that somebody else has ended, or wants begun again, is stopped and
+ * removed; the state stays. Returns whether anything came of it. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state);
 
 /* Some run is not on the server any more, or was claimed by another worker while the server was out
