@@ -1172,9 +1172,10 @@ test_requests (void)
   pp_flow_run_update_infrastructure_pid (f->api, "x", "host:c", on_done, f);
   assert_sent (f, 5, "PATCH", "/api/flow_runs/x", "{\"infrastructure_pid\":\"host:c\"}");
   pp_flow_runs_filter_ended (f->api, ids, on_done, f);
-  assert_sent (f, 6, "POST", "/api/flow_runs/filter",
-               "{\"flow_runs\":{\"id\":{\"any_\":[\"x\"]},\"state\":{\"type\":{\"any_\":["
-               "\"CANCELLING\",\"CANCELLED\",\"COMPLETED\",\"FAILED\",\"CRASHED\",\"SCHEDULED\"]}}}}");
+  assert_sent (
+      f, 6, "POST", "/api/flow_runs/filter",
+      "{\"flow_runs\":{\"id\":{\"any_\":[\"x\"]},\"state\":{\"type\":{\"any_\":["
+      "\"CANCELLING\",\"CANCELLED\",\"COMPLETED\",\"FAILED\",\"CRASHED\",\"SCHEDULED\"]}}}}");
   pp_block_document_read_by_name (f->api, "secret", "my block", on_done, f);
   assert_sent (f, 7, "GET",
                "/api/block_types/slug/secret/block_documents/name/my%20block?include_secrets=true",
