@@ -4,6 +4,7 @@
 #include "prefect-podman/infrastructure/engine.h"
 #include "prefect-podman/infrastructure/frames.h"
 #include "prefect-podman/infrastructure/kind.h"
+#include "prefect-podman/infrastructure/log-file.h"
 
 G_BEGIN_DECLS
 
@@ -56,7 +57,9 @@ struct EngineCall
   PpEngineInfo *info; /* connect: being filled */
   PpPull *pull;
   PpPullProgressFunc progress;
-  PpFrames frames; /* follow */
+  PpFrames frames;  /* follow */
+  PpLogPass pass;   /* follow, through the engine: what was delivered before */
+  PpLogPlace place; /* how far it has got */
   PpOutputFunc output;
   FileFollow *file;      /* follow, through the log file */
   char *container_id;    /* follow, through the engine; as it stands in a URL */
@@ -117,7 +120,9 @@ void pp_engine_events_free (EngineEvents *events);
 /* A container is about to start: its end should not be missed. */
 void pp_engine_events_expect (Engine *engine);
 /* Has CALL follow through the container's log file; FALSE where there is none to read. */
-gboolean pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_bytes);
+gboolean pp_engine_follow_file (EngineCall *call, const char *container_id,
+                                const PpLogPlace *place);
+const PpLogFile *pp_engine_follow_file_log (const FileFollow *follow);
 void pp_engine_follow_file_resume (FileFollow *follow);
 /* Stops; what a callback of its on the stack still needs stays until it is freed. */
 void pp_engine_follow_file_stop (FileFollow *follow);
@@ -136,8 +141,11 @@ PpInfrastructureCall *pp_engine_pull (PpInfrastructure *infrastructure, const ch
                                       const char *registry_auth, PpPullProgressFunc progress,
                                       PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id,
-                                        gboolean tty, guint64 skip_bytes, PpOutputFunc on_output,
-                                        PpInfrastructureDoneFunc done, gpointer user_data);
+                                        gboolean tty, const PpLogPlace *place,
+                                        PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                                        gpointer user_data);
+gint64 pp_engine_log_time (const PpInfrastructureCall *call);
+gboolean pp_engine_log_begins_late (const PpInfrastructureCall *call);
 
 /* engine_containers.c */
 PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,

@@ -2,8 +2,6 @@
  * the engine's event that the container has died says that there will be none. */
 #include "engine_api.h"
 
-#include "prefect-podman/infrastructure/log-file.h"
-
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
@@ -356,7 +354,7 @@ on_file_output (PpStream stream, const char *data, gsize length, gpointer user_d
 }
 
 gboolean
-pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_bytes)
+pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPlace *place)
 {
   EngineEvents *events = call->engine->events;
   g_autofree char *folder = NULL;
@@ -383,7 +381,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_
   if (watch < 0)
     return FALSE;
   follow = g_new0 (FileFollow, 1);
-  log = pp_log_file_open (path, skip_bytes, on_file_output, follow);
+  log = pp_log_file_open (path, place, on_file_output, follow);
   if (log == NULL)
     {
       g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
@@ -406,6 +404,12 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, guint64 skip_
   look_later (follow);
   read_on (follow);
   return TRUE;
+}
+
+const PpLogFile *
+pp_engine_follow_file_log (const FileFollow *follow)
+{
+  return follow->log;
 }
 
 void

@@ -69,8 +69,43 @@ static gboolean
 on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)
 {
   EngineCall *call = user_data;
+  gint64 time = call->frames.time;
+  gsize passed;
 
-  return call->ended || call->output (stream, data, length, call->user_data);
+  if (call->ended)
+    return TRUE;
+  passed = pp_log_pass_over (&call->pass, time, FALSE, length);
+  if (length > passed && !call->output (stream, data + passed, length - passed, call->user_data))
+    return FALSE;
+  pp_log_pass_done (&call->pass, passed);
+  if (length > passed)
+    pp_log_place_note (&call->place, stream, time, length - passed);
+  return TRUE;
+}
+
+/* Begins the log anew, what was delivered already to be left out. */
+static void
+begin_log (EngineCall *call, PpFramesKind kind)
+{
+  pp_log_pass_init (&call->pass, &call->place);
+  pp_frames_init (&call->frames, kind, on_payload, call);
+}
+
+gint64
+pp_engine_log_time (const PpInfrastructureCall *base)
+{
+  const EngineCall *call = (const EngineCall *)base;
+
+  return call->file != NULL ? pp_log_file_time (pp_engine_follow_file_log (call->file))
+                            : call->frames.time;
+}
+
+gboolean
+pp_engine_log_begins_late (const PpInfrastructureCall *base)
+{
+  const EngineCall *call = (const EngineCall *)base;
+
+  return call->file != NULL && pp_log_file_begins_late (pp_engine_follow_file_log (call->file));
 }
 
 static void fetch_rest (EngineCall *call);
@@ -159,11 +194,25 @@ check_log_end (EngineCall *call)
   return FALSE;
 }
 
+/* The log was read to its end. */
+static void
+end_follow (EngineCall *call)
+{
+  json_auto_t *result = NULL;
+
+  if (call->pass.gap)
+    {
+      result = json_object ();
+      json_object_set_new (result, "OutputLost", json_true ());
+    }
+  pp_engine_call_end (call, result, NULL);
+}
+
 static void
 on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
   if (check_log_end (call))
-    pp_engine_call_end (call, NULL, NULL);
+    end_follow (call);
 }
 
 /* Reads the finished log once more, what was delivered already left out. */
@@ -174,7 +223,7 @@ fetch_rest (EngineCall *call)
   g_autofree char *path = g_strconcat (call->path, "&follow=0", NULL);
   EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
 
-  pp_frames_init (&call->frames, call->frames.raw, call->frames.payload_bytes, on_payload, call);
+  begin_log (call, call->frames.kind);
   pp_engine_call_send (call, &request, on_rest_end);
 }
 
@@ -190,10 +239,10 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
 {
   PpFrames tail;
 
-  pp_frames_init (&tail, call->frames.raw, 0, drop_payload, NULL);
+  pp_frames_init (&tail, call->frames.kind, drop_payload, NULL);
   pp_frames_push (&tail, response->body, response->body_length);
   if (tail.last_byte[0] == '\n' && tail.last_byte[1] == '\n')
-    pp_engine_call_end (call, NULL, NULL);
+    end_follow (call);
   else
     fetch_rest (call);
 }
@@ -218,23 +267,38 @@ on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
   pp_engine_call_send (call, &request, on_tail);
 }
 
+/* The times that Podman puts before its lines are whole seconds: nothing is told by them. */
+static PpFramesKind
+frames_kind (const EngineCall *call, gboolean tty)
+{
+  const PpEngineInfo *info = call->engine->info;
+
+  if (tty)
+    return PP_FRAMES_RAW;
+  return info != NULL && info->kind == PP_ENGINE_DOCKER ? PP_FRAMES_STAMPED : PP_FRAMES_PLAIN;
+}
+
 PpInfrastructureCall *
 pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
-                  guint64 skip_bytes, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                  const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
                   gpointer user_data)
 {
   EngineCall *call = pp_engine_call_new (
       (Engine *)infrastructure,
       g_strdup_printf ("follow the output of container %.12s", container_id), done, user_data);
   g_autofree char *escaped = g_uri_escape_string (container_id, NULL, FALSE);
+  PpFramesKind kind = frames_kind (call, tty);
 
   call->output = on_output;
-  if (pp_engine_follow_file (call, container_id, skip_bytes))
+  if (pp_engine_follow_file (call, container_id, place))
     return &call->base;
-  call->path = g_strconcat ("/containers/", escaped, "/logs?stdout=1&stderr=1", NULL);
+  call->path = g_strconcat ("/containers/", escaped, "/logs?stdout=1&stderr=1",
+                            kind == PP_FRAMES_STAMPED ? "&timestamps=1" : "", NULL);
   call->container_id = g_steal_pointer (&escaped);
   call->guarded = call->engine->info == NULL || call->engine->info->kind == PP_ENGINE_PODMAN;
-  pp_frames_init (&call->frames, tty, skip_bytes, on_payload, call);
+  if (place != NULL)
+    call->place = *place;
+  begin_log (call, kind);
   g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
   EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
   pp_engine_call_send (call, &request, on_log_end);

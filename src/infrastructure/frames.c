@@ -1,16 +1,15 @@
 #include "config.h"
 
 #include "prefect-podman/infrastructure/frames.h"
+#include "prefect-podman/infrastructure/log-place.h"
 
 #include <string.h>
 
 void
-pp_frames_init (PpFrames *frames, gboolean raw, guint64 skip, PpOutputFunc output,
-                gpointer user_data)
+pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data)
 {
   memset (frames, 0, sizeof *frames);
-  frames->raw = raw;
-  frames->skip = skip;
+  frames->kind = kind;
   frames->output = output;
   frames->user_data = user_data;
   frames->stream = PP_STREAM_STDOUT;
@@ -29,61 +28,113 @@ parse_header (PpFrames *frames)
   frames->stream = h[0] <= 1 ? PP_STREAM_STDOUT : PP_STREAM_STDERR;
   frames->remaining = (guint32)h[4] << 24 | (guint32)h[5] << 16 | (guint32)h[6] << 8 | h[7];
   frames->header_length = 0;
+  frames->time = 0;
+  frames->stamp_due = frames->kind == PP_FRAMES_STAMPED && frames->remaining > 0 && h[0] < 3;
   return TRUE;
 }
 
-/* Hands LENGTH bytes of payload on, less what is to be skipped. FALSE: none of it was taken. */
+/* Hands LENGTH bytes of payload on. FALSE: none of it was taken. */
 static gboolean
 deliver (PpFrames *frames, const char *data, gsize length)
 {
-  gsize skipped = (gsize)MIN (frames->skip, length);
-
-  if (length > skipped
-      && !frames->output (frames->stream, data + skipped, length - skipped, frames->user_data))
+  if (length == 0)
+    return TRUE;
+  if (!frames->output (frames->stream, data, length, frames->user_data))
     return FALSE;
-  frames->skip -= skipped;
   frames->payload_bytes += length;
   frames->last_byte[frames->stream - 1] = data[length - 1];
   return TRUE;
 }
 
+static gboolean
+deliver_stamp (PpFrames *frames)
+{
+  if (!deliver (frames, frames->stamp, frames->stamp_length))
+    return FALSE;
+  frames->stamp_is_text = FALSE;
+  frames->stamp_length = 0;
+  return TRUE;
+}
+
+/* Takes what of LENGTH bytes at a frame's head may be its stamp. Returns how many that are. */
+static gsize
+take_stamp (PpFrames *frames, const char *data, gsize length)
+{
+  gsize step = MIN (length, sizeof frames->stamp - frames->stamp_length);
+  const char *blank = memchr (data, ' ', step);
+
+  if (blank != NULL)
+    step = (gsize)(blank - data) + 1;
+  memcpy (frames->stamp + frames->stamp_length, data, step);
+  frames->stamp_length += step;
+  frames->remaining -= (guint32)step;
+  if (blank == NULL && frames->stamp_length < sizeof frames->stamp && frames->remaining > 0)
+    return step;
+  frames->stamp_due = FALSE;
+  if (blank != NULL)
+    frames->time = pp_log_time_parse (frames->stamp, frames->stamp_length);
+  if (frames->time == 0)
+    {
+      frames->stamp_is_text = TRUE;
+      return step;
+    }
+  frames->stamp_length = 0;
+  return step;
+}
+
+static gsize
+take_header (PpFrames *frames, const char *data, gsize length)
+{
+  gsize step = MIN (length, sizeof frames->header - frames->header_length);
+
+  memcpy (frames->header + frames->header_length, data, step);
+  frames->header_length += step;
+  return step;
+}
+
 PpFramesResult
 pp_frames_push (PpFrames *frames, const char *data, gsize length)
 {
+  gboolean raw = frames->kind == PP_FRAMES_RAW;
   gsize position = MIN (frames->replay, length);
 
-  while (position < length)
+  for (;;)
     {
-      gsize step;
-      if (frames->raw || frames->remaining > 0)
+      gsize left = length - position;
+
+      if (frames->stamp_is_text && !deliver_stamp (frames))
+        break;
+      if (left == 0)
         {
-          step = length - position;
-          if (!frames->raw)
-            step = MIN (step, frames->remaining);
-          if (!deliver (frames, data + position, step))
-            {
-              frames->replay = MAX (frames->replay, position);
-              return PP_FRAMES_PAUSED;
-            }
-          if (!frames->raw)
-            frames->remaining -= (guint32)step;
+          frames->replay -= MIN (frames->replay, length);
+          return PP_FRAMES_TAKEN;
         }
-      else
+      if (!raw && frames->remaining == 0)
         {
-          step = MIN (length - position, sizeof frames->header - frames->header_length);
-          memcpy (frames->header + frames->header_length, data + position, step);
-          frames->header_length += step;
+          position += take_header (frames, data + position, left);
           if (frames->header_length == sizeof frames->header && !parse_header (frames))
             return PP_FRAMES_MALFORMED;
+          continue;
         }
-      position += step;
+      left = raw ? left : MIN (left, frames->remaining);
+      if (frames->stamp_due)
+        {
+          position += take_stamp (frames, data + position, left);
+          continue;
+        }
+      if (!deliver (frames, data + position, left))
+        break;
+      position += left;
+      if (!raw)
+        frames->remaining -= (guint32)left;
     }
-  frames->replay -= MIN (frames->replay, length);
-  return PP_FRAMES_TAKEN;
+  frames->replay = MAX (frames->replay, position);
+  return PP_FRAMES_PAUSED;
 }
 
 gboolean
 pp_frames_at_boundary (const PpFrames *frames)
 {
-  return frames->raw || (frames->header_length == 0 && frames->remaining == 0);
+  return frames->kind == PP_FRAMES_RAW
+         || (frames->header_length == 0 && frames->remaining == 0 && !frames->stamp_is_text);
 }

@@ -88,11 +88,23 @@ pp_infrastructure_start (PpInfrastructure *infrastructure, const char *container
 
 PpInfrastructureCall *
 pp_infrastructure_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
-                          guint64 skip_bytes, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
-                          gpointer user_data)
+                          const PpLogPlace *place, PpOutputFunc on_output,
+                          PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return infrastructure->kind->follow (infrastructure, container_id, tty, skip_bytes, on_output,
-                                       done, user_data);
+  return infrastructure->kind->follow (infrastructure, container_id, tty, place, on_output, done,
+                                       user_data);
+}
+
+gint64
+pp_infrastructure_call_log_time (const PpInfrastructureCall *call)
+{
+  return call->infrastructure->kind->log_time (call);
+}
+
+gboolean
+pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *call)
+{
+  return call->infrastructure->kind->log_begins_late (call);
 }
 
 PpInfrastructureCall *

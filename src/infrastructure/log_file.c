@@ -24,7 +24,8 @@ struct PpLogFile
   gboolean late_start; /* the first file was not the log's first */
   PpOutputFunc on_output;
   gpointer user_data;
-  guint64 skip;    /* payload bytes still to be passed over */
+  PpLogPass pass;
+  gint64 time;     /* of the record that is delivered */
   guint64 payload; /* passed over or delivered */
   gsize start;     /* of what is not delivered yet, in buffer */
   gsize length;    /* of what is read, in buffer */
@@ -67,7 +68,8 @@ is_successor (int fd, const char *path)
 }
 
 PpLogFile *
-pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output, gpointer user_data)
+pp_log_file_open (const char *path, const PpLogPlace *place, PpOutputFunc on_output,
+                  gpointer user_data)
 {
   int fd = open_log (path);
   PpLogFile *log;
@@ -79,7 +81,7 @@ pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output, 
   log->fd = fd;
   log->next_fd = -1;
   log->late_start = is_successor (fd, path);
-  log->skip = log->late_start ? 0 : skip_bytes;
+  pp_log_pass_init (&log->pass, place);
   log->on_output = on_output;
   log->user_data = user_data;
   return log;
@@ -107,8 +109,19 @@ pp_log_file_replaced (PpLogFile *log)
 gboolean
 pp_log_file_has_gaps (const PpLogFile *log)
 {
-  /* What is left to skip was delivered once, and is not in the log any more. */
-  return log->late_start || log->replaced > log->followed || log->skip > 0;
+  return log->replaced > log->followed || pp_log_pass_has_gap (&log->pass);
+}
+
+gint64
+pp_log_file_time (const PpLogFile *log)
+{
+  return log->time;
+}
+
+gboolean
+pp_log_file_begins_late (const PpLogFile *log)
+{
+  return log->late_start;
 }
 
 guint64
@@ -131,15 +144,17 @@ next_word (const char **position, const char *end)
 
 /* Takes the record from RECORD to its newline at NEWLINE apart. */
 static gboolean
-parse_record (const char *record, const char *newline, PpStream *stream, const char **text,
-              gsize *length)
+parse_record (const char *record, const char *newline, gint64 *time, PpStream *stream,
+              const char **text, gsize *length)
 {
   const char *position = record;
+  const char *time_end = next_word (&position, newline);
   const char *name;
   gboolean whole;
 
-  if (next_word (&position, newline) == NULL)
+  if (time_end == NULL)
     return FALSE;
+  *time = pp_log_time_parse (record, (gsize)(time_end - record));
   name = position;
   if (next_word (&position, newline) == NULL || newline - position < 2 || position[1] != ' ')
     return FALSE;
@@ -157,16 +172,15 @@ parse_record (const char *record, const char *newline, PpStream *stream, const c
   return TRUE;
 }
 
-/* Delivers one record's payload, less what is to be skipped. FALSE for "not now". */
+/* Delivers one record's payload, less what is to be passed over. FALSE for "not now". */
 static gboolean
 deliver (PpLogFile *log, PpStream stream, const char *text, gsize length)
 {
-  gsize skipped = (gsize)MIN (log->skip, length);
+  gsize passed = pp_log_pass_over (&log->pass, log->time, log->late_start, length);
 
-  if (length > skipped
-      && !log->on_output (stream, text + skipped, length - skipped, log->user_data))
+  if (length > passed && !log->on_output (stream, text + passed, length - passed, log->user_data))
     return FALSE;
-  log->skip -= skipped;
+  pp_log_pass_done (&log->pass, passed);
   log->payload += length;
   return TRUE;
 }
@@ -186,7 +200,7 @@ deliver_buffer (PpLogFile *log)
       if (newline == NULL)
         return log->start == 0 && log->length == BUFFER_BYTES ? PP_LOG_FILE_MALFORMED
                                                               : PP_LOG_FILE_MORE;
-      if (!parse_record (record, newline, &stream, &text, &length))
+      if (!parse_record (record, newline, &log->time, &stream, &text, &length))
         return PP_LOG_FILE_MALFORMED;
       if (!deliver (log, stream, text, length))
         return PP_LOG_FILE_NOT_NOW;

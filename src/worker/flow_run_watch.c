@@ -1,6 +1,7 @@
 /* A started container: its output, its end, and the clearing away. */
 #include "flow_run_private.h"
 
+#include "prefect-podman/infrastructure/log-place.h"
 #include "prefect-podman/prefect/resources.h"
 
 #include "failpoint.h"
@@ -222,9 +223,10 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
 static void
 follow (PpFlowRun *run)
 {
-  run->follow_call
-      = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
-                                  pp_output_bytes (run->output), on_output, on_followed, run);
+  const PpLogPlace place = { .total = pp_output_bytes (run->output) };
+
+  run->follow_call = pp_infrastructure_follow (run->context->infrastructure, run->container_id,
+                                               run->spec->tty, &place, on_output, on_followed, run);
 }
 
 /* What is not on the server yet, and what standard output has not had. */

@@ -34,14 +34,14 @@ take (PpStream stream, const char *data, gsize length, gpointer user_data)
 
 /* What comes of DATA in pieces of PIECE bytes; *MALFORMED tells of an early end. New string. */
 static GString *
-demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, gboolean raw,
+demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, PpFramesKind kind,
              gboolean *malformed)
 {
   Sink sink = { g_string_new (NULL), 0, refuse_every };
   PpFrames frames;
 
   *malformed = FALSE;
-  pp_frames_init (&frames, raw, 3, take, &sink);
+  pp_frames_init (&frames, kind, take, &sink);
   for (gsize position = 0; position < size && !*malformed;)
     {
       gsize n = MIN (piece, size - position);
@@ -50,15 +50,17 @@ demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, gboo
         position += n;
       *malformed = result == PP_FRAMES_MALFORMED;
     }
+  if (frames.payload_bytes != sink.payload->len / 2)
+    abort ();
   return sink.payload;
 }
 
 static void
-check_frames (const char *data, gsize size, gsize piece, guint refuse_every, gboolean raw)
+check_frames (const char *data, gsize size, gsize piece, guint refuse_every, PpFramesKind kind)
 {
   gboolean whole_malformed, cut_malformed;
-  GString *whole = demultiplex (data, size, size, 0, raw, &whole_malformed);
-  GString *cut = demultiplex (data, size, piece, refuse_every, raw, &cut_malformed);
+  GString *whole = demultiplex (data, size, size, 0, kind, &whole_malformed);
+  GString *cut = demultiplex (data, size, piece, refuse_every, kind, &cut_malformed);
 
   if (whole_malformed != cut_malformed || !g_string_equal (whole, cut))
     abort ();
@@ -88,7 +90,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   gsize piece = 1 + (data[0] & 0x0f);
   guint refuse_every = data[0] & 0x20 ? 2 : 0;
 
-  check_frames (text, size - 1, piece, refuse_every, (data[0] & 0x40) != 0);
+  PpFramesKind kind = data[0] & 0x40   ? PP_FRAMES_RAW
+                      : data[0] & 0x10 ? PP_FRAMES_STAMPED
+                                       : PP_FRAMES_PLAIN;
+
+  check_frames (text, size - 1, piece, refuse_every, kind);
   g_autofree char *whole = pull_error (text, size - 1, size - 1);
   g_autofree char *cut = pull_error (text, size - 1, piece);
   if (!g_str_equal (whole, cut))

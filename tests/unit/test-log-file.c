@@ -16,6 +16,7 @@ typedef struct
   PpLogFile *log;
   GString *output;
   gboolean busy; /* the reader downstream says "not now" */
+  PpLogPlace place;
 } Fixture;
 
 static gboolean
@@ -27,6 +28,7 @@ on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
     return FALSE;
   g_string_append_printf (fixture->output, "%d:", stream);
   g_string_append_len (fixture->output, data, (gssize)length);
+  pp_log_place_note (&fixture->place, stream, pp_log_file_time (fixture->log), length);
   return TRUE;
 }
 
@@ -51,10 +53,18 @@ begin_anew (const Fixture *fixture, const char *text)
 }
 
 static void
-open_log (Fixture *fixture, guint64 skip)
+open_log (Fixture *fixture)
 {
-  fixture->log = pp_log_file_open (fixture->path, skip, on_output, fixture);
+  fixture->log = pp_log_file_open (fixture->path, &fixture->place, on_output, fixture);
   g_assert_nonnull (fixture->log);
+}
+
+/* Has the log be opened once more, from where it was read. */
+static void
+open_again (Fixture *fixture)
+{
+  g_clear_pointer (&fixture->log, pp_log_file_free);
+  open_log (fixture);
 }
 
 static void
@@ -94,7 +104,7 @@ static void
 test_growing (Fixture *fixture, gconstpointer data)
 {
   (void)data;
-  open_log (fixture, 0);
+  open_log (fixture);
   assert_read (fixture, "1:one\n");
   append (fixture->path, "T stderr F two\nT stdout P thr");
   assert_read (fixture, "2:two\n");
@@ -108,7 +118,7 @@ static void
 test_begun_anew (Fixture *fixture, gconstpointer data)
 {
   (void)data;
-  open_log (fixture, 0);
+  open_log (fixture);
   assert_read (fixture, "1:one\n");
   /* What the old file has got since it was read comes before the new one. */
   append (fixture->path, "T stdout F two\n");
@@ -128,7 +138,7 @@ static void
 test_begun_anew_twice (Fixture *fixture, gconstpointer data)
 {
   (void)data;
-  open_log (fixture, 0);
+  open_log (fixture);
   fixture->busy = TRUE;
   g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_NOT_NOW);
   begin_anew (fixture, "T stdout F missed\n");
@@ -147,7 +157,7 @@ test_moved_away (Fixture *fixture, gconstpointer data)
   g_autofree char *old = g_strconcat (fixture->path, ".1", NULL);
 
   (void)data;
-  open_log (fixture, 0);
+  open_log (fixture);
   g_assert_cmpint (g_rename (fixture->path, old), ==, 0);
   assert_read (fixture, "1:one\n");
   append (old, "T stdout F two\n");
@@ -168,10 +178,9 @@ test_opened_late (Fixture *fixture, gconstpointer data)
 
   (void)data;
   g_assert_cmpint (mkfifo (control, 0600), ==, 0);
-  open_log (fixture, 0);
+  open_log (fixture);
   assert_read (fixture, "1:one\n");
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
-  g_clear_pointer (&fixture->log, pp_log_file_free);
+  g_assert_false (pp_log_file_begins_late (fixture->log));
 
   /* A file system's clock has ticks: the next file is to be from a later one. */
   g_assert_cmpint (stat (control, &first), ==, 0);
@@ -183,21 +192,75 @@ test_opened_late (Fixture *fixture, gconstpointer data)
   while (second.st_ctim.tv_sec == first.st_ctim.tv_sec
          && second.st_ctim.tv_nsec == first.st_ctim.tv_nsec);
   begin_anew (fixture, "T stdout F two\n");
-  open_log (fixture, 4);
-  if (!pp_log_file_has_gaps (fixture->log) || pp_log_file_read (fixture->log) != PP_LOG_FILE_END
-      || fixture->output->len == 0)
-    g_test_skip ("the file system knows no time of birth");
-  else
-    g_assert_cmpstr (fixture->output->str, ==, "1:two\n");
+  open_again (fixture);
+  if (!pp_log_file_begins_late (fixture->log))
+    {
+      g_test_skip ("the file system knows no time of birth");
+      return;
+    }
+  assert_read (fixture, "1:two\n");
+  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  /* Nothing is missing of what there was since it was opened first. */
+  g_clear_pointer (&fixture->log, pp_log_file_free);
+  fixture->place = (PpLogPlace){ 0 };
+  open_log (fixture);
+  assert_read (fixture, "1:two\n");
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
 }
 
-/* Skipped bytes that the log has not: they were delivered from a file that is gone. */
+/* Bytes that were read and that the log has not: they were in a file that is gone. */
 static void
-test_shorter_than_skipped (Fixture *fixture, gconstpointer data)
+test_shorter_than_read (Fixture *fixture, gconstpointer data)
 {
   (void)data;
-  open_log (fixture, 100);
+  fixture->place.total = 100;
+  open_log (fixture);
   assert_read (fixture, "");
+  g_assert_true (pp_log_file_has_gaps (fixture->log));
+}
+
+#define TIME(N) "2026-11-28T05:13:48." N "00000000+01:00"
+#define AT(N) (G_GINT64_CONSTANT (1795839228000000000) + N * G_GINT64_CONSTANT (100000000))
+
+static void
+test_times (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  open_log (fixture);
+  assert_read (fixture, "1:one\n");
+  g_assert_cmpint (pp_log_file_time (fixture->log), ==, 0);
+  append (fixture->path, TIME ("1") " stderr P two");
+  assert_read (fixture, "");
+  append (fixture->path, "\n");
+  fixture->busy = TRUE;
+  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_NOT_NOW);
+  g_assert_cmpint (pp_log_file_time (fixture->log), ==, AT (1));
+  fixture->busy = FALSE;
+  assert_read (fixture, "2:two");
+  append (fixture->path, TIME ("2") " stdout F three\n");
+  assert_read (fixture, "1:three\n");
+  g_assert_cmpint (fixture->place.time, ==, AT (2));
+}
+
+/* Read on from a place in a log that has begun anew since. */
+static void
+test_read_on (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  begin_anew (fixture, TIME ("1") " stdout F one\n" TIME ("2") " stdout F two\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two\n");
+  append (fixture->path, TIME ("3") " stdout F three\n");
+  open_again (fixture);
+  assert_read (fixture, "1:three\n");
+  begin_anew (fixture, TIME ("2") " stderr F two\n" TIME ("3") " stdout F three\n" TIME (
+                           "3") " stdout F more\n" TIME ("4") " stdout F four\n");
+  open_again (fixture);
+  assert_read (fixture, "1:more\n1:four\n");
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  begin_anew (fixture, TIME ("5") " stdout F five\n");
+  open_again (fixture);
+  assert_read (fixture, "1:five\n");
   g_assert_true (pp_log_file_has_gaps (fixture->log));
 }
 
@@ -206,7 +269,7 @@ test_malformed (Fixture *fixture, gconstpointer data)
 {
   (void)data;
   append (fixture->path, "no record of conmon's\n");
-  open_log (fixture, 0);
+  open_log (fixture);
   g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_MALFORMED);
   g_assert_cmpstr (fixture->output->str, ==, "1:one\n");
 }
@@ -224,7 +287,9 @@ add_tests (void)
     { "/log-file/begun-anew-twice", test_begun_anew_twice },
     { "/log-file/moved-away", test_moved_away },
     { "/log-file/opened-late", test_opened_late },
-    { "/log-file/shorter-than-skipped", test_shorter_than_skipped },
+    { "/log-file/shorter-than-read", test_shorter_than_read },
+    { "/log-file/times", test_times },
+    { "/log-file/read-on", test_read_on },
     { "/log-file/malformed", test_malformed },
   };
 

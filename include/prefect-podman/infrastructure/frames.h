@@ -1,22 +1,37 @@
 /* The demultiplexer of a container's log: frames of a stream number, three zero bytes, the
  * payload's length (four bytes, big endian) and the payload. Incremental; nothing of the payload is
- * kept. Used inside the room only. */
+ * kept, but a stamp that is not whole. Used inside the room only. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 G_BEGIN_DECLS
 
+/* Docker's time stamps are fewer. */
+#define PP_FRAMES_STAMP_BYTES 40
+
+typedef enum
+{
+  PP_FRAMES_PLAIN,
+  PP_FRAMES_STAMPED, /* asked for with "timestamps": Docker, which makes one frame of each entry of
+                        the log, puts the entry's time and a blank before its text */
+  PP_FRAMES_RAW      /* a TTY's log: no frames, all of it stdout */
+} PpFramesKind;
+
 typedef struct
 {
-  gboolean raw;        /* a TTY's log: no frames, all of it stdout */
-  guint64 skip;        /* payload bytes still to be dropped, delivered before */
+  PpFramesKind kind;
   PpOutputFunc output; /* gets the payload */
   gpointer user_data;
 
-  guint64 payload_bytes; /* payload seen so far, the skipped included */
+  gint64 time;           /* of the frame whose payload OUTPUT gets; 0: not known */
+  guint64 payload_bytes; /* payload delivered so far */
   char last_byte[2];     /* of stdout and stderr, '\n' before anything came */
   /* Inside: */
+  char stamp[PP_FRAMES_STAMP_BYTES]; /* the head of a frame that has one, until its end is seen */
+  gsize stamp_length;
+  gboolean stamp_due;     /* it is to come */
+  gboolean stamp_is_text; /* it is none: to be delivered as it is */
   guchar header[8];
   gsize header_length;
   guint32 remaining;
@@ -31,8 +46,7 @@ typedef enum
   PP_FRAMES_MALFORMED /* no frames */
 } PpFramesResult;
 
-void pp_frames_init (PpFrames *frames, gboolean raw, guint64 skip, PpOutputFunc output,
-                     gpointer user_data);
+void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data);
 
 /* Takes the next piece of the log. */
 PpFramesResult pp_frames_push (PpFrames *frames, const char *data, gsize length);

@@ -148,6 +148,9 @@ typedef enum
   PP_STREAM_STDERR = 2
 } PpStream;
 
+/* How far a log was read (log-place.h). */
+typedef struct PpLogPlace PpLogPlace;
+
 /* Output of a container; return FALSE for "not now" (none of DATA was taken), then
  * pp_infrastructure_call_resume(). */
 typedef gboolean (*PpOutputFunc) (PpStream stream, const char *data, gsize length,
@@ -182,16 +185,21 @@ PpInfrastructureCall *pp_infrastructure_connect_network (PpInfrastructure *infra
 PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                const char *container_id,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
-/* Follows the output of both streams from its beginning, less the first SKIP_BYTES of payload
- * (counted over both, already delivered before), until the container ends (DONE without error) or
- * the connection breaks (UNAVAILABLE). RESULT, or NULL where there is nothing to tell:
- * {"StatusCode": 0} where the engine told of a success with the end, {"OutputLost": true} where a
- * limit of size had output thrown away before it was read. TTY: PpContainerSpec.tty, or Config.Tty
- * of an inspect. */
+/* Follows the output of both streams from PLACE in the log (NULL: from its beginning; copied),
+ * which was reached by a follow before, until the container ends (DONE without error) or the
+ * connection breaks (UNAVAILABLE). RESULT, or NULL where there is nothing to tell: {"StatusCode":
+ * 0} where the engine told of a success with the end, {"OutputLost": true} where a limit of size
+ * had output thrown away since PLACE, or since this call, before it was read. TTY:
+ * PpContainerSpec.tty, or Config.Tty of an inspect. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
-                                                guint64 skip_bytes, PpOutputFunc on_output,
+                                                const PpLogPlace *place, PpOutputFunc on_output,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+/* While CALL's PpOutputFunc is called: the log's own time of the entry whose text it gets (a part
+ * of), nanoseconds UNIX time; 0 where that is not known. */
+gint64 pp_infrastructure_call_log_time (const PpInfrastructureCall *call);
+/* The same: whether the log's beginning is known to be gone since before CALL. */
+gboolean pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *call);
 /* RESULT: the engine's inspect; State.Status may be Podman's "initialized". */
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
                                                  const char *container_id,

@@ -32,7 +32,7 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*start) (PpInfrastructure *infrastructure, const char *container_id,
                                   PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*follow) (PpInfrastructure *infrastructure, const char *container_id,
-                                   gboolean tty, guint64 skip_bytes, PpOutputFunc on_output,
+                                   gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                                    PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
                                     PpInfrastructureDoneFunc done, gpointer user_data);
@@ -47,6 +47,8 @@ typedef struct PpInfrastructureKind
                                    PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, const char *const *labels,
                                  PpInfrastructureDoneFunc done, gpointer user_data);
+  gint64 (*log_time) (const PpInfrastructureCall *call);
+  gboolean (*log_begins_late) (const PpInfrastructureCall *call);
   void (*call_resume) (PpInfrastructureCall *call);
   void (*call_cancel) (PpInfrastructureCall *call);
 } PpInfrastructureKind;

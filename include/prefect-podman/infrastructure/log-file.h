@@ -12,7 +12,7 @@
  * can be read to its end by who has it open. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/log-place.h"
 
 G_BEGIN_DECLS
 
@@ -27,10 +27,9 @@ typedef enum
   PP_LOG_FILE_UNREADABLE, /* the system refused to read on; errno says why */
 } PpLogFileResult;
 
-/* Opens the log at PATH. The first SKIP_BYTES of payload (over both streams) are not delivered,
- * unless the log's beginning is gone: nobody knows then what was delivered before. Returns NULL,
- * errno set, where there is none to read. */
-PpLogFile *pp_log_file_open (const char *path, guint64 skip_bytes, PpOutputFunc on_output,
+/* Opens the log at PATH, to be read on from PLACE (NULL: from its beginning). Returns NULL, errno
+ * set, where there is none to read. */
+PpLogFile *pp_log_file_open (const char *path, const PpLogPlace *place, PpOutputFunc on_output,
                              gpointer user_data);
 void pp_log_file_free (PpLogFile *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogFile, pp_log_file_free)
@@ -42,11 +41,19 @@ PpLogFileResult pp_log_file_read (PpLogFile *log);
 /* To be called each time that another file was moved to the log's place. */
 void pp_log_file_replaced (PpLogFile *log);
 
-/* Whether output was written and replaced before it was read, as far as can be told once
- * pp_log_file_read() has come to the end. */
+/* While PpOutputFunc is called: the time of the record that is delivered, as PpLogPlace has it. All
+ * that conmon has read at once has one time. */
+gint64 pp_log_file_time (const PpLogFile *log);
+
+/* Whether the file that was opened was not the log's first. FALSE also where the file system does
+ * not tell. */
+gboolean pp_log_file_begins_late (const PpLogFile *log);
+
+/* Whether output was written and replaced since it was opened, or since PLACE, before it was read,
+ * as far as can be told once pp_log_file_read() has come to the end. */
 gboolean pp_log_file_has_gaps (const PpLogFile *log);
 
-/* Payload bytes skipped or delivered until now. */
+/* Payload bytes passed over or delivered until now. */
 guint64 pp_log_file_payload_bytes (const PpLogFile *log);
 
 G_END_DECLS
