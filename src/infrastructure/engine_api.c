@@ -68,6 +68,7 @@ call_free (EngineCall *call)
   g_free (call->container_id);
   pp_engine_info_free (call->info);
   pp_pull_free (call->pull);
+  pp_frames_clear (&call->frames);
   pp_engine_follow_file_free (call->file);
   g_free (call);
 }

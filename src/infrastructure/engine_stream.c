@@ -88,6 +88,7 @@ static void
 begin_log (EngineCall *call, PpFramesKind kind)
 {
   pp_log_pass_init (&call->pass, &call->place);
+  pp_frames_clear (&call->frames);
   pp_frames_init (&call->frames, kind, on_payload, call);
 }
 
@@ -241,6 +242,7 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
 
   pp_frames_init (&tail, call->frames.kind, drop_payload, NULL);
   pp_frames_push (&tail, response->body, response->body_length);
+  pp_frames_clear (&tail);
   if (tail.last_byte[0] == '\n' && tail.last_byte[1] == '\n')
     end_follow (call);
   else

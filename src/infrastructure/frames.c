@@ -16,6 +16,12 @@ pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpoint
   memset (frames->last_byte, '\n', sizeof frames->last_byte);
 }
 
+void
+pp_frames_clear (PpFrames *frames)
+{
+  pp_log_repeats_clear (&frames->repeats);
+}
+
 /* FALSE for a header no engine writes. */
 static gboolean
 parse_header (PpFrames *frames)
@@ -29,6 +35,7 @@ parse_header (PpFrames *frames)
   frames->remaining = (guint32)h[4] << 24 | (guint32)h[5] << 16 | (guint32)h[6] << 8 | h[7];
   frames->header_length = 0;
   frames->time = 0;
+  frames->is_repeated = FALSE;
   frames->stamp_due = frames->kind == PP_FRAMES_STAMPED && frames->remaining > 0 && h[0] < 3;
   return TRUE;
 }
@@ -56,6 +63,18 @@ deliver_stamp (PpFrames *frames)
   return TRUE;
 }
 
+/* Whether a frame whose stamp was read comes once more. */
+static void
+look_for_repeat (PpFrames *frames)
+{
+  gboolean ended = frames->last_byte[frames->stream - 1] == '\n';
+
+  frames->is_repeated = pp_log_repeats_has (&frames->repeats, frames->stream, frames->time,
+                                            frames->remaining, ended);
+  if (!frames->is_repeated)
+    pp_log_repeats_add (&frames->repeats, frames->stream, frames->time, frames->remaining);
+}
+
 /* Takes what of LENGTH bytes at a frame's head may be its stamp. Returns how many that are. */
 static gsize
 take_stamp (PpFrames *frames, const char *data, gsize length)
@@ -79,6 +98,7 @@ take_stamp (PpFrames *frames, const char *data, gsize length)
       return step;
     }
   frames->stamp_length = 0;
+  look_for_repeat (frames);
   return step;
 }
 
@@ -122,7 +142,7 @@ pp_frames_push (PpFrames *frames, const char *data, gsize length)
           position += take_stamp (frames, data + position, left);
           continue;
         }
-      if (!deliver (frames, data + position, left))
+      if (!frames->is_repeated && !deliver (frames, data + position, left))
         break;
       position += left;
       if (!raw)

@@ -50,6 +50,7 @@ demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, PpFr
         position += n;
       *malformed = result == PP_FRAMES_MALFORMED;
     }
+  pp_frames_clear (&frames);
   if (frames.payload_bytes != sink.payload->len / 2)
     abort ();
   return sink.payload;

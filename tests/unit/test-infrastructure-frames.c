@@ -129,7 +129,8 @@ take_stamped (PpStream stream, const char *data, gsize length, gpointer user_dat
 
 #define STAMP(N) "2026-11-28T04:13:48.00000000" N "Z "
 
-/* Parts of a line, one of them empty but for its stamp; what has no stamp. */
+/* Parts of a line, one of them empty but for its stamp; lines that come twice, as from Docker that
+ * goes on with the next file, and some that only look like it; what has no stamp. */
 static void
 check_stamped (gsize piece, guint refuse_every)
 {
@@ -142,8 +143,15 @@ check_stamped (gsize piece, guint refuse_every)
   append_frame (log, 1, STAMP ("1"));
   append_frame (log, 1, STAMP ("1") "c\n");
   append_frame (log, 2, STAMP ("2") "d\n");
+  append_frame (log, 2, STAMP ("2") "d\n");
   append_frame (log, 2, STAMP ("2") "ee\n");
   append_frame (log, 1, STAMP ("2") "e\n");
+  /* Once more from here on, and then on. */
+  append_frame (log, 2, STAMP ("2") "ee\n");
+  append_frame (log, 1, STAMP ("2") "e\n");
+  append_frame (log, 1, STAMP ("3") "l\n");
+  append_frame (log, 1, STAMP ("2") "e\n");
+  append_frame (log, 1, STAMP ("3") "l\n");
   append_frame (log, 3, STAMP ("3") "f\n");
   append_frame (log, 1, "g");
   append_frame (log, 1, "h i\n");
@@ -152,16 +160,17 @@ check_stamped (gsize piece, guint refuse_every)
   pp_frames_init (&stamped.frames, PP_FRAMES_STAMPED, take_stamped, &stamped);
   g_assert_cmpint (push_all (&stamped.frames, log->str, log->len, piece), ==, PP_FRAMES_TAKEN);
   g_assert_true (pp_frames_at_boundary (&stamped.frames));
-  g_assert_cmpstr (stamped.sink.out->str, ==, "ababc\ne\ngh i\nk\n");
+  g_assert_cmpstr (stamped.sink.out->str, ==, "ababc\ne\nl\ngh i\nk\n");
   g_assert_cmpstr (
       stamped.sink.err->str, ==,
       "d\nee\n" STAMP ("3") "f\n"
                             "2026-11-28T04:13:48.000000001Z-and-no-end-of-it-anywhere j\n");
-  g_assert_true (g_str_has_prefix (stamped.times->str, "a1b1a1b1c1\n1d2\n2e2e2\n2e2\n2"
+  g_assert_true (g_str_has_prefix (stamped.times->str, "a1b1a1b1c1\n1d2\n2e2e2\n2e2\n2l3\n3"
                                                        "20002060"));
   g_assert_true (g_str_has_suffix (stamped.times->str, "j0\n0k4\n4"));
   g_assert_cmpuint (stamped.frames.payload_bytes, ==,
                     stamped.sink.out->len + stamped.sink.err->len);
+  pp_frames_clear (&stamped.frames);
   g_string_free (stamped.sink.out, TRUE);
   g_string_free (stamped.sink.err, TRUE);
   g_string_free (stamped.times, TRUE);

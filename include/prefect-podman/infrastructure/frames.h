@@ -3,7 +3,7 @@
  * kept, but a stamp that is not whole. Used inside the room only. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/log-repeats.h"
 
 G_BEGIN_DECLS
 
@@ -32,6 +32,8 @@ typedef struct
   gsize stamp_length;
   gboolean stamp_due;     /* it is to come */
   gboolean stamp_is_text; /* it is none: to be delivered as it is */
+  gboolean is_repeated;   /* the frame under way */
+  PpLogRepeats repeats;
   guchar header[8];
   gsize header_length;
   guint32 remaining;
@@ -48,7 +50,11 @@ typedef enum
 
 void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data);
 
-/* Takes the next piece of the log. */
+/* To be called before it is initialized again, and at last. */
+void pp_frames_clear (PpFrames *frames);
+
+/* Takes the next piece of the log. Of stamped frames, those that come twice (log-repeats.h) are
+ * delivered once. */
 PpFramesResult pp_frames_push (PpFrames *frames, const char *data, gsize length);
 
 /* Whether the log may end here: not inside a header or a payload. */
