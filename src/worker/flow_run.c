@@ -262,6 +262,7 @@ pp_flow_run_free (PpFlowRun *run)
     pp_journal_put_cancel (run->journal_put);
   pp_position_close (run->position_file);
   pp_log_sender_forget (run->context->logs, run);
+  pp_delivery_free (run->delivery);
   pp_output_free (run->output);
   pp_lease_free (run->lease);
   pp_container_spec_free (run->spec);

@@ -154,16 +154,20 @@ pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
   run->position.records += run->counted + records;
   run->counted = 0;
   run->position.last_timestamp = timestamp;
-  if (run->position_file != NULL)
-    pp_position_update (run->position_file, &run->position);
+  if (run->position_file == NULL)
+    return;
+  pp_delivery_note (run->delivery);
+  pp_position_update (run->position_file, &run->position);
 }
 
 void
 pp_flow_run_note_shown (PpFlowRun *run)
 {
-  if (run->position_file == NULL || !run->spec->stream_output
-      || pp_stdout_pending (run->context->out) > 0)
-    return;
-  run->position.stdout_bytes = MAX (run->position.stdout_bytes, pp_output_shown (run->output));
-  pp_position_update (run->position_file, &run->position);
+  gboolean is_shown = run->spec->stream_output && pp_stdout_pending (run->context->out) == 0;
+
+  if (is_shown)
+    run->position.stdout_bytes = MAX (run->position.stdout_bytes, pp_output_shown (run->output));
+  pp_delivery_note (run->delivery);
+  if (is_shown)
+    pp_position_update (run->position_file, &run->position);
 }

@@ -4,6 +4,7 @@
  * flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
 #pragma once
 
+#include "prefect-podman/worker/delivery.h"
 #include "prefect-podman/worker/exit_status.h"
 #include "prefect-podman/worker/flow_run.h"
 #include "prefect-podman/worker/lease.h"
@@ -124,6 +125,7 @@ struct PpFlowRun
   guint retries;       /* of what the state waits for */
 
   PpOutput *output;
+  PpDelivery *delivery;  /* to the output */
   gboolean output_lost;  /* some of it, and that was said */
   gboolean output_ended; /* it was read to its end, or cannot be read */
   PpLease *lease;
@@ -178,7 +180,7 @@ void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
 /* As much of a description as a container that is there needs, from ENTRY; new. */
 PpContainerSpec *pp_flow_run_spec_from_entry (const PpJournalEntry *entry);
 
-/* Keeps how far the output has got to standard output. */
+/* Keeps how far the output has got: to standard output, and in the container's log. */
 void pp_flow_run_note_shown (PpFlowRun *run);
 
 /* flow_run_contest.c */

@@ -1,7 +1,6 @@
 /* A started container: its output, its end, and the clearing away. */
 #include "flow_run_private.h"
 
-#include "prefect-podman/infrastructure/log-place.h"
 #include "prefect-podman/prefect/resources.h"
 
 #include "failpoint.h"
@@ -33,10 +32,18 @@ static gboolean
 on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  gint64 log_time = pp_infrastructure_call_log_time (run->follow_call);
+  gboolean begins_late = pp_infrastructure_call_log_begins_late (run->follow_call);
+  gint64 log_first = run->position.log_first;
+  gboolean taken;
 
   run->retries = 0;
   pp_flow_run_note_shown (run);
-  return pp_output_take (run->output, stream, data, length);
+  taken = pp_delivery_take (run->delivery, stream, log_time, begins_late, data, length);
+  /* What the log begins with is written down before any of it is delivered. */
+  if (run->position.log_first != log_first)
+    pp_position_update (run->position_file, &run->position);
+  return taken;
 }
 
 /* AGAIN after MILLISECONDS, twice as long at each retry. */
@@ -181,7 +188,9 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
   const json_t *status = json_object_get (result, "StatusCode");
 
   run->follow_call = NULL;
-  if (json_is_true (json_object_get (result, "OutputLost")) && !run->output_lost)
+  if ((json_is_true (json_object_get (result, "OutputLost"))
+       || (error == NULL && pp_delivery_has_gap (run->delivery)))
+      && !run->output_lost)
     {
       run->output_lost = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING,
@@ -223,17 +232,16 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
 static void
 follow (PpFlowRun *run)
 {
-  const PpLogPlace place = { .total = pp_output_bytes (run->output) };
-
-  run->follow_call = pp_infrastructure_follow (run->context->infrastructure, run->container_id,
-                                               run->spec->tty, &place, on_output, on_followed, run);
+  run->follow_call
+      = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
+                                  pp_delivery_place (run->delivery), on_output, on_followed, run);
 }
 
 /* What is not on the server yet, and what standard output has not had. */
 static void
 follow_rest (PpFlowRun *run)
 {
-  pp_output_skip (run->output, run->position.records + run->counted, run->position.stdout_bytes);
+  pp_delivery_set_counted (run->delivery, run->counted);
   follow (run);
 }
 
@@ -261,6 +269,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
                                forward ? context->logs : NULL, resume_output, run);
   run->position_file
       = pp_position_open (context->journal, run->id, run->container_id, &run->position);
+  run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);
   /* What is counted by is earlier than what will be. */
   pp_log_sender_go_on_after (context->logs, run->id,
                              MAX (run->position.last_timestamp, run->claimed_time));

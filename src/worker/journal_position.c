@@ -12,13 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "1 RECORDS TIMESTAMP BYTES CONTAINER CHECK\n", padded with blanks to PP_POSITION_BYTES. */
-#define VERSION "1"
+/* "2 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
+ * PP_POSITION_BYTES. */
+#define VERSION "2"
+#define NUMBERS 8
 #define NUMBER_DIGITS 20
 #define CONTAINER_CHARS 12
 #define CHECK_DIGITS 16
 #define NUMBERS_AT (sizeof VERSION)
-#define CONTAINER_AT (NUMBERS_AT + 3 * (NUMBER_DIGITS + 1))
+#define CONTAINER_AT (NUMBERS_AT + NUMBERS * (NUMBER_DIGITS + 1))
 #define CHECK_AT (CONTAINER_AT + CONTAINER_CHARS + 1)
 #define LINE_LENGTH (CHECK_AT + CHECK_DIGITS)
 
@@ -49,13 +51,18 @@ void
 pp_position_format (const PpPosition *position, const char *container_id,
                     char record[PP_POSITION_BYTES])
 {
-  char line[PP_POSITION_BYTES + 1];
+  const guint64 numbers[NUMBERS] = {
+    position->records,           (guint64)position->last_timestamp,
+    position->stdout_bytes,      (guint64)position->log_first,
+    (guint64)position->log_time, (guint64)position->log_next,
+    position->log_records,       position->log_bytes,
+  };
+  char line[PP_POSITION_BYTES + 1] = VERSION " ";
+  gsize at = NUMBERS_AT;
 
-  snprintf (line, sizeof line,
-            VERSION " %0*" G_GUINT64_FORMAT " %0*" G_GINT64_FORMAT " %0*" G_GUINT64_FORMAT
-                    " %-*.*s ",
-            NUMBER_DIGITS, position->records, NUMBER_DIGITS, position->last_timestamp,
-            NUMBER_DIGITS, position->stdout_bytes, CONTAINER_CHARS, CONTAINER_CHARS, container_id);
+  for (guint i = 0; i < NUMBERS; i++, at += NUMBER_DIGITS + 1)
+    snprintf (line + at, sizeof line - at, "%0*" G_GUINT64_FORMAT " ", NUMBER_DIGITS, numbers[i]);
+  snprintf (line + at, sizeof line - at, "%-*.*s ", CONTAINER_CHARS, CONTAINER_CHARS, container_id);
   snprintf (line + CHECK_AT, sizeof line - CHECK_AT, "%0*" G_GINT64_MODIFIER "x", CHECK_DIGITS,
             checksum (line, CHECK_AT));
   memset (line + LINE_LENGTH, ' ', PP_POSITION_BYTES - LINE_LENGTH);
@@ -70,6 +77,7 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
   char line[PP_POSITION_BYTES + 1];
   char again[PP_POSITION_BYTES];
   char container[CONTAINER_CHARS + 1];
+  guint64 numbers[NUMBERS];
   PpPosition read;
 
   if (length != PP_POSITION_BYTES)
@@ -78,9 +86,10 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
   line[length] = '\0';
   memcpy (container, line + CONTAINER_AT, CONTAINER_CHARS);
   container[CONTAINER_CHARS] = '\0';
-  read.records = g_ascii_strtoull (line + NUMBERS_AT, NULL, 10);
-  read.last_timestamp = g_ascii_strtoll (line + NUMBERS_AT + NUMBER_DIGITS + 1, NULL, 10);
-  read.stdout_bytes = g_ascii_strtoull (line + NUMBERS_AT + 2 * (NUMBER_DIGITS + 1), NULL, 10);
+  for (guint i = 0; i < NUMBERS; i++)
+    numbers[i] = g_ascii_strtoull (line + NUMBERS_AT + i * (NUMBER_DIGITS + 1), NULL, 10);
+  read = (PpPosition){ numbers[0],         (gint64)numbers[1], numbers[2], (gint64)numbers[3],
+                       (gint64)numbers[4], (gint64)numbers[5], numbers[6], numbers[7] };
   /* A record is whole when it is what would be written. */
   pp_position_format (&read, container, again);
   if (memcmp (text, again, PP_POSITION_BYTES) != 0)

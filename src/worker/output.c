@@ -31,6 +31,7 @@ struct PpOutput
   guint64 bytes;
   guint64 done; /* of bytes: lines and what they are made of */
   guint64 shown;
+  guint64 records;
   guint64 skip_records;
   guint64 skip_shown;
   gsize max_line;
@@ -112,9 +113,7 @@ forward (PpOutput *output, const StreamState *stream, const char *text, gsize le
     {
       gsize piece = fitting_prefix (text, length, output->max_line);
 
-      if (output->skip_records > 0)
-        output->skip_records--;
-      else
+      if (output->records++ >= output->skip_records)
         pp_log_sender_add (output->forward_to, output->flow_run_id, stream->logger, TRUE,
                            PP_LOG_INFO, text, piece);
       text += piece;
@@ -145,16 +144,21 @@ take_text (PpOutput *output, const StreamState *stream, const char *text, gsize 
       text = repaired;
       length = strlen (repaired);
     }
-  if (output->stream_to != NULL && output->done > output->skip_shown)
+  if (output->done > output->skip_shown)
     {
-      pp_stdout_write (output->stream_to, text, length);
-      pp_stdout_write (output->stream_to, &ending, 1);
+      if (output->stream_to != NULL)
+        {
+          pp_stdout_write (output->stream_to, text, length);
+          pp_stdout_write (output->stream_to, &ending, 1);
+        }
+      output->shown = output->done;
     }
-  output->shown = output->done;
   if (ending != '\n')
     return;
   if (output->forward_to != NULL)
     forward (output, stream, text, length);
+  else
+    output->records++;
   keep_in_tail (output, text, length);
 }
 
@@ -314,6 +318,33 @@ pp_output_skip (PpOutput *output, guint64 records, guint64 shown)
 {
   output->skip_records = records;
   output->skip_shown = shown;
+}
+
+void
+pp_output_count_from (PpOutput *output, guint64 records, guint64 bytes)
+{
+  output->records = records;
+  output->bytes = bytes;
+  output->done = bytes;
+}
+
+guint64
+pp_output_records (const PpOutput *output)
+{
+  return output->records;
+}
+
+gboolean
+pp_output_is_between_lines (const PpOutput *output)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (output->streams); i++)
+    {
+      const StreamState *stream = &output->streams[i];
+
+      if (stream->partial->len > 0 || stream->returned || stream->overwritten > 0)
+        return FALSE;
+    }
+  return TRUE;
 }
 
 guint64

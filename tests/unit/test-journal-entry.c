@@ -158,9 +158,11 @@ static void
 test_position_record (void)
 {
   const PpPosition cases[] = {
-    { 0, 0, 0 },
-    { 12, 1763800000000000, 345 },
-    { G_MAXUINT64, G_MAXINT64, G_MAXUINT64 },
+    { 0 },
+    { 12, 1763800000000000, 345, 1763800000123456789, 1763800001123456789, 1763800001123456790, 11,
+      340 },
+    { G_MAXUINT64, G_MAXINT64, G_MAXUINT64, G_MAXINT64, G_MAXINT64, G_MAXINT64, G_MAXUINT64,
+      G_MAXUINT64 },
   };
   char record[PP_POSITION_BYTES];
   PpPosition read;

@@ -42,7 +42,7 @@ on_put (const GError *error, gpointer user_data)
   printf ("%u %u\n", run->n, phase);
   fflush (stdout);
   pp_position_update (run->worker->positions[run->n],
-                      &(PpPosition){ phase + 1, phase + 1, phase + 1 });
+                      &(PpPosition){ .records = phase + 1, .stdout_bytes = phase + 1 });
   run->worker->phases[run->n]++;
   next (run);
 }

@@ -568,24 +568,28 @@ test_position (Fixture *fixture, gconstpointer data)
   g_autofree char *id = state_test_id (1);
   g_autofree char *path = file_of (fixture, 1, ".position");
   const char *container = "0123456789abcdef0123";
-  PpPosition position = { 1, 1, 1 };
+  PpPosition position = { .records = 1, .stdout_bytes = 1, .log_time = 1 };
 
   (void)data;
   g_autoptr (PpPositionFile) file = pp_position_open (fixture->journal, id, container, &position);
-  g_assert_cmpuint (position.records + position.stdout_bytes, ==, 0);
+  g_assert_cmpuint (position.records + position.stdout_bytes + (guint64)position.log_time, ==, 0);
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   for (guint i = 1; i <= 1000; i++)
-    pp_position_update (file, &(PpPosition){ i, 10 * i, 100 * i });
+    pp_position_update (file, &(PpPosition){ .records = i,
+                                             .last_timestamp = 10 * i,
+                                             .stdout_bytes = 100 * i,
+                                             .log_bytes = 1000 * i });
 
   /* It is there for whoever comes after a kill; another container has none of it. */
   pp_position_close (pp_position_open (fixture->journal, id, container, &position));
   g_assert_cmpuint (position.records, ==, 1000);
   g_assert_cmpint (position.last_timestamp, ==, 10000);
   g_assert_cmpuint (position.stdout_bytes, ==, 100000);
+  g_assert_cmpuint (position.log_bytes, ==, 1000000);
   pp_position_close (pp_position_open (fixture->journal, id, "fedcba9876543210", &position));
   g_assert_cmpuint (position.records, ==, 0);
 
-  state_test_write (path, "1 00000000000000000012");
+  state_test_write (path, "2 00000000000000000012");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*.position: damaged*");
   pp_position_close (pp_position_open (fixture->journal, id, container, &position));
   g_test_assert_expected_messages ();
@@ -615,8 +619,8 @@ test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
   g_chmod (fixture->runs, 0500);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "*.position: cannot be written: Permission denied*");
-  pp_position_update (file, &(PpPosition){ 1, 1, 1 });
-  pp_position_update (file, &(PpPosition){ 2, 2, 2 });
+  pp_position_update (file, &(PpPosition){ .records = 1 });
+  pp_position_update (file, &(PpPosition){ .records = 2 });
   g_test_assert_expected_messages ();
   g_chmod (fixture->runs, 0700);
 }

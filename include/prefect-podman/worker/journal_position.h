@@ -11,6 +11,14 @@ typedef struct
   guint64 records;       /* of the output, delivered to the API */
   gint64 last_timestamp; /* UNIX microseconds of the last of them; 0: none */
   guint64 stdout_bytes;  /* of payload, written to standard output */
+
+  /* A place in the container's log up to which all of it was delivered, by the log's own times
+   * (delivery.h): nanoseconds UNIX time, 0: not known. */
+  gint64 log_first;    /* of the container's first entry */
+  gint64 log_time;     /* what has no later time gave LOG_RECORDS and LOG_BYTES */
+  gint64 log_next;     /* of the entry after that */
+  guint64 log_records; /* as RECORDS */
+  guint64 log_bytes;   /* as STDOUT_BYTES */
 } PpPosition;
 
 typedef struct PpPositionFile PpPositionFile;
@@ -31,7 +39,7 @@ void pp_position_close (PpPositionFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPositionFile, pp_position_close)
 
 /* The record itself. Pure. */
-#define PP_POSITION_BYTES 100
+#define PP_POSITION_BYTES 208
 
 /* Fills RECORD, one line of text. */
 void pp_position_format (const PpPosition *position, const char *container_id,

@@ -23,12 +23,23 @@ PpOutput *pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSend
 void pp_output_free (PpOutput *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
 
-/* Before the first byte: RECORDS of the log were delivered before, and what SHOWN
- * (pp_output_shown()) bytes gave was shown; neither is told again, though all of it makes the tail.
+/* The first RECORDS (pp_output_records()) of the log were delivered before, and what the first
+ * SHOWN (pp_output_shown()) bytes gave was shown; neither is told again, though all of it makes the
+ * tail.
  */
 void pp_output_skip (PpOutput *output, guint64 records, guint64 shown);
 
-/* How many bytes, over both streams, made what was handed to standard output until now. */
+/* Between two lines: has what comes counted as if RECORDS and BYTES had come before it. */
+void pp_output_count_from (PpOutput *output, guint64 records, guint64 bytes);
+
+/* Records made until now, the skipped included; where nothing is forwarded, lines. */
+guint64 pp_output_records (const PpOutput *output);
+
+/* Whether all that was taken is lines that have ended, on both streams. */
+gboolean pp_output_is_between_lines (const PpOutput *output);
+
+/* How many bytes, over both streams, made what was handed to standard output until now; 0 while all
+ * is skipped. */
 guint64 pp_output_shown (const PpOutput *output);
 
 /* Takes LENGTH bytes of STREAM, or none of them (FALSE) while a reader downstream is behind. */
