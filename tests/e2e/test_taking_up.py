@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import engines
-from fault_proxy import Rule, not_json, reset, reset_after_passing, slow, status
+from fault_proxy import Rule, cut_after, not_json, reset, reset_after_passing, slow, status
 from parts import fill, small_disk, wait_for
 from prefect_api import running_spans, when
 from test_states import DIES_BEFORE_RETRY, PAUSES, SAY, as_engine
@@ -73,6 +73,79 @@ def test_running_container_is_followed_on(api, engine, pool, start_worker, tmp_p
     state = api.wait_end(run)["state"]
     assert state["type"] == "COMPLETED", state
     check_log(api, run)
+    check_nothing_left(engine, run, tmp_path)
+
+
+# A container whose log is thrown away bit by bit: two hundred lines a second on both streams, up to each of these
+# numbers; then it waits for SIGUSR1.
+CHATTY_HOLDS = (340, 540, 640, 800)
+CHATTY = """sh -c 'held=0; trap "held=\\$((held+1))" USR1
+say () { for i in $(seq $1 $2); do echo line $i; echo error $i >&2; sleep 0.005; done; }
+hold () { while [ $held -lt $1 ]; do sleep 0.05; done; }
+say 1 340; hold 1; say 341 540; hold 2; say 541 640; hold 3; say 641 800'"""
+
+
+def small_log(engine):
+    """conmon keeps one file of three hundred lines on each stream, Docker two of two hundred: of a log of CHATTY's that
+    is followed up to one hold all lines after it are there at the next, and its first ones are gone."""
+    if engine.kind == "docker":
+        return {"log_config": {"type": "json-file", "config": {"max-size": "32k", "max-file": "2"}}}
+    return {"log_config": {"type": "k8s-file", "config": {"max-size": "32kb"}}}
+
+
+def go_on(engine, run):
+    (container,) = engine.containers_of(run)
+    engine.kill(container["Id"], "USR1")
+
+
+def check_chatty(api, run, *workers):
+    """Each line once, and in order, in the log; and each on standard output, where a kill may have one come twice."""
+    last = CHATTY_HOLDS[-1]
+    api.wait_text(run, f"error {last}")
+    for word in ("line", "error"):
+        assert numbers(api, run, word) == list(range(1, last + 1))
+        shown = [line.split()[1] for worker in workers for line in worker.output().splitlines() if line.startswith(f"{word} ")]
+        assert {int(number) for number in shown} == set(range(1, last + 1))
+        assert len(shown) < last + 50
+    assert not [line for line in api.text(run).splitlines() if "is lost" in line]
+
+
+@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+def test_log_whose_beginning_is_gone(api, engine, pool, start_worker, tmp_path):
+    """What is left of it does not begin with the container's first line: the log's times tell what was delivered."""
+    first = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": CHATTY, "auto_remove": True, "container_create_kwargs": small_log(engine)})
+    api.wait_text(run, f"error {CHATTY_HOLDS[0]}")
+    go_on(engine, run)
+    time.sleep(0.4)
+    first.end(signal.SIGKILL)
+    second = start_worker(api, engine, pool)
+    api.wait_text(run, f"error {CHATTY_HOLDS[1]}")
+    go_on(engine, run)
+    api.wait_text(run, f"error {CHATTY_HOLDS[2]}")
+    go_on(engine, run)
+    time.sleep(0.4)
+    second.end(signal.SIGKILL)
+    third = start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_chatty(api, run, first, second, third)
+    check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_stream_of_a_log_whose_beginning_is_gone_breaks(api, engine, pool, door, start_worker, tmp_path):
+    """The same, of a worker that lives: where its stream broke is not so many bytes from what the log begins with."""
+    worker = start_worker(api, door.url, pool)
+    door.add(Rule(r"GET .*/logs", cut_after(30000), times=3))
+    command = CHATTY.replace("say 641 800'", "say 641 800; printf last >&2'")
+    run = api.go(pool, {"command": command, "auto_remove": True, "container_create_kwargs": small_log(engine)})
+    for number in CHATTY_HOLDS[:-1]:
+        api.wait_text(run, f"error {number}")
+        go_on(engine, run)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert door.count(r"GET .*/logs") >= 4
+    assert api.wait_text(run, "\nlast").splitlines().count("last") == 1
+    check_chatty(api, run, worker)
     check_nothing_left(engine, run, tmp_path)
 
 
