@@ -267,8 +267,8 @@ pp_flow_run_enter_started (PpFlowRun *run)
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
                                forward ? context->logs : NULL, resume_output, run);
-  run->position_file
-      = pp_position_open (context->journal, run->id, run->container_id, &run->position);
+  run->position_file = pp_position_open (context->journal, run->id, run->container_id,
+                                         !run->taken_up, &run->position);
   run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);
   /* What is counted by is earlier than what will be. */
   pp_log_sender_go_on_after (context->logs, run->id,

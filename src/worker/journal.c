@@ -21,6 +21,7 @@
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
 /* A disk that has not taken a group for so long is said not to answer. */
 #define HANGS_SECONDS 30
+#define SLOW_SECONDS 1
 /* A block, so that a probe works only where an entry would. */
 #define PROBE_BYTES 4096
 
@@ -35,7 +36,7 @@ put_free (gpointer data)
   g_free (put);
 }
 
-/* A put is needless when something later in its group is done to the same run. */
+/* A put is needless when something later in its group is done to the same run's entry. */
 static void
 mark_needless (PpJournalGroup *group)
 {
@@ -45,6 +46,8 @@ mark_needless (PpJournalGroup *group)
     {
       PpJournalPut *put = group->puts[i - 1];
 
+      if (put->action == PP_JOURNAL_POSITION)
+        continue;
       put->later = g_hash_table_lookup (last, put->flow_run_id);
       g_hash_table_insert (last, put->flow_run_id, put);
     }
@@ -58,7 +61,12 @@ take_group (PpJournal *journal)
   group->folder_fd = journal->runs.fd;
   group->event_fd = journal->event_fd;
   while (group->count < PP_JOURNAL_GROUP_MAX && !g_queue_is_empty (&journal->queue))
-    group->puts[group->count++] = g_queue_pop_head (&journal->queue);
+    {
+      PpJournalPut *put = g_queue_pop_head (&journal->queue);
+
+      put->taken = TRUE;
+      group->puts[group->count++] = put;
+    }
   mark_needless (group);
   return group;
 }
@@ -104,6 +112,7 @@ start_group (PpJournal *journal)
   sigset_t all, before;
 
   journal->group = take_group (journal);
+  journal->group_since = g_get_monotonic_time ();
   journal->hang_timer = g_timeout_add_seconds (HANGS_SECONDS, on_hanging, journal);
   pthread_attr_init (&attributes);
   pthread_attr_setstacksize (&attributes, STACK_BYTES);
@@ -130,7 +139,9 @@ put_error (const PpJournal *journal, const PpJournalPut *put)
   if (put->error == 0)
     return NULL;
   pp_journal_name (name, "", put->flow_run_id,
-                   put->action == PP_JOURNAL_PROBE ? "" : PP_ENTRY_SUFFIX);
+                   put->action == PP_JOURNAL_PROBE      ? ""
+                   : put->action == PP_JOURNAL_POSITION ? PP_POSITION_SUFFIX
+                                                        : PP_ENTRY_SUFFIX);
   pp_folder_error (&error, &journal->runs, name, put->what, put->error);
   if (put->error == ENOENT)
     g_prefix_error (&error, "the state directory was removed, restart this worker: ");
@@ -157,7 +168,7 @@ judge_group (PpJournal *journal, const PpJournalGroup *group)
     {
       const PpJournalPut *put = group->puts[i];
 
-      if (put->refused || put->later != NULL)
+      if (put->refused || put->later != NULL || put->action == PP_JOURNAL_POSITION)
         continue;
       failed = put_error (journal, put);
       written = written || put->action != PP_JOURNAL_REMOVE;
@@ -278,11 +289,45 @@ pp_journal_remove (PpJournal *journal, const char *flow_run_id)
   queue (journal, PP_JOURNAL_REMOVE, flow_run_id);
 }
 
+PpJournalPut *
+pp_journal_put_position (PpJournal *journal, const char *flow_run_id, const char *text,
+                         gsize length, PpJournalDoneFunc done, gpointer user_data)
+{
+  PpJournalPut *put = queue (journal, PP_JOURNAL_POSITION, flow_run_id);
+
+  put->text = g_strndup (text, length);
+  put->length = length;
+  put->done = done;
+  put->user_data = user_data;
+  return put;
+}
+
+gboolean
+pp_journal_put_amend (PpJournalPut *put, const char *text)
+{
+  if (put->taken)
+    return FALSE;
+  memcpy (put->text, text, put->length);
+  return TRUE;
+}
+
+/* Whether something that tells whether the journal can be written is on its way to the disk. */
+static gboolean
+is_telling (const PpJournal *journal)
+{
+  for (guint i = 0; journal->group != NULL && i < journal->group->count; i++)
+    if (journal->group->puts[i]->action != PP_JOURNAL_POSITION)
+      return TRUE;
+  for (const GList *link = journal->queue.head; link != NULL; link = link->next)
+    if (((const PpJournalPut *)link->data)->action != PP_JOURNAL_POSITION)
+      return TRUE;
+  return FALSE;
+}
+
 void
 pp_journal_probe (PpJournal *journal)
 {
-  /* What is on its way to the disk tells as much. */
-  if (pp_journal_pending (journal) > 0)
+  if (is_telling (journal))
     return;
 
   PpJournalPut *put = queue (journal, PP_JOURNAL_PROBE, "probe");
@@ -295,6 +340,13 @@ const char *
 pp_journal_failure (const PpJournal *journal)
 {
   return journal->failure;
+}
+
+gboolean
+pp_journal_is_slow (const PpJournal *journal)
+{
+  return journal->group != NULL
+         && g_get_monotonic_time () - journal->group_since > SLOW_SECONDS * G_USEC_PER_SEC;
 }
 
 guint

@@ -23,10 +23,12 @@ fail (PpJournalPut *put, const char *what)
   put->what = what;
 }
 
+/* Whether PUT is a file that takes the place of another. */
 static gboolean
 is_written (const PpJournalPut *put)
 {
-  return put->action != PP_JOURNAL_REMOVE && put->later == NULL && put->error == 0;
+  return (put->action == PP_JOURNAL_PUT || put->action == PP_JOURNAL_PROBE) && put->later == NULL
+         && put->error == 0;
 }
 
 static void
@@ -73,6 +75,31 @@ put_in_place (const PpJournalGroup *group, PpJournalPut *put)
 }
 
 static void
+write_position (const PpJournalGroup *group, PpJournalPut *put)
+{
+  PpJournalName name;
+  ssize_t count;
+  int fd;
+
+  pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
+  fd = openat (group->folder_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+               0600);
+  if (fd < 0)
+    {
+      fail (put, "cannot be written");
+      return;
+    }
+  do
+    count = pwrite (fd, put->text, put->length, 0);
+  while (count < 0 && errno == EINTR);
+  if (count >= 0 && (gsize)count < put->length)
+    errno = ENOSPC;
+  if (count < 0 || (gsize)count < put->length)
+    fail (put, "cannot be written");
+  close (fd);
+}
+
+static void
 remove_files (const PpJournalGroup *group, PpJournalPut *put)
 {
   PpJournalName name;
@@ -101,6 +128,8 @@ pp_journal_group_write (PpJournalGroup *group)
 
       if (put->action == PP_JOURNAL_REMOVE && !put->refused)
         remove_files (group, put);
+      else if (put->action == PP_JOURNAL_POSITION && !put->refused)
+        write_position (group, put);
       else if (is_written (put))
         put_in_place (group, put);
       sync = sync || is_written (put);

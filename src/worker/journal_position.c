@@ -6,11 +6,8 @@
 
 #include "journal_private.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* "2 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
  * PP_POSITION_BYTES. */
@@ -28,12 +25,12 @@ G_STATIC_ASSERT (LINE_LENGTH < PP_POSITION_BYTES);
 
 struct PpPositionFile
 {
-  const PpJournal *journal;
-  int fd;
+  PpJournal *journal;
+  PpJournalPut *put; /* under way; NULL: none */
   gboolean failed;
   PpPosition last;
   char container_id[CONTAINER_CHARS + 1];
-  PpJournalName name;
+  char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
 };
 
 /* FNV-1a: enough to tell a whole record from a torn one. */
@@ -106,8 +103,10 @@ read_position (const PpPositionFile *file, const char *container_id, PpPosition 
   g_autoptr (GError) error = NULL;
   gboolean same_container = FALSE;
   gsize length = 0;
-  g_autofree char *text = pp_small_file_read (runs, file->name, PP_POSITION_BYTES, &length, &error);
+  PpJournalName name;
 
+  pp_journal_name (name, "", file->flow_run_id, PP_POSITION_SUFFIX);
+  g_autofree char *text = pp_small_file_read (runs, name, PP_POSITION_BYTES, &length, &error);
   if (text == NULL && g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     return;
   /* Made, and its worker killed before it was first written. */
@@ -117,35 +116,37 @@ read_position (const PpPositionFile *file, const char *container_id, PpPosition 
     g_warning ("%s: output that was delivered before may be delivered again", error->message);
   else if (!pp_position_parse (text, length, container_id, position, &same_container))
     g_warning ("%s/%s: damaged: output that was delivered before may be delivered again",
-               runs->path, file->name);
+               runs->path, name);
   else if (!same_container)
     *position = (PpPosition){ 0 };
 }
 
 PpPositionFile *
-pp_position_open (const PpJournal *journal, const char *flow_run_id, const char *container_id,
-                  PpPosition *position)
+pp_position_open (PpJournal *journal, const char *flow_run_id, const char *container_id,
+                  gboolean is_new, PpPosition *position)
 {
   PpPositionFile *file = g_new0 (PpPositionFile, 1);
 
   *position = (PpPosition){ 0 };
   file->journal = journal;
-  file->fd = -1;
   g_strlcpy (file->container_id, container_id, sizeof file->container_id);
-  pp_journal_name (file->name, "", flow_run_id, PP_POSITION_SUFFIX);
+  g_strlcpy (file->flow_run_id, flow_run_id, sizeof file->flow_run_id);
   file->failed = !g_uuid_string_is_valid (flow_run_id);
-  if (!file->failed)
+  if (!file->failed && !is_new)
     read_position (file, container_id, position);
   file->last = *position;
   return file;
 }
 
 static void
-fail (PpPositionFile *file)
+on_written (const GError *error, gpointer user_data)
 {
-  g_warning ("%s/%s: cannot be written: %s: after a crash, output that was delivered may be "
-             "delivered again",
-             file->journal->runs.path, file->name, g_strerror (errno));
+  PpPositionFile *file = user_data;
+
+  file->put = NULL;
+  if (error == NULL)
+    return;
+  g_warning ("%s: after a crash, output that was delivered may be delivered again", error->message);
   file->failed = TRUE;
 }
 
@@ -153,30 +154,17 @@ void
 pp_position_update (PpPositionFile *file, const PpPosition *position)
 {
   char record[PP_POSITION_BYTES];
-  ssize_t count;
 
   if (file->failed || memcmp (position, &file->last, sizeof *position) == 0)
     return;
-  if (file->fd < 0)
-    file->fd = openat (file->journal->runs.fd, file->name,
-                       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-  if (file->fd < 0)
-    {
-      fail (file);
-      return;
-    }
-  pp_position_format (position, file->container_id, record);
-  do
-    count = pwrite (file->fd, record, sizeof record, 0);
-  while (count < 0 && errno == EINTR);
-  if (count != (ssize_t)sizeof record)
-    {
-      if (count >= 0)
-        errno = ENOSPC;
-      fail (file);
-      return;
-    }
   file->last = *position;
+  pp_position_format (position, file->container_id, record);
+  if (file->put != NULL && pp_journal_put_amend (file->put, record))
+    return;
+  if (file->put != NULL)
+    pp_journal_put_cancel (file->put);
+  file->put = pp_journal_put_position (file->journal, file->flow_run_id, record, sizeof record,
+                                       on_written, file);
 }
 
 void
@@ -184,7 +172,7 @@ pp_position_close (PpPositionFile *file)
 {
   if (file == NULL)
     return;
-  if (file->fd >= 0)
-    close (file->fd);
+  if (file->put != NULL)
+    pp_journal_put_cancel (file->put);
   g_free (file);
 }

@@ -17,6 +17,7 @@ typedef enum
   PP_JOURNAL_PUT,
   PP_JOURNAL_REMOVE,
   PP_JOURNAL_PROBE,
+  PP_JOURNAL_POSITION,
 } PpJournalAction;
 
 /* One thing to do. While its group is written it is the thread's, but for done and user_data. */
@@ -24,13 +25,14 @@ struct PpJournalPut
 {
   PpJournalAction action;
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1]; /* "probe" for a probe */
-  char *text;                                   /* of a put or a probe */
+  char *text;                                   /* of all but a removal */
   gsize length;
   const PpJournalPut *later; /* of the same run in the same group: makes this put needless */
   int fd;
 
   int error; /* errno, or 0 */
   const char *what;
+  gboolean taken;   /* by a group */
   gboolean refused; /* its run's id is none: nothing is done, and the disk is not to blame */
 
   PpJournalDoneFunc done;
@@ -58,7 +60,8 @@ struct PpJournal
   PpFolder runs;
   GQueue queue; /* of PpJournalPut */
   PpJournalGroup *group;
-  pthread_t thread; /* the group's, if it has one */
+  gint64 group_since; /* monotonic microseconds */
+  pthread_t thread;   /* the group's, if it has one */
   gboolean has_thread;
   int event_fd;
   guint event_source;
@@ -66,6 +69,16 @@ struct PpJournal
   guint hang_timer; /* of the group under way */
   char *failure;
 };
+
+/* Queues a note of how far a run's output is, LENGTH bytes of TEXT: written over the last one, not
+ * durable, and no reason to take the journal for one that cannot be written. As pp_journal_put()
+ * for the rest. */
+PpJournalPut *pp_journal_put_position (PpJournal *journal, const char *flow_run_id,
+                                       const char *text, gsize length, PpJournalDoneFunc done,
+                                       gpointer user_data);
+
+/* Has PUT, a position, say TEXT, of the same length, instead. FALSE where it is being written. */
+gboolean pp_journal_put_amend (PpJournalPut *put, const char *text);
 
 /* The name of a run's file: its id and SUFFIX. */
 typedef char PpJournalName[PP_JOURNAL_UUID_LENGTH + 16];

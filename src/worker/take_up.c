@@ -236,7 +236,8 @@ on_orphans_timer (gpointer user_data)
   gboolean found = FALSE;
   gint moved = 0;
 
-  if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL)
+  if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL
+      || pp_journal_is_slow (worker->context.journal))
     return G_SOURCE_CONTINUE;
   orphans = pp_identity_orphans (worker->identity);
   forget_living (worker, orphans);

@@ -55,12 +55,31 @@ gettimeofday (struct timeval *time, void *zone)
   return 0;
 }
 
-int
-fsync (int fd)
+static void
+wait_for_disk (void)
 {
   const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
 
   while (numbers != NULL && numbers[HANGS] != 0)
     nanosleep (&moment, NULL);
+}
+
+int
+fsync (int fd)
+{
+  wait_for_disk ();
   return (int)syscall (SYS_fsync, fd);
+}
+
+ssize_t
+pwrite (int fd, const void *data, size_t length, off_t offset)
+{
+  wait_for_disk ();
+  return (ssize_t)syscall (SYS_pwrite64, fd, data, length, offset);
+}
+
+ssize_t
+pwrite64 (int fd, const void *data, size_t length, off64_t offset)
+{
+  return pwrite (fd, data, length, offset);
 }

@@ -807,9 +807,12 @@ def test_state_directory_is_read_only_at_the_start(api, engine, pool, start_work
 
 
 def test_disk_that_hangs(api, engine, pool, start_worker, clocks):
-    """Health says so, and what was to be written down is done once the disk answers."""
+    """Health says so, output of what runs is delivered, and what was to be written down is done once the disk answers."""
     worker = start_worker(api, engine, pool, settings=clocks.settings)
+    running = api.go(pool, {"command": COUNT, "auto_remove": True})
+    api.wait_text(running, "line 2")
     clocks.step(disk_hangs=True)
+    api.wait_text(running, f"error {LINES}")
     run = api.go(pool, {"command": "true", "auto_remove": True})
     worker.wait_line(f"submitting flow run '{run}'")
     assert worker.healthy()
@@ -817,7 +820,9 @@ def test_disk_that_hangs(api, engine, pool, start_worker, clocks):
     wait_for(lambda: "the disk has not answered for 30 s" in health_reason(worker), 10, "health says that the disk hangs")
     assert api.state(run)["type"] == "SCHEDULED"
     clocks.step(monotonic=60)
-    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    for ended in api.wait_end(run, running):
+        assert ended["state"]["type"] == "COMPLETED"
+    check_log(api, running)
     wait_for(worker.healthy, 10, "health is well again")
 
 

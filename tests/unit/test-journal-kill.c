@@ -78,7 +78,7 @@ be_worker (const char *state_dir)
       runs[n] = (Run){ &worker, n };
       worker.ids[n] = state_test_id (n);
       worker.positions[n]
-          = pp_position_open (worker.journal, worker.ids[n], "0123456789ab", &position);
+          = pp_position_open (worker.journal, worker.ids[n], "0123456789ab", FALSE, &position);
       next (&runs[n]);
     }
   while (TRUE)
@@ -129,7 +129,8 @@ check_entries (const char *state_dir, const guint said[RUNS])
 
       g_assert_cmpuint (n, <, RUNS);
       found[n] = entry->claimed_at;
-      pp_position_close (pp_position_open (journal, entry->flow_run_id, "0123456789ab", &position));
+      pp_position_close (
+          pp_position_open (journal, entry->flow_run_id, "0123456789ab", FALSE, &position));
       g_assert_cmpuint (position.records, ==, position.stdout_bytes);
     }
   for (guint n = 0; n < RUNS; n++)

@@ -571,7 +571,8 @@ test_position (Fixture *fixture, gconstpointer data)
   PpPosition position = { .records = 1, .stdout_bytes = 1, .log_time = 1 };
 
   (void)data;
-  g_autoptr (PpPositionFile) file = pp_position_open (fixture->journal, id, container, &position);
+  g_autoptr (PpPositionFile) file
+      = pp_position_open (fixture->journal, id, container, TRUE, &position);
   g_assert_cmpuint (position.records + position.stdout_bytes + (guint64)position.log_time, ==, 0);
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   for (guint i = 1; i <= 1000; i++)
@@ -579,25 +580,26 @@ test_position (Fixture *fixture, gconstpointer data)
                                              .last_timestamp = 10 * i,
                                              .stdout_bytes = 100 * i,
                                              .log_bytes = 1000 * i });
+  settle (fixture);
 
   /* It is there for whoever comes after a kill; another container has none of it. */
-  pp_position_close (pp_position_open (fixture->journal, id, container, &position));
+  pp_position_close (pp_position_open (fixture->journal, id, container, FALSE, &position));
   g_assert_cmpuint (position.records, ==, 1000);
   g_assert_cmpint (position.last_timestamp, ==, 10000);
   g_assert_cmpuint (position.stdout_bytes, ==, 100000);
   g_assert_cmpuint (position.log_bytes, ==, 1000000);
-  pp_position_close (pp_position_open (fixture->journal, id, "fedcba9876543210", &position));
+  pp_position_close (pp_position_open (fixture->journal, id, "fedcba9876543210", FALSE, &position));
   g_assert_cmpuint (position.records, ==, 0);
 
   state_test_write (path, "2 00000000000000000012");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*.position: damaged*");
-  pp_position_close (pp_position_open (fixture->journal, id, container, &position));
+  pp_position_close (pp_position_open (fixture->journal, id, container, FALSE, &position));
   g_test_assert_expected_messages ();
   g_assert_cmpuint (position.records, ==, 0);
 
   /* Killed between making it and writing it: nothing is wrong. */
   state_test_write (path, "");
-  pp_position_close (pp_position_open (fixture->journal, id, container, &position));
+  pp_position_close (pp_position_open (fixture->journal, id, container, FALSE, &position));
   g_assert_cmpuint (position.records, ==, 0);
 
   /* It goes with the entry. */
@@ -615,12 +617,14 @@ test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
 
   (void)data;
   g_autoptr (PpPositionFile) file
-      = pp_position_open (fixture->journal, id, "0123456789ab", &position);
+      = pp_position_open (fixture->journal, id, "0123456789ab", FALSE, &position);
   g_chmod (fixture->runs, 0500);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "*.position: cannot be written: Permission denied*");
   pp_position_update (file, &(PpPosition){ .records = 1 });
+  settle (fixture);
   pp_position_update (file, &(PpPosition){ .records = 2 });
+  settle (fixture);
   g_test_assert_expected_messages ();
   g_chmod (fixture->runs, 0700);
 }

@@ -59,6 +59,10 @@ void pp_journal_probe (PpJournal *journal);
  * should be taken, and pp_journal_probe() asked every few seconds. */
 const char *pp_journal_failure (const PpJournal *journal);
 
+/* Whether something has been on its way to the disk for more than a second: who waits for the disk
+ * on the main loop may wait for long. */
+gboolean pp_journal_is_slow (const PpJournal *journal);
+
 /* Puts, removals and probes that are not done yet. */
 guint pp_journal_pending (const PpJournal *journal);
 

@@ -24,17 +24,18 @@ typedef struct
 typedef struct PpPositionFile PpPositionFile;
 
 /* Reads into *POSITION how far the output of the container CONTAINER_ID of FLOW_RUN_ID (a UUID) was
- * delivered: zeros when nothing was, when the record is of another container, or, with a warning,
- * when it is damaged. JOURNAL must outlive the file. Nothing is written or kept open before the
- * first update. */
-PpPositionFile *pp_position_open (const PpJournal *journal, const char *flow_run_id,
-                                  const char *container_id, PpPosition *position);
+ * delivered: zeros when nothing was (IS_NEW: so it is, and no file is looked for), when the record
+ * is of another container, or, with a warning, when it is damaged. JOURNAL must outlive the file.
+ * Blocks, unless IS_NEW. Nothing is written before the first update. */
+PpPositionFile *pp_position_open (PpJournal *journal, const char *flow_run_id,
+                                  const char *container_id, gboolean is_new, PpPosition *position);
 
-/* Writes POSITION, unless it is what was written last: one pwrite(), not durable. That it cannot be
- * written is warned of once a file, and costs lines delivered twice after a crash, no more. */
+/* Has the journal write POSITION, unless it is what was written last; not durable. That it cannot
+ * be written is warned of once a file, and costs lines delivered twice after a crash, no more. */
 void pp_position_update (PpPositionFile *file, const PpPosition *position);
 
-/* Closes; the file stays until pp_journal_remove(). NULL is ignored. */
+/* Closes; what is to be written is written, and the file stays until pp_journal_remove(). NULL is
+ * ignored. */
 void pp_position_close (PpPositionFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPositionFile, pp_position_close)
 
