@@ -102,8 +102,7 @@ gboolean
 pp_api_may_try_again (const PpApi *api, const GError *error)
 {
   return pp_api_error_may_pass (error)
-         || (error != NULL && error->domain == PP_API_ERROR
-             && is_extra_code (api->settings, error->code));
+         || (error->domain == PP_API_ERROR && is_extra_code (api->settings, error->code));
 }
 
 static gboolean

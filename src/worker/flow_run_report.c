@@ -79,7 +79,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
   pp_failpoint ("answered", "end");
   run->api_call = NULL;
-  if (pp_api_may_try_again (run->context->api, error))
+  if (error != NULL && pp_api_may_try_again (run->context->api, error))
     {
       gint64 now = g_get_monotonic_time ();
 

@@ -241,7 +241,7 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
 
   pp_failpoint ("answered", "RUNNING");
   run->api_call = NULL;
-  if (pp_api_may_try_again (run->context->api, error))
+  if (error != NULL && pp_api_may_try_again (run->context->api, error))
     {
       pp_flow_run_after (run, pp_look_delay (++run->retries), look_before_running);
       return;

@@ -84,8 +84,8 @@ PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t
 /* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
 void pp_api_call_cancel (PpApiCall *call);
 
-/* Whether ERROR, of a PP_API_ONCE that its caller makes again, may pass: pp_api_error_may_pass(),
- * or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
+/* Whether ERROR (not NULL), of a PP_API_ONCE that its caller makes again, may pass:
+ * pp_api_error_may_pass(), or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
 gboolean pp_api_may_try_again (const PpApi *api, const GError *error);
 
 /* How many calls wait for an answer or a retry. */
