@@ -94,7 +94,7 @@ pp_log_time_parse (const char *text, gsize length)
   if (!parse_offset (rest, end, &offset))
     return 0;
   seconds = ((days_until (year, month, day) * 24 + hour) * 60 + minute) * 60 + second - offset;
-  return seconds * G_GINT64_CONSTANT (1000000000) + nanoseconds;
+  return MAX (seconds * G_GINT64_CONSTANT (1000000000) + nanoseconds, 0);
 }
 
 gboolean

@@ -53,7 +53,7 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     const char *id = pp_json_string (flow_run, "id");
     PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
-    if (run != NULL && pp_flow_run_end_as_told (run, json_object_get (flow_run, "state")))
+    if (run != NULL && pp_flow_run_end_as_told (run, flow_run))
       some = TRUE;
   }
   /* A server names 200 at most, or as many as its PREFECT_SERVER_API_DEFAULT_LIMIT. */

@@ -240,6 +240,7 @@ pp_flow_run_free (PpFlowRun *run)
   if (run == NULL)
     return;
   cancel_api_call (&run->api_call);
+  cancel_api_call (&run->claim_call);
   pp_state_read_cancel (run->state_read);
   pp_state_read_cancel (run->server_read);
   cancel_api_call (&run->submitting_call);
@@ -260,7 +261,7 @@ pp_flow_run_free (PpFlowRun *run)
     g_source_remove (run->stop_timer);
   if (run->journal_put != NULL)
     pp_journal_put_cancel (run->journal_put);
-  pp_position_close (run->position_file);
+  pp_flow_run_close_position (run);
   pp_log_sender_forget (run->context->logs, run);
   pp_delivery_free (run->delivery);
   pp_output_free (run->output);
@@ -320,31 +321,36 @@ stop_and_remove (PpFlowRun *run)
   pp_flow_run_stop_container_in (run, 0);
 }
 
-/* Whether STATE, the server's, is that of an attempt which another worker has claimed since. */
-static gboolean
-is_begun_again (const PpFlowRun *run, const json_t *state)
+static void
+stop_if_claimed_again (PpFlowRun *run)
 {
-  static const char *const types[] = { "PENDING", "RUNNING", NULL };
-  const char *type = pp_json_string (state, "type");
-
-  return run->worker_reported && type != NULL && g_strv_contains (types, type)
-         && !pp_flow_run_may_be_own_state (run, state);
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended || !run->claimed_again)
+    return;
+  g_message ("Flow run '%s' (%s) was begun again by another worker: container '%s' is stopped",
+             run->name, run->id, run->container_name);
+  stop_and_remove (run);
 }
 
 static void
 on_looked (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  gboolean deleted = error != NULL && error->code == 404;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
 
   run->server_read = NULL;
-  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended
-      || !(deleted || is_begun_again (run, json_object_get (body, "state"))))
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
     return;
-  g_message ("Flow run '%s' (%s) was %s: container '%s' is stopped", run->name, run->id,
-             deleted ? "deleted on the server" : "begun again by another worker",
-             run->container_name);
-  stop_and_remove (run);
+  if (error != NULL && error->code == 404)
+    {
+      g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped",
+                 run->name, run->id, run->container_name);
+      stop_and_remove (run);
+    }
+  /* Another worker's, or Prefect's inside the container. */
+  else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
+           && !pp_flow_run_may_be_own_state (run, state))
+    pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
 
 /* Whose own end would be written over what its user has set. One that Prefect inside the container
@@ -352,7 +358,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
 static gboolean
 stop_ended_by_hand (PpFlowRun *run, const char *name)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported)
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled)
     return FALSE;
   pp_flow_run_log (run, PP_LOG_INFO,
                    "Flow run '%s' is %s on the server, not by this worker: container '%s' is "
@@ -363,12 +369,13 @@ stop_ended_by_hand (PpFlowRun *run, const char *name)
 }
 
 gboolean
-pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state)
+pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
 {
+  const json_t *state = json_object_get (flow_run, "state");
   const char *type = pp_json_string (state, "type");
   const char *name = pp_json_string (state, "name");
 
-  if (type == NULL || !pp_flow_run_may_be_ended (run))
+  if (type == NULL || !pp_flow_run_may_be_ended (run) || pp_flow_run_waits_in_container (flow_run))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
     return stop_ended_by_hand (run, name != NULL ? name : type);

@@ -118,18 +118,19 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->api_call = NULL;
+  run->claim_call = NULL;
   if (error != NULL)
     g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
   run->claimed_again = have_later_claim (run, body);
-  run->next (run);
+  run->claim_known (run);
 }
 
 void
 pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run))
 {
-  run->next = next;
-  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
+  pp_api_call_cancel (run->claim_call);
+  run->claim_known = next;
+  run->claim_call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
 }
 
 static void

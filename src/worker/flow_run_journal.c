@@ -7,6 +7,9 @@
 
 #include "failpoint.h"
 
+/* How far the output is, is noted so long after it has moved on. */
+#define NOTE_MS 200
+
 static void
 on_written (const GError *error, gpointer user_data)
 {
@@ -160,14 +163,40 @@ pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
   pp_position_update (run->position_file, &run->position);
 }
 
-void
-pp_flow_run_note_shown (PpFlowRun *run)
+static void
+note_shown (PpFlowRun *run)
 {
-  gboolean is_shown = run->spec->stream_output && pp_stdout_pending (run->context->out) == 0;
-
-  if (is_shown)
+  if (run->spec->stream_output && pp_stdout_pending (run->context->out) == 0)
     run->position.stdout_bytes = MAX (run->position.stdout_bytes, pp_output_shown (run->output));
   pp_delivery_note (run->delivery);
-  if (is_shown)
-    pp_position_update (run->position_file, &run->position);
+  pp_position_update (run->position_file, &run->position);
+}
+
+static gboolean
+on_note_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  /* Until all of it is shown. */
+  if (run->spec->stream_output && pp_stdout_pending (run->context->out) > 0)
+    return G_SOURCE_CONTINUE;
+  run->note_timer = 0;
+  note_shown (run);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_note_shown_soon (PpFlowRun *run)
+{
+  if (run->note_timer == 0)
+    run->note_timer = g_timeout_add (NOTE_MS, on_note_timer, run);
+}
+
+void
+pp_flow_run_close_position (PpFlowRun *run)
+{
+  if (run->note_timer != 0)
+    note_shown (run);
+  g_clear_handle_id (&run->note_timer, g_source_remove);
+  pp_position_close (g_steal_pointer (&run->position_file));
 }

@@ -47,7 +47,8 @@ struct PpFlowRun
   PpJournalPhase phase;
   PpJournalPut *journal_put;
   void (*written) (PpFlowRun *run); /* what follows the put under way */
-  void (*next) (PpFlowRun *run);    /* what follows the count, or the check, under way */
+  void (*next) (PpFlowRun *run);    /* what follows the count, or the look at an end, under way */
+  void (*claim_known) (PpFlowRun *run); /* what follows claim_call */
   struct
   {
     char claim[PP_TRANSITION_ID_SIZE];
@@ -63,6 +64,7 @@ struct PpFlowRun
     gboolean force;
   } report; /* the end that is proposed */
   PpPositionFile *position_file;
+  guint note_timer;
   PpPosition position; /* of the output */
 
   /* What a worker before this one began (flow_run_take_up.c). */
@@ -109,6 +111,7 @@ struct PpFlowRun
   PpApiCall *api_call;        /* the one call the state waits for */
   PpStateRead *state_read;    /* or this */
   PpStateRead *server_read;   /* pp_flow_run_look(), beside whatever it waits for */
+  PpApiCall *claim_call;      /* pp_flow_run_check_claim() */
   PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
   PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
@@ -180,8 +183,12 @@ void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
 /* As much of a description as a container that is there needs, from ENTRY; new. */
 PpContainerSpec *pp_flow_run_spec_from_entry (const PpJournalEntry *entry);
 
-/* Keeps how far the output has got: to standard output, and in the container's log. */
-void pp_flow_run_note_shown (PpFlowRun *run);
+/* Keeps how far the output has got, to standard output and in the container's log: in a moment,
+ * together with what comes meanwhile. */
+void pp_flow_run_note_shown_soon (PpFlowRun *run);
+
+/* What is to be noted is, and no more. */
+void pp_flow_run_close_position (PpFlowRun *run);
 
 /* flow_run_contest.c */
 
@@ -196,7 +203,8 @@ void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
 /* The same by RUN's states on the server, where nothing is known of the time before the claim. */
 void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
-/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again). */
+/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again). May be
+ * asked beside what the state waits for; a later one takes the place of one under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
 /* Whether STATE, the API's object, is an end. */

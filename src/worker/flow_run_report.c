@@ -145,14 +145,15 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   const json_t *state = json_object_get (body, "state");
   const char *type = pp_json_string (state, "type");
   gboolean begun = g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0;
-  PpSetStateResult result = { .status = PP_SET_STATE_REJECT, .state = state };
+  PpSetStateResult scheduled = { .status = PP_SET_STATE_REJECT, .state = state };
 
   run->state_read = NULL;
   if (error != NULL && error->code == 404)
     on_proposed (NULL, error, run);
-  else if (g_strcmp0 (type, "SCHEDULED") == 0
-           || (begun && !pp_flow_run_may_be_own_state (run, state)))
-    on_proposed (&result, NULL, run);
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    on_proposed (&scheduled, NULL, run);
+  else if (begun && !pp_flow_run_may_be_own_state (run, state))
+    pp_flow_run_check_claim (run, send_unless_claimed_again); /* or Prefect's, inside */
   else if (pp_flow_run_state_is_terminal (state))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* told already, or ended by hand */
   else if (begun && g_get_monotonic_time () < run->look_until)
@@ -179,7 +180,7 @@ send_report (PpFlowRun *run)
   run->report_sent = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,
-                                         run->report.force, PP_API_ONCE, on_proposed, run);
+                                         run->report.force, PP_API_TRY, on_proposed, run);
 }
 
 /* The first time. A run that has taken a while may have been ended, or begun again, by its user, or
@@ -395,6 +396,16 @@ report_no_end (PpFlowRun *run)
 }
 
 gboolean
+pp_flow_run_waits_in_container (const json_t *flow_run)
+{
+  const json_t *policy = json_object_get (flow_run, "empirical_policy");
+  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
+
+  return g_strcmp0 (type, "SCHEDULED") == 0
+         && g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") == 0;
+}
+
+gboolean
 pp_flow_run_is_paused_in_container (const json_t *state)
 {
   const json_t *details = json_object_get (state, "state_details");
@@ -484,8 +495,8 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_infrastructure_call_cancel (g_steal_pointer (&run->end_call));
   pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
-  if (run->api_call != NULL)
-    pp_api_call_cancel (g_steal_pointer (&run->api_call));
+  pp_api_call_cancel (g_steal_pointer (&run->api_call));
+  pp_api_call_cancel (g_steal_pointer (&run->claim_call));
   pp_output_finish (run->output);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));

@@ -275,9 +275,8 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
 static void
 propose_running (PpFlowRun *run)
 {
-  run->api_call
-      = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running, "RUNNING",
-                               NULL, NULL, FALSE, PP_API_ONCE, on_running, run);
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running,
+                                         "RUNNING", NULL, NULL, FALSE, PP_API_TRY, on_running, run);
 }
 
 static void

@@ -34,16 +34,10 @@ on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
   PpFlowRun *run = user_data;
   gint64 log_time = pp_infrastructure_call_log_time (run->follow_call);
   gboolean begins_late = pp_infrastructure_call_log_begins_late (run->follow_call);
-  gint64 log_first = run->position.log_first;
-  gboolean taken;
 
   run->retries = 0;
-  pp_flow_run_note_shown (run);
-  taken = pp_delivery_take (run->delivery, stream, log_time, begins_late, data, length);
-  /* What the log begins with is written down before any of it is delivered. */
-  if (run->position.log_first != log_first)
-    pp_position_update (run->position_file, &run->position);
-  return taken;
+  pp_flow_run_note_shown_soon (run);
+  return pp_delivery_take (run->delivery, stream, log_time, begins_late, data, length);
 }
 
 /* AGAIN after MILLISECONDS, twice as long at each retry. */
@@ -426,6 +420,8 @@ pp_flow_run_enter_removed (PpFlowRun *run)
                            json_string (status));
       pp_events_emit_worker (run->context->events, "prefect.worker.executed-flow-run", related);
     }
+  /* Nothing is noted of it after that. */
+  pp_flow_run_close_position (run);
   pp_journal_remove (run->context->journal, run->id);
   run->timer = g_idle_add (on_over, run);
 }

@@ -176,13 +176,10 @@ is_open (const json_t *flow_run, const json_t *container)
 {
   static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
   const json_t *state = json_object_get (flow_run, "state");
-  const json_t *policy = json_object_get (flow_run, "empirical_policy");
   const char *type = pp_json_string (state, "type");
 
-  /* Prefect waits for a retry inside the container. */
-  if (g_strcmp0 (type, "SCHEDULED") == 0)
-    return g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") == 0
-           && pp_container_status_is_alive (pp_json_string (container, "State"));
+  if (pp_flow_run_waits_in_container (flow_run))
+    return pp_container_status_is_alive (pp_json_string (container, "State"));
   return (type != NULL && g_strv_contains (open, type))
          || pp_flow_run_is_paused_in_container (state);
 }

@@ -118,7 +118,8 @@ on_sync_failure (PpWorker *worker, const GError *error)
 {
   guint failures = worker->sync_failures++;
 
-  if (pp_api_error_is_transient (error) || (worker->has_served && pp_api_error_may_pass (error)))
+  if (pp_api_error_is_transient (error)
+      || (pp_worker_is_patient (worker) && pp_api_error_may_pass (error)))
     {
       g_warning ("The Prefect API does not answer%s, trying again: %s",
                  worker->started ? "" : " yet", error->message);
@@ -327,7 +328,7 @@ static void
 on_no_pool (PpWorker *worker)
 {
   g_autoptr (GError) error = g_error_new (
-      PP_API_ERROR, worker->has_served ? PP_API_ERROR_NO_ANSWER : PP_API_ERROR_SETUP,
+      PP_API_ERROR, pp_worker_is_patient (worker) ? PP_API_ERROR_NO_ANSWER : PP_API_ERROR_SETUP,
       "GET %s/work_pools/%s: the answer is no work pool; is PREFECT_API_URL right? It ends in /api",
       pp_api_url (worker->context.api), worker->options->work_pool);
 

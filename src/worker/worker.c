@@ -83,6 +83,12 @@ print_banner (PpWorker *worker)
   pp_stdout_write (worker->context.out, banner, strlen (banner));
 }
 
+gboolean
+pp_worker_is_patient (const PpWorker *worker)
+{
+  return worker->has_served && !worker->options->run_once;
+}
+
 /* The next worker need not take a page in the API's place for a wrong URL. */
 static void
 note_served (PpWorker *worker)
@@ -339,7 +345,7 @@ set_up_context (PpWorker *worker)
   context->type = g_strcmp0 (worker->options->type, "podman") == 0 ? "podman" : "docker";
   context->process_environment = pp_resolve_process_environment ();
   context->api = pp_api_new (worker->http, settings);
-  if (worker->has_served)
+  if (pp_worker_is_patient (worker))
     pp_api_expect (context->api);
   pp_api_set_worker (context->api, worker->name, NULL);
   context->resolver = pp_resolver_new (context->api, context->process_environment);

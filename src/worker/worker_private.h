@@ -111,6 +111,10 @@ void pp_worker_load_journal (PpWorker *worker);
 void pp_worker_take_up (PpWorker *worker);
 void pp_worker_stop_taking_up (PpWorker *worker);
 
+/* Whether what does not look like the API, or refuses the key, may pass: it was there before, and
+ * nobody waits for this worker's end. */
+gboolean pp_worker_is_patient (const PpWorker *worker);
+
 /* Takes the run of which the journal says ENTRY into this worker's hands. Borrowed. Its turn comes
  * with pp_flow_run_take_up(). */
 PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);

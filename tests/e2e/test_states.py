@@ -2,6 +2,7 @@
 
 import datetime
 import shlex
+import uuid
 
 import pytest
 
@@ -187,6 +188,36 @@ def test_end_of_the_container_where_states_may_not_be_read(api, engine, pool, pr
     start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'exit 7'", "auto_remove": True, "state_reporting": "engine"})
     assert api.wait_end(run, timeout=150)["state"]["type"] == "CRASHED"
+
+
+# As Prefect inside a container whose run the worker reports on: a wrapper's. It waits for its retry, and succeeds then.
+RETRIES_INSIDE = SAY + r"""
+say '{"type": "FAILED"}'
+sleep 16
+say '{"type": "RUNNING"}'
+"""
+
+
+def test_retry_that_prefect_waits_for_in_a_container_that_the_worker_reports_on(api, engine, pool, start_worker):
+    """Scheduled while it runs, but nobody wants it begun anew."""
+    start_worker(api, engine, pool)
+    variables = as_engine(api, RETRIES_INSIDE, state_reporting="worker")
+    run = api.run(api.deploy(pool, variables=variables), after=2)
+    # It has run twice when it fails: once by the worker's word, once by Prefect's.
+    api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 2, "retry_delay": 12}})
+    wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
+    names = [state["name"] for state in api.states(run)]
+    assert names.count("AwaitingRetry") == 1 and names.count("Pending") == 1, names
+
+
+def test_running_set_by_prefect_itself(api, engine, pool, start_worker):
+    """Its client gives each state an id of its own, as another worker would: the end is told all the same."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'sleep 8; exit 3'", "auto_remove": True})
+    api.wait_state(run, "RUNNING")
+    api.set_state(run, "RUNNING", name="Halfway", state_details={"transition_id": str(uuid.uuid4())})
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "FAILED" and "status 3" in state["message"], state
 
 
 def test_container_dies_while_its_run_is_paused(api, engine, pool, start_worker):

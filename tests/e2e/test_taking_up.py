@@ -149,6 +149,20 @@ def test_stream_of_a_log_whose_beginning_is_gone_breaks(api, engine, pool, door,
     check_nothing_left(engine, run, tmp_path)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_shown_is_not_shown_again(api, engine, pool, start_worker, number):
+    """On standard output, of a container that has been silent since."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo before; sleep 8; echo after'", "auto_remove": True})
+    worker.wait_line("(?m)^before$")
+    api.wait_text(run, "before")
+    worker.end(number)
+    worker = start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    worker.wait_line("(?m)^after$")
+    assert "before" not in worker.output().splitlines()
+
+
 def test_container_that_ended_meanwhile_is_reported(api, engine, pool, start_worker, tmp_path):
     command = COUNT.replace("done'", "done; exit 3'")
     run = go_and_kill(api, engine, pool, start_worker, command, "line 10")

@@ -40,6 +40,8 @@ gboolean pp_api_error_may_pass (const GError *error);
 typedef enum
 {
   PP_API_ONCE,    /* one attempt: what only decorates (labels, events), and probes */
+  PP_API_TRY,     /* one attempt, which libcurl does not make a second one of either (http.h,
+                     body_once): the caller looks what became of it before he makes it again */
   PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
   PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_may_pass()) */
   PP_API_PERSIST_UNLESS_TOLD, /* as PERSIST; but what the API itself says, 403 or no route, ends it
@@ -84,7 +86,7 @@ PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t
 /* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
 void pp_api_call_cancel (PpApiCall *call);
 
-/* Whether ERROR (not NULL), of a PP_API_ONCE that its caller makes again, may pass:
+/* Whether ERROR (not NULL), of a PP_API_TRY that its caller makes again, may pass:
  * pp_api_error_may_pass(), or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
 gboolean pp_api_may_try_again (const PpApi *api, const GError *error);
 

@@ -52,6 +52,10 @@ gboolean pp_flow_run_is_in_other_container (const json_t *flow_run, const char *
  * suspended run is begun again elsewhere. */
 gboolean pp_flow_run_is_paused_in_container (const json_t *state);
 
+/* Whether FLOW_RUN, the API's object, is SCHEDULED for a retry that Prefect waits for inside the
+ * container (RetryFailedFlows: retry_type "in_process"). */
+gboolean pp_flow_run_waits_in_container (const json_t *flow_run);
+
 /* The name of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
 const char *pp_flow_run_listed_name (const json_t *container);
 
@@ -81,10 +85,10 @@ gboolean pp_flow_run_may_be_ended (const PpFlowRun *run);
  * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
 void pp_flow_run_cancel (PpFlowRun *run);
 
-/* STATE, the server's, of a run that is CANCELLING, over or SCHEDULED. The container of one that
- * this worker reports on, and that somebody else has ended, or wants begun again, is stopped and
- * removed; the state stays. Returns whether anything came of it. */
-gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *state);
+/* FLOW_RUN, the API's object, of a run that is CANCELLING, over or SCHEDULED. The container of one
+ * that this worker reports on, and that somebody else has ended, or wants begun again, is stopped
+ * and removed; the state stays. Returns whether anything came of it. */
+gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run);
 
 /* Some run is not on the server any more, or was claimed by another worker while the server was out
  * of reach: if it is this one, its container is stopped and removed, and nothing is reported. */
