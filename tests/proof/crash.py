@@ -55,7 +55,7 @@ def live(fleet, worker, seconds):
     return not worker.running()
 
 
-def kill_once(place, fleet, point, turn, dice):
+def kill_once(place, fleet, point, turn, dice, seconds=REACH_SECONDS):
     """One life of a worker, that ends when it passes POINT the TURNth time. Returns where it ended."""
     fleet.look()
     fleet.top_up(IN_FLIGHT)
@@ -64,7 +64,7 @@ def kill_once(place, fleet, point, turn, dice):
         live(fleet, worker, dice.uniform(0.05, 4))
     else:
         worker = place.worker(fleet.pool, PREFECT_PODMAN_FAILPOINT=f"{point}={turn}")
-        if not live(fleet, worker, REACH_SECONDS):
+        if not live(fleet, worker, seconds):
             point = RANDOM
     worker.send(signal.SIGKILL)
     code = worker.wait(10)
@@ -85,7 +85,7 @@ def ours(place, kills, dice):
             note(f"crash: {number} of {kills} kills, {len(fleet.runs)} runs, {len(fleet.open())} of them in flight")
     for point in sorted(set(planned)):
         if not killed[point]:  # the worker was killed before it got there so often
-            killed[kill_once(place, fleet, point, 1, dice)] += 1
+            killed[kill_once(place, fleet, point, 1, dice, 4 * REACH_SECONDS)] += 1
     worker = place.worker(fleet.pool)
     fleet.wait_all(QUIET_SECONDS)
     left = wait_quiet(fleet)

@@ -51,7 +51,8 @@ def sample(worker, ended):
     except OSError:
         return None
     fields = {name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
-    return Sample(ended, fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"], descriptors)
+    # What is clean is the program's file, private or not by who else runs it.
+    return Sample(ended, fields["Rss"], fields["Private_Dirty"], descriptors)
 
 
 class Soak:
