@@ -203,7 +203,10 @@ def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, a
     api.wait_state(failing, "RUNNING")
     with proxy.with_rules(Rule(".", action)):
         for flow_run in (run, failing):
-            proxy.wait_count(f"POST /api/flow_runs/{flow_run}/set_state", 4)
+            proxy.wait_count(f"POST /api/flow_runs/{flow_run}/set_state", 3)
+        # They are looked at before their ends are told again.
+        proxy.wait_count("POST /api/flow_runs/filter", proxy.count("POST /api/flow_runs/filter") + 3)
+        for flow_run in (run, failing):
             assert api.state(flow_run)["type"] == "RUNNING"
     check_once(api, run)
     assert api.wait_end(failing)["state"]["type"] == "FAILED"
