@@ -392,7 +392,8 @@ def test_container_without_an_entry_nor_deployment_is_followed(api, engine, pool
     state = api.wait_end(run)["state"]
     assert state["type"] == "COMPLETED", state
     check_log(api, run)
-    assert [left["State"] for left in engine.containers_of(run)] == ["exited"]
+    kept = lambda: [left["State"] for left in engine.containers_of(run)]  # noqa: E731
+    wait_for(lambda: kept() == ["exited"], 10, lambda: f"the container is kept: {kept()}")
     wait_for(lambda: not entries(tmp_path), 10, "no journal entry left")
 
 
