@@ -163,6 +163,15 @@ engine_is_there (const PpWorker *worker)
   return heard > 0 && since < worker->settings->worker_query_seconds;
 }
 
+/* Whether a call has failed and none was answered since: health says so, whether or not runs
+ * wait. An engine that nobody asks is left in peace, for systemd may have put it to sleep. */
+static gboolean
+engine_is_missed (const PpWorker *worker)
+{
+  return worker->engine_silence != NULL
+         || pp_infrastructure_heard (worker->context.infrastructure) == 0;
+}
+
 static void
 on_polled (json_t *body, const GError *error, gpointer user_data)
 {
@@ -185,7 +194,7 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
   worker->poll_failures = 0;
   worker->last_poll = g_get_monotonic_time ();
   g_debug ("Discovered %" G_GSIZE_FORMAT " scheduled flow runs", json_array_size (body));
-  if (engine_is_there (worker) || (json_array_size (body) == 0 && worker->engine_silence == NULL))
+  if (engine_is_there (worker) || (json_array_size (body) == 0 && !engine_is_missed (worker)))
     {
       take (worker, body);
       return;

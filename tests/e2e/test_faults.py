@@ -529,20 +529,45 @@ def test_infrastructure_pid_that_is_never_taken_holds_nothing_up(api, engine, po
     wait_for(lambda: not engine.containers_of(run), 60, lambda: f"no container left: {engine.containers_of(run)}")
 
 
-def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, door, start_worker):
-    """They stay scheduled instead of being Crashed, health says why, and they run once the engine is there."""
-    worker = start_worker(api, door.url, pool)
-    worker.wait_line("started!")
+POLL = r"POST /api/work_pools/.*/get_scheduled_flow_runs"
+
+
+def check_away(worker, door):
+    """Health says why no flow runs are taken."""
+    wait_for(lambda: not worker.healthy(), 30, "503 from /health")
+    reason = httpx.get(f"http://127.0.0.1:{worker.port}/health").json()["message"]
+    assert reason.startswith("No flow runs are taken while the container engine is away: ") and door.url in reason
+    assert reason in worker.output()
+
+
+def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, proxy, door, start_worker):
+    """They stay scheduled instead of being Crashed, and they run once the engine is there."""
+    worker = start_worker(proxy.api, door.url, pool)
     deployment = api.deploy(pool, variables={"command": "echo only once", "auto_remove": True})
+    proxy.wait_count(POLL, 3)  # The engine was heard of at the start, longer ago than between two polls.
     with door.refusing():
         run = api.run(deployment)
-        wait_for(lambda: not worker.healthy(), 30, "503 from /health")
-        reason = httpx.get(f"http://127.0.0.1:{worker.port}/health").json()["message"]
-        assert reason.startswith("No flow runs are taken while the container engine is away: ") and door.url in reason
-        assert reason in worker.output()
+        check_away(worker, door)
         assert api.state(run)["type"] == "SCHEDULED"
     check_once(api, run)
     assert "The container engine answers again" in worker.output()
+    assert worker.healthy()
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)  # of Podman's log file nobody is asked
+def test_engine_goes_away_during_a_run(api, engine, pool, proxy, door, start_worker):
+    """Health says so before there is a next run, which is not taken then."""
+    worker = start_worker(proxy.api, door.url, pool)
+    deployment = api.deploy(pool, variables={"command": "sh -c 'echo only once; sleep 5'", "auto_remove": True})
+    first = api.run(deployment)
+    api.wait_text(first, "only once")
+    with door.refusing():
+        check_away(worker, door)
+        second = api.run(deployment)
+        proxy.wait_count(POLL, proxy.count(POLL) + 2)
+        assert api.state(second)["type"] == "SCHEDULED"
+    check_once(api, first)
+    check_once(api, second)
     assert worker.healthy()
 
 
