@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* The stream of what Docker itself says about a log that it cannot read ("Error grabbing logs:
+ * ..."), no part of that log. */
+#define DOCKER_MESSAGE 3
+
 void
 pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data)
 {
@@ -28,7 +32,7 @@ parse_header (PpFrames *frames)
 {
   const guchar *h = frames->header;
 
-  /* 0: stdin, which engines write as stdout; 3: a message of Docker's own about the log. */
+  /* 0: stdin, which engines write as stdout. */
   if (h[0] > 3 || h[1] != 0 || h[2] != 0 || h[3] != 0)
     return FALSE;
   frames->stream = h[0] <= 1 ? PP_STREAM_STDOUT : PP_STREAM_STDERR;
@@ -36,7 +40,9 @@ parse_header (PpFrames *frames)
   frames->header_length = 0;
   frames->time = 0;
   frames->is_repeated = FALSE;
-  frames->stamp_due = frames->kind == PP_FRAMES_STAMPED && frames->remaining > 0 && h[0] < 3;
+  frames->is_message = h[0] == DOCKER_MESSAGE;
+  frames->stamp_due
+      = frames->kind == PP_FRAMES_STAMPED && frames->remaining > 0 && !frames->is_message;
   return TRUE;
 }
 
@@ -51,6 +57,14 @@ deliver (PpFrames *frames, const char *data, gsize length)
   frames->payload_bytes += length;
   frames->last_byte[frames->stream - 1] = data[length - 1];
   return TRUE;
+}
+
+/* LENGTH bytes of what comes once more. */
+static void
+pass_over (PpFrames *frames, const char *data, gsize length)
+{
+  if (length == frames->remaining && data[length - 1] == '\n')
+    pp_log_repeats_end (&frames->repeats, frames->stream);
 }
 
 static gboolean
@@ -72,7 +86,7 @@ look_for_repeat (PpFrames *frames)
   frames->is_repeated = pp_log_repeats_has (&frames->repeats, frames->stream, frames->time,
                                             frames->remaining, ended);
   if (!frames->is_repeated)
-    pp_log_repeats_add (&frames->repeats, frames->stream, frames->time, frames->remaining);
+    pp_log_repeats_add (&frames->repeats, frames->stream, frames->time, frames->remaining, ended);
 }
 
 /* Takes what of LENGTH bytes at a frame's head may be its stamp. Returns how many that are. */
@@ -142,7 +156,11 @@ pp_frames_push (PpFrames *frames, const char *data, gsize length)
           position += take_stamp (frames, data + position, left);
           continue;
         }
-      if (!frames->is_repeated && !deliver (frames, data + position, left))
+      if (frames->is_message)
+        g_message ("The engine says of a container's log: %.*s", (int)left, data + position);
+      else if (frames->is_repeated)
+        pass_over (frames, data + position, left);
+      else if (!deliver (frames, data + position, left))
         break;
       position += left;
       if (!raw)

@@ -26,7 +26,7 @@ key_of (PpStream stream, gint64 time)
 }
 
 gboolean
-pp_log_repeats_has (const PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length,
+pp_log_repeats_has (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length,
                     gboolean ended)
 {
   guint index = index_of (stream);
@@ -36,7 +36,11 @@ pp_log_repeats_has (const PpLogRepeats *repeats, PpStream stream, gint64 time, g
   if (!ended || time > repeats->last[index].time)
     return FALSE;
   if (time == repeats->last[index].time)
-    return length == repeats->last[index].length;
+    {
+      if (length == repeats->last[index].length)
+        repeats->last[index].repeated = time;
+      return repeats->last[index].repeated == time;
+    }
   for (guint i = 0; i < repeats->times->len; i++)
     if (g_array_index (repeats->times, guint64, i) == key)
       return TRUE;
@@ -44,13 +48,21 @@ pp_log_repeats_has (const PpLogRepeats *repeats, PpStream stream, gint64 time, g
 }
 
 void
-pp_log_repeats_add (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length)
+pp_log_repeats_end (PpLogRepeats *repeats, PpStream stream)
+{
+  repeats->last[index_of (stream)].repeated = 0;
+}
+
+void
+pp_log_repeats_add (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length,
+                    gboolean ended)
 {
   guint index = index_of (stream);
   guint64 key = key_of (stream, time);
 
+  if (ended)
+    repeats->last[index].length = length;
   repeats->last[index].time = time;
-  repeats->last[index].length = length;
   if (repeats->times == NULL)
     repeats->times = g_array_new (FALSE, FALSE, sizeof (guint64));
   if (repeats->times->len < MAX_TIMES)

@@ -32,6 +32,7 @@ typedef struct
   gsize stamp_length;
   gboolean stamp_due;     /* it is to come */
   gboolean stamp_is_text; /* it is none: to be delivered as it is */
+  gboolean is_message;    /* the frame at hand is the engine's own */
   gboolean is_repeated;   /* the frame under way */
   PpLogRepeats repeats;
   guchar header[8];

@@ -17,20 +17,25 @@ typedef struct
   struct
   {
     gint64 time;
-    gsize length;
-  } last[2];     /* entry of each stream */
-  GArray *times; /* of the last entries, guint64; a ring once it is full. NULL: none yet */
-  guint next;    /* in the ring */
+    gsize length;    /* of its first part */
+    gint64 repeated; /* a line of this time came again: so do the rest of its parts */
+  } last[2];         /* line of each stream */
+  GArray *times;     /* of the last entries, guint64; a ring once it is full. NULL: none yet */
+  guint next;        /* in the ring */
 } PpLogRepeats;
 
 void pp_log_repeats_clear (PpLogRepeats *repeats);
 
 /* Whether the entry of STREAM with TIME, LENGTH bytes long, was there before. ENDED: the stream's
  * entry before it ended its line. */
-gboolean pp_log_repeats_has (const PpLogRepeats *repeats, PpStream stream, gint64 time,
-                             gsize length, gboolean ended);
+gboolean pp_log_repeats_has (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length,
+                             gboolean ended);
+
+/* It was, and ended its line. */
+void pp_log_repeats_end (PpLogRepeats *repeats, PpStream stream);
 
 /* It was not, and is delivered. */
-void pp_log_repeats_add (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length);
+void pp_log_repeats_add (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize length,
+                         gboolean ended);
 
 G_END_DECLS
