@@ -77,16 +77,16 @@ load_entry (PpJournal *journal, const char *name, GPtrArray *entries)
     g_warning ("%s. It stays where it is, and its run is not taken up again", error->message);
 }
 
+/* Whether the run of POSITION_NAME has an entry among NAMES. One that could not be read will do:
+ * the run's container may be followed all the same. */
 static gboolean
-has_entry (const GPtrArray *entries, const char *position_name)
+has_entry (const GPtrArray *names, const char *position_name)
 {
-  for (guint i = 0; i < entries->len; i++)
-    {
-      const PpJournalEntry *entry = g_ptr_array_index (entries, i);
-      if (g_str_has_prefix (position_name, entry->flow_run_id))
-        return TRUE;
-    }
-  return FALSE;
+  g_autofree char *id = g_strndup (position_name, PP_JOURNAL_UUID_LENGTH);
+  PpJournalName name;
+
+  pp_journal_name (name, "", id, PP_ENTRY_SUFFIX);
+  return g_ptr_array_find_with_equal_func ((GPtrArray *)names, name, g_str_equal, NULL);
 }
 
 GPtrArray *
@@ -110,7 +110,7 @@ pp_journal_load (PpJournal *journal)
       const char *name = g_ptr_array_index (names, i);
 
       if (g_str_has_prefix (name, PP_TEMPORARY_PREFIX)
-          || (pp_identity_is_run_file (name, PP_POSITION_SUFFIX) && !has_entry (entries, name)))
+          || (pp_identity_is_run_file (name, PP_POSITION_SUFFIX) && !has_entry (names, name)))
         unlinkat (journal->runs.fd, name, 0);
     }
   return entries;

@@ -27,7 +27,8 @@ struct PpPositionFile
 {
   PpJournal *journal;
   PpJournalPut *put; /* under way; NULL: none */
-  gboolean failed;
+  gboolean nowhere;  /* the run has no name that a file could have */
+  gboolean failed;   /* the last write, and that was said */
   PpPosition last;
   char container_id[CONTAINER_CHARS + 1];
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
@@ -131,8 +132,8 @@ pp_position_open (PpJournal *journal, const char *flow_run_id, const char *conta
   file->journal = journal;
   g_strlcpy (file->container_id, container_id, sizeof file->container_id);
   g_strlcpy (file->flow_run_id, flow_run_id, sizeof file->flow_run_id);
-  file->failed = !g_uuid_string_is_valid (flow_run_id);
-  if (!file->failed && !is_new)
+  file->nowhere = !g_uuid_string_is_valid (flow_run_id);
+  if (!file->nowhere && !is_new)
     read_position (file, container_id, position);
   file->last = *position;
   return file;
@@ -144,10 +145,10 @@ on_written (const GError *error, gpointer user_data)
   PpPositionFile *file = user_data;
 
   file->put = NULL;
-  if (error == NULL)
-    return;
-  g_warning ("%s: after a crash, output that was delivered may be delivered again", error->message);
-  file->failed = TRUE;
+  if (error != NULL && !file->failed)
+    g_warning ("%s: after a crash, output that was delivered may be delivered again",
+               error->message);
+  file->failed = error != NULL;
 }
 
 void
@@ -155,7 +156,7 @@ pp_position_update (PpPositionFile *file, const PpPosition *position)
 {
   char record[PP_POSITION_BYTES];
 
-  if (file->failed || memcmp (position, &file->last, sizeof *position) == 0)
+  if (file->nowhere || (!file->failed && memcmp (position, &file->last, sizeof *position) == 0))
     return;
   file->last = *position;
   pp_position_format (position, file->container_id, record);

@@ -266,6 +266,8 @@ static void
 test_load (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *lone = file_of (fixture, 9, ".position");
+  g_autofree char *damaged = file_of (fixture, 8, ".json");
+  g_autofree char *kept = file_of (fixture, 8, ".position");
   g_autofree char *foreign = g_build_filename (fixture->runs, "notes.txt", NULL);
 
   (void)data;
@@ -278,16 +280,22 @@ test_load (Fixture *fixture, gconstpointer data)
   state_test_write (left, "{\"vers");
   state_test_write (lone, "x");
   state_test_write (foreign, "somebody's own");
+  /* What its container has delivered is known all the same. */
+  state_test_write (damaged, "{\"vers");
+  state_test_write (kept, "x");
   close_journal (fixture);
   open_journal (fixture);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*8.json: line 1*");
   g_autoptr (GPtrArray) entries = pp_journal_load (fixture->journal);
+  g_test_assert_expected_messages ();
   g_assert_cmpuint (entries->len, ==, 3);
   for (guint i = 0; i < 3; i++)
     {
       const PpJournalEntry *entry = g_ptr_array_index (entries, i);
       g_assert_cmpint (entry->phase, ==, i);
     }
-  g_assert_cmpuint (state_test_count (fixture->runs), ==, 4);
+  g_assert_cmpuint (state_test_count (fixture->runs), ==, 5);
+  g_assert_true (g_file_test (kept, G_FILE_TEST_EXISTS));
   /* A leftover in the way of a new file is no obstacle. */
   state_test_write (left, "{\"vers");
   put (fixture, 9, PP_JOURNAL_CLAIMED, 'z');
@@ -627,6 +635,12 @@ test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
   settle (fixture);
   g_test_assert_expected_messages ();
   g_chmod (fixture->runs, 0700);
+
+  /* The same place once more, which no file has yet; and what comes then is said once more. */
+  pp_position_update (file, &(PpPosition){ .records = 2 });
+  settle (fixture);
+  pp_position_close (pp_position_open (fixture->journal, id, "0123456789ab", FALSE, &position));
+  g_assert_cmpuint (position.records, ==, 2);
 }
 
 static void
