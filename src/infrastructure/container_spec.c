@@ -326,14 +326,12 @@ resolve_state_reporting (PpContainerSpec *spec)
 {
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
 
-  if (spec->state_reporting != PP_REPORT_AUTO)
-    return;
   append_words (argv, json_object_get (spec->create_body, "Entrypoint"));
   append_words (argv, json_object_get (spec->create_body, "Cmd"));
   g_ptr_array_add (argv, NULL);
-  spec->state_reporting = pp_command_runs_prefect ((const char *const *)argv->pdata)
-                              ? PP_REPORT_ENGINE
-                              : PP_REPORT_WORKER;
+  spec->runs_prefect = pp_command_runs_prefect ((const char *const *)argv->pdata);
+  if (spec->state_reporting == PP_REPORT_AUTO)
+    spec->state_reporting = spec->runs_prefect ? PP_REPORT_ENGINE : PP_REPORT_WORKER;
 }
 
 /* host-gateway and CDI devices in the way ENGINE takes them. */

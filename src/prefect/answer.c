@@ -288,13 +288,13 @@ describe_redirect (const char *what, const PpHttpResponse *response)
 }
 
 static char *
-describe_page (const char *what, const PpHttpResponse *response)
+describe_page (const char *what, const PpHttpResponse *response, gboolean is_json)
 {
   g_autofree char *words = one_line (response->body, response->body_length, MAX_FIRST_WORDS);
-  return g_strdup_printf ("%s, but the answer is not JSON; it begins \"%s\": check that "
+  return g_strdup_printf ("%s, but the answer is not %s; it begins \"%s\": check that "
                           "PREFECT_API_URL is the API's (it ends in /api) and that no login page "
                           "is in front of it",
-                          what, words);
+                          what, is_json ? "what the API gives to this" : "JSON", words);
 }
 
 /* The code of an error whose answer came with STATUS and JSON (or NULL). A page, or the way to one,
@@ -304,7 +304,7 @@ error_code (const PpApi *api, const char *path, long status, const json_t *json)
 {
   if (status >= 400)
     return code_of_refusal (api, path, status, json);
-  return (json == NULL || status >= 300) && api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
+  return api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
 }
 
 /* The JSON of a RESPONSE's body, or NULL. */
@@ -320,7 +320,7 @@ read_body (const PpHttpResponse *response)
 }
 
 gboolean
-pp_api_read_answer (PpApi *api, const char *method, const char *path,
+pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShapeFunc shape,
                     const PpHttpResponse *response, const GError *http_error, json_t **body,
                     GError **error)
 {
@@ -345,8 +345,8 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path,
     }
   if (response->status >= 300)
     return fail (api, error, code, describe_redirect (what, response));
-  if (json == NULL && response->body_length > 0)
-    return fail (api, error, code, describe_page (what, response));
+  if ((json == NULL && response->body_length > 0) || (shape != NULL && !shape (json)))
+    return fail (api, error, code, describe_page (what, response, json != NULL));
   if (json != NULL)
     api->heard = TRUE;
   *body = g_steal_pointer (&json);

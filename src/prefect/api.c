@@ -110,7 +110,8 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   if (response != NULL)
     api->has_answer = TRUE;
 
-  if (pp_api_read_answer (api, call->method, call->path, response, http_error, &body, &error))
+  if (pp_api_read_answer (api, call->method, call->path, call->shape, response, http_error, &body,
+                          &error))
     {
       finish_call (call, body, NULL);
       return;
@@ -204,9 +205,8 @@ start_attempt (PpApiCall *call)
   call->csrf_token = g_strdup (pp_api_csrf_token (api, call->method));
   call->started = g_get_monotonic_time ();
   api->under_way[call->urgency]++;
-  gboolean body_once = call->patience == PP_API_PERSIST_REFUSED || call->patience == PP_API_TRY;
   call->under_way = pp_api_send (api, call->method, call->path, call->body, call->csrf_token,
-                                 body_once, on_answer, call);
+                                 call->patience == PP_API_TRY, on_answer, call);
 }
 
 /* Takes the first call that can be sent now from QUEUE; NULL when there is none. */
@@ -338,6 +338,25 @@ pp_api_call (PpApi *api, const char *method, const char *path, json_t *body, PpA
              PpApiDoneFunc done, gpointer user_data)
 {
   return pp_api_call_full (api, method, path, body, patience, PP_API_NEEDED, done, user_data, NULL);
+}
+
+PpApiCall *
+pp_api_expects (PpApiShapeFunc shape, PpApiCall *call)
+{
+  call->shape = shape;
+  return call;
+}
+
+gboolean
+pp_api_is_array (const json_t *json)
+{
+  return json_is_array (json);
+}
+
+gboolean
+pp_api_is_resource (const json_t *json)
+{
+  return pp_json_string (json, "id") != NULL;
 }
 
 void

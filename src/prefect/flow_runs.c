@@ -24,6 +24,12 @@ set_state_free (gpointer data)
 }
 
 static gboolean
+has_status (const json_t *json)
+{
+  return pp_json_string (json, "status") != NULL;
+}
+
+static gboolean
 parse_status (const char *status, PpSetStateStatus *parsed)
 {
   static const struct
@@ -104,7 +110,8 @@ pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneF
                   gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
-  return pp_api_call (api, "GET", path, NULL, patience, done, user_data);
+  return pp_api_expects (pp_api_is_resource,
+                         pp_api_call (api, "GET", path, NULL, patience, done, user_data));
 }
 
 /* STATE is stolen; has type, name, message, data as wanted. */
@@ -122,8 +129,9 @@ set_state (PpApi *api, const char *id, const char *transition_id, json_t *state,
   json_object_set_new (state, "state_details",
                        json_pack ("{s:s, s:s}", "flow_run_id", id, "transition_id", transition_id));
   json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
-  return pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED, on_set_state, closure,
-                           set_state_free);
+  return pp_api_expects (has_status,
+                         pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED,
+                                           on_set_state, closure, set_state_free));
 }
 
 PpApiCall *
@@ -145,7 +153,9 @@ pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointe
 {
   g_autofree char *path = g_strconcat ("/flow_run_states/?flow_run_id=", id, NULL);
 
-  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
+  return pp_api_expects (
+      pp_api_is_array,
+      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
 }
 
 PpApiCall *
@@ -176,7 +186,7 @@ pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
   json_t *body = json_pack ("{s:O}", "empirical_policy", policy);
-  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
+  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST, done, user_data);
 }
 
 /* The callback of a call that an older server may not know. */
@@ -218,7 +228,8 @@ PpApiCall *
 pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
-  return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_PERSIST, done, user_data);
+  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
+                                                       PP_API_PERSIST, done, user_data));
 }
 
 PpApiCall *
@@ -234,5 +245,6 @@ pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer
   json_t *body = json_pack ("{s:{s:{s:O}, s:{s:{s:[s,s,s,s,s,s]}}}}", "flow_runs", "id", "any_",
                             ids, "state", "type", "any_", "CANCELLING", "CANCELLED", "COMPLETED",
                             "FAILED", "CRASHED", "SCHEDULED");
-  return pp_api_call (api, "POST", "/flow_runs/filter", body, PP_API_ONCE, done, user_data);
+  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
+                                                       PP_API_ONCE, done, user_data));
 }

@@ -1,11 +1,12 @@
 /* Flows: /flows/. */
 #include "path.h"
-
-#include "prefect-podman/prefect/resources.h"
+#include "private.h"
 
 PpApiCall *
 pp_flow_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/flows", id, NULL);
-  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
+  return pp_api_expects (
+      pp_api_is_resource,
+      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
 }

@@ -2,22 +2,31 @@
 #include "private.h"
 
 PpApiCall *
-pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset,
+pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset, guint limit,
                     PpApiDoneFunc done, gpointer user_data)
 {
   /* after_ includes its own moment (LogFilterTimestamp). */
   g_autofree char *timestamp = pp_api_timestamp (after + 1);
-  json_t *body = json_pack ("{s:{s:{s:[s]}, s:{s:s}}, s:s, s:i, s:i}", "logs", "flow_run_id",
-                            "any_", flow_run_id, "timestamp", "after_", timestamp, "sort",
-                            "TIMESTAMP_ASC", "limit", PP_LOGS_PAGE, "offset", (int)offset);
+  json_t *body = json_pack ("{s:{s:{s:[s]}, s:{s:s}}, s:s, s:I}", "logs", "flow_run_id", "any_",
+                            flow_run_id, "timestamp", "after_", timestamp, "sort", "TIMESTAMP_ASC",
+                            "offset", (json_int_t)offset);
 
-  return pp_api_call_full (api, "POST", "/logs/filter", body, PP_API_PERSIST, PP_API_NEEDED, done,
-                           user_data, NULL);
+  if (limit > 0)
+    json_object_set_new (body, "limit", json_integer (limit));
+  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/logs/filter", body,
+                                                       PP_API_PERSIST, done, user_data));
+}
+
+/* The API has nothing to say; an object is a stranger's. */
+static gboolean
+is_nothing (const json_t *json)
+{
+  return json == NULL || json_is_null (json);
 }
 
 PpApiCall *
 pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data)
 {
-  return pp_api_call_full (api, "POST", "/logs/", logs, PP_API_PERSIST_REFUSED, PP_API_LATER, done,
-                           user_data, NULL);
+  return pp_api_expects (is_nothing, pp_api_call_full (api, "POST", "/logs/", logs, PP_API_TRY,
+                                                       PP_API_LATER, done, user_data, NULL));
 }

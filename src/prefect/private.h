@@ -45,6 +45,9 @@ struct PpApi
   gboolean no_events;
 };
 
+/* Whether JSON (or NULL), the body of a success, is what the API gives to a call. */
+typedef gboolean (*PpApiShapeFunc) (const json_t *json);
+
 struct PpApiCall
 {
   PpApi *api;
@@ -53,6 +56,7 @@ struct PpApiCall
   GBytes *body; /* or NULL */
   PpApiPatience patience;
   PpApiUrgency urgency;
+  PpApiShapeFunc shape; /* NULL: any will do */
   PpApiDoneFunc done;
   gpointer user_data;
   GDestroyNotify destroy; /* for user_data, after DONE or a cancel; or NULL */
@@ -73,6 +77,12 @@ struct PpApiCall
 PpApiCall *pp_api_call_full (PpApi *api, const char *method, const char *path, json_t *body,
                              PpApiPatience patience, PpApiUrgency urgency, PpApiDoneFunc done,
                              gpointer user_data, GDestroyNotify destroy);
+
+/* CALL, whose success is one only with a body of SHAPE: something in the server's place that says
+ * 200 to whatever it is asked is not believed that a run is gone. */
+PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
+gboolean pp_api_is_array (const json_t *json);
+gboolean pp_api_is_resource (const json_t *json); /* an object with an "id" */
 
 /* A call that succeeds without a word to the server: for what it is known not to have. */
 PpApiCall *pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data);
@@ -98,9 +108,10 @@ char *pp_api_mask (const PpApi *api, char *message);
 
 /* answer.c */
 
-/* The JSON of a success into *BODY (new reference; NULL for an empty one), or FALSE with ERROR.
- * Exactly one of RESPONSE and HTTP_ERROR is NULL. */
-gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path,
+/* The JSON of a success into *BODY (new reference; NULL for an empty one), or FALSE with ERROR; a
+ * body that is not of SHAPE (NULL: any) is not the API's. Exactly one of RESPONSE and HTTP_ERROR is
+ * NULL. */
+gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShapeFunc shape,
                              const PpHttpResponse *response, const GError *http_error,
                              json_t **body, GError **error);
 

@@ -77,8 +77,7 @@ with_jitter (double seconds, double factor, gboolean minimum)
 gboolean
 pp_api_call_persists (const PpApiCall *call)
 {
-  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_REFUSED
-         || call->patience == PP_API_PERSIST_UNLESS_TOLD;
+  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_UNLESS_TOLD;
 }
 
 static double
@@ -89,13 +88,6 @@ back_off (const PpApiCall *call)
   if (pp_api_call_persists (call))
     seconds = MIN (seconds / 2, PERSIST_MAX_DELAY);
   return seconds;
-}
-
-/* What gateways say who had no answer (520 and 524 are a well-known one's). */
-static gboolean
-may_have_been_done (long status)
-{
-  return status == 502 || status == 504 || status == 520 || status == 524;
 }
 
 gboolean
@@ -115,10 +107,6 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     case PP_API_RETRY:
       return call->attempts <= api->settings->client_max_retries
              && peer_retries (api, response, error);
-    case PP_API_PERSIST_REFUSED:
-      if (response == NULL || may_have_been_done (response->status))
-        return FALSE;
-      break;
     case PP_API_PERSIST_UNLESS_TOLD:
       if ((error->code == 403 || error->code == PP_API_ERROR_NO_ROUTE)
           && call->attempts >= TOLD_ATTEMPTS)

@@ -1,11 +1,12 @@
 /* Variables: /variables/. */
 #include "path.h"
-
-#include "prefect-podman/prefect/resources.h"
+#include "private.h"
 
 PpApiCall *
 pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/variables/name", name, NULL);
-  return pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
+  return pp_api_expects (
+      pp_api_is_resource,
+      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
 }

@@ -62,5 +62,6 @@ pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
     }
   if (limit > 0)
     json_object_set_new (body, "limit", json_integer (limit));
-  return pp_api_call (api, "POST", path, body, PP_API_RETRY, done, user_data);
+  return pp_api_expects (pp_api_is_array,
+                         pp_api_call (api, "POST", path, body, PP_API_RETRY, done, user_data));
 }

@@ -1,5 +1,7 @@
 #include "prefect-podman/worker/exit_status.h"
 
+#include "prefect-podman/prefect/api.h"
+
 #include <signal.h>
 #include <string.h>
 
@@ -51,7 +53,8 @@ gboolean
 pp_container_status_is_alive (const char *status)
 {
   /* "initialized": flow_run_start.c */
-  static const char *const alive[] = { "running", "paused", "stopping", "initialized", NULL };
+  static const char *const alive[]
+      = { "running", "paused", "stopping", "restarting", "initialized", NULL };
 
   return status != NULL && g_strv_contains (alive, status);
 }
@@ -72,6 +75,18 @@ pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
   end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
   end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
+}
+
+void
+pp_container_end_note_boot (PpContainerEnd *end, const json_t *inspect, gint64 booted_at)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  gint64 started = pp_api_parse_timestamp (pp_json_string (state, "StartedAt"));
+  gint64 finished = pp_api_parse_timestamp (pp_json_string (state, "FinishedAt"));
+
+  end->host_restarted = TRUE;
+  if (!end->running && started > 0 && started < booted_at && finished >= booted_at)
+    end->never_ended = TRUE;
 }
 
 void

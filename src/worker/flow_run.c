@@ -277,6 +277,7 @@ pp_flow_run_free (PpFlowRun *run)
   g_free (run->report.name);
   g_free (run->report.message);
   g_free (run->found_status);
+  g_free (run->found_reporting);
   json_decref (run->configuration);
   json_decref (run->json);
   g_free (run->container_id);
@@ -353,18 +354,41 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
 
-/* Whose own end would be written over what its user has set. One that Prefect inside the container
- * reports on says its end, and lives on a little for its hooks. */
-static gboolean
-stop_ended_by_hand (PpFlowRun *run, const char *name)
+static void
+stop_ended_by_hand (PpFlowRun *run)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled)
-    return FALSE;
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
+    return;
   pp_flow_run_log (run, PP_LOG_INFO,
-                   "Flow run '%s' is %s on the server, not by this worker: container '%s' is "
+                   "Flow run '%s' was ended on the server, not by this worker: container '%s' is "
                    "stopped",
-                   run->name, name, run->container_name);
+                   run->name, run->container_name);
   stop_and_remove (run);
+}
+
+static void
+stop_unless_ended_inside (PpFlowRun *run)
+{
+  run->ended_inside = run->told_inside;
+  if (!run->ended_inside)
+    stop_ended_by_hand (run);
+}
+
+/* Whether RUN is to be stopped for its end TYPE: its own would be written over what its user has
+ * set. Where Prefect inside the container reports, it says its end and lives on a little for its
+ * hooks; and the command may have more to do, be it reported on by us. */
+static gboolean
+see_to_end (PpFlowRun *run, const char *type)
+{
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled
+      || run->ended_inside)
+    return FALSE;
+  if (g_str_equal (type, "COMPLETED") || g_str_equal (type, "FAILED"))
+    {
+      pp_flow_run_check_claim (run, stop_unless_ended_inside);
+      return FALSE;
+    }
+  stop_ended_by_hand (run);
   return TRUE;
 }
 
@@ -373,12 +397,11 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
 {
   const json_t *state = json_object_get (flow_run, "state");
   const char *type = pp_json_string (state, "type");
-  const char *name = pp_json_string (state, "name");
 
   if (type == NULL || !pp_flow_run_may_be_ended (run) || pp_flow_run_waits_in_container (flow_run))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
-    return stop_ended_by_hand (run, name != NULL ? name : type);
+    return see_to_end (run, type);
   pp_flow_run_cancel (run);
   return TRUE;
 }

@@ -195,6 +195,10 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       pp_flow_run_fail_submission (run, error->message);
       return;
     }
+  /* The deployment may have been changed since the container was started. */
+  if (run->attaches && run->found_reporting != NULL)
+    run->spec->state_reporting
+        = g_str_equal (run->found_reporting, "worker") ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
   run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
   /* That of a run that is over for the server goes, whatever was configured. */
   run->auto_remove = run->spec->auto_remove || (run->attaches && run->auto_remove);

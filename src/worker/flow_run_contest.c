@@ -113,6 +113,25 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
+/* Whether STATES, oldest first, have a RUNNING of somebody else on top of ours: Prefect's inside
+ * the container. */
+static gboolean
+have_other_running (const PpFlowRun *run, const json_t *states)
+{
+  gboolean ours = FALSE;
+  const json_t *state;
+  size_t index;
+
+  json_array_foreach (states, index, state)
+  {
+    if (pp_flow_run_is_own_state (run, state))
+      ours = TRUE;
+    else if (ours && g_strcmp0 (pp_json_string (state, "type"), "RUNNING") == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 on_claims (json_t *body, const GError *error, gpointer user_data)
 {
@@ -122,6 +141,7 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
   run->claimed_again = have_later_claim (run, body);
+  run->told_inside = have_other_running (run, body);
   run->claim_known (run);
 }
 

@@ -74,11 +74,15 @@ struct PpFlowRun
   gboolean server_ended;    /* it is over for the server: nothing to report */
   gboolean stops_at_once;   /* and Prefect inside the container is given no grace */
   gboolean claimed_again;   /* by another worker, for a later attempt */
+  gboolean told_inside;     /* Prefect inside the container tells states too; as of claim_call */
+  gboolean ended_inside;    /* and the end: the container is seen to its own */
   gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
   char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
+  char *found_reporting;    /* and who it says reports on it: "worker", "engine"; NULL: not told */
   guint64 counted;          /* records the server has beyond the position */
   guint64 counted_before;
   guint count_offset;
+  gint64 count_asked; /* monotonic microseconds */
   PpApiCall *count_call;
 
   PpContainerSpec *spec; /* from RENDERED on; without its bodies once STARTED */
@@ -120,6 +124,7 @@ struct PpFlowRun
   PpInfrastructureCall *end_call; /* waits for the end of one that is "initialized" */
   gboolean end_waited;            /* and has it */
   PpInfrastructureCall *stop_call;
+  gboolean stop_refusal_said;
   PpInfrastructureCall *look_call; /* whether a run whose time is up still runs */
   guint stop_timer;
   guint timer;         /* of the state */
@@ -203,7 +208,8 @@ void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
 /* The same by RUN's states on the server, where nothing is known of the time before the claim. */
 void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
-/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again). May be
+/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again), and
+ * whether Prefect inside its container tells states (run->told_inside). May be
  * asked beside what the state waits for; a later one takes the place of one under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
 

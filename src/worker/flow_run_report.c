@@ -183,13 +183,24 @@ send_report (PpFlowRun *run)
                                          run->report.force, PP_API_TRY, on_proposed, run);
 }
 
-/* The first time. A run that has taken a while may have been ended, or begun again, by its user, or
- * elsewhere. */
+/* Whether somebody else may have had a hand in the run's state. One that has taken a while may have
+ * been ended, or begun again, by its user, or elsewhere. */
+static gboolean
+may_be_changed (const PpFlowRun *run)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (!run->started_once)
+    return now - run->claimed_at > LOOK_AFTER_US;
+  return run->worker_reported
+         && (now - run->begun_at > LOOK_AFTER_US || (run->spec != NULL && run->spec->runs_prefect));
+}
+
+/* The first time. */
 static void
 begin_report (PpFlowRun *run)
 {
-  if (run->worker_reported && run->started_once
-      && g_get_monotonic_time () - run->begun_at > LOOK_AFTER_US)
+  if (may_be_changed (run))
     look_before_report (run);
   else
     send_report (run);

@@ -47,8 +47,11 @@ on_stopped (json_t *result, const GError *error, gpointer user_data)
     return;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     return;
-  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be stopped, trying again: %s",
-                   run->container_name, error->message);
+  if (!run->stop_refusal_said)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "Container '%s' could not be stopped, and is told again every %d s: %s",
+                     run->container_name, STOP_AGAIN_SECONDS, error->message);
+  run->stop_refusal_said = TRUE;
   run->stop_call = pp_infrastructure_unpause (run->context->infrastructure, run->container_id,
                                               on_unpaused, run);
 }

@@ -8,8 +8,10 @@
 
 #include "failpoint.h"
 
-/* A batch that the server had not finished when its sender was killed shows up within this. */
-#define COUNT_AGAIN_MS 1000
+/* A batch that the server had not finished when its sender was killed shows up within this, or
+ * within as long as so many counts take: a server that is slow is so in both. */
+#define COUNT_AGAIN_US G_USEC_PER_SEC
+#define COUNT_AGAIN_TIMES 10
 /* A server that refuses to tell a run's state is asked again after this. */
 #define ASK_AGAIN_MS 15000
 
@@ -173,6 +175,7 @@ begin_again (PpFlowRun *run)
       return;
     }
   run->taken_up = FALSE;
+  run->host_restarted = FALSE;
   g_clear_pointer (&run->container_id, g_free);
   g_clear_pointer (&run->container_name, g_free);
   pp_flow_run_resubmit (run);
@@ -301,8 +304,11 @@ on_begun_anew (PpFlowRun *run, const char *why)
 static void
 on_scheduled (PpFlowRun *run)
 {
-  /* Nothing but a worker has a run that it reports on tried again, or a user who has ended it. */
-  gboolean ended = run->worker_reported && run->phase == PP_JOURNAL_STARTING;
+  /* A worker, or its user who has ended it, has a run that it reports on tried again; or Prefect
+   * inside the container, which waits for that. */
+  gboolean waits = pp_container_status_is_alive (run->found_status)
+                   && pp_flow_run_waits_in_container (run->json);
+  gboolean ended = run->worker_reported && run->phase == PP_JOURNAL_STARTING && !waits;
 
   run->retry_scheduled = ended || run->phase == PP_JOURNAL_REPORTING;
   if (was_started (run) && ended)
@@ -481,6 +487,8 @@ pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
       g_free (run->container_id);
       run->container_id = g_strdup (pp_json_string (container, "Id"));
       run->found_status = g_strdup (pp_json_string (container, "State"));
+      run->found_reporting = g_strdup (
+          pp_json_string (json_object_get (container, "Labels"), PP_STATE_REPORTING_LABEL));
       if (run->container_name == NULL)
         run->container_name = g_strdup (pp_flow_run_listed_name (container));
     }
@@ -512,9 +520,9 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
     if (timestamp != NULL)
       pp_log_sender_go_on_after (run->context->logs, run->id, pp_api_parse_timestamp (timestamp));
   }
-  if (json_array_size (body) >= PP_LOGS_PAGE)
+  if (json_array_size (body) > 0)
     {
-      run->count_offset += PP_LOGS_PAGE;
+      run->count_offset += (guint)json_array_size (body);
       ask_count (run);
       return;
     }
@@ -525,10 +533,13 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
                      error->message);
   else if (run->counted_before != run->counted + 1)
     {
+      gint64 wait = COUNT_AGAIN_TIMES * (g_get_monotonic_time () - run->count_asked);
+
       run->counted_before = run->counted + 1;
       run->counted = 0;
       run->count_offset = 0;
-      pp_flow_run_after (run, COUNT_AGAIN_MS, ask_count);
+      pp_flow_run_after (run, (guint)(CLAMP (wait, COUNT_AGAIN_US, PP_MAX_LOOK_US) / 1000),
+                         ask_count);
       return;
     }
   run->next (run);
@@ -540,8 +551,9 @@ ask_count (PpFlowRun *run)
   /* What an attempt before this one has written is none of this container's. */
   gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
 
-  run->count_call
-      = pp_logs_read_after (run->context->api, run->id, after, run->count_offset, on_counted, run);
+  run->count_asked = g_get_monotonic_time ();
+  run->count_call = pp_logs_read_after (run->context->api, run->id, after, run->count_offset, 0,
+                                        on_counted, run);
 }
 
 void

@@ -2,6 +2,7 @@
 #include "flow_run_private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/worker/state_dir.h"
 
 #include "failpoint.h"
 
@@ -146,7 +147,8 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
   run->no_answer_since = 0;
   pp_container_end_clear (&run->end);
   pp_container_end_parse (container, &run->end);
-  run->end.host_restarted = run->host_restarted;
+  if (run->host_restarted)
+    pp_container_end_note_boot (&run->end, container, pp_booted_at ());
   if (run->end_waited && run->end.running)
     {
       run->end.running = FALSE;

@@ -266,7 +266,7 @@ on_look_timer (gpointer user_data)
   const Record *last = g_queue_peek_nth (&sender->records, sender->in_flight - 1);
 
   sender->timer = 0;
-  sender->call = pp_logs_read_after (sender->api, last->flow_run_id, last->timestamp - 1, 0,
+  sender->call = pp_logs_read_after (sender->api, last->flow_run_id, last->timestamp - 1, 0, 1,
                                      on_looked, sender);
   return G_SOURCE_REMOVE;
 }
@@ -280,7 +280,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   pp_failpoint ("logs", "answered");
   sender->call = NULL;
-  if (pp_api_error_is_transient (error))
+  if (error != NULL && pp_api_may_try_again (sender->api, error))
     {
       gint64 now = g_get_monotonic_time ();
 

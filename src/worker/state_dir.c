@@ -148,6 +148,16 @@ pp_state_dir_id (const char *path, GError **error)
   return g_strdup (id);
 }
 
+gint64
+pp_booted_at (void)
+{
+  struct timespec since;
+
+  if (clock_gettime (CLOCK_BOOTTIME, &since) != 0)
+    return 0;
+  return g_get_real_time () - (gint64)since.tv_sec * G_USEC_PER_SEC - since.tv_nsec / 1000;
+}
+
 char *
 pp_boot_id (void)
 {

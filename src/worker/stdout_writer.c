@@ -153,12 +153,18 @@ watch (PpStdout *out)
 }
 
 void
+pp_stdout_flush (PpStdout *out)
+{
+  while (out != NULL && !out->broken && write_piece (out))
+    ;
+}
+
+void
 pp_stdout_free (PpStdout *out)
 {
   if (out == NULL)
     return;
-  while (!out->broken && write_piece (out))
-    ;
+  pp_stdout_flush (out);
   g_clear_handle_id (&out->source, g_source_remove);
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   g_list_free_full (out->waiters, g_free);

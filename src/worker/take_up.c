@@ -160,6 +160,13 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   worker->list_failures = 0;
+  if (worker->list_is_old)
+    {
+      /* What was taken over meanwhile may have been made after it was asked for. */
+      worker->list_is_old = FALSE;
+      list_containers (worker);
+      return;
+    }
   containers = by_flow_run (worker, result);
   taken_up = g_steal_pointer (&worker->taken_up);
   worker->taken_up = g_ptr_array_new_with_free_func (g_free);
@@ -188,7 +195,9 @@ list_containers (PpWorker *worker)
 {
   static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
 
-  if (worker->list_call == NULL && worker->list_timer == 0)
+  if (worker->list_call != NULL)
+    worker->list_is_old = TRUE;
+  else if (worker->list_timer == 0)
     worker->list_call
         = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
 }
@@ -209,8 +218,8 @@ forget_living (PpWorker *worker, GPtrArray *orphans)
       g_hash_table_iter_remove (&iter);
 }
 
-/* Takes over what the identity NAME has left. Returns how many runs. */
-static gint
+/* Takes over what the identity NAME has left. */
+static void
 adopt (PpWorker *worker, const char *name)
 {
   g_autoptr (GError) error = NULL;
@@ -219,12 +228,11 @@ adopt (PpWorker *worker, const char *name)
   if (error != NULL)
     {
       g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
-      return 0;
+      return;
     }
   if (count > 0)
     g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
   g_hash_table_add (worker->adopted, g_strdup (name));
-  return count;
 }
 
 static gboolean
@@ -234,7 +242,6 @@ on_orphans_timer (gpointer user_data)
   g_autoptr (GPtrArray) orphans = NULL;
   g_autoptr (GPtrArray) before = g_steal_pointer (&worker->orphans);
   gboolean found = FALSE;
-  gint moved = 0;
 
   if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL
       || pp_journal_is_slow (worker->context.journal))
@@ -249,15 +256,15 @@ on_orphans_timer (gpointer user_data)
           || (g_hash_table_contains (worker->adopted, name)
               && !pp_identity_has_runs (worker->identity, name)))
         continue;
-      moved += adopt (worker, name);
+      adopt (worker, name);
       found = TRUE;
     }
   worker->orphans = g_steal_pointer (&orphans);
-  if (moved > 0)
-    load_journal (worker);
-  /* Also where no run was written down: containers may be left. */
-  if (found)
-    list_containers (worker);
+  if (!found)
+    return G_SOURCE_CONTINUE;
+  /* Also where that has failed half-way, or no run was written down: containers may be left. */
+  load_journal (worker);
+  list_containers (worker);
   return G_SOURCE_CONTINUE;
 }
 

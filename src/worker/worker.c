@@ -399,6 +399,14 @@ set_up (PpWorker *worker, GError **error)
 }
 
 static void
+say_stopped (const PpWorker *worker)
+{
+  g_autofree char *line = g_strdup_printf ("Worker '%s' stopped!\n", worker->name);
+
+  pp_stdout_write (worker->context.out, line, strlen (line));
+}
+
+static void
 tear_down (PpWorker *worker)
 {
   PpWorkerContext *context = &worker->context;
@@ -408,7 +416,11 @@ tear_down (PpWorker *worker)
   pp_worker_stop_watching_cancellations (worker);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
   pp_worker_stop_taking_up (worker);
+  /* Runs note how much of their output was shown: all that can be. */
+  pp_stdout_flush (context->out);
   g_hash_table_unref (worker->runs);
+  if (worker->started)
+    say_stopped (worker);
   pp_health_free (worker->health);
   pp_events_free (context->events);
   pp_log_sender_free (context->logs);
@@ -428,14 +440,6 @@ tear_down (PpWorker *worker)
   g_free (worker->engine_url);
   g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);
-}
-
-static void
-say_stopped (const PpWorker *worker)
-{
-  g_autofree char *line = g_strdup_printf ("Worker '%s' stopped!\n", worker->name);
-
-  pp_stdout_write (worker->context.out, line, strlen (line));
 }
 
 int
@@ -458,8 +462,6 @@ pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options)
       g_main_loop_run (worker.loop);
       g_source_remove (signal_source);
       say_what_is_left (&worker);
-      if (worker.started)
-        say_stopped (&worker);
     }
   tear_down (&worker);
   close (signals);

@@ -40,8 +40,9 @@ typedef struct
   GPtrArray *orphans;  /* names of identities that were free at the last look */
   GHashTable *adopted; /* names of free identities that were taken over: a set */
   gboolean unknown_said;
-  GList *strays;    /* of PpStray: containers that are being looked at (strays.c) */
-  GHashTable *held; /* names of identities whose strays they are -> locks on them */
+  GList *strays;        /* of PpStray: containers that are being looked at (strays.c) */
+  GHashTable *held;     /* names of identities whose strays they are -> locks on them */
+  gboolean list_is_old; /* list_call: it was asked for once more since */
   PpInfrastructureCall *list_call;
   guint list_failures;
   guint list_timer;

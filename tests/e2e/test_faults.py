@@ -529,6 +529,28 @@ def test_infrastructure_pid_that_is_never_taken_holds_nothing_up(api, engine, po
     wait_for(lambda: not engine.containers_of(run), 60, lambda: f"no container left: {engine.containers_of(run)}")
 
 
+def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker):
+    """An outage, and something in the server's place for the rest of it that knows of no run: it was not deleted."""
+    start_worker(proxy.api, engine, pool)
+    script = "for i in $(seq 1 30); do echo line $i; sleep 0.5; done"
+    run = api.go(pool, {"command": f"sh -c '{script}'", "auto_remove": True})
+    api.wait_text(run, "line 3")
+    with proxy.with_rules(Rule("", reset())):
+        proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 1)
+    with proxy.with_rules(Rule("", status(200, b"{}"))):
+        proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 3)
+        wait_for(lambda: not is_running(engine, run), 30, "its container has ended")
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "COMPLETED", state
+    lines = [line for line in api.wait_text(run, "line 30").splitlines() if line.startswith("line ")]
+    assert lines == [f"line {number}" for number in range(1, 31)]
+    wait_for(lambda: not engine.containers_of(run), 60, "container removed")
+
+
+def is_running(engine, run):
+    return any(container["State"] == "running" for container in engine.containers_of(run))
+
+
 POLL = r"POST /api/work_pools/.*/get_scheduled_flow_runs"
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import shlex
+import signal
 import uuid
 
 import pytest
@@ -198,16 +199,39 @@ say '{"type": "RUNNING"}'
 """
 
 
-def test_retry_that_prefect_waits_for_in_a_container_that_the_worker_reports_on(api, engine, pool, start_worker):
+@pytest.mark.parametrize("killed", [False, True])
+def test_retry_that_prefect_waits_for_in_a_container_that_the_worker_reports_on(api, engine, pool, start_worker, killed):
     """Scheduled while it runs, but nobody wants it begun anew."""
-    start_worker(api, engine, pool)
+    worker = start_worker(api, engine, pool)
     variables = as_engine(api, RETRIES_INSIDE, state_reporting="worker")
     run = api.run(api.deploy(pool, variables=variables), after=2)
     # It has run twice when it fails: once by the worker's word, once by Prefect's.
     api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 2, "retry_delay": 12}})
+    if killed:
+        wait_for(lambda: api.state(run)["name"] == "AwaitingRetry", 30, "AwaitingRetry")
+        worker.end(signal.SIGKILL)
+        start_worker(api, engine, pool)
     wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
     names = [state["name"] for state in api.states(run)]
     assert names.count("AwaitingRetry") == 1 and names.count("Pending") == 1, names
+
+
+# A wrapper that has something to do when its flow is over.
+ENDS_INSIDE = SAY + r"""
+say '{"type": "COMPLETED"}'
+sleep 14
+echo everything is copied
+"""
+
+
+def test_command_that_goes_on_when_its_flow_is_over(api, engine, pool, start_worker):
+    """Prefect has said the end in it: that is none by hand, for which it would be stopped."""
+    start_worker(api, engine, pool)
+    run = api.run(api.deploy(pool, variables=as_engine(api, ENDS_INSIDE, state_reporting="worker")), after=2)
+    api.wait_text(run, "everything is copied")
+    wait_for(lambda: not engine.containers_of(run), 30, "the container is removed")
+    names = [state["name"] for state in api.states(run)]
+    assert names[-1] == "Completed" and names.count("Completed") == 1, names
 
 
 def test_running_set_by_prefect_itself(api, engine, pool, start_worker):

@@ -616,6 +616,21 @@ def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
     assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
 
 
+def test_run_that_is_begun_again_while_its_image_is_pulled(api, engine, pool, door, start_worker, elsewhere):
+    """Which fails in the end: that is not the other attempt's."""
+    door.add(Rule(r"POST .*/images/create", slow(14), times=1))
+    worker = start_worker(api, door.url, pool)
+    image = "127.0.0.1:1/no-such-registry/busybox"
+    run = api.go(pool, {"command": "sleep 20", "image": image, "image_pull_policy": "Always", "infrastructure_retries": 0})
+    door.wait_count("/images/create", 1)
+    deployment = api.flow_run(run)["deployment_id"]
+    api.call("PATCH", f"/deployments/{deployment}", json={"job_variables": {"command": "sleep 20", "image": engines.BUSYBOX}})
+    retry_elsewhere(api, run, elsewhere)
+    worker.wait_line("begun again by another worker", 40)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
+
+
 def test_run_that_was_made_here_and_begun_again_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path):
     """Its time is past when its first worker comes back, which does not start it too."""
     worker = start_worker(api, engine, pool)

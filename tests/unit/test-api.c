@@ -584,8 +584,45 @@ test_what_persists (void)
 
   call (fixture, "POST", "/x", PP_API_PERSIST);
   g_assert_no_error (fixture->error);
-  call (other, "POST", "/x", PP_API_PERSIST_REFUSED);
+  call (other, "POST", "/x", PP_API_PERSIST);
   g_assert_error (other->error, PP_API_ERROR, 413);
+}
+
+static void
+on_state_set (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  g_assert_null (result);
+  on_done (NULL, error, user_data);
+}
+
+/* Something in the server's place that says 200 to whatever it is asked: no word on a run. */
+static void
+test_success_of_a_stranger (void)
+{
+  static const char *const bodies[] = { "{}", "", "null", "\"ok\"", "{\"status\": true}" };
+  const Step heard = { 200, NULL, "[]" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
+    {
+      const Step strange = { 200, NOW, bodies[i] };
+      const Step steps[] = { heard, strange, strange, strange, heard };
+      g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
+      json_auto_t *ids = json_pack ("[s]", "x");
+
+      call (f, "GET", "/x", PP_API_ONCE);
+      pp_flow_run_read (f->api, "x", PP_API_ONCE, on_done, f);
+      g_main_loop_run (f->loop);
+      g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_NO_ANSWER);
+      pp_flow_run_set_state (f->api, "x", "y", "COMPLETED", NULL, NULL, FALSE, PP_API_TRY,
+                             on_state_set, f);
+      g_main_loop_run (f->loop);
+      g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_NO_ANSWER);
+      pp_flow_runs_filter_ids (f->api, ids, on_done, f);
+      g_main_loop_run (f->loop);
+      g_assert_no_error (f->error);
+      g_assert_true (json_is_array (f->body));
+      g_assert_cmpuint (server_requests (f->server), ==, 5);
+    }
 }
 
 /* Traefik's words while it knows of no server; the API's for a path it does not have. */
@@ -1149,8 +1186,10 @@ assert_sent (Fixture *fixture, guint number, const char *method, const char *tar
 static void
 test_requests (void)
 {
-  const Step steps[] = { { 200, NULL, "{}" } };
-  g_autoptr (Fixture) f = started (steps, 1);
+  const Step one = { 200, NULL, "{\"id\": \"x\"}" };
+  const Step many = { 200, NULL, "[]" };
+  const Step steps[] = { one, one, one, many, many, one, many, one };
+  g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
   const char *const queues[] = { "a", "b", NULL };
   gint64 time = 1700000000123456;
   json_auto_t *ids = json_pack ("[s]", "x");
@@ -1253,6 +1292,7 @@ add (void)
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/object-that-is-not-there", test_object_that_is_not_there);
   g_test_add_func ("/api/answer/what-persists", test_what_persists);
+  g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);
   g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);

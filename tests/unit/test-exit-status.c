@@ -1,6 +1,7 @@
 /* What the end of a container says about its flow run. */
 #include "tap.h"
 
+#include "prefect-podman/prefect/api.h"
 #include "prefect-podman/worker/exit_status.h"
 
 #include <string.h>
@@ -58,7 +59,7 @@ test_states (void)
 static void
 test_running (void)
 {
-  const char *statuses[] = { "running", "paused", "stopping", "initialized" };
+  const char *statuses[] = { "running", "paused", "stopping", "restarting", "initialized" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (statuses); i++)
     {
@@ -68,6 +69,35 @@ test_running (void)
 
       pp_container_end_parse (inspect, &end);
       g_assert_true (end.running);
+    }
+}
+
+/* The host went down at 8 and came up at 9; Docker gives what ran then 255, and an end at 9. */
+static void
+test_boot (void)
+{
+  static const struct
+  {
+    const char *started, *finished;
+    const char *type;
+  } boots[] = {
+    { "2026-11-22T07:00:00Z", "2026-11-22T09:00:07.5Z", "CRASHED" },
+    { "2026-11-22T07:00:00Z", "2026-11-22T07:30:00Z", "FAILED" },
+    { "2026-11-22T09:00:08Z", "2026-11-22T09:30:00Z", "FAILED" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (boots); i++)
+    {
+      json_auto_t *inspect
+          = json_pack ("{s:{s:s, s:i, s:s, s:s}}", "State", "Status", "exited", "ExitCode", 255,
+                       "StartedAt", boots[i].started, "FinishedAt", boots[i].finished);
+      g_auto (PpContainerEnd) end;
+      g_autofree char *message = NULL;
+
+      pp_container_end_parse (inspect, &end);
+      pp_container_end_note_boot (&end, inspect, pp_api_parse_timestamp ("2026-11-22T09:00:00Z"));
+      g_assert_cmpstr (pp_container_end_to_state (&end, "", &message), ==, boots[i].type);
+      g_assert_true ((strstr (message, "the host was started anew") != NULL) == (i == 0));
     }
 }
 
@@ -100,6 +130,7 @@ add_tests (void)
 {
   g_test_add_func ("/exit-status/states", test_states);
   g_test_add_func ("/exit-status/running", test_running);
+  g_test_add_func ("/exit-status/boot", test_boot);
   g_test_add_func ("/exit-status/long-tail", test_long_tail);
   g_test_add_func ("/exit-status/explanations", test_explanations);
 }

@@ -83,6 +83,7 @@ typedef struct
   gboolean stream_output;
   PpForwardOutput forward_output;
   PpStateReporting state_reporting; /* resolved: never AUTO */
+  gboolean runs_prefect;            /* by its command */
   guint stop_timeout;               /* seconds between SIGTERM and SIGKILL, 30 */
   double timeout_seconds;           /* 0: none */
   guint infrastructure_retries;     /* 3 */

@@ -87,7 +87,8 @@ void pp_flow_run_cancel (PpFlowRun *run);
 
 /* FLOW_RUN, the API's object, of a run that is CANCELLING, over or SCHEDULED. The container of one
  * that this worker reports on, and that somebody else has ended, or wants begun again, is stopped
- * and removed; the state stays. Returns whether anything came of it. */
+ * and removed, unless Prefect inside it has said its end; the state stays. Returns whether anything
+ * came of it at once. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run);
 
 /* Some run is not on the server any more, or was claimed by another worker while the server was out

@@ -10,6 +10,9 @@ typedef struct PpStdout PpStdout;
 
 PpStdout *pp_stdout_new (int fd);
 
+/* Writes what is left as far as it is taken without blocking. NULL is ignored. */
+void pp_stdout_flush (PpStdout *out);
+
 /* Writes what is left without blocking and frees; FD stays open. */
 void pp_stdout_free (PpStdout *out);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpStdout, pp_stdout_free)
