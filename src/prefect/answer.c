@@ -345,7 +345,8 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
     }
   if (response->status >= 300)
     return fail (api, error, code, describe_redirect (what, response));
-  if ((json == NULL && response->body_length > 0) || (shape != NULL && !shape (json)))
+  if ((json == NULL && response->body_length > 0)
+      || (shape != NULL && !shape (json, response->status)))
     return fail (api, error, code, describe_page (what, response, json != NULL));
   if (json != NULL)
     api->heard = TRUE;

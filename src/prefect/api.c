@@ -348,13 +348,13 @@ pp_api_expects (PpApiShapeFunc shape, PpApiCall *call)
 }
 
 gboolean
-pp_api_is_array (const json_t *json)
+pp_api_is_array (const json_t *json, long status G_GNUC_UNUSED)
 {
   return json_is_array (json);
 }
 
 gboolean
-pp_api_is_resource (const json_t *json)
+pp_api_is_resource (const json_t *json, long status G_GNUC_UNUSED)
 {
   return pp_json_string (json, "id") != NULL;
 }

@@ -24,7 +24,7 @@ set_state_free (gpointer data)
 }
 
 static gboolean
-has_status (const json_t *json)
+has_status (const json_t *json, long status G_GNUC_UNUSED)
 {
   return pp_json_string (json, "status") != NULL;
 }

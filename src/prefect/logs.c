@@ -17,16 +17,16 @@ pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint off
                                                        PP_API_PERSIST, done, user_data));
 }
 
-/* The API has nothing to say; an object is a stranger's. */
+/* The API says 201, and null; 200 with a body is a stranger's. */
 static gboolean
-is_nothing (const json_t *json)
+is_made (const json_t *json, long status)
 {
-  return json == NULL || json_is_null (json);
+  return status != 200 || json == NULL || json_is_null (json);
 }
 
 PpApiCall *
 pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data)
 {
-  return pp_api_expects (is_nothing, pp_api_call_full (api, "POST", "/logs/", logs, PP_API_TRY,
-                                                       PP_API_LATER, done, user_data, NULL));
+  return pp_api_expects (is_made, pp_api_call_full (api, "POST", "/logs/", logs, PP_API_TRY,
+                                                    PP_API_LATER, done, user_data, NULL));
 }

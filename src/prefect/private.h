@@ -32,6 +32,7 @@ struct PpApi
   gboolean has_answer;               /* anything answered once */
   gboolean heard;                    /* the API itself did */
   gint64 maintenance_until;
+  gint64 rest_until; /* Retry-After of what its callers make again (PP_API_TRY); monotonic */
 
   /* csrf.c */
   gboolean csrf_enabled;
@@ -45,8 +46,8 @@ struct PpApi
   gboolean no_events;
 };
 
-/* Whether JSON (or NULL), the body of a success, is what the API gives to a call. */
-typedef gboolean (*PpApiShapeFunc) (const json_t *json);
+/* Whether JSON (or NULL), the body of a success with STATUS, is what the API gives to a call. */
+typedef gboolean (*PpApiShapeFunc) (const json_t *json, long status);
 
 struct PpApiCall
 {
@@ -81,8 +82,8 @@ PpApiCall *pp_api_call_full (PpApi *api, const char *method, const char *path, j
 /* CALL, whose success is one only with a body of SHAPE: something in the server's place that says
  * 200 to whatever it is asked is not believed that a run is gone. */
 PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
-gboolean pp_api_is_array (const json_t *json);
-gboolean pp_api_is_resource (const json_t *json); /* an object with an "id" */
+gboolean pp_api_is_array (const json_t *json, long status);
+gboolean pp_api_is_resource (const json_t *json, long status); /* an object with an "id" */
 
 /* A call that succeeds without a word to the server: for what it is known not to have. */
 PpApiCall *pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data);

@@ -90,6 +90,14 @@ back_off (const PpApiCall *call)
   return seconds;
 }
 
+guint
+pp_api_rest_ms (const PpApi *api, guint milliseconds)
+{
+  gint64 left = (api->rest_until - g_get_monotonic_time ()) / 1000;
+
+  return (guint)CLAMP (left, (gint64)milliseconds, (gint64)(MAX_RETRY_AFTER * 1000));
+}
+
 gboolean
 pp_api_may_try_again (const PpApi *api, const GError *error)
 {
@@ -144,11 +152,13 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
              || (call->patience == PP_API_RETRY
                  && call->csrf_refusals <= api->settings->client_max_retries);
     }
+  double asked = parse_retry_after (
+      response != NULL ? pp_http_response_header (response, "retry-after") : NULL);
+  if (call->patience == PP_API_TRY && asked > 0)
+    api->rest_until = g_get_monotonic_time () + (gint64)(asked * G_USEC_PER_SEC);
   if (!may_try_again (call, response, error))
     return FALSE;
 
-  double asked = parse_retry_after (
-      response != NULL ? pp_http_response_header (response, "retry-after") : NULL);
   double factor = api->settings->client_retry_jitter_factor;
   *delay = MIN (with_jitter (asked >= 0 ? asked : back_off (call), factor, asked >= 0), MAX_DELAY);
   if (in_maintenance)

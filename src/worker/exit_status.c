@@ -7,6 +7,8 @@
 
 /* A shell, and the engines, say "ended by signal N" as 128 + N. */
 #define SIGNAL_BASE 128
+/* What dockerd gives, as it comes up, to a container that ran when it went down. */
+#define DOCKER_LOST 255
 /* Lines of output inside a state's message; the run's log has more. */
 #define MESSAGE_TAIL_BYTES 1500
 
@@ -85,7 +87,8 @@ pp_container_end_note_boot (PpContainerEnd *end, const json_t *inspect, gint64 b
   gint64 finished = pp_api_parse_timestamp (pp_json_string (state, "FinishedAt"));
 
   end->host_restarted = TRUE;
-  if (!end->running && started > 0 && started < booted_at && finished >= booted_at)
+  if (!end->running && end->exit_code == DOCKER_LOST && started > 0 && started < booted_at
+      && finished >= booted_at)
     end->never_ended = TRUE;
 }
 

@@ -369,27 +369,39 @@ stop_ended_by_hand (PpFlowRun *run)
 static void
 stop_unless_ended_inside (PpFlowRun *run)
 {
-  run->ended_inside = run->told_inside;
+  run->ended_inside = run->told_inside && !run->claimed_again;
   if (!run->ended_inside)
     stop_ended_by_hand (run);
 }
 
-/* Whether RUN is to be stopped for its end TYPE: its own would be written over what its user has
- * set. Where Prefect inside the container reports, it says its end and lives on a little for its
- * hooks; and the command may have more to do, be it reported on by us. */
+/* Whether STATE, an end, may be Prefect's word from inside the container: its client gives each
+ * state an id, which a state set in the UI has none of. */
 static gboolean
-see_to_end (PpFlowRun *run, const char *type)
+may_be_said_inside (const json_t *state)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled
-      || run->ended_inside)
+  const char *type = pp_json_string (state, "type");
+
+  return (g_str_equal (type, "COMPLETED") || g_str_equal (type, "FAILED"))
+         && pp_json_string (json_object_get (state, "state_details"), "transition_id") != NULL;
+}
+
+/* Whether RUN was stopped for its end STATE: its own would be written over what its user has set.
+ * Where Prefect inside the container reports, it says its end and lives on a little for its hooks;
+ * and the command may have more to do, be it reported on by us. */
+static gboolean
+see_to_end (PpFlowRun *run, const json_t *state)
+{
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled)
     return FALSE;
-  if (g_str_equal (type, "COMPLETED") || g_str_equal (type, "FAILED"))
+  if (!may_be_said_inside (state))
     {
-      pp_flow_run_check_claim (run, stop_unless_ended_inside);
-      return FALSE;
+      stop_ended_by_hand (run);
+      return TRUE;
     }
-  stop_ended_by_hand (run);
-  return TRUE;
+  if (!run->ended_inside
+      && (run->claim_call == NULL || run->claim_known != stop_unless_ended_inside))
+    pp_flow_run_check_claim (run, stop_unless_ended_inside);
+  return FALSE;
 }
 
 gboolean
@@ -401,7 +413,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
   if (type == NULL || !pp_flow_run_may_be_ended (run) || pp_flow_run_waits_in_container (flow_run))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
-    return see_to_end (run, type);
+    return see_to_end (run, state);
   pp_flow_run_cancel (run);
   return TRUE;
 }
@@ -442,6 +454,7 @@ pp_flow_run_cancel (PpFlowRun *run)
     return;
   cancel_engine_call (&run->engine_call);
   cancel_api_call (&run->api_call);
+  cancel_api_call (&run->claim_call);
   pp_state_read_cancel (g_steal_pointer (&run->state_read));
   g_clear_pointer (&run->resolve, pp_resolve_call_cancel);
   g_clear_handle_id (&run->timer, g_source_remove);

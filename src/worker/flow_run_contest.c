@@ -141,7 +141,8 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
   run->claimed_again = have_later_claim (run, body);
-  run->told_inside = have_other_running (run, body);
+  /* What is not known stops nothing. */
+  run->told_inside = error != NULL || have_other_running (run, body);
   run->claim_known (run);
 }
 

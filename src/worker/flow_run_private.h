@@ -209,8 +209,8 @@ void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
 void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
 /* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again), and
- * whether Prefect inside its container tells states (run->told_inside). May be
- * asked beside what the state waits for; a later one takes the place of one under way. */
+ * whether Prefect inside its container tells states (run->told_inside). May be asked beside what
+ * the state waits for; a later one takes the place of one under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
 /* Whether STATE, the API's object, is an end. */

@@ -89,7 +89,8 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
             "%s",
             run->name, run->id, error->message);
       run->look_until = now + pp_look_time (now - run->report_sent);
-      pp_flow_run_after (run, pp_look_delay (run->unanswered), look_before_report);
+      pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
+                         look_before_report);
       return;
     }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)

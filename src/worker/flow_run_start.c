@@ -243,7 +243,8 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
   run->api_call = NULL;
   if (error != NULL && pp_api_may_try_again (run->context->api, error))
     {
-      pp_flow_run_after (run, pp_look_delay (++run->retries), look_before_running);
+      pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
+                         look_before_running);
       return;
     }
   if (error != NULL)

@@ -147,6 +147,8 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
   run->no_answer_since = 0;
   pp_container_end_clear (&run->end);
   pp_container_end_parse (container, &run->end);
+  /* What runs was not lost with the host: it is another one's, or was started anew. */
+  run->host_restarted = run->host_restarted && !run->end.running;
   if (run->host_restarted)
     pp_container_end_note_boot (&run->end, container, pp_booted_at ());
   if (run->end_waited && run->end.running)

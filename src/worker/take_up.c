@@ -218,8 +218,8 @@ forget_living (PpWorker *worker, GPtrArray *orphans)
       g_hash_table_iter_remove (&iter);
 }
 
-/* Takes over what the identity NAME has left. */
-static void
+/* Takes over what the identity NAME has left. Whether any entry may be ours now. */
+static gboolean
 adopt (PpWorker *worker, const char *name)
 {
   g_autoptr (GError) error = NULL;
@@ -228,11 +228,12 @@ adopt (PpWorker *worker, const char *name)
   if (error != NULL)
     {
       g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
-      return;
+      return TRUE;
     }
   if (count > 0)
     g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
   g_hash_table_add (worker->adopted, g_strdup (name));
+  return count > 0;
 }
 
 static gboolean
@@ -241,7 +242,7 @@ on_orphans_timer (gpointer user_data)
   PpWorker *worker = user_data;
   g_autoptr (GPtrArray) orphans = NULL;
   g_autoptr (GPtrArray) before = g_steal_pointer (&worker->orphans);
-  gboolean found = FALSE;
+  gboolean found = FALSE, moved = FALSE;
 
   if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL
       || pp_journal_is_slow (worker->context.journal))
@@ -256,15 +257,15 @@ on_orphans_timer (gpointer user_data)
           || (g_hash_table_contains (worker->adopted, name)
               && !pp_identity_has_runs (worker->identity, name)))
         continue;
-      adopt (worker, name);
+      moved |= adopt (worker, name);
       found = TRUE;
     }
   worker->orphans = g_steal_pointer (&orphans);
-  if (!found)
-    return G_SOURCE_CONTINUE;
-  /* Also where that has failed half-way, or no run was written down: containers may be left. */
-  load_journal (worker);
-  list_containers (worker);
+  if (moved)
+    load_journal (worker);
+  /* Also where no run was written down: containers may be left. */
+  if (found)
+    list_containers (worker);
   return G_SOURCE_CONTINUE;
 }
 

@@ -218,7 +218,7 @@ def test_retry_that_prefect_waits_for_in_a_container_that_the_worker_reports_on(
 
 # A wrapper that has something to do when its flow is over.
 ENDS_INSIDE = SAY + r"""
-say '{"type": "COMPLETED"}'
+say '{"type": "COMPLETED", "state_details": {"transition_id": "6b0d1ae4-9a8e-4c3f-8d3b-0f2f3a5c7e11"}}'
 sleep 14
 echo everything is copied
 """

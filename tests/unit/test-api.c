@@ -588,6 +588,20 @@ test_what_persists (void)
   g_assert_error (other->error, PP_API_ERROR, 413);
 }
 
+/* Who makes a call again himself is told how long the server asked to be left alone. */
+static void
+test_rest_that_is_asked_for (void)
+{
+  const Step steps[] = { { 429, "Retry-After: 7\r\n", "{\"detail\": \"slow down\"}" } };
+  g_autoptr (Fixture) fixture = started (steps, 1);
+
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), ==, 1000);
+  call (fixture, "POST", "/x", PP_API_TRY);
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), >, 5000);
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), <=, 7000);
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 9000), ==, 9000);
+}
+
 static void
 on_state_set (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -1292,6 +1306,7 @@ add (void)
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/object-that-is-not-there", test_object_that_is_not_there);
   g_test_add_func ("/api/answer/what-persists", test_what_persists);
+  g_test_add_func ("/api/answer/rest-that-is-asked-for", test_rest_that_is_asked_for);
   g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);
   g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);
   g_test_add_func ("/api/answer/empty", test_empty_answer);

@@ -79,25 +79,29 @@ test_boot (void)
   static const struct
   {
     const char *started, *finished;
+    int status;
     const char *type;
   } boots[] = {
-    { "2026-11-22T07:00:00Z", "2026-11-22T09:00:07.5Z", "CRASHED" },
-    { "2026-11-22T07:00:00Z", "2026-11-22T07:30:00Z", "FAILED" },
-    { "2026-11-22T09:00:08Z", "2026-11-22T09:30:00Z", "FAILED" },
+    { "2026-11-22T07:00:00Z", "2026-11-22T09:00:07.5Z", 255, "CRASHED" },
+    { "2026-11-22T07:00:00Z", "2026-11-22T07:30:00Z", 255, "FAILED" },
+    { "2026-11-22T09:00:08Z", "2026-11-22T09:30:00Z", 255, "FAILED" },
+    /* Of an engine on another host, which ran on. */
+    { "2026-11-22T07:00:00Z", "2026-11-22T09:30:00Z", 0, "COMPLETED" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (boots); i++)
     {
-      json_auto_t *inspect
-          = json_pack ("{s:{s:s, s:i, s:s, s:s}}", "State", "Status", "exited", "ExitCode", 255,
-                       "StartedAt", boots[i].started, "FinishedAt", boots[i].finished);
+      json_auto_t *inspect = json_pack ("{s:{s:s, s:i, s:s, s:s}}", "State", "Status", "exited",
+                                        "ExitCode", boots[i].status, "StartedAt", boots[i].started,
+                                        "FinishedAt", boots[i].finished);
       g_auto (PpContainerEnd) end;
       g_autofree char *message = NULL;
 
       pp_container_end_parse (inspect, &end);
       pp_container_end_note_boot (&end, inspect, pp_api_parse_timestamp ("2026-11-22T09:00:00Z"));
       g_assert_cmpstr (pp_container_end_to_state (&end, "", &message), ==, boots[i].type);
-      g_assert_true ((strstr (message, "the host was started anew") != NULL) == (i == 0));
+      g_assert_true ((message != NULL && strstr (message, "the host was started anew") != NULL)
+                     == (i == 0));
     }
 }
 

@@ -87,6 +87,10 @@ void pp_api_call_cancel (PpApiCall *call);
  * pp_api_error_may_pass(), or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
 gboolean pp_api_may_try_again (const PpApi *api, const GError *error);
 
+/* MILLISECONDS to the next try of a PP_API_TRY, or more where the server asked for more
+ * (Retry-After). */
+guint pp_api_rest_ms (const PpApi *api, guint milliseconds);
+
 /* How many calls wait for an answer or a retry. */
 guint pp_api_pending (const PpApi *api);
 

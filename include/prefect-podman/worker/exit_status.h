@@ -25,8 +25,8 @@ gboolean pp_container_status_is_alive (const char *status);
 void pp_container_end_parse (const json_t *inspect, PpContainerEnd *end);
 
 /* The host was started anew, at BOOTED_AT (UNIX microseconds), since the container was. One that
- * ran then has no end, whatever the engine gives it as it comes up (Docker: status 255, and that
- * moment for its end). */
+ * ran then has no end, though Docker, as it comes up, gives it status 255 and that moment for its
+ * end. */
 void pp_container_end_note_boot (PpContainerEnd *end, const json_t *inspect, gint64 booted_at);
 
 void pp_container_end_clear (PpContainerEnd *end);
