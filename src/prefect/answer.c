@@ -320,6 +320,14 @@ read_body (const PpHttpResponse *response)
 }
 
 gboolean
+pp_api_is_own_error (const PpHttpResponse *response)
+{
+  json_auto_t *json = read_body (response);
+
+  return own_words (json) != NULL;
+}
+
+gboolean
 pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShapeFunc shape,
                     const PpHttpResponse *response, const GError *http_error, json_t **body,
                     GError **error)

@@ -205,8 +205,9 @@ start_attempt (PpApiCall *call)
   call->csrf_token = g_strdup (pp_api_csrf_token (api, call->method));
   call->started = g_get_monotonic_time ();
   api->under_way[call->urgency]++;
+  gboolean body_once = call->patience == PP_API_PERSIST_REFUSED || call->patience == PP_API_TRY;
   call->under_way = pp_api_send (api, call->method, call->path, call->body, call->csrf_token,
-                                 call->patience == PP_API_TRY, on_answer, call);
+                                 body_once, on_answer, call);
 }
 
 /* Takes the first call that can be sent now from QUEUE; NULL when there is none. */

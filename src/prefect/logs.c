@@ -27,6 +27,7 @@ is_made (const json_t *json, long status)
 PpApiCall *
 pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data)
 {
-  return pp_api_expects (is_made, pp_api_call_full (api, "POST", "/logs/", logs, PP_API_TRY,
-                                                    PP_API_LATER, done, user_data, NULL));
+  return pp_api_expects (is_made,
+                         pp_api_call_full (api, "POST", "/logs/", logs, PP_API_PERSIST_REFUSED,
+                                           PP_API_LATER, done, user_data, NULL));
 }

@@ -116,6 +116,9 @@ gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, P
                              const PpHttpResponse *response, const GError *http_error,
                              json_t **body, GError **error);
 
+/* Whether RESPONSE, an error, is in the API's own words. */
+gboolean pp_api_is_own_error (const PpHttpResponse *response);
+
 /* retry.c */
 
 /* Whether the failed CALL is to be made again (then *DELAY is in seconds); counts the attempt.

@@ -77,7 +77,8 @@ with_jitter (double seconds, double factor, gboolean minimum)
 gboolean
 pp_api_call_persists (const PpApiCall *call)
 {
-  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_UNLESS_TOLD;
+  return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_REFUSED
+         || call->patience == PP_API_PERSIST_UNLESS_TOLD;
 }
 
 static double
@@ -88,6 +89,25 @@ back_off (const PpApiCall *call)
   if (pp_api_call_persists (call))
     seconds = MIN (seconds / 2, PERSIST_MAX_DELAY);
   return seconds;
+}
+
+/* What gateways say who had no answer (520 and 524 are a well-known one's), 503 also where the
+ * connection broke off (Envoy). */
+static gboolean
+may_have_been_done (const PpHttpResponse *response)
+{
+  switch (response->status)
+    {
+    case 502:
+    case 504:
+    case 520:
+    case 524:
+      return TRUE;
+    case 503:
+      return !pp_api_is_own_error (response);
+    default:
+      return FALSE;
+    }
 }
 
 guint
@@ -118,6 +138,10 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     case PP_API_PERSIST_UNLESS_TOLD:
       if ((error->code == 403 || error->code == PP_API_ERROR_NO_ROUTE)
           && call->attempts >= TOLD_ATTEMPTS)
+        return FALSE;
+      break;
+    case PP_API_PERSIST_REFUSED:
+      if (response == NULL || may_have_been_done (response))
         return FALSE;
       break;
     case PP_API_PERSIST:

@@ -280,7 +280,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   pp_failpoint ("logs", "answered");
   sender->call = NULL;
-  if (error != NULL && pp_api_may_try_again (sender->api, error))
+  if (pp_api_error_is_transient (error))
     {
       gint64 now = g_get_monotonic_time ();
 
@@ -288,9 +288,8 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
       sender->unsure = TRUE;
       sender->look_until = now + pp_look_time (now - sender->sent);
       if (++sender->unanswered == SAY_UNANSWERED)
-        g_warning ("Logs are not taken yet and wait: %s", error->message);
-      sender->timer = g_timeout_add (
-          pp_api_rest_ms (sender->api, pp_look_delay (sender->unanswered)), on_look_timer, sender);
+        g_warning ("Logs get no answer and wait: %s", error->message);
+      sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
       return;
     }
   if (error != NULL && error->code != 400 && error->code != 413 && error->code != 422)

@@ -584,7 +584,7 @@ test_what_persists (void)
 
   call (fixture, "POST", "/x", PP_API_PERSIST);
   g_assert_no_error (fixture->error);
-  call (other, "POST", "/x", PP_API_PERSIST);
+  call (other, "POST", "/x", PP_API_PERSIST_REFUSED);
   g_assert_error (other->error, PP_API_ERROR, 413);
 }
 
@@ -600,6 +600,21 @@ test_rest_that_is_asked_for (void)
   g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), >, 5000);
   g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), <=, 7000);
   g_assert_cmpuint (pp_api_rest_ms (fixture->api, 9000), ==, 9000);
+}
+
+/* What the API says it did not do is done again; what something before it says may have been done.
+ */
+static void
+test_what_was_refused (void)
+{
+  const Step steps[]
+      = { { 503, NOW, "{\"exception_message\": \"Service Unavailable\"}" },
+          { 503, NOW, "upstream connect error or disconnect/reset before headers" } };
+  g_autoptr (Fixture) fixture = started (steps, G_N_ELEMENTS (steps));
+
+  call (fixture, "POST", "/x", PP_API_PERSIST_REFUSED);
+  g_assert_error (fixture->error, PP_API_ERROR, 503);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 2);
 }
 
 static void
@@ -1306,6 +1321,7 @@ add (void)
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/object-that-is-not-there", test_object_that_is_not_there);
   g_test_add_func ("/api/answer/what-persists", test_what_persists);
+  g_test_add_func ("/api/answer/what-was-refused", test_what_was_refused);
   g_test_add_func ("/api/answer/rest-that-is-asked-for", test_rest_that_is_asked_for);
   g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);
   g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);

@@ -97,9 +97,9 @@ PpApiCall *pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, g
 PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds,
                                        PpApiDoneFunc done, gpointer user_data);
 
-/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. PP_API_TRY:
- * what got no answer may be there, all of it or nothing (up to some 4,000 records), and so may what
- * was refused by something between us and the server. */
+/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. Made again
+ * only while the server refuses it: what got no answer may be there, all of it or nothing (up to
+ * some 4,000 records). */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
 /* A run's log records younger than AFTER (UNIX microseconds), the oldest first, less OFFSET of
  * them; an array of at most LIMIT, 0: of as many as the server gives at once (200, or its
