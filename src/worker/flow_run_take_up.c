@@ -312,7 +312,7 @@ on_scheduled (PpFlowRun *run)
 
   run->retry_scheduled = ended || run->phase == PP_JOURNAL_REPORTING;
   if (was_started (run) && ended)
-    on_begun_anew (run, "it has ended, and is scheduled once more");
+    on_begun_anew (run, "it is scheduled once more, and its attempt here is over");
   else if (was_started (run))
     {
       say (run, "its container is seen to its end");

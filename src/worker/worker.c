@@ -143,8 +143,10 @@ say_what_is_left (const PpWorker *worker)
                pp_flow_run_container_name (run) != NULL ? ", container " : "",
                pp_flow_run_container_name (run) != NULL ? pp_flow_run_container_name (run) : "");
   if (pp_log_sender_pending (worker->context.logs) > 0)
-    g_warning ("%u log records could not be delivered",
-               pp_log_sender_pending (worker->context.logs));
+    g_warning (
+        "%u log records could not be delivered: containers' are at the next start, the worker's "
+        "own are lost",
+        pp_log_sender_pending (worker->context.logs));
 }
 
 /* Whether all that was to be told was told. */
