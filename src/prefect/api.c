@@ -360,6 +360,14 @@ pp_api_is_resource (const json_t *json, long status G_GNUC_UNUSED)
   return pp_json_string (json, "id") != NULL;
 }
 
+PpApiCall *
+pp_api_read_resource (PpApi *api, const char *path, PpApiPatience patience, PpApiDoneFunc done,
+                      gpointer user_data)
+{
+  return pp_api_expects (pp_api_is_resource,
+                         pp_api_call (api, "GET", path, NULL, patience, done, user_data));
+}
+
 void
 pp_api_call_cancel (PpApiCall *call)
 {

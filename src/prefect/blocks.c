@@ -9,16 +9,12 @@ pp_block_document_read_by_name (PpApi *api, const char *block_type_slug, const c
   g_autofree char *type
       = pp_api_path ("/block_types/slug", block_type_slug, "/block_documents/name");
   g_autofree char *path = pp_api_path (type, name, "?include_secrets=true");
-  return pp_api_expects (
-      pp_api_is_resource,
-      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
+  return pp_api_read_resource (api, path, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }
 
 PpApiCall *
 pp_block_document_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/block_documents", id, "?include_secrets=true");
-  return pp_api_expects (
-      pp_api_is_resource,
-      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
+  return pp_api_read_resource (api, path, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }

@@ -110,8 +110,7 @@ pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneF
                   gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
-  return pp_api_expects (pp_api_is_resource,
-                         pp_api_call (api, "GET", path, NULL, patience, done, user_data));
+  return pp_api_read_resource (api, path, patience, done, user_data);
 }
 
 /* STATE is stolen; has type, name, message, data as wanted. */

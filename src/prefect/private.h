@@ -85,6 +85,10 @@ PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
 gboolean pp_api_is_array (const json_t *json, long status);
 gboolean pp_api_is_resource (const json_t *json, long status); /* an object with an "id" */
 
+/* GETs one of those. */
+PpApiCall *pp_api_read_resource (PpApi *api, const char *path, PpApiPatience patience,
+                                 PpApiDoneFunc done, gpointer user_data);
+
 /* A call that succeeds without a word to the server: for what it is known not to have. */
 PpApiCall *pp_api_call_nothing (PpApi *api, PpApiDoneFunc done, gpointer user_data);
 

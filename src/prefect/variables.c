@@ -6,7 +6,5 @@ PpApiCall *
 pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/variables/name", name, NULL);
-  return pp_api_expects (
-      pp_api_is_resource,
-      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
+  return pp_api_read_resource (api, path, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
 }
