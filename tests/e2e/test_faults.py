@@ -23,6 +23,7 @@ from fault_proxy import (
     status,
 )
 from parts import fill, small_disk, wait_for
+from test_loop import POLL
 
 RUN = r"/api/flow_runs/[0-9a-f-]{36}"
 
@@ -549,9 +550,6 @@ def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker):
 
 def is_running(engine, run):
     return any(container["State"] == "running" for container in engine.containers_of(run))
-
-
-POLL = r"POST /api/work_pools/.*/get_scheduled_flow_runs"
 
 
 def check_away(worker, door):
