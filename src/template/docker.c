@@ -72,6 +72,18 @@ docker_label (const char *name)
   return g_strconcat (reversed, ".", slash + 1, NULL);
 }
 
+gboolean
+pp_docker_label_is_own (const char *name)
+{
+  static const char *const own[]
+      = { "io.prefect.flow-run-id",     "io.prefect.flow-run-name",      "io.prefect.version",
+          "io.prefect.work-pool-name",  "io.prefect.work-pool-id",       "io.prefect.worker-name",
+          "io.prefect.flow-id",         "io.prefect.flow-name",          "io.prefect.deployment-id",
+          "io.prefect.deployment-name", "io.prefect.deployment-updated", NULL };
+
+  return g_str_has_prefix (name, "io.prefect-podman.") || g_strv_contains (own, name);
+}
+
 json_t *
 pp_docker_labels (const json_t *labels)
 {

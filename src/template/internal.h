@@ -126,6 +126,9 @@ const char *pp_docker_network_mode (const json_t *configuration, const json_t *e
 /* "prefect.io/x" as "io.prefect.x": new object. */
 json_t *pp_docker_labels (const json_t *labels);
 
+/* True if NAME, in Docker's spelling, is a label that only the worker sets. */
+gboolean pp_docker_label_is_own (const char *name);
+
 /* _slugify_container_name: new string, or NULL when nothing is left. */
 char *pp_docker_container_name (const char *name);
 

@@ -48,7 +48,9 @@ add_attribution (json_t *env, const PpTemplateContext *context)
   set_from (env, "PREFECT__DEPLOYMENT_NAME", context->deployment, "name");
 }
 
-/* The settings, the run's own variables, and over them what the user asked for. */
+/* The settings, the run's own variables, and over them what the user asked for. Which run Prefect
+ * inside the container executes is no user's choice (Prefect lets a job set it to another run's).
+ */
 static void
 prepare_env (json_t *configuration, const PpTemplateContext *context)
 {
@@ -84,22 +86,33 @@ add_deployment_labels (json_t *labels, const json_t *deployment)
   set_string (labels, "prefect.io/deployment-updated", in_utc);
 }
 
+/* The labels by which a container is found and told apart from others: none of them can be a job's.
+ * Prefect (base.py prepare_for_flow_run) lets a job set all but the version. */
 static void
 prepare_labels (json_t *configuration, const PpTemplateContext *context)
 {
-  json_auto_t *labels = json_object ();
-  set_from (labels, "prefect.io/flow-run-id", context->flow_run, "id");
-  set_from (labels, "prefect.io/flow-run-name", context->flow_run, "name");
-  set_string (labels, "prefect.io/version", context->prefect_version);
-  set_from (labels, "prefect.io/work-pool-name", context->work_pool, "name");
-  set_from (labels, "prefect.io/work-pool-id", context->work_pool, "id");
-  set_string (labels, "prefect.io/worker-name", context->worker_name);
-  set_from (labels, "prefect.io/flow-id", context->flow, "id");
-  set_from (labels, "prefect.io/flow-name", context->flow, "name");
-  add_deployment_labels (labels, context->deployment);
-  json_object_update (labels, json_object_get (configuration, "labels"));
-  set_string (labels, "io.prefect.version", context->prefect_version);
-  json_object_set_new (configuration, "labels", pp_docker_labels (labels));
+  json_auto_t *own = json_object ();
+  json_auto_t *given = pp_docker_labels (json_object_get (configuration, "labels"));
+  const char *name;
+  json_t *value;
+
+  set_from (own, "prefect.io/flow-run-id", context->flow_run, "id");
+  set_from (own, "prefect.io/flow-run-name", context->flow_run, "name");
+  set_string (own, "prefect.io/version", context->prefect_version);
+  set_from (own, "prefect.io/work-pool-name", context->work_pool, "name");
+  set_from (own, "prefect.io/work-pool-id", context->work_pool, "id");
+  set_string (own, "prefect.io/worker-name", context->worker_name);
+  set_from (own, "prefect.io/flow-id", context->flow, "id");
+  set_from (own, "prefect.io/flow-name", context->flow, "name");
+  add_deployment_labels (own, context->deployment);
+
+  json_t *labels = pp_docker_labels (own);
+  json_object_foreach (given, name, value)
+  {
+    if (!pp_docker_label_is_own (name))
+      json_object_set (labels, name, value);
+  }
+  json_object_set_new (configuration, "labels", labels);
 }
 
 /* The name with its placeholders rendered, or as it is where a single one has no value. */

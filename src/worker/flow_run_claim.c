@@ -225,6 +225,21 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
     pp_flow_run_enter_created (run);
 }
 
+/* What a container is told by, over what the job, or its image, says. */
+static void
+set_own_labels (PpFlowRun *run)
+{
+  const PpWorkerContext *context = run->context;
+  const char *pool = pp_json_string (context->work_pool, "name");
+
+  pp_container_spec_set_label (run->spec, PP_FLOW_RUN_LABEL, run->id);
+  pp_container_spec_set_label (run->spec, PP_WORK_POOL_LABEL, pool != NULL ? pool : "");
+  pp_container_spec_set_label (run->spec, PP_IDENTITY_LABEL, context->identity_name);
+  pp_container_spec_set_label (run->spec, PP_CLAIM_LABEL, run->transitions.claim);
+  pp_container_spec_set_label (run->spec, PP_STATE_REPORTING_LABEL,
+                               run->worker_reported ? "worker" : "engine");
+}
+
 void
 pp_flow_run_enter_rendered (PpFlowRun *run)
 {
@@ -240,9 +255,7 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
       context->type, "prefect.work-pool.name", pp_json_string (context->work_pool, "name"),
       "prefect.work-pool.id", pp_json_string (context->work_pool, "id"));
 
-  pp_container_spec_set_label (run->spec, PP_IDENTITY_LABEL, context->identity_name);
-  pp_container_spec_set_label (run->spec, PP_STATE_REPORTING_LABEL,
-                               run->worker_reported ? "worker" : "engine");
+  set_own_labels (run);
   pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
                          pp_flow_run_related (run));
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);

@@ -115,7 +115,7 @@ pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
 {
   const json_t *labels = json_object_get (json_object_get (inspect, "Config"), "Labels");
 
-  return g_strcmp0 (pp_json_string (labels, "io.prefect.flow-run-id"), run->id) == 0
+  return g_strcmp0 (pp_json_string (labels, PP_FLOW_RUN_LABEL), run->id) == 0
          && pp_flow_run_was_never_started (inspect);
 }
 

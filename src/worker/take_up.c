@@ -85,7 +85,7 @@ by_flow_run (const PpWorker *worker, const json_t *containers)
 
   json_array_foreach (containers, index, container)
   {
-    const char *id = pp_worker_container_label (container, "io.prefect.flow-run-id");
+    const char *id = pp_worker_container_label (container, PP_FLOW_RUN_LABEL);
     const char *identity = pp_worker_container_label (container, PP_IDENTITY_LABEL);
     const json_t *known = id != NULL ? g_hash_table_lookup (table, id) : NULL;
     const PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
@@ -115,11 +115,11 @@ say_unknown (const PpWorker *worker, const json_t *containers)
   json_array_foreach (containers, index, container)
   {
     const char *identity = pp_worker_container_label (container, PP_IDENTITY_LABEL);
-    const char *pool = pp_worker_container_label (container, "io.prefect.work-pool-name");
+    const char *pool = pp_worker_container_label (container, PP_WORK_POOL_LABEL);
 
     if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
         || g_hash_table_contains (worker->runs,
-                                  pp_worker_container_label (container, "io.prefect.flow-run-id"))
+                                  pp_worker_container_label (container, PP_FLOW_RUN_LABEL))
         || pp_identity_state (worker->state_dir, identity) != PP_IDENTITY_UNKNOWN)
       continue;
     name = pp_flow_run_listed_name (container);

@@ -78,16 +78,45 @@ test_env (void)
 static void
 test_labels (void)
 {
-  json_auto_t *prepared
-      = prepare ("{'labels': {'a.b.c/d/e': 1.5, 'plain': true, 'prefect.io/flow-name': 'mine', "
-                 "'io.prefect.version': 'forged', '/x': 'y'}}",
-                 "{}", FALSE, NULL);
+  json_auto_t *prepared = prepare (
+      "{'labels': {'a.b.c/d/e': 1.5, 'plain': true, 'prefect.io/mine': 'mine', '/x': 'y'}}", "{}",
+      FALSE, NULL);
   json_t *labels = json_object_get (prepared, "labels");
   g_assert_cmpstr (pp_json_string (labels, "c.b.a.d/e"), ==, "1.5");
   g_assert_cmpstr (pp_json_string (labels, "plain"), ==, "true");
-  g_assert_cmpstr (pp_json_string (labels, "io.prefect.flow-name"), ==, "mine");
-  g_assert_cmpstr (pp_json_string (labels, "io.prefect.version"), ==, "3.8.8");
+  g_assert_cmpstr (pp_json_string (labels, "io.prefect.mine"), ==, "mine");
   g_assert_cmpstr (pp_json_string (labels, ".x"), ==, "y");
+}
+
+/* What a container is told by is the worker's, in whatever spelling a job writes it. */
+static void
+test_labels_of_the_worker (void)
+{
+  json_auto_t *plain = prepare ("{}", "{}", FALSE, NULL);
+  json_auto_t *prepared = prepare (
+      "{'labels': {'prefect.io/flow-run-id': 'other', 'io.prefect.flow-run-name': 'other',"
+      "'prefect.io/work-pool-name': 'other', 'prefect.io/work-pool-id': 'other', "
+      "'io.prefect/flow-id': 'kept',"
+      "'prefect.io/version': 'other', 'io.prefect.worker-name': 'other',"
+      "'prefect.io/flow-id': 'other', '.prefect.io/flow-name': 'kept',"
+      "'prefect.io/deployment-id': 'other', 'prefect.io/deployment-name': 'other',"
+      "'prefect.io/deployment-updated': 'other', 'io.prefect-podman.identity': 'other',"
+      "'prefect-podman.io/claim': 'other', 'identity.prefect-podman.io/': 'other',"
+      "'io.prefect-podman.anything': 'other'}}",
+      "{}", FALSE, NULL);
+  json_t *labels = json_object_get (prepared, "labels");
+  const char *name;
+  json_t *value;
+
+  json_object_foreach (json_object_get (plain, "labels"), name, value)
+  {
+    g_assert_true (json_equal (json_object_get (labels, name), value));
+  }
+  json_object_foreach (labels, name, value)
+  {
+    g_assert_cmpstr (json_string_value (value), !=, "other");
+    g_assert_false (g_str_has_prefix (name, "io.prefect-podman."));
+  }
 }
 
 static const struct
@@ -304,6 +333,7 @@ add_tests (void)
   g_test_add_func ("/template/prepare/nothing given", test_nothing_given);
   g_test_add_func ("/template/prepare/env", test_env);
   g_test_add_func ("/template/prepare/labels", test_labels);
+  g_test_add_func ("/template/prepare/labels-of-the-worker", test_labels_of_the_worker);
   g_test_add_func ("/template/prepare/network mode", test_network_mode);
   g_test_add_func ("/template/prepare/names", test_names);
   g_test_add_func ("/template/prepare/refused", test_refused);

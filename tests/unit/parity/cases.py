@@ -210,7 +210,9 @@ class Maker:
         labels = {}
         for _ in range(self.random.randint(0, 3)):
             key = self.random.choice(["team", "a.b/c", "prefect.io/flow-name", "io.prefect.version", "x/y/z", "/lead",
-                                      "prefect.io/version", "com.example.team/role", "é/ü", ""])
+                                      "prefect.io/version", "com.example.team/role", "é/ü", "",
+                                      "prefect.io/flow-run-id", "io.prefect.work-pool-name", "prefect-podman.io/claim",
+                                      "io.prefect-podman.identity", "prefect.io/deployment-updated", "io.prefect.other"])
             labels[key] = self.string()
             if self.chance(0.12):
                 labels[key] = self.random.choice([True, False, self.number()])

@@ -7,6 +7,7 @@ differences of prefect-podman, each as narrow as it can be:
 
 - booleans in env, numbers and booleans in labels are written as JSON writes them;
 - volume options other than ro and rw are taken (a colon is no part of them);
+- a job cannot set the labels that the worker sets;
 - letters that are neither Latin, Greek nor Cyrillic are not transcribed in the container's name.
 """
 
@@ -71,6 +72,16 @@ class Settings:
         return self.environment.get("PREFECT_API_URL")
 
 
+OWN_LABELS = ["flow-run-id", "flow-run-name", "version", "work-pool-name", "work-pool-id", "worker-name", "flow-id",
+              "flow-name", "deployment-id", "deployment-name", "deployment-updated"]
+
+
+def is_own_label(key):
+    namespace, slash, name = key.partition("/")
+    label = ".".join(reversed(namespace.split("."))) + "." + name if slash else key
+    return label.startswith("io.prefect-podman.") or label in ["io.prefect." + own for own in OWN_LABELS]
+
+
 class Configuration(docker_worker.DockerWorkerJobConfiguration):
     """Notes what the templates became before the model looks at it."""
 
@@ -82,6 +93,7 @@ class Configuration(docker_worker.DockerWorkerJobConfiguration):
             resolved["labels"] = {k: json.dumps(v) if isinstance(v, (bool, int, float)) else v
                                   for k, v in resolved["labels"].items()}
         super().__init__(**resolved)
+        self.labels = {key: value for key, value in self.labels.items() if not is_own_label(key)}
 
 
 def assert_volume_str(volume):
