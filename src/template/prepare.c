@@ -64,6 +64,7 @@ prepare_env (json_t *configuration, const PpTemplateContext *context)
     rewrite_api_url (all);
   add_attribution (all, context);
   json_object_update (all, (json_t *)given);
+  set_from (all, "PREFECT__FLOW_RUN_ID", context->flow_run, "id");
 
   json_t *env = json_object ();
   json_object_foreach (all, name, value)

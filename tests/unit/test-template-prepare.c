@@ -119,6 +119,21 @@ test_labels_of_the_worker (void)
   }
 }
 
+/* A job cannot have Prefect inside its container execute another run, nor none. */
+static void
+test_flow_run_of_the_container (void)
+{
+  static const char *const given[]
+      = { "{'env': {'PREFECT__FLOW_RUN_ID': 'other'}}", "{'env': {'PREFECT__FLOW_RUN_ID': null}}" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (given); i++)
+    {
+      json_auto_t *prepared = prepare (given[i], "{}", FALSE, NULL);
+      g_assert_cmpstr (pp_json_string (json_object_get (prepared, "env"), "PREFECT__FLOW_RUN_ID"),
+                       ==, "run-id");
+    }
+}
+
 static const struct
 {
   const char *configuration;
@@ -334,6 +349,7 @@ add_tests (void)
   g_test_add_func ("/template/prepare/env", test_env);
   g_test_add_func ("/template/prepare/labels", test_labels);
   g_test_add_func ("/template/prepare/labels-of-the-worker", test_labels_of_the_worker);
+  g_test_add_func ("/template/prepare/flow-run-of-the-container", test_flow_run_of_the_container);
   g_test_add_func ("/template/prepare/network mode", test_network_mode);
   g_test_add_func ("/template/prepare/names", test_names);
   g_test_add_func ("/template/prepare/refused", test_refused);

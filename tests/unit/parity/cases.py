@@ -11,7 +11,8 @@ import random
 OPTIONAL_STRINGS = ["command", "network_mode", "mem_limit", "memswap_limit"]
 BOOLEANS = ["auto_remove", "stream_output", "privileged"]
 CUSTOM = ["a", "b", "tag", "registry", "x-y", "größe", "x_1", "n2", "deep", "list", "7", "empty"]
-ENV_NAMES = ["A", "B", "PATH_X", "WITH SPACE", "Ü", "PREFECT_LOGGING_LEVEL", "PREFECT_API_KEY"]
+ENV_NAMES = ["A", "B", "PATH_X", "WITH SPACE", "Ü", "PREFECT_LOGGING_LEVEL", "PREFECT_API_KEY",
+             "PREFECT__FLOW_RUN_ID"]
 PROCESS_NAMES = ["PP_PARITY_ONE", "PP_PARITY_TWO", "PP_PARITY_EMPTY"]
 API_URLS = [
     "http://localhost:4200/api", "http://127.0.0.1:4200/api", "https://api.example.org/api",

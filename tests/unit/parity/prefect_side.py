@@ -7,7 +7,7 @@ differences of prefect-podman, each as narrow as it can be:
 
 - booleans in env, numbers and booleans in labels are written as JSON writes them;
 - volume options other than ro and rw are taken (a colon is no part of them);
-- a job cannot set the labels that the worker sets;
+- a job cannot set the labels that the worker sets, nor PREFECT__FLOW_RUN_ID;
 - letters that are neither Latin, Greek nor Cyrillic are not transcribed in the container's name.
 """
 
@@ -93,6 +93,7 @@ class Configuration(docker_worker.DockerWorkerJobConfiguration):
             resolved["labels"] = {k: json.dumps(v) if isinstance(v, (bool, int, float)) else v
                                   for k, v in resolved["labels"].items()}
         super().__init__(**resolved)
+        self.env.pop("PREFECT__FLOW_RUN_ID", None)
         self.labels = {key: value for key, value in self.labels.items() if not is_own_label(key)}
 
 
