@@ -1,7 +1,8 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
  * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
  * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
- * flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
+ * flow_run_cleanup.c (what is left), flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c
+ * (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/delivery.h"
@@ -283,6 +284,9 @@ void pp_flow_run_enter_created (PpFlowRun *run);
 
 /* flow_run_watch.c */
 
+/* Calls AGAIN after MILLISECONDS, twice as long at each of RUN's retries; at most 15 s. */
+void pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run));
+
 /* Asks the engine, by pp_flow_run_ask_again() until it answers; the state's one call meanwhile. */
 void pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected);
 
@@ -292,6 +296,8 @@ void pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected);
 void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
 
 void pp_flow_run_enter_started (PpFlowRun *run);
+
+/* flow_run_cleanup.c */
 void pp_flow_run_enter_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);
 

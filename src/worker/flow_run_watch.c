@@ -1,24 +1,16 @@
-/* A started container: its output, its end, and the clearing away. */
+/* A started container: its output and its end. */
 #include "flow_run_private.h"
 
-#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/worker/state_dir.h"
-
-#include "failpoint.h"
 
 /* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
 #define MAX_BACK_OFF 15
 #define FOLLOW_AGAIN_MS 250
 /* That a run waits for the engine is said in its log after so long. */
 #define SAY_AWAY_MINUTES 15
-/* A container that the engine would not remove so often is left. */
-#define MAX_REMOVALS 5
-/* Where a finished run's infrastructure_pid is not taken for so long, it is left out. */
-#define PID_SECONDS 30
 
 static void follow (PpFlowRun *run);
 static void inspect (PpFlowRun *run);
-static void remove_container (PpFlowRun *run);
 
 static void
 resume_output (gpointer user_data)
@@ -41,9 +33,8 @@ on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
   return pp_delivery_take (run->delivery, stream, log_time, begins_late, data, length);
 }
 
-/* AGAIN after MILLISECONDS, twice as long at each retry. */
-static void
-later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
+void
+pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
 {
   pp_flow_run_after (run, MIN (milliseconds << MIN (run->retries, 8), MAX_BACK_OFF * 1000), again);
   run->retries++;
@@ -57,7 +48,7 @@ on_waited (json_t *result, const GError *error, gpointer user_data)
   (void)result;
   run->engine_call = NULL;
   if (error != NULL)
-    later (run, 1000, inspect);
+    pp_flow_run_later (run, 1000, inspect);
   else
     inspect (run);
 }
@@ -161,7 +152,7 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
   /* What a broken stream has left of the output is still to be had when the container has ended. */
   if (run->end.running && run->output_ended)
     {
-      later (run, FOLLOW_AGAIN_MS, follow);
+      pp_flow_run_later (run, FOLLOW_AGAIN_MS, follow);
       return;
     }
   if (run->end.running || !run->output_ended)
@@ -219,7 +210,7 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
                      run->container_name, error->message);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
-      later (run, 1000, inspect);
+      pp_flow_run_later (run, 1000, inspect);
       return;
     }
   /* A log driver that cannot be read: what is left is to wait for the end. */
@@ -278,154 +269,4 @@ pp_flow_run_enter_started (PpFlowRun *run)
     pp_flow_run_count_delivered (run, follow_rest);
   else
     follow_rest (run);
-}
-
-/* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
-
-/* Podman says 500 also to what passes: a container that is just stopping, a storage that is busy.
- */
-static void
-remove_later_or_give_up (PpFlowRun *run, const GError *error)
-{
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      || run->retries < MAX_REMOVALS)
-    {
-      later (run, 1000, remove_container);
-      return;
-    }
-  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s",
-                   run->container_name, error->message);
-  pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
-}
-
-static void
-on_removed (json_t *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  pp_failpoint ("engine", "removed");
-  (void)result;
-  run->engine_call = NULL;
-  if (error != NULL)
-    remove_later_or_give_up (run, error);
-  else
-    pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
-}
-
-static void
-on_looked_for (json_t *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (error != NULL
-      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    {
-      remove_later_or_give_up (run, error);
-      return;
-    }
-  if (error != NULL || !pp_flow_run_is_unstarted (run, result))
-    {
-      pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
-      return;
-    }
-  run->container_id = g_strdup (pp_json_string (result, "Id"));
-  remove_container (run);
-}
-
-static void
-remove_container (PpFlowRun *run)
-{
-  if (run->container_id == NULL)
-    {
-      run->engine_call = pp_infrastructure_inspect (run->context->infrastructure,
-                                                    run->container_name, on_looked_for, run);
-      return;
-    }
-  run->engine_call
-      = pp_infrastructure_remove (run->context->infrastructure, run->container_id, on_removed, run);
-}
-
-static void
-on_logs_safe (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->logs_safe = TRUE;
-  pp_flow_run_enter_reported (run);
-}
-
-static gboolean
-on_slot_free (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  run->notify (run, TRUE, run->user_data);
-  pp_log_sender_when (run->context->logs, FALSE, on_logs_safe, run);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-forget_pid (PpFlowRun *run)
-{
-  pp_api_call_cancel (g_steal_pointer (&run->pid_call));
-  g_message ("infrastructure_pid of flow run '%s', which is over, could not be set", run->id);
-  pp_flow_run_enter_reported (run);
-}
-
-void
-pp_flow_run_enter_reported (PpFlowRun *run)
-{
-  if (!run->slot_freed)
-    {
-      run->slot_freed = TRUE;
-      g_clear_pointer (&run->lease, pp_lease_free);
-      g_clear_handle_id (&run->timeout_timer, g_source_remove);
-      g_clear_handle_id (&run->stop_timer, g_source_remove);
-      if (run->stop_call != NULL)
-        pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
-      run->timer = g_idle_add (on_slot_free, run);
-      return;
-    }
-  /* on_logs_safe() and on_pid_updated() come back here. */
-  if (!run->logs_safe || run->engine_call != NULL)
-    return;
-  if (run->pid_call != NULL)
-    {
-      pp_flow_run_after (run, PID_SECONDS * 1000, forget_pid);
-      return;
-    }
-  if ((run->container_id == NULL && !run->may_exist) || !run->auto_remove)
-    pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
-  else
-    remove_container (run);
-}
-
-static gboolean
-on_over (gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->timer = 0;
-  run->notify (run, FALSE, run->user_data);
-  return G_SOURCE_REMOVE;
-}
-
-void
-pp_flow_run_enter_removed (PpFlowRun *run)
-{
-  if (run->started_once)
-    {
-      json_t *related = pp_flow_run_related (run);
-      g_autofree char *status = g_strdup_printf ("%" G_GINT64_FORMAT, run->end.exit_code);
-
-      json_object_set_new (json_array_get (related, 0), "prefect.infrastructure.status-code",
-                           json_string (status));
-      pp_events_emit_worker (run->context->events, "prefect.worker.executed-flow-run", related);
-    }
-  /* Nothing is noted of it after that. */
-  pp_flow_run_close_position (run);
-  pp_journal_remove (run->context->journal, run->id);
-  run->timer = g_idle_add (on_over, run);
 }
