@@ -113,6 +113,7 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   if (pp_api_read_answer (api, call->method, call->path, call->shape, response, http_error, &body,
                           &error))
     {
+      api->answered = g_get_monotonic_time ();
       finish_call (call, body, NULL);
       return;
     }

@@ -228,7 +228,7 @@ pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer u
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
   return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
-                                                       PP_API_PERSIST, done, user_data));
+                                                       PP_API_PERSIST_SHARED, done, user_data));
 }
 
 PpApiCall *

@@ -31,6 +31,7 @@ struct PpApi
   guint late_timer;                  /* for the oldest of PP_API_LAST; or 0 */
   gboolean has_answer;               /* anything answered once */
   gboolean heard;                    /* the API itself did */
+  gint64 answered;                   /* the last success of any call; monotonic microseconds */
   gint64 maintenance_until;
   gint64 rest_until; /* Retry-After of what its callers make again (PP_API_TRY); monotonic */
 

@@ -12,6 +12,10 @@
 #define TOLD_ATTEMPTS 8
 /* What a server may ask for with Retry-After: past an hour we rather ask again. */
 #define MAX_RETRY_AFTER 3600.0
+/* A shared call that has failed so often, or waited so long for an answer, while the server
+ * answered other calls, may fail for one of its members. */
+#define SHARED_ATTEMPTS 2
+#define SHARED_WAIT_US (5 * G_USEC_PER_SEC)
 /* A jitter factor may be any number; eleven days are as good as never. */
 #define MAX_DELAY 1e6
 
@@ -78,7 +82,7 @@ gboolean
 pp_api_call_persists (const PpApiCall *call)
 {
   return call->patience == PP_API_PERSIST || call->patience == PP_API_PERSIST_REFUSED
-         || call->patience == PP_API_PERSIST_UNLESS_TOLD;
+         || call->patience == PP_API_PERSIST_UNLESS_TOLD || call->patience == PP_API_PERSIST_SHARED;
 }
 
 static double
@@ -108,6 +112,31 @@ may_have_been_done (const PpHttpResponse *response)
     default:
       return FALSE;
     }
+}
+
+/* True if the failure of CALL, which asks for many things at once, may be the fault of one of them.
+ * A server that is busy or will not have our key says so of every call. */
+static gboolean
+may_be_one_members_fault (const PpApiCall *call, const PpHttpResponse *response)
+{
+  const PpApi *api = call->api;
+
+  switch (response != NULL ? response->status : 0)
+    {
+    case 500:
+      return TRUE;
+    case 401:
+    case 403:
+    case 408:
+    case 429:
+    case 503:
+      return FALSE;
+    default:
+      break;
+    }
+  if (g_get_monotonic_time () - call->started > SHARED_WAIT_US)
+    return api->answered > call->started;
+  return call->attempts >= SHARED_ATTEMPTS && api->answered > call->queued;
 }
 
 guint
@@ -142,6 +171,10 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
       break;
     case PP_API_PERSIST_REFUSED:
       if (response == NULL || may_have_been_done (response))
+        return FALSE;
+      break;
+    case PP_API_PERSIST_SHARED:
+      if (may_be_one_members_fault (call, response))
         return FALSE;
       break;
     case PP_API_PERSIST:

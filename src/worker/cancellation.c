@@ -33,6 +33,60 @@ look_at_all (PpWorker *worker)
     pp_flow_run_look (run);
 }
 
+/* A run whose state is read by itself, to see whether it was ended. */
+typedef struct
+{
+  PpWorker *worker;
+  PpStateRead *read;
+} Look;
+
+static void
+free_look (gpointer data)
+{
+  Look *look = data;
+
+  pp_state_read_cancel (look->read);
+  g_free (look);
+}
+
+static void
+on_state (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  Look *look = user_data;
+  PpWorker *worker = look->worker;
+  const char *id = pp_json_string (body, "id");
+  PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
+
+  look->read = NULL;
+  worker->cancel_looks = g_list_remove (worker->cancel_looks, look);
+  g_free (look);
+  if (run != NULL)
+    pp_flow_run_end_as_told (run, body);
+}
+
+/* Reads the runs in flight that may be ended: all of them, or only those that the server fails at
+ * in a list. The reader finds out which those are. */
+static void
+read_states (PpWorker *worker, gboolean all)
+{
+  PpStateReader *states = worker->context.states;
+  GHashTableIter iter;
+  gpointer id, run;
+
+  if (worker->cancel_looks != NULL)
+    return;
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, &id, &run))
+    if (pp_flow_run_may_be_ended (run) && (all || pp_state_reader_is_unlistable (states, id)))
+      {
+        Look *look = g_new0 (Look, 1);
+
+        look->worker = worker;
+        look->read = pp_state_reader_read (states, id, on_state, look);
+        worker->cancel_looks = g_list_prepend (worker->cancel_looks, look);
+      }
+}
+
 static void
 on_ended (json_t *body, const GError *error, gpointer user_data)
 {
@@ -44,6 +98,8 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
   worker->cancel_call = NULL;
   if (error != NULL)
     g_debug ("Cancelled runs could not be looked for: %s", error->message);
+  if (error != NULL)
+    read_states (worker, TRUE);
   /* A run that seemed to be lost may have been ended, and begun again elsewhere, meanwhile. */
   else if (worker->unheard)
     look_at_all (worker);
@@ -61,7 +117,7 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     ask_for_cancelled (worker);
 }
 
-/* The ids of the runs in flight: of all, or of those that may be ended. */
+/* The ids of the runs in flight: of all, or of those that may be ended and that a list can hold. */
 static json_t *
 ids_in_flight (const PpWorker *worker, gboolean all)
 {
@@ -71,7 +127,9 @@ ids_in_flight (const PpWorker *worker, gboolean all)
 
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, &id, &run))
-    if (all || pp_flow_run_may_be_ended (run))
+    if (all
+        || (pp_flow_run_may_be_ended (run)
+            && !pp_state_reader_is_unlistable (worker->context.states, id)))
       json_array_append_new (ids, json_string (id));
   return ids;
 }
@@ -95,7 +153,9 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
   PpWorker *worker = user_data;
 
   worker->count_call = NULL;
-  if (error == NULL && json_is_integer (body) && json_integer_value (body) < worker->counted)
+  /* A server that fails at counting may know them one by one. */
+  if ((error == NULL && json_is_integer (body) && json_integer_value (body) < worker->counted)
+      || g_error_matches (error, PP_API_ERROR, 500))
     look_at_all (worker);
 }
 
@@ -110,6 +170,7 @@ pp_worker_watch_cancellations (PpWorker *worker)
       json_auto_t *ids = ids_in_flight (worker, TRUE);
 
       ask_for_cancelled (worker);
+      read_states (worker, FALSE);
       worker->counted = (json_int_t)json_array_size (ids);
       worker->count_call = pp_flow_runs_count (worker->context.api, ids, on_counted, worker);
     }
@@ -126,4 +187,5 @@ pp_worker_stop_watching_cancellations (PpWorker *worker)
   worker->cancel_call = NULL;
   pp_api_call_cancel (worker->count_call);
   worker->count_call = NULL;
+  g_list_free_full (g_steal_pointer (&worker->cancel_looks), free_look);
 }

@@ -65,8 +65,9 @@ typedef struct
   guint cancel_timer;
   PpApiCall *cancel_call;
   PpApiCall *count_call;
-  json_int_t counted; /* runs that count_call asks for */
-  gboolean unheard;   /* cancel_call got no answer last */
+  json_int_t counted;  /* runs that count_call asks for */
+  gboolean unheard;    /* cancel_call got no answer last */
+  GList *cancel_looks; /* reads of single runs under way (cancellation.c) */
 
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;

@@ -47,9 +47,12 @@ typedef enum
   PP_API_PERSIST_UNLESS_TOLD, /* as PERSIST; but what the API itself says, 403 or no route, ends it
                                  after a minute and a half: for what a run can do without, or
                                  cannot begin without */
-  PP_API_PERSIST_REFUSED,     /* as PERSIST while the server says that it did not do it; what it may
-                                 have done (no answer; 502, 504, 520, 524; 503 without the API's own
-                                 words) is a transient error, for the caller to look at */
+  PP_API_PERSIST_SHARED,  /* as PERSIST, for a call about many runs: what may be the fault of one of
+                             them ends it (500; or it fails again and again while the server answers
+                             other calls), so that the caller can ask for fewer */
+  PP_API_PERSIST_REFUSED, /* as PERSIST while the server says that it did not do it; what it may
+                             have done (no answer; 502, 504, 520, 524; 503 without the API's own
+                             words) is a transient error, for the caller to look at */
 } PpApiPatience;
 
 /* The end of a call: BODY is the answer's JSON (NULL for an empty answer) or NULL with ERROR; both

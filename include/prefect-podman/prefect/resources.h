@@ -73,7 +73,8 @@ PpApiCall *pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json
 /* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
 PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
                                       PpApiDoneFunc done, gpointer user_data);
-/* The runs whose id is in IDS (array of at most 200 strings), in any order. */
+/* The runs whose id is in IDS (array of at most 200 strings), in any order. An error may be the
+ * fault of one of them (PP_API_PERSIST_SHARED). */
 PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                     gpointer user_data);
 /* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
