@@ -35,6 +35,15 @@ SERVER_SETTINGS = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--podman",
+        default="podman",
+        choices=["podman", "podman5"],
+        help="what the tests of rootful Podman get; podman5 leaves out those of other engines",
+    )
+
+
 def pytest_configure():
     """A run that is told to end ends its engines and servers too, those of the processes of pytest-xdist included."""
     own = os.getpid()
@@ -52,15 +61,23 @@ def pytest_configure():
     signal.signal(signal.SIGTERM, end)
 
 
+def parameters_of(item):
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """In parallel, the tests of a part that few need are one process's: it is started once. Slow ones first, that
     nobody waits for them at the end."""
+    if config.getoption("--podman") != "podman":
+        others = [item for item in items if parameters_of(item).get("engine", "podman") != "podman"]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         if item.get_closest_marker("xdist_group"):
             continue
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        parameters = parameters_of(item)
         for name, common in (("engine", "podman"), ("api", "3")):
             part = parameters.get(name, common)
             if name in item.fixturenames and part != common:
@@ -146,7 +163,8 @@ def certificate(tmp_path_factory):
 @pytest.fixture
 def engine(request, testbed):
     """Rootful Podman, or what the test's parameter names; with the busybox image."""
-    made = testbed.engine(getattr(request, "param", "podman"))
+    kind = getattr(request, "param", "podman")
+    made = testbed.engine(request.config.getoption("--podman") if kind == "podman" else kind)
     made.need(engines.BUSYBOX)
     return made
 

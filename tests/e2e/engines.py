@@ -1,4 +1,4 @@
-"""Container engines, each with storage of its own: Podman with and without root, Docker."""
+"""Container engines, each with storage of its own: Podman with and without root, a newer Podman, Docker."""
 
 import base64
 import contextlib
@@ -66,7 +66,7 @@ class Engine:
     """An engine that answers at URL, by the API that both kinds speak."""
 
     def __init__(self, kind, socket_path, process_, environment=None):
-        self.kind = kind  # "podman", "rootless" or "docker"
+        self.kind = kind  # "podman", "podman5", "rootless" or "docker"
         self.socket = pathlib.Path(socket_path)
         self.url = f"unix://{socket_path}"
         self.process = process_
@@ -209,6 +209,14 @@ def serving(engine, command):
             kill_shims(engine.folder)  # a daemon that was killed leaves them to nobody
 
 
+def podman_service(folder, runtime=None):
+    """The command of a Podman that has all that is its own in FOLDER, its socket included."""
+    argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
+    argv += [folder / "tmp", "--network-config-dir", folder / "net"]
+    argv += ["--runtime", runtime] if runtime else []
+    return [*argv, "system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
+
+
 @contextlib.contextmanager
 def podman(registry=None, runtime=None):
     with place("podman") as folder:
@@ -217,11 +225,24 @@ def podman(registry=None, runtime=None):
             CONTAINERS_REGISTRIES_CONF=registries_conf(folder / "registries.conf", registry),
             HOME=folder,
         )
-        argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
-        argv += [folder / "tmp", "--network-config-dir", folder / "net"]
-        argv += ["--runtime", runtime] if runtime else []
-        argv += ["system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
+        argv = podman_service(folder, runtime)
         with serving(Engine("podman", folder / "podman.sock", None, environment), argv) as engine:
+            yield engine
+
+
+@contextlib.contextmanager
+def podman5(registry=None):
+    """Podman 5.4 in a newer Debian, with the folders of all parts at their usual paths."""
+    with place("podman5") as folder:
+        shutil.copy(TESTBED / "containers.conf", folder)
+        environment = clean_environment(
+            CONTAINERS_CONF=folder / "containers.conf",
+            CONTAINERS_REGISTRIES_CONF=registries_conf(folder / "registries.conf", registry),
+            HOME=folder,
+            PODMAN_IGNORE_CGROUPSV1_WARNING="1",
+        )
+        argv = [TESTBED / "in-root.sh", CACHE / "images" / "podman5", folder.parent, *podman_service(folder)]
+        with serving(Engine("podman5", folder / "podman.sock", None, environment), argv) as engine:
             yield engine
 
 
@@ -298,4 +319,4 @@ def docker(registry=None):
             yield engine
 
 
-ENGINES = {"podman": podman, "rootless": rootless_podman, "docker": docker}
+ENGINES = {"podman": podman, "podman5": podman5, "rootless": rootless_podman, "docker": docker}

@@ -28,7 +28,7 @@ def check_cancelled(api, engine, run, timeout=60):
     wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
-@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+@pytest.mark.parametrize("engine", ["podman", "podman5", "rootless", "docker"], indirect=True)
 def test_running_run_is_stopped(api, engine, pool, start_worker):
     """By SIGTERM where the container obeys it, by SIGKILL after stop_timeout where it does not. Its container goes
     whatever auto_remove says."""

@@ -11,7 +11,7 @@ from parts import wait_for
 ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 
 
-@ENGINES
+@pytest.mark.parametrize("engine", ["podman", "podman5", "rootless", "docker"], indirect=True)
 def test_odd_output(api, engine, pool, start_worker):
     """Bytes that are no UTF-8, blank lines, a last line without its end, both streams."""
     start_worker(api, engine, pool)

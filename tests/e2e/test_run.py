@@ -12,13 +12,14 @@ EVERYWHERE = pytest.mark.parametrize(
     ("engine", "api"),
     [
         pytest.param("podman", "3", marks=pytest.mark.xdist_group("image")),
+        ("podman5", "3"),
         ("rootless", "3"),
         ("docker", "3"),
         ("podman", "3pg"),
         ("podman", "2"),
     ],
     indirect=True,
-    ids=["podman", "rootless", "docker", "postgres", "prefect2"],
+    ids=["podman", "podman5", "rootless", "docker", "postgres", "prefect2"],
 )
 ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 

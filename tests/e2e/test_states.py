@@ -46,7 +46,7 @@ def test_process_vanishes_while_its_run_is_running(testbed, api, engine, pool, s
     assert run["state"]["message"]
 
 
-@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+@pytest.mark.parametrize("engine", ["podman", "podman5", "rootless", "docker"], indirect=True)
 def test_killed_from_outside(api, engine, pool, start_worker):
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sleep 600"})

@@ -66,7 +66,7 @@ def go_and_kill(api, engine, pool, start_worker, command, seen, **variables):
     return run
 
 
-@pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
+@pytest.mark.parametrize("engine", ["podman", "podman5", "rootless", "docker"], indirect=True)
 def test_running_container_is_followed_on(api, engine, pool, start_worker, tmp_path):
     run = go_and_kill(api, engine, pool, start_worker, COUNT, "line 10")
     start_worker(api, engine, pool)

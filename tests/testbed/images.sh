@@ -4,13 +4,14 @@
 #   busybox.tar   a static busybox with its applets
 #   prefect3.tar  Debian with Python and Prefect as tests/requirements-prefect3.txt has it
 #   prefect2.tar  the same with tests/requirements-prefect2.txt
-# Usage: images.sh LOG_DIR [busybox|prefect3|prefect2]...   (as root; made once, then kept)
+# and podman5, the folder of a newer Debian with its Podman: an engine of the tests runs in there.
+# Usage: images.sh LOG_DIR [busybox|prefect3|prefect2|podman5]...   (as root; made once, then kept)
 set -euo pipefail
 . "$(dirname "$0")/../../contrib/lib.sh"
 
 logs=$1
 shift
-[ $# -gt 0 ] || set -- busybox prefect3 prefect2
+[ $# -gt 0 ] || set -- busybox prefect3 prefect2 podman5
 images=$PP_CACHE/images
 mkdir -p "$images" "$logs"
 
@@ -47,18 +48,33 @@ make_busybox () {
   put "$root" busybox "$stamp"
 }
 
-# A Debian with Python, shared by both Prefect images. The mirror is the one apt uses here.
-make_base () {
-  local root=$work/base mirror stamp=1
-  kept base "$stamp" && return
-  note "debootstrap (two minutes, once)"
+# debian RELEASE ROOT PACKAGES: makes a small Debian from the mirror that apt uses here.
+debian () {
+  local release=$1 root=$2 packages=$3 mirror
+  note "debootstrap of $release (two minutes, once)"
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Release: bookworm' | head -n1)
   [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n1)
   [ -n "$mirror" ] || fail "apt knows no package mirror: run apt-get update first"
-  pp_logged "$logs/debootstrap.log" debootstrap --variant=minbase \
-    --include=python3,python3-venv,ca-certificates bookworm "$root" "$mirror"
+  pp_logged "$logs/debootstrap-$release.log" debootstrap --variant=minbase --include="$packages" "$release" "$root" "$mirror"
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/usr/share/{doc,man,locale,info}/*
+}
+
+# A Debian with Python, shared by both Prefect images.
+make_base () {
+  local root=$work/base stamp=1
+  kept base "$stamp" && return
+  debian bookworm "$root" python3,python3-venv,ca-certificates
   put "$root" base "$stamp"
+}
+
+# Podman 5 with what it needs. A folder, not a tar file: every test run uses it in place, read-only.
+make_podman5 () {
+  local root=$work/podman5 stamp="trixie 1"
+  [ -d "$images/podman5" ] && [ "$(cat "$images/podman5.stamp" 2>/dev/null)" = "$stamp" ] && return
+  debian trixie "$root" podman,runc,conmon,netavark,catatonit,ca-certificates
+  rm -rf "$images/podman5"
+  mv "$root" "$images/podman5"
+  echo "$stamp" >"$images/podman5.stamp"
 }
 
 make_prefect () {
@@ -87,6 +103,7 @@ make_prefect () {
 for image; do
   case $image in
     busybox) make_busybox ;;
+    podman5) make_podman5 ;;
     prefect2 | prefect3)
       pp_venv "$PP_TOP/tests/requirements-$image.txt" "$PP_CACHE/venv-$image" "$logs/venv-$image.log"
       make_prefect "$image"
