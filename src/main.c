@@ -30,7 +30,12 @@ open_standard_streams (void)
   int fd;
 
   do
-    fd = open ("/dev/null", O_RDWR);
+    {
+      fd = open ("/dev/null", O_RDWR);
+      /* Without it, any descriptor that cannot be written. */
+      if (fd < 0)
+        fd = open ("/", O_PATH);
+    }
   while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0)
     close (fd);
@@ -103,7 +108,9 @@ run_command (int argc, char **argv, const char *profile)
   g_autofree char *words = g_strjoin (" ", command->words[0], command->words[1], NULL);
   g_autofree char *full_name = g_strdup_printf ("%s %s", g_get_prgname (), words);
   g_set_prgname (full_name); /* the head of the command's help */
-  return command->run (argc - skipped, argv + skipped, profile);
+  int code = command->run (argc - skipped, argv + skipped, profile);
+  pp_console_finish ();
+  return code;
 }
 
 int
@@ -128,6 +135,9 @@ main (int argc, char **argv)
 
   open_standard_streams ();
   signal (SIGPIPE, SIG_IGN);
+  /* A file size limit is an error of the write then (EFBIG). No program is started that would
+   * inherit either. */
+  signal (SIGXFSZ, SIG_IGN);
   setlocale (LC_CTYPE, "");
   g_set_prgname (name);
   g_option_context_add_main_entries (context, entries, NULL);

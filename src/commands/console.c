@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Prefect's level names from the least to the most severe, and what they look like on a terminal.
@@ -23,12 +24,22 @@ static const struct
 /* How long a reader of standard error may keep the worker waiting, once. */
 #define READER_WAIT_MS 200
 
+/* What standard error did not take since it last took a line. */
+typedef struct
+{
+  guint lines;
+  gsize bytes;
+  int why;      /* errno of the last failure; EAGAIN: nobody read */
+  time_t since; /* of the first */
+  gboolean cut; /* the last line that was written has no end */
+} PpConsoleLoss;
+
 static struct
 {
   guint least; /* index of the least severe level that is shown */
   gboolean colors;
   gboolean installed;
-  guint dropped; /* lines, since standard error was read last */
+  PpConsoleLoss lost;
 } console;
 
 static guint
@@ -87,49 +98,86 @@ takes_more (void)
   int ready;
 
   do
-    ready = poll (&fd, 1, console.dropped > 0 ? 0 : READER_WAIT_MS);
+    ready = poll (&fd, 1, console.lost.lines > 0 ? 0 : READER_WAIT_MS);
   while (ready < 0 && errno == EINTR);
   return ready != 0;
 }
 
-/* Writes TEXT. FALSE when nobody reads; a standard error that is closed or full takes no more and
- * is no error. */
-static gboolean
-write_text (const char *text, gsize length)
+/* Writes TEXT as far as it is taken, and sets DONE to that. Returns 0, or the errno of what failed;
+ * EAGAIN when nobody reads. */
+static int
+write_text (const char *text, gsize length, gsize *done)
 {
-  for (gsize done = 0; done < length;)
+  *done = 0;
+  while (*done < length)
     {
       if (!takes_more ())
-        return FALSE;
-      ssize_t written = write (STDERR_FILENO, text + done, MIN (length - done, PIPE_BUF));
+        return EAGAIN;
+      ssize_t written = write (STDERR_FILENO, text + *done, MIN (length - *done, PIPE_BUF));
       if (written < 0 && errno == EINTR)
         continue;
       if (written <= 0)
-        return TRUE;
-      done += (gsize)written;
+        return written < 0 ? errno : EIO;
+      *done += (gsize)written;
     }
-  return TRUE;
+  return 0;
+}
+
+static void
+lose (gsize length, int why)
+{
+  if (console.lost.lines == 0)
+    console.lost.since = time (NULL);
+  console.lost.lines++;
+  console.lost.bytes += length;
+  console.lost.why = why;
+}
+
+/* Writes the note that stands for the lost lines, first ending a line that was cut. FALSE when that
+ * failed. */
+static gboolean
+write_loss (void)
+{
+  g_autoptr (GDateTime) since = g_date_time_new_from_unix_local (console.lost.since);
+  g_autofree char *when = since != NULL ? g_date_time_format (since, "%H:%M:%S") : g_strdup ("?");
+  g_autofree char *note = g_strdup_printf (
+      "%s... %u lines (%" G_GSIZE_FORMAT " bytes) are missing here since %s: %s\n",
+      console.lost.cut ? "\n" : "", console.lost.lines, console.lost.bytes, when,
+      console.lost.why == EAGAIN ? "nobody read standard error" : g_strerror (console.lost.why));
+  gsize done;
+  int failure = write_text (note, strlen (note), &done);
+
+  if (done > 0)
+    console.lost.cut = TRUE;
+  if (failure != 0)
+    console.lost.why = failure;
+  else
+    console.lost = (PpConsoleLoss){ 0 };
+  return failure == 0;
 }
 
 static void
 write_all (const GString *line)
 {
-  guint dropped = console.dropped;
+  gsize done;
 
-  if (dropped > 0)
+  if (console.lost.lines > 0 && !write_loss ())
     {
-      g_autofree char *note = g_strdup_printf (
-          "... %u lines are missing here: nobody read standard error\n", dropped);
-
-      if (!write_text (note, strlen (note)))
-        {
-          console.dropped++;
-          return;
-        }
-      console.dropped = 0;
+      lose (line->len, console.lost.why);
+      return;
     }
-  if (!write_text (line->str, line->len))
-    console.dropped++;
+  int failure = write_text (line->str, line->len, &done);
+  if (failure == 0)
+    return;
+  lose (line->len - done, failure);
+  console.lost.cut = done > 0;
+}
+
+void
+pp_console_finish (void)
+{
+  if (console.lost.lines > 0)
+    write_loss ();
 }
 
 static void

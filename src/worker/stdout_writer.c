@@ -1,3 +1,5 @@
+#include "config.h"
+
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "prefect-podman/worker/stdout_writer.h"
@@ -7,6 +9,8 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,17 +23,27 @@
 #define STUCK_SECONDS 60
 /* Pieces written before the loop gets its turn. */
 #define PIECES_A_TURN 64
+/* A write that failed is tried again after the first, then after twice as long each time. */
+#define FIRST_RETRY_MS 250u
+#define LAST_RETRY_MS 8000u
 
 struct PpStdout
 {
   int fd;
+  gboolean is_socket;
   gsize piece; /* bytes one write may take: files never block, pipes and terminals may */
   GString *pending;
   gsize written; /* of pending, from its start */
   guint source;
   guint stuck_timer;
   gboolean stuck; /* that was said */
-  gboolean broken;
+  int failure;    /* errno of the last write; 0: it went well */
+  guint retry_timer;
+  guint retry_ms;
+  GDateTime *lost_since; /* when the first of the lost lines was lost, or NULL */
+  guint64 lost_lines;
+  guint64 lost_bytes;
+  int lost_why; /* errno */
   GList *waiters;
 };
 
@@ -40,7 +54,13 @@ pp_stdout_new (int fd)
   struct stat info;
 
   out->fd = fd;
-  out->piece = fstat (fd, &info) == 0 && S_ISREG (info.st_mode) ? HIGH_WATER : PIECE;
+  out->piece = PIECE;
+  if (fstat (fd, &info) == 0)
+    {
+      out->is_socket = S_ISSOCK (info.st_mode);
+      if (S_ISREG (info.st_mode))
+        out->piece = HIGH_WATER;
+    }
   out->pending = g_string_new (NULL);
   return out;
 }
@@ -53,33 +73,146 @@ is_ready (const PpStdout *out)
   return poll (&descriptor, 1, 0) == 1;
 }
 
-/* Writes one piece. Returns FALSE when the descriptor takes no more for now. */
-static gboolean
-write_piece (PpStdout *out)
+static guint64
+count_lines (const char *text, gsize length)
 {
-  gsize left = out->pending->len - out->written;
-  ssize_t count;
+  guint64 lines = 0;
 
-  if (left == 0 || !is_ready (out))
-    return FALSE;
-  count = write (out->fd, out->pending->str + out->written, MIN (left, out->piece));
-  if (count < 0 && (errno == EINTR || errno == EAGAIN))
-    return errno == EINTR;
-  if (count < 0)
-    {
-      g_warning ("Standard output is gone (%s): the output of containers is no longer shown there",
-                 g_strerror (errno));
-      out->broken = TRUE;
-      g_clear_handle_id (&out->stuck_timer, g_source_remove);
-      g_string_truncate (out->pending, 0);
-      out->written = 0;
-      return FALSE;
-    }
-  out->written += (gsize)count;
+  for (const char *end = text + length; (text = memchr (text, '\n', (gsize)(end - text))) != NULL;
+       text++)
+    lines++;
+  return lines;
+}
+
+static void
+lose (PpStdout *out, const char *text, gsize length)
+{
+  if (length == 0)
+    return;
+  if (out->lost_since == NULL)
+    out->lost_since = g_date_time_new_now_local ();
+  out->lost_lines += count_lines (text, length);
+  out->lost_bytes += length;
+  out->lost_why = out->failure;
+}
+
+static void
+drop_pending (PpStdout *out)
+{
+  lose (out, out->pending->str + out->written, pp_stdout_pending (out));
+  g_string_truncate (out->pending, 0);
+  out->written = 0;
+}
+
+/* "3 lines (120 bytes) ... since 07:27:49: No space left on device"; new string. */
+static char *
+describe_loss (const PpStdout *out, const char *what)
+{
+  g_autofree char *since = g_date_time_format (out->lost_since, "%H:%M:%S");
+
+  return g_strdup_printf ("%" G_GUINT64_FORMAT " lines (%" G_GUINT64_FORMAT
+                          " bytes) %s since %s: %s",
+                          out->lost_lines, out->lost_bytes, what, since,
+                          out->lost_why != 0 ? g_strerror (out->lost_why) : "nobody read them");
+}
+
+static void
+forget_loss (PpStdout *out)
+{
+  g_clear_pointer (&out->lost_since, g_date_time_unref);
+  out->lost_lines = 0;
+  out->lost_bytes = 0;
+}
+
+/* Logs what was lost, and forgets it. Returns what stands in its place on standard output; new
+ * string. */
+static char *
+report_loss (PpStdout *out)
+{
+  g_autofree char *shown = describe_loss (out, "are missing here");
+  g_autofree char *logged = describe_loss (out, "of standard output are lost");
+
+  g_warning ("%s", logged);
+  forget_loss (out);
+  return g_strdup_printf ("... %s\n", shown);
+}
+
+static void
+succeed (PpStdout *out)
+{
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   if (out->stuck)
     g_message ("Standard output is taken again");
   out->stuck = FALSE;
+  if (out->failure == 0)
+    return;
+  g_message ("Standard output can be written again");
+  out->failure = 0;
+  out->retry_ms = 0;
+  g_clear_handle_id (&out->retry_timer, g_source_remove);
+  if (out->lost_since == NULL)
+    return;
+  /* The lines before the lost ones are all in PENDING. */
+  g_autofree char *note = report_loss (out);
+  g_string_append (out->pending, note);
+}
+
+/* A reader that has gone takes nothing back: nothing waits for it. */
+static gboolean
+is_gone (const PpStdout *out)
+{
+  return out->failure == EPIPE || out->failure == ECONNRESET;
+}
+
+static void
+fail (PpStdout *out, int failure)
+{
+  gboolean is_new = out->failure != failure;
+
+  out->failure = failure;
+  g_clear_handle_id (&out->stuck_timer, g_source_remove);
+  out->stuck = FALSE;
+  if (is_new && is_gone (out))
+    g_warning ("Standard output is gone (%s): the output of containers is no longer shown there, "
+               "unless something reads it again",
+               g_strerror (failure));
+  else if (is_new)
+    g_warning (
+        "Standard output cannot be written (%s). It is tried again; %d KiB wait meanwhile, "
+        "what is more is lost there. Runs go on, and the log of a run on the server has what "
+        "is forwarded to it",
+        g_strerror (failure), HIGH_WATER / 1024);
+  if (is_gone (out))
+    drop_pending (out);
+}
+
+static ssize_t
+write_some (const PpStdout *out, const char *text, gsize length)
+{
+  if (out->is_socket)
+    return send (out->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return write (out->fd, text, length);
+}
+
+/* Writes one piece. Returns FALSE when the descriptor takes no more for now. */
+static gboolean
+write_piece (PpStdout *out)
+{
+  gsize left = pp_stdout_pending (out);
+  ssize_t count;
+
+  if (left == 0 || !is_ready (out))
+    return FALSE;
+  count = write_some (out, out->pending->str + out->written, MIN (left, out->piece));
+  if (count < 0 && (errno == EINTR || errno == EAGAIN))
+    return errno == EINTR;
+  if (count < 0)
+    {
+      fail (out, errno);
+      return FALSE;
+    }
+  out->written += (gsize)count;
+  succeed (out);
   return TRUE;
 }
 
@@ -112,8 +245,54 @@ on_stuck (gpointer user_data)
 static void
 expect_progress (PpStdout *out)
 {
-  if (out->stuck_timer == 0 && !out->stuck && out->pending->len > 0)
+  if (out->stuck_timer == 0 && !out->stuck && out->failure == 0 && out->pending->len > 0)
     out->stuck_timer = g_timeout_add_seconds (STUCK_SECONDS, on_stuck, out);
+}
+
+/* Writes what is taken now, and lets producers go on. */
+static void
+write_now (PpStdout *out)
+{
+  for (guint i = 0; i < PIECES_A_TURN && write_piece (out); i++)
+    ;
+  if (out->written >= out->pending->len)
+    {
+      g_string_truncate (out->pending, 0);
+      out->written = 0;
+    }
+  else if (out->written > HIGH_WATER / 2)
+    {
+      g_string_erase (out->pending, 0, (gssize)out->written);
+      out->written = 0;
+    }
+  if (out->waiters != NULL && pp_stdout_has_room (out))
+    run_waiters (out);
+}
+
+static void watch (PpStdout *out);
+static void pause_after_failure (PpStdout *out);
+
+static gboolean
+on_retry (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  out->retry_timer = 0;
+  write_now (out);
+  if (out->failure != 0 && out->pending->len > 0)
+    pause_after_failure (out);
+  else
+    watch (out);
+  return G_SOURCE_REMOVE;
+}
+
+/* poll() does not see the end of a failure. */
+static void
+pause_after_failure (PpStdout *out)
+{
+  out->retry_ms = CLAMP (out->retry_ms * 2, FIRST_RETRY_MS, LAST_RETRY_MS);
+  if (out->retry_timer == 0)
+    out->retry_timer = g_timeout_add (out->retry_ms, on_retry, out);
 }
 
 static gboolean
@@ -123,30 +302,25 @@ on_writable (gint fd, GIOCondition condition, gpointer user_data)
 
   (void)fd;
   (void)condition;
-  for (guint i = 0; i < PIECES_A_TURN && write_piece (out); i++)
-    ;
-  if (out->written >= out->pending->len)
+  write_now (out);
+  if (out->failure != 0)
+    pause_after_failure (out);
+  else if (out->pending->len > 0)
     {
-      g_string_truncate (out->pending, 0);
-      out->written = 0;
-      out->source = 0;
+      expect_progress (out);
+      return G_SOURCE_CONTINUE;
     }
-  else if (out->written > HIGH_WATER / 2)
-    {
-      g_string_erase (out->pending, 0, (gssize)out->written);
-      out->written = 0;
-    }
-  if (out->waiters != NULL && pp_stdout_has_room (out))
-    run_waiters (out);
-  if (out->pending->len == 0)
-    return G_SOURCE_REMOVE;
-  expect_progress (out);
-  return G_SOURCE_CONTINUE;
+  out->source = 0;
+  return G_SOURCE_REMOVE;
 }
 
 static void
 watch (PpStdout *out)
 {
+  gboolean is_idle = out->pending->len == 0 && out->waiters == NULL;
+
+  if (is_idle || out->retry_timer != 0)
+    return;
   if (out->source == 0)
     out->source = g_unix_fd_add (out->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, out);
   expect_progress (out);
@@ -155,7 +329,7 @@ watch (PpStdout *out)
 void
 pp_stdout_flush (PpStdout *out)
 {
-  while (out != NULL && !out->broken && write_piece (out))
+  while (out != NULL && write_piece (out))
     ;
 }
 
@@ -165,26 +339,71 @@ pp_stdout_free (PpStdout *out)
   if (out == NULL)
     return;
   pp_stdout_flush (out);
+  drop_pending (out);
+  if (out->lost_since != NULL)
+    {
+      g_autofree char *loss = describe_loss (out, "of standard output could not be written");
+      g_warning ("%s", loss);
+    }
+  forget_loss (out);
   g_clear_handle_id (&out->source, g_source_remove);
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
+  g_clear_handle_id (&out->retry_timer, g_source_remove);
   g_list_free_full (out->waiters, g_free);
   g_string_free (out->pending, TRUE);
   g_free (out);
 }
 
+/* Writes the note of what was lost to a reader that had gone: it is taken once there is another. */
+static void
+try_again (PpStdout *out)
+{
+  g_autofree char *loss = describe_loss (out, "are missing here");
+  g_autofree char *note = g_strdup_printf ("... %s\n", loss);
+
+  if (!is_ready (out) || write_some (out, note, strlen (note)) <= 0)
+    {
+      pause_after_failure (out);
+      return;
+    }
+  g_free (report_loss (out));
+  succeed (out);
+}
+
 void
 pp_stdout_write (PpStdout *out, const char *data, gsize length)
 {
-  if (out->broken || length == 0)
-    return;
+  gboolean is_full = out->failure != 0 && pp_stdout_pending (out) >= HIGH_WATER;
+
+  /* Once a line is lost, so are those after it until the note of it is written: it stands for one
+   * gap. */
+  if (is_gone (out) || is_full || out->lost_since != NULL)
+    {
+      lose (out, data, length);
+      if (is_gone (out) && out->retry_timer == 0)
+        try_again (out);
+      return;
+    }
   g_string_append_len (out->pending, data, (gssize)length);
   watch (out);
 }
 
 gboolean
+pp_stdout_is_terminal (const PpStdout *out)
+{
+  return isatty (out->fd) == 1;
+}
+
+gboolean
+pp_stdout_is_failing (const PpStdout *out)
+{
+  return out->failure != 0;
+}
+
+gboolean
 pp_stdout_has_room (const PpStdout *out)
 {
-  return pp_stdout_pending (out) < HIGH_WATER;
+  return out->failure != 0 || pp_stdout_pending (out) < HIGH_WATER;
 }
 
 void

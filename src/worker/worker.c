@@ -149,12 +149,14 @@ say_what_is_left (const PpWorker *worker)
         pp_log_sender_pending (worker->context.logs));
 }
 
-/* Whether all that was to be told was told. */
+/* True if logs, standard output and API calls have all been flushed, as far as that can be waited
+ * for: a disk without room may have none for days. */
 static gboolean
 is_all_sent (const PpWorker *worker)
 {
   return pp_log_sender_pending (worker->context.logs) == 0
-         && pp_stdout_pending (worker->context.out) == 0
+         && (pp_stdout_pending (worker->context.out) == 0
+             || pp_stdout_is_failing (worker->context.out))
          && pp_api_pending (worker->context.api) == 0;
 }
 

@@ -7,7 +7,11 @@
 #include "prefect-podman/commands/commands.h"
 #include "tap.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int saved = -1;
@@ -114,6 +118,59 @@ test_error_is_one_line (void)
   g_assert_cmpstr (text, ==, "prefect-podman: first second\\x1b\n");
 }
 
+/* A full disk: what was lost is counted once there is room, and what comes then is not. */
+static void
+test_full_disk (void)
+{
+  init ("INFO", FALSE);
+  saved = dup (STDERR_FILENO);
+  int full = open ("/dev/full", O_WRONLY);
+  g_assert_cmpint (dup2 (full, STDERR_FILENO), ==, STDERR_FILENO);
+  close (full);
+  g_message ("lost");
+  g_message ("lost too");
+  dup2 (saved, STDERR_FILENO);
+  close (saved);
+  catch_stderr ();
+  g_message ("seen");
+  g_autofree char *text = release_stderr ();
+  g_assert_true (g_regex_match_simple (
+      "^\\.\\.\\. 2 lines \\(\\d+ bytes\\) are missing here since \\d\\d:\\d\\d:\\d\\d: "
+      "No space left on device\n\\S+ \\| INFO    \\| prefect\\.test - seen\n$",
+      text, 0, 0));
+}
+
+/* A line that was cut by a file size limit ends before the note, also where the note is the last.
+ */
+static void
+test_file_size_limit (void)
+{
+  g_autofree char *path = NULL;
+  g_autofree char *text = NULL;
+  struct rlimit before;
+  struct rlimit small = { .rlim_cur = 10 };
+  int file = g_file_open_tmp ("pp-console-XXXXXX", &path, NULL);
+
+  init ("INFO", FALSE);
+  signal (SIGXFSZ, SIG_IGN);
+  g_assert_cmpint (getrlimit (RLIMIT_FSIZE, &before), ==, 0);
+  small.rlim_max = before.rlim_max;
+  g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &small), ==, 0);
+  saved = dup (STDERR_FILENO);
+  g_assert_cmpint (dup2 (file, STDERR_FILENO), ==, STDERR_FILENO);
+  g_message ("is cut");
+  g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &before), ==, 0);
+  pp_console_finish ();
+  dup2 (saved, STDERR_FILENO);
+  close (saved);
+  close (file);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_unlink (path);
+  g_assert_true (g_regex_match_simple (
+      "^.{10}\n\\.\\.\\. 1 lines \\(\\d+ bytes\\) are missing here since \\S+: File too large\n$",
+      text, 0, 0));
+}
+
 static void
 test_closed_stderr (void)
 {
@@ -133,6 +190,8 @@ add (void)
   g_test_add_func ("/console/control-characters", test_control_characters);
   g_test_add_func ("/console/colors", test_colors);
   g_test_add_func ("/console/error-is-one-line", test_error_is_one_line);
+  g_test_add_func ("/console/full-disk", test_full_disk);
+  g_test_add_func ("/console/file-size-limit", test_file_size_limit);
   g_test_add_func ("/console/closed-stderr", test_closed_stderr);
 }
 

@@ -30,4 +30,8 @@ gboolean pp_console_is_colored (int fd);
  * unknown one. COLORS: use escape sequences. May be called again to change both. */
 gboolean pp_console_init (const char *level_name, gboolean colors, GError **error);
 
+/* Before the end of the process: says on standard error how many lines it did not take (a full
+ * disk, a reader that is behind), where that is still to be said. */
+void pp_console_finish (void);
+
 G_END_DECLS

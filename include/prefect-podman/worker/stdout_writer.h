@@ -1,5 +1,8 @@
-/* The worker's standard output, written without ever blocking the loop: what a slow reader does not
- * take waits here, bounded. */
+/* The worker's standard output, written without ever blocking the loop. What a slow reader does not
+ * take waits here, bounded. When a write fails (a full disk, a quota, a file size limit, an I/O
+ * error, a reader that has gone), it is tried again for as long as the worker runs; what does not
+ * fit here meanwhile is dropped, counted, and reported both in the log and, at its place, on
+ * standard output. */
 #pragma once
 
 #include <glib.h>
@@ -10,17 +13,26 @@ typedef struct PpStdout PpStdout;
 
 PpStdout *pp_stdout_new (int fd);
 
-/* Writes what is left as far as it is taken without blocking. NULL is ignored. */
+/* Writes what is left, as far as it is taken without blocking. NULL is ignored. */
 void pp_stdout_flush (PpStdout *out);
 
-/* Writes what is left without blocking and frees; FD stays open. */
+/* Writes what is left without blocking, logs what could not be written, and frees; FD stays open.
+ */
 void pp_stdout_free (PpStdout *out);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpStdout, pp_stdout_free)
 
-/* Queues LENGTH bytes. */
+/* Queues LENGTH bytes, all or none of them: whole lines, so that none is cut where some are lost.
+ */
 void pp_stdout_write (PpStdout *out, const char *data, gsize length);
 
-/* FALSE while so much waits that a producer who can wait should. */
+/* True if it is a terminal, whose reader is a person and which obeys control characters. */
+gboolean pp_stdout_is_terminal (const PpStdout *out);
+
+/* True while the last write has failed. */
+gboolean pp_stdout_is_failing (const PpStdout *out);
+
+/* FALSE while so much waits for a slow reader that a producer who can wait should. Always TRUE
+ * while writes fail: flow runs do not wait for a disk to have room. */
 gboolean pp_stdout_has_room (const PpStdout *out);
 
 /* Calls FUNC once, as soon as there is room; never from inside the call. */
