@@ -1,18 +1,17 @@
-/* The worker's life: what it is made of, the signals it obeys, how it ends. */
+/* The worker's life: what it is made of, how it starts and how it ends. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "worker_private.h"
 
 #include "prefect-podman/worker/memory.h"
+#include "prefect-podman/worker/signals.h"
 #include "prefect-podman/worker/state_dir.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* From SIGTERM to the exit at the latest, whatever is buffered or under way: 10 s are promised. */
@@ -208,43 +207,22 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
   pp_worker_check_done (worker);
 }
 
-static const char *
-signal_name (int number)
-{
-  switch (number)
-    {
-    case SIGQUIT:
-      return "SIGQUIT";
-    case SIGINT:
-      return "SIGINT";
-    case SIGHUP:
-      return "SIGHUP";
-    default:
-      return "SIGTERM";
-    }
-}
-
-static gboolean
-on_signal (gint fd, GIOCondition condition, gpointer user_data)
+static void
+on_signal (int number, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  struct signalfd_siginfo info;
-  const char *name;
+  const char *name = pp_signal_name (number);
 
-  (void)condition;
-  if (read (fd, &info, sizeof info) != sizeof info)
-    return G_SOURCE_CONTINUE;
   /* A terminal that goes away and its shell send one each. */
-  if (info.ssi_signo == SIGHUP && worker->signals > 0)
-    return G_SOURCE_CONTINUE;
-  name = signal_name ((int)info.ssi_signo);
+  if (number == SIGHUP && worker->signals > 0)
+    return;
   if (worker->signals++ > 0)
     {
       g_message ("%s again: leaving at once", name);
       g_main_loop_quit (worker->loop);
-      return G_SOURCE_CONTINUE;
+      return;
     }
-  if (info.ssi_signo == SIGQUIT)
+  if (number == SIGQUIT)
     {
       g_message ("SIGQUIT: no more runs are taken; waiting for %u in flight",
                  g_hash_table_size (worker->runs));
@@ -255,26 +233,6 @@ on_signal (gint fd, GIOCondition condition, gpointer user_data)
       g_message ("%s: stopping; running containers are left alone", name);
       begin_end (worker, PP_WORKER_STOPPING);
     }
-  return G_SOURCE_CONTINUE;
-}
-
-/* Signals become readable bytes: SIGQUIT is none of those GLib can watch. */
-static int
-open_signals (void)
-{
-  struct sigaction hang_up;
-  sigset_t signals;
-
-  signal (SIGPIPE, SIG_IGN);
-  sigemptyset (&signals);
-  sigaddset (&signals, SIGTERM);
-  sigaddset (&signals, SIGINT);
-  sigaddset (&signals, SIGQUIT);
-  /* nohup ignores it. */
-  if (sigaction (SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
-    sigaddset (&signals, SIGHUP);
-  sigprocmask (SIG_BLOCK, &signals, NULL);
-  return signalfd (-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 static void
@@ -451,8 +409,7 @@ pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options)
 {
   g_autoptr (GError) error = NULL;
   PpWorker worker = { .settings = settings, .options = options };
-  int signals = open_signals ();
-  guint signal_source = 0;
+  g_autoptr (PpSignals) signals = pp_signals_new (on_signal, &worker);
 
   if (!set_up (&worker, &error))
     {
@@ -461,13 +418,11 @@ pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options)
     }
   else
     {
-      signal_source = g_unix_fd_add (signals, G_IO_IN, on_signal, &worker);
+      pp_signals_say_ignored (signals);
       pp_worker_sync_start (&worker);
       g_main_loop_run (worker.loop);
-      g_source_remove (signal_source);
       say_what_is_left (&worker);
     }
   tear_down (&worker);
-  close (signals);
   return worker.exit_code;
 }

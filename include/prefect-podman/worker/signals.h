@@ -1,0 +1,29 @@
+/* The signals that end the worker, as events of the main loop. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct PpSignals PpSignals;
+
+/* NUMBER is SIGTERM, SIGINT, SIGQUIT or SIGHUP. */
+typedef void (*PpSignalFunc) (int number, gpointer user_data);
+
+/* Blocks SIGTERM, SIGINT, SIGQUIT and SIGHUP and calls FUNC for each that arrives, from the
+ * thread-default main context. A signal that this process inherited as ignored (nohup, a background
+ * job of a script, trap '' in a shell) stays ignored; one that it inherited as blocked is handled.
+ * Call it before any thread is made, which would not have them blocked. Never NULL. */
+PpSignals *pp_signals_new (PpSignalFunc func, gpointer user_data);
+
+/* Logs which of these signals are ignored, if any. */
+void pp_signals_say_ignored (const PpSignals *signals);
+
+/* Stops the calls; the signals stay blocked. NULL is ignored. */
+void pp_signals_free (PpSignals *signals);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSignals, pp_signals_free)
+
+/* "SIGTERM" for SIGTERM, and so on; static string. */
+const char *pp_signal_name (int number);
+
+G_END_DECLS
