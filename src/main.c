@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,6 +110,11 @@ run_command (int argc, char **argv, const char *profile)
   g_autofree char *full_name = g_strdup_printf ("%s %s", g_get_prgname (), words);
   g_set_prgname (full_name); /* the head of the command's help */
   int code = command->run (argc - skipped, argv + skipped, profile);
+  if (ferror (stdout) != 0)
+    {
+      pp_command_fail ("standard output could not be written: what was printed is not complete");
+      code = code != 0 ? code : 1;
+    }
   pp_console_finish ();
   return code;
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "prefect-podman/commands/commands.h"
+#include "prefect-podman/text/visible.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -74,19 +75,14 @@ field_value (const GLogField *fields, gsize count, const char *key)
 static void
 append_message (GString *line, const char *message)
 {
-  g_autofree char *valid = g_utf8_make_valid (message, -1);
+  g_autofree char *visible = pp_text_visible (message, "\n\t");
 
-  g_strchomp (valid);
-  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
-    {
-      gunichar c = g_utf8_get_char (p);
-      if (c == '\n')
-        g_string_append (line, "\n    ");
-      else if (c == '\t' || !g_unichar_iscntrl (c))
-        g_string_append_len (line, p, g_utf8_next_char (p) - p);
-      else
-        g_string_append_printf (line, "\\x%02x", c);
-    }
+  g_strchomp (visible);
+  for (const char *p = visible; *p != '\0'; p++)
+    if (*p == '\n')
+      g_string_append (line, "\n    ");
+    else
+      g_string_append_c (line, *p);
 }
 
 /* Whether standard error takes PIPE_BUF bytes without blocking. A reader that is behind is waited

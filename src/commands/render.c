@@ -8,6 +8,7 @@
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/mask.h"
+#include "prefect-podman/text/visible.h"
 #include "prefect-podman/worker/resolve.h"
 
 #include <errno.h>
@@ -323,15 +324,6 @@ spec_to_json (const PpContainerSpec *spec)
       spec->startup_timeout_seconds);
 }
 
-static gboolean
-needs_quotes (const char *word)
-{
-  return *word == '\0'
-         || strspn (word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                          "-_./:=,@%+")
-                != strlen (word);
-}
-
 /* "NAME=value" for NAME out of the create body, or NAME where the value is a secret: podman then
  * takes it from the caller's own environment. New string. */
 static char *
@@ -365,7 +357,7 @@ spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
       gboolean is_environment = options && word > words && strcmp (word[-1], "--env") == 0;
       g_autofree char *masked
           = is_environment ? environment_argument (spec, mask, *word) : pp_mask_text (mask, *word);
-      g_autofree char *quoted = needs_quotes (masked) ? g_shell_quote (masked) : g_strdup (masked);
+      g_autofree char *quoted = pp_text_shell_quote (masked);
       gboolean is_image = word == words + image_at;
       gboolean new_line = is_image || (options && g_str_has_prefix (*word, "--"));
       g_string_append_printf (line, "%s%s",
@@ -388,7 +380,8 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
   json_auto_t *masked = pp_mask_json (mask, json);
   json_object_set (masked, "registry_auth", json_object_get (json, "registry_auth"));
   g_autofree char *text = json_dumps (masked, JSON_INDENT (2));
-  return g_strconcat (text, "\n", NULL);
+  g_autofree char *visible = pp_text_visible_json (text);
+  return g_strconcat (visible, "\n", NULL);
 }
 
 static gboolean

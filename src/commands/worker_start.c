@@ -25,6 +25,7 @@ typedef struct
   char *limit;
   char *prefetch;
   gboolean run_once;
+  gboolean output_prefix;
   gboolean with_healthcheck;
   gboolean create_pool;
 } Arguments;
@@ -70,6 +71,8 @@ on_flag (const char *option, const char *value, gpointer data, GError **error)
     arguments->run_once = on;
   else if (g_str_has_suffix (option, "with-healthcheck"))
     arguments->with_healthcheck = on;
+  else if (g_str_has_suffix (option, "output-prefix"))
+    arguments->output_prefix = on;
   else
     arguments->create_pool = on;
   return TRUE;
@@ -98,6 +101,10 @@ add_options (GOptionGroup *group, Arguments *arguments)
       NULL },
     { "with-healthcheck", 0, flag, G_OPTION_ARG_CALLBACK, on_flag,
       "Serve GET /health on PREFECT_WORKER_WEBSERVER_HOST and _PORT", NULL },
+    { "output-prefix", 0, flag, G_OPTION_ARG_CALLBACK, on_flag,
+      "Put the flow run's name before each line of its output (default: on a terminal)", NULL },
+    { "no-output-prefix", 0, flag, G_OPTION_ARG_CALLBACK, on_flag, "Leave the lines as they are",
+      NULL },
     { "base-job-template", 0, 0, G_OPTION_ARG_FILENAME, &arguments->template_path,
       "JSON file with the base job template of a pool that is created", "FILE" },
     { "create-pool-if-not-found", 0, flag, G_OPTION_ARG_CALLBACK, on_flag,
@@ -289,14 +296,15 @@ start (Arguments *arguments, const PpSettings *settings, GError **error)
   options.base_job_template = template;
   options.engine_url = arguments->engine_url;
   options.state_dir = arguments->state_dir;
-  options.colors = settings->logging_colors && pp_console_is_colored (STDOUT_FILENO);
+  options.output_prefix = arguments->output_prefix;
   return pp_worker_run (settings, &options);
 }
 
 int
 pp_command_worker_start (int argc, char **argv, const char *profile)
 {
-  g_auto (Arguments) arguments = { .create_pool = TRUE };
+  g_auto (Arguments) arguments
+      = { .create_pool = TRUE, .output_prefix = isatty (STDOUT_FILENO) == 1 };
   g_autoptr (PpSettings) settings = NULL;
   g_autoptr (GError) error = NULL;
 

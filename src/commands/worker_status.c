@@ -4,6 +4,7 @@
 #include "prefect-podman/commands/commands.h"
 #include "prefect-podman/json.h"
 #include "prefect-podman/prefect/api.h"
+#include "prefect-podman/text/visible.h"
 #include "prefect-podman/worker/identity_list.h"
 #include "prefect-podman/worker/journal_entry.h"
 #include "prefect-podman/worker/state_dir.h"
@@ -165,7 +166,8 @@ print_json (const char *state_dir, const GPtrArray *infos)
   set_string (root, "state_dir", state_dir);
   json_object_set (root, "workers", workers);
   char *text = json_dumps (root, JSON_INDENT (2));
-  g_print ("%s\n", text);
+  g_autofree char *visible = pp_text_visible_json (text);
+  g_print ("%s\n", visible);
   free (text);
 }
 

@@ -2,6 +2,8 @@
 #include "path.h"
 #include "private.h"
 
+#include "prefect-podman/text/visible.h"
+
 /* What a server may ask to wait for; past a day we rather ask again. */
 #define MAX_WAIT_SECONDS 86400
 
@@ -142,8 +144,10 @@ pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id, co
 
   if (name != NULL)
     json_object_set_new (state, "name", pp_api_text (name));
-  if (message != NULL)
-    json_object_set_new (state, "message", pp_api_text (message));
+  /* It quotes containers and engines, and is shown in terminals. */
+  g_autofree char *visible = pp_text_visible (message, "\n\t");
+  if (visible != NULL)
+    json_object_set_new (state, "message", pp_api_text (visible));
   return set_state (api, id, transition_id, state, force, patience, done, user_data);
 }
 

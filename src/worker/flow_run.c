@@ -2,6 +2,8 @@
 
 #include "flow_run_private.h"
 
+#include "prefect-podman/text/visible.h"
+
 #include "failpoint.h"
 
 #include <stdarg.h>
@@ -71,10 +73,10 @@ pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
   g_log ("prefect.flow_runs.worker", flags, "%s", message);
   if (run->context->settings->logging_to_api_enabled)
     {
-      g_autofree char *valid = g_utf8_make_valid (message, -1);
+      g_autofree char *visible = pp_text_visible (message, "\n\t");
 
       pp_log_sender_add (run->context->logs, run->id, "prefect.flow_runs.worker", FALSE, level,
-                         valid, strlen (valid));
+                         visible, strlen (visible));
     }
 }
 

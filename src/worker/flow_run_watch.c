@@ -256,6 +256,8 @@ pp_flow_run_enter_started (PpFlowRun *run)
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
                                forward ? context->logs : NULL, resume_output, run);
+  if (context->output_prefix)
+    pp_output_name_lines (run->output, run->name);
   run->position_file = pp_position_open (context->journal, run->id, run->container_id,
                                          !run->taken_up, &run->position);
   run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);

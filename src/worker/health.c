@@ -72,7 +72,7 @@ on_request (void *user_data, struct MHD_Connection *connection, const char *path
   if (illness == NULL)
     return answer (connection, MHD_HTTP_OK, "{\"message\":\"OK\"}");
   json_auto_t *body = json_pack ("{s:s}", "message", illness);
-  char *text = json_dumps (body, JSON_COMPACT);
+  char *text = json_dumps (body, JSON_COMPACT | JSON_ENSURE_ASCII);
   MhdResult result
       = answer (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                 text != NULL ? text : "{\"message\":\"Worker may be unresponsive at this time\"}");

@@ -2,12 +2,16 @@
  * a clock. Who reads a log from its beginning again gets the same records. */
 #include "prefect-podman/worker/output.h"
 
+#include "prefect-podman/text/visible.h"
+
 #include <string.h>
 
 /* A line in the tail is cut to this: fifty of them are for a human's eye. */
 #define TAIL_LINE_BYTES 2000
 /* Of a progress bar that nothing ends, a state is told every so many bytes of it. */
 #define OVERWRITTEN_BYTES (64 * 1024)
+/* Of a run's id, before its lines: runs may share a name. */
+#define PREFIX_ID_DIGITS 8
 
 typedef struct
 {
@@ -35,6 +39,9 @@ struct PpOutput
   guint64 skip_records;
   guint64 skip_shown;
   gsize max_line;
+  gboolean is_escaped; /* for a terminal */
+  char *prefix;        /* of each line that is shown, or NULL */
+  GString *line;       /* the one that is being shown */
 };
 
 PpOutput *
@@ -54,6 +61,8 @@ pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forwar
   output->streams[1].partial = g_string_new (NULL);
   /* Without a log to forward to, a line is only shown: the bound is one of memory. */
   output->max_line = forward_to != NULL ? pp_log_sender_max_message (forward_to) : 64 * 1024;
+  output->is_escaped = stream_to != NULL && pp_stdout_is_terminal (stream_to);
+  output->line = g_string_new (NULL);
   g_queue_init (&output->tail);
   return output;
 }
@@ -71,8 +80,19 @@ pp_output_free (PpOutput *output)
   g_string_free (output->streams[1].partial, TRUE);
   while (!g_queue_is_empty (&output->tail))
     g_free (g_queue_pop_head (&output->tail));
+  g_string_free (output->line, TRUE);
+  g_free (output->prefix);
   g_free (output->flow_run_id);
   g_free (output);
+}
+
+void
+pp_output_name_lines (PpOutput *output, const char *flow_run_name)
+{
+  g_autofree char *label = pp_text_label (flow_run_name);
+
+  g_free (output->prefix);
+  output->prefix = g_strdup_printf ("%s/%.*s | ", label, PREFIX_ID_DIGITS, output->flow_run_id);
 }
 
 /* Bytes that C takes inside a JSON string. */
@@ -131,6 +151,23 @@ keep_in_tail (PpOutput *output, const char *text, gsize length)
                      g_strndup (text, fitting_prefix (text, length, TAIL_LINE_BYTES)));
 }
 
+/* In one write, as lines are lost as a whole. */
+static void
+show (PpOutput *output, const char *text, gsize length, char ending)
+{
+  GString *line = output->line;
+
+  if (output->stream_to == NULL)
+    return;
+  g_string_assign (line, output->prefix != NULL ? output->prefix : "");
+  if (output->is_escaped)
+    pp_text_append_visible (line, text, length, "\t");
+  else
+    g_string_append_len (line, text, (gssize)length);
+  g_string_append_c (line, ending);
+  pp_stdout_write (output->stream_to, line->str, line->len);
+}
+
 /* Shows TEXT on standard output, ENDING behind it; for the run's log too unless it is overwritten
  * there. */
 static void
@@ -146,11 +183,7 @@ take_text (PpOutput *output, const StreamState *stream, const char *text, gsize 
     }
   if (output->done > output->skip_shown)
     {
-      if (output->stream_to != NULL)
-        {
-          pp_stdout_write (output->stream_to, text, length);
-          pp_stdout_write (output->stream_to, &ending, 1);
-        }
+      show (output, text, length, ending);
       output->shown = output->done;
     }
   if (ending != '\n')

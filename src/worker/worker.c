@@ -3,6 +3,7 @@
 
 #include "worker_private.h"
 
+#include "prefect-podman/text/visible.h"
 #include "prefect-podman/worker/memory.h"
 #include "prefect-podman/worker/signals.h"
 #include "prefect-podman/worker/state_dir.h"
@@ -71,15 +72,25 @@ find_illness (gpointer user_data)
 }
 
 static void
+print_line (const PpWorker *worker, const char *text)
+{
+  g_autoptr (GString) line = g_string_new (NULL);
+
+  pp_text_append_visible (line, text, strlen (text), "");
+  g_string_append_c (line, '\n');
+  pp_stdout_write (worker->context.out, line->str, line->len);
+}
+
+static void
 print_banner (PpWorker *worker)
 {
   const PpEngineInfo *engine = pp_infrastructure_engine (worker->context.infrastructure);
   g_autofree char *banner = g_strdup_printf (
-      "Worker '%s' started! Work pool '%s' (%s), engine %s %s %s at %s, API %s\n", worker->name,
+      "Worker '%s' started! Work pool '%s' (%s), engine %s %s %s at %s, API %s", worker->name,
       worker->options->work_pool, worker->context.type, engine->name, engine->version,
       engine->rootless ? "rootless" : "rootful", engine->url, pp_api_url (worker->context.api));
 
-  pp_stdout_write (worker->context.out, banner, strlen (banner));
+  print_line (worker, banner);
 }
 
 gboolean
@@ -316,6 +327,7 @@ set_up_context (PpWorker *worker)
   pp_log_sender_on_delivered (context->logs, on_delivered, worker);
   context->events = pp_events_new (context->api, worker->name, context->type);
   context->out = pp_stdout_new (STDOUT_FILENO);
+  context->output_prefix = worker->options->output_prefix;
 }
 
 /* Each run has a log file open, and calls have sockets. */
@@ -363,9 +375,9 @@ set_up (PpWorker *worker, GError **error)
 static void
 say_stopped (const PpWorker *worker)
 {
-  g_autofree char *line = g_strdup_printf ("Worker '%s' stopped!\n", worker->name);
+  g_autofree char *line = g_strdup_printf ("Worker '%s' stopped!", worker->name);
 
-  pp_stdout_write (worker->context.out, line, strlen (line));
+  print_line (worker, line);
 }
 
 static void

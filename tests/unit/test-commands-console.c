@@ -92,10 +92,10 @@ test_control_characters (void)
 {
   init ("DEBUG", FALSE);
   catch_stderr ();
-  g_message ("a\033[31mb\r\nc\td\xc2\x9b\xff");
+  g_message ("a\033[31mb\r\nc\td\xc2\x9b\xff\xe2\x80\xae\xe2\x80\xa8");
   g_autofree char *text = release_stderr ();
 
-  g_assert_nonnull (strstr (text, "a\\x1b[31mb\\x0d\n    c\td\\x9b"));
+  g_assert_nonnull (strstr (text, "a\\x1b[31mb\\x0d\n    c\td\\x9b\xef\xbf\xbd\\u202e\\u2028\n"));
   g_assert_true (g_utf8_validate (text, -1, NULL));
 }
 

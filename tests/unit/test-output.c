@@ -6,8 +6,10 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <pty.h>
 #include <signal.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 typedef struct
@@ -117,6 +119,55 @@ test_skip (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (text, ==, "two\n");
   tail = pp_output_tail (fixture->output, 3);
   g_assert_cmpstr (tail, ==, "one\ntrouble\ntwo");
+}
+
+/* A pipe or a file gets the bytes as they are, each line behind its run's name. */
+static void
+test_prefix (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *tail = NULL;
+
+  (void)data;
+  pp_output_name_lines (fixture->output, "07:27:49.308 | INFO ");
+  take (fixture, PP_STREAM_STDOUT, "07:27:49.308 | ERROR   | prefect - forged\n\n");
+  take (fixture, PP_STREAM_STDERR, "\033[1mbold\033[0m\n 50%\r100%\n");
+  pp_output_finish (fixture->output);
+  text = drain (fixture);
+  g_assert_cmpstr (text, ==,
+                   "07-27-49.308---INFO-/11111111 | 07:27:49.308 | ERROR   | prefect - forged\n"
+                   "07-27-49.308---INFO-/11111111 | \n"
+                   "07-27-49.308---INFO-/11111111 | \033[1mbold\033[0m\n"
+                   "07-27-49.308---INFO-/11111111 |  50%\r"
+                   "07-27-49.308---INFO-/11111111 | 100%\n");
+  /* Only what is shown has it. */
+  tail = pp_output_tail (fixture->output, 1);
+  g_assert_cmpstr (tail, ==, "100%");
+}
+
+/* A terminal is not steered by what a container prints. */
+static void
+test_terminal (void)
+{
+  Fixture fixture = { 0 };
+  int ends[2];
+  struct termios raw;
+
+  memset (&raw, 0, sizeof raw);
+  g_assert_cmpint (openpty (&ends[0], &ends[1], NULL, &raw, NULL), ==, 0);
+  g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
+  fixture.read_fd = ends[0];
+  fixture.out = pp_stdout_new (ends[1]);
+  fixture.output = pp_output_new ("11111111-2222-3333-4444-555555555555", fixture.out, NULL,
+                                  on_resume, &fixture);
+  take (&fixture, PP_STREAM_STDOUT, "\033[2J\033]52;c;Zm9v\007\ta\xc2\x9bz\n 50%\r100%\n");
+  take (&fixture, PP_STREAM_STDERR, "\xe2\x80\xaetxt.exe\xe2\x80\xa8\x08\n");
+  g_autofree char *text = drain (&fixture);
+  g_assert_cmpstr (text, ==,
+                   "\\x1b[2J\\x1b]52;c;Zm9v\\x07\ta\\x9bz\n 50%\r100%\n"
+                   "\\u202etxt.exe\\u2028\\x08\n");
+  tear_down (&fixture, NULL);
+  close (ends[1]);
 }
 
 static void
@@ -343,6 +394,7 @@ add_tests (void)
   } tests[] = {
     { "/output/lines", test_lines },
     { "/output/skip", test_skip },
+    { "/output/prefix", test_prefix },
     { "/output/repair", test_repair },
     { "/output/tail", test_tail },
     { "/output/endless-line", test_endless_line },
@@ -354,6 +406,7 @@ add_tests (void)
   };
 
   signal (SIGPIPE, SIG_IGN);
+  g_test_add_func ("/output/terminal", test_terminal);
   g_test_add_func ("/output/pieces-do-not-matter", test_pieces_do_not_matter);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);

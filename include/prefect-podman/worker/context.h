@@ -41,6 +41,7 @@ typedef struct
   PpStateReader *states;
   PpLogSender *logs;
   PpStdout *out;
+  gboolean output_prefix; /* the run's name before each of its lines there */
   PpEvents *events;
   PpJournal *journal;
 } PpWorkerContext;

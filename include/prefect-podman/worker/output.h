@@ -1,5 +1,6 @@
 /* One container's output: split into lines, repaired to UTF-8, handed to standard output and to the
- * run's log. */
+ * run's log. On a terminal its control characters are escaped, tabs excepted; in a file or a pipe,
+ * and in the run's log, they are left as they are. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -22,6 +23,11 @@ PpOutput *pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSend
                          void (*resume) (gpointer), gpointer user_data);
 void pp_output_free (PpOutput *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
+
+/* Puts FLOW_RUN_NAME and the head of the run's id before each line on standard output:
+ * "NAME/1a2b3c4d | ", characters other than letters, digits, "." and "_" as "-". A container can
+ * then not pass its lines off as the worker's or another run's. */
+void pp_output_name_lines (PpOutput *output, const char *flow_run_name);
 
 /* The first RECORDS (pp_output_records()) of the log were delivered before, and what the first
  * SHOWN (pp_output_shown()) bytes gave was shown; neither is told again, though all of it makes the

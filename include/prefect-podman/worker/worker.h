@@ -22,7 +22,7 @@ typedef struct
   json_t *base_job_template; /* --base-job-template or NULL */
   const char *engine_url;    /* --engine-url or NULL */
   const char *state_dir;     /* --state-dir or NULL */
-  gboolean colors;           /* escape sequences on stdout */
+  gboolean output_prefix;    /* the run's name before each line of its output */
 } PpWorkerOptions;
 
 /* Runs the worker until it is told to stop. Returns the process's exit code (0 as asked, 1 failed
