@@ -117,6 +117,7 @@ on_parts (const PpResolveParts *parts, const GError *error, gpointer user_data)
       fetching->parts->blocks = reference (parts->blocks);
       fetching->parts->block_ids = reference (parts->block_ids);
       fetching->parts->variables = reference (parts->variables);
+      fetching->parts->server = reference (parts->server);
     }
   end (fetching, error);
 }
@@ -172,15 +173,15 @@ fetch_parts (const Arguments *arguments, const PpSettings *settings, GError **er
 
 /* ---- the parts of a run: from a file, to a file ---- */
 
-static const char *const part_names[]
-    = { "flow_run", "work_pool", "deployment", "flow", "blocks", "block_ids", "variables" };
+static const char *const part_names[] = { "flow_run", "work_pool", "deployment", "flow",
+                                          "blocks",   "block_ids", "variables",  "server" };
 
 /* The parts in the order of part_names. */
 static void
 list_parts (PpResolveParts *parts, json_t ***list)
 {
   json_t **members[] = { &parts->flow_run, &parts->work_pool, &parts->deployment, &parts->flow,
-                         &parts->blocks,   &parts->block_ids, &parts->variables };
+                         &parts->blocks,   &parts->block_ids, &parts->variables,  &parts->server };
   memcpy (list, members, sizeof members);
 }
 

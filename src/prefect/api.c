@@ -451,6 +451,12 @@ pp_api_url (const PpApi *api)
   return api->display_url;
 }
 
+gboolean
+pp_api_is_cloud (const PpApi *api)
+{
+  return api->settings->connected_to_cloud;
+}
+
 guint
 pp_api_pending (const PpApi *api)
 {

@@ -4,6 +4,11 @@
 #include "prefect-podman/prefect/version.h"
 #include "prefect-podman/template/template.h"
 
+#include <string.h>
+
+/* What is longer is no version. */
+#define MAX_VERSION_LENGTH 64
+
 json_t *
 pp_resolve_populate (const PpResolveParts *parts, const json_t *process_environment, GError **error)
 {
@@ -28,6 +33,20 @@ pp_resolve_is_podman_pool (const json_t *work_pool)
   return g_strcmp0 (pp_json_string (work_pool, "type"), "podman") == 0;
 }
 
+char *
+pp_resolve_default_image (const char *version)
+{
+  /* A public version of PEP 440; not one with ".dev" or a local part ("+12.gabc"). */
+  static const char *const public
+      = "^[0-9]+\\.[0-9]+(\\.[0-9]+)*((a|b|rc)[0-9]+)?(\\.post[0-9]+)?$";
+
+  if (version == NULL || strlen (version) > MAX_VERSION_LENGTH
+      || !g_regex_match_simple (public, version, G_REGEX_DOLLAR_ENDONLY, 0))
+    return g_strdup (PP_PREFECT_IMAGE);
+  return g_strdup_printf ("docker.io/prefecthq/prefect:%s-python%s", version,
+                          g_str_has_prefix (version, "2.") ? "3.11" : "3.12");
+}
+
 static json_t *
 configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *identity,
                           GError **error)
@@ -36,6 +55,7 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
                                ? json_incref (parts->populated)
                                : pp_resolve_populate (parts, identity->process_environment, error);
   json_auto_t *resolved = NULL;
+  g_autofree char *image = pp_resolve_default_image (pp_json_string (parts->server, "version"));
   PpTemplateContext context = {
     .flow_run = parts->flow_run,
     .flow = parts->flow,
@@ -46,7 +66,7 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
     .environment = identity->environment,
     .process_environment = identity->process_environment,
     .prefect_version = PP_PREFECT_VERSION,
-    .default_image = PP_PREFECT_IMAGE,
+    .default_image = image,
     .podman_pool = pp_resolve_is_podman_pool (parts->work_pool),
   };
 

@@ -9,6 +9,8 @@
 #define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
 /* A flow is its name and id: they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
+/* A server may be upgraded, but not every minute. */
+#define VERSION_SHARED_US (60 * G_USEC_PER_SEC)
 
 G_DEFINE_QUARK (pp - resolve - error - quark, pp_resolve_error)
 
@@ -32,16 +34,19 @@ struct PpResolver
   const json_t *process_environment;
   GHashTable *deployments; /* id -> CacheEntry */
   GHashTable *flows;
-  GHashTable *calls; /* set of PpResolveCall */
+  GHashTable *calls;   /* set of PpResolveCall */
+  json_t *version;     /* the server's, or NULL */
+  gint64 version_read; /* monotonic microseconds */
 };
 
-/* One block document or variable being read for one run. */
+/* One block document or variable, or the server's version, being read for one run. */
 struct Fetch
 {
   PpResolveCall *resolve;
   json_t *into; /* object of the parts; borrowed */
   char *key;
   gboolean may_be_missing; /* a 404 is null */
+  gboolean may_fail;       /* any error is */
   PpApiCall *call;
 };
 
@@ -72,6 +77,7 @@ pp_resolve_parts_free (PpResolveParts *parts)
   json_decref (parts->blocks);
   json_decref (parts->block_ids);
   json_decref (parts->variables);
+  json_decref (parts->server);
   json_decref (parts->populated);
   g_free (parts);
 }
@@ -119,6 +125,7 @@ pp_resolver_free (PpResolver *resolver)
   g_hash_table_unref (resolver->calls);
   g_hash_table_unref (resolver->deployments);
   g_hash_table_unref (resolver->flows);
+  json_decref (resolver->version);
   g_free (resolver);
 }
 
@@ -206,7 +213,7 @@ on_cached (json_t *body, const GError *error, gpointer user_data)
       call->waiting--;
       if (error == NULL)
         *part_for (call, entry) = json_incref (body);
-      else if (entry->is_deployment && error->code == 404)
+      else if (entry->is_deployment && g_error_matches (error, PP_API_ERROR, 404))
         fail (call, PP_RESOLVE_ERROR_DEPLOYMENT_GONE, "Deployment", entry->key, error);
       else
         fail (call, PP_RESOLVE_ERROR_FETCH, entry->is_deployment ? "Deployment" : "Flow",
@@ -265,7 +272,8 @@ on_fetched (json_t *body, const GError *error, gpointer user_data)
 
   fetch->call = NULL;
   call->waiting--;
-  if (error != NULL && !(fetch->may_be_missing && error->code == 404))
+  if (error != NULL && !fetch->may_fail
+      && !(fetch->may_be_missing && g_error_matches (error, PP_API_ERROR, 404)))
     fail (call, PP_RESOLVE_ERROR_FETCH, "Reference", fetch->key, error);
   else if (error == NULL)
     json_object_set (fetch->into, fetch->key, body);
@@ -305,6 +313,43 @@ fetch_variables (PpResolveCall *call, const json_t *references)
     fetch->call
         = pp_variable_read (call->resolver->api, json_string_value (item), on_fetched, fetch);
   }
+}
+
+static void
+on_version (json_t *body, const GError *error, gpointer user_data)
+{
+  Fetch *fetch = user_data;
+  PpResolver *resolver = fetch->resolve->resolver;
+
+  if (error == NULL)
+    {
+      json_decref (resolver->version);
+      resolver->version = json_incref (body);
+      resolver->version_read = g_get_monotonic_time ();
+    }
+  /* One that was known before is better than none. */
+  on_fetched (error == NULL ? body : resolver->version, resolver->version == NULL ? error : NULL,
+              user_data);
+}
+
+/* Starts reading the server's version, where it says which image to run. Prefect Cloud has none. */
+static void
+fetch_version (PpResolveCall *call, const json_t *populated)
+{
+  PpResolver *resolver = call->resolver;
+  Fetch *fetch;
+
+  if (pp_json_truthy (json_object_get (populated, "image")) || pp_api_is_cloud (resolver->api))
+    return;
+  if (resolver->version != NULL
+      && g_get_monotonic_time () - resolver->version_read < VERSION_SHARED_US)
+    {
+      json_object_set (call->parts->server, "version", resolver->version);
+      return;
+    }
+  fetch = fetch_new (call, call->parts->server, "version");
+  fetch->may_fail = TRUE;
+  fetch->call = pp_server_version_read (resolver->api, on_version, fetch);
 }
 
 /* Starts reading what POPULATED refers to. */
@@ -385,6 +430,7 @@ advance (PpResolveCall *call)
           return;
         }
       fetch_references (call, parts->populated);
+      fetch_version (call, parts->populated);
     }
   else
     {
@@ -412,6 +458,7 @@ pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
   call->parts->blocks = json_object ();
   call->parts->block_ids = json_object ();
   call->parts->variables = json_object ();
+  call->parts->server = json_object ();
   g_hash_table_add (resolver->calls, call);
   if (deployment_id != NULL)
     want_cached (call, resolver->deployments, deployment_id, DEPLOYMENT_SHARED_US,

@@ -68,6 +68,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpApi, pp_api_free)
 
 const char *pp_api_url (const PpApi *api);
 
+/* Whether the API is Prefect Cloud's. */
+gboolean pp_api_is_cloud (const PpApi *api);
+
 /* The API was there before, under this URL: what does not look like it is something in its place,
  * or the API out of order, and may pass. Otherwise that is a wrong URL until the API is heard. */
 void pp_api_expect (PpApi *api);

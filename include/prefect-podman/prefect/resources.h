@@ -8,6 +8,9 @@
 
 G_BEGIN_DECLS
 
+/* admin.c: the server's version, a JSON string like "3.8.8". Prefect Cloud has none. */
+PpApiCall *pp_server_version_read (PpApi *api, PpApiDoneFunc done, gpointer user_data);
+
 /* work_pools.c */
 PpApiCall *pp_work_pool_read (PpApi *api, const char *name, PpApiPatience patience,
                               PpApiDoneFunc done, gpointer user_data);

@@ -5,6 +5,5 @@
 #define PP_PREFECT_VERSION "3.8.8"
 #define PP_PREFECT_API_VERSION "0.8.4"
 
-/* Where a docker pool's run names no image (the peer: prefect/utilities/dockerutils.py
- * get_prefect_image_name, which also pins the Python version it runs on). */
+/* The image of a run that names none, where the server's version is not known. */
 #define PP_PREFECT_IMAGE "docker.io/prefecthq/prefect:3-latest"

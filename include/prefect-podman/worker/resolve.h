@@ -28,6 +28,7 @@ typedef struct
   json_t *blocks;    /* object: "slug/name" -> block document */
   json_t *block_ids; /* object: uuid -> block document */
   json_t *variables; /* object: name -> variable, null for one that does not exist */
+  json_t *server;    /* object: "version" -> the server's, a string; null or not there: not known */
   json_t
       *populated; /* pp_resolve_populate() of these, by the resolver that fetched them; or NULL */
 } PpResolveParts;
@@ -51,6 +52,12 @@ json_t *pp_resolve_process_environment (void);
  * (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
+
+/* The image of a run that names none, beside a server of VERSION (NULL: not known, or Prefect
+ * Cloud): Prefect's own image of that version, and the newest one for a development build, of which
+ * there is no image. A new string. Pure. (The peer takes its own version, in
+ * prefect/utilities/dockerutils.py get_prefect_image_name(); a worker in C has none.) */
+char *pp_resolve_default_image (const char *version);
 
 /* Knows the secrets of the blocks in PARTS; new, or NULL when there are no blocks. Pure. */
 PpMask *pp_resolve_mask (const PpResolveParts *parts);
