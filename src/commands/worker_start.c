@@ -154,18 +154,58 @@ parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
   return FALSE;
 }
 
+/* The characters that the name of a pool or a queue cannot have (BANNED_CHARACTERS of
+ * prefect/types/names.py; the server answers 422, or takes "/" for a part of another address). */
+#define BANNED "/%&<>"
+
+/* What is wrong with NAME, of which OPTION tells, or NULL; new string. */
+static char *
+name_fault (const char *option, const char *name)
+{
+  g_autofree char *bare = NULL;
+  const char *banned;
+
+  if (!g_utf8_validate (name, -1, NULL))
+    return g_strdup_printf ("%s must be UTF-8", option);
+  bare = g_strdup (name);
+  g_strdelimit (bare, " '\"\t\r\n", ' ');
+  if (*g_strstrip (bare) == '\0')
+    return g_strdup_printf ("%s: the name is empty", option);
+  banned = strpbrk (name, BANNED);
+  if (banned != NULL)
+    return g_strdup_printf ("%s '%s': Prefect takes no name with \"%c\" in it (nor any of %s)",
+                            option, name, *banned, BANNED);
+  return NULL;
+}
+
+/* "Prefect..." is Prefect's own (create_work_pool() of server/api/workers.py answers 403). */
+static char *
+pool_fault (const char *name)
+{
+  char *fault = name_fault ("--pool", name);
+
+  if (fault == NULL && g_ascii_strncasecmp (name, "prefect", strlen ("prefect")) == 0)
+    g_message (
+        "Work pools whose names begin with \"prefect\" are Prefect's own: '%s' must be there "
+        "already, since the server lets nobody create it",
+        name);
+  return fault;
+}
+
 static gboolean
 check_words (const Arguments *arguments, GError **error)
 {
   static const char *const policies[] = { "always", "if-not-present", "never", "prompt", NULL };
   static const char *const types[] = { "docker", "podman", NULL };
+  g_autofree char *fault = NULL;
   const char *what = NULL;
 
   if (arguments->pool == NULL || *arguments->pool == '\0')
     what = "--pool NAME is missing: say which work pool to serve";
-  else if (!g_utf8_validate (arguments->pool, -1, NULL)
-           || (arguments->name != NULL && !g_utf8_validate (arguments->name, -1, NULL)))
-    what = "--pool and --name must be UTF-8";
+  else if ((fault = pool_fault (arguments->pool)) != NULL)
+    what = fault;
+  else if (arguments->name != NULL && !g_utf8_validate (arguments->name, -1, NULL))
+    what = "--name must be UTF-8";
   else if (arguments->name != NULL && strpbrk (arguments->name, "/%") != NULL)
     what = "--name: a worker's name cannot have \"/\" or \"%\" in it";
   else if (arguments->state_dir != NULL && *arguments->state_dir == '\0')
@@ -176,9 +216,8 @@ check_words (const Arguments *arguments, GError **error)
   else if (arguments->type != NULL && !g_strv_contains (types, arguments->type))
     what = "--type: prefect-podman serves pools of type docker and podman; the Python worker "
            "(prefect worker start) serves the others";
-  for (char **queue = arguments->queues; queue != NULL && *queue != NULL; queue++)
-    if (!g_utf8_validate (*queue, -1, NULL))
-      what = "--work-queue must be UTF-8";
+  for (char **queue = arguments->queues; what == NULL && queue != NULL && *queue != NULL; queue++)
+    what = fault = name_fault ("--work-queue", *queue);
   if (what == NULL)
     return TRUE;
   g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, what);
