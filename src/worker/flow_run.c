@@ -344,7 +344,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   run->server_read = NULL;
   if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
     return;
-  if (error != NULL && error->code == 404)
+  if (g_error_matches (error, PP_API_ERROR, 404))
     {
       g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped",
                  run->name, run->id, run->container_name);

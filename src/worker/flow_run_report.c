@@ -99,7 +99,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
       pp_flow_run_report_cancelled (run);
       return;
     }
-  if (result == NULL && error->code == 404)
+  if (g_error_matches (error, PP_API_ERROR, 404))
     g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
   else if (result == NULL)
     pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
@@ -149,7 +149,7 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   PpSetStateResult scheduled = { .status = PP_SET_STATE_REJECT, .state = state };
 
   run->state_read = NULL;
-  if (error != NULL && error->code == 404)
+  if (g_error_matches (error, PP_API_ERROR, 404))
     on_proposed (NULL, error, run);
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     on_proposed (&scheduled, NULL, run);

@@ -306,7 +306,7 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
   g_autofree char *reason = NULL;
 
   run->state_read = NULL;
-  if (error != NULL && error->code == 404)
+  if (g_error_matches (error, PP_API_ERROR, 404))
     reason = g_strdup ("it was deleted");
   else if (error == NULL && !is_to_be_started (run, state))
     reason = g_strdup_printf ("it is %s", pp_json_string (state, "name"));

@@ -453,7 +453,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (error == NULL)
     on_known (run, body);
-  else if (error->code == 404)
+  else if (g_error_matches (error, PP_API_ERROR, 404))
     on_deleted (run);
   else
     {

@@ -23,8 +23,6 @@
 #define SAY_UNANSWERED 5
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
-/* Prefect Cloud refuses larger ones (prefect/logging/handlers.py, client/orchestration). */
-#define CLOUD_MAX_LOG_SIZE 25000
 
 typedef struct
 {
@@ -87,8 +85,6 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
   PpLogSender *sender = g_new0 (PpLogSender, 1);
   gsize max_log = settings->logging_to_api_max_log_size;
 
-  if (strstr (pp_api_url (api), "api.prefect.cloud") != NULL)
-    max_log = MIN (max_log, CLOUD_MAX_LOG_SIZE);
   sender->api = api;
   g_queue_init (&sender->records);
   sender->ahead = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -271,6 +267,14 @@ on_look_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* Whether ERROR says that the server will not have a record of the batch, whenever it is sent. */
+static gboolean
+is_about_records (const GError *error)
+{
+  return g_error_matches (error, PP_API_ERROR, 400) || g_error_matches (error, PP_API_ERROR, 413)
+         || g_error_matches (error, PP_API_ERROR, 422);
+}
+
 static void
 on_sent (json_t *body, const GError *error, gpointer user_data)
 {
@@ -292,7 +296,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
       sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
       return;
     }
-  if (error != NULL && error->code != 400 && error->code != 413 && error->code != 422)
+  if (error != NULL && !is_about_records (error))
     {
       /* A key that was revoked, a server that is being moved: the records are all right. */
       if (!sender->refused)

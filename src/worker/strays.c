@@ -190,7 +190,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   PpStray *stray = user_data;
 
   stray->read = NULL;
-  if (error != NULL && error->code != 404)
+  if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
     look_again (stray, error);
   else if (error != NULL || !is_open (body, stray->container)
            || pp_flow_run_is_in_other_container (body, pp_json_string (stray->container, "Id")))

@@ -162,9 +162,9 @@ on_heartbeat (json_t *body, const GError *error, gpointer user_data)
 
   worker->heartbeat_call = NULL;
   worker->asks_id = FALSE;
-  if (asked && (error == NULL || error->code == 422))
+  if (asked && (error == NULL || g_error_matches (error, PP_API_ERROR, 422)))
     take_worker_id (worker, json_string_value (body));
-  if (asked && error != NULL && error->code == 422)
+  if (asked && g_error_matches (error, PP_API_ERROR, 422))
     {
       send_heartbeat (worker, FALSE);
       check_ready (worker);
@@ -276,7 +276,7 @@ on_pool_created (json_t *body, const GError *error, gpointer user_data)
 
   worker->sync_call = NULL;
   /* Another worker was faster: read theirs. */
-  if (error != NULL && error->code == 409)
+  if (g_error_matches (error, PP_API_ERROR, 409))
     {
       sync_pool (worker);
       return;
@@ -343,7 +343,7 @@ on_pool (json_t *body, const GError *error, gpointer user_data)
   worker->sync_call = NULL;
   if (error == NULL && pp_json_string (body, "type") == NULL)
     on_no_pool (worker);
-  else if (error != NULL && error->code == 404)
+  else if (g_error_matches (error, PP_API_ERROR, 404))
     on_pool_missing (worker);
   else if (error != NULL)
     on_sync_failure (worker, error);
