@@ -236,6 +236,18 @@ pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer u
 }
 
 PpApiCall *
+pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before, PpApiDoneFunc done,
+                            gpointer user_data)
+{
+  g_autofree char *timestamp = pp_api_timestamp (before);
+  json_t *body = json_pack ("{s:{s:{s:{s:[s]}}, s:{s:s}}, s:{s:{s:[s]}}}", "flow_runs", "state",
+                            "type", "any_", "SCHEDULED", "next_scheduled_start_time", "before_",
+                            timestamp, "work_pools", "name", "any_", pool);
+  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/ui/flow_runs/history", body,
+                                                       PP_API_ONCE, done, user_data));
+}
+
+PpApiCall *
 pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);

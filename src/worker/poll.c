@@ -5,6 +5,9 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "poll_parts.h"
+#include "queues.h"
+
 /* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200 unless set,
  * is a 422. */
 #define MAX_ASKED 200
@@ -52,7 +55,8 @@ pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
       return;
     }
   worker->slots_used--;
-  if (worker->more_waits && worker->phase == PP_WORKER_RUNNING && worker->poll_call == NULL)
+  if (worker->more_waits && worker->phase == PP_WORKER_RUNNING && worker->poll_call == NULL
+      && worker->poll_parts == NULL)
     {
       gint64 wait = worker->last_poll + SOONEST_US - g_get_monotonic_time ();
 
@@ -61,17 +65,20 @@ pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
     }
 }
 
+static gboolean
+is_flow_run (const json_t *flow_run)
+{
+  const char *id = pp_json_string (flow_run, "id");
+
+  return id != NULL && g_uuid_string_is_valid (id);
+}
+
 static void
 claim (PpWorker *worker, json_t *flow_run)
 {
   const char *id = pp_json_string (flow_run, "id");
   PpFlowRun *run;
 
-  if (id == NULL || !g_uuid_string_is_valid (id))
-    {
-      g_warning ("The API answered a flow run without a usable id; it is left alone");
-      return;
-    }
   if (g_hash_table_contains (worker->runs, id))
     {
       g_debug ("Skipping flow run %s: it is in this worker's hands already", id);
@@ -94,7 +101,8 @@ claim (PpWorker *worker, json_t *flow_run)
 static gboolean
 leave_out_limit (PpWorker *worker, const GError *error)
 {
-  if (error->code != 422 || worker->polls_without_limit || worker->asked == MAX_ASKED)
+  if (!g_error_matches (error, PP_API_ERROR, 422) || worker->polls_without_limit
+      || worker->asked == MAX_ASKED)
     return FALSE;
   g_message ("The server does not take a limit of %u in a poll, it is left out from now on: %s",
              worker->asked, error->message);
@@ -111,16 +119,36 @@ forget_silence (PpWorker *worker)
   g_clear_pointer (&worker->engine_silence, g_free);
 }
 
+/* One line for all, and not at each poll. */
+static void
+say_bad_members (PpWorker *worker, size_t bad, size_t all)
+{
+  if (bad > 0 && !worker->bad_members_said)
+    g_warning ("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " flow runs in the API's answer to the "
+               "poll have no usable id; they are left alone",
+               bad, all);
+  worker->bad_members_said = bad > 0;
+}
+
 /* Takes the runs of a poll's answer: the engine is there. */
 static void
 take (PpWorker *worker, const json_t *body)
 {
   const json_t *entry;
-  size_t index;
+  size_t index, bad = 0;
 
   forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
-  json_array_foreach (body, index, entry) claim (worker, json_object_get (entry, "flow_run"));
+  json_array_foreach (body, index, entry)
+  {
+    json_t *flow_run = json_object_get (entry, "flow_run");
+
+    if (is_flow_run (flow_run))
+      claim (worker, flow_run);
+    else
+      bad++;
+  }
+  say_bad_members (worker, bad, index);
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0
                          ? SOONEST_US / 1000
@@ -172,23 +200,21 @@ engine_is_missed (const PpWorker *worker)
          || pp_infrastructure_heard (worker->context.infrastructure) == 0;
 }
 
+/* The poll got no answer that helps. */
 static void
-on_polled (json_t *body, const GError *error, gpointer user_data)
+fail_poll (PpWorker *worker, const GError *error)
 {
-  PpWorker *worker = user_data;
+  if (worker->poll_failures++ == 0)
+    g_warning ("The Prefect API does not answer the poll, the worker keeps asking: %s",
+               error->message);
+  poll_in (worker,
+           pp_worker_interval_ms (worker->settings->worker_query_seconds, worker->poll_failures));
+}
 
-  worker->poll_call = NULL;
-  if (error != NULL && leave_out_limit (worker, error))
-    return;
-  if (error != NULL && error->code != 404)
-    {
-      if (worker->poll_failures++ == 0)
-        g_warning ("The Prefect API does not answer the poll, the worker keeps asking: %s",
-                   error->message);
-      poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds,
-                                              worker->poll_failures));
-      return;
-    }
+/* The poll was answered with BODY, or with NULL for no runs at all. */
+static void
+accept_answer (PpWorker *worker, json_t *body)
+{
   if (worker->poll_failures > 0)
     g_message ("The Prefect API answers again");
   worker->poll_failures = 0;
@@ -204,12 +230,105 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
 }
 
 static void
+on_parts_polled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  json_auto_t *found = json_incref (body);
+
+  if (error != NULL)
+    fail_poll (worker, error);
+  g_clear_pointer (&worker->poll_parts, pp_poll_parts_free);
+  if (found == NULL)
+    return;
+  worker->poll_failures = 0;
+  accept_answer (worker, found);
+}
+
+/* A second 500 in a row may be the fault of one run, or of one queue. */
+static gboolean
+poll_in_parts (PpWorker *worker, const GError *error)
+{
+  if (!g_error_matches (error, PP_API_ERROR, 500)
+      || (worker->poll_failures == 0 && !worker->polls_in_parts))
+    return FALSE;
+  worker->poll_parts = pp_poll_parts_start (worker, error, on_parts_polled, worker);
+  return TRUE;
+}
+
+static void
+on_polled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->poll_call = NULL;
+  if (error != NULL && (leave_out_limit (worker, error) || poll_in_parts (worker, error)))
+    return;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    {
+      /* A queue is gone, or the pool is (sync.c says so): no runs. */
+      pp_queues_doubt (worker->queues);
+      accept_answer (worker, NULL);
+    }
+  else if (error != NULL)
+    fail_poll (worker, error);
+  else
+    {
+      if (worker->polls_in_parts)
+        g_message ("The server answers the poll of all queues again");
+      worker->polls_in_parts = FALSE;
+      accept_answer (worker, body);
+    }
+}
+
+static void
+send_poll (PpWorker *worker)
+{
+  const char *const *queues = pp_queues_present (worker->queues);
+
+  if (queues != NULL && *queues == NULL)
+    {
+      accept_answer (worker, NULL);
+      return;
+    }
+  worker->polled_at = g_get_monotonic_time ();
+  worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
+      worker->context.api, worker->options->work_pool, queues, pp_worker_poll_before (worker),
+      pp_worker_poll_limit (worker), on_polled, worker);
+}
+
+static void
+on_queues (const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->poll_call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    accept_answer (worker, NULL); /* the pool is gone */
+  else if (error != NULL)
+    fail_poll (worker, error);
+  else
+    send_poll (worker);
+}
+
+gint64
+pp_worker_poll_before (const PpWorker *worker)
+{
+  return g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
+}
+
+guint
+pp_worker_poll_limit (const PpWorker *worker)
+{
+  return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
+}
+
+static void
 poll_now (PpWorker *worker)
 {
-  gint64 before = g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
   guint slots = free_slots (worker);
 
-  if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL || worker->ping_call != NULL)
+  if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL || worker->ping_call != NULL
+      || worker->poll_parts != NULL)
     return;
   if (engine_is_there (worker))
     forget_silence (worker);
@@ -230,15 +349,25 @@ poll_now (PpWorker *worker)
       return;
     }
   worker->asked = MIN (slots, MAX_ASKED);
-  worker->polled_at = g_get_monotonic_time ();
-  worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
-      worker->context.api, worker->options->work_pool, worker->options->work_queues, before,
-      worker->polls_without_limit || slots >= MAX_ASKED ? 0 : slots, on_polled, worker);
+  if (pp_queues_want_look (worker->queues))
+    worker->poll_call = pp_queues_look (worker->queues, on_queues, worker);
+  else
+    send_poll (worker);
+}
+
+void
+pp_worker_poll_soon (PpWorker *worker)
+{
+  if (worker->poll_timer != 0)
+    poll_in (worker, 0);
 }
 
 void
 pp_worker_poll_start (PpWorker *worker)
 {
+  worker->queues
+      = pp_queues_new (worker->context.api, worker->options->work_pool,
+                       worker->options->work_queues, worker->settings->worker_heartbeat_seconds);
   poll_now (worker);
 }
 
@@ -249,6 +378,8 @@ pp_worker_poll_stop (PpWorker *worker)
   if (worker->poll_call != NULL)
     pp_api_call_cancel (worker->poll_call);
   worker->poll_call = NULL;
+  g_clear_pointer (&worker->poll_parts, pp_poll_parts_free);
+  pp_worker_stop_finding_spoilers (worker);
   pp_infrastructure_call_cancel (g_steal_pointer (&worker->ping_call));
   g_clear_pointer (&worker->polled, json_decref);
   /* No more runs are taken anyway. */

@@ -8,6 +8,8 @@
 #include "prefect-podman/worker/signals.h"
 #include "prefect-podman/worker/state_dir.h"
 
+#include "queues.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -386,6 +388,7 @@ tear_down (PpWorker *worker)
   PpWorkerContext *context = &worker->context;
 
   pp_worker_poll_stop (worker);
+  pp_queues_free (worker->queues);
   pp_worker_sync_stop (worker);
   pp_worker_stop_watching_cancellations (worker);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);

@@ -9,6 +9,8 @@
 #include "prefect-podman/worker/worker.h"
 
 typedef struct PpStray PpStray;
+typedef struct PpQueues PpQueues;
+typedef struct PpPollParts PpPollParts;
 
 typedef enum
 {
@@ -75,11 +77,17 @@ typedef struct
   guint asked;                  /* for how many runs the poll under way asks */
   gboolean polls_without_limit; /* the server refused one */
   guint poll_timer;
+  gboolean bad_members_said;
+  PpQueues *queues; /* that are polled; NULL before the first poll */
   PpApiCall *poll_call;
-  gint64 polled_at;    /* monotonic microseconds of the last call */
-  gint64 last_poll;    /* monotonic microseconds of the last answer, or of the start */
-  gboolean more_waits; /* the last poll left runs behind for want of a slot */
-  json_t *polled;      /* the last answer, while the engine is asked whether it is there */
+  PpPollParts *poll_parts;  /* the poll goes on queue by queue (poll_parts.c), or NULL */
+  gboolean polls_in_parts;  /* the last poll that was answered went so */
+  PpApiCall *suspects_call; /* spoilers.c: which runs are due */
+  GList *suspects;          /* those that are being looked at */
+  gint64 polled_at;         /* monotonic microseconds of the last call */
+  gint64 last_poll;         /* monotonic microseconds of the last answer, or of the start */
+  gboolean more_waits;      /* the last poll left runs behind for want of a slot */
+  json_t *polled;           /* the last answer, while the engine is asked whether it is there */
   PpInfrastructureCall *ping_call;
   char *engine_silence; /* why no runs are taken, or NULL */
 
@@ -141,6 +149,15 @@ void pp_worker_leave_strays (PpWorker *worker);
 void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
 /* poll.c */
+
+/* The latest time of what is asked for now (UNIX microseconds), and the most runs of it; 0: as many
+ * as the server gives. */
+gint64 pp_worker_poll_before (const PpWorker *worker);
+guint pp_worker_poll_limit (const PpWorker *worker);
+
+/* Polls as soon as what is under way allows. */
+void pp_worker_poll_soon (PpWorker *worker);
+
 void pp_worker_poll_start (PpWorker *worker);
 void pp_worker_poll_stop (PpWorker *worker);
 

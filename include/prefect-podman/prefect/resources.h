@@ -29,6 +29,10 @@ PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
                                                  const char *const *work_queue_names,
                                                  gint64 scheduled_before, guint limit,
                                                  PpApiDoneFunc done, gpointer user_data);
+/* The pool's work queues: those called NAMES (NULL-terminated), or for NULL all of them (200, or as
+ * many as the server gives at once). An array of {name, is_paused, ...}. */
+PpApiCall *pp_work_queues_read (PpApi *api, const char *pool, const char *const *names,
+                                PpApiDoneFunc done, gpointer user_data);
 
 /* flow_runs.c */
 typedef enum
@@ -80,6 +84,12 @@ PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels
  * fault of one of them (PP_API_PERSIST_SHARED). */
 PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                     gpointer user_data);
+/* The runs of POOL that are SCHEDULED for BEFORE (UNIX microseconds) at the latest; an array of
+ * {id,
+ * ...} without anything that a job's author writes, so that no run can spoil it. One attempt; for
+ * the UI, so not every server need have it. */
+PpApiCall *pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before,
+                                       PpApiDoneFunc done, gpointer user_data);
 /* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
 /* Of the runs whose id is in IDS (array of strings), those that are CANCELLING,

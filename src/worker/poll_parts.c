@@ -1,0 +1,143 @@
+/* The poll, queue by queue. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "poll_parts.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "queues.h"
+
+struct PpPollParts
+{
+  PpWorker *worker;
+  GError *error; /* of the whole poll */
+  PpApiDoneFunc done;
+  gpointer user_data;
+  GPtrArray *names; /* of the queues; owned */
+  guint next;       /* the queue after the one that is being polled */
+  gboolean one_run; /* only the first run of the queue is asked for */
+  json_t *found;
+  guint answered;  /* queues */
+  GString *failed; /* "'a', 'b'" */
+  PpApiCall *call;
+};
+
+static void poll_next (PpPollParts *parts);
+static void poll_queue (PpPollParts *parts, guint index);
+
+void
+pp_poll_parts_free (PpPollParts *parts)
+{
+  pp_api_call_cancel (parts->call);
+  g_clear_error (&parts->error);
+  g_ptr_array_unref (parts->names);
+  g_string_free (parts->failed, TRUE);
+  json_decref (parts->found);
+  g_free (parts);
+}
+
+static void
+finish (PpPollParts *parts)
+{
+  PpWorker *worker = parts->worker;
+
+  if (parts->failed->len > 0)
+    pp_worker_find_spoilers (worker);
+  if (parts->answered == 0 && json_array_size (parts->found) == 0)
+    {
+      parts->done (NULL, parts->error, parts->user_data);
+      return;
+    }
+  if (!worker->polls_in_parts && parts->failed->len > 0)
+    g_warning ("The server fails at the poll of work pool '%s', but not at all of its queues: no "
+               "runs come from %s, and the others are served one by one. %s",
+               worker->options->work_pool, parts->failed->str, parts->error->message);
+  worker->polls_in_parts = TRUE;
+  parts->done (parts->found, NULL, parts->user_data);
+}
+
+static void
+on_polled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpPollParts *parts = user_data;
+
+  parts->call = NULL;
+  if (error != NULL && !parts->one_run && g_error_matches (error, PP_API_ERROR, 500))
+    {
+      /* The first run of the queue may be a good one. */
+      parts->one_run = TRUE;
+      poll_queue (parts, parts->next - 1);
+      return;
+    }
+  if (error == NULL)
+    json_array_extend (parts->found, body);
+  if (error == NULL && !parts->one_run)
+    parts->answered++;
+  else
+    g_string_append_printf (parts->failed, "%s'%s'", parts->failed->len > 0 ? ", " : "",
+                            (const char *)g_ptr_array_index (parts->names, parts->next - 1));
+  poll_next (parts);
+}
+
+static void
+poll_queue (PpPollParts *parts, guint index)
+{
+  const PpWorker *worker = parts->worker;
+  const char *names[] = { g_ptr_array_index (parts->names, index), NULL };
+
+  parts->call = pp_work_pool_get_scheduled_flow_runs (
+      worker->context.api, worker->options->work_pool, names, pp_worker_poll_before (worker),
+      parts->one_run ? 1 : pp_worker_poll_limit (worker), on_polled, parts);
+}
+
+static void
+poll_next (PpPollParts *parts)
+{
+  if (parts->next >= parts->names->len)
+    {
+      finish (parts);
+      return;
+    }
+  parts->one_run = FALSE;
+  poll_queue (parts, parts->next++);
+}
+
+static void
+on_queues (json_t *body, const GError *error, gpointer user_data)
+{
+  PpPollParts *parts = user_data;
+  const json_t *queue;
+  size_t index;
+
+  parts->call = NULL;
+  if (error != NULL)
+    {
+      parts->done (NULL, parts->error, parts->user_data);
+      return;
+    }
+  json_array_foreach (body, index, queue)
+  {
+    const char *name = pp_json_string (queue, "name");
+
+    if (name != NULL && !json_is_true (json_object_get (queue, "is_paused")))
+      g_ptr_array_add (parts->names, g_strdup (name));
+  }
+  poll_next (parts);
+}
+
+PpPollParts *
+pp_poll_parts_start (PpWorker *worker, const GError *error, PpApiDoneFunc done, gpointer user_data)
+{
+  PpPollParts *parts = g_new0 (PpPollParts, 1);
+
+  parts->worker = worker;
+  parts->error = g_error_copy (error);
+  parts->done = done;
+  parts->user_data = user_data;
+  parts->names = g_ptr_array_new_with_free_func (g_free);
+  parts->found = json_array ();
+  parts->failed = g_string_new (NULL);
+  parts->call = pp_work_queues_read (worker->context.api, worker->options->work_pool,
+                                     pp_queues_present (worker->queues), on_queues, parts);
+  return parts;
+}

@@ -1,0 +1,138 @@
+/* Runs that the server cannot write out, in any answer: nested deeper than its JSON writer goes, or
+ * with half a character in a string. Where such a run is due, get_scheduled_flow_runs answers 500
+ * to every worker of the pool, for as long as the run is SCHEDULED. Its id and its states can be
+ * read, and its state can be set: that ends it, with the reason, and frees the others. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "poll_parts.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#define MESSAGE                                                                                    \
+  "The Prefect server cannot write this flow run out (it answers 500 to every read of it), so no " \
+  "worker can get it, and other runs of its work pool waited behind it. Its parameters or job "    \
+  "variables may be nested deeper than 254 levels, or hold a character that is none"
+
+/* A run that may be one. */
+typedef struct
+{
+  PpWorker *worker;
+  char *id;
+  PpStateRead *read;
+  PpApiCall *call;
+} Suspect;
+
+static void
+free_suspect (gpointer data)
+{
+  Suspect *suspect = data;
+
+  pp_state_read_cancel (suspect->read);
+  pp_api_call_cancel (suspect->call);
+  g_free (suspect->id);
+  g_free (suspect);
+}
+
+static void
+clear (Suspect *suspect)
+{
+  suspect->worker->suspects = g_list_remove (suspect->worker->suspects, suspect);
+  free_suspect (suspect);
+}
+
+static void
+on_ended (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  Suspect *suspect = user_data;
+
+  suspect->call = NULL;
+  if (error != NULL)
+    g_warning ("Flow run %s keeps others of work pool '%s' waiting and could not be ended: %s. "
+               "Delete it",
+               suspect->id, suspect->worker->options->work_pool, error->message);
+  else if (result->status == PP_SET_STATE_ACCEPT)
+    {
+      g_warning ("Flow run %s was set to CRASHED: the server cannot write it out, and other runs "
+                 "of work pool '%s' waited behind it",
+                 suspect->id, suspect->worker->options->work_pool);
+      pp_worker_poll_soon (suspect->worker);
+    }
+  clear (suspect);
+}
+
+/* The second look: one 500 may have been an accident. */
+static void
+on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Suspect *suspect = user_data;
+  g_autofree char *transition_id = NULL;
+
+  suspect->call = NULL;
+  if (!g_error_matches (error, PP_API_ERROR, 500))
+    {
+      clear (suspect);
+      return;
+    }
+  transition_id = g_uuid_string_random ();
+  suspect->call
+      = pp_flow_run_set_state (suspect->worker->context.api, suspect->id, transition_id, "CRASHED",
+                               NULL, MESSAGE, FALSE, PP_API_ONCE, on_ended, suspect);
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  Suspect *suspect = user_data;
+  const json_t *state = json_object_get (body, "state");
+
+  suspect->read = NULL;
+  /* What has its states only could not be read (state_reader.h). */
+  if (error != NULL || json_object_get (body, "flow_id") != NULL
+      || g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") != 0)
+    clear (suspect);
+  else
+    suspect->call = pp_flow_run_read (suspect->worker->context.api, suspect->id, PP_API_ONCE,
+                                      on_read_again, suspect);
+}
+
+static void
+on_scheduled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  const json_t *item;
+  size_t index;
+
+  worker->suspects_call = NULL;
+  if (error != NULL)
+    g_debug ("The runs that are due are not known: %s", error->message);
+  json_array_foreach (body, index, item)
+  {
+    const char *id = pp_json_string (item, "id");
+    Suspect *suspect;
+
+    if (id == NULL || !g_uuid_string_is_valid (id) || g_hash_table_contains (worker->runs, id))
+      continue;
+    suspect = g_new0 (Suspect, 1);
+    suspect->worker = worker;
+    suspect->id = g_strdup (id);
+    suspect->read = pp_state_reader_read (worker->context.states, id, on_read, suspect);
+    worker->suspects = g_list_prepend (worker->suspects, suspect);
+  }
+}
+
+void
+pp_worker_find_spoilers (PpWorker *worker)
+{
+  if (worker->suspects == NULL && worker->suspects_call == NULL)
+    worker->suspects_call
+        = pp_flow_runs_scheduled_ids (worker->context.api, worker->options->work_pool,
+                                      pp_worker_poll_before (worker), on_scheduled, worker);
+}
+
+void
+pp_worker_stop_finding_spoilers (PpWorker *worker)
+{
+  pp_api_call_cancel (worker->suspects_call);
+  worker->suspects_call = NULL;
+  g_list_free_full (g_steal_pointer (&worker->suspects), free_suspect);
+}
