@@ -1,7 +1,9 @@
 /* One call: a request as curl's options, an answer collected from curl's callbacks. */
 #include "call.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define DEFAULT_CONNECT_TIMEOUT_MS 30000
 #define DEFAULT_MAX_RESPONSE_BYTES ((gsize)64 * 1024 * 1024)
@@ -10,21 +12,6 @@
 #define STREAM_BUFFER_BYTES 8192L
 /* What a server can make us keep of its headers; curl bounds the size of one. */
 #define MAX_RESPONSE_HEADERS 128
-
-char *
-pp_http_url_for_display (const char *url)
-{
-  const char *scheme_end = strstr (url, "://");
-  if (scheme_end == NULL)
-    return g_strdup (url);
-
-  const char *authority = scheme_end + 3;
-  gsize length = strcspn (authority, "/?#");
-  const char *at = g_strrstr_len (authority, (gssize)length, "@");
-  if (at == NULL)
-    return g_strdup (url);
-  return g_strdup_printf ("%.*s%s", (int)(authority - url), url, at + 1);
-}
 
 /* CURLOPT_HEADERFUNCTION: one line, CRLF included. */
 static size_t
@@ -160,12 +147,26 @@ set_method (CURL *easy, const char *method)
     curl_easy_setopt (easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* Where to connect to: a unix socket, or TCP with the environment's proxy. */
+/* CURLOPT_OPENSOCKETFUNCTION: as curl does it, but that the reason of a failure is kept. */
+static curl_socket_t
+open_socket (void *user_data, curlsocktype purpose G_GNUC_UNUSED, struct curl_sockaddr *address)
+{
+  PpHttpCall *call = user_data;
+  int fd = socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+  call->own_errno = fd < 0 ? errno : 0;
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* Where to connect to: a unix socket, or TCP, through the environment's proxy where it names one. A
+ * proxy's URL that is broken was refused at the start (pp_proxy_find()). */
 static void
 set_route (PpHttpCall *call, const PpHttpRequest *request)
 {
   CURL *easy = call->easy;
 
+  curl_easy_setopt (easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt (easy, CURLOPT_OPENSOCKETDATA, call);
   curl_easy_setopt (easy, CURLOPT_FRESH_CONNECT, request->own_connection ? 1L : 0L);
   if (request->unix_socket_path != NULL)
     {
@@ -174,11 +175,9 @@ set_route (PpHttpCall *call, const PpHttpRequest *request)
       curl_easy_setopt (easy, CURLOPT_PROXY, "");
       return;
     }
-  /* curl leaves HTTP_PROXY in capitals alone (a CGI program's client can set it); the peer's client
-   * does not. NO_PROXY holds in any case. */
-  if (g_getenv ("http_proxy") == NULL && g_getenv ("HTTP_PROXY") != NULL
-      && g_ascii_strncasecmp (request->url, "http://", strlen ("http://")) == 0)
-    curl_easy_setopt (easy, CURLOPT_PROXY, g_getenv ("HTTP_PROXY"));
+  call->proxy = pp_proxy_find (request->url, NULL);
+  curl_easy_setopt (easy, CURLOPT_PROXY, call->proxy != NULL ? call->proxy->url : "");
+  curl_easy_setopt (easy, CURLOPT_NOPROXY, "");
   curl_easy_setopt (easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt (easy, CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt (easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -199,13 +198,6 @@ set_protocol (CURL *easy, const PpHttpRequest *request)
     }
   else
     curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  if (request->tls_skip_verify)
-    {
-      curl_easy_setopt (easy, CURLOPT_SSL_VERIFYPEER, 0L);
-      curl_easy_setopt (easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-  if (request->tls_ca_file != NULL)
-    curl_easy_setopt (easy, CURLOPT_CAINFO, request->tls_ca_file);
 }
 
 PpHttpCall *
@@ -252,10 +244,23 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
     curl_easy_setopt (easy, CURLOPT_BUFFERSIZE, STREAM_BUFFER_BYTES);
   set_route (call, request);
   set_protocol (easy, request);
+  pp_http_set_tls (easy, request);
   set_headers (call, request->headers);
   set_body (call, request);
   set_method (easy, request->method);
   return call;
+}
+
+void
+pp_http_call_rewind (PpHttpCall *call)
+{
+  call->own_errno = 0;
+  call->body_sent = 0;
+  call->words[0] = '\0';
+  call->paused = FALSE;
+  g_hash_table_remove_all (call->headers);
+  if (call->body != NULL)
+    g_string_truncate (call->body, 0);
 }
 
 void
@@ -267,72 +272,9 @@ pp_http_call_free (PpHttpCall *call)
   if (call->body != NULL)
     g_string_free (call->body, TRUE);
   g_hash_table_unref (call->headers);
+  pp_proxy_free (call->proxy);
   g_free (call->address);
   g_free (call);
-}
-
-static PpHttpError
-error_code (CURLcode result)
-{
-  switch (result)
-    {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      return PP_HTTP_ERROR_RESOLVE;
-    case CURLE_COULDNT_CONNECT:
-      return PP_HTTP_ERROR_CONNECT;
-    case CURLE_OPERATION_TIMEDOUT:
-      return PP_HTTP_ERROR_TIMEOUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CRL_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_ENGINE_INITFAILED:
-      return PP_HTTP_ERROR_TLS;
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-    case CURLE_SEND_FAIL_REWIND:
-      return PP_HTTP_ERROR_RESET;
-    default:
-      return PP_HTTP_ERROR_FAILED;
-    }
-}
-
-static GError *
-make_error (PpHttpCall *call, CURLcode result)
-{
-  if (call->too_large)
-    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE,
-                        "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes", call->address,
-                        call->max_response_bytes);
-
-  PpHttpError code = error_code (result);
-  long os_error = 0;
-  long sent = 0;
-  curl_easy_getinfo (call->easy, CURLINFO_REQUEST_SIZE, &sent);
-  if (code == PP_HTTP_ERROR_TIMEOUT && call->silence_seconds > 0 && sent > 0)
-    code = PP_HTTP_ERROR_SILENCE;
-  curl_easy_getinfo (call->easy, CURLINFO_OS_ERRNO, &os_error);
-  const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
-  if (result == CURLE_SEND_FAIL_REWIND)
-    words = "the connection broke before an answer came"; /* curl tells of its try to send again */
-  if (code != PP_HTTP_ERROR_CONNECT || os_error == 0)
-    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s", call->address, words);
-  /* Of a failed connect curl tells host and port, the system why; of a unix socket curl would tell
-   * a host and port that nobody used. */
-  if (call->over_unix_socket)
-    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: cannot connect: %s", call->address,
-                        g_strerror ((int)os_error));
-  return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s (%s)", call->address, words,
-                      g_strerror ((int)os_error));
 }
 
 void
@@ -340,7 +282,7 @@ pp_http_call_finish (PpHttpCall *call, CURLcode result)
 {
   if (result != CURLE_OK)
     {
-      g_autoptr (GError) error = make_error (call, result);
+      g_autoptr (GError) error = pp_http_call_error (call, result);
       call->done (NULL, error, call->user_data);
       return;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/http/proxy.h"
 
 #include <curl/curl.h>
 
@@ -9,6 +10,7 @@ typedef enum
 {
   PP_HTTP_CALL_QUEUED,    /* not yet given to curl */
   PP_HTTP_CALL_ACTIVE,    /* curl has it */
+  PP_HTTP_CALL_HELD,      /* waits until this process has what it takes to send it */
   PP_HTTP_CALL_CANCELLED, /* curl has it, nobody wants it */
   PP_HTTP_CALL_DONE,      /* curl is through with it; DONE is being called */
 } PpHttpCallState;
@@ -22,6 +24,7 @@ struct PpHttpCall
   GBytes *request_body;
   gsize body_sent; /* bytes of it that curl has read, where it goes out once */
   char *address;   /* "GET http://..." for messages */
+  PpProxy *proxy;  /* that it goes through, or NULL */
   PpHttpDataFunc on_data;
   PpHttpDoneFunc done;
   gpointer user_data;
@@ -33,12 +36,26 @@ struct PpHttpCall
   gboolean resuming;   /* in the queue of calls to resume */
   gboolean too_large;
   gboolean over_unix_socket;
+  int own_errno;               /* why this process could not open its socket, or watch it; or 0 */
   char words[CURL_ERROR_SIZE]; /* curl's words for a failure */
 };
 
 /* A call ready to be given to curl. */
 PpHttpCall *pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
                               PpHttpDoneFunc done, gpointer user_data);
+
+/* tls.c: whom the connections of REQUEST trust. */
+void pp_http_set_tls (CURL *easy, const PpHttpRequest *request);
+
+/* failure.c: the errno of what this process is short of, where CALL failed with RESULT for that; 0:
+ * it did not. EAGAIN: threads. */
+int pp_http_call_shortage (const PpHttpCall *call, CURLcode result);
+
+/* Takes back what came of the last attempt, so that CALL can be given to curl again. */
+void pp_http_call_rewind (PpHttpCall *call);
+
+/* failure.c: what to say of CALL, whose transfer ended with RESULT, not CURLE_OK; new. */
+GError *pp_http_call_error (PpHttpCall *call, CURLcode result);
 
 /* Calls DONE with what came of CALL, whose transfer ended with RESULT. */
 void pp_http_call_finish (PpHttpCall *call, CURLcode result);

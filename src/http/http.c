@@ -8,6 +8,8 @@
 
 #include "call.h"
 
+#include "prefect-podman/http/limits.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -16,6 +18,10 @@
 
 /* Sockets looked at in one turn; the others wait for the next. */
 #define MAX_READY 64
+/* How often calls that this process is too short of something to send are tried. */
+#define HOLD_US G_USEC_PER_SEC
+/* Descriptors that must be free before they are. */
+#define HOLD_DESCRIPTORS 6
 /* Easy handles kept for the next calls. */
 #define MAX_SPARE 8
 
@@ -24,13 +30,19 @@ struct PpHttp
   GSource *source;
   CURLM *multi;
   int epoll;
-  GHashTable *sockets; /* set of the descriptors in epoll */
-  GQueue starting;     /* PpHttpCall not yet given to curl */
-  GHashTable *active;  /* set of PpHttpCall curl has */
-  GQueue resuming;     /* active calls to unpause */
-  GQueue cancelled;    /* active calls to take from curl */
-  GQueue spare;        /* CURL handles of calls that are over */
-  gint64 timer;        /* when curl wants to be called, monotonic microseconds; -1: never */
+  GHashTable *sockets;       /* set of the descriptors in epoll */
+  GQueue starting;           /* PpHttpCall not yet given to curl */
+  GHashTable *active;        /* set of PpHttpCall curl has */
+  GQueue resuming;           /* active calls to unpause */
+  GQueue cancelled;          /* active calls to take from curl */
+  GQueue unwatched;          /* active calls whose socket epoll does not take */
+  GQueue held;               /* PpHttpCall that wait out a shortage */
+  gint64 held_until;         /* when they are tried, monotonic microseconds */
+  char *shortage;            /* what they wait for, or NULL */
+  PpHttpShortageFunc notify; /* NULL: calls do not wait */
+  gpointer notify_data;
+  GQueue spare; /* CURL handles of calls that are over */
+  gint64 timer; /* when curl wants to be called, monotonic microseconds; -1: never */
   guint64 requests;
   gboolean dispatching;
   gboolean freed; /* pp_http_free() was called during a dispatch */
@@ -50,7 +62,11 @@ update_ready_time (PpHttp *http)
 {
   gboolean now = !g_queue_is_empty (&http->starting) || !g_queue_is_empty (&http->resuming)
                  || !g_queue_is_empty (&http->cancelled);
-  g_source_set_ready_time (http->source, now ? 0 : http->timer);
+  gint64 next = http->timer;
+
+  if (!g_queue_is_empty (&http->held))
+    next = next < 0 ? http->held_until : MIN (next, http->held_until);
+  g_source_set_ready_time (http->source, now ? 0 : next);
 }
 
 /* CURLMOPT_TIMERFUNCTION */
@@ -65,7 +81,7 @@ on_timer_changed (CURLM *multi G_GNUC_UNUSED, long timeout_ms, void *user_data)
 
 /* CURLMOPT_SOCKETFUNCTION */
 static int
-on_socket_changed (CURL *easy G_GNUC_UNUSED, curl_socket_t fd, int what, void *user_data,
+on_socket_changed (CURL *easy, curl_socket_t fd, int what, void *user_data,
                    void *socket_data G_GNUC_UNUSED)
 {
   PpHttp *http = user_data;
@@ -87,7 +103,18 @@ on_socket_changed (CURL *easy G_GNUC_UNUSED, curl_socket_t fd, int what, void *u
    * given to another socket. */
   if (epoll_ctl (http->epoll, EPOLL_CTL_MOD, fd, &event) != 0
       && epoll_ctl (http->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-    return -1; /* no memory for one more: curl ends the transfer */
+    {
+      PpHttpCall *call = NULL;
+
+      curl_easy_getinfo (easy, CURLINFO_PRIVATE, (char **)&call);
+      /* No memory, or fs.epoll.max_user_watches (ENOSPC), for one more. Told of it, curl would do
+       * nothing more for any transfer. */
+      if (call != NULL)
+        {
+          call->own_errno = errno == ENOSPC ? ENOMEM : errno;
+          g_queue_push_tail (&http->unwatched, call);
+        }
+    }
   return 0;
 }
 
@@ -110,6 +137,57 @@ take_from_curl (PpHttp *http, PpHttpCall *call)
   curl_multi_remove_handle (http->multi, call->easy);
   g_hash_table_remove (http->active, call);
   g_queue_remove (&http->resuming, call);
+  g_queue_remove (&http->unwatched, call);
+}
+
+static void
+set_shortage (PpHttp *http, char *shortage)
+{
+  gboolean changes = (shortage == NULL) != (http->shortage == NULL);
+
+  g_free (http->shortage);
+  http->shortage = shortage;
+  if (changes)
+    http->notify (shortage, http->notify_data);
+}
+
+/* Keeps CALL, which has left curl with RESULT, for another try where this process was too short of
+ * something to send it. */
+static gboolean
+hold (PpHttp *http, PpHttpCall *call, CURLcode result)
+{
+  int shortage = http->notify != NULL ? pp_http_call_shortage (call, result) : 0;
+  long sent = 0;
+
+  curl_easy_getinfo (call->easy, CURLINFO_REQUEST_SIZE, &sent);
+  if (shortage == 0 || sent > 0)
+    return FALSE;
+  pp_http_call_rewind (call);
+  call->state = PP_HTTP_CALL_HELD;
+  if (g_queue_is_empty (&http->held))
+    http->held_until = g_get_monotonic_time () + HOLD_US;
+  g_queue_push_tail (&http->held, call);
+  set_shortage (http, pp_limits_describe (shortage));
+  return TRUE;
+}
+
+/* Has the calls that wait tried again. */
+static void
+release_held (PpHttp *http)
+{
+  gint64 now = g_get_monotonic_time ();
+  PpHttpCall *call;
+
+  if (g_queue_is_empty (&http->held) || now < http->held_until)
+    return;
+  http->held_until = now + HOLD_US;
+  if (pp_limits_probe (HOLD_DESCRIPTORS) != 0)
+    return;
+  while ((call = g_queue_pop_head (&http->held)) != NULL)
+    {
+      call->state = PP_HTTP_CALL_QUEUED;
+      g_queue_push_tail (&http->starting, call);
+    }
 }
 
 /* Does what the public functions noted. */
@@ -162,11 +240,30 @@ run_curl (PpHttp *http)
     }
 }
 
+/* CALL is over: it waits for another try, or DONE is called. */
+static void
+end_call (PpHttp *http, PpHttpCall *call, CURLcode result)
+{
+  take_from_curl (http, call);
+  if (hold (http, call, result))
+    return;
+  if (http->shortage != NULL && g_queue_is_empty (&http->held))
+    set_shortage (http, NULL);
+  call->state = PP_HTTP_CALL_DONE;
+  pp_http_call_finish (call, result);
+  pp_http_call_free (call);
+}
+
 static void
 run_callbacks (PpHttp *http)
 {
   CURLMsg *message;
+  PpHttpCall *unwatched;
   int left;
+
+  while (!http->freed && (unwatched = g_queue_pop_head (&http->unwatched)) != NULL)
+    if (unwatched->state == PP_HTTP_CALL_ACTIVE)
+      end_call (http, unwatched, CURLE_OUT_OF_MEMORY);
 
   while (!http->freed && (message = curl_multi_info_read (http->multi, &left)) != NULL)
     {
@@ -178,10 +275,7 @@ run_callbacks (PpHttp *http)
       curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
       if (call->state == PP_HTTP_CALL_CANCELLED)
         continue; /* freed by run_noted() */
-      take_from_curl (http, call);
-      call->state = PP_HTTP_CALL_DONE;
-      pp_http_call_finish (call, result);
-      pp_http_call_free (call);
+      end_call (http, call, result);
     }
 }
 
@@ -193,6 +287,8 @@ destroy (PpHttp *http)
   gpointer key;
 
   while ((call = g_queue_pop_head (&http->starting)) != NULL)
+    pp_http_call_free (call);
+  while ((call = g_queue_pop_head (&http->held)) != NULL)
     pp_http_call_free (call);
   g_hash_table_iter_init (&iter, http->active);
   while (g_hash_table_iter_next (&iter, &key, NULL))
@@ -206,11 +302,13 @@ destroy (PpHttp *http)
   curl_multi_cleanup (http->multi);
   close (http->epoll);
   g_queue_clear (&http->resuming);
+  g_queue_clear (&http->unwatched);
   g_queue_clear (&http->cancelled);
   g_hash_table_unref (http->active);
   g_hash_table_unref (http->sockets);
   g_source_destroy (http->source);
   g_source_unref (http->source);
+  g_free (http->shortage);
   g_free (http);
 }
 
@@ -220,6 +318,7 @@ dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_dat
   PpHttp *http = ((PpHttpSource *)source)->http;
 
   http->dispatching = TRUE;
+  release_held (http);
   run_noted (http);
   run_curl (http);
   run_callbacks (http);
@@ -349,11 +448,30 @@ pp_http_call_cancel (PpHttpCall *call)
       pp_http_call_free (call);
       return;
     }
+  if (call->state == PP_HTTP_CALL_HELD)
+    {
+      g_queue_remove (&http->held, call);
+      pp_http_call_free (call);
+      return;
+    }
   if (call->state != PP_HTTP_CALL_ACTIVE)
     return; /* its own callback is running: it is freed after that */
   call->state = PP_HTTP_CALL_CANCELLED;
   g_queue_push_tail (&http->cancelled, call);
   update_ready_time (http);
+}
+
+void
+pp_http_wait_out_shortages (PpHttp *http, PpHttpShortageFunc notify, gpointer user_data)
+{
+  http->notify = notify;
+  http->notify_data = user_data;
+}
+
+const char *
+pp_http_shortage (const PpHttp *http)
+{
+  return http->shortage;
 }
 
 guint64

@@ -3,6 +3,8 @@
 
 #include "prefect-podman/infrastructure/engine.h"
 
+#include "prefect-podman/http/url.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
@@ -23,42 +25,6 @@ scheme_of (const char *url, const char *const *schemes)
   return NULL;
 }
 
-/* URL without "user:password@", also where it is too broken to say where its host begins; new
- * string. */
-static char *
-url_for_display (const char *url)
-{
-  const char *at = strrchr (url, '@');
-  const char *scheme_end = strstr (url, "://");
-
-  if (at == NULL || scheme_end == NULL || scheme_of (url, unix_schemes) != NULL)
-    return g_strdup (url);
-  return g_strdup_printf ("%.*s%s", (int)(scheme_end + 3 - url), url, at + 1);
-}
-
-/* What is wrong with HOST, "name", "name:port", "1.2.3.4:port" or "[::1]:port"; NULL: nothing. */
-static const char *
-host_problem (const char *host, gboolean needs_port)
-{
-  const char *name_end = *host == '[' ? strchr (host, ']') : host + strcspn (host, ":");
-  const char *port;
-  guint64 number;
-
-  if (name_end == NULL || (*host == '[' && name_end[1] != ':' && name_end[1] != '\0'))
-    return "an IPv6 address is written [ADDRESS]:PORT";
-  name_end += *host == '[';
-  if (name_end - host <= (*host == '[' ? 2 : 0))
-    return "the host is missing";
-  port = *name_end == ':' ? name_end + 1 : NULL;
-  if (port == NULL)
-    return needs_port ? "the port is missing (Docker's is 2375)" : NULL;
-  if (strchr (port, ':') != NULL)
-    return "an IPv6 address is written [ADDRESS]:PORT";
-  if (!g_ascii_string_to_unsigned (port, 10, 1, 65535, &number, NULL))
-    return "the port must be a number from 1 to 65535";
-  return NULL;
-}
-
 /* What is wrong with REST, what follows the scheme of a tcp URL; NULL: nothing. */
 static const char *
 tcp_problem (const char *rest, gboolean needs_port)
@@ -75,13 +41,16 @@ tcp_problem (const char *rest, gboolean needs_port)
   if (strchr (rest + length, '@') != NULL)
     return "/ in a password is written %2F";
   g_autofree char *host = g_strndup (host_start, (gsize)(rest + length - host_start));
-  return host_problem (host, needs_port);
+  return pp_http_host_problem (
+      host, needs_port ? "the port is missing (Docker's is 2375, with TLS 2376)" : NULL);
 }
 
 static gboolean
 fail (const char *url, const char *problem, GError **error)
 {
-  g_autofree char *display = url_for_display (url);
+  g_autofree char *display = scheme_of (url, unix_schemes) != NULL
+                                 ? g_strdup (url)
+                                 : pp_http_broken_url_for_display (url);
 
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID, "'%s'%s%s", display,
                g_str_has_prefix (problem, "is ") ? " " : ": ", problem);

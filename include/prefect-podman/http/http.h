@@ -6,6 +6,8 @@
  * calls, cancel this call or another, free the PpHttp. A callback must not run a main loop. */
 #pragma once
 
+#include "prefect-podman/http/url.h"
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -26,6 +28,7 @@ typedef enum
   PP_HTTP_ERROR_TLS,       /* certificate or handshake */
   PP_HTTP_ERROR_RESET,     /* the connection broke before the answer was whole */
   PP_HTTP_ERROR_TOO_LARGE, /* the answer is larger than max_response_bytes */
+  PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port for it */
 } PpHttpError;
 
 typedef struct
@@ -47,9 +50,22 @@ typedef struct
   gboolean own_connection;
   gboolean body_once;
   gboolean tls_skip_verify;
-  const char *tls_ca_file; /* PEM; NULL: the system's */
-  gboolean http2;          /* ask for it where libcurl and TLS have it */
+  /* The only CAs that count for the server, PEM. NULL: those that SSL_CERT_FILE names, else
+   * SSL_CERT_DIR, else the system's. */
+  const char *tls_ca_file;
+  const char *tls_cert_file; /* this side's certificate, PEM, and its key; or both NULL */
+  const char *tls_key_file;
+  gboolean http2; /* ask for it where libcurl and TLS have it */
 } PpHttpRequest;
+
+/* Checks the file at PATH, which a request is to name as a certificate or key. MARKER: what is in
+ * its PEM header lines, "CERTIFICATE" or "PRIVATE KEY". FALSE with ERROR, which begins with PATH,
+ * where it cannot be read or holds none (libcurl says only that it could not set it). What is
+ * between the header lines is left to libcurl. */
+gboolean pp_http_check_pem (const char *path, const char *marker, GError **error);
+
+/* Checks what SSL_CERT_DIR names, where it counts (PpHttpRequest, tls_ca_file). */
+gboolean pp_http_check_ca_folders (GError **error);
 
 /* An answer; borrowed, valid during the callback only. */
 typedef struct
@@ -95,8 +111,18 @@ void pp_http_call_resume (PpHttpCall *call);
 /* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
 void pp_http_call_cancel (PpHttpCall *call);
 
-/* URL without "user:password@", for messages; new string. */
-char *pp_http_url_for_display (const char *url);
+/* Called with what this process is short of, one line, when calls begin to wait for it, and with
+ * NULL when they go on. */
+typedef void (*PpHttpShortageFunc) (const char *shortage, gpointer user_data);
+
+/* A call that this process is too short of something to send waits from now on until it can be
+ * sent, in place of PP_HTTP_ERROR_SHORTAGE; its own time limits count from then. What may have been
+ * sent already is not sent again. */
+void pp_http_wait_out_shortages (PpHttp *http, PpHttpShortageFunc notify, gpointer user_data);
+
+/* What calls wait for, one line; NULL: none does. Borrowed, valid until the next turn of the loop.
+ */
+const char *pp_http_shortage (const PpHttp *http);
 
 /* How many requests were sent since pp_http_new(). */
 guint64 pp_http_request_count (const PpHttp *http);

@@ -1,0 +1,221 @@
+/* What to say of a call that failed: whose fault it is (this process's own, the proxy's, the
+ * server's), and in whose words. */
+#include "call.h"
+
+#include "prefect-podman/http/limits.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What a name's look-up, or the load of CA certificates, opens at most. */
+#define HELPER_DESCRIPTORS 6
+
+static PpHttpError
+error_code (CURLcode result)
+{
+  switch (result)
+    {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return PP_HTTP_ERROR_RESOLVE;
+    case CURLE_COULDNT_CONNECT:
+#if LIBCURL_VERSION_NUM >= 0x074900
+    case CURLE_PROXY:
+#endif
+      return PP_HTTP_ERROR_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+      return PP_HTTP_ERROR_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_ENGINE_INITFAILED:
+      return PP_HTTP_ERROR_TLS;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_SEND_FAIL_REWIND:
+      return PP_HTTP_ERROR_RESET;
+    default:
+      return PP_HTTP_ERROR_FAILED;
+    }
+}
+
+static long
+get_long (const PpHttpCall *call, CURLINFO info)
+{
+  long value = 0;
+
+  curl_easy_getinfo (call->easy, info, &value);
+  return value;
+}
+
+static double
+get_double (const PpHttpCall *call, CURLINFO info)
+{
+  double value = 0;
+
+  curl_easy_getinfo (call->easy, info, &value);
+  return value;
+}
+
+/* curl's words, or those of RESULT. */
+static const char *
+words_of (const PpHttpCall *call, CURLcode result)
+{
+  /* curl tells of its try to send again. */
+  if (result == CURLE_SEND_FAIL_REWIND)
+    return "the connection broke before an answer came";
+  return call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
+}
+
+/* ---- this process's own shortage ---- */
+
+int
+pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
+{
+  int os_error = (int)get_long (call, CURLINFO_OS_ERRNO);
+
+  if (result == CURLE_OK || call->too_large)
+    return 0;
+  if (call->own_errno != 0 && result != CURLE_OPERATION_TIMEDOUT)
+    return pp_limits_is_shortage (call->own_errno) ? call->own_errno : 0;
+  switch (result)
+    {
+    case CURLE_OUT_OF_MEMORY:
+      return ENOMEM;
+    case CURLE_COULDNT_CONNECT:
+      return pp_limits_is_shortage (os_error) ? os_error : 0;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      /* A resolver that cannot open its files or a socket says that there is no such name. */
+      os_error = pp_limits_probe (HELPER_DESCRIPTORS);
+      /* libcurl has no code for it: "getaddrinfo() thread failed to start". */
+      if (os_error == 0 && strstr (call->words, "thread failed") != NULL)
+        os_error = EAGAIN;
+      return os_error;
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_FAILED_INIT:
+      return pp_limits_probe (HELPER_DESCRIPTORS);
+    default:
+      return 0;
+    }
+}
+
+/* ---- the proxy ---- */
+
+/* Whether CALL, which goes through a proxy, failed before the proxy had made its connection to the
+ * server (https://, SOCKS) or had taken the request. */
+static gboolean
+proxy_failed (const PpHttpCall *call, CURLcode result)
+{
+  gboolean tunnel = g_str_has_prefix (call->address + strcspn (call->address, " "), " https:");
+  gboolean connected = get_double (call, CURLINFO_CONNECT_TIME) > 0;
+  long tunnel_status = get_long (call, CURLINFO_HTTP_CONNECTCODE);
+
+  switch (result)
+    {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+#if LIBCURL_VERSION_NUM >= 0x074900
+    case CURLE_PROXY:
+#endif
+      return TRUE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return FALSE; /* socks5:// without an "h" resolves here */
+    default:
+      break;
+    }
+  if (get_long (call, CURLINFO_NUM_CONNECTS) == 0)
+    return FALSE; /* a connection that was kept */
+  if (!connected || tunnel_status >= 300)
+    return TRUE;
+  return tunnel && tunnel_status == 0 && g_str_has_prefix (call->proxy->url, "http");
+}
+
+/* What the proxy did, in words; new string. */
+static char *
+describe_proxy_failure (const PpHttpCall *call, CURLcode result)
+{
+  long status = get_long (call, CURLINFO_HTTP_CONNECTCODE);
+  int os_error = (int)get_long (call, CURLINFO_OS_ERRNO);
+
+  if (status == 407)
+    return g_strdup ("it wants a password, or another one (407): http://user:password@host:port");
+  if (status >= 300)
+    return g_strdup_printf ("it answered %ld to CONNECT", status);
+  if (result == CURLE_COULDNT_CONNECT && os_error != 0)
+    return g_strdup (g_strerror (os_error));
+  return g_strdup (words_of (call, result));
+}
+
+/* ---- the error ---- */
+
+static GError *
+connect_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
+{
+  int os_error = (int)get_long (call, CURLINFO_OS_ERRNO);
+
+  if (code != PP_HTTP_ERROR_CONNECT || os_error == 0)
+    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s", call->address, words_of (call, result));
+  /* Of a failed connect curl tells host and port, the system why; of a unix socket curl would tell
+   * a host and port that nobody used. */
+  if (call->over_unix_socket)
+    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: cannot connect: %s", call->address,
+                        g_strerror (os_error));
+  return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s (%s)", call->address,
+                      words_of (call, result), g_strerror (os_error));
+}
+
+static GError *
+proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
+{
+  const PpProxy *proxy = call->proxy;
+
+  if (!proxy_failed (call, result))
+    return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s (through the proxy %s, which %s names)",
+                        call->address, words_of (call, result), proxy->display, proxy->variable);
+  g_autofree char *words = describe_proxy_failure (call, result);
+  const char *advice = code == PP_HTTP_ERROR_TLS
+                           ? " (SSL_CERT_FILE names a file of CA certificates to trust for it)"
+                           : "";
+  /* The proxy may come back: it is no wrong set-up of the server's. */
+  if (code == PP_HTTP_ERROR_FAILED || code == PP_HTTP_ERROR_RESET || code == PP_HTTP_ERROR_TLS)
+    code = PP_HTTP_ERROR_CONNECT;
+  return g_error_new (PP_HTTP_ERROR, (int)code,
+                      "%s: the proxy %s, which %s names, gives no way to the server: %s%s",
+                      call->address, proxy->display, proxy->variable, words, advice);
+}
+
+GError *
+pp_http_call_error (PpHttpCall *call, CURLcode result)
+{
+  int shortage = pp_http_call_shortage (call, result);
+  PpHttpError code = error_code (result);
+
+  if (call->too_large)
+    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE,
+                        "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes", call->address,
+                        call->max_response_bytes);
+  if (shortage != 0)
+    {
+      g_autofree char *words = pp_limits_describe (shortage);
+      return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_SHORTAGE, "%s: this host cannot send it: %s",
+                          call->address, words);
+    }
+  if (code == PP_HTTP_ERROR_TIMEOUT && call->silence_seconds > 0
+      && get_long (call, CURLINFO_REQUEST_SIZE) > 0)
+    code = PP_HTTP_ERROR_SILENCE;
+  if (call->proxy != NULL)
+    return proxy_error (call, code, result);
+  return connect_error (call, code, result);
+}

@@ -1,0 +1,141 @@
+/* What this process has run out of. */
+#include "prefect-podman/http/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Descriptors kept for health checks. */
+#define RESERVE 4
+/* Below this many there is no room for a reserve. */
+#define FEW 24
+#define MAX_PROBES 64
+
+gboolean
+pp_limits_is_shortage (int error)
+{
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS
+         || error == EADDRNOTAVAIL;
+}
+
+/* A limit of this process as text: "1024", "none"; new string. */
+static char *
+limit_of (int resource)
+{
+  struct rlimit limit;
+
+  if (getrlimit ((__rlimit_resource_t)resource, &limit) != 0)
+    return g_strdup ("unknown");
+  if (limit.rlim_max == RLIM_INFINITY)
+    return g_strdup ("none");
+  return g_strdup_printf ("%" G_GUINT64_FORMAT, (guint64)limit.rlim_max);
+}
+
+/* The first line of a file below /proc/sys; new string. */
+static char *
+system_limit (const char *path)
+{
+  char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return g_strdup ("unknown");
+  return g_strdelimit (g_strchomp (text), "\t", ' ');
+}
+
+char *
+pp_limits_describe (int error)
+{
+  const char *words = g_strerror (error);
+  g_autofree char *number = NULL;
+
+  switch (error)
+    {
+    case EMFILE:
+      number = limit_of (RLIMIT_NOFILE);
+      return g_strdup_printf ("%s: this process may have %s (RLIMIT_NOFILE). Raise it: ulimit -Hn "
+                              "before the start, or LimitNOFILE= in the systemd unit",
+                              words, number);
+    case ENFILE:
+      number = system_limit ("/proc/sys/fs/file-max");
+      return g_strdup_printf ("%s: all processes of this host together may have %s. Raise it: "
+                              "sysctl fs.file-max",
+                              words, number);
+    case ENOMEM:
+      return g_strdup_printf ("%s: this host, or the limit of this process, has no more memory. "
+                              "Free some, or raise MemoryMax= in the systemd unit (ulimit -v)",
+                              words);
+    case EAGAIN:
+      number = limit_of (RLIMIT_NPROC);
+      return g_strdup_printf ("no thread could be started: this user may have %s (RLIMIT_NPROC). "
+                              "Raise it: ulimit -Hu before the start, or LimitNPROC= and TasksMax= "
+                              "in the systemd unit",
+                              number);
+    case ENOBUFS:
+      return g_strdup_printf ("%s: the kernel of this host has no memory for more sockets. See "
+                              "sysctl net.ipv4.tcp_mem",
+                              words);
+    case EADDRNOTAVAIL:
+      number = system_limit ("/proc/sys/net/ipv4/ip_local_port_range");
+      return g_strdup_printf ("%s: this host has no free local port (of %s, sysctl "
+                              "net.ipv4.ip_local_port_range) or no address to connect from",
+                              words, number);
+    default:
+      return g_strdup (words);
+    }
+}
+
+int
+pp_limits_probe (guint count)
+{
+  int fds[MAX_PROBES];
+  guint opened = 0;
+  int error = 0;
+
+  count = MIN (count, MAX_PROBES);
+  while (opened < count && error == 0)
+    {
+      int fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+
+      if (fd < 0)
+        error = errno;
+      else
+        fds[opened++] = fd;
+    }
+  while (opened > 0)
+    close (fds[--opened]);
+  /* A host without /dev/null is short of nothing. */
+  return pp_limits_is_shortage (error) ? error : 0;
+}
+
+void
+pp_limits_raise (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0)
+    return;
+  rlim_t wanted = limit.rlim_max;
+  if (wanted != RLIM_INFINITY && wanted > FEW)
+    wanted -= RESERVE;
+  if (limit.rlim_cur == wanted)
+    return;
+  limit.rlim_cur = wanted;
+  setrlimit (RLIMIT_NOFILE, &limit);
+}
+
+void
+pp_limits_use_reserve (gboolean use)
+{
+  struct rlimit limit;
+
+  if (!use)
+    {
+      pp_limits_raise ();
+      return;
+    }
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
+}
