@@ -4,6 +4,8 @@
 
 #include "engine_api.h"
 
+#include "prefect-podman/http/proxy.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +27,37 @@ speaks (const char *url)
   return pp_engine_url_parse (url, &socket_path, &base_url, NULL);
 }
 
+/* What the environment says about the way to a TCP address: TLS, and a proxy. */
+static gboolean
+check_way (const char *url, char **base_url, PpEngineTls *tls, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+
+  if (!pp_engine_tls_find (url, base_url, tls, error))
+    return FALSE;
+  g_autoptr (PpProxy) proxy = pp_proxy_find (*base_url, &problem);
+  if (problem == NULL)
+    return TRUE;
+  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID, "%s",
+               problem->message);
+  return FALSE;
+}
+
 static PpInfrastructure *
 engine_new (PpHttp *http, const char *url, GError **error)
 {
   g_autofree char *socket_path = NULL;
   g_autofree char *base_url = NULL;
 
-  if (!pp_engine_url_parse (url, &socket_path, &base_url, error))
-    return NULL;
+  PpEngineTls tls = { NULL };
+  if (!pp_engine_url_parse (url, &socket_path, &base_url, error)
+      || (socket_path == NULL && !check_way (url, &base_url, &tls, error)))
+    {
+      pp_engine_tls_clear (&tls);
+      return NULL;
+    }
   Engine *engine = g_new0 (Engine, 1);
+  engine->tls = tls;
   engine->base.kind = &pp_engine_api_kind;
   engine->http = http;
   engine->url = pp_http_url_for_display (url);
@@ -117,6 +141,7 @@ engine_free (PpInfrastructure *infrastructure)
   g_free (engine->url);
   g_free (engine->socket_path);
   g_free (engine->base_url);
+  pp_engine_tls_clear (&engine->tls);
   g_free (engine->prefix);
   g_free (engine);
 }
@@ -211,6 +236,8 @@ fail_transport (EngineCall *call, const GError *error)
                          "the engine has told of no progress for %u minutes: the registry, or the "
                          "way to it, may be stuck",
                          PP_ENGINE_PULL_SILENCE_SECONDS / 60);
+  else if (g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_SHORTAGE))
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s", error->message);
   else
     {
       engine->heard = 0;
@@ -308,6 +335,9 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
   PpHttpRequest http_request = { .method = request->method,
                                  .url = url,
                                  .unix_socket_path = engine->socket_path,
+                                 .tls_ca_file = engine->tls.ca_file,
+                                 .tls_cert_file = engine->tls.cert_file,
+                                 .tls_key_file = engine->tls.key_file,
                                  .headers = headers,
                                  /* A container is made, and started, once. */
                                  .own_connection = g_str_equal (request->method, "POST"),
@@ -333,6 +363,9 @@ pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data, P
   PpHttpRequest request = { .method = "GET",
                             .url = url,
                             .unix_socket_path = engine->socket_path,
+                            .tls_ca_file = engine->tls.ca_file,
+                            .tls_cert_file = engine->tls.cert_file,
+                            .tls_key_file = engine->tls.key_file,
                             .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                             .timeout_ms = on_data == NULL ? LOOK_TIMEOUT_MS : 0,
                             .max_response_bytes = MAX_RESPONSE_BYTES };

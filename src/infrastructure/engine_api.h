@@ -23,13 +23,23 @@ typedef struct FileFollow FileFollow;
  * ends the call. */
 typedef void (*AnswerFunc) (EngineCall *call, const PpHttpResponse *response);
 
+/* Files of TLS to an engine at a TCP address; all NULL: the system's CAs, no certificate of ours.
+ */
+typedef struct
+{
+  char *ca_file;
+  char *cert_file;
+  char *key_file;
+} PpEngineTls;
+
 struct Engine
 {
   PpInfrastructure base;
   PpHttp *http;
-  char *url;          /* to be shown: without a password */
-  char *socket_path;  /* or NULL */
-  char *base_url;     /* "http://localhost"; a secret where it has a password */
+  char *url;         /* to be shown: without a password */
+  char *socket_path; /* or NULL */
+  char *base_url;    /* "http://localhost"; a secret where it has a password */
+  PpEngineTls tls;
   char *prefix;       /* "/v1.41"; "" before connect */
   PpEngineInfo *info; /* NULL before connect */
   GHashTable *calls;  /* set of EngineCall */
@@ -111,6 +121,15 @@ gboolean pp_engine_call_leave (EngineCall *call);
  * answer as a whole. */
 PpHttpCall *pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data,
                            PpHttpDoneFunc done, gpointer user_data);
+
+/* engine_tls.c */
+
+/* Where the environment asks for TLS to the engine at URL, a TCP address (DOCKER_TLS_VERIFY or
+ * DOCKER_CERT_PATH, as docker-py's kwargs_from_env() reads them; but the engine's certificate is
+ * always checked): fills TLS, and makes *BASE_URL https://. FALSE with ERROR for a file that cannot
+ * be used. */
+gboolean pp_engine_tls_find (const char *url, char **base_url, PpEngineTls *tls, GError **error);
+void pp_engine_tls_clear (PpEngineTls *tls);
 
 void pp_engine_info_free (PpEngineInfo *info);
 
