@@ -1,6 +1,42 @@
 #include "config.h"
 
 #include "prefect-podman/commands/commands.h"
+#include "prefect-podman/http/http.h"
+#include "prefect-podman/http/proxy.h"
+
+/* What the settings name must be usable before the first call: libcurl's words for it are few. */
+static gboolean
+check_certificates (const PpSettings *settings, GError **error)
+{
+  const char *path = settings->api_ssl_cert_file;
+  const char *origin = "PREFECT_API_SSL_CERT_FILE";
+
+  if (settings->api_tls_insecure_skip_verify)
+    return TRUE;
+  if (path == NULL && g_str_has_prefix (settings->api_url, "https:"))
+    {
+      path = g_getenv ("SSL_CERT_FILE");
+      origin = "SSL_CERT_FILE";
+      if (path == NULL || *path == '\0')
+        return pp_http_check_ca_folders (error);
+    }
+  if (path == NULL || pp_http_check_pem (path, "CERTIFICATE", error))
+    return TRUE;
+  g_prefix_error (error, "%s: ", origin);
+  return FALSE;
+}
+
+static gboolean
+check_proxy (const char *url, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (PpProxy) proxy = pp_proxy_find (url, &problem);
+
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
 
 gboolean
 pp_command_check_api_url (const PpSettings *settings, GError **error)
@@ -17,7 +53,7 @@ pp_command_check_api_url (const PpSettings *settings, GError **error)
     }
   if ((g_str_has_prefix (url, "http://") && url[7] != '\0')
       || (g_str_has_prefix (url, "https://") && url[8] != '\0'))
-    return TRUE;
+    return check_certificates (settings, error) && check_proxy (url, error);
   g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
                        "PREFECT_API_URL must begin with http:// or https:// and end in /api");
   return FALSE;

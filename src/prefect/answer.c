@@ -232,38 +232,19 @@ fail (PpApi *api, GError **error, int code, char *message)
   return FALSE;
 }
 
-/* What to do about HTTP_ERROR, for the end of its message. */
-static const char *
-advice_without_answer (const PpApi *api, const GError *http_error)
-{
-  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS))
-    {
-      /* libcurl's errors about certificates have the word; the other ones are of a handshake that
-       * did not come about. */
-      if (strstr (http_error->message, "certificate") != NULL)
-        return " (PREFECT_API_SSL_CERT_FILE names a file of CA certificates to trust)";
-      return " (if the server speaks plain HTTP, PREFECT_API_URL must begin with http://)";
-    }
-  /* A server of TLS closes the connection of who speaks plain HTTP to it. */
-  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET) && !api->has_answer
-      && g_str_has_prefix (api->url, "http://"))
-    return " (if the server speaks TLS, PREFECT_API_URL must begin with https://)";
-  return "";
-}
-
 static gboolean
 fail_without_answer (PpApi *api, const GError *http_error, GError **error)
 {
   int code = PP_API_ERROR_NO_ANSWER;
   gboolean tls = g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS);
+  g_autofree char *advice = pp_api_advise_without_answer (api, http_error);
 
   /* A handshake may fail while a server that worked restarts; before that it is the set-up. */
   if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE)
       || (!api->has_answer
           && (tls || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED))))
     code = PP_API_ERROR_SETUP;
-  return fail (api, error, code,
-               g_strconcat (http_error->message, advice_without_answer (api, http_error), NULL));
+  return fail (api, error, code, g_strconcat (http_error->message, advice, NULL));
 }
 
 /* WHAT begins each message: "GET URL: 404 Not Found". */

@@ -412,11 +412,7 @@ pp_api_new (PpHttp *http, const PpSettings *settings)
   api->csrf_enabled = settings->client_csrf_support_enabled;
   api->csrf_client = g_uuid_string_random ();
   pp_api_init_headers (api);
-  if (settings->api_tls_insecure_skip_verify && g_str_has_prefix (api->url, "https:"))
-    g_warning (
-        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY is set: anyone on the way to %s can read the "
-        "API key and answer in the server's place; PREFECT_API_SSL_CERT_FILE names a CA file",
-        api->display_url);
+  pp_api_warn_of_transport (api);
   return api;
 }
 

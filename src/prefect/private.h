@@ -112,6 +112,14 @@ void pp_api_init_headers (PpApi *api);
 /* MESSAGE with every secret of API masked; takes MESSAGE and returns it or a new string. */
 char *pp_api_mask (const PpApi *api, char *message);
 
+/* transport.c */
+
+/* Warns of settings that let others read what is sent to API. */
+void pp_api_warn_of_transport (const PpApi *api);
+
+/* What to do about HTTP_ERROR, for the end of its message; new string, "" for nothing. */
+char *pp_api_advise_without_answer (const PpApi *api, const GError *http_error);
+
 /* answer.c */
 
 /* The JSON of a success into *BODY (new reference; NULL for an empty one), or FALSE with ERROR; a

@@ -186,8 +186,7 @@ take_api (PpSettings *settings, const Found *found)
   settings->api_auth_string = take_string (found, "PREFECT_API_AUTH_STRING", NULL);
   settings->api_tls_insecure_skip_verify
       = take_bool (found, "PREFECT_API_TLS_INSECURE_SKIP_VERIFY", FALSE);
-  settings->api_ssl_cert_file
-      = take_string (found, "PREFECT_API_SSL_CERT_FILE", g_getenv ("SSL_CERT_FILE"));
+  settings->api_ssl_cert_file = take_string (found, "PREFECT_API_SSL_CERT_FILE", NULL);
   settings->api_enable_http2 = take_bool (found, "PREFECT_API_ENABLE_HTTP2", FALSE);
   settings->api_request_timeout = take_seconds (found, "PREFECT_API_REQUEST_TIMEOUT", 60);
   settings->ui_url = take_string (found, "PREFECT_UI_URL", NULL);

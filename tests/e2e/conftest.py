@@ -147,9 +147,9 @@ def testbed():
         made.close()
 
 
-def make_certificate(folder):
-    """A certificate of 127.0.0.1 that is its own CA; returns its path and its key's."""
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=testbed"
+def make_certificate(folder, name="testbed"):
+    """A certificate of 127.0.0.1 that is its own CA, by NAME; returns its path and its key's."""
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN={name}"
     command += " -addext subjectAltName=IP:127.0.0.1"
     subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
     return folder / "cert.pem", folder / "key.pem"

@@ -51,9 +51,10 @@ def environment(folder, api=None, engine=None, settings=None):
     return made
 
 
-def call(*arguments, timeout=30, **options):
-    """Runs the command to its end: subprocess's CompletedProcess, text in stdout and stderr."""
-    argv = [str(argument) for argument in (*command(), *arguments)]
+def call(*arguments, timeout=30, before=(), **options):
+    """Runs the command, begun by the words BEFORE, to its end: subprocess's CompletedProcess, text in stdout and
+    stderr."""
+    argv = [str(argument) for argument in (*before, *command(), *arguments)]
     return subprocess.run(
         argv, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False, **options
     )

@@ -18,7 +18,8 @@ int pp_command_render (int argc, char **argv, const char *profile);
  * usage or settings. */
 int pp_command_fail (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
-/* Whether SETTINGS say where the API is. FALSE with ERROR that says what to do. */
+/* Checks what SETTINGS and the environment say about the way to the API: its URL, the certificates
+ * to trust, the proxy. FALSE with ERROR that names the setting and says what to do. */
 gboolean pp_command_check_api_url (const PpSettings *settings, GError **error);
 
 /* Whether escape sequences are wanted on the open file FD: a terminal that knows them, and no

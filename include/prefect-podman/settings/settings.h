@@ -27,7 +27,7 @@ typedef struct
   char *api_key;         /* PREFECT_API_KEY or NULL; a secret */
   char *api_auth_string; /* PREFECT_API_AUTH_STRING "user:password" or NULL; a secret */
   gboolean api_tls_insecure_skip_verify;
-  char *api_ssl_cert_file; /* or NULL */
+  char *api_ssl_cert_file; /* or NULL: SSL_CERT_FILE, SSL_CERT_DIR or the system's CAs */
   gboolean api_enable_http2;
   double api_request_timeout;  /* seconds, 60 */
   char *ui_url;                /* PREFECT_UI_URL or NULL */

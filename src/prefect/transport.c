@@ -1,0 +1,67 @@
+/* The connection to the API: what the settings let happen on it, and what to do when there is none.
+ */
+#define G_LOG_DOMAIN "prefect.client"
+
+#include "private.h"
+
+#include "prefect-podman/http/url.h"
+
+#include <string.h>
+
+static gboolean
+is_loopback (const char *url)
+{
+  guint port;
+  g_autofree char *host = pp_http_url_host (url, &port);
+
+  return g_str_equal (host, "localhost") || g_str_has_suffix (host, ".localhost")
+         || g_str_has_prefix (host, "127.") || g_str_equal (host, "::1");
+}
+
+void
+pp_api_warn_of_transport (const PpApi *api)
+{
+  const PpSettings *settings = api->settings;
+  gboolean is_https = g_str_has_prefix (api->url, "https:");
+  const char *secret = settings->api_key != NULL           ? "PREFECT_API_KEY"
+                       : settings->api_auth_string != NULL ? "PREFECT_API_AUTH_STRING"
+                                                           : NULL;
+
+  if (settings->api_tls_insecure_skip_verify && is_https)
+    g_warning (
+        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY is set: anyone on the way to %s can read the "
+        "API key and answer in the server's place; PREFECT_API_SSL_CERT_FILE names a CA file",
+        api->display_url);
+  if (secret != NULL && !is_https && !is_loopback (api->url))
+    g_warning (
+        "%s goes to %s without encryption: anyone on the way can read it (https:// encrypts)",
+        secret, api->display_url);
+}
+
+/* What to do about a certificate or a handshake that failed. */
+static char *
+advise_on_tls (const PpApi *api, const char *message)
+{
+  const char *file = api->settings->api_ssl_cert_file;
+
+  /* libcurl's errors about certificates have the word; the other ones are of a handshake that did
+   * not come about. */
+  if (strstr (message, "certificate") == NULL)
+    return g_strdup (" (if the server speaks plain HTTP, PREFECT_API_URL must begin with http://)");
+  if (file == NULL)
+    return g_strdup (" (PREFECT_API_SSL_CERT_FILE names a file of CA certificates to trust)");
+  return g_strdup_printf (
+      " (only the CAs in %s are trusted, which PREFECT_API_SSL_CERT_FILE names)", file);
+}
+
+char *
+pp_api_advise_without_answer (const PpApi *api, const GError *http_error)
+{
+  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS))
+    return advise_on_tls (api, http_error->message);
+  /* A server of TLS closes the connection of who speaks plain HTTP to it. */
+  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET) && !api->has_answer
+      && g_str_has_prefix (api->url, "http://"))
+    return g_strdup (" (if the server speaks TLS, PREFECT_API_URL must begin with https://)");
+  return g_strdup ("");
+}
