@@ -231,6 +231,10 @@ fail_transport (EngineCall *call, const GError *error)
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
+  else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE
+           && call->pull == NULL)
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
+                         "the engine has sent nothing more for a while: %s", error->message);
   else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
                          "the engine has told of no progress for %u minutes: the registry, or the "
@@ -400,6 +404,7 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .connect_network = pp_engine_connect_network,
   .start = pp_engine_start,
   .follow = pp_engine_follow,
+  .read_log = pp_engine_read_log,
   .inspect = pp_engine_inspect,
   .wait = pp_engine_wait,
   .stop = pp_engine_stop,

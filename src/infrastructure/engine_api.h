@@ -163,6 +163,10 @@ PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const 
                                         gboolean tty, const PpLogPlace *place,
                                         PpOutputFunc on_output, PpInfrastructureDoneFunc done,
                                         gpointer user_data);
+PpInfrastructureCall *pp_engine_read_log (PpInfrastructure *infrastructure,
+                                          const char *container_id, gboolean tty,
+                                          const PpLogPlace *place, PpOutputFunc on_output,
+                                          PpInfrastructureDoneFunc done, gpointer user_data);
 gint64 pp_engine_log_time (const PpInfrastructureCall *call);
 gboolean pp_engine_log_begins_late (const PpInfrastructureCall *call);
 

@@ -64,12 +64,17 @@ static void look_later (FileFollow *follow);
 static void
 end_follow (FileFollow *follow)
 {
-  json_auto_t *result = NULL;
+  const PpLogDamage *damage = pp_log_file_damage (follow->log);
+  json_auto_t *result = json_object ();
 
   /* The news of another file may still be waiting. */
   read_inotify (follow->call->engine->events);
-  if (follow->succeeded || pp_log_file_has_gaps (follow->log))
-    result = json_object ();
+  if (damage->records > 0)
+    json_object_set_new (
+        result, "Damage",
+        json_sprintf ("%" G_GUINT64_FORMAT " records of %s are damaged, the first at byte "
+                      "%" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT " bytes were skipped",
+                      damage->records, follow->path, damage->first, damage->bytes));
   if (follow->succeeded)
     json_object_set_new (result, "StatusCode", json_integer (0));
   if (pp_log_file_has_gaps (follow->log))
@@ -98,10 +103,6 @@ on_turn (gpointer user_data)
   else if (result == PP_LOG_FILE_UNREADABLE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s cannot be read: %s",
                          follow->path, g_strerror (read_error));
-  else if (result == PP_LOG_FILE_MALFORMED)
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
-                         "%s is no log of conmon's after %" G_GUINT64_FORMAT " bytes of output",
-                         follow->path, pp_log_file_payload_bytes (follow->log));
   return G_SOURCE_REMOVE;
 }
 
@@ -116,6 +117,7 @@ static void
 container_ended (FileFollow *follow)
 {
   follow->ended = TRUE;
+  pp_log_file_finish (follow->log);
   g_clear_handle_id (&follow->look, g_source_remove);
   read_on (follow);
 }

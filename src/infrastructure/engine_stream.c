@@ -7,6 +7,9 @@
 
 /* Below the 250 ms that Podman lets pass between a container's end and its log reader's. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
+/* A finished log comes without pauses: Podman waits for ever on what others have put in its place.
+ */
+#define FINISHED_LOG_SILENCE_SECONDS 30
 
 /* A pull's progress goes to the user through here. */
 static void
@@ -83,13 +86,15 @@ on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)
   return TRUE;
 }
 
-/* Begins the log anew, what was delivered already to be left out. */
+/* Begins the log anew, what was delivered already to be left out. IS_FINISHED: the container has
+ * ended, so that what is damaged will not get better. */
 static void
-begin_log (EngineCall *call, PpFramesKind kind)
+begin_log (EngineCall *call, PpFramesKind kind, gboolean is_finished)
 {
   pp_log_pass_init (&call->pass, &call->place);
   pp_frames_clear (&call->frames);
   pp_frames_init (&call->frames, kind, on_payload, call);
+  call->frames.skips_damage = is_finished;
 }
 
 gint64
@@ -131,7 +136,6 @@ on_look (const PpHttpResponse *response, const GError *error, gpointer user_data
     }
   /* Over, or the engine is away, which the next request will find. */
   pp_http_call_cancel (g_steal_pointer (&call->http_call));
-  call->gone_is_fine = TRUE;
   fetch_rest (call);
 }
 
@@ -195,25 +199,50 @@ check_log_end (EngineCall *call)
   return FALSE;
 }
 
+/* What could not be read of the log, in a sentence; new string, or NULL. */
+static char *
+describe_damage (const PpFrames *frames)
+{
+  const PpLogDamage *damage = &frames->damage;
+
+  if (frames->engine_words != NULL)
+    {
+      g_autofree char *words = g_utf8_make_valid (frames->engine_words, -1);
+
+      return g_strdup_printf ("the engine stopped reading its log: %s", g_strchomp (words));
+    }
+  if (damage->records == 0)
+    return NULL;
+  return g_strdup_printf ("%" G_GUINT64_FORMAT " pieces of its log are damaged as the engine gives "
+                          "it, the first at byte %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT
+                          " bytes were skipped",
+                          damage->records, damage->first, damage->bytes);
+}
+
 /* The log was read to its end. */
 static void
 end_follow (EngineCall *call)
 {
-  json_auto_t *result = NULL;
+  json_auto_t *result = json_object ();
+  g_autofree char *damage = describe_damage (&call->frames);
 
   if (call->pass.gap)
-    {
-      result = json_object ();
-      json_object_set_new (result, "OutputLost", json_true ());
-    }
+    json_object_set_new (result, "OutputLost", json_true ());
+  if (damage != NULL)
+    json_object_set_new (result, "Damage", json_string (damage));
   pp_engine_call_end (call, result, NULL);
 }
 
 static void
 on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
-  if (check_log_end (call))
-    end_follow (call);
+  /* Its last frame is cut, and would be at each further look. */
+  if (!pp_frames_at_boundary (&call->frames))
+    {
+      if (call->frames.damage.records++ == 0)
+        call->frames.damage.first = call->frames.offset;
+    }
+  end_follow (call);
 }
 
 /* Reads the finished log once more, what was delivered already left out. */
@@ -221,10 +250,14 @@ static void
 fetch_rest (EngineCall *call)
 {
   call->guarded = FALSE;
+  call->gone_is_fine = TRUE;
   g_autofree char *path = g_strconcat (call->path, "&follow=0", NULL);
-  EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
+  EngineRequest request = { .method = "GET",
+                            .path = path,
+                            .silence_seconds = FINISHED_LOG_SILENCE_SECONDS,
+                            .on_data = on_log_data };
 
-  begin_log (call, call->frames.kind);
+  begin_log (call, call->frames.kind, TRUE);
   pp_engine_call_send (call, &request, on_rest_end);
 }
 
@@ -280,29 +313,51 @@ frames_kind (const EngineCall *call, gboolean tty)
   return info != NULL && info->kind == PP_ENGINE_DOCKER ? PP_FRAMES_STAMPED : PP_FRAMES_PLAIN;
 }
 
+/* A call that reads a log through the engine. */
+static EngineCall *
+new_log_call (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
+              PpOutputFunc on_output, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new (
+      (Engine *)infrastructure,
+      g_strdup_printf ("follow the output of container %.12s", container_id), done, user_data);
+
+  call->output = on_output;
+  call->container_id = g_uri_escape_string (container_id, NULL, FALSE);
+  call->frames.kind = frames_kind (call, tty);
+  call->path = g_strconcat ("/containers/", call->container_id, "/logs?stdout=1&stderr=1",
+                            call->frames.kind == PP_FRAMES_STAMPED ? "&timestamps=1" : "", NULL);
+  return call;
+}
+
 PpInfrastructureCall *
 pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
                   const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
                   gpointer user_data)
 {
-  EngineCall *call = pp_engine_call_new (
-      (Engine *)infrastructure,
-      g_strdup_printf ("follow the output of container %.12s", container_id), done, user_data);
-  g_autofree char *escaped = g_uri_escape_string (container_id, NULL, FALSE);
-  PpFramesKind kind = frames_kind (call, tty);
+  EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
 
-  call->output = on_output;
   if (pp_engine_follow_file (call, container_id, place))
     return &call->base;
-  call->path = g_strconcat ("/containers/", escaped, "/logs?stdout=1&stderr=1",
-                            kind == PP_FRAMES_STAMPED ? "&timestamps=1" : "", NULL);
-  call->container_id = g_steal_pointer (&escaped);
   call->guarded = call->engine->info == NULL || call->engine->info->kind == PP_ENGINE_PODMAN;
   if (place != NULL)
     call->place = *place;
-  begin_log (call, kind);
+  begin_log (call, call->frames.kind, FALSE);
   g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
   EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
   pp_engine_call_send (call, &request, on_log_end);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_read_log (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
+                    const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                    gpointer user_data)
+{
+  EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
+
+  if (place != NULL)
+    call->place = *place;
+  fetch_rest (call);
   return &call->base;
 }

@@ -8,6 +8,9 @@
 /* The stream of what Docker itself says about a log that it cannot read ("Error grabbing logs:
  * ..."), no part of that log. */
 #define DOCKER_MESSAGE 3
+#define MAX_WORDS 500
+/* No engine makes a longer frame of a log. */
+#define MAX_LIKELY_FRAME (1024 * 1024)
 
 void
 pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data)
@@ -24,6 +27,7 @@ void
 pp_frames_clear (PpFrames *frames)
 {
   pp_log_repeats_clear (&frames->repeats);
+  g_clear_pointer (&frames->engine_words, g_free);
 }
 
 /* FALSE for a header no engine writes. */
@@ -31,12 +35,19 @@ static gboolean
 parse_header (PpFrames *frames)
 {
   const guchar *h = frames->header;
+  guint32 length = (guint32)h[4] << 24 | (guint32)h[5] << 16 | (guint32)h[6] << 8 | h[7];
 
   /* 0: stdin, which engines write as stdout. */
   if (h[0] > 3 || h[1] != 0 || h[2] != 0 || h[3] != 0)
     return FALSE;
+  /* Zeros are what damage is made of. */
+  if (frames->skips_damage && (h[0] == 0 || length > MAX_LIKELY_FRAME))
+    return FALSE;
+  if (frames->is_damaged && length == 0)
+    return FALSE;
+  frames->is_damaged = FALSE;
   frames->stream = h[0] <= 1 ? PP_STREAM_STDOUT : PP_STREAM_STDERR;
-  frames->remaining = (guint32)h[4] << 24 | (guint32)h[5] << 16 | (guint32)h[6] << 8 | h[7];
+  frames->remaining = length;
   frames->header_length = 0;
   frames->time = 0;
   frames->is_repeated = FALSE;
@@ -44,6 +55,31 @@ parse_header (PpFrames *frames)
   frames->stamp_due
       = frames->kind == PP_FRAMES_STAMPED && frames->remaining > 0 && !frames->is_message;
   return TRUE;
+}
+
+/* Skips the first byte of what is no header. */
+static void
+skip_byte (PpFrames *frames)
+{
+  if (frames->damage.records == 0)
+    frames->damage.first = frames->offset - sizeof frames->header;
+  frames->damage.records += frames->is_damaged ? 0 : 1;
+  frames->damage.bytes++;
+  frames->is_damaged = TRUE;
+  frames->header_length--;
+  memmove (frames->header, frames->header + 1, frames->header_length);
+}
+
+static void
+take_words (PpFrames *frames, const char *data, gsize length)
+{
+  gsize had = frames->engine_words != NULL ? strlen (frames->engine_words) : 0;
+  g_autofree char *before = g_steal_pointer (&frames->engine_words);
+
+  g_message ("The engine says of a container's log: %.*s", (int)length, data);
+  frames->engine_words
+      = g_strdup_printf ("%s%.*s", before != NULL ? before : "",
+                         (int)MIN (length, MAX_WORDS - MIN (had, MAX_WORDS)), data);
 }
 
 /* Hands LENGTH bytes of payload on. FALSE: none of it was taken. */
@@ -145,24 +181,34 @@ pp_frames_push (PpFrames *frames, const char *data, gsize length)
         }
       if (!raw && frames->remaining == 0)
         {
-          position += take_header (frames, data + position, left);
-          if (frames->header_length == sizeof frames->header && !parse_header (frames))
+          gsize step = take_header (frames, data + position, left);
+
+          position += step;
+          frames->offset += step;
+          if (frames->header_length < sizeof frames->header || parse_header (frames))
+            continue;
+          skip_byte (frames);
+          if (!frames->skips_damage)
             return PP_FRAMES_MALFORMED;
           continue;
         }
       left = raw ? left : MIN (left, frames->remaining);
       if (frames->stamp_due)
         {
-          position += take_stamp (frames, data + position, left);
+          gsize step = take_stamp (frames, data + position, left);
+
+          position += step;
+          frames->offset += step;
           continue;
         }
       if (frames->is_message)
-        g_message ("The engine says of a container's log: %.*s", (int)left, data + position);
+        take_words (frames, data + position, left);
       else if (frames->is_repeated)
         pass_over (frames, data + position, left);
       else if (!deliver (frames, data + position, left))
         break;
       position += left;
+      frames->offset += left;
       if (!raw)
         frames->remaining -= (guint32)left;
     }

@@ -95,6 +95,15 @@ pp_infrastructure_follow (PpInfrastructure *infrastructure, const char *containe
                                        user_data);
 }
 
+PpInfrastructureCall *
+pp_infrastructure_read_log (PpInfrastructure *infrastructure, const char *container_id,
+                            gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
+                            PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->read_log (infrastructure, container_id, tty, place, on_output, done,
+                                         user_data);
+}
+
 gint64
 pp_infrastructure_call_log_time (const PpInfrastructureCall *call)
 {

@@ -1,4 +1,3 @@
-/* conmon's log files: "TIME STREAM TAG TEXT\n", TAG F for a whole line and P for a part of one. */
 #include "config.h"
 
 #include "prefect-podman/infrastructure/log-file.h"
@@ -9,8 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* conmon reads 8 KiB at a time from a container, so that no record is much longer. */
-#define BUFFER_BYTES (64 * 1024)
+#define PIECE_BYTES (64 * 1024)
 /* Read in one turn of the loop. */
 #define TURN_BYTES (512 * 1024)
 
@@ -25,11 +23,12 @@ struct PpLogFile
   PpOutputFunc on_output;
   gpointer user_data;
   PpLogPass pass;
-  gint64 time;     /* of the record that is delivered */
-  guint64 payload; /* passed over or delivered */
-  gsize start;     /* of what is not delivered yet, in buffer */
-  gsize length;    /* of what is read, in buffer */
-  char *buffer; /* NULL while there is nothing in it: most containers are silent most of the time */
+  gint64 time;       /* of the record that is delivered */
+  guint64 read;      /* bytes of the file */
+  gboolean finished; /* so was the file, to its end */
+  gboolean ended;    /* the container has: no more will be written */
+  gboolean was_cut;  /* a file was made shorter than what was read of it */
+  PpLogRecords *records;
 };
 
 static int
@@ -82,6 +81,7 @@ pp_log_file_open (const char *path, const PpLogPlace *place, PpOutputFunc on_out
   log->next_fd = -1;
   log->late_start = is_successor (fd, path);
   pp_log_pass_init (&log->pass, place);
+  log->records = pp_log_records_new ();
   log->on_output = on_output;
   log->user_data = user_data;
   return log;
@@ -96,7 +96,7 @@ pp_log_file_free (PpLogFile *log)
   if (log->next_fd >= 0)
     close (log->next_fd);
   g_free (log->path);
-  g_free (log->buffer);
+  pp_log_records_free (log->records);
   g_free (log);
 }
 
@@ -109,7 +109,7 @@ pp_log_file_replaced (PpLogFile *log)
 gboolean
 pp_log_file_has_gaps (const PpLogFile *log)
 {
-  return log->replaced > log->followed || pp_log_pass_has_gap (&log->pass);
+  return log->replaced > log->followed || log->was_cut || pp_log_pass_has_gap (&log->pass);
 }
 
 gint64
@@ -124,107 +124,71 @@ pp_log_file_begins_late (const PpLogFile *log)
   return log->late_start;
 }
 
-guint64
-pp_log_file_payload_bytes (const PpLogFile *log)
+const PpLogDamage *
+pp_log_file_damage (const PpLogFile *log)
 {
-  return log->payload;
+  return pp_log_records_damage (log->records);
 }
 
-/* The end of the word at *POSITION, before END; *POSITION moves behind the space after it. NULL
- * when there is none. */
-static const char *
-next_word (const char **position, const char *end)
+void
+pp_log_file_finish (PpLogFile *log)
 {
-  const char *word_end = memchr (*position, ' ', (gsize)(end - *position));
-
-  if (word_end != NULL)
-    *position = word_end + 1;
-  return word_end;
+  log->ended = TRUE;
 }
 
-/* Takes the record from RECORD to its newline at NEWLINE apart. */
+/* Delivers the whole records that were read. FALSE for "not now". */
 static gboolean
-parse_record (const char *record, const char *newline, gint64 *time, PpStream *stream,
-              const char **text, gsize *length)
+deliver (PpLogFile *log)
 {
-  const char *position = record;
-  const char *time_end = next_word (&position, newline);
-  const char *name;
-  gboolean whole;
+  PpLogRecord record;
 
-  if (time_end == NULL)
-    return FALSE;
-  *time = pp_log_time_parse (record, (gsize)(time_end - record));
-  name = position;
-  if (next_word (&position, newline) == NULL || newline - position < 2 || position[1] != ' ')
-    return FALSE;
-  if (strncmp (name, "stdout ", strlen ("stdout ")) == 0)
-    *stream = PP_STREAM_STDOUT;
-  else if (strncmp (name, "stderr ", strlen ("stderr ")) == 0)
-    *stream = PP_STREAM_STDERR;
-  else
-    return FALSE;
-  if (*position != 'F' && *position != 'P')
-    return FALSE;
-  whole = *position == 'F';
-  *text = position + 2;
-  *length = (gsize)(newline - *text) + whole;
-  return TRUE;
-}
-
-/* Delivers one record's payload, less what is to be passed over. FALSE for "not now". */
-static gboolean
-deliver (PpLogFile *log, PpStream stream, const char *text, gsize length)
-{
-  gsize passed = pp_log_pass_over (&log->pass, log->time, log->late_start, length);
-
-  if (length > passed && !log->on_output (stream, text + passed, length - passed, log->user_data))
-    return FALSE;
-  pp_log_pass_done (&log->pass, passed);
-  log->payload += length;
-  return TRUE;
-}
-
-/* Delivers the whole records in the buffer. */
-static PpLogFileResult
-deliver_buffer (PpLogFile *log)
-{
-  for (;;)
+  while (pp_log_records_next (log->records, &record))
     {
-      const char *record = log->buffer + log->start;
-      const char *newline = memchr (record, '\n', log->length - log->start);
-      PpStream stream = PP_STREAM_STDOUT;
-      const char *text = NULL;
-      gsize length = 0;
+      log->time = record.time;
+      gsize passed = pp_log_pass_over (&log->pass, record.time, log->late_start, record.length);
 
-      if (newline == NULL)
-        return log->start == 0 && log->length == BUFFER_BYTES ? PP_LOG_FILE_MALFORMED
-                                                              : PP_LOG_FILE_MORE;
-      if (!parse_record (record, newline, &log->time, &stream, &text, &length))
-        return PP_LOG_FILE_MALFORMED;
-      if (!deliver (log, stream, text, length))
-        return PP_LOG_FILE_NOT_NOW;
-      log->start = (gsize)(newline + 1 - log->buffer);
+      if (record.length > passed
+          && !log->on_output (record.stream, record.text + passed, record.length - passed,
+                              log->user_data))
+        return FALSE;
+      pp_log_pass_done (&log->pass, passed);
+      pp_log_records_take (log->records);
     }
+  return TRUE;
 }
 
-/* Reads on behind what the buffer holds. Returns the bytes read, 0 at the end of the file. */
+/* Reads the next bytes of the file. Returns how many, 0 at its end, -1 with errno. */
 static ssize_t
-fill_buffer (PpLogFile *log)
+read_piece (PpLogFile *log)
 {
+  char piece[PIECE_BYTES];
   ssize_t count;
 
-  if (log->buffer == NULL)
-    log->buffer = g_malloc (BUFFER_BYTES);
-  memmove (log->buffer, log->buffer + log->start, log->length - log->start);
-  log->length -= log->start;
-  log->start = 0;
   do
-    count = read (log->fd, log->buffer + log->length, BUFFER_BYTES - log->length);
+    count = read (log->fd, piece, sizeof piece);
   while (count < 0 && errno == EINTR);
   if (count > 0)
-    log->length += (gsize)count;
+    {
+      log->read += (guint64)count;
+      pp_log_records_push (log->records, piece, (gsize)count);
+    }
   return count;
+}
+
+/* Whether the file is shorter than what was read of it: somebody has cut it in place. It is read
+ * from its beginning then. */
+static gboolean
+is_cut (PpLogFile *log)
+{
+  struct stat status;
+
+  if (fstat (log->fd, &status) != 0 || (guint64)status.st_size >= log->read
+      || lseek (log->fd, 0, SEEK_SET) != 0)
+    return FALSE;
+  log->was_cut = TRUE;
+  log->read = 0;
+  pp_log_records_new_file (log->records);
+  return TRUE;
 }
 
 /* Opens the file that has taken the place of the one being read. FALSE where there is none. */
@@ -240,52 +204,47 @@ find_next (PpLogFile *log)
   return log->next_fd >= 0;
 }
 
-/* At the end of the file: goes on to what comes after it. FALSE where nothing does yet. */
+/* At the end of the file. Returns whether there is more to deliver or to read. */
 static gboolean
-go_on (PpLogFile *log)
+end_file (PpLogFile *log)
 {
-  /* What was written until the other file came is read before it. */
+  /* What was written until the other file came is read before it; half a record at the end of a
+   * file that conmon has left stays one. */
+  if ((log->next_fd >= 0 || log->ended) && !log->finished)
+    {
+      log->finished = TRUE;
+      pp_log_records_finish (log->records);
+      return TRUE;
+    }
   if (log->next_fd < 0)
     return find_next (log);
   close (log->fd);
   log->fd = log->next_fd;
   log->next_fd = -1;
   log->followed++;
-  log->start = 0;
-  log->length = 0;
+  log->read = 0;
+  log->finished = FALSE;
+  pp_log_records_new_file (log->records);
   return TRUE;
 }
 
 PpLogFileResult
 pp_log_file_read (PpLogFile *log)
 {
-  PpLogFileResult result;
   gsize total = 0;
 
-  if (log->length > log->start)
+  while (deliver (log))
     {
-      result = deliver_buffer (log);
-      if (result != PP_LOG_FILE_MORE)
-        return result;
-    }
-  while (total < TURN_BYTES)
-    {
-      ssize_t count = fill_buffer (log);
+      ssize_t count;
 
+      if (total >= TURN_BYTES)
+        return PP_LOG_FILE_MORE;
+      count = read_piece (log);
       if (count < 0)
         return PP_LOG_FILE_UNREADABLE;
-      if (count == 0)
-        {
-          if (go_on (log))
-            continue;
-          if (log->length == 0)
-            g_clear_pointer (&log->buffer, g_free);
-          return PP_LOG_FILE_END;
-        }
       total += (gsize)count;
-      result = deliver_buffer (log);
-      if (result != PP_LOG_FILE_MORE)
-        return result;
+      if (count == 0 && !is_cut (log) && !end_file (log))
+        return PP_LOG_FILE_END;
     }
-  return PP_LOG_FILE_MORE;
+  return PP_LOG_FILE_NOT_NOW;
 }

@@ -134,9 +134,11 @@ struct PpFlowRun
   guint retries;       /* of what the state waits for */
 
   PpOutput *output;
-  PpDelivery *delivery;  /* to the output */
-  gboolean output_lost;  /* some of it, and that was said */
-  gboolean output_ended; /* it was read to its end, or cannot be read */
+  PpDelivery *delivery;    /* to the output */
+  gboolean output_lost;    /* some of it, and that was said */
+  gboolean damage_said;    /* that part of the log could not be read */
+  gboolean output_ended;   /* it was read to its end, or cannot be read */
+  gboolean follow_refused; /* it cannot be followed: read it when the container has ended */
   PpLease *lease;
   PpContainerEnd end;
   gint64 begun_at; /* monotonic microseconds, when its container was; 0: by a worker before */

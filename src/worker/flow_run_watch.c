@@ -11,6 +11,7 @@
 
 static void follow (PpFlowRun *run);
 static void inspect (PpFlowRun *run);
+static void read_finished_log (PpFlowRun *run);
 
 static void
 resume_output (gpointer user_data)
@@ -105,6 +106,14 @@ pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected)
   ask_engine (run);
 }
 
+/* For the container's end, where its log cannot be followed. */
+static void
+wait_for_container (PpFlowRun *run)
+{
+  run->engine_call
+      = pp_infrastructure_wait (run->context->infrastructure, run->container_id, on_waited, run);
+}
+
 /* "initialized" may be a program that runs, or one that is gone with its conmon: the engine's wait
  * ends with either. */
 
@@ -155,6 +164,14 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
       pp_flow_run_later (run, FOLLOW_AGAIN_MS, follow);
       return;
     }
+  if (run->follow_refused)
+    {
+      if (run->end.running)
+        wait_for_container (run);
+      else
+        read_finished_log (run);
+      return;
+    }
   if (run->end.running || !run->output_ended)
     {
       follow (run);
@@ -170,13 +187,12 @@ inspect (PpFlowRun *run)
   pp_flow_run_inspect (run, on_inspected);
 }
 
+/* Says once what is missing of the output. */
 static void
-on_followed (json_t *result, const GError *error, gpointer user_data)
+note_losses (PpFlowRun *run, const json_t *result, const GError *error)
 {
-  PpFlowRun *run = user_data;
-  const json_t *status = json_object_get (result, "StatusCode");
+  const char *damage = pp_json_string (result, "Damage");
 
-  run->follow_call = NULL;
   if ((json_is_true (json_object_get (result, "OutputLost"))
        || (error == NULL && pp_delivery_has_gap (run->delivery)))
       && !run->output_lost)
@@ -188,6 +204,56 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
                        "begun anew before it was read. Raise the limit to have all of it.",
                        run->container_name);
     }
+  if (damage != NULL && !run->damage_said)
+    {
+      run->damage_said = TRUE;
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "Part of the output of container '%s' could not be read: %s. Everything "
+                       "around it was read. A disk that was full, or a host that crashed, leaves "
+                       "logs like this.",
+                       run->container_name, damage);
+    }
+}
+
+static void
+on_finished_log_read (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->follow_call = NULL;
+  note_losses (run, result, error);
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      pp_flow_run_later (run, 1000, inspect);
+      return;
+    }
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "The rest of the output of container '%s' is missing: its log could not be "
+                     "read after its end either: %s",
+                     run->container_name, error->message);
+  run->follow_refused = FALSE;
+  run->output_ended = TRUE;
+  inspect (run);
+}
+
+/* What a follow that was refused, or has failed, has left of the output. */
+static void
+read_finished_log (PpFlowRun *run)
+{
+  run->follow_call = pp_infrastructure_read_log (run->context->infrastructure, run->container_id,
+                                                 run->spec->tty, pp_delivery_place (run->delivery),
+                                                 on_output, on_finished_log_read, run);
+}
+
+static void
+on_followed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *status = json_object_get (result, "StatusCode");
+
+  run->follow_call = NULL;
+  note_losses (run, result, error);
   run->output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   if (status != NULL)
@@ -213,9 +279,11 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
       pp_flow_run_later (run, 1000, inspect);
       return;
     }
-  /* A log driver that cannot be read: what is left is to wait for the end. */
-  run->engine_call
-      = pp_infrastructure_wait (run->context->infrastructure, run->container_id, on_waited, run);
+  /* A log driver that cannot be followed, or a log that makes no sense: it is read as a whole once
+   * the container has ended. */
+  run->follow_refused = TRUE;
+  run->output_ended = FALSE;
+  wait_for_container (run);
 }
 
 static void

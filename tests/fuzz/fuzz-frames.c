@@ -1,8 +1,10 @@
-/* What an engine streams: a container's log and a pull's progress. The first byte chooses how the
+/* What an engine streams: a container's log and a pull's progress; and the log file that conmon
+ * writes. The first byte chooses how the
  * rest is cut and whether the consumer refuses now and then; whatever the cuts, the same comes out.
  */
 #include "prefect-podman/infrastructure/engine.h"
 #include "prefect-podman/infrastructure/frames.h"
+#include "prefect-podman/infrastructure/log-records.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,13 +44,14 @@ take (PpStream stream, const char *data, gsize length, gpointer user_data)
 /* What comes of DATA in pieces of PIECE bytes; *MALFORMED tells of an early end. New string. */
 static GString *
 demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, PpFramesKind kind,
-             gboolean *malformed)
+             gboolean skips_damage, gboolean *malformed)
 {
   Sink sink = { g_string_new (NULL), 0, refuse_every };
   PpFrames frames;
 
   *malformed = FALSE;
   pp_frames_init (&frames, kind, take, &sink);
+  frames.skips_damage = skips_damage;
   for (gsize position = 0; position < size && !*malformed;)
     {
       gsize n = MIN (piece, size - position);
@@ -64,13 +67,58 @@ demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, PpFr
 }
 
 static void
-check_frames (const char *data, gsize size, gsize piece, guint refuse_every, PpFramesKind kind)
+check_frames (const char *data, gsize size, gsize piece, guint refuse_every, PpFramesKind kind,
+              gboolean skips_damage)
 {
   gboolean whole_malformed, cut_malformed;
-  GString *whole = demultiplex (data, size, size, 0, kind, &whole_malformed);
-  GString *cut = demultiplex (data, size, piece, refuse_every, kind, &cut_malformed);
+  GString *whole = demultiplex (data, size, size, 0, kind, skips_damage, &whole_malformed);
+  GString *cut = demultiplex (data, size, piece, refuse_every, kind, skips_damage, &cut_malformed);
 
-  if (whole_malformed != cut_malformed || !g_string_equal (whole, cut))
+  if (whole_malformed != cut_malformed || (skips_damage && whole_malformed)
+      || !g_string_equal (whole, cut))
+    abort ();
+  g_string_free (whole, TRUE);
+  g_string_free (cut, TRUE);
+}
+
+/* What the records of a log file in DATA are, read in pieces of PIECE bytes; new string. */
+static GString *
+read_records (const char *data, gsize size, gsize piece, PpLogDamage *damage)
+{
+  g_autoptr (PpLogRecords) records = pp_log_records_new ();
+  GString *text = g_string_new (NULL);
+
+  for (gsize position = 0; position <= size; position += piece)
+    {
+      PpLogRecord record;
+
+      if (position < size)
+        pp_log_records_push (records, data + position, MIN (piece, size - position));
+      if (position + piece > size)
+        pp_log_records_finish (records);
+      while (pp_log_records_next (records, &record))
+        {
+          g_string_append_printf (text, "%d %" G_GINT64_FORMAT " ", record.stream, record.time);
+          g_string_append_len (text, record.text, (gssize)record.length);
+          pp_log_records_take (records);
+        }
+    }
+  *damage = *pp_log_records_damage (records);
+  return text;
+}
+
+static void
+check_records (const char *data, gsize size, gsize piece)
+{
+  PpLogDamage whole_damage, cut_damage;
+  GString *whole = read_records (data, size, size, &whole_damage);
+  GString *cut = read_records (data, size, piece, &cut_damage);
+
+  if (whole_damage.records != cut_damage.records || whole_damage.bytes != cut_damage.bytes
+      || whole_damage.first != cut_damage.first || whole_damage.bytes > size)
+    abort ();
+  /* Beyond the bound a record comes in parts, and where they begin depends on the pieces. */
+  if (size < 64 * 1024 && !g_string_equal (whole, cut))
     abort ();
   g_string_free (whole, TRUE);
   g_string_free (cut, TRUE);
@@ -103,7 +151,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
                       : data[0] & 0x10 ? PP_FRAMES_STAMPED
                                        : PP_FRAMES_PLAIN;
 
-  check_frames (text, size - 1, piece, refuse_every, kind);
+  check_frames (text, size - 1, piece, refuse_every, kind, FALSE);
+  check_frames (text, size - 1, piece, refuse_every, kind, TRUE);
+  check_records (text, size - 1, piece);
   g_autofree char *whole = pull_error (text, size - 1, size - 1);
   g_autofree char *cut = pull_error (text, size - 1, piece);
   if (!g_str_equal (whole, cut))

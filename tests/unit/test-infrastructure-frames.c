@@ -86,6 +86,8 @@ check_run (gsize piece, guint refuse_every)
   g_assert_cmpint (frames.last_byte[1], ==, '\n');
   g_assert_cmpstr (sink.out->str, ==, "first\nsecond\ntail");
   g_assert_cmpstr (sink.err->str, ==, "oops\n");
+  g_assert_cmpstr (frames.engine_words, ==, "docker says\n");
+  pp_frames_clear (&frames);
   g_string_free (sink.out, TRUE);
   g_string_free (sink.err, TRUE);
 }

@@ -110,7 +110,6 @@ test_growing (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "2:two\n");
   append (fixture->path, "ee\nT stdout F .\n");
   assert_read (fixture, "1:three1:.\n");
-  g_assert_cmpuint (pp_log_file_payload_bytes (fixture->log), ==, 15);
   g_assert_false (pp_log_file_has_gaps (fixture->log));
 }
 
@@ -265,18 +264,214 @@ test_read_on (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_malformed (Fixture *fixture, gconstpointer data)
+assert_damage (const Fixture *fixture, guint64 records, guint64 bytes, guint64 first)
+{
+  const PpLogDamage *damage = pp_log_file_damage (fixture->log);
+
+  g_assert_cmpuint (damage->records, ==, records);
+  g_assert_cmpuint (damage->bytes, ==, bytes);
+  g_assert_cmpuint (damage->first, ==, first);
+}
+
+/* What is no record is skipped up to the next newline, and counted. */
+static void
+test_damaged (Fixture *fixture, gconstpointer data)
 {
   (void)data;
-  append (fixture->path, "no record of conmon's\n");
+  append (fixture->path, "no record of conmon's\nT stdout F two\nT stdout\nT stdin F x\n");
   open_log (fixture);
-  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_MALFORMED);
-  g_assert_cmpstr (fixture->output->str, ==, "1:one\n");
+  assert_read (fixture, "1:one\n1:two\n");
+  append (fixture->path, "T stderr F three\n");
+  assert_read (fixture, "2:three\n");
+  assert_damage (fixture, 3, 43, 15);
+  g_assert_false (pp_log_file_has_gaps (fixture->log));
+}
+
+/* A disk that was full for a moment: the next record stands where the cut one's newline should. */
+static void
+test_cut_by_full_disk (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, "2026-11-28T05:1" TIME ("2") " stdout F two\n" TIME ("3") " stdo" TIME (
+                             "4") " stderr P four\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two\n2:four");
+  g_assert_cmpint (pp_log_file_time (fixture->log), ==, AT (4));
+  assert_damage (fixture, 2, 15 + 40, 15);
+  /* Inside its text nobody can tell: all of it is there. */
+  append (fixture->path, TIME ("5") " stdout F fi" TIME ("6") " stdout F six\n");
+  assert_read (fixture, "1:fi" TIME ("6") " stdout F six\n");
+  assert_damage (fixture, 2, 15 + 40, 15);
+}
+
+/* conmon 2.2.0 ends an unfinished line with a record that has no blank behind its tag. */
+static void
+test_end_of_conmon_220 (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, TIME ("1") " stdout P two\n" TIME ("2") " stdout F\n" TIME (
+                             "3") " stderr P\n" TIME ("4") " stdout F three\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two1:\n1:three\n");
+  assert_damage (fixture, 0, 0, 0);
+}
+
+static void
+append_zeros (const Fixture *fixture, gsize count)
+{
+  FILE *file = fopen (fixture->path, "a");
+
+  g_assert_nonnull (file);
+  for (gsize i = 0; i < count; i++)
+    g_assert_cmpint (fputc ('\0', file), ==, 0);
+  g_assert_cmpint (fclose (file), ==, 0);
+}
+
+/* What a host that crashed leaves: blocks of zeros, and half a record that is never completed. */
+static void
+test_zeros (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append_zeros (fixture, 200 * 1024);
+  append (fixture->path, TIME ("1") " stdout F two\n");
+  append_zeros (fixture, 10);
+  append (fixture->path, "\n" TIME ("2") " stdout F three\n");
+  append_zeros (fixture, 100 * 1024);
+  append (fixture->path, "\n" TIME ("3") " stdout F fo");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two\n1:three\n");
+  assert_damage (fixture, 3, 300 * 1024 + 10 + 2, 15);
+  pp_log_file_finish (fixture->log);
+  assert_read (fixture, "1:fo");
+  assert_damage (fixture, 4, 300 * 1024 + 10 + 2, 15);
+  assert_read (fixture, "");
+}
+
+/* No record of conmon's is so long: it comes in parts, and whole. */
+static void
+test_over_the_bound (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill ((gsize)300 * 1024, 'x');
+  g_autofree char *line = g_strconcat (TIME ("1"), " stdout F ", text, "\nT stdout F two\n", NULL);
+  g_autofree char *noise = g_strconcat (text, "\nT stdout F three\n", NULL);
+  gsize count = 0;
+
+  (void)data;
+  append (fixture->path, line);
+  open_log (fixture);
+  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_END);
+  for (const char *c = fixture->output->str; *c != '\0'; c++)
+    count += *c == 'x';
+  g_assert_cmpuint (count, ==, 300 * 1024);
+  g_assert_true (g_str_has_suffix (fixture->output->str, "xx\n1:two\n"));
+  g_string_truncate (fixture->output, 0);
+  append (fixture->path, noise);
+  assert_read (fixture, "1:three\n");
+  assert_damage (fixture, 1, 300 * 1024 + 1, 15 + 45 + 300 * 1024 + 1 + 15);
+}
+
+static void
+test_carriage_returns (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, TIME ("1") " stdout F two\r\n" TIME ("2") " stdout F\r\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two\r\n1:\r\n");
+  assert_damage (fixture, 0, 0, 0);
+}
+
+/* A time that is none takes the text from nobody. */
+static void
+test_no_time (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path,
+          TIME ("1") " stdout F two\n2026-13-45T99:99:99.0Z stdout F three\n- stderr F four\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two\n1:three\n2:four\n");
+  g_assert_cmpint (pp_log_file_time (fixture->log), ==, AT (1));
+  assert_damage (fixture, 0, 0, 0);
+}
+
+/* As logrotate does with copytruncate: conmon writes on, at the beginning or behind a hole. */
+static void
+test_cut_in_place (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, "T stdout F two\nT stdout F hal");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:two\n");
+  g_assert_cmpint (truncate (fixture->path, 0), ==, 0);
+  assert_read (fixture, "");
+  append (fixture->path, "T stdout F three\n");
+  assert_read (fixture, "1:three\n");
+  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  assert_damage (fixture, 0, 0, 0);
+}
+
+/* A file that conmon has left with half a record: its full disk did not get better before. */
+static void
+test_half_before_next (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, TIME ("1") " stdout F tw");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n");
+  begin_anew (fixture, TIME ("2") " stdout F three\n");
+  pp_log_file_replaced (fixture->log);
+  assert_read (fixture, "1:tw1:three\n");
+  assert_damage (fixture, 1, 0, 15);
+}
+
+/* Recorded from conmon of these versions, whose container wrote on both streams, parts of lines and
+ * lines without an end. */
+static void
+test_recorded (gconstpointer data)
+{
+  const char *version = data;
+  Fixture fixture = { .output = g_string_new (NULL) };
+  g_autofree char *name = g_strconcat ("conmon-", version, ".log", NULL);
+  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "logs", name, NULL);
+  g_autofree char *x = g_strnfill (40, 'x');
+  g_autofree char *expected = g_strconcat ("1:one\n2:two\n1:part of a line1: and its end\n1:", x,
+                                           "1:\n1:a progress\rbar\r\n1:\n1:unfinished2:so is this",
+                                           /* It ends what the container has not. */
+                                           g_str_equal (version, "2.2.0") ? "1:\n2:\n" : "", NULL);
+
+  fixture.path = path;
+  open_log (&fixture);
+  assert_read (&fixture, expected);
+  g_assert_cmpint (pp_log_file_time (fixture.log), >, AT (0));
+  assert_damage (&fixture, 0, 0, 0);
+  pp_log_file_free (fixture.log);
+  g_string_free (fixture.output, TRUE);
+}
+
+/* Recorded from conmon 2.1.6 on a file system that was full for a moment: it has cut a record in
+ * the time at its head. What was written while the disk was full is nowhere. */
+static void
+test_recorded_full_disk (void)
+{
+  Fixture fixture = { .output = g_string_new (NULL) };
+  g_autofree char *path
+      = g_test_build_filename (G_TEST_DIST, "logs", "conmon-2.1.6-full-disk.log", NULL);
+
+  fixture.path = path;
+  open_log (&fixture);
+  assert_read (&fixture, "1:line 49 before the disk is full\n1:line 50 before the disk is full\n"
+                         "1:line 51 before the disk is full\n1:line 52 before the disk is full\n"
+                         "1:line 53 before the disk is full\n1:line 1 after it was full\n"
+                         "1:line 2 after it was full\n1:line 3 after it was full\n");
+  assert_damage (&fixture, 1, 24, 385);
+  pp_log_file_free (fixture.log);
+  g_string_free (fixture.output, TRUE);
 }
 
 static void
 add_tests (void)
 {
+  static const char *const versions[] = { "2.0.32", "2.1.6", "2.2.0", "2.2.1" };
+
   static const struct
   {
     const char *path;
@@ -290,11 +485,26 @@ add_tests (void)
     { "/log-file/shorter-than-read", test_shorter_than_read },
     { "/log-file/times", test_times },
     { "/log-file/read-on", test_read_on },
-    { "/log-file/malformed", test_malformed },
+    { "/log-file/damaged", test_damaged },
+    { "/log-file/cut-by-full-disk", test_cut_by_full_disk },
+    { "/log-file/end-of-conmon-2.2.0", test_end_of_conmon_220 },
+    { "/log-file/zeros", test_zeros },
+    { "/log-file/over-the-bound", test_over_the_bound },
+    { "/log-file/carriage-returns", test_carriage_returns },
+    { "/log-file/no-time", test_no_time },
+    { "/log-file/cut-in-place", test_cut_in_place },
+    { "/log-file/half-before-next", test_half_before_next },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  for (gsize i = 0; i < G_N_ELEMENTS (versions); i++)
+    {
+      g_autofree char *path = g_strconcat ("/log-file/recorded/", versions[i], NULL);
+
+      g_test_add_data_func (path, versions[i], test_recorded);
+    }
+  g_test_add_func ("/log-file/recorded/full-disk", test_recorded_full_disk);
 }
 
 int

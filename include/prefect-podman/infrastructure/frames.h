@@ -3,6 +3,7 @@
  * kept, but a stamp that is not whole. Used inside the room only. */
 #pragma once
 
+#include "prefect-podman/infrastructure/log-records.h"
 #include "prefect-podman/infrastructure/log-repeats.h"
 
 G_BEGIN_DECLS
@@ -23,11 +24,17 @@ typedef struct
   PpFramesKind kind;
   PpOutputFunc output; /* gets the payload */
   gpointer user_data;
+  gboolean skips_damage; /* set after pp_frames_init(): goes on at the next header that may be one,
+                            instead of PP_FRAMES_MALFORMED */
 
   gint64 time;           /* of the frame whose payload OUTPUT gets; 0: not known */
   guint64 payload_bytes; /* payload delivered so far */
   char last_byte[2];     /* of stdout and stderr, '\n' before anything came */
+  PpLogDamage damage;    /* what was skipped; offsets in the stream */
+  char *engine_words;    /* what Docker said of a log that it cannot read, or NULL */
   /* Inside: */
+  guint64 offset;                    /* of the next byte of the stream */
+  gboolean is_damaged;               /* no header was found since what was skipped */
   char stamp[PP_FRAMES_STAMP_BYTES]; /* the head of a frame that has one, until its end is seen */
   gsize stamp_length;
   gboolean stamp_due;     /* it is to come */
@@ -46,7 +53,7 @@ typedef enum
 {
   PP_FRAMES_TAKEN,
   PP_FRAMES_PAUSED,   /* OUTPUT said "not now": push the same bytes again, in any pieces */
-  PP_FRAMES_MALFORMED /* no frames */
+  PP_FRAMES_MALFORMED /* no frames, from FRAMES->damage.first on */
 } PpFramesResult;
 
 void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data);

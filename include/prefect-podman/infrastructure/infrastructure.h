@@ -190,12 +190,20 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
  * which was reached by a follow before, until the container ends (DONE without error) or the
  * connection breaks (UNAVAILABLE). RESULT, or NULL where there is nothing to tell: {"StatusCode":
  * 0} where the engine told of a success with the end, {"OutputLost": true} where a limit of size
- * had output thrown away since PLACE, or since this call, before it was read. TTY:
- * PpContainerSpec.tty, or Config.Tty of an inspect. */
+ * had output thrown away since PLACE, or since this call, before it was read, {"Damage": a sentence
+ * that says where and how much} where part of the log could not be read. TTY: PpContainerSpec.tty,
+ * or Config.Tty of an inspect. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 const PpLogPlace *place, PpOutputFunc on_output,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+/* As pp_infrastructure_follow(), of a container that has ended, through the engine: reads the log
+ * once, for where a follow was refused or has failed. */
+PpInfrastructureCall *pp_infrastructure_read_log (PpInfrastructure *infrastructure,
+                                                  const char *container_id, gboolean tty,
+                                                  const PpLogPlace *place, PpOutputFunc on_output,
+                                                  PpInfrastructureDoneFunc done,
+                                                  gpointer user_data);
 /* While CALL's PpOutputFunc is called: the log's own time of the entry whose text it gets (a part
  * of), nanoseconds UNIX time; 0 where that is not known. */
 gint64 pp_infrastructure_call_log_time (const PpInfrastructureCall *call);

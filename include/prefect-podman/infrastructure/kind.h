@@ -34,6 +34,9 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*follow) (PpInfrastructure *infrastructure, const char *container_id,
                                    gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                                    PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*read_log) (PpInfrastructure *infrastructure, const char *container_id,
+                                     gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
+                                     PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
                                     PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*wait) (PpInfrastructure *infrastructure, const char *container_id,

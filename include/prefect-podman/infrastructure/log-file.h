@@ -13,6 +13,7 @@
 #pragma once
 
 #include "prefect-podman/infrastructure/log-place.h"
+#include "prefect-podman/infrastructure/log-records.h"
 
 G_BEGIN_DECLS
 
@@ -23,7 +24,6 @@ typedef enum
   PP_LOG_FILE_END,        /* all that is in the file was delivered; there may be more later */
   PP_LOG_FILE_MORE,       /* there is more: call again, on another turn of the loop */
   PP_LOG_FILE_NOT_NOW,    /* PpOutputFunc said "not now": call again when it has resumed */
-  PP_LOG_FILE_MALFORMED,  /* what the file holds is no log of conmon's */
   PP_LOG_FILE_UNREADABLE, /* the system refused to read on; errno says why */
 } PpLogFileResult;
 
@@ -50,10 +50,14 @@ gint64 pp_log_file_time (const PpLogFile *log);
 gboolean pp_log_file_begins_late (const PpLogFile *log);
 
 /* Whether output was written and replaced since it was opened, or since PLACE, before it was read,
- * as far as can be told once pp_log_file_read() has come to the end. */
+ * or a file was cut in place, as far as can be told once pp_log_file_read() has come to the end. */
 gboolean pp_log_file_has_gaps (const PpLogFile *log);
 
-/* Payload bytes passed over or delivered until now. */
-guint64 pp_log_file_payload_bytes (const PpLogFile *log);
+/* What of the log could not be read, until now; borrowed. */
+const PpLogDamage *pp_log_file_damage (const PpLogFile *log);
+
+/* No more will be written: the next pp_log_file_read() also delivers half a record that the log
+ * ends with. */
+void pp_log_file_finish (PpLogFile *log);
 
 G_END_DECLS
