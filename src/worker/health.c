@@ -7,17 +7,22 @@
 #include <glib-unix.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Bounds on strangers: what a request may take (its headers have to fit), how many at once, and how
- * long one may idle. */
+/* Bounds on strangers: what a request may take (its headers have to fit), how many at once, of them
+ * from one address, and how long one may take from its connection to the last byte of its answer.
+ * One connection more cuts off the oldest. */
 #define REQUEST_BYTES ((size_t)4096)
 #define MAX_CONNECTIONS 16u
-#define IDLE_SECONDS 5u
-#define BACKLOG 16
+#define MAX_FROM_ADDRESS 8u
+#define REQUEST_US (5 * G_USEC_PER_SEC)
+/* Those of libmicrohttpd have the ones among them that are cut off and not closed yet. */
+#define MHD_CONNECTIONS 64u
+#define BACKLOG 64
 
 #if MHD_VERSION >= 0x00097002
 typedef enum MHD_Result MhdResult;
@@ -32,7 +37,16 @@ struct PpHealth
   PpHealthFunc find_illness;
   gpointer user_data;
   int port;
+  GQueue connections; /* of Connection, the oldest first; less those that are cut off */
 };
+
+typedef struct
+{
+  int fd;          /* libmicrohttpd's */
+  guint64 address; /* of its client: see client_address() */
+  gint64 deadline; /* monotonic microseconds */
+  GList link;      /* in the queue; its data is NULL when it is not */
+} Connection;
 
 typedef struct
 {
@@ -48,6 +62,8 @@ answer (struct MHD_Connection *connection, unsigned int status, const char *body
   struct MHD_Response *response
       = MHD_create_response_from_buffer (strlen (body), (void *)body, MHD_RESPMEM_MUST_COPY);
   MHD_add_response_header (response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+  /* One request a connection: its deadline is the request's. */
+  MHD_add_response_header (response, MHD_HTTP_HEADER_CONNECTION, "close");
   if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
     MHD_add_response_header (response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
   MhdResult result = MHD_queue_response (connection, status, response);
@@ -80,11 +96,130 @@ on_request (void *user_data, struct MHD_Connection *connection, const char *path
   return result;
 }
 
+/* What connections are counted by: an IPv4 address, mapped to IPv6 or not, or the network (/64) of
+ * an IPv6 address. */
+static guint64
+client_address (const struct sockaddr *address)
+{
+  const guint64 ipv4 = (guint64)0xffff << 32;
+  guint64 network = 0;
+  guint32 host = 0;
+
+  if (address == NULL)
+    return 0;
+  if (address->sa_family == AF_INET)
+    return ipv4 | ((const struct sockaddr_in *)address)->sin_addr.s_addr;
+  if (address->sa_family != AF_INET6)
+    return 0;
+  const struct in6_addr *ipv6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+  memcpy (&host, ipv6->s6_addr + 12, sizeof host);
+  memcpy (&network, ipv6->s6_addr, sizeof network);
+  return IN6_IS_ADDR_V4MAPPED (ipv6) ? ipv4 | host : network;
+}
+
+/* libmicrohttpd sees the end of the connection and closes it. */
+static void
+cut_off (PpHealth *health, Connection *connection)
+{
+  g_queue_unlink (&health->connections, &connection->link);
+  connection->link.data = NULL;
+  shutdown (connection->fd, SHUT_RDWR);
+}
+
+static guint
+count_from (const PpHealth *health, guint64 address)
+{
+  guint count = 0;
+
+  for (const GList *link = health->connections.head; link != NULL; link = link->next)
+    count += ((const Connection *)link->data)->address == address;
+  return count;
+}
+
+/* The oldest connection of ADDRESS. */
+static Connection *
+oldest_from (const PpHealth *health, guint64 address)
+{
+  for (const GList *link = health->connections.head; link != NULL; link = link->next)
+    if (((const Connection *)link->data)->address == address)
+      return link->data;
+  return NULL;
+}
+
+/* The address that has the most connections, of several the one with the oldest. */
+static guint64
+busiest_address (const PpHealth *health)
+{
+  guint64 busiest = 0;
+  guint most = 0;
+
+  for (const GList *link = health->connections.head; link != NULL; link = link->next)
+    {
+      const Connection *connection = link->data;
+      guint count = count_from (health, connection->address);
+
+      if (count > most)
+        busiest = connection->address;
+      most = MAX (most, count);
+    }
+  return busiest;
+}
+
+static void
+add_connection (PpHealth *health, struct MHD_Connection *mhd, void **context)
+{
+  const union MHD_ConnectionInfo *fd
+      = MHD_get_connection_info (mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+  const union MHD_ConnectionInfo *client
+      = MHD_get_connection_info (mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  Connection *connection = g_new0 (Connection, 1);
+
+  connection->fd = fd->connect_fd;
+  connection->address = client_address (client->client_addr);
+  connection->deadline = g_get_monotonic_time () + REQUEST_US;
+  if (count_from (health, connection->address) >= MAX_FROM_ADDRESS)
+    cut_off (health, oldest_from (health, connection->address));
+  else if (health->connections.length >= MAX_CONNECTIONS)
+    cut_off (health, oldest_from (health, busiest_address (health)));
+  connection->link.data = connection;
+  g_queue_push_tail_link (&health->connections, &connection->link);
+  *context = connection;
+}
+
+static void
+on_connection (void *user_data, struct MHD_Connection *mhd, void **context,
+               enum MHD_ConnectionNotificationCode code)
+{
+  PpHealth *health = user_data;
+
+  if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    {
+      add_connection (health, mhd, context);
+      return;
+    }
+  Connection *connection = *context;
+  if (connection->link.data != NULL)
+    g_queue_unlink (&health->connections, &connection->link);
+  g_free (connection);
+}
+
+/* Cuts off those whose time is over. Returns when the next one's is, or -1. */
+static gint64
+keep_deadlines (PpHealth *health)
+{
+  gint64 now = g_get_monotonic_time ();
+  Connection *oldest;
+
+  while ((oldest = g_queue_peek_head (&health->connections)) != NULL && oldest->deadline <= now)
+    cut_off (health, oldest);
+  return oldest != NULL ? oldest->deadline : -1;
+}
+
 static gboolean
 is_full (const PpHealth *health)
 {
   return MHD_get_daemon_info (health->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections
-         >= MAX_CONNECTIONS;
+         >= MHD_CONNECTIONS;
 }
 
 static gboolean
@@ -94,15 +229,19 @@ dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_dat
   MHD_UNSIGNED_LONG_LONG timeout_ms;
   gboolean was_full = is_full (health);
 
+  keep_deadlines (health);
   MHD_run (health->daemon);
   /* It listens again only the next time it runs (0.9.75), and what waits for it to listen wakes
    * nobody. */
   if (was_full && !is_full (health))
     MHD_run (health->daemon);
-  /* When the next idle connection is to be closed; now, when one has more to do. */
-  gint64 next = -1;
+  /* When the next connection is to be cut off; now, when one has more to do. */
+  gint64 next = keep_deadlines (health);
   if (MHD_get_timeout (health->daemon, &timeout_ms) == MHD_YES)
-    next = timeout_ms == 0 ? 0 : g_get_monotonic_time () + (gint64)timeout_ms * 1000;
+    {
+      gint64 at = timeout_ms == 0 ? 0 : g_get_monotonic_time () + (gint64)timeout_ms * 1000;
+      next = next < 0 ? at : MIN (next, at);
+    }
   g_source_set_ready_time (source, next);
   return G_SOURCE_CONTINUE;
 }
@@ -189,8 +328,8 @@ pp_health_new (const char *host, int port, PpHealthFunc find_illness, gpointer u
   health->port = bound_port (fd);
   health->daemon = MHD_start_daemon (
       MHD_USE_EPOLL, 0, NULL, NULL, on_request, health, MHD_OPTION_LISTEN_SOCKET, fd,
-      MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_LIMIT, MHD_CONNECTIONS, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+      health, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
   if (health->daemon == NULL)
     {
       g_set_error (error, PP_HEALTH_ERROR, errno,

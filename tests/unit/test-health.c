@@ -212,18 +212,136 @@ test_strangers_are_bounded (void)
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
 }
 
-/* As many as it takes at once, who say nothing and stay: they are cut off, and it listens again. */
+/* Clients that send a byte of an endless request now and then. */
+typedef struct
+{
+  int fds[200];
+  guint count;
+  guint source;
+} Slow;
+
+static gboolean
+on_trickle (gpointer user_data)
+{
+  Slow *slow = user_data;
+
+  for (guint i = 0; i < slow->count; i++)
+    send (slow->fds[i], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
-test_silent_strangers_hold_it_up_for_a_while (void)
+start_slow (Slow *slow, PpHealth *health, guint count, const char *head)
+{
+  slow->count = count;
+  for (guint i = 0; i < count; i++)
+    {
+      slow->fds[i] = connect_to (health);
+      send (slow->fds[i], head, strlen (head), MSG_NOSIGNAL);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  slow->source = g_timeout_add (200, on_trickle, slow);
+}
+
+static void
+stop_slow (Slow *slow)
+{
+  g_source_remove (slow->source);
+  for (guint i = 0; i < slow->count; i++)
+    close (slow->fds[i]);
+}
+
+/* However many there are and whatever they do, others are answered, and soon. */
+static void
+test_slow_clients_keep_nobody_out (void)
+{
+  static const char *const heads[] = {
+    "",
+    "GET /hea",
+    "GET /health HTTP/1.1\r\nHost: a\r\nX: ",
+    "POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n",
+    "GET /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (heads); i++)
+    {
+      g_autoptr (PpHealth) health = start ("127.0.0.1");
+      Slow slow = { 0 };
+
+      start_slow (&slow, health, 100, heads[i]);
+      for (int probe = 0; probe < 3; probe++)
+        {
+          gint64 before = g_get_monotonic_time ();
+          assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
+          g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
+        }
+      stop_slow (&slow);
+    }
+}
+
+/* More addresses than one: 127.0.0.0/8 is all ours. */
+static void
+test_slow_clients_of_many_addresses (void)
+{
+  g_autoptr (PpHealth) health = start ("0.0.0.0");
+  int fds[60];
+
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+    {
+      struct sockaddr_in from = { .sin_family = AF_INET };
+      struct sockaddr_in to
+          = { .sin_family = AF_INET, .sin_port = htons ((uint16_t)pp_health_port (health)) };
+
+      from.sin_addr.s_addr = htonl (INADDR_LOOPBACK + 1 + i / 5);
+      to.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+      fds[i] = socket (AF_INET, SOCK_STREAM, 0);
+      g_assert_cmpint (bind (fds[i], (struct sockaddr *)&from, sizeof from), ==, 0);
+      g_assert_cmpint (connect (fds[i], (struct sockaddr *)&to, sizeof to), ==, 0);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  gint64 before = g_get_monotonic_time ();
+  assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+    close (fds[i]);
+}
+
+/* A request that goes on and on is cut off though it is never idle. */
+static void
+test_request_has_a_deadline (void)
 {
   g_autoptr (PpHealth) health = start ("127.0.0.1");
-  int silent[16];
+  Raw raw = { .loop = g_main_loop_new (NULL, FALSE), .answer = g_string_new (NULL) };
+  Slow slow = { 0 };
+  gint64 before = g_get_monotonic_time ();
 
-  for (guint i = 0; i < G_N_ELEMENTS (silent); i++)
-    silent[i] = connect_to (health);
-  assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
-  for (guint i = 0; i < G_N_ELEMENTS (silent); i++)
-    close (silent[i]);
+  start_slow (&slow, health, 1, "GET /health HTTP/1.1\r\nX: ");
+  g_unix_fd_add (slow.fds[0], G_IO_IN | G_IO_HUP, on_readable, &raw);
+  g_main_loop_run (raw.loop);
+  g_assert_cmpint (g_get_monotonic_time () - before, >, 4 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 7 * G_USEC_PER_SEC);
+  g_assert_cmpstr (raw.answer->str, ==, "");
+  stop_slow (&slow);
+  g_main_loop_unref (raw.loop);
+  g_string_free (raw.answer, TRUE);
+}
+
+/* A connection is for one request: requests behind it are not answered, it is closed at once. */
+static void
+test_one_request_a_connection (void)
+{
+  static const char request[] = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
+  g_autoptr (PpHealth) health = start ("127.0.0.1");
+  g_autofree char *twice = g_strconcat (request, request, NULL);
+  gint64 before = g_get_monotonic_time ();
+  g_autofree char *text = send_raw (health, twice, strlen (twice));
+  const char *first = strstr (text, "200 OK");
+
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
+  g_assert_nonnull (first);
+  g_assert_null (strstr (first + 1, "200 OK"));
 }
 
 static void
@@ -234,7 +352,10 @@ add (void)
   g_test_add_func ("/health/errors", test_errors);
   g_test_add_func ("/health/port-is-free-after", test_port_is_free_after);
   g_test_add_func ("/health/strangers-are-bounded", test_strangers_are_bounded);
-  g_test_add_func ("/health/silent-strangers", test_silent_strangers_hold_it_up_for_a_while);
+  g_test_add_func ("/health/slow-clients", test_slow_clients_keep_nobody_out);
+  g_test_add_func ("/health/slow-clients-of-many-addresses", test_slow_clients_of_many_addresses);
+  g_test_add_func ("/health/request-has-a-deadline", test_request_has_a_deadline);
+  g_test_add_func ("/health/one-request-a-connection", test_one_request_a_connection);
 }
 
 int
