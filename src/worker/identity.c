@@ -208,8 +208,9 @@ take (PpIdentity *identity, const char *state_dir, GError **error)
   return id != NULL && take_slot (identity, id, error);
 }
 
-PpIdentity *
-pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error)
+/* An identity of KEY that holds nothing yet. */
+static PpIdentity *
+new_from_key (const PpIdentityKey *key)
 {
   PpIdentity *identity = g_new0 (PpIdentity, 1);
 
@@ -218,6 +219,14 @@ pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **erro
   identity->work_pool = g_strdup (key->work_pool);
   identity->host = g_strdup (key->host != NULL ? key->host : g_get_host_name ());
   identity->engine_url = pp_identity_normal_url (key->engine_url);
+  return identity;
+}
+
+PpIdentity *
+pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error)
+{
+  PpIdentity *identity = new_from_key (key);
+
   if (!take (identity, state_dir, error))
     {
       pp_identity_free (identity);
@@ -299,10 +308,11 @@ pp_identity_write (const PpIdentity *identity, const char *worker_name, gboolean
   return written;
 }
 
-PpIdentityState
-pp_identity_state (const char *state_dir, const char *name)
+/* The lock on the identity's file from byte START on. */
+static PpIdentityState
+lock_state (const char *state_dir, const char *name, off_t start)
 {
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start };
   PpIdentityState state = PP_IDENTITY_UNKNOWN;
 
   if (!pp_identity_is_name (name))
@@ -315,6 +325,43 @@ pp_identity_state (const char *state_dir, const char *name)
     state = lock.l_type == F_UNLCK ? PP_IDENTITY_FREE : PP_IDENTITY_LIVING;
   close (fd);
   return state;
+}
+
+PpIdentityState
+pp_identity_state (const char *state_dir, const char *name)
+{
+  return lock_state (state_dir, name, 0);
+}
+
+/* A worker that is stopping has only the first byte locked. */
+
+void
+pp_identity_say_stopping (const PpIdentity *identity)
+{
+  struct flock rest = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1 };
+
+  if (fcntl (identity->lock_fd, F_OFD_SETLK, &rest) != 0)
+    g_debug ("%s: that this worker is stopping cannot be seen: %s", identity->folder.path,
+             g_strerror (errno));
+}
+
+gboolean
+pp_identity_is_stopping (const char *state_dir, const PpIdentityKey *key)
+{
+  g_autoptr (PpIdentity) identity = new_from_key (key);
+  g_autofree char *id = pp_state_dir_id (state_dir, NULL);
+  g_autofree char *key_name = id != NULL ? make_key_name (identity, id) : NULL;
+
+  for (guint slot = 0; slot < MAX_SLOTS && key_name != NULL; slot++)
+    {
+      g_autofree char *name = g_strdup_printf ("%s.%u", key_name, slot);
+
+      if (lock_state (state_dir, name, 0) != PP_IDENTITY_LIVING)
+        return FALSE;
+      if (lock_state (state_dir, name, 1) == PP_IDENTITY_FREE)
+        return TRUE;
+    }
+  return FALSE;
 }
 
 char *

@@ -365,6 +365,9 @@ pp_worker_poll_soon (PpWorker *worker)
 void
 pp_worker_poll_start (PpWorker *worker)
 {
+  /* Once the health check listens. */
+  if (worker->health_timer != 0)
+    return;
   worker->queues
       = pp_queues_new (worker->context.api, worker->options->work_pool,
                        worker->options->work_queues, worker->settings->worker_heartbeat_seconds);

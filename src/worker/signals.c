@@ -97,6 +97,19 @@ pp_signals_say_ignored (const PpSignals *signals)
     g_info ("Ignored, because whatever started this worker ignores it: %s", names->str);
 }
 
+gboolean
+pp_signals_are_pending (void)
+{
+  sigset_t pending;
+
+  if (sigpending (&pending) != 0)
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (ending); i++)
+    if (sigismember (&pending, ending[i].number) == 1 && !is_ignored (ending[i].number))
+      return TRUE;
+  return FALSE;
+}
+
 void
 pp_signals_free (PpSignals *signals)
 {

@@ -6,7 +6,6 @@
 #include "prefect-podman/text/visible.h"
 #include "prefect-podman/worker/memory.h"
 #include "prefect-podman/worker/signals.h"
-#include "prefect-podman/worker/state_dir.h"
 
 #include "queues.h"
 
@@ -53,8 +52,8 @@ pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...)
   g_main_loop_quit (worker->loop);
 }
 
-static const char *
-find_illness (gpointer user_data)
+const char *
+pp_worker_find_illness (gpointer user_data)
 {
   const PpWorker *worker = user_data;
   gint64 now = g_get_monotonic_time ();
@@ -210,6 +209,7 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
   pp_worker_poll_stop (worker);
   if (phase == PP_WORKER_STOPPING)
     {
+      pp_identity_say_stopping (worker->identity);
       worker->stop_deadline = g_get_monotonic_time () + STOP_US;
       pp_worker_sync_stop (worker);
       pp_worker_stop_watching_cancellations (worker);
@@ -218,6 +218,16 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
   if (worker->started)
     pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
   pp_worker_check_done (worker);
+}
+
+void
+pp_worker_stop (PpWorker *worker, int exit_code, const char *message)
+{
+  if (worker->phase == PP_WORKER_STOPPING)
+    return;
+  g_critical ("%s", message);
+  worker->exit_code = exit_code;
+  begin_end (worker, PP_WORKER_STOPPING);
 }
 
 static void
@@ -254,15 +264,6 @@ free_run (gpointer run)
   pp_flow_run_free (run);
 }
 
-static char *
-make_up_name (const char *type)
-{
-  g_autofree char *uuid = g_uuid_string_random ();
-
-  return g_strdup_printf ("%s %s",
-                          g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
-}
-
 static void
 on_delivered (const char *flow_run_id, guint records, gint64 timestamp, gpointer user_data)
 {
@@ -271,42 +272,6 @@ on_delivered (const char *flow_run_id, guint records, gint64 timestamp, gpointer
 
   if (run != NULL)
     pp_flow_run_delivered (run, records, timestamp);
-}
-
-/* Who this worker is: what it was before it was restarted, if it was. */
-static gboolean
-take_identity (PpWorker *worker, GError **error)
-{
-  const PpWorkerOptions *options = worker->options;
-  PpWorkerContext *context = &worker->context;
-  worker->state_dir = pp_state_dir_default (options->state_dir);
-  g_autoptr (GError) not_written = NULL;
-  PpIdentityKey key = {
-    .api_url = worker->settings->api_url,
-    .work_pool = options->work_pool,
-    .engine_url = worker->engine_url,
-  };
-
-  if (!pp_state_dir_prepare (worker->state_dir, error))
-    return FALSE;
-  worker->identity = pp_identity_take (worker->state_dir, &key, error);
-  if (worker->identity == NULL)
-    return FALSE;
-  if (options->name != NULL)
-    worker->name = g_strdup (options->name);
-  else if (pp_identity_earlier_name (worker->identity) != NULL)
-    worker->name = g_strdup (pp_identity_earlier_name (worker->identity));
-  else
-    worker->name = make_up_name (options->type);
-  worker->boot_id = pp_boot_id ();
-  worker->has_served = pp_identity_has_served (worker->identity);
-  if (!pp_identity_write (worker->identity, worker->name, options->name == NULL, worker->has_served,
-                          &not_written))
-    g_warning ("`worker status` will not know this worker's name: %s", not_written->message);
-  context->identity_name = pp_identity_name (worker->identity);
-  context->boot_id = worker->boot_id;
-  context->journal = pp_journal_new (worker->identity, error);
-  return context->journal != NULL;
 }
 
 static void
@@ -347,7 +312,6 @@ raise_open_files (void)
 static gboolean
 set_up (PpWorker *worker, GError **error)
 {
-  const PpSettings *settings = worker->settings;
   const PpWorkerOptions *options = worker->options;
   PpWorkerContext *context = &worker->context;
 
@@ -357,16 +321,11 @@ set_up (PpWorker *worker, GError **error)
   worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);
   worker->http = pp_http_new ();
   worker->engine_url = pp_engine_find (options->engine_url, error);
-  if (worker->engine_url == NULL || !take_identity (worker, error))
+  if (worker->engine_url == NULL || !pp_worker_take_identity (worker, error))
     return FALSE;
   set_up_context (worker);
-  if (options->with_healthcheck)
-    {
-      worker->health = pp_health_new (settings->worker_webserver_host,
-                                      settings->worker_webserver_port, find_illness, worker, error);
-      if (worker->health == NULL)
-        return FALSE;
-    }
+  if (options->with_healthcheck && !pp_worker_health_start (worker, error))
+    return FALSE;
   context->infrastructure = pp_infrastructure_new (worker->http, worker->engine_url, error);
   if (context->infrastructure == NULL)
     return FALSE;
@@ -398,7 +357,7 @@ tear_down (PpWorker *worker)
   g_hash_table_unref (worker->runs);
   if (worker->started)
     say_stopped (worker);
-  pp_health_free (worker->health);
+  pp_worker_health_stop (worker);
   pp_events_free (context->events);
   pp_log_sender_free (context->logs);
   pp_resolver_free (context->resolver);

@@ -30,17 +30,19 @@ typedef struct
   guint signals; /* how many came */
 
   PpHttp *http;
-  PpHealth *health;
+  PpHealth *health;       /* NULL until it listens, and where nobody wants it */
+  guint health_timer;     /* set while it is tried to listen */
+  gint64 health_deadline; /* monotonic microseconds: for so long */
   char *engine_url;
 
   PpIdentity *identity;
   char *name;    /* options->name, or one made up, now or by an earlier self */
   char *boot_id; /* of the host */
   char *state_dir;
-  gboolean has_served; /* this worker, or one before it with this identity */
-  GPtrArray *taken_up; /* ids of runs that wait for the engine's list of containers */
-  GPtrArray *orphans;  /* names of identities that were free at the last look */
-  GHashTable *adopted; /* names of free identities that were taken over: a set */
+  gboolean has_served;             /* this worker, or one before it with this identity */
+  GPtrArray *taken_up;             /* ids of runs that wait for the engine's list of containers */
+  GPtrArray *orphans;              /* names of identities that were free at the last look */
+  GHashTable *adopted;             /* names of free identities that were taken over: a set */
   gboolean unknown_said;
   GList *strays;        /* of PpStray: containers that are being looked at (strays.c) */
   GHashTable *held;     /* names of identities whose strays they are -> locks on them */
@@ -101,6 +103,24 @@ guint pp_worker_interval_ms (double seconds, guint failures);
 
 /* Ends the worker with EXIT_CODE and one line that says why. */
 void pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* Stops the worker as SIGTERM does, with EXIT_CODE and MESSAGE as the reason in its log. */
+void pp_worker_stop (PpWorker *worker, int exit_code, const char *message);
+
+/* PpHealthFunc of the worker USER_DATA. */
+const char *pp_worker_find_illness (gpointer user_data);
+
+/* worker_identity.c */
+
+/* Finds out who this worker is (what it was before it was restarted, if it was), and opens its
+ * journal. FALSE with ERROR, whose message says what to do. */
+gboolean pp_worker_take_identity (PpWorker *worker, GError **error);
+
+/* health_start.c */
+
+/* Starts the health check, or to try so. FALSE with ERROR where trying again is of no use. */
+gboolean pp_worker_health_start (PpWorker *worker, GError **error);
+void pp_worker_health_stop (PpWorker *worker);
 
 /* Looks whether a draining or stopping worker is done. */
 void pp_worker_check_done (PpWorker *worker);

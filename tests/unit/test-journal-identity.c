@@ -4,8 +4,11 @@
 #include "state-test.h"
 #include "tap.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -417,9 +420,35 @@ test_list (void)
   state_test_remove (root);
 }
 
+/* A worker that is stopping can be seen to be; until it is gone, its identity is its own. */
+static void
+test_stopping (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autoptr (PpIdentity) first = take (root);
+  g_autofree char *name = g_strdup (pp_identity_name (first));
+
+  g_assert_false (pp_identity_is_stopping (root, &state_test_key));
+  pp_identity_say_stopping (first);
+  g_assert_true (pp_identity_is_stopping (root, &state_test_key));
+  g_assert_cmpint (pp_identity_state (root, name), ==, PP_IDENTITY_LIVING);
+
+  g_autoptr (PpIdentity) second = take (root);
+  g_assert_cmpuint (pp_identity_slot (second), ==, 1);
+  g_clear_pointer (&second, pp_identity_free);
+
+  g_clear_pointer (&first, pp_identity_free);
+  g_assert_false (pp_identity_is_stopping (root, &state_test_key));
+  second = take (root);
+  g_assert_cmpstr (pp_identity_name (second), ==, name);
+  g_assert_false (pp_identity_is_stopping (root, &state_test_key));
+  state_test_remove (root);
+}
+
 static void
 add_tests (void)
 {
+  g_test_add_func ("/identity/stopping", test_stopping);
   g_test_add_func ("/identity/find", test_find);
   g_test_add_func ("/identity/directory", test_directory);
   g_test_add_func ("/identity/restart", test_restart);

@@ -30,6 +30,14 @@ PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, G
 void pp_identity_free (PpIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpIdentity, pp_identity_free)
 
+/* Lets other processes see that the worker which holds IDENTITY is stopping; it keeps the identity
+ * until pp_identity_free(). Writes nothing to the disk. */
+void pp_identity_say_stopping (const PpIdentity *identity);
+
+/* True if an identity that KEY would take in STATE_DIR is held by a worker that is stopping: it
+ * will be free soon. */
+gboolean pp_identity_is_stopping (const char *state_dir, const PpIdentityKey *key);
+
 const char *pp_identity_name (const PpIdentity *identity);
 const char *pp_identity_path (const PpIdentity *identity);
 guint pp_identity_slot (const PpIdentity *identity);

@@ -19,6 +19,9 @@ PpSignals *pp_signals_new (PpSignalFunc func, gpointer user_data);
 /* Logs which of these signals are ignored, if any. */
 void pp_signals_say_ignored (const PpSignals *signals);
 
+/* True if one of these signals has arrived and waits for the main loop. */
+gboolean pp_signals_are_pending (void);
+
 /* Stops the calls; the signals stay blocked. NULL is ignored. */
 void pp_signals_free (PpSignals *signals);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSignals, pp_signals_free)

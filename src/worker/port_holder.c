@@ -1,0 +1,81 @@
+#include "config.h"
+
+#include "prefect-podman/worker/port_holder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* TCP_LISTEN of the kernel's net/tcp_states.h, as /proc/net/tcp has it. */
+#define LISTENING "0A"
+
+/* The inode of the socket that listens on PORT, of TABLE (/proc/net/tcp, /proc/net/tcp6; proc(5));
+ * a new string, or NULL. */
+static char *
+listening_inode (const char *table, int port)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *suffix = g_strdup_printf (":%04X", (unsigned)port);
+
+  if (!g_file_get_contents (table, &text, NULL, NULL))
+    return NULL;
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line != NULL; line++)
+    {
+      char local[64];
+      char state[8];
+      char inode[32];
+
+      /* sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode */
+      if (sscanf (*line, "%*s %63s %*s %7s %*s %*s %*s %*s %*s %31s", local, state, inode) == 3
+          && strcmp (state, LISTENING) == 0 && g_str_has_suffix (local, suffix))
+        return g_strdup (inode);
+    }
+  return NULL;
+}
+
+/* Whether the process of the folder PROCESS (/proc/PID) has the socket LINK ("socket:[INODE]")
+ * open.
+ */
+static gboolean
+has_open (const char *process, const char *link)
+{
+  g_autofree char *folder = g_build_filename (process, "fd", NULL);
+  g_autoptr (GDir) fds = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (fds != NULL && (name = g_dir_read_name (fds)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      g_autofree char *target = g_file_read_link (path, NULL);
+
+      if (g_strcmp0 (target, link) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+char *
+pp_port_holder (int port)
+{
+  g_autofree char *inode = listening_inode ("/proc/net/tcp", port);
+  if (inode == NULL)
+    inode = listening_inode ("/proc/net/tcp6", port);
+  if (inode == NULL)
+    return NULL;
+  g_autofree char *link = g_strdup_printf ("socket:[%s]", inode);
+  g_autoptr (GDir) processes = g_dir_open ("/proc", 0, NULL);
+  const char *pid;
+
+  while (processes != NULL && (pid = g_dir_read_name (processes)) != NULL)
+    {
+      g_autofree char *process = g_build_filename ("/proc", pid, NULL);
+
+      if (!g_ascii_isdigit (*pid) || !has_open (process, link))
+        continue;
+      g_autofree char *path = g_build_filename (process, "comm", NULL);
+      g_autofree char *name = NULL;
+      g_file_get_contents (path, &name, NULL, NULL);
+      return g_strdup_printf ("process %s (%s)", pid, name != NULL ? g_strstrip (name) : "?");
+    }
+  return NULL;
+}

@@ -1,0 +1,97 @@
+/* Who the worker is across restarts, and where it keeps what must outlive it. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker_private.h"
+
+#include "prefect-podman/worker/signals.h"
+#include "prefect-podman/worker/state_dir.h"
+
+#include <unistd.h>
+
+/* How long the next worker waits for one that is stopping (STOP_US in worker.c, and a little). */
+#define WAIT_FOR_STOP_US (10 * G_USEC_PER_SEC)
+#define WAIT_STEP_US ((gulong)50000)
+
+static char *
+make_up_name (const char *type)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+
+  return g_strdup_printf ("%s %s",
+                          g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
+}
+
+/* A worker that is stopping leaves its name and its runs to the next one: this one, if it waits. A
+ * signal ends the wait. */
+static void
+wait_for_the_one_before (const char *state_dir, const PpIdentityKey *key)
+{
+  gint64 deadline = g_get_monotonic_time () + WAIT_FOR_STOP_US;
+
+  if (!pp_identity_is_stopping (state_dir, key))
+    return;
+  g_message ("The worker before this one is stopping: waiting for it, up to %d s",
+             (int)(WAIT_FOR_STOP_US / G_USEC_PER_SEC));
+  while (pp_identity_is_stopping (state_dir, key) && g_get_monotonic_time () < deadline
+         && !pp_signals_are_pending ())
+    g_usleep (WAIT_STEP_US);
+}
+
+/* Takes an identity in STATE_DIR and opens its journal. */
+static gboolean
+try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
+{
+  PpIdentityKey key = {
+    .api_url = worker->settings->api_url,
+    .work_pool = worker->options->work_pool,
+    .engine_url = worker->engine_url,
+  };
+
+  if (!pp_state_dir_prepare (state_dir, error))
+    return FALSE;
+  wait_for_the_one_before (state_dir, &key);
+  worker->identity = pp_identity_take (state_dir, &key, error);
+  if (worker->identity == NULL)
+    return FALSE;
+  worker->context.journal = pp_journal_new (worker->identity, error);
+  if (worker->context.journal == NULL)
+    {
+      g_clear_pointer (&worker->identity, pp_identity_free);
+      return FALSE;
+    }
+  worker->state_dir = g_strdup (state_dir);
+  return TRUE;
+}
+
+/* Sets the worker's name: the one it was given, the one it had before, or a new one. */
+static void
+take_name (PpWorker *worker)
+{
+  const PpWorkerOptions *options = worker->options;
+  g_autoptr (GError) not_written = NULL;
+
+  if (options->name != NULL)
+    worker->name = g_strdup (options->name);
+  else if (pp_identity_earlier_name (worker->identity) != NULL)
+    worker->name = g_strdup (pp_identity_earlier_name (worker->identity));
+  else
+    worker->name = make_up_name (options->type);
+  worker->has_served = pp_identity_has_served (worker->identity);
+  if (!pp_identity_write (worker->identity, worker->name, options->name == NULL, worker->has_served,
+                          &not_written))
+    g_warning ("`worker status` will not know this worker's name: %s", not_written->message);
+}
+
+gboolean
+pp_worker_take_identity (PpWorker *worker, GError **error)
+{
+  g_autofree char *state_dir = pp_state_dir_default (worker->options->state_dir);
+
+  if (!try_state_dir (worker, state_dir, error))
+    return FALSE;
+  take_name (worker);
+  worker->boot_id = pp_boot_id ();
+  worker->context.identity_name = pp_identity_name (worker->identity);
+  worker->context.boot_id = worker->boot_id;
+  return TRUE;
+}
