@@ -8,6 +8,7 @@
 #include "prefect-podman/worker/identity_list.h"
 #include "prefect-podman/worker/journal_entry.h"
 #include "prefect-podman/worker/state_dir.h"
+#include "prefect-podman/worker/state_fallback.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,34 @@ typedef struct
   char *state_dir;
   gboolean json;
 } Arguments;
+
+/* A state directory and the workers in it. */
+typedef struct
+{
+  char *state_dir;
+  GPtrArray *infos; /* of PpIdentityInfo */
+} Place;
+
+/* INFOS is stolen. */
+static Place *
+place_new (const char *state_dir, GPtrArray *infos)
+{
+  Place *place = g_new0 (Place, 1);
+
+  place->state_dir = g_strdup (state_dir);
+  place->infos = infos;
+  return place;
+}
+
+static void
+place_free (gpointer data)
+{
+  Place *place = data;
+
+  g_free (place->state_dir);
+  g_ptr_array_unref (place->infos);
+  g_free (place);
+}
 
 static gboolean
 parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
@@ -129,13 +158,14 @@ run_to_json (const PpIdentityInfo *info, const PpJournalEntry *entry)
 }
 
 static json_t *
-worker_to_json (const PpIdentityInfo *info)
+worker_to_json (const char *state_dir, const PpIdentityInfo *info)
 {
   json_t *worker = json_object ();
   json_t *runs = json_array ();
   json_t *problems = json_array ();
 
   set_string (worker, "identity", info->name);
+  set_string (worker, "state_dir", state_dir);
   set_string (worker, "name", info->worker_name);
   json_object_set_new (worker, "alive", json_boolean (info->state == PP_IDENTITY_LIVING));
   if (info->pid > 0)
@@ -156,14 +186,20 @@ worker_to_json (const PpIdentityInfo *info)
 }
 
 static void
-print_json (const char *state_dir, const GPtrArray *infos)
+print_json (const GPtrArray *places)
 {
   json_auto_t *workers = json_array ();
   json_auto_t *root = json_object ();
 
-  for (guint i = 0; i < infos->len; i++)
-    json_array_append_new (workers, worker_to_json (g_ptr_array_index (infos, i)));
-  set_string (root, "state_dir", state_dir);
+  for (guint i = 0; i < places->len; i++)
+    {
+      const Place *place = g_ptr_array_index (places, i);
+
+      for (guint j = 0; j < place->infos->len; j++)
+        json_array_append_new (
+            workers, worker_to_json (place->state_dir, g_ptr_array_index (place->infos, j)));
+    }
+  set_string (root, "state_dir", ((const Place *)g_ptr_array_index (places, 0))->state_dir);
   json_object_set (root, "workers", workers);
   char *text = json_dumps (root, JSON_INDENT (2));
   g_autofree char *visible = pp_text_visible_json (text);
@@ -273,19 +309,43 @@ print_worker (const char *state_dir, const PpIdentityInfo *info)
 }
 
 static void
-print_text (const char *state_dir, const GPtrArray *infos)
+print_text (const GPtrArray *places)
 {
-  g_autofree char *path = printable (state_dir);
+  guint printed = 0;
 
-  if (infos->len == 0)
-    g_print ("No worker has left anything in %s\n"
-             "Another user's workers, and those with another --state-dir, keep theirs elsewhere.\n",
-             path);
-  for (guint i = 0; i < infos->len; i++)
+  for (guint i = 0; i < places->len; i++)
     {
-      if (i > 0)
-        g_print ("\n");
-      print_worker (path, g_ptr_array_index (infos, i));
+      const Place *place = g_ptr_array_index (places, i);
+      g_autofree char *path = printable (place->state_dir);
+
+      for (guint j = 0; j < place->infos->len; j++)
+        {
+          if (printed++ > 0)
+            g_print ("\n");
+          print_worker (path, g_ptr_array_index (place->infos, j));
+        }
+    }
+  if (printed > 0)
+    return;
+  g_autofree char *path = printable (((const Place *)g_ptr_array_index (places, 0))->state_dir);
+  g_print ("No worker has left anything in %s\n"
+           "Another user's workers, and those with another --state-dir, keep theirs elsewhere.\n",
+           path);
+}
+
+/* The directories that workers fall back to where the first one cannot be written. */
+static void
+add_fallbacks (GPtrArray *places)
+{
+  gboolean exists = TRUE;
+
+  for (guint n = 0; exists; n++)
+    {
+      g_autoptr (PpStateFallback) fallback = pp_state_fallback_new (n, FALSE, &exists, NULL);
+      GPtrArray *infos = fallback != NULL ? pp_identity_list (fallback->path, NULL) : NULL;
+
+      if (infos != NULL)
+        g_ptr_array_add (places, place_new (fallback->path, infos));
     }
 }
 
@@ -295,18 +355,24 @@ show (const char *state_dir, const Arguments *arguments)
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) infos = pp_identity_list (state_dir, &error);
 
+  g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (place_free);
+
   /* Where nobody said that there is one, none is no error. */
   if (g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE) && arguments->state_dir == NULL)
     infos = g_ptr_array_new ();
-  if (infos == NULL)
+  if (infos != NULL)
+    g_ptr_array_add (places, place_new (state_dir, g_steal_pointer (&infos)));
+  if (!pp_state_dir_is_named (arguments->state_dir))
+    add_fallbacks (places);
+  if (places->len == 0)
     {
       pp_command_fail ("worker status: %s", error->message);
       return 1;
     }
   if (arguments->json)
-    print_json (state_dir, infos);
+    print_json (places);
   else
-    print_text (state_dir, infos);
+    print_text (places);
   return 0;
 }
 

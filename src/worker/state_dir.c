@@ -40,7 +40,8 @@ pp_state_dir_find (const char *option, const char *variable, gboolean root,
     return g_strdup ("/var/lib/prefect-podman");
   if (is_given (xdg_state_home) && g_path_is_absolute (xdg_state_home))
     return g_build_filename (xdg_state_home, "prefect-podman", NULL);
-  return g_build_filename (home, ".local", "state", "prefect-podman", NULL);
+  return g_build_filename (g_path_is_absolute (home) ? home : "/", ".local", "state",
+                           "prefect-podman", NULL);
 }
 
 char *
@@ -48,6 +49,20 @@ pp_state_dir_default (const char *option)
 {
   return pp_state_dir_find (option, g_getenv ("PREFECT_PODMAN_STATE_DIR"), geteuid () == 0,
                             g_getenv ("XDG_STATE_HOME"), g_get_home_dir ());
+}
+
+gboolean
+pp_state_dir_is_named (const char *option)
+{
+  return is_given (option) || is_given (g_getenv ("PREFECT_PODMAN_STATE_DIR"));
+}
+
+gboolean
+pp_state_dir_is_ours (const char *path)
+{
+  struct stat status;
+
+  return stat (path, &status) == 0 && status.st_uid == geteuid ();
 }
 
 /* A directory that was just made is there after a power cut as well. */
@@ -70,9 +85,11 @@ pp_state_dir_prepare (const char *path, GError **error)
 
   if (is_new && g_mkdir_with_parents (path, 0700) != 0)
     {
-      g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_SYSTEM,
-                   "State directory %s: cannot be created: %s. Name another one with --state-dir",
-                   path, g_strerror (errno));
+      g_set_error (
+          error, PP_STATE_ERROR, PP_STATE_ERROR_SYSTEM,
+          "State directory %s: cannot be created: %s. Name another one with --state-dir or "
+          "PREFECT_PODMAN_STATE_DIR",
+          path, g_strerror (errno));
       return FALSE;
     }
   if (is_new)

@@ -373,6 +373,7 @@ tear_down (PpWorker *worker)
   g_free (worker->name);
   g_free (worker->boot_id);
   g_free (worker->state_dir);
+  pp_state_fallback_free (worker->state_fallback);
   g_free (worker->engine_url);
   g_free (worker->worker_id);
   g_main_loop_unref (worker->loop);

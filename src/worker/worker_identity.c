@@ -63,6 +63,46 @@ try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
   return TRUE;
 }
 
+/* Whether another directory may take the place of STATE_DIR, which failed with ERROR. Not of one
+ * that was named, nor of our own that only has to be made safe: the runs in it would be forgotten.
+ */
+static gboolean
+may_fall_back (const PpWorker *worker, const char *state_dir, const GError *error)
+{
+  if (pp_state_dir_is_named (worker->options->state_dir))
+    return FALSE;
+  return !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_UNSAFE)
+         || !pp_state_dir_is_ours (state_dir);
+}
+
+static gboolean
+fall_back (PpWorker *worker, const GError *why, GError **error)
+{
+  g_autoptr (GString) tried = g_string_new (why->message);
+  gboolean exists = TRUE;
+
+  for (guint n = 0; exists; n++)
+    {
+      g_autoptr (GError) local = NULL;
+      g_autoptr (PpStateFallback) fallback = pp_state_fallback_new (n, TRUE, &exists, &local);
+
+      if (fallback != NULL && try_state_dir (worker, fallback->path, &local))
+        {
+          g_warning ("%s. Using %s instead, for now. It %s; then nothing is known of the runs that "
+                     "this worker had in flight",
+                     why->message, fallback->path, fallback->forgets);
+          worker->state_fallback = g_steal_pointer (&fallback);
+          return TRUE;
+        }
+      if (local != NULL)
+        g_string_append_printf (tried, "; %s", local->message);
+    }
+  g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_SYSTEM,
+               "No state directory can be written. Name one with --state-dir. Tried: %s",
+               tried->str);
+  return FALSE;
+}
+
 /* Sets the worker's name: the one it was given, the one it had before, or a new one. */
 static void
 take_name (PpWorker *worker)
@@ -86,9 +126,18 @@ gboolean
 pp_worker_take_identity (PpWorker *worker, GError **error)
 {
   g_autofree char *state_dir = pp_state_dir_default (worker->options->state_dir);
+  g_autoptr (GError) local = NULL;
 
-  if (!try_state_dir (worker, state_dir, error))
-    return FALSE;
+  if (!try_state_dir (worker, state_dir, &local))
+    {
+      if (!may_fall_back (worker, state_dir, local))
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return FALSE;
+        }
+      if (!fall_back (worker, local, error))
+        return FALSE;
+    }
   take_name (worker);
   worker->boot_id = pp_boot_id ();
   worker->context.identity_name = pp_identity_name (worker->identity);

@@ -6,6 +6,7 @@
 #include "prefect-podman/worker/flow_run.h"
 #include "prefect-podman/worker/health.h"
 #include "prefect-podman/worker/identity.h"
+#include "prefect-podman/worker/state_fallback.h"
 #include "prefect-podman/worker/worker.h"
 
 typedef struct PpStray PpStray;
@@ -39,6 +40,7 @@ typedef struct
   char *name;    /* options->name, or one made up, now or by an earlier self */
   char *boot_id; /* of the host */
   char *state_dir;
+  PpStateFallback *state_fallback; /* where there is none in the user's home */
   gboolean has_served;             /* this worker, or one before it with this identity */
   GPtrArray *taken_up;             /* ids of runs that wait for the engine's list of containers */
   GPtrArray *orphans;              /* names of identities that were free at the last look */

@@ -1,6 +1,7 @@
 /* Who a worker is across restarts. */
 #include "prefect-podman/worker/identity_list.h"
 #include "prefect-podman/worker/state_dir.h"
+#include "prefect-podman/worker/state_fallback.h"
 #include "state-test.h"
 #include "tap.h"
 
@@ -30,6 +31,9 @@ test_find (void)
     { NULL, NULL, FALSE, "relative", "/home/me/.local/state/prefect-podman" },
     { NULL, NULL, FALSE, "", "/home/me/.local/state/prefect-podman" },
   };
+  g_autofree char *no_home = pp_state_dir_find (NULL, NULL, FALSE, NULL, "");
+
+  g_assert_cmpstr (no_home, ==, "/.local/state/prefect-podman");
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
@@ -446,9 +450,115 @@ test_stopping (void)
 }
 
 static void
+set_runtime_dir (const char *path)
+{
+  if (path != NULL)
+    g_setenv ("XDG_RUNTIME_DIR", path, TRUE);
+  else
+    g_unsetenv ("XDG_RUNTIME_DIR");
+}
+
+/* The directory of the Nth place, or NULL. */
+static char *
+fallback_path (guint n, gboolean create)
+{
+  gboolean exists;
+  g_autoptr (PpStateFallback) fallback = pp_state_fallback_new (n, create, &exists, NULL);
+
+  g_assert_true (exists);
+  return fallback != NULL ? g_strdup (fallback->path) : NULL;
+}
+
+/* In a directory of the user's own. */
+static void
+test_fallback_runtime_dir (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *wanted = g_build_filename (root, "prefect-podman", NULL);
+  gboolean exists;
+
+  set_runtime_dir (root);
+  g_autofree char *before = fallback_path (0, FALSE);
+  g_assert_null (before);
+  g_autoptr (PpStateFallback) fallback = pp_state_fallback_new (0, TRUE, &exists, NULL);
+  g_assert_cmpstr (fallback->path, ==, wanted);
+  g_assert_cmpuint (mode_of (wanted), ==, 0700);
+  g_assert_nonnull (strstr (fallback->forgets, "enable-linger"));
+  /* Another worker may share it; systemd-tmpfiles, which wants it for itself, may not. */
+  g_autofree char *shared = fallback_path (0, TRUE);
+  g_assert_cmpstr (shared, ==, wanted);
+  int fd = open (wanted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, -1);
+  g_assert_cmpint (errno, ==, EWOULDBLOCK);
+  g_clear_pointer (&fallback, pp_state_fallback_free);
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0);
+  close (fd);
+
+  /* One where others may rename what is in it is not taken. */
+  g_assert_cmpint (g_chmod (root, 0777), ==, 0);
+  g_autofree char *unsafe = fallback_path (0, TRUE);
+  g_assert_null (unsafe);
+  set_runtime_dir (NULL);
+  state_test_remove (root);
+}
+
+/* In a directory that all users share: what others may have put there is not taken. The test's own
+ * user stands for them with what no worker makes: a link, a file, a directory others may write. */
+static void
+test_fallback_shared_dir (void)
+{
+  static const char *const tricks[] = { "link", "file", "open" };
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *elsewhere = state_test_folder (FALSE);
+  g_autofree char *name = g_strdup_printf ("prefect-podman-%u", (unsigned)geteuid ());
+  g_autofree char *plain = g_build_filename (root, name, NULL);
+  g_autofree char *suffixed = g_strconcat (plain, ".", NULL);
+  const guint tmpdir = 2; /* after /run/user/UID and /tmp */
+
+  set_runtime_dir (NULL);
+  g_setenv ("TMPDIR", root, TRUE);
+  g_assert_cmpint (g_chmod (root, 01777), ==, 0);
+  g_autofree char *path = fallback_path (tmpdir, TRUE);
+  g_assert_cmpstr (path, ==, plain);
+  g_assert_cmpint (g_rmdir (plain), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (tricks); i++)
+    {
+      if (i == 0)
+        g_assert_cmpint (symlink (elsewhere, plain), ==, 0);
+      else if (i == 1)
+        state_test_write (plain, "");
+      else
+        {
+          g_assert_cmpint (g_mkdir (plain, 0777), ==, 0);
+          g_assert_cmpint (g_chmod (plain, 0777), ==, 0);
+        }
+      g_autofree char *made = fallback_path (tmpdir, TRUE);
+      g_assert_true (g_str_has_prefix (made, suffixed));
+      g_assert_cmpuint (mode_of (made), ==, 0700);
+      /* The next worker finds it, and so does `worker status`. */
+      g_autofree char *again = fallback_path (tmpdir, TRUE);
+      g_autofree char *found = fallback_path (tmpdir, FALSE);
+      g_assert_cmpstr (again, ==, made);
+      g_assert_cmpstr (found, ==, made);
+      g_assert_cmpint (i == 2 ? g_rmdir (plain) : g_unlink (plain), ==, 0);
+      g_assert_cmpint (g_rmdir (made), ==, 0);
+    }
+  g_assert_cmpuint (state_test_count (elsewhere), ==, 0);
+  /* Without the sticky bit anybody could put another in its place. */
+  g_assert_cmpint (g_chmod (root, 0777), ==, 0);
+  g_autofree char *unsafe = fallback_path (tmpdir, TRUE);
+  g_assert_null (unsafe);
+  g_unsetenv ("TMPDIR");
+  state_test_remove (elsewhere);
+  state_test_remove (root);
+}
+
+static void
 add_tests (void)
 {
   g_test_add_func ("/identity/stopping", test_stopping);
+  g_test_add_func ("/identity/fallback-runtime-dir", test_fallback_runtime_dir);
+  g_test_add_func ("/identity/fallback-shared-dir", test_fallback_shared_dir);
   g_test_add_func ("/identity/find", test_find);
   g_test_add_func ("/identity/directory", test_directory);
   g_test_add_func ("/identity/restart", test_restart);

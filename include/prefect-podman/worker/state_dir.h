@@ -22,13 +22,20 @@ typedef enum
 
 /* The state directory's path: OPTION (--state-dir), else VARIABLE (PREFECT_PODMAN_STATE_DIR), else
  * /var/lib/prefect-podman for root, else XDG_STATE_HOME/prefect-podman where that is absolute (as
- * the XDG base directory specification has it), else HOME/.local/state/prefect-podman. NULL and ""
- * are not given. New string, absolute. Pure but for the current directory. */
+ * the XDG base directory specification has it), else HOME/.local/state/prefect-podman (a HOME that
+ * is no absolute path: "/"). NULL and "" are not given. New string, absolute. Pure but for the
+ * current directory. */
 char *pp_state_dir_find (const char *option, const char *variable, gboolean root,
                          const char *xdg_state_home, const char *home);
 
 /* The same from this process's environment. New string. */
 char *pp_state_dir_default (const char *option);
+
+/* True if OPTION or the environment names the state directory: no other may take its place. */
+gboolean pp_state_dir_is_named (const char *option);
+
+/* True if PATH is there and belongs to this process's user. */
+gboolean pp_state_dir_is_ours (const char *path);
 
 /* Makes PATH (and its parents) a folder of mode 0700 when it is not there, and looks whether it is
  * ours alone: refused when it is another user's or when others may write there, a warning when they
