@@ -225,8 +225,9 @@ void pp_flow_run_resubmit (PpFlowRun *run);
 /* Tells the server which container is RUN's. */
 void pp_flow_run_tell_pid (PpFlowRun *run);
 
-/* Whether INSPECT is a container that was made for this very run and never started: the engine made
- * it, but its answer was lost (curl asks again by itself where a kept connection broke). */
+/* True if INSPECT is a container that this worker has made for this claim of RUN, and that was
+ * never started: the engine made it, but its answer was lost (curl asks again by itself where a
+ * kept connection broke). */
 gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
 
 /* A new UUID into ID. */

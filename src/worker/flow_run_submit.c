@@ -6,6 +6,7 @@
 #include "prefect-podman/prefect/resources.h"
 
 #include "failpoint.h"
+#include "ownership.h"
 
 /* Back-off of what is tried again: the three tries of the default outlast an engine's restart. */
 static const guint back_off_seconds[] = { 2, 8, 30 };
@@ -113,9 +114,10 @@ pull_image (PpFlowRun *run)
 gboolean
 pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
 {
-  const json_t *labels = json_object_get (json_object_get (inspect, "Config"), "Labels");
-
-  return g_strcmp0 (pp_json_string (labels, PP_FLOW_RUN_LABEL), run->id) == 0
+  return g_strcmp0 (pp_container_label (inspect, PP_FLOW_RUN_LABEL), run->id) == 0
+         && g_strcmp0 (pp_container_label (inspect, PP_IDENTITY_LABEL), run->context->identity_name)
+                == 0
+         && pp_container_is_of_claim (inspect, run->transitions.claim)
          && pp_flow_run_was_never_started (inspect);
 }
 

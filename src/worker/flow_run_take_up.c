@@ -7,6 +7,7 @@
 #include "prefect-podman/prefect/resources.h"
 
 #include "failpoint.h"
+#include "ownership.h"
 
 /* A batch that the server had not finished when its sender was killed shows up within this, or
  * within as long as so many counts take: a server that is slow is so in both. */
@@ -63,15 +64,9 @@ was_started (const PpFlowRun *run)
 gboolean
 pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
 {
-  const char *status = pp_json_string (container, "State");
-  json_int_t created = json_integer_value (json_object_get (container, "Created"));
-
   if (run->phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
     return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
-  /* No start was announced. Should that have failed to be written down: what runs now is no earlier
-   * attempt's, nor what was made after this one was claimed (the engine says whole seconds). */
-  return is_before_start (status) || pp_container_status_is_alive (status)
-         || created >= run->claimed_time / G_USEC_PER_SEC;
+  return pp_container_is_of_claim (container, run->transitions.claim);
 }
 
 gboolean

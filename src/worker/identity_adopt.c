@@ -52,6 +52,12 @@ is_sibling (const PpIdentity *identity, const char *name)
          && is_same_url (pp_json_string (json, "engine_url"), identity->engine_url);
 }
 
+gboolean
+pp_identity_is_of_our_key (const PpIdentity *identity, const char *name)
+{
+  return g_str_equal (name, identity->name) || is_sibling (identity, name);
+}
+
 static guint
 count_runs (const PpIdentity *identity, const char *name)
 {

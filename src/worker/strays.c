@@ -2,8 +2,10 @@
  * waits for are gone on with; those that are over were left here as their users wished. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
+#include "ownership.h"
 #include "worker_private.h"
 
+#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/worker/exit_status.h"
 
 #include <string.h>
@@ -15,11 +17,15 @@
 struct PpStray
 {
   PpWorker *worker;
-  json_t *container; /* as the engine lists it */
-  char *id;          /* the flow run's */
-  json_t *flow_run;  /* as the server has it */
-  gint64 started_at; /* the container; UNIX microseconds; 0: not yet */
+  char *id;           /* the flow run's */
+  json_t *candidates; /* array of the engine's list entries of the containers that bear it */
+  json_t *container;  /* the one of them that is the run's, once that is known */
+  json_t *flow_run;   /* as the server has it */
+  char *claim;        /* transition ids of the states that the container was begun by */
+  char *running;      /* NULL where not known */
+  gint64 started_at;  /* the container; UNIX microseconds; 0: not yet */
   PpStateRead *read;
+  PpApiCall *states_call;
   PpInfrastructureCall *inspect_call;
   PpJournalPut *put;
 };
@@ -30,11 +36,15 @@ free_stray (gpointer data)
   PpStray *stray = data;
 
   pp_state_read_cancel (stray->read);
+  pp_api_call_cancel (stray->states_call);
   pp_infrastructure_call_cancel (stray->inspect_call);
   if (stray->put != NULL)
     pp_journal_put_cancel (stray->put);
+  json_decref (stray->candidates);
   json_decref (stray->container);
   json_decref (stray->flow_run);
+  g_free (stray->claim);
+  g_free (stray->running);
   g_free (stray->id);
   g_free (stray);
 }
@@ -112,7 +122,9 @@ describe (const PpStray *stray)
     .container_name = (char *)pp_flow_run_listed_name (stray->container),
     .undescribed = TRUE,
     /* The state is ours, whoever has asked for it: a later claim is told from it. */
-    .claim_transition_id = (char *)transition_id,
+    .claim_transition_id = stray->claim != NULL ? stray->claim : (char *)transition_id,
+    .submitting_transition_id = stray->claim != NULL ? (char *)transition_id : NULL,
+    .running_transition_id = stray->running,
     .scheduled_time = MAX (scheduled, 0),
     .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
     .started_at = stray->started_at,
@@ -184,6 +196,90 @@ is_open (const json_t *flow_run, const json_t *container)
          || pp_flow_run_is_paused_in_container (state);
 }
 
+/* The RUNNING that the worker has asked for after CLAIM, among STATES (oldest first) of a run that
+ * it reports on; its transition id, borrowed, or NULL. */
+static const char *
+find_running (const json_t *states, const json_t *claim)
+{
+  gboolean after = FALSE;
+  const json_t *state;
+  size_t index;
+
+  json_array_foreach (states, index, state)
+  {
+    if (after && g_strcmp0 (pp_json_string (state, "type"), "RUNNING") == 0)
+      return pp_json_string (json_object_get (state, "state_details"), "transition_id");
+    after = after || state == claim;
+  }
+  return NULL;
+}
+
+/* Whether CONTAINER is that of STRAY's run, as the server has it: it was made for the last claim
+ * among STATES. One of version 0.1 has no label of its claim, and its label of the run may be the
+ * job's own: the server must know it by its id. */
+static gboolean
+is_of_run (const PpStray *stray, const json_t *states, const json_t *container)
+{
+  const char *claim = pp_container_claim (container);
+  const char *pid = pp_json_string (stray->flow_run, "infrastructure_pid");
+  const char *id = pp_json_string (container, "Id");
+
+  if (claim != NULL)
+    return pp_states_find_claim (states, claim) != NULL;
+  return pid != NULL && id != NULL && g_str_has_suffix (pid, id);
+}
+
+/* Picks STRAY's container by STATES, the run's on the server; FALSE if there is none. */
+static gboolean
+choose_container (PpStray *stray, const json_t *states)
+{
+  json_t *found = NULL;
+  json_t *container;
+  size_t index;
+
+  json_array_foreach (stray->candidates, index, container)
+  {
+    if (is_of_run (stray, states, container)
+        && (found == NULL || pp_container_is_better_candidate (container, found)))
+      found = container;
+  }
+  if (found == NULL)
+    return FALSE;
+  stray->container = json_incref (found);
+  stray->claim = g_strdup (pp_container_claim (found));
+  if (stray->claim != NULL
+      && g_strcmp0 (pp_container_label (found, PP_STATE_REPORTING_LABEL), "worker") == 0)
+    stray->running = g_strdup (find_running (states, pp_states_find_claim (states, stray->claim)));
+  return TRUE;
+}
+
+static void
+on_states (json_t *states, const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  stray->states_call = NULL;
+  if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
+    look_again (stray, error);
+  else if (error != NULL || !choose_container (stray, states)
+           || !is_open (stray->flow_run, stray->container)
+           || pp_flow_run_is_in_other_container (stray->flow_run,
+                                                 pp_json_string (stray->container, "Id")))
+    end_look (stray);
+  else
+    stray->inspect_call
+        = pp_infrastructure_inspect (stray->worker->context.infrastructure,
+                                     pp_json_string (stray->container, "Id"), on_inspected, stray);
+}
+
+/* A run of another pool is another worker's, whatever a label says. */
+static gboolean
+is_of_our_pool (const PpStray *stray, const json_t *flow_run)
+{
+  return g_strcmp0 (pp_json_string (flow_run, "work_pool_name"), stray->worker->options->work_pool)
+         == 0;
+}
+
 static void
 on_read (json_t *body, const GError *error, gpointer user_data)
 {
@@ -192,33 +288,54 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   stray->read = NULL;
   if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
     look_again (stray, error);
-  else if (error != NULL || !is_open (body, stray->container)
-           || pp_flow_run_is_in_other_container (body, pp_json_string (stray->container, "Id")))
+  else if (error != NULL || !is_of_our_pool (stray, body))
     end_look (stray);
   else
     {
       stray->flow_run = json_incref (body);
-      stray->inspect_call = pp_infrastructure_inspect (stray->worker->context.infrastructure,
-                                                       pp_json_string (stray->container, "Id"),
-                                                       on_inspected, stray);
+      stray->states_call
+          = pp_flow_run_states_read (stray->worker->context.api, stray->id, on_states, stray);
     }
 }
 
 /* Keeps a worker that is IDENTITY from coming back until all strays are looked at: from then on it
- * finds their runs in our hands. FALSE when it is back. */
+ * finds their runs in our hands. FALSE when it is back, or IDENTITY is none that was handed over to
+ * us. */
 static gboolean
 hold (PpWorker *worker, const char *identity)
 {
   int fd;
 
+  if (identity == NULL)
+    return FALSE;
   if (g_str_equal (identity, worker->context.identity_name)
       || g_hash_table_contains (worker->held, identity))
     return TRUE;
+  if (!g_hash_table_contains (worker->adopted, identity))
+    return FALSE;
   fd = pp_identity_hold (worker->identity, identity);
   if (fd < 0)
     return FALSE;
   g_hash_table_insert (worker->held, g_strdup (identity), GINT_TO_POINTER (fd));
   return TRUE;
+}
+
+/* Those of CONTAINERS that identities of ours have made, whose locks we hold from here on. New
+ * array. */
+static json_t *
+hold_candidates (PpWorker *worker, const json_t *containers)
+{
+  json_t *candidates = json_array ();
+  json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    if (pp_json_string (container, "Id") != NULL
+        && hold (worker, pp_container_label (container, PP_IDENTITY_LABEL)))
+      json_array_append (candidates, container);
+  }
+  return candidates;
 }
 
 static gint
@@ -228,35 +345,34 @@ has_id (gconstpointer stray, gconstpointer id)
 }
 
 static void
-look_at (PpWorker *worker, const char *id, json_t *container)
+look_at (PpWorker *worker, const char *id, const json_t *containers)
 {
   PpStray *stray;
 
-  if (pp_json_string (container, "Id") == NULL
-      || g_list_find_custom (worker->strays, id, has_id) != NULL)
+  if (g_list_find_custom (worker->strays, id, has_id) != NULL)
     return;
   stray = g_new0 (PpStray, 1);
   stray->worker = worker;
-  stray->container = json_incref (container);
   stray->id = g_strdup (id);
   worker->strays = g_list_prepend (worker->strays, stray);
   /* First of all, for a sibling that sees a run to its end tells the server before it forgets. */
-  if (!hold (worker, pp_worker_container_label (container, PP_IDENTITY_LABEL)) || is_known (stray))
+  stray->candidates = hold_candidates (worker, containers);
+  if (json_array_size (stray->candidates) == 0 || is_known (stray))
     end_look (stray);
   else
     stray->read = pp_state_reader_read (worker->context.states, id, on_read, stray);
 }
 
 void
-pp_worker_look_at_strays (PpWorker *worker, GHashTable *containers)
+pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups)
 {
   GHashTableIter iter;
-  gpointer id, container;
+  gpointer id, containers;
 
-  g_hash_table_iter_init (&iter, containers);
-  while (g_hash_table_iter_next (&iter, &id, &container))
+  g_hash_table_iter_init (&iter, groups);
+  while (g_hash_table_iter_next (&iter, &id, &containers))
     if (!g_hash_table_contains (worker->runs, id))
-      look_at (worker, id, container);
+      look_at (worker, id, containers);
 }
 
 static void

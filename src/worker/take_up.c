@@ -2,9 +2,8 @@
  * later that of identities whose worker does not come back. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
+#include "ownership.h"
 #include "worker_private.h"
-
-#include "prefect-podman/worker/exit_status.h"
 
 /* A worker that is about to come back has this long, twice, before its runs are taken from it. */
 #define ORPHANS_SECONDS 10
@@ -40,67 +39,52 @@ load_journal (PpWorker *worker)
     }
 }
 
-const char *
-pp_worker_container_label (const json_t *container, const char *key)
-{
-  return pp_json_string (json_object_get (container, "Labels"), key);
-}
-
-/* Whether CONTAINER, in a list, is rather to be gone on with than OTHER, of the same run: the one
- * that runs, else the later made, else the one that was started. */
-static gboolean
-is_rather (const json_t *container, const json_t *other)
-{
-  const char *status = pp_json_string (other, "State");
-  json_int_t created = json_integer_value (json_object_get (container, "Created"));
-  json_int_t other_created = json_integer_value (json_object_get (other, "Created"));
-  gboolean alive = pp_container_status_is_alive (pp_json_string (container, "State"));
-
-  if (alive != pp_container_status_is_alive (status))
-    return alive;
-  if (created != other_created)
-    return created > other_created;
-  return g_strcmp0 (status, "created") == 0;
-}
-
-/* Whether CONTAINER, of the run ID and of the worker IDENTITY, is another worker's: of a run that
- * we were about to claim, another may have been faster. */
-static gboolean
-is_anothers (const PpWorker *worker, const char *id, const char *identity)
-{
-  if (g_str_equal (identity, worker->context.identity_name))
-    return FALSE;
-  if (g_hash_table_contains (worker->runs, id))
-    return pp_identity_sibling_has_run (worker->identity, id);
-  return !g_hash_table_contains (worker->adopted, identity);
-}
-
-/* CONTAINERS by their flow run's id. */
+/* The arrays of CONTAINERS by the flow run that each container bears the id of. New table; the keys
+ * are borrowed from CONTAINERS. */
 static GHashTable *
-by_flow_run (const PpWorker *worker, const json_t *containers)
+group_by_flow_run (const json_t *containers)
 {
-  GHashTable *table = g_hash_table_new (g_str_hash, g_str_equal);
+  GHashTable *groups
+      = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);
+  json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
+    json_t *group = id != NULL ? g_hash_table_lookup (groups, id) : NULL;
+
+    if (id == NULL || !g_uuid_string_is_valid (id))
+      continue;
+    if (group == NULL)
+      {
+        group = json_array ();
+        g_hash_table_insert (groups, (gpointer)id, group);
+      }
+    json_array_append (group, container);
+  }
+  return groups;
+}
+
+/* The container of RUN among CONTAINERS, which bear its id (NULL: none); borrowed, or NULL. It may
+ * have been made by an identity whose runs were handed over to ours. */
+static const json_t *
+find_container (const PpWorker *worker, const PpFlowRun *run, const json_t *containers)
+{
+  const json_t *found = NULL;
   const json_t *container;
   size_t index;
 
   json_array_foreach (containers, index, container)
   {
-    const char *id = pp_worker_container_label (container, PP_FLOW_RUN_LABEL);
-    const char *identity = pp_worker_container_label (container, PP_IDENTITY_LABEL);
-    const json_t *known = id != NULL ? g_hash_table_lookup (table, id) : NULL;
-    const PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
+    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
 
-    if (id == NULL || !g_uuid_string_is_valid (id) || identity == NULL)
-      continue;
-    /* Another identity's are its own, unless they, or the run, were handed over to us. */
-    if (is_anothers (worker, id, identity))
-      continue;
-    if (run != NULL && !pp_flow_run_owns_container (run, container))
-      continue;
-    if (known == NULL || is_rather (container, known))
-      g_hash_table_insert (table, (gpointer)id, (gpointer)container);
+    if (identity != NULL && pp_identity_is_of_our_key (worker->identity, identity)
+        && pp_flow_run_owns_container (run, container)
+        && (found == NULL || pp_container_is_better_candidate (container, found)))
+      found = container;
   }
-  return table;
+  return found;
 }
 
 /* Containers of our pool whose worker is known to nobody here: nothing tells whether it lives. */
@@ -114,12 +98,11 @@ say_unknown (const PpWorker *worker, const json_t *containers)
 
   json_array_foreach (containers, index, container)
   {
-    const char *identity = pp_worker_container_label (container, PP_IDENTITY_LABEL);
-    const char *pool = pp_worker_container_label (container, PP_WORK_POOL_LABEL);
+    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+    const char *pool = pp_container_label (container, PP_WORK_POOL_LABEL);
 
     if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
-        || g_hash_table_contains (worker->runs,
-                                  pp_worker_container_label (container, PP_FLOW_RUN_LABEL))
+        || g_hash_table_contains (worker->runs, pp_container_label (container, PP_FLOW_RUN_LABEL))
         || pp_identity_state (worker->state_dir, identity) != PP_IDENTITY_UNKNOWN)
       continue;
     name = pp_flow_run_listed_name (container);
@@ -146,7 +129,7 @@ static void
 on_listed (json_t *result, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  g_autoptr (GHashTable) containers = NULL;
+  g_autoptr (GHashTable) groups = NULL;
   g_autoptr (GPtrArray) taken_up = NULL;
 
   worker->list_call = NULL;
@@ -167,17 +150,17 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
       list_containers (worker);
       return;
     }
-  containers = by_flow_run (worker, result);
+  groups = group_by_flow_run (result);
   taken_up = g_steal_pointer (&worker->taken_up);
   worker->taken_up = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < taken_up->len; i++)
     {
       const char *id = g_ptr_array_index (taken_up, i);
+      PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
 
-      pp_flow_run_take_up (g_hash_table_lookup (worker->runs, id),
-                           g_hash_table_lookup (containers, id));
+      pp_flow_run_take_up (run, find_container (worker, run, g_hash_table_lookup (groups, id)));
     }
-  pp_worker_look_at_strays (worker, containers);
+  pp_worker_look_at_strays (worker, groups);
   if (!worker->unknown_said)
     say_unknown (worker, result);
   worker->unknown_said = TRUE;

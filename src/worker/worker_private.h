@@ -151,9 +151,6 @@ gboolean pp_worker_is_patient (const PpWorker *worker);
  * with pp_flow_run_take_up(). */
 PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);
 
-/* The label KEY of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
-const char *pp_worker_container_label (const json_t *container, const char *key);
-
 /* Has containers listed once more, after a while. */
 void pp_worker_list_later (PpWorker *worker);
 
@@ -162,9 +159,10 @@ void pp_worker_list_later (PpWorker *worker);
 /* To be called before the first look. */
 void pp_worker_expect_strays (PpWorker *worker);
 
-/* Takes up what is to be gone on with of CONTAINERS (flow run id -> the engine's entry in a list):
- * those of our identity, and of free ones, that no journal knows of. */
-void pp_worker_look_at_strays (PpWorker *worker, GHashTable *containers);
+/* Takes up the containers of our identity, and of free ones, that no journal knows of and that the
+ * server still waits for. GROUPS: flow run id -> array of the engine's list entries of the
+ * containers that bear it. */
+void pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups);
 void pp_worker_leave_strays (PpWorker *worker);
 
 /* PpFlowRunNotifyFunc of all runs (poll.c). */

@@ -40,8 +40,10 @@ PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 a
 PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,
                                          PpFlowRunNotifyFunc notify, gpointer user_data);
 
-/* Whether CONTAINER (the engine's entry of it in a list), which has RUN's id, is that of RUN's
- * present attempt: one that a user wished to keep may be left of an attempt before. */
+/* True if CONTAINER (the engine's entry of it in a list), which bears RUN's id, is the one of RUN's
+ * present attempt, and not one that was kept of an attempt before. Its id tells, where it was
+ * written down; else the claim that it was made for. A container of version 0.1 has no label of its
+ * claim: it is RUN's by its id only. */
 gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container);
 
 /* Whether FLOW_RUN, the API's object, is known to be in another container than CONTAINER_ID, which

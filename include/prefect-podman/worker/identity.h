@@ -76,6 +76,10 @@ GPtrArray *pp_identity_orphans (const PpIdentity *identity);
  * would stay Running for ever without a word. Blocks for a few small files. */
 void pp_identity_warn_of_others (const PpIdentity *identity);
 
+/* True if NAME (any string: a container's label, say) is our identity, or another of our key. Reads
+ * a small file for a name that earlier versions may have made. */
+gboolean pp_identity_is_of_our_key (const PpIdentity *identity, const char *name);
+
 /* Whether runs are written down under the identity NAME. */
 gboolean pp_identity_has_runs (const PpIdentity *identity, const char *name);
 

@@ -1,0 +1,162 @@
+"""Whose a container is: what another job's author writes in labels, names and images decides for no other run."""
+
+import signal
+import uuid
+
+import pytest
+
+from engines import BUSYBOX
+from parts import CACHE, wait_for
+
+SPELLINGS = ["prefect.io/flow-run-id", "io.prefect.flow-run-id"]
+
+
+def identity(folder):
+    """The name of the one worker that has served from FOLDER."""
+    (path,) = folder.glob("state/*/identity.json")
+    return path.parent.name
+
+
+def forge(engine, name, labels, script):
+    """A container that somebody with the engine's socket makes: SCRIPT under NAME, with LABELS. Returns its id."""
+    body = {
+        "Image": BUSYBOX,
+        "Cmd": ["sh", "-c", script],
+        "Labels": labels,
+        "HostConfig": {"NetworkMode": "none"},
+    }
+    return engine.call("POST", "/containers/create", params={"name": name}, json=body).json()["Id"]
+
+
+def start(engine, container):
+    engine.call("POST", f"/containers/{container}/start")
+    return container
+
+
+@pytest.mark.parametrize("place", ["deployment", "run"])
+def test_labels_of_another_run(api, engine, pool, start_worker, place):
+    """A job labels its container as another run's. That run is taken up again with a container of its own."""
+    worker = start_worker(api, engine, pool)
+    variables = {"command": "echo mine", "name": f"{pool}-victim"}
+    victim = api.run(api.deploy(pool, "victim", variables=variables), after=6)
+    labels = {"labels": {spelling: victim for spelling in SPELLINGS}}
+    forger = api.deploy(
+        pool, "forger", variables={"command": "sh -c 'echo forged; sleep 600'", **(labels if place == "deployment" else {})}
+    )
+    run = api.run(forger, variables=labels if place == "run" else None)
+    api.wait_text(run, "forged")
+    made = lambda: engine.http.get(f"/containers/{pool}-victim/json").status_code == 200  # noqa: E731
+    wait_for(made, 20, "the victim's container is made")
+    worker.end(signal.SIGKILL)
+    start_worker(api, engine, pool)
+    assert api.wait_end(victim)["state"]["type"] == "COMPLETED"
+    assert "mine" in api.wait_text(victim, "mine").splitlines()
+    assert "forged" not in api.text(victim)
+    assert api.state(run)["type"] == "RUNNING"
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_name_and_labels_of_the_next_container(api, engine, pool, start_worker, tmp_path):
+    """Only the claim is not the run's: the container stays where it is, and the run gets the next name."""
+    worker = start_worker(api, engine, pool)
+    worker.send(signal.SIGSTOP)
+    name = f"{pool}-victim"
+    victim = api.go(pool, {"command": "echo mine", "name": name})
+    labels = {
+        "io.prefect.flow-run-id": victim,
+        "io.prefect.work-pool-name": pool,
+        "io.prefect-podman.identity": identity(tmp_path),
+        "io.prefect-podman.state-reporting": "worker",
+        "io.prefect-podman.claim": str(uuid.uuid4()),
+    }
+    forged = forge(engine, name, labels, "echo forged")
+    worker.send(signal.SIGCONT)
+    assert api.wait_end(victim)["state"]["type"] == "COMPLETED"
+    assert "mine" in api.wait_text(victim, "mine").splitlines()
+    assert "forged" not in api.text(victim)
+    assert engine.inspect(forged)["State"]["Status"] == "created"
+
+
+def test_containers_that_no_journal_knows_of(api, engine, pool, start_worker, tmp_path):
+    """The server knows by whose claim a run is in whose pool: of four containers that look alike, one is gone on with."""
+    other_pool = f"{pool}-other"
+    api.create_pool(other_pool)
+    start_worker(api, engine, pool).end(signal.SIGTERM)
+    deployments = {name: api.deploy(name, variables={"command": "echo own"}) for name in (pool, other_pool)}
+
+    def stray(of_pool, labelled=True, claimed=True):
+        run, claim = api.run(deployments[of_pool]), str(uuid.uuid4())
+        api.set_state(run, "PENDING", state_details={"transition_id": claim if claimed else str(uuid.uuid4())})
+        labels = {
+            "io.prefect.flow-run-id": run,
+            "io.prefect.work-pool-name": pool,
+            "io.prefect-podman.identity": identity(tmp_path),
+            "io.prefect-podman.state-reporting": "worker",
+        }
+        if labelled:
+            labels["io.prefect-podman.claim"] = claim
+        start(engine, forge(engine, f"{pool}-{run}", labels, "echo of nobody; sleep 3; exit 3"))
+        return run
+
+    true = stray(pool)
+    others = [stray(pool, claimed=False), stray(other_pool), stray(pool, labelled=False)]
+    worker = start_worker(api, engine, pool)
+    assert api.wait_end(true)["state"]["type"] == "FAILED"
+    assert "of nobody" in api.wait_text(true, "of nobody")
+    for run in others:
+        assert api.state(run)["type"] == "PENDING" and not api.logs(run)
+        assert run not in worker.output()
+
+
+def test_two_containers_that_no_journal_knows_of(api, engine, pool, start_worker, tmp_path):
+    """The one that was made for the claim is gone on with, though another runs and is younger."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo mine; sleep 4'", "auto_remove": True})
+    api.wait_text(run, "mine")
+    worker.end(signal.SIGKILL)
+    for path in tmp_path.glob("state/*/runs/*"):
+        path.unlink()
+    (own,) = engine.containers_of(run)
+    labels = {key: value for key, value in own["Labels"].items() if key != "io.prefect-podman.claim"}
+    wait_for(lambda: engine.inspect(own["Id"])["State"]["Status"] == "exited", 20, "it has ended")
+    start(engine, forge(engine, f"{pool}-forged", labels, "echo forged; sleep 600"))
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert "forged" not in api.text(run)
+
+
+def test_container_of_version_0_1(api, engine, pool, start_worker, tmp_path):
+    """It has no label of its claim, and is known by the id that was written down."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo made now; sleep 600'"})
+    api.wait_text(run, "made now")
+    worker.end(signal.SIGKILL)
+    (container,) = engine.containers_of(run)
+    labels = {key: value for key, value in container["Labels"].items() if key != "io.prefect-podman.claim"}
+    old = start(engine, forge(engine, f"{pool}-old", labels, "echo made now; echo made by 0.1; sleep 2"))
+    (entry,) = [path for path in tmp_path.glob("state/*/runs/*.json")]
+    entry.write_text(entry.read_text(encoding="utf-8").replace(container["Id"], old), encoding="utf-8")
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert "made by 0.1" in api.wait_text(run, "made by 0.1")
+    assert engine.inspect(container["Id"])["State"]["Running"]
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_labels_of_an_image(api, engine, pool, start_worker, tmp_path):
+    """A container inherits them, where the worker sets none of that name."""
+    image = "localhost/pp/labelled:1"
+    names = ["io.prefect.flow-run-id", "io.prefect.work-pool-name"]
+    names += [f"io.prefect-podman.{name}" for name in ("identity", "claim", "state-reporting")]
+    labels = [f"LABEL {name}=forged" for name in [*names, "site"]]
+    engine.import_image(CACHE / "images" / "busybox.tar", image, ["ENV PATH=/bin", *labels])
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"image": image, "command": "true"})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    (container,) = engine.containers_of(run)
+    engine.remove_image(image)
+    assert container["Labels"]["site"] == "forged"
+    for name in names:
+        assert container["Labels"][name] not in ("forged", ""), name
+    claim = next(state for state in api.states(run) if state["type"] == "PENDING")
+    assert container["Labels"]["io.prefect-podman.claim"] == claim["state_details"]["transition_id"]
