@@ -191,20 +191,41 @@ set_networks (PpContainerSpec *spec, const json_t *configuration, const json_t *
   return TRUE;
 }
 
-static void
-warn_of_restarts (PpContainerSpec *spec)
+/* The string at KEY of OBJECT, whose keys Go reads in upper and lower case alike; borrowed, or
+ * NULL.
+ */
+static const char *
+string_of_any_case (const json_t *object, const char *wanted)
 {
-  const json_t *policy
-      = json_object_get (json_object_get (spec->create_body, "HostConfig"), "RestartPolicy");
-  const char *name = pp_json_string (policy, "Name");
+  const char *key;
+  json_t *value;
+
+  json_object_foreach ((json_t *)object, key, value)
+  {
+    if (g_ascii_strcasecmp (key, wanted) == 0 && json_is_string (value))
+      return json_string_value (value);
+  }
+  return NULL;
+}
+
+/* A flow run is one run of its container. With a restart policy, Podman starts it again after the
+ * end that was reported, unwatched and for ever, and Docker's never ends. */
+static void
+leave_out_restarts (PpContainerSpec *spec)
+{
+  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+  const char *name = string_of_any_case (json_object_get (host_config, "RestartPolicy"), "Name");
 
   if (name != NULL && *name != '\0' && !g_str_equal (name, "no"))
     g_ptr_array_add (
         spec->warnings,
-        g_strdup_printf ("restart_policy '%s': the engine may start the program again by itself, "
-                         "and the flow run ends with whichever end is seen first. Retries of the "
-                         "flow run it again as a run of its own.",
+        g_strdup_printf ("container_create_kwargs.restart_policy: '%s' is left out, for a flow run "
+                         "is one run of its container. To run it again after a failure, give the "
+                         "flow retries: @flow(retries=3), or of a run whose image has no Prefect, "
+                         "PATCH /flow_runs/ID {\"empirical_policy\": {\"retries\": 3, "
+                         "\"retry_delay\": 10}}.",
                          name));
+  json_object_del (host_config, "RestartPolicy");
 }
 
 static gboolean
@@ -228,7 +249,7 @@ apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, 
     json_object_del (kwargs, job_configuration_fields[i]);
   if (!pp_docker_kwargs_apply (kwargs, "container_create_kwargs.", spec->create_body, rest, error))
     return FALSE;
-  warn_of_restarts (spec);
+  leave_out_restarts (spec);
 
   for (gsize i = 0; i < G_N_ELEMENTS (podman_variables); i++)
     {

@@ -133,6 +133,23 @@ def test_network_of_another_container(api, engine, pool, start_worker):
     api.wait_end(first)
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_restart_policy(api, engine, pool, start_worker):
+    """The container runs once, and the run ends with that; its log says what has become of the policy."""
+    start_worker(api, engine, pool)
+    policies = [{"Name": "always"}, {"Name": "on-failure", "MaximumRetryCount": 5}, {"name": "unless-stopped"}]
+    runs = []
+    for number, policy in enumerate(policies):
+        variables = {"command": "sh -c 'echo up; exit 3'", "container_create_kwargs": {"restart_policy": policy}}
+        runs.append(api.go(pool, variables, name=f"policy-{number}"))
+    for run, policy in zip(api.wait_end(*runs), policies):
+        assert run["state"]["type"] == "FAILED" and "status 3" in run["state"]["message"], run["state"]
+        text = api.wait_text(run["id"], "up")
+        assert f"restart_policy: '{[*policy.values()][0]}' is left out" in text
+        (container,) = engine.containers_of(run["id"])
+        assert engine.inspect(container["Id"])["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
+
+
 def test_command_that_is_not_in_the_image(api, engine, pool, start_worker):
     """No command in a docker pool is `prefect flow-run execute`; busybox has none: the run says so, in
     the engine's words, and does not stay PENDING."""

@@ -173,18 +173,41 @@ test_ignored_volumes_are_told (void)
   assert_json (json_object_get (spec->create_body, "HostConfig"), "Binds", NULL);
 }
 
+/* The engine is never told of it; what would have an effect is warned of. */
 static void
-test_restarts_are_warned_of (void)
+test_restarts_are_left_out (void)
 {
-  g_autoptr (PpContainerSpec) spec = good_spec (
-      "{\"container_create_kwargs\": {\"restart_policy\": {\"Name\": \"always\"}}}", &docker);
-  g_autoptr (PpContainerSpec) none = good_spec (
-      "{\"container_create_kwargs\": {\"restart_policy\": {\"Name\": \"no\"}}}", &docker);
+  static const struct
+  {
+    const char *policy;
+    const char *warned_of;
+  } cases[] = {
+    { "{\"Name\": \"always\"}", "'always'" },
+    { "{\"Name\": \"unless-stopped\"}", "'unless-stopped'" },
+    { "{\"Name\": \"on-failure\", \"MaximumRetryCount\": 5}", "'on-failure'" },
+    { "{\"name\": \"always\", \"maximumRetryCount\": 5}", "'always'" },
+    { "{\"NAME\": \"always\"}", "'always'" },
+    { "{\"Name\": \"no\"}", NULL },
+    { "{\"Name\": \"\"}", NULL },
+    { "{\"MaximumRetryCount\": 5}", NULL },
+  };
 
-  g_assert_cmpuint (spec->warnings->len, ==, 1);
-  g_assert_true (
-      g_str_has_prefix (g_ptr_array_index (spec->warnings, 0), "restart_policy 'always': "));
-  g_assert_cmpuint (none->warnings->len, ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *members = g_strdup_printf (
+          "{\"container_create_kwargs\": {\"restart_policy\": %s}}", cases[i].policy);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+
+      assert_json (json_object_get (spec->create_body, "HostConfig"), "RestartPolicy", NULL);
+      g_assert_cmpuint (spec->warnings->len, ==, cases[i].warned_of != NULL ? 1 : 0);
+      if (cases[i].warned_of != NULL)
+        {
+          const char *warning = g_ptr_array_index (spec->warnings, 0);
+          g_assert_nonnull (strstr (warning, cases[i].warned_of));
+          g_assert_nonnull (strstr (warning, "restart_policy"));
+          g_assert_nonnull (strstr (warning, "retries"));
+        }
+    }
 }
 
 static void
@@ -358,7 +381,7 @@ add_tests (void)
   g_test_add_func ("/container-spec/errors", test_errors);
   g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
   g_test_add_func ("/container-spec/ignored-volumes", test_ignored_volumes_are_told);
-  g_test_add_func ("/container-spec/restarts-are-warned-of", test_restarts_are_warned_of);
+  g_test_add_func ("/container-spec/restarts-are-left-out", test_restarts_are_left_out);
   g_test_add_func ("/container-spec/host-gateway", test_host_gateway);
   g_test_add_func ("/container-spec/cdi", test_cdi);
   g_test_add_func ("/container-spec/state-reporting", test_state_reporting);

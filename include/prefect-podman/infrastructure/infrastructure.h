@@ -98,11 +98,11 @@ typedef struct
  * which relative sources of volumes are resolved against.
  *
  * The create body is the one docker-py 7 would send for the peer's DockerWorker, but: AutoRemove is
- * never set (the worker removes); host-gateway is replaced by an address where the engine does not
- * know the word; CDI devices are sent in the way the engine takes them. state_reporting "auto" is
- * resolved from the command: absent (only a `podman` pool's can be) or without Prefect in it is the
- * worker's to report, else the engine's. Returns a new spec, or NULL with ERROR
- * (PP_INFRASTRUCTURE_ERROR_INVALID). */
+ * never set (the worker removes), nor is RestartPolicy (a warning says so); host-gateway is
+ * replaced by an address where the engine does not know the word; CDI devices are sent in the way
+ * the engine takes them. state_reporting "auto" is resolved from the command: absent (only a
+ * `podman` pool's can be) or without Prefect in it is the worker's to report, else the engine's.
+ * Returns a new spec, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID). */
 PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine,
                                         GError **error);
 void pp_container_spec_free (PpContainerSpec *spec);

@@ -151,7 +151,7 @@ KWARGS = {
     "privileged": [True],
     "publish_all_ports": [True, False],
     "read_only": [True, False, None],
-    "restart_policy": [{}, {"Name": "on-failure", "MaximumRetryCount": 5}],
+    "restart_policy": [{}, {"Name": "on-failure", "MaximumRetryCount": 5}, {"Name": "no"}, {"name": "always"}],
     "runtime": ["", "crun"],
     "security_opt": [[], ["label=disable", "no-new-privileges"]],
     "shm_size": ["64m", 1048576, 0, "", None],

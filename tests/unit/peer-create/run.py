@@ -96,6 +96,11 @@ def without_auto_remove(peer):
     peer["create_body"]["HostConfig"].pop("AutoRemove", None)
 
 
+def without_restart_policy(peer):
+    """RestartPolicy: a flow run is one run of its container."""
+    peer["create_body"]["HostConfig"].pop("RestartPolicy", None)
+
+
 def with_host_gateway(peer, newer, mode, engine):
     """The peer compares Podman's version with Docker's and leaves host-gateway out: here it is what
     the peer sends to a Docker that knows the word, as an address where this Podman does not."""
@@ -183,6 +188,7 @@ def compare(worker, engine, harness, case, target):
         return [f"peer: {peer.get('error', 'takes it')}; here: {ours.get('error', 'takes it')}"]
 
     without_auto_remove(peer)
+    without_restart_policy(peer)
     if target["kind"] == "podman":
         mode = peer["create_body"]["HostConfig"]["NetworkMode"]
         with_host_gateway(peer, run_peer(worker, engine, case, "24.0.7"), mode, target)
