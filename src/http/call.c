@@ -248,6 +248,7 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   set_headers (call, request->headers);
   set_body (call, request);
   set_method (easy, request->method);
+  pp_http_silence_watch (call, request);
   return call;
 }
 
@@ -266,6 +267,7 @@ pp_http_call_rewind (PpHttpCall *call)
 void
 pp_http_call_free (PpHttpCall *call)
 {
+  pp_http_silence_end (call, FALSE);
   pp_http_return_easy (call->http, call->easy);
   curl_slist_free_all (call->request_headers);
   g_clear_pointer (&call->request_body, g_bytes_unref);
@@ -274,12 +276,14 @@ pp_http_call_free (PpHttpCall *call)
   g_hash_table_unref (call->headers);
   pp_proxy_free (call->proxy);
   g_free (call->address);
+  g_free (call->origin);
   g_free (call);
 }
 
 void
 pp_http_call_finish (PpHttpCall *call, CURLcode result)
 {
+  pp_http_silence_end (call, result == CURLE_OK);
   if (result != CURLE_OK)
     {
       g_autoptr (GError) error = pp_http_call_error (call, result);

@@ -30,6 +30,10 @@ struct PpHttpCall
   gpointer user_data;
   gsize max_response_bytes;
   guint silence_seconds;
+  guint slow_ms;       /* silence.c: what the request says */
+  guint timeout_ms;    /* what the request says, where SLOW_MS is not 0 */
+  char *origin;        /* whose silence is watched; or NULL */
+  GSource *slow_timer; /* or NULL */
   GString *body;       /* NULL until there is any */
   GHashTable *headers; /* lower-case name -> value */
   gboolean paused;     /* ON_DATA returned FALSE */
@@ -64,6 +68,17 @@ void pp_http_call_finish (PpHttpCall *call, CURLcode result);
  * clean up one costs more than to reset it. */
 CURL *pp_http_take_easy (PpHttp *http);
 void pp_http_return_easy (PpHttp *http, CURL *easy);
+
+/* silence.c */
+
+/* Has it said when CALL gets no answer for REQUEST->slow_ms. */
+void pp_http_silence_watch (PpHttpCall *call, const PpHttpRequest *request);
+
+/* The end of CALL; ANSWERED: by an answer. */
+void pp_http_silence_end (PpHttpCall *call, gboolean answered);
+
+/* The origins whose silence was warned of: a set of strings. Borrowed. */
+GHashTable *pp_http_silent (PpHttp *http);
 
 /* CALL must not be in the multi handle. */
 void pp_http_call_free (PpHttpCall *call);

@@ -41,8 +41,9 @@ struct PpHttp
   char *shortage;            /* what they wait for, or NULL */
   PpHttpShortageFunc notify; /* NULL: calls do not wait */
   gpointer notify_data;
-  GQueue spare; /* CURL handles of calls that are over */
-  gint64 timer; /* when curl wants to be called, monotonic microseconds; -1: never */
+  GQueue spare;       /* CURL handles of calls that are over */
+  GHashTable *silent; /* silence.c */
+  gint64 timer;       /* when curl wants to be called, monotonic microseconds; -1: never */
   guint64 requests;
   gboolean dispatching;
   gboolean freed; /* pp_http_free() was called during a dispatch */
@@ -306,6 +307,7 @@ destroy (PpHttp *http)
   g_queue_clear (&http->cancelled);
   g_hash_table_unref (http->active);
   g_hash_table_unref (http->sockets);
+  g_hash_table_unref (http->silent);
   g_source_destroy (http->source);
   g_source_unref (http->source);
   g_free (http->shortage);
@@ -350,6 +352,7 @@ pp_http_new (void)
   http->timer = -1;
   http->sockets = g_hash_table_new (NULL, NULL);
   http->active = g_hash_table_new (NULL, NULL);
+  http->silent = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   http->source = g_source_new (&funcs, sizeof (PpHttpSource));
   ((PpHttpSource *)http->source)->http = http;
   g_source_set_name (http->source, "prefect-podman http");
@@ -472,6 +475,12 @@ const char *
 pp_http_shortage (const PpHttp *http)
 {
   return http->shortage;
+}
+
+GHashTable *
+pp_http_silent (PpHttp *http)
+{
+  return http->silent;
 }
 
 guint64

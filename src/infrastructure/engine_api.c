@@ -328,6 +328,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
   const char *headers[3] = { NULL };
   char *body = NULL;
   guint n = 0;
+  gboolean is_look = request->on_data == NULL && g_str_equal (request->method, "GET");
 
   if (request->body != NULL)
     {
@@ -350,6 +351,8 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                  .timeout_ms = MIN (request->timeout_seconds, MAX_SECONDS) * 1000,
                                  .silence_seconds = request->silence_seconds,
+                                 /* Others may take their time: a create, a stop, a wait. */
+                                 .slow_ms = is_look ? PP_HTTP_SLOW_MS : 0,
                                  .max_response_bytes = MAX_RESPONSE_BYTES };
   call->answer = answer;
   call->http_call

@@ -94,6 +94,15 @@ log_attempt (const PpApiCall *call, const PpHttpResponse *response)
              call->api->display_url, call->path, milliseconds);
 }
 
+static void
+log_retry (const PpApiCall *call, const GError *error, double delay)
+{
+  if (call->attempts == SAY_AT_ATTEMPT && pp_api_call_persists (call))
+    g_warning ("%s; asking again for as long as it lasts", error->message);
+  else
+    g_debug ("%s; again in %.1f s", error->message, delay);
+}
+
 /* PpHttpDoneFunc of an attempt. */
 static void
 on_answer (const PpHttpResponse *response, const GError *http_error, gpointer user_data)
@@ -110,10 +119,11 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   if (response != NULL)
     api->has_answer = TRUE;
 
+  pp_api_check_clock (api, response, call->started);
   if (pp_api_read_answer (api, call->method, call->path, call->shape, response, http_error, &body,
                           &error))
     {
-      api->answered = g_get_monotonic_time ();
+      pp_api_note_success (api);
       finish_call (call, body, NULL);
       return;
     }
@@ -122,10 +132,8 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
       finish_call (call, NULL, error);
       return;
     }
-  if (call->attempts == SAY_AT_ATTEMPT && pp_api_call_persists (call))
-    g_warning ("%s; asking again for as long as it lasts", error->message);
-  else
-    g_debug ("%s; again in %.1f s", error->message, delay);
+  if (!pp_api_say_outage (call, error, delay))
+    log_retry (call, error, delay);
   start_timer (call, delay);
   pp_api_pump (api);
 }
@@ -189,6 +197,7 @@ pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body, con
     .body_bytes = body,
     .connect_timeout_ms = timeout_ms,
     .timeout_ms = timeout_ms,
+    .slow_ms = PP_HTTP_SLOW_MS,
     .body_once = body_once,
     .tls_skip_verify = settings->api_tls_insecure_skip_verify,
     .tls_ca_file = settings->api_ssl_cert_file,

@@ -31,6 +31,8 @@ struct PpApi
   guint late_timer;                  /* for the oldest of PP_API_LAST; or 0 */
   gboolean has_answer;               /* anything answered once */
   gboolean heard;                    /* the API itself did */
+  gboolean outage_said;              /* no call has succeeded since that was said */
+  gboolean clock_said;               /* that the clocks differ */
   gint64 answered;                   /* the last success of any call; monotonic microseconds */
   gint64 maintenance_until;
   gint64 rest_until; /* Retry-After of what its callers make again (PP_API_TRY); monotonic */
@@ -131,6 +133,20 @@ gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, P
 
 /* Whether RESPONSE, an error, is in the API's own words. */
 gboolean pp_api_is_own_error (const PpHttpResponse *response);
+
+/* health.c */
+
+/* A call of API has succeeded. */
+void pp_api_note_success (PpApi *api);
+
+/* Says that CALL, which failed with ERROR and is made again in DELAY seconds, gets no answer: once
+ * until any call succeeds, and no later than PP_HTTP_SLOW_MS after CALL was first wanted. True if
+ * it was said now. */
+gboolean pp_api_say_outage (const PpApiCall *call, const GError *error, double delay);
+
+/* Says, once, that the server's clock (the Date of RESPONSE, which was asked for at STARTED,
+ * monotonic microseconds; or NULL) is not this host's. */
+void pp_api_check_clock (PpApi *api, const PpHttpResponse *response, gint64 started);
 
 /* retry.c */
 

@@ -361,6 +361,9 @@ test_server_comes_back (void)
   int port = server_port (fixture->server);
 
   g_clear_pointer (&fixture->server, server_free);
+  /* No later than 8 s after the call began. */
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*refused*asking again*");
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_MESSAGE, "*answers as it should again");
   call (fixture, "GET", "/x", PP_API_RETRY);
   g_assert_error (fixture->error, PP_API_ERROR, PP_API_ERROR_NO_ANSWER);
   g_assert_nonnull (strstr (fixture->error->message, "Connection refused"));
@@ -377,6 +380,7 @@ test_server_comes_back (void)
       g_assert_no_error (fixture->error);
       g_clear_pointer (&fixture->server, server_free);
     }
+  g_test_assert_expected_messages ();
 }
 
 static void

@@ -31,6 +31,9 @@ typedef enum
   PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port for it */
 } PpHttpError;
 
+/* What a person waits for the first word. */
+#define PP_HTTP_SLOW_MS 8000
+
 typedef struct
 {
   const char *method;           /* "GET", "POST", ...; required */
@@ -42,7 +45,9 @@ typedef struct
   GBytes *body_bytes;           /* in place of BODY: referenced, not copied; may be NULL */
   guint connect_timeout_ms;     /* 0: 30000 */
   guint timeout_ms;             /* for the whole call; 0: none */
-  guint silence_seconds;    /* without a byte in either direction, once connected; 0: for ever */
+  guint silence_seconds; /* without a byte in either direction, once connected; 0: for ever */
+  guint slow_ms; /* without an answer for so long, a warning names the call and how far it has come,
+                    once until its host answers again; 0: never */
   gsize max_response_bytes; /* after decompression; 0: 64 MiB; a stream's 2xx body is not counted */
   /* curl by itself sends a request again that a kept connection lost, though the other side may
    * have acted on it. On a connection of its own that cannot happen; a body that goes out once is

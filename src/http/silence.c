@@ -1,0 +1,84 @@
+/* What is said while a call waits for the first byte of its answer: a server that accepts and says
+ * nothing would otherwise be silent until the call's time is over. */
+#define G_LOG_DOMAIN "prefect.http"
+
+#include "call.h"
+
+#include <string.h>
+
+/* "http://host:port", or the socket's path: who is silent. New string. */
+static char *
+origin_of (const PpHttpRequest *request)
+{
+  const char *scheme_end = strstr (request->url, "://");
+  gsize length = scheme_end != NULL ? (gsize)(scheme_end + 3 - request->url) : 0;
+
+  if (request->unix_socket_path != NULL)
+    return g_strdup (request->unix_socket_path);
+  return g_strndup (request->url, length + strcspn (request->url + length, "/?#"));
+}
+
+static curl_off_t
+time_of (const PpHttpCall *call, CURLINFO info)
+{
+  curl_off_t microseconds = 0;
+
+  curl_easy_getinfo (call->easy, info, &microseconds);
+  return microseconds;
+}
+
+/* How far CALL has come. */
+static const char *
+stage (const PpHttpCall *call)
+{
+  if (time_of (call, CURLINFO_PRETRANSFER_TIME_T) > 0)
+    return "connected, and the request was sent";
+  /* While it connects, curl does not tell TCP from TLS. */
+  if (call->over_unix_socket || time_of (call, CURLINFO_NAMELOOKUP_TIME_T) > 0)
+    return g_str_has_prefix (call->origin, "https:")
+               ? "still connecting: no answer from the host, or to the TLS handshake"
+               : "still connecting: no answer from the host";
+  return "the host's name is still being looked up: is DNS there?";
+}
+
+static gboolean
+on_slow (gpointer user_data)
+{
+  PpHttpCall *call = user_data;
+
+  g_clear_pointer (&call->slow_timer, g_source_unref);
+  /* One that waits for a descriptor of this process's own is nobody else's fault. */
+  if (call->state != PP_HTTP_CALL_ACTIVE || time_of (call, CURLINFO_STARTTRANSFER_TIME_T) > 0
+      || g_hash_table_contains (pp_http_silent (call->http), call->origin))
+    return G_SOURCE_REMOVE;
+  g_hash_table_add (pp_http_silent (call->http), g_strdup (call->origin));
+  g_warning ("%s: no answer for %u s (%s); waiting for it up to %u s", call->address,
+             call->slow_ms / 1000, stage (call), call->timeout_ms / 1000);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_http_silence_watch (PpHttpCall *call, const PpHttpRequest *request)
+{
+  if (request->slow_ms == 0)
+    return;
+  call->origin = origin_of (request);
+  call->slow_ms = request->slow_ms;
+  call->timeout_ms = request->timeout_ms;
+  call->slow_timer = g_timeout_source_new (request->slow_ms);
+  g_source_set_callback (call->slow_timer, on_slow, call, NULL);
+  g_source_attach (call->slow_timer, g_main_context_get_thread_default ());
+}
+
+void
+pp_http_silence_end (PpHttpCall *call, gboolean answered)
+{
+  if (answered && call->origin != NULL
+      && g_hash_table_remove (pp_http_silent (call->http), call->origin))
+    g_message ("%s: answered", call->address);
+  if (call->slow_timer != NULL)
+    {
+      g_source_destroy (call->slow_timer);
+      g_clear_pointer (&call->slow_timer, g_source_unref);
+    }
+}

@@ -1,0 +1,64 @@
+/* What is said of the server as a whole: that it does not answer, and that its clock differs. */
+#define G_LOG_DOMAIN "prefect.client"
+
+#include "private.h"
+
+#include <curl/curl.h>
+
+/* Clocks that differ by more are said to; by less than half of it, they agree again. */
+#define MAX_SKEW_SECONDS 60
+/* An answer that was so long on its way has an old Date. */
+#define MAX_AGE_US (5 * G_USEC_PER_SEC)
+
+void
+pp_api_note_success (PpApi *api)
+{
+  api->answered = g_get_monotonic_time ();
+  if (api->outage_said)
+    g_message ("The Prefect API at %s answers as it should again", api->display_url);
+  api->outage_said = FALSE;
+}
+
+gboolean
+pp_api_say_outage (const PpApiCall *call, const GError *error, double delay)
+{
+  PpApi *api = call->api;
+  double waited = (double)(g_get_monotonic_time () - call->queued) / G_USEC_PER_SEC;
+
+  if (api->outage_said || (waited + delay) * 1000 < PP_HTTP_SLOW_MS)
+    return FALSE;
+  api->outage_said = TRUE;
+  g_warning ("%s; asking again in %.0f s", error->message, delay);
+  return TRUE;
+}
+
+/* How far the Date header of RESPONSE is ahead of this host's clock, in seconds; 0 for none. */
+static double
+skew_of (const PpHttpResponse *response)
+{
+  const char *date = pp_http_response_header (response, "date");
+  time_t server = date != NULL ? curl_getdate (date, NULL) : (time_t)-1;
+
+  if (server == (time_t)-1 || pp_http_response_header (response, "age") != NULL)
+    return 0;
+  return difftime (server, g_get_real_time () / G_USEC_PER_SEC);
+}
+
+void
+pp_api_check_clock (PpApi *api, const PpHttpResponse *response, gint64 started)
+{
+  double skew;
+
+  if (response == NULL || g_get_monotonic_time () - started > MAX_AGE_US)
+    return;
+  skew = skew_of (response);
+  if (ABS (skew) <= MAX_SKEW_SECONDS / 2.0)
+    api->clock_said = FALSE;
+  if (ABS (skew) <= MAX_SKEW_SECONDS || api->clock_said)
+    return;
+  api->clock_said = TRUE;
+  g_warning ("This host's clock is %.0f s %s the clock of the Prefect API at %s (its Date: %s): "
+             "scheduled runs come too %s by as much. Set both by NTP",
+             ABS (skew), skew > 0 ? "behind" : "ahead of", api->display_url,
+             pp_http_response_header (response, "date"), skew > 0 ? "late" : "early");
+}
