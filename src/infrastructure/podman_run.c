@@ -286,7 +286,8 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at)
     g_ptr_array_add (argv, g_strdup ("--rm"));
   if (spec->name != NULL)
     add_pair (argv, "--name", g_strdup (spec->name));
-  add_pair (argv, "--pull", g_strdup (pull[spec->pull_policy]));
+  /* "newer" goes on with a local image where the registry does not give one. */
+  add_pair (argv, "--pull", g_strdup (spec->pull_is_implied ? "newer" : pull[spec->pull_policy]));
   if (spec->platform != NULL)
     add_pair (argv, "--platform", g_strdup (spec->platform));
   if (spec->timeout_seconds > 0)

@@ -7,7 +7,8 @@
 
 #include "job_values.h"
 
-/* prefect_docker/worker.py _determine_image_pull_policy */
+/* prefect_docker/worker.py _determine_image_pull_policy; where no policy is given the peer fails
+ * when it cannot pull, though the image is there. */
 static gboolean
 set_pull_policy (PpContainerSpec *spec, const json_t *configuration, GError **error)
 {
@@ -23,6 +24,8 @@ set_pull_policy (PpContainerSpec *spec, const json_t *configuration, GError **er
                       &policy, error))
     return FALSE;
   spec->pull_policy = (PpPullPolicy)policy;
+  spec->pull_is_implied = policy == PP_PULL_ALWAYS
+                          && !pp_json_truthy (json_object_get (configuration, "image_pull_policy"));
   return TRUE;
 }
 

@@ -49,6 +49,30 @@ on_progress (const char *line, gpointer user_data)
   pp_flow_run_log (run, PP_LOG_INFO, "%s", line);
 }
 
+/* ERROR, of a look at what may be there, says nothing about that: the engine is asked again. */
+static void
+retry_without_answer (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *))
+{
+  g_autoptr (GError) passing = g_error_new_literal (
+      PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, error->message);
+
+  pp_flow_run_retry_or_fail (run, passing, again);
+}
+
+/* The image is here, and its pull has failed with REFUSAL. */
+static void
+use_local_image (PpFlowRun *run, const GError *refusal)
+{
+  if (run->spec->pull_is_implied)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "Image '%s' could not be pulled; the one of that name that is here is used, "
+                     "which may be older than the registry's. Without an image_pull_policy the tag "
+                     "latest, or none, is pulled before each run: IfNotPresent or Never goes "
+                     "without, Always insists. %s",
+                     run->spec->image, refusal->message);
+  create_container (run);
+}
+
 static void
 on_image_after_failed_pull (json_t *result, const GError *error, gpointer user_data)
 {
@@ -59,7 +83,17 @@ on_image_after_failed_pull (json_t *result, const GError *error, gpointer user_d
   run->engine_call = NULL;
   if (error == NULL)
     {
-      create_container (run);
+      use_local_image (run, refusal);
+      return;
+    }
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      retry_without_answer (run, error, pull_image);
+      return;
+    }
+  if (run->spec->pull_is_implied)
+    {
+      pp_flow_run_retry_or_fail (run, refusal, pull_image);
       return;
     }
   g_autoptr (GError) neither
@@ -82,15 +116,17 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
       create_container (run);
       return;
     }
-  if (run->spec->pull_policy != PP_PULL_IF_POSSIBLE)
+  if (run->spec->pull_policy != PP_PULL_IF_POSSIBLE && !run->spec->pull_is_implied)
     {
       pp_flow_run_retry_or_fail (run, error, pull_image);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_WARNING,
-                   "Image %s could not be pulled; image_pull_policy is IfPossible, so a local one "
-                   "is looked for: %s",
-                   run->spec->image, error->message);
+  if (run->spec->pull_policy == PP_PULL_IF_POSSIBLE)
+    pp_flow_run_log (
+        run, PP_LOG_WARNING,
+        "Image %s could not be pulled; image_pull_policy is IfPossible, so a local one "
+        "is looked for: %s",
+        run->spec->image, error->message);
   run->refusal = g_error_copy (error);
   run->engine_call = pp_infrastructure_image_inspect (
       run->context->infrastructure, run->spec->image, on_image_after_failed_pull, run);
@@ -119,16 +155,6 @@ pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
                 == 0
          && pp_container_is_of_claim (inspect, run->transitions.claim)
          && pp_flow_run_was_never_started (inspect);
-}
-
-/* ERROR of a look at a container that is there: what it says is of the engine, and may pass. */
-static void
-retry_without_answer (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *))
-{
-  g_autoptr (GError) passing = g_error_new_literal (
-      PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, error->message);
-
-  pp_flow_run_retry_or_fail (run, passing, again);
 }
 
 static void

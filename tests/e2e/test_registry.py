@@ -1,6 +1,7 @@
 """Images from a registry that wants a password: pull policies and credentials."""
 
 import copy
+import re
 
 import pytest
 
@@ -108,6 +109,45 @@ def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
     for run, (image, policy, expected) in zip(runs, cases):
         assert run["state"]["type"] == expected, (image, policy, run["state"])
     engine.remove_image(local)
+
+
+@ENGINES
+def test_local_image_with_the_tag_latest(api, engine, pool, start_worker, testbed):
+    """As sites build it: no policy, the engine's socket inside. Whatever the pull fails with, the image that is here
+    will do; not so where a pull is asked for, nor where there is none."""
+    registry = testbed.registry.host
+    short = "prefect-with-docker:latest"
+    local = [f"localhost/{short}" if engine.kind != "docker" else short]
+    local += ["localhost:1/pp/refused:latest", "no-such-host.invalid/pp/tool:latest", f"{registry}/team/denied:latest"]
+    for image in local:
+        engine.tag(BUSYBOX, image)
+    socket = "/var/run/docker.sock"
+    variables = {
+        "command": f"sh -c 'test -S {socket} && echo $DOCKER_HOST'",
+        "volumes": [f"{engine.socket}:{socket}"],
+        "env": {"DOCKER_HOST": f"unix://{socket}"},
+        "auto_remove": True,
+        "image_pull_policy": None,
+    }
+    start_worker(api, engine, pool)
+
+    def go(number, image, **more):
+        return api.run(api.deploy(pool, f"local-{number}", variables={**variables, "image": image, **more}))
+
+    good = [go(number, image) for number, image in enumerate([short, *local, "no-such-host.invalid/pp/tool"])]
+    insisted = go("always", local[-1], image_pull_policy="Always")
+    absent = go("absent", "no-such-host.invalid/pp/absent:latest")
+    for run in api.wait_end(*good):
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+        text = api.wait_text(run["id"], f"unix://{socket}")
+        assert "could not be pulled; the one of that name that is here is used" in text
+        assert "Trying again" not in text
+    denied, missing = api.wait_end(insisted, absent)
+    assert denied["state"]["type"] == missing["state"]["type"] == "CRASHED"
+    assert re.search("unauthorized|authentication required|no basic auth", denied["state"]["message"])
+    assert re.search("no such host|name resolution|server misbehaving", missing["state"]["message"])
+    for image in local:
+        engine.remove_image(image)
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)

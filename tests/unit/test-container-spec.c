@@ -210,6 +210,39 @@ test_restarts_are_left_out (void)
     }
 }
 
+/* Where the image's tag alone asks for a pull, a local image will do. */
+static void
+test_pull_policy (void)
+{
+  static const struct
+  {
+    const char *image;
+    const char *policy; /* JSON */
+    PpPullPolicy wanted;
+    gboolean implied;
+  } cases[] = {
+    { "prefect-with-docker:latest", "null", PP_PULL_ALWAYS, TRUE },
+    { "prefect-with-docker", "null", PP_PULL_ALWAYS, TRUE },
+    { "localhost:5000/team/tool", "\"\"", PP_PULL_ALWAYS, TRUE },
+    { "localhost:5000/team/tool:latest", "null", PP_PULL_ALWAYS, TRUE },
+    { "prefect-with-docker:latest", "\"Always\"", PP_PULL_ALWAYS, FALSE },
+    { "prefect-with-docker:latest", "\"IfPossible\"", PP_PULL_IF_POSSIBLE, FALSE },
+    { "prefect-with-docker:latest", "\"IfNotPresent\"", PP_PULL_IF_NOT_PRESENT, FALSE },
+    { "prefect-with-docker:latest", "\"Never\"", PP_PULL_NEVER, FALSE },
+    { "prefect-with-docker:7", "null", PP_PULL_IF_NOT_PRESENT, FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *members = g_strdup_printf ("{\"image\": \"%s\", \"image_pull_policy\": %s}",
+                                                  cases[i].image, cases[i].policy);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+
+      g_assert_cmpint (spec->pull_policy, ==, cases[i].wanted);
+      g_assert_cmpint (spec->pull_is_implied, ==, cases[i].implied);
+    }
+}
+
 static void
 check_hosts (const char *members, const PpEngineInfo *engine, const char *wanted)
 {
@@ -381,6 +414,7 @@ add_tests (void)
   g_test_add_func ("/container-spec/errors", test_errors);
   g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
   g_test_add_func ("/container-spec/ignored-volumes", test_ignored_volumes_are_told);
+  g_test_add_func ("/container-spec/pull-policy", test_pull_policy);
   g_test_add_func ("/container-spec/restarts-are-left-out", test_restarts_are_left_out);
   g_test_add_func ("/container-spec/host-gateway", test_host_gateway);
   g_test_add_func ("/container-spec/cdi", test_cdi);

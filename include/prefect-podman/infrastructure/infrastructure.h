@@ -78,7 +78,9 @@ typedef struct
   GPtrArray *warnings; /* (char *) lines for the run's log; may be empty */
   gboolean tty;        /* the log of the container comes without frames */
   PpPullPolicy pull_policy;
-  char *registry_auth; /* value of X-Registry-Auth, or NULL; a secret */
+  gboolean pull_is_implied; /* ALWAYS by the image's tag: where the pull fails, a local image of
+                               that name will do */
+  char *registry_auth;      /* value of X-Registry-Auth, or NULL; a secret */
   gboolean auto_remove;
   gboolean stream_output;
   PpForwardOutput forward_output;
