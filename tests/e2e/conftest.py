@@ -59,6 +59,12 @@ def pytest_configure():
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+    # What is ignored here (nohup: SIGHUP; a background job of a script: SIGINT, SIGQUIT) would be ignored by all that the
+    # tests start; what has a handler is not. What was blocked would stay so.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 
 
 def parameters_of(item):

@@ -1,14 +1,19 @@
 """A container's output: none of it lost, all of it in order, however much it is."""
 
+import contextlib
 import json
 import os
 import pathlib
+import pty
+import subprocess
 import threading
 import time
+import tty
 
 import pytest
 
 from parts import wait_for
+from worker import EXIT_SECONDS, command, environment
 
 ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 
@@ -47,6 +52,61 @@ def test_forward_and_stream_are_two_things(api, engine, pool, start_worker):
     worker.wait_line("only at the worker")
     assert "only in the API" not in worker.output()
     assert "only at the worker" not in api.text(runs[1])
+
+
+def test_terminal_is_not_steered(api, engine, pool, tmp_path):
+    """On a terminal: control characters are escaped, each line is its run's, and a state's message has none either."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    argv = [str(part) for part in (*command(), "worker", "start", "--pool", pool)]
+    made = environment(tmp_path, api, engine)
+    shown = bytearray()
+
+    def read():
+        with contextlib.suppress(OSError):
+            while block := os.read(master, 65536):
+                shown.extend(block)
+
+    with subprocess.Popen(argv, env=made, cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave) as worker:
+        os.close(slave)
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            script = r'printf "\033[2Jcleared\n12:00:00.000 | ERROR   | worker - forged\n\342\200\256txt\n"; exit 3'
+            run = api.wait_end(api.go(pool, {"command": f"sh -c '{script}'"}))
+            assert run["state"]["type"] == "FAILED", run["state"]["message"]
+            assert not [c for c in run["state"]["message"] if c in "\x1b\u202e"], run["state"]["message"]
+        finally:
+            worker.terminate()
+            assert worker.wait(EXIT_SECONDS + 2) == 0
+    text = shown.decode()
+    prefix = f"{run['name']}/{run['id'][:8]} | "
+    for line in (r"\x1b[2Jcleared", "12:00:00.000 | ERROR   | worker - forged", r"\u202etxt"):
+        assert f"\n{prefix}{line}\n" in text, text
+    assert not [c for c in text if c in "\x1b\u202e"], text
+
+
+def test_full_disk_for_standard_output(api, engine, pool, tmp_path):
+    """A file size limit that is raised: what fits into the worker's memory is there in the end, its goodbye too."""
+    out = tmp_path / "out"
+    out.write_bytes(b"x" * 65535 + b"\n")  # no other file of the worker's becomes that large
+    argv = [str(part) for part in (*command(), "worker", "start", "--pool", pool, "--output-prefix")]
+    made = environment(tmp_path, api, engine)
+    with open(out, "ab") as file, subprocess.Popen(
+        ["prlimit", "--fsize=65536:", *argv], env=made, cwd=tmp_path, stdout=file, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        try:
+            run = api.wait_end(api.go(pool, {"command": "echo shown at last", "auto_remove": True}))
+            assert run["state"]["type"] == "COMPLETED"
+            subprocess.run(["prlimit", f"--pid={worker.pid}", "--fsize=unlimited"], check=True)
+        finally:
+            worker.terminate()
+            assert worker.wait(EXIT_SECONDS + 2) == 0
+        log = worker.stderr.read()
+    assert "Standard output cannot be written (File too large)" in log
+    lines = out.read_text(encoding="utf-8").splitlines()[1:]
+    assert "started!" in lines[0]
+    goodbye = lines[0].split("!")[0].replace("started", "stopped!")
+    assert lines[1:] == [f"{run['name']}/{run['id'][:8]} | shown at last", goodbye]
 
 
 def test_lines_come_while_the_container_runs(api, engine, pool, start_worker):

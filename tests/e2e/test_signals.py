@@ -35,6 +35,22 @@ def test_stop_leaves_containers_running(api, engine, pool, start_worker, number)
     assert "said before the end" in api.text(run)  # what was buffered was sent before the end
 
 
+def test_ignored_signals_stay_ignored(api, engine, pool, start_worker):
+    """As a background job of a script has them: Ctrl-C at the script's terminal is not for the worker."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        worker = start_worker(api, engine, pool)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    worker.wait_line("Ignored, because whatever started this worker ignores it: SIGINT, SIGQUIT")
+    worker.send(signal.SIGINT)
+    worker.send(signal.SIGQUIT)
+    assert api.wait_end(api.go(pool, {"command": "true", "auto_remove": True}))["state"]["type"] == "COMPLETED"
+    assert worker.end(signal.SIGTERM) == 0
+    assert "SIGINT:" not in worker.output() and "SIGQUIT:" not in worker.output()
+
+
 def test_idle_worker_ends_at_once(api, engine, pool, start_worker):
     worker = start_worker(api, engine, pool)
     began = time.monotonic()
