@@ -348,10 +348,11 @@ pp_identity_say_stopping (const PpIdentity *identity)
 gboolean
 pp_identity_is_stopping (const char *state_dir, const PpIdentityKey *key)
 {
-  g_autoptr (PpIdentity) identity = new_from_key (key);
+  PpIdentity *identity = new_from_key (key);
   g_autofree char *id = pp_state_dir_id (state_dir, NULL);
   g_autofree char *key_name = id != NULL ? make_key_name (identity, id) : NULL;
 
+  pp_identity_free (identity);
   for (guint slot = 0; slot < MAX_SLOTS && key_name != NULL; slot++)
     {
       g_autofree char *name = g_strdup_printf ("%s.%u", key_name, slot);
