@@ -209,6 +209,26 @@ move_position (const PpFolder *from, const PpFolder *to, const char *name)
     unlinkat (from->fd, name, 0);
 }
 
+/* Moves the notes of requests that may be carried out late (journal_late.h). What cannot be moved
+ * is left: its worker may come back. */
+static void
+move_notes (const PpIdentity *identity, const PpFolder *other)
+{
+  g_auto (PpFolder) from = { -1, NULL };
+  g_auto (PpFolder) to = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (!pp_folder_open (&from, other, PP_IDENTITY_LATE, FALSE, NULL)
+      || !pp_folder_open (&to, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL))
+    return;
+  names = pp_folder_list (&from, NULL);
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
+      renameat (from.fd, g_ptr_array_index (names, i), to.fd, g_ptr_array_index (names, i));
+  if (names != NULL && names->len > 0)
+    fsync (to.fd);
+}
+
 /* Entries first: a position without one is thrown away. */
 static gint
 move_runs (PpIdentity *identity, const PpFolder *from, const PpFolder *to, GError **error)
@@ -252,6 +272,8 @@ pp_identity_try_adopt (PpIdentity *identity, const char *name, GError **error)
   if (lock_fd >= 0 && pp_folder_open (&from, &other, PP_IDENTITY_RUNS, FALSE, &local)
       && pp_folder_open (&to, &identity->folder, PP_IDENTITY_RUNS, TRUE, &local))
     moved = move_runs (identity, &from, &to, &local);
+  if (lock_fd >= 0)
+    move_notes (identity, &other);
   /* Its worker may be back and go on under its own name: the folder stays. */
   if (lock_fd >= 0)
     close (lock_fd);

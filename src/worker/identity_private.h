@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 #define PP_IDENTITY_LOCK "lock"
 #define PP_IDENTITY_RUNS "runs"
 #define PP_IDENTITY_SET_ASIDE "set-aside"
+#define PP_IDENTITY_LATE "late"
 #define PP_ENTRY_SUFFIX ".json"
 #define PP_POSITION_SUFFIX ".position"
 #define PP_TEMPORARY_PREFIX ".tmp-"

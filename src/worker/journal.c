@@ -58,7 +58,6 @@ take_group (PpJournal *journal)
 {
   PpJournalGroup *group = g_new0 (PpJournalGroup, 1);
 
-  group->folder_fd = journal->runs.fd;
   group->event_fd = journal->event_fd;
   while (group->count < PP_JOURNAL_GROUP_MAX && !g_queue_is_empty (&journal->queue))
     {
@@ -142,7 +141,8 @@ put_error (const PpJournal *journal, const PpJournalPut *put)
                    put->action == PP_JOURNAL_PROBE      ? ""
                    : put->action == PP_JOURNAL_POSITION ? PP_POSITION_SUFFIX
                                                         : PP_ENTRY_SUFFIX);
-  pp_folder_error (&error, &journal->runs, name, put->what, put->error);
+  pp_folder_error (&error, put->folder_fd == journal->late.fd ? &journal->late : &journal->runs,
+                   name, put->what, put->error);
   if (put->error == ENOENT)
     g_prefix_error (&error, "the state directory was removed, restart this worker: ");
   return error;
@@ -243,12 +243,14 @@ schedule (PpJournal *journal)
     journal->start_source = g_idle_add_full (G_PRIORITY_DEFAULT, on_start, journal, NULL);
 }
 
-static PpJournalPut *
-queue (PpJournal *journal, PpJournalAction action, const char *flow_run_id)
+PpJournalPut *
+pp_journal_queue (PpJournal *journal, int folder_fd, PpJournalAction action,
+                  const char *flow_run_id)
 {
   PpJournalPut *put = g_new0 (PpJournalPut, 1);
 
   put->action = action;
+  put->folder_fd = folder_fd;
   put->fd = -1;
   g_strlcpy (put->flow_run_id, flow_run_id, sizeof put->flow_run_id);
   if (action != PP_JOURNAL_PROBE && !g_uuid_string_is_valid (flow_run_id))
@@ -268,7 +270,8 @@ PpJournalPut *
 pp_journal_put (PpJournal *journal, const PpJournalEntry *entry, PpJournalDoneFunc done,
                 gpointer user_data)
 {
-  PpJournalPut *put = queue (journal, PP_JOURNAL_PUT, entry->flow_run_id);
+  PpJournalPut *put
+      = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_PUT, entry->flow_run_id);
 
   put->text = pp_journal_entry_to_text (entry);
   put->length = strlen (put->text);
@@ -286,14 +289,15 @@ pp_journal_put_cancel (PpJournalPut *put)
 void
 pp_journal_remove (PpJournal *journal, const char *flow_run_id)
 {
-  queue (journal, PP_JOURNAL_REMOVE, flow_run_id);
+  pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_REMOVE, flow_run_id);
 }
 
 PpJournalPut *
 pp_journal_put_position (PpJournal *journal, const char *flow_run_id, const char *text,
                          gsize length, PpJournalDoneFunc done, gpointer user_data)
 {
-  PpJournalPut *put = queue (journal, PP_JOURNAL_POSITION, flow_run_id);
+  PpJournalPut *put
+      = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_POSITION, flow_run_id);
 
   put->text = g_strndup (text, length);
   put->length = length;
@@ -330,7 +334,7 @@ pp_journal_probe (PpJournal *journal)
   if (is_telling (journal))
     return;
 
-  PpJournalPut *put = queue (journal, PP_JOURNAL_PROBE, "probe");
+  PpJournalPut *put = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_PROBE, "probe");
 
   put->text = g_strnfill (PROBE_BYTES, '\n');
   put->length = PROBE_BYTES;
@@ -394,6 +398,7 @@ pp_journal_new (const PpIdentity *identity, GError **error)
   journal->identity = identity;
   g_queue_init (&journal->queue);
   journal->runs.fd = -1;
+  journal->late.fd = -1;
   journal->event_fd = eventfd (0, EFD_CLOEXEC);
   if (journal->event_fd < 0)
     {
@@ -402,7 +407,7 @@ pp_journal_new (const PpIdentity *identity, GError **error)
     }
   journal->event_source = g_unix_fd_add (journal->event_fd, G_IO_IN, on_group_done, journal);
   if (!pp_folder_open (&journal->runs, &identity->folder, PP_IDENTITY_RUNS, TRUE, error)
-      || !pp_folder_check_owner (&journal->runs, error))
+      || !pp_folder_check_owner (&journal->runs, error) || !pp_journal_open_late (journal, error))
     return NULL;
   fsync (identity->folder.fd);
   if (!try_once (journal, error))
@@ -461,11 +466,15 @@ pp_journal_free (PpJournal *journal)
   if (flushed)
     {
       pp_folder_close (&journal->runs);
+      pp_folder_close (&journal->late);
       if (journal->event_fd >= 0)
         close (journal->event_fd);
     }
   else
-    g_free (journal->runs.path);
+    {
+      g_free (journal->runs.path);
+      g_free (journal->late.path);
+    }
   while (!g_queue_is_empty (&journal->queue))
     put_free (g_queue_pop_head (&journal->queue));
   g_free (journal->failure);

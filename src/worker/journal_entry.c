@@ -65,6 +65,7 @@ static const Field fields[] = {
   { "claimed_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, claimed_at), TRUE },
   { "started_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_at) },
   { "scheduled_time", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, scheduled_time) },
+  { "late_until", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, late_until) },
   { "lease_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, lease_id) },
   { "engine_name", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, engine_name) },
   { "engine_url", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, engine_url) },

@@ -32,22 +32,22 @@ is_written (const PpJournalPut *put)
 }
 
 static void
-begin (const PpJournalGroup *group, PpJournalPut *put)
+begin (PpJournalPut *put, gboolean alone)
 {
   PpJournalName temporary;
 
   pp_journal_name (temporary, PP_TEMPORARY_PREFIX, put->flow_run_id, "");
-  put->fd = pp_small_file_begin (group->folder_fd, temporary, put->text, put->length);
+  put->fd = pp_small_file_begin (put->folder_fd, temporary, put->text, put->length);
   if (put->fd < 0)
     fail (put, "cannot be written");
   /* Only a hint: with the data of a whole group under way, its first fsync does most of the work of
    * the others. */
-  else if (group->count > 1)
+  else if (!alone)
     sync_file_range (put->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 static void
-end (const PpJournalGroup *group, PpJournalPut *put)
+end (PpJournalPut *put)
 {
   PpJournalName temporary;
 
@@ -55,34 +55,34 @@ end (const PpJournalGroup *group, PpJournalPut *put)
     return;
   fail (put, "cannot be written to the disk");
   pp_journal_name (temporary, PP_TEMPORARY_PREFIX, put->flow_run_id, "");
-  unlinkat (group->folder_fd, temporary, 0);
+  unlinkat (put->folder_fd, temporary, 0);
 }
 
 static void
-put_in_place (const PpJournalGroup *group, PpJournalPut *put)
+put_in_place (PpJournalPut *put)
 {
   PpJournalName temporary, name;
 
   pp_journal_name (temporary, PP_TEMPORARY_PREFIX, put->flow_run_id, "");
   pp_journal_name (name, "", put->flow_run_id, PP_ENTRY_SUFFIX);
   if (put->action == PP_JOURNAL_PROBE)
-    unlinkat (group->folder_fd, temporary, 0);
-  else if (renameat (group->folder_fd, temporary, group->folder_fd, name) != 0)
+    unlinkat (put->folder_fd, temporary, 0);
+  else if (renameat (put->folder_fd, temporary, put->folder_fd, name) != 0)
     {
       fail (put, "cannot be put in place");
-      unlinkat (group->folder_fd, temporary, 0);
+      unlinkat (put->folder_fd, temporary, 0);
     }
 }
 
 static void
-write_position (const PpJournalGroup *group, PpJournalPut *put)
+write_position (PpJournalPut *put)
 {
   PpJournalName name;
   ssize_t count;
   int fd;
 
   pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
-  fd = openat (group->folder_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+  fd = openat (put->folder_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                0600);
   if (fd < 0)
     {
@@ -100,43 +100,61 @@ write_position (const PpJournalGroup *group, PpJournalPut *put)
 }
 
 static void
-remove_files (const PpJournalGroup *group, PpJournalPut *put)
+remove_files (PpJournalPut *put)
 {
   PpJournalName name;
 
   pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
-  unlinkat (group->folder_fd, name, 0);
+  unlinkat (put->folder_fd, name, 0);
   pp_journal_name (name, "", put->flow_run_id, PP_ENTRY_SUFFIX);
-  if (unlinkat (group->folder_fd, name, 0) != 0 && errno != ENOENT)
+  if (unlinkat (put->folder_fd, name, 0) != 0 && errno != ENOENT)
     fail (put, "cannot be removed");
+}
+
+/* One fsync makes the names of all files durable that GROUP has put into the folder FOLDER_FD. */
+static void
+sync_folder (PpJournalGroup *group, int folder_fd)
+{
+  gboolean synced = FALSE;
+
+  for (guint i = 0; i < group->count && !synced; i++)
+    synced = group->puts[i]->synced && group->puts[i]->folder_fd == folder_fd;
+  if (synced)
+    return;
+  synced = fsync (folder_fd) == 0;
+  for (guint i = 0; i < group->count; i++)
+    {
+      PpJournalPut *put = group->puts[i];
+
+      if (!is_written (put) || put->folder_fd != folder_fd)
+        continue;
+      put->synced = synced;
+      if (!synced)
+        fail (put, "cannot be written to the disk (fsync of its folder)");
+    }
 }
 
 void
 pp_journal_group_write (PpJournalGroup *group)
 {
-  gboolean sync = FALSE;
-
   for (guint i = 0; i < group->count; i++)
     if (is_written (group->puts[i]))
-      begin (group, group->puts[i]);
+      begin (group->puts[i], group->count == 1);
   for (guint i = 0; i < group->count; i++)
     if (is_written (group->puts[i]))
-      end (group, group->puts[i]);
+      end (group->puts[i]);
   for (guint i = 0; i < group->count; i++)
     {
       PpJournalPut *put = group->puts[i];
 
       if (put->action == PP_JOURNAL_REMOVE && !put->refused)
-        remove_files (group, put);
+        remove_files (put);
       else if (put->action == PP_JOURNAL_POSITION && !put->refused)
-        write_position (group, put);
+        write_position (put);
       else if (is_written (put))
-        put_in_place (group, put);
-      sync = sync || is_written (put);
+        put_in_place (put);
     }
-  if (!sync || fsync (group->folder_fd) == 0)
-    return;
   for (guint i = 0; i < group->count; i++)
     if (is_written (group->puts[i]))
-      fail (group->puts[i], "cannot be written to the disk (fsync of its folder)");
+      sync_folder (group, group->puts[i]->folder_fd);
 }

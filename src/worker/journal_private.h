@@ -1,5 +1,5 @@
 /* The inside of the journal, for journal.c (the queue, on the main loop), journal_group.c (the
- * thread), journal_load.c and journal_position.c only. */
+ * thread), journal_load.c, journal_late.c and journal_position.c only. */
 #pragma once
 
 #include "prefect-podman/worker/journal.h"
@@ -24,6 +24,7 @@ typedef enum
 struct PpJournalPut
 {
   PpJournalAction action;
+  int folder_fd;                                /* where its file is */
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1]; /* "probe" for a probe */
   char *text;                                   /* of all but a removal */
   gsize length;
@@ -32,6 +33,7 @@ struct PpJournalPut
 
   int error; /* errno, or 0 */
   const char *what;
+  gboolean synced;  /* its folder was, since it was put there */
   gboolean taken;   /* by a group */
   gboolean refused; /* its run's id is none: nothing is done, and the disk is not to blame */
 
@@ -44,7 +46,6 @@ struct PpJournalPut
 
 typedef struct
 {
-  int folder_fd;
   int event_fd; /* written to when the group is done */
   guint count;
   PpJournalPut *puts[PP_JOURNAL_GROUP_MAX];
@@ -58,7 +59,8 @@ struct PpJournal
 {
   const PpIdentity *identity;
   PpFolder runs;
-  GQueue queue; /* of PpJournalPut */
+  PpFolder late; /* journal_late.h */
+  GQueue queue;  /* of PpJournalPut */
   PpJournalGroup *group;
   gint64 group_since; /* monotonic microseconds */
   pthread_t thread;   /* the group's, if it has one */
@@ -69,6 +71,15 @@ struct PpJournal
   guint hang_timer; /* of the group under way */
   char *failure;
 };
+
+/* journal_late.c: opens the folder of the notes, which a full or read-only disk may not have; then
+ * notes are kept in memory only. FALSE with ERROR where it is not safe to use. */
+gboolean pp_journal_open_late (PpJournal *journal, GError **error);
+
+/* Queues ACTION on the file of FLOW_RUN_ID (a UUID, or the put fails) in the folder FOLDER_FD. The
+ * caller fills in text, length, done and user_data before the loop runs again. */
+PpJournalPut *pp_journal_queue (PpJournal *journal, int folder_fd, PpJournalAction action,
+                                const char *flow_run_id);
 
 /* Queues a note of how far a run's output is, LENGTH bytes of TEXT: written over the last one, not
  * durable, and no reason to take the journal for one that cannot be written. As pp_journal_put()

@@ -50,6 +50,7 @@ typedef struct
   gint64 claimed_at;
   gint64 started_at;
   gint64 scheduled_time;
+  gint64 late_until; /* of a note (journal_late.h) */
 
   char *lease_id;
   char *engine_name;
