@@ -115,20 +115,43 @@ pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneF
   return pp_api_read_resource (api, path, patience, done, user_data);
 }
 
-/* STATE is stolen; has type, name, message, data as wanted. */
+/* Copies what FROM has of KEYS, null excepted, to TO. */
+static void
+copy_keys (json_t *to, const json_t *from, const char *const *keys)
+{
+  for (gsize i = 0; keys[i] != NULL; i++)
+    {
+      json_t *value = json_object_get (from, keys[i]);
+
+      if (value != NULL && !json_is_null (value))
+        json_object_set (to, keys[i], value);
+    }
+}
+
+/* STATE is stolen; has type, name, message, data as wanted, and maybe state_details. TRANSITION_ID
+ * may be NULL: that of the state_details, or a new one. */
 static PpApiCall *
 set_state (PpApi *api, const char *id, const char *transition_id, json_t *state, gboolean force,
            PpApiPatience patience, PpSetStateDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, "/set_state");
   SetState *closure = g_new0 (SetState, 1);
+  json_t *details = json_object_get (state, "state_details");
 
+  if (details == NULL)
+    {
+      details = json_object ();
+      json_object_set_new (state, "state_details", details);
+    }
+  if (transition_id == NULL)
+    transition_id = pp_json_string (details, "transition_id");
   closure->done = done;
   closure->user_data = user_data;
-  closure->transition_id = g_strdup (transition_id);
+  closure->transition_id
+      = transition_id != NULL ? g_strdup (transition_id) : g_uuid_string_random ();
   closure->url = g_strconcat (api->display_url, path, NULL);
-  json_object_set_new (state, "state_details",
-                       json_pack ("{s:s, s:s}", "flow_run_id", id, "transition_id", transition_id));
+  json_object_set_new (details, "flow_run_id", json_string (id));
+  json_object_set_new (details, "transition_id", json_string (closure->transition_id));
   json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
   return pp_api_expects (has_status,
                          pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED,
@@ -166,12 +189,22 @@ pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state, PpSetState
                            gpointer user_data)
 {
   static const char *const kept[] = { "type", "name", "message", "data", NULL };
-  g_autofree char *transition_id = g_uuid_string_random ();
+  /* Its transition id too: whoever asked for it knows it by that. */
+  static const char *const details[] = { "transition_id",
+                                         "scheduled_time",
+                                         "deployment_concurrency_lease_id",
+                                         "pause_timeout",
+                                         "pause_key",
+                                         "pause_reschedule",
+                                         "run_input_keyset",
+                                         NULL };
   json_t *restored = json_object ();
 
-  for (gsize i = 0; kept[i] != NULL; i++)
-    json_object_set (restored, kept[i], json_object_get (state, kept[i]));
-  return set_state (api, id, transition_id, restored, TRUE, PP_API_PERSIST, done, user_data);
+  copy_keys (restored, state, kept);
+  json_object_set_new (restored, "state_details", json_object ());
+  copy_keys (json_object_get (restored, "state_details"), json_object_get (state, "state_details"),
+             details);
+  return set_state (api, id, NULL, restored, TRUE, PP_API_PERSIST, done, user_data);
 }
 
 PpApiCall *

@@ -280,6 +280,7 @@ pp_flow_run_free (PpFlowRun *run)
   g_free (run->report.message);
   g_free (run->found_status);
   g_free (run->found_reporting);
+  json_decref (run->overwritten_end);
   json_decref (run->configuration);
   json_decref (run->json);
   g_free (run->container_id);
@@ -412,7 +413,8 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
   const json_t *state = json_object_get (flow_run, "state");
   const char *type = pp_json_string (state, "type");
 
-  if (type == NULL || !pp_flow_run_may_be_ended (run) || pp_flow_run_waits_in_container (flow_run))
+  if (type == NULL || !pp_flow_run_may_be_ended (run) || pp_flow_run_waits_in_container (flow_run)
+      || pp_flow_run_is_late_word (run, state))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
     return see_to_end (run, state);
@@ -454,6 +456,8 @@ pp_flow_run_cancel (PpFlowRun *run)
    * look at run->cancelled. */
   if ((run->engine_call != NULL && !run->pulling) || run->started_once)
     return;
+  if (run->api_call != NULL)
+    pp_flow_run_expect_late (run);
   cancel_engine_call (&run->engine_call);
   cancel_api_call (&run->api_call);
   cancel_api_call (&run->claim_call);

@@ -10,6 +10,10 @@
 /* A claim that got no answer is made again after 0.5, 1, 2, ... seconds, up to this. */
 #define MAX_BACK_OFF 30
 
+/* An answer that took longer may be that to a repeated call (PP_API_RETRY): the one before it may
+ * be carried out yet. */
+#define SOON_US G_USEC_PER_SEC
+
 /* CLAIMED: is the run ours? */
 
 static void propose_pending (PpFlowRun *run);
@@ -71,6 +75,7 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
   run->api_call = NULL;
   if (error != NULL && pp_api_error_is_transient (error))
     {
+      pp_flow_run_expect_late (run);
       claim_later (run, MIN (0.5 * (1u << MIN (run->retries, 8)), MAX_BACK_OFF)
                             * g_random_double_range (0.7, 1.3));
       run->retries++;
@@ -111,9 +116,8 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
 static void
 propose_pending (PpFlowRun *run)
 {
-  run->api_call
-      = pp_flow_run_set_state (run->context->api, run->id, run->transitions.claim, "PENDING", NULL,
-                               NULL, FALSE, PP_API_ONCE, on_pending, run);
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.claim,
+                                         "PENDING", NULL, NULL, FALSE, PP_API_TRY, on_pending, run);
 }
 
 static void
@@ -215,6 +219,8 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
 
   pp_failpoint ("answered", "Submitting");
   run->submitting_call = NULL;
+  if (error != NULL || g_get_monotonic_time () - run->submitting_sent > SOON_US)
+    pp_flow_run_expect_late (run);
   if (error != NULL)
     g_debug ("Flow run %s could not be set to Submitting: %s", run->id, error->message);
   else if (result->status == PP_SET_STATE_ACCEPT)
@@ -261,9 +267,12 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);
   /* The engine's own states follow on this one; a worker-reported run goes straight to RUNNING. */
   if (!run->worker_reported)
-    run->submitting_call
-        = pp_flow_run_set_state (context->api, run->id, run->transitions.submitting, "PENDING",
-                                 "Submitting", NULL, FALSE, PP_API_RETRY, on_submitting, run);
+    {
+      run->submitting_sent = g_get_monotonic_time ();
+      run->submitting_call
+          = pp_flow_run_set_state (context->api, run->id, run->transitions.submitting, "PENDING",
+                                   "Submitting", NULL, FALSE, PP_API_RETRY, on_submitting, run);
+    }
   pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
 }
 

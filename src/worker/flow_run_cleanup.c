@@ -156,6 +156,7 @@ pp_flow_run_enter_removed (PpFlowRun *run)
     }
   /* Nothing is noted of it after that. */
   pp_flow_run_close_position (run);
+  pp_flow_run_leave_note (run);
   pp_journal_remove (run->context->journal, run->id);
   run->timer = g_idle_add (on_over, run);
 }

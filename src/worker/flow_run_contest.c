@@ -113,6 +113,18 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
+/* The end on top of which a late request of ours has put the last of STATES, oldest first; new
+ * reference, or NULL. */
+static json_t *
+find_overwritten_end (const PpFlowRun *run, json_t *states)
+{
+  const json_t *last = json_array_get (states, json_array_size (states) - 1);
+
+  return pp_flow_run_state_is_terminal (last) || !pp_flow_run_is_own_state (run, last)
+             ? NULL
+             : json_incref (find_end (states));
+}
+
 /* Whether STATES, oldest first, have a RUNNING of somebody else on top of ours: Prefect's inside
  * the container. */
 static gboolean
@@ -141,6 +153,8 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
   run->claimed_again = have_later_claim (run, body);
+  json_decref (run->overwritten_end);
+  run->overwritten_end = find_overwritten_end (run, body);
   /* What is not known stops nothing. */
   run->told_inside = error != NULL || have_other_running (run, body);
   run->claim_known (run);

@@ -31,9 +31,8 @@ on_written (const GError *error, gpointer user_data)
   next (run);
 }
 
-/* The strings are borrowed. */
-static void
-describe (const PpFlowRun *run, PpJournalEntry *entry)
+void
+pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
 {
   const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
 
@@ -46,7 +45,7 @@ describe (const PpFlowRun *run, PpJournalEntry *entry)
     .claim_transition_id = (char *)run->transitions.claim,
     .submitting_transition_id = (char *)run->transitions.submitting,
     .running_transition_id = (char *)run->transitions.running,
-    .report_transition_id = run->report.type != NULL ? (char *)run->transitions.report : NULL,
+    .report_transition_id = (char *)run->transitions.report,
     .report_type = run->report.type,
     .report_name = run->report.name,
     .report_message = run->report.message,
@@ -83,7 +82,7 @@ pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFl
 
   run->phase = phase;
   run->written = next;
-  describe (run, &entry);
+  pp_flow_run_describe (run, &entry);
   if (run->journal_put != NULL)
     pp_journal_put_cancel (run->journal_put);
   run->journal_put = pp_journal_put (run->context->journal, &entry, on_written, run);
@@ -119,6 +118,8 @@ void
 pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 {
   run->phase = entry->phase;
+  /* The worker that wrote it may have been killed with any request under way. */
+  pp_flow_run_expect_late (run);
   run->name = g_strdup (entry->flow_run_name);
   run->deployment_id = g_strdup (entry->deployment_id);
   run->flow_id = g_strdup (entry->flow_id);

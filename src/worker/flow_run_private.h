@@ -1,8 +1,8 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
  * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
  * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
- * flow_run_cleanup.c (what is left), flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c
- * (across restarts). */
+ * flow_run_cleanup.c (what is left), flow_run_late.c (what may be carried out after we have given up
+ * on it), flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/delivery.h"
@@ -43,6 +43,10 @@ struct PpFlowRun
   gint64 claimed_time; /* UNIX microseconds, as all times that the journal keeps; of a run that
                           nothing was written down of: when its container was made */
   gint64 started_time; /* 0: not yet */
+  gint64 late_until;   /* UNIX microseconds: a request that got no answer may be carried out until
+                          then, this worker's or an earlier one's; 0: there is none */
+  gint64 submitting_sent;  /* monotonic microseconds */
+  json_t *overwritten_end; /* the end that a late request of ours has put another state on top of */
 
   /* The journal's (flow_run_journal.c). */
   PpJournalPhase phase;
@@ -198,6 +202,24 @@ void pp_flow_run_note_shown_soon (PpFlowRun *run);
 /* What is to be noted is, and no more. */
 void pp_flow_run_close_position (PpFlowRun *run);
 
+/* As much of RUN as the journal is told; the strings are borrowed. */
+void pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry);
+
+/* flow_run_late.c */
+
+/* A request of RUN got no answer, or was given up: it may be carried out yet. */
+void pp_flow_run_expect_late (PpFlowRun *run);
+
+/* Has a note of RUN's requests, if one of them may be carried out yet, outlive RUN. */
+void pp_flow_run_leave_note (const PpFlowRun *run);
+
+/* Whether STATE, the API's object, was set by a late request of an earlier attempt of RUN: it will
+ * be put back, and says nothing of this attempt. */
+gboolean pp_flow_run_is_late_word (const PpFlowRun *run, const json_t *state);
+
+/* Whether a late request of an earlier attempt of RUN may change its state. */
+gboolean pp_flow_run_has_late_words (const PpFlowRun *run);
+
 /* flow_run_contest.c */
 
 /* Keeps what FLOW_RUN, the API's object, says of RUN; ASKED_AT: when it was asked for, monotonic
@@ -215,9 +237,6 @@ void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
  * whether Prefect inside its container tells states (run->told_inside). May be asked beside what
  * the state waits for; a later one takes the place of one under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
-
-/* Whether STATE, the API's object, is an end. */
-gboolean pp_flow_run_state_is_terminal (const json_t *state);
 
 /* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
 void pp_flow_run_resubmit (PpFlowRun *run);

@@ -83,6 +83,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
     {
       gint64 now = g_get_monotonic_time ();
 
+      pp_flow_run_expect_late (run);
       if (++run->unanswered == SAY_UNANSWERED)
         g_warning (
             "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: "
@@ -151,6 +152,8 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
     on_proposed (NULL, error, run);
+  else if (pp_flow_run_is_late_word (run, state))
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     on_proposed (&scheduled, NULL, run);
   else if (begun && !pp_flow_run_may_be_own_state (run, state))
@@ -191,6 +194,8 @@ may_be_changed (const PpFlowRun *run)
 {
   gint64 now = g_get_monotonic_time ();
 
+  if (pp_flow_run_has_late_words (run))
+    return TRUE;
   if (!run->started_once)
     return now - run->claimed_at > LOOK_AFTER_US;
   return run->worker_reported
@@ -446,9 +451,37 @@ may_be_heard_of (const PpFlowRun *run)
 }
 
 static void
+on_end_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error,
+                 gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->api_call = NULL;
+  if (error != NULL)
+    g_warning ("The end of flow run '%s' (%s), on top of which the server has put a late request, "
+               "could not be put back: %s",
+               run->name, run->id, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+/* Prefect inside the container has said the end, and then our "Submitting" has arrived. */
+static void
+put_back_end (PpFlowRun *run)
+{
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Flow run '%s' is set back to %s, its end: a request that was carried out late "
+                   "had changed that",
+                   run->name, pp_json_string (run->overwritten_end, "name"));
+  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, run->overwritten_end,
+                                             on_end_put_back, run);
+}
+
+static void
 report_by_end (PpFlowRun *run)
 {
-  if (run->claimed_again)
+  if (run->overwritten_end != NULL)
+    put_back_end (run);
+  else if (run->claimed_again)
     send_unless_claimed_again (run);
   else if (!run->end_known)
     pp_flow_run_report_vanished (run);
@@ -480,7 +513,9 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
     run->auto_remove = TRUE;
   g_free (run->type_at_end);
   run->type_at_end = g_strdup (type);
-  if (g_strcmp0 (type, "CANCELLING") == 0)
+  if (pp_flow_run_is_late_word (run, state))
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, read_state);
+  else if (g_strcmp0 (type, "CANCELLING") == 0)
     pp_flow_run_report_cancelled (run);
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */

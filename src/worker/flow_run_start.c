@@ -243,6 +243,7 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
   run->api_call = NULL;
   if (error != NULL && pp_api_may_try_again (run->context->api, error))
     {
+      pp_flow_run_expect_late (run);
       pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
                          look_before_running);
       return;
@@ -295,7 +296,9 @@ is_to_be_started (const PpFlowRun *run, const json_t *state)
   static const char *const types[] = { "PENDING", "RUNNING", NULL };
   const char *type = pp_json_string (state, "type");
 
-  return type != NULL && g_strv_contains (types, type) && pp_flow_run_may_be_own_state (run, state);
+  return pp_flow_run_is_late_word (run, state)
+         || (type != NULL && g_strv_contains (types, type)
+             && pp_flow_run_may_be_own_state (run, state));
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "late_requests.h"
 #include "poll_parts.h"
 #include "queues.h"
 
@@ -41,6 +42,12 @@ free_slots (const PpWorker *worker)
   guint limit = worker->options->limit > 0 ? (guint)worker->options->limit : G_MAXUINT;
 
   return limit > worker->slots_used ? limit - worker->slots_used : 0;
+}
+
+gboolean
+pp_worker_has_slot (const PpWorker *worker)
+{
+  return free_slots (worker) > 0;
 }
 
 void
@@ -327,8 +334,10 @@ poll_now (PpWorker *worker)
 {
   guint slots = free_slots (worker);
 
-  if (worker->phase != PP_WORKER_RUNNING || worker->poll_call != NULL || worker->ping_call != NULL
-      || worker->poll_parts != NULL)
+  if (worker->phase != PP_WORKER_RUNNING)
+    return;
+  pp_late_requests_look (worker->context.late);
+  if (worker->poll_call != NULL || worker->ping_call != NULL || worker->poll_parts != NULL)
     return;
   if (engine_is_there (worker))
     forget_silence (worker);

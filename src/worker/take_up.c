@@ -2,6 +2,7 @@
  * later that of identities whose worker does not come back. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
+#include "late_requests.h"
 #include "ownership.h"
 #include "worker_private.h"
 
@@ -185,6 +186,13 @@ list_containers (PpWorker *worker)
         = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
 }
 
+void
+pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id)
+{
+  g_ptr_array_add (worker->taken_up, g_strdup (flow_run_id));
+  list_containers (worker);
+}
+
 /* Runs and containers of identities whose worker is gone. */
 
 /* Forgets whose workers are back: they see to their containers themselves. */
@@ -246,6 +254,8 @@ on_orphans_timer (gpointer user_data)
   worker->orphans = g_steal_pointer (&orphans);
   if (moved)
     load_journal (worker);
+  if (found)
+    pp_late_requests_load (worker->context.late);
   /* Also where no run was written down: containers may be left. */
   if (found)
     list_containers (worker);

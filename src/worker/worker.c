@@ -7,6 +7,7 @@
 #include "prefect-podman/worker/memory.h"
 #include "prefect-podman/worker/signals.h"
 
+#include "late_requests.h"
 #include "queues.h"
 
 #include <errno.h>
@@ -329,6 +330,7 @@ set_up (PpWorker *worker, GError **error)
   context->infrastructure = pp_infrastructure_new (worker->http, worker->engine_url, error);
   if (context->infrastructure == NULL)
     return FALSE;
+  pp_worker_expect_late_requests (worker);
   pp_worker_load_journal (worker);
   return TRUE;
 }
@@ -361,6 +363,7 @@ tear_down (PpWorker *worker)
   pp_events_free (context->events);
   pp_log_sender_free (context->logs);
   pp_resolver_free (context->resolver);
+  pp_late_requests_free (context->late);
   pp_state_reader_free (context->states);
   pp_infrastructure_free (context->infrastructure);
   pp_api_free (context->api);

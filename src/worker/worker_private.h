@@ -154,6 +154,12 @@ PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *en
 /* Has containers listed once more, after a while. */
 void pp_worker_list_later (PpWorker *worker);
 
+/* Has RUN, which is in this worker's hands, gone on with once containers are listed anew. */
+void pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id);
+
+/* late.c: reads the notes of requests that may outlive their runs, and has such be watched for. */
+void pp_worker_expect_late_requests (PpWorker *worker);
+
 /* strays.c */
 
 /* To be called before the first look. */
@@ -177,6 +183,9 @@ guint pp_worker_poll_limit (const PpWorker *worker);
 
 /* Polls as soon as what is under way allows. */
 void pp_worker_poll_soon (PpWorker *worker);
+
+/* Whether one more run may be taken. */
+gboolean pp_worker_has_slot (const PpWorker *worker);
 
 void pp_worker_poll_start (PpWorker *worker);
 void pp_worker_poll_stop (PpWorker *worker);

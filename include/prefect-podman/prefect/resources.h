@@ -68,7 +68,8 @@ PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *transi
 /* The run's states, oldest first. */
 PpApiCall *pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done,
                                     gpointer user_data);
-/* Sets the run back to STATE, one that it had, by force and as a new transition. */
+/* Sets the run back to STATE, one that it had, by force: also its transition id, scheduled time and
+ * lease. */
 PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
                                       PpSetStateDoneFunc done, gpointer user_data);
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,

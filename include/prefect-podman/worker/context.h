@@ -44,6 +44,7 @@ typedef struct
   gboolean output_prefix; /* the run's name before each of its lines there */
   PpEvents *events;
   PpJournal *journal;
+  struct PpLateRequests *late; /* requests that outlive their run (late_requests.h) */
 } PpWorkerContext;
 
 G_END_DECLS

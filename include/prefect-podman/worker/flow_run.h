@@ -46,6 +46,13 @@ PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJourn
  * claim: it is RUN's by its id only. */
 gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container);
 
+/* Whether STATE, the API's object, is an end. */
+gboolean pp_flow_run_state_is_terminal (const json_t *state);
+
+/* Whether TRANSITION_ID is that of a state that RUN's present attempt has asked for, or may ask
+ * for. */
+gboolean pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id);
+
 /* Whether FLOW_RUN, the API's object, is known to be in another container than CONTAINER_ID, which
  * is of an attempt before then. */
 gboolean pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id);
