@@ -305,6 +305,12 @@ pp_flow_run_name (const PpFlowRun *run)
 }
 
 const char *
+pp_flow_run_container_id (const PpFlowRun *run)
+{
+  return run->container_id;
+}
+
+const char *
 pp_flow_run_container_name (const PpFlowRun *run)
 {
   return run->container_name;

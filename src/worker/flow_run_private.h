@@ -1,8 +1,8 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
  * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
  * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
- * flow_run_cleanup.c (what is left), flow_run_late.c (what may be carried out after we have given up
- * on it), flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
+ * flow_run_cleanup.c (what is left), flow_run_late.c (what is carried out after we have given up on
+ * it), flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/delivery.h"
@@ -255,10 +255,6 @@ void pp_flow_run_make_transition (char *id);
 /* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry,
  * which it was to wait for in its container; then REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
-
-/* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
- * of the host also of what ran before it. */
-gboolean pp_flow_run_was_never_started (const json_t *inspect);
 
 /* Whether INSPECT is a container that Podman has made ready and knows no start of: its program may
  * run. */

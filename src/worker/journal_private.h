@@ -18,6 +18,7 @@ typedef enum
   PP_JOURNAL_REMOVE,
   PP_JOURNAL_PROBE,
   PP_JOURNAL_POSITION,
+  PP_JOURNAL_NOTHING, /* is done when all before it is */
 } PpJournalAction;
 
 /* One thing to do. While its group is written it is the thread's, but for done and user_data. */

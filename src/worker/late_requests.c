@@ -166,6 +166,12 @@ pp_late_requests_has (const PpLateRequests *late, const char *flow_run_id)
   return FALSE;
 }
 
+guint
+pp_late_requests_count (const PpLateRequests *late)
+{
+  return g_hash_table_size (late->notes);
+}
+
 /* NOTE is not valid any more after this. */
 static void
 forget (Note *note)

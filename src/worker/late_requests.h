@@ -55,6 +55,9 @@ gboolean pp_late_requests_knows (const PpLateRequests *late, const char *flow_ru
 /* Whether there is any note of FLOW_RUN_ID. */
 gboolean pp_late_requests_has (const PpLateRequests *late, const char *flow_run_id);
 
+/* How many notes there are. */
+guint pp_late_requests_count (const PpLateRequests *late);
+
 /* To be called at each poll: reads the states of all noted runs, and does what has to be done about
  * those that a late request has changed. Notes that are past their time are forgotten. */
 void pp_late_requests_look (PpLateRequests *late);

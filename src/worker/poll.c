@@ -337,6 +337,7 @@ poll_now (PpWorker *worker)
   if (worker->phase != PP_WORKER_RUNNING)
     return;
   pp_late_requests_look (worker->context.late);
+  pp_worker_look_for_late_containers (worker);
   if (worker->poll_call != NULL || worker->ping_call != NULL || worker->poll_parts != NULL)
     return;
   if (engine_is_there (worker))

@@ -292,6 +292,7 @@ pp_worker_stop_taking_up (PpWorker *worker)
     pp_infrastructure_call_cancel (worker->list_call);
   worker->list_call = NULL;
   pp_worker_leave_strays (worker);
+  pp_worker_leave_late_containers (worker);
   g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
   g_clear_pointer (&worker->orphans, g_ptr_array_unref);
   g_clear_pointer (&worker->adopted, g_hash_table_unref);

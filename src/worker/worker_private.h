@@ -46,8 +46,10 @@ typedef struct
   GPtrArray *orphans;              /* names of identities that were free at the last look */
   GHashTable *adopted;             /* names of free identities that were taken over: a set */
   gboolean unknown_said;
-  GList *strays;        /* of PpStray: containers that are being looked at (strays.c) */
-  GHashTable *held;     /* names of identities whose strays they are -> locks on them */
+  GList *strays;          /* of PpStray: containers that are being looked at (strays.c) */
+  GHashTable *held;       /* names of identities whose strays they are -> locks on them */
+  GList *late_containers; /* that are being looked at (late_containers.c) */
+  PpInfrastructureCall *late_list_call;
   gboolean list_is_old; /* list_call: it was asked for once more since */
   PpInfrastructureCall *list_call;
   guint list_failures;
@@ -156,6 +158,11 @@ void pp_worker_list_later (PpWorker *worker);
 
 /* Has RUN, which is in this worker's hands, gone on with once containers are listed anew. */
 void pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id);
+
+/* late_containers.c: to be called at each poll. Removes containers that the engine has made late,
+ * and that nobody will start, for the runs of which there are notes. */
+void pp_worker_look_for_late_containers (PpWorker *worker);
+void pp_worker_leave_late_containers (PpWorker *worker);
 
 /* late.c: reads the notes of requests that may outlive their runs, and has such be watched for. */
 void pp_worker_expect_late_requests (PpWorker *worker);

@@ -49,6 +49,10 @@ gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *contain
 /* Whether STATE, the API's object, is an end. */
 gboolean pp_flow_run_state_is_terminal (const json_t *state);
 
+/* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
+ * of the host also of what ran before it. */
+gboolean pp_flow_run_was_never_started (const json_t *inspect);
+
 /* Whether TRANSITION_ID is that of a state that RUN's present attempt has asked for, or may ask
  * for. */
 gboolean pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id);
@@ -82,6 +86,7 @@ void pp_flow_run_start (PpFlowRun *run);
 
 const char *pp_flow_run_id (const PpFlowRun *run);
 const char *pp_flow_run_name (const PpFlowRun *run);
+const char *pp_flow_run_container_id (const PpFlowRun *run);   /* NULL before CREATED */
 const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CREATED */
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
 const char *pp_flow_run_state_name (PpFlowRunState state);
