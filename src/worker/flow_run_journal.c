@@ -164,6 +164,14 @@ pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
   pp_position_update (run->position_file, &run->position);
 }
 
+void
+pp_flow_run_sending (PpFlowRun *run, gint64 timestamp)
+{
+  run->position.sent_until = timestamp;
+  if (run->position_file != NULL)
+    pp_position_update (run->position_file, &run->position);
+}
+
 static void
 note_shown (PpFlowRun *run)
 {

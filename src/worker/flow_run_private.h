@@ -87,7 +87,9 @@ struct PpFlowRun
   guint64 counted;          /* records the server has beyond the position */
   guint64 counted_before;
   guint count_offset;
-  gint64 count_asked; /* monotonic microseconds */
+  gint64 count_asked;   /* monotonic microseconds */
+  gint64 count_until;   /* monotonic: a batch that was on its way is waited for */
+  gint64 counted_until; /* UNIX microseconds: of the last record that was counted */
   PpApiCall *count_call;
 
   PpContainerSpec *spec; /* from RENDERED on; without its bodies once STARTED */
@@ -283,7 +285,7 @@ void pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why);
 /* Stops the container, if it runs, of a run that is over for the server. */
 void pp_flow_run_stop_ended (PpFlowRun *run);
 
-/* flow_run_take_up.c: asks the server how much of the output it has beyond the position; then
+/* flow_run_count.c: asks the server how much of the output it has beyond the position; then
  * follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 

@@ -46,7 +46,7 @@ mark_needless (PpJournalGroup *group)
     {
       PpJournalPut *put = group->puts[i - 1];
 
-      if (put->action == PP_JOURNAL_POSITION)
+      if (put->action >= PP_JOURNAL_POSITION)
         continue;
       put->later = g_hash_table_lookup (last, put->flow_run_id);
       g_hash_table_insert (last, put->flow_run_id, put);
@@ -168,7 +168,7 @@ judge_group (PpJournal *journal, const PpJournalGroup *group)
     {
       const PpJournalPut *put = group->puts[i];
 
-      if (put->refused || put->later != NULL || put->action == PP_JOURNAL_POSITION)
+      if (put->refused || put->later != NULL || put->action >= PP_JOURNAL_POSITION)
         continue;
       failed = put_error (journal, put);
       written = written || put->action != PP_JOURNAL_REMOVE;
@@ -253,7 +253,8 @@ pp_journal_queue (PpJournal *journal, int folder_fd, PpJournalAction action,
   put->folder_fd = folder_fd;
   put->fd = -1;
   g_strlcpy (put->flow_run_id, flow_run_id, sizeof put->flow_run_id);
-  if (action != PP_JOURNAL_PROBE && !g_uuid_string_is_valid (flow_run_id))
+  if (action != PP_JOURNAL_PROBE && action != PP_JOURNAL_NOTHING
+      && !g_uuid_string_is_valid (flow_run_id))
     {
       /* It comes from a server, and would be a file's name. */
       g_strlcpy (put->flow_run_id, "?", sizeof put->flow_run_id);
@@ -315,15 +316,25 @@ pp_journal_put_amend (PpJournalPut *put, const char *text)
   return TRUE;
 }
 
+PpJournalPut *
+pp_journal_after (PpJournal *journal, PpJournalDoneFunc done, gpointer user_data)
+{
+  PpJournalPut *put = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_NOTHING, "");
+
+  put->done = done;
+  put->user_data = user_data;
+  return put;
+}
+
 /* Whether something that tells whether the journal can be written is on its way to the disk. */
 static gboolean
 is_telling (const PpJournal *journal)
 {
   for (guint i = 0; journal->group != NULL && i < journal->group->count; i++)
-    if (journal->group->puts[i]->action != PP_JOURNAL_POSITION)
+    if (journal->group->puts[i]->action < PP_JOURNAL_POSITION)
       return TRUE;
   for (const GList *link = journal->queue.head; link != NULL; link = link->next)
-    if (((const PpJournalPut *)link->data)->action != PP_JOURNAL_POSITION)
+    if (((const PpJournalPut *)link->data)->action < PP_JOURNAL_POSITION)
       return TRUE;
   return FALSE;
 }

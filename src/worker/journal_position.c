@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "2 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
+/* "3 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
  * PP_POSITION_BYTES. */
-#define VERSION "2"
-#define NUMBERS 8
+#define VERSION "3"
+#define NUMBERS 9
 #define NUMBER_DIGITS 20
 #define CONTAINER_CHARS 12
 #define CHECK_DIGITS 16
@@ -50,10 +50,15 @@ pp_position_format (const PpPosition *position, const char *container_id,
                     char record[PP_POSITION_BYTES])
 {
   const guint64 numbers[NUMBERS] = {
-    position->records,           (guint64)position->last_timestamp,
-    position->stdout_bytes,      (guint64)position->log_first,
-    (guint64)position->log_time, (guint64)position->log_next,
-    position->log_records,       position->log_bytes,
+    position->records,
+    (guint64)position->last_timestamp,
+    (guint64)position->sent_until,
+    position->stdout_bytes,
+    (guint64)position->log_first,
+    (guint64)position->log_time,
+    (guint64)position->log_next,
+    position->log_records,
+    position->log_bytes,
   };
   char line[PP_POSITION_BYTES + 1] = VERSION " ";
   gsize at = NUMBERS_AT;
@@ -86,8 +91,17 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
   container[CONTAINER_CHARS] = '\0';
   for (guint i = 0; i < NUMBERS; i++)
     numbers[i] = g_ascii_strtoull (line + NUMBERS_AT + i * (NUMBER_DIGITS + 1), NULL, 10);
-  read = (PpPosition){ numbers[0],         (gint64)numbers[1], numbers[2], (gint64)numbers[3],
-                       (gint64)numbers[4], (gint64)numbers[5], numbers[6], numbers[7] };
+  read = (PpPosition){
+    .records = numbers[0],
+    .last_timestamp = (gint64)numbers[1],
+    .sent_until = (gint64)numbers[2],
+    .stdout_bytes = numbers[3],
+    .log_first = (gint64)numbers[4],
+    .log_time = (gint64)numbers[5],
+    .log_next = (gint64)numbers[6],
+    .log_records = numbers[7],
+    .log_bytes = numbers[8],
+  };
   /* A record is whole when it is what would be written. */
   pp_position_format (&read, container, again);
   if (memcmp (text, again, PP_POSITION_BYTES) != 0)

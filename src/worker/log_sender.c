@@ -21,6 +21,10 @@
 #define REFUSED_RETRY_SECONDS 30
 /* That nothing is answered is said at this try. */
 #define SAY_UNANSWERED 5
+/* What got no answer in the time that the server has for it may be done for so much longer. */
+#define LATE_US (60 * G_USEC_PER_SEC)
+/* How long a batch waits for a slow disk to take a note of it. */
+#define NOTE_SECONDS 1
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
 
@@ -65,6 +69,11 @@ struct PpLogSender
       *ahead; /* of runs whose records are ahead of the clock: id -> gint64, the last one's */
   PpLogDeliveredFunc on_delivered; /* or NULL */
   gpointer delivered_data;
+  PpLogSendingFunc on_sending; /* or NULL */
+  gpointer sending_data;
+  PpJournal *journal;
+  PpJournalPut *noting; /* that those in flight are about to be sent */
+  gint64 timeout;       /* microseconds: PREFECT_API_REQUEST_TIMEOUT */
   PpApiCall *call;
   guint timer;
   guint wake;
@@ -86,6 +95,7 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
   gsize max_log = settings->logging_to_api_max_log_size;
 
   sender->api = api;
+  sender->timeout = (gint64)(settings->api_request_timeout * G_USEC_PER_SEC);
   g_queue_init (&sender->records);
   sender->ahead = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sender->max_records = BATCH_RECORDS;
@@ -102,6 +112,8 @@ pp_log_sender_free (PpLogSender *sender)
     return;
   if (sender->call != NULL)
     pp_api_call_cancel (sender->call);
+  if (sender->noting != NULL)
+    pp_journal_put_cancel (sender->noting);
   if (sender->timer != 0)
     g_source_remove (sender->timer);
   if (sender->wake != 0)
@@ -127,7 +139,7 @@ on_interval (gpointer user_data)
 static void
 schedule (PpLogSender *sender)
 {
-  if (sender->call != NULL || sender->refused || sender->unsure
+  if (sender->call != NULL || sender->refused || sender->unsure || sender->noting != NULL
       || g_queue_is_empty (&sender->records))
     return;
   if (sender->bytes >= sender->batch_bytes || sender->delivered < sender->flush_until)
@@ -179,6 +191,28 @@ wake (PpLogSender *sender)
 {
   if (sender->wake == 0 && sender->waiters != NULL)
     sender->wake = g_idle_add (on_wake, sender);
+}
+
+/* Tells for each run with output among those in flight that it is about to be SENT, or not. Returns
+ * whether anybody was told. */
+static gboolean
+tell_sending (const PpLogSender *sender, gboolean sent)
+{
+  g_autoptr (GHashTable) last = g_hash_table_new (g_str_hash, g_str_equal); /* id -> Record */
+  const GList *link = sender->records.head;
+  GHashTableIter iter;
+  gpointer record;
+
+  if (sender->on_sending == NULL)
+    return FALSE;
+  for (guint i = 0; i < sender->in_flight; i++, link = link->next)
+    if (((const Record *)link->data)->is_output)
+      g_hash_table_insert (last, ((Record *)link->data)->flow_run_id, link->data);
+  g_hash_table_iter_init (&iter, last);
+  while (g_hash_table_iter_next (&iter, NULL, &record))
+    sender->on_sending (((const Record *)record)->flow_run_id,
+                        sent ? ((const Record *)record)->timestamp : 0, sender->sending_data);
+  return g_hash_table_size (last) > 0;
 }
 
 /* Tells of the records of RECORD's run, of which it is the last of COUNT. */
@@ -291,6 +325,9 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
       sender->refused = FALSE;
       sender->unsure = TRUE;
       sender->look_until = now + pp_look_time (now - sender->sent);
+      /* A server that was silent all the time may be at it for long. */
+      if (now - sender->sent >= sender->timeout)
+        sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
       if (++sender->unanswered == SAY_UNANSWERED)
         g_warning ("Logs get no answer and wait: %s", error->message);
       sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
@@ -302,6 +339,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
       if (!sender->refused)
         g_warning ("Logs are not taken and wait: %s", error->message);
       sender->refused = TRUE;
+      tell_sending (sender, FALSE);
       sender->in_flight = 0;
       sender->timer = g_timeout_add_seconds (REFUSED_RETRY_SECONDS, on_interval, sender);
       return;
@@ -335,27 +373,64 @@ record_to_json (const Record *record)
   return json;
 }
 
+/* Sends those in flight. */
+static void
+post_batch (PpLogSender *sender)
+{
+  json_t *batch = json_array ();
+  const GList *link = sender->records.head;
+
+  for (guint i = 0; i < sender->in_flight; i++, link = link->next)
+    json_array_append_new (batch, record_to_json (link->data));
+  sender->sent = g_get_monotonic_time ();
+  sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
+}
+
+static void
+on_noted (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->noting = NULL;
+  g_clear_handle_id (&sender->timer, g_source_remove);
+  post_batch (sender);
+}
+
+static gboolean
+on_note_timer (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->timer = 0;
+  pp_journal_put_cancel (g_steal_pointer (&sender->noting));
+  post_batch (sender);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 send_batch (PpLogSender *sender)
 {
-  json_t *batch;
   gsize bytes = 0;
 
-  if (sender->call != NULL || sender->unsure || g_queue_is_empty (&sender->records))
+  if (sender->call != NULL || sender->unsure || sender->noting != NULL
+      || g_queue_is_empty (&sender->records))
     return;
   g_clear_handle_id (&sender->timer, g_source_remove);
-  batch = json_array ();
   for (GList *link = sender->records.head; link != NULL && sender->in_flight < sender->max_records;
        link = link->next)
     {
       bytes += record_size (link->data);
       if (bytes > sender->batch_bytes && sender->in_flight > 0)
         break;
-      json_array_append_new (batch, record_to_json (link->data));
       sender->in_flight++;
     }
-  sender->sent = g_get_monotonic_time ();
-  sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
+  if (!tell_sending (sender, TRUE))
+    {
+      post_batch (sender);
+      return;
+    }
+  sender->noting = pp_journal_after (sender->journal, on_noted, sender);
+  sender->timer = g_timeout_add_seconds (NOTE_SECONDS, on_note_timer, sender);
 }
 
 void
@@ -363,6 +438,15 @@ pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpoint
 {
   sender->on_delivered = func;
   sender->delivered_data = user_data;
+}
+
+void
+pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSendingFunc func,
+                          gpointer user_data)
+{
+  sender->journal = journal;
+  sender->on_sending = func;
+  sender->sending_data = user_data;
 }
 
 void

@@ -276,6 +276,16 @@ on_delivered (const char *flow_run_id, guint records, gint64 timestamp, gpointer
 }
 
 static void
+on_sending (const char *flow_run_id, gint64 timestamp, gpointer user_data)
+{
+  const PpWorker *worker = user_data;
+  PpFlowRun *run = g_hash_table_lookup (worker->runs, flow_run_id);
+
+  if (run != NULL)
+    pp_flow_run_sending (run, timestamp);
+}
+
+static void
 set_up_context (PpWorker *worker)
 {
   const PpSettings *settings = worker->settings;
@@ -293,6 +303,7 @@ set_up_context (PpWorker *worker)
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, settings);
   pp_log_sender_on_delivered (context->logs, on_delivered, worker);
+  pp_log_sender_on_sending (context->logs, context->journal, on_sending, worker);
   context->events = pp_events_new (context->api, worker->name, context->type);
   context->out = pp_stdout_new (STDOUT_FILENO);
   context->output_prefix = worker->options->output_prefix;

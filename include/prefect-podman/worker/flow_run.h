@@ -79,6 +79,10 @@ void pp_flow_run_take_up (PpFlowRun *run, const json_t *container);
 /* RECORDS more of RUN's output are on the server, the last of TIMESTAMP (UNIX microseconds). */
 void pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp);
 
+/* Output of RUN is about to be sent to the server, the last record of TIMESTAMP (UNIX
+ * microseconds); 0: nothing is on its way any more. */
+void pp_flow_run_sending (PpFlowRun *run, gint64 timestamp);
+
 /* Drops whatever is under way, without touching the container, and frees. */
 void pp_flow_run_free (PpFlowRun *run);
 

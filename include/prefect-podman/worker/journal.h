@@ -49,9 +49,8 @@ void pp_journal_put_cancel (PpJournalPut *put);
 /* Removes the entry and the position of a run, in order with the puts, some time soon. */
 void pp_journal_remove (PpJournal *journal, const char *flow_run_id);
 
-/* Has DONE called once all that was queued before, positions included, is on its way to the disk at
- * least: it is there after a kill -9. Returns a handle that is good until then, for
- * pp_journal_put_cancel(). */
+/* Has DONE called once all that was queued before, positions included, is written: it is there
+ * after a kill -9. Returns a handle that is good until then, for pp_journal_put_cancel(). */
 PpJournalPut *pp_journal_after (PpJournal *journal, PpJournalDoneFunc done, gpointer user_data);
 
 /* Queues a small durable write, whose only use is its effect on pp_journal_failure(), unless

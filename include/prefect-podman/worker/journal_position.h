@@ -10,6 +10,8 @@ typedef struct
 {
   guint64 records;       /* of the output, delivered to the API */
   gint64 last_timestamp; /* UNIX microseconds of the last of them; 0: none */
+  gint64 sent_until;     /* of the last record that was sent: while it is later than
+                            last_timestamp, a batch is on its way */
   guint64 stdout_bytes;  /* of payload, written to standard output */
 
   /* A place in the container's log up to which all of it was delivered, by the log's own times
@@ -40,7 +42,7 @@ void pp_position_close (PpPositionFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPositionFile, pp_position_close)
 
 /* The record itself. Pure. */
-#define PP_POSITION_BYTES 208
+#define PP_POSITION_BYTES 240
 
 /* Fills RECORD, one line of text. */
 void pp_position_format (const PpPosition *position, const char *container_id,

@@ -5,6 +5,7 @@
 
 #include "prefect-podman/prefect/api.h"
 #include "prefect-podman/settings/settings.h"
+#include "prefect-podman/worker/journal.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +32,15 @@ typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint
 
 /* Has FUNC told of deliveries. One for all. */
 void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
+
+/* Called before records of FLOW_RUN_ID's output are sent, the last of them having TIMESTAMP (UNIX
+ * microseconds); or with 0 when the server has refused to take them for now. */
+typedef void (*PpLogSendingFunc) (const char *flow_run_id, gint64 timestamp, gpointer user_data);
+
+/* Has FUNC told of what is about to be sent; it is sent once what FUNC had JOURNAL write is
+ * written, or after a second, if the disk is slow. One for all. JOURNAL must outlive the sender. */
+void pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSendingFunc func,
+                               gpointer user_data);
 
 /* Queues one record; FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied,
  * LOGGER is a static string. Its timestamp is now, and later than that of every record of the run
