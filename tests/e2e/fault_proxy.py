@@ -29,19 +29,20 @@ BLOCK = 65536
 
 class Rule:
     """ACTION on calls whose "METHOD /path?query" matches PATTERN: on each EVERYth of them, after the first
-    AFTER, at most TIMES."""
+    AFTER, at most TIMES; where BODY is given, only on those whose body matches it."""
 
-    def __init__(self, pattern, action, every=1, after=0, times=None):
+    def __init__(self, pattern, action, every=1, after=0, times=None, body=None):
         self.pattern = re.compile(pattern)
         self.action = action
         self.every = every
         self.after = after
         self.times = times
+        self.body = re.compile(body) if body else None
         self.seen = 0
         self.done = 0
 
-    def applies(self, call):
-        if not self.pattern.search(call):
+    def applies(self, call, body):
+        if not self.pattern.search(call) or (self.body and not self.body.search(body.decode("utf-8", "replace"))):
             return False
         self.seen += 1
         if self.seen <= self.after or (self.seen - self.after) % self.every:
@@ -103,6 +104,27 @@ def late(seconds):
         await asyncio.sleep(seconds)
         await exchange.forward(relay=False)
         exchange.reset()
+        return True
+
+    return act
+
+
+def held(gate):
+    """Upstream does it once GATE is set (a threading.Event), or after GATE seconds (a number, or a function that says one),
+    though the caller may be gone by then; one that is not gets the answer."""
+
+    async def act(exchange):
+        exchange.proxy.holding += 1
+        try:
+            if isinstance(gate, threading.Event):
+                while not gate.is_set():
+                    await asyncio.sleep(0.02)
+            else:
+                await asyncio.sleep(gate() if callable(gate) else gate)
+            await exchange.forward(relay=not exchange.is_left())
+            exchange.proxy.passed += 1
+        finally:
+            exchange.proxy.holding -= 1
         return True
 
     return act
@@ -174,6 +196,10 @@ class Exchange:
                 self.writer.write(data)
         await self.writer.drain()
 
+    def is_left(self):
+        """Whether the caller has closed its end."""
+        return self.reader.at_eof() or self.writer.is_closing()
+
     def reset(self):
         raw = self.writer.get_extra_info("socket")
         if raw is not None and raw.family != socket.AF_UNIX:
@@ -244,6 +270,8 @@ class FaultProxy:
         self.url = f"unix://{listen}" if listen else f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self.calls = collections.Counter()
         self.headers = []
+        self.passed = 0  # calls that were held back and then carried out
+        self.holding = 0  # calls that are held back now
         self._tls = None
         if tls:
             self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -273,6 +301,11 @@ class FaultProxy:
     def add(self, *rules):
         with self._lock:
             self._rules += rules
+
+    def add_first(self, *rules):
+        """RULES act before those that are there."""
+        with self._lock:
+            self._rules[:0] = rules
 
     def clear(self):
         with self._lock:
@@ -337,11 +370,11 @@ class FaultProxy:
             return await asyncio.open_unix_connection(self.upstream.path)
         return await asyncio.open_connection(self.upstream.hostname, self.upstream.port)
 
-    def _action(self, call):
+    def _action(self, call, body):
         with self._lock:
             self.calls[call] += 1
             # Each rule counts what it matches, also when another one has acted.
-            acting = [rule for rule in self._rules if rule.applies(call)]
+            acting = [rule for rule in self._rules if rule.applies(call, body)]
         return acting[0].action if acting else None
 
     async def _serve(self, reader, writer):
@@ -361,7 +394,7 @@ class FaultProxy:
             if request is None:
                 return
             call = f"{request.method.decode()} {request.target.decode()}"
-            action = self._action(call)
+            action = self._action(call, body)
             self.headers.append({name.decode(): value.decode() for name, value in request.headers})
             exchange = Exchange(self, reader, writer, connection, request, body)
             if action is not None and await action(exchange):

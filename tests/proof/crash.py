@@ -1,4 +1,5 @@
-"""kill -9 at every step of a flow run and at any moment, over and over: nothing is lost, doubled or left behind."""
+"""kill -9 at every step of a flow run and at any moment, over and over: nothing is lost, doubled or left behind. Proxies in
+front of the server and the engine hold requests back, and carry them out when the worker that made them is gone."""
 
 import collections
 import random
@@ -6,6 +7,7 @@ import signal
 import time
 
 from fleet import Fleet, Tally, for_peer, mixed
+from fault_proxy import Rule, held
 from parts import TestbedError
 from scene import end_well, judge, note, print_table, scene, wait_quiet
 
@@ -22,10 +24,29 @@ POINTS = [
 # A container that was made and not started, found at the start: there is one only after some other kills.
 LEFTOVER = "engine.leftover"
 RANDOM = "any moment"
+POLL_SECONDS = 0.5
+HOLDS = tuple(POLL_SECONDS * times for times in (0.5, 2, 10))
+HELD_EVERY = 7  # requests of a kind
+SET_STATE = r"POST /api/flow_runs/[^/]+/set_state"
+# Requests that change something: (of the server, pattern, what its body has).
+HELD = {
+    "held.claim": (True, SET_STATE, r'"type": ?"PENDING"(?!.*"Submitting")'),
+    "held.Submitting": (True, SET_STATE, r'"Submitting"'),
+    "held.RUNNING": (True, SET_STATE, r'"type": ?"RUNNING"'),
+    "held.end": (True, SET_STATE, r'"type": ?"(COMPLETED|FAILED|CRASHED|CANCELLED)"'),
+    "held.logs": (True, r"POST /api/logs/ ?$", None),
+    "held.pid": (True, r"PATCH /api/flow_runs/[^/]+$", None),
+    "held.create": (False, r"POST .*/containers/create", None),
+    "held.start": (False, r"POST .*/start", None),
+    "held.stop": (False, r"POST .*/stop", None),
+    "held.remove": (False, r"DELETE .*/containers/", None),
+}
 IN_FLIGHT = 20
 REACH_SECONDS = 8  # within which a failpoint is passed, or it is a kill at any moment
 LOOK_SECONDS = 0.4
-QUIET_SECONDS = 60
+QUIET_SECONDS = 90  # more than PREFECT_API_REQUEST_TIMEOUT + 60 s, for which a batch of lines may be waited for
+REQUEST_TIMEOUT = 10
+RIGHT_SECONDS = 20  # until what a late request has changed is put right
 PEER_KILLS = 10
 PEER_QUIET_SECONDS = 90
 
@@ -35,7 +56,10 @@ def plan(kills, dice):
     at_random = max(kills // 6, min(kills // 2, kills - 3 * len(POINTS)))
     points = [POINTS[index % len(POINTS)] for index in range(kills - at_random)]
     dice.shuffle(points)
-    planned = points + [RANDOM] * at_random
+    moments = [RANDOM if turn % 2 else dice.choice(list(HELD)) for turn in range(at_random)]
+    if kills >= 3 * len(POINTS):  # the long form: each of them
+        moments[: 2 * len(HELD)] = [*HELD] * 2
+    planned = points + moments
     every = len(planned) / max(1, at_random)
     for turn in range(at_random):  # spread evenly
         index = int(turn * every)
@@ -43,11 +67,11 @@ def plan(kills, dice):
     return planned
 
 
-def live(fleet, worker, seconds):
-    """Lets WORKER live for SECONDS at most; returns whether it died before."""
+def live(fleet, worker, seconds, until=lambda: False):
+    """Lets WORKER live for SECONDS at most, or UNTIL something holds; returns whether it died before."""
     deadline = time.monotonic() + seconds
     looked = time.monotonic()
-    while worker.running() and time.monotonic() < deadline:
+    while worker.running() and time.monotonic() < deadline and not until():
         if time.monotonic() - looked > LOOK_SECONDS:
             fleet.look()
             looked = time.monotonic()
@@ -55,15 +79,49 @@ def live(fleet, worker, seconds):
     return not worker.running()
 
 
+def start(place, fleet, **settings):
+    settings = {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS, "PREFECT_API_REQUEST_TIMEOUT": REQUEST_TIMEOUT, **settings}
+    return place.worker(fleet.pool, through_proxies=True, **settings)
+
+
+def hold_some(place, dice):
+    """Has the proxies hold back one of some requests of each kind, for some time."""
+    for of_server, pattern, body in HELD.values():
+        proxy = place.api_proxy if of_server else place.door
+        proxy.add(Rule(pattern, held(lambda: dice.choice(HOLDS)), every=HELD_EVERY, body=body))
+
+
+def live_until_held(place, fleet, worker, point, dice, seconds):
+    """Lets WORKER live until it makes a request of the kind POINT, which is held back. Returns whether it did."""
+    of_server, pattern, body = HELD[point]
+    rule = Rule(pattern, held(dice.choice(HOLDS)), times=1, body=body)
+    (place.api_proxy if of_server else place.door).add_first(rule)
+    live(fleet, worker, seconds, lambda: rule.done)
+    return rule.done > 0
+
+
+def wait_carried_out(place, fleet):
+    """Until all that was held back is carried out, and what that has changed is put right."""
+    deadline = time.monotonic() + max(HOLDS) + RIGHT_SECONDS
+    while (place.api_proxy.holding or place.door.holding) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    while not fleet.look_again() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
 def kill_once(place, fleet, point, turn, dice, seconds=REACH_SECONDS):
     """One life of a worker, that ends when it passes POINT the TURNth time. Returns where it ended."""
     fleet.look()
     fleet.top_up(IN_FLIGHT)
-    if point == RANDOM:
-        worker = place.worker(fleet.pool)
+    if point in HELD:
+        worker = start(place, fleet)
+        if not live_until_held(place, fleet, worker, point, dice, seconds):
+            point = RANDOM
+    elif point == RANDOM:
+        worker = start(place, fleet)
         live(fleet, worker, dice.uniform(0.05, 4))
     else:
-        worker = place.worker(fleet.pool, PREFECT_PODMAN_FAILPOINT=f"{point}={turn}")
+        worker = start(place, fleet, PREFECT_PODMAN_FAILPOINT=f"{point}={turn}")
         if not live(fleet, worker, seconds):
             point = RANDOM
     worker.send(signal.SIGKILL)
@@ -78,6 +136,7 @@ def ours(place, kills, dice):
     fleet = Fleet(place, "crash", mixed())
     killed = collections.Counter()
     planned = plan(kills, dice)
+    hold_some(place, dice)
     for number, point in enumerate(planned, 1):
         killed[kill_once(place, fleet, point, dice.randint(1, 3), dice)] += 1
         if number % 10 == 0:
@@ -86,8 +145,9 @@ def ours(place, kills, dice):
     for point in sorted(set(planned)):
         if not killed[point]:  # the worker was killed before it got there so often
             killed[kill_once(place, fleet, point, 1, dice, 4 * REACH_SECONDS)] += 1
-    worker = place.worker(fleet.pool)
+    worker = start(place, fleet)
     fleet.wait_all(QUIET_SECONDS)
+    wait_carried_out(place, fleet)
     left = wait_quiet(fleet)
     end_well(worker)
     fleet.check()
@@ -111,11 +171,12 @@ def peer(place, kills, dice):
     return fleet
 
 
-def figures(fleet, kills, left):
+def figures(fleet, kills, left, held_back):
     tally = Tally.of(fleet.runs.values())
     return {
         "kills": kills,
         "runs": tally.runs,
+        "requests held back and carried out": held_back,
         "wrong endings": tally.wrong,
         "ran more than once": tally.doubled,
         "log lines lost": tally.lines_lost,
@@ -133,19 +194,19 @@ def prove(options):
     with scene() as place:
         fleet, killed, left = ours(place, options.kills, dice)
         well = judge(place, fleet, left, "crash")
-        columns["prefect-podman"] = figures(fleet, killed.total(), left)
+        columns["prefect-podman"] = figures(fleet, killed.total(), left, place.api_proxy.passed + place.door.passed)
     if options.peer:
         with scene() as place:
             kills = min(options.kills, PEER_KILLS)
             theirs = peer(place, kills, dice)
-            columns["Python worker"] = figures(theirs, kills, theirs.containers_left())
+            columns["Python worker"] = figures(theirs, kills, theirs.containers_left(), 0)
             for name in ("log lines lost", "log lines doubled", "logs out of order"):
                 columns["Python worker"][name] = "-"  # its containers send their own
     missed = [point for point in POINTS if not killed[point] and point != LEFTOVER]
     if options.kills >= len(POINTS) * 6 // 5 and missed:
         note(f"crash: never reached: {', '.join(missed)}")
         well = False
-    print_table(["killed at", "times"], [[point, killed[point]] for point in [RANDOM, *POINTS] if killed[point]])
+    print_table(["killed at", "times"], [[point, killed[point]] for point in [RANDOM, *HELD, *POINTS] if killed[point]])
     names = columns["prefect-podman"]
     print_table(["crash", *columns], [[name, *(column[name] for column in columns.values())] for name in names])
     return well

@@ -179,6 +179,12 @@ class Fleet:
                 self.api.set_state(run.id, "CANCELLING")
         return len(self.open())
 
+    def look_again(self):
+        """Asks for the states of all runs once more; returns whether each has ended as it should."""
+        for item in self.api.flow_runs(list(self.runs)).values():
+            self.runs[item["id"]].state = item["state"]
+        return all(run.state is not None and run.state["type"] == run.kind.ending for run in self.runs.values())
+
     def wait_all(self, quiet):
         """Until all runs are over, or none has ended for QUIET seconds."""
         waiting = self.look()

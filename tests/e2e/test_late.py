@@ -1,0 +1,179 @@
+"""Requests that are carried out when their sender is gone: the worker is killed while a proxy holds one back."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from fault_proxy import Rule, held
+from parts import wait_for
+from test_states import SAY, as_engine
+from test_taking_up import check_nothing_left
+
+PROGRAM = "sh -c 'echo only once; sleep 1'"
+SET_STATE = r"POST .*/set_state"
+
+
+class Hold:
+    """Holds back the call after the first AFTER that match PATTERN, until it is let go."""
+
+    def __init__(self, proxy, pattern, after=0):
+        self.proxy = proxy
+        self.pattern = pattern
+        self.number = proxy.count(pattern) + after + 1
+        self.gate = threading.Event()
+        proxy.add(Rule(pattern, held(self.gate), after=after, times=1))
+
+    def kill(self, worker):
+        """Kills WORKER, which has made the call."""
+        self.proxy.wait_count(self.pattern, self.number)
+        worker.end(signal.SIGKILL)
+
+    def let_go(self):
+        passed = self.proxy.passed
+        self.gate.set()
+        wait_for(lambda: self.proxy.passed > passed, 20, "the call was carried out")
+
+
+def starts(api, run):
+    """How often the program of RUN has run."""
+    api.wait_text(run, "only once")
+    records = [record for record in api.logs(run) if record["name"].startswith("prefect.flow_runs.std")]
+    return [record["message"] for record in records].count("only once")
+
+
+def wait_type(api, run, kind, seconds=30):
+    wait_for(lambda: api.state(run)["type"] == kind, seconds, lambda: f"{kind}: {api.states(run)}")
+
+
+def test_claim(api, engine, pool, proxy, start_worker, tmp_path):
+    """The next worker hears Scheduled, and then the claim is carried out."""
+    settings = {"PREFECT_WORKER_QUERY_SECONDS": 3}
+    hold = Hold(proxy, SET_STATE)
+    worker = start_worker(proxy.api, engine, pool, settings=settings)
+    run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
+    hold.kill(worker)
+    start_worker(proxy.api, engine, pool, settings=settings).wait_line("it is scheduled, and comes by the poll")
+    hold.let_go()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert starts(api, run) == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_claim_on_top_of_an_end(api, engine, pool, proxy, start_worker, tmp_path, killed):
+    """The next worker claims the run by itself and sees it to its end; it may be killed in turn."""
+    hold = Hold(proxy, SET_STATE)
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
+    hold.kill(worker)
+    worker = start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    if killed:
+        check_nothing_left(engine, run, tmp_path)
+        worker.end(signal.SIGKILL)
+        start_worker(proxy.api, engine, pool)
+    hold.let_go()
+    assert api.state(run)["type"] == "PENDING" or not killed
+    wait_type(api, run, "COMPLETED")
+    assert starts(api, run) == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_submitting(api, engine, pool, proxy, start_worker, tmp_path):
+    """It arrives on top of the end that Prefect inside the container has reported."""
+    command = f"{SAY}echo only once; say '{{\"type\": \"COMPLETED\"}}'"
+    hold = Hold(proxy, SET_STATE, after=1)
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, as_engine(api, command, forward_output="always"))
+    hold.kill(worker)
+    start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    hold.let_go()
+    wait_type(api, run, "COMPLETED")
+    assert starts(api, run) == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_running(api, engine, pool, proxy, start_worker, tmp_path):
+    """It arrives on top of the end."""
+    hold = Hold(proxy, SET_STATE, after=1)
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
+    hold.kill(worker)
+    start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    hold.let_go()
+    wait_type(api, run, "COMPLETED")
+    assert starts(api, run) == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
+@pytest.mark.parametrize("when", ["RUNNING", "COMPLETED"])
+def test_failure_that_was_retried(api, engine, pool, proxy, start_worker, tmp_path, when):
+    """It arrives while the retry runs, or after it."""
+    (tmp_path / "kept").mkdir()
+    hold = Hold(proxy, SET_STATE, after=2)
+    worker = start_worker(proxy.api, engine, pool)
+    command = "sh -c 'echo only once; test -e /kept/seen || { touch /kept/seen; exit 1; }; sleep 5'"
+    variables = {"command": command, "auto_remove": True, "volumes": [f"{tmp_path}/kept:/kept"]}
+    run = api.run(api.deploy(pool, variables=variables), empirical_policy={"retries": 1, "retry_delay": 0})
+    hold.kill(worker)
+    start_worker(proxy.api, engine, pool)
+    running = lambda: [state["type"] for state in api.states(run)].count("RUNNING") == 2  # noqa: E731
+    wait_for(running, 30, "the retry runs")
+    wait_type(api, run, when)
+    hold.let_go()
+    wait_type(api, run, "COMPLETED")
+    assert starts(api, run) == 2
+    check_nothing_left(engine, run, tmp_path)
+    assert api.state(run)["type"] == "COMPLETED"
+
+
+def test_create(api, engine, pool, door, start_worker, tmp_path):
+    """The container is made when its run, begun anew, is over."""
+    hold = Hold(door, r"POST .*/containers/create")
+    worker = start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
+    hold.kill(worker)
+    start_worker(api, door.url, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_nothing_left(engine, run, tmp_path)
+    hold.let_go()
+    assert engine.containers_of(run)
+    check_nothing_left(engine, run, tmp_path)
+    assert starts(api, run) == 1
+
+
+def test_start(api, engine, pool, door, start_worker):
+    """It arrives when the run, begun anew, is over; its container is kept."""
+    hold = Hold(door, r"POST .*/start")
+    worker = start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": PROGRAM})
+    hold.kill(worker)
+    start_worker(api, door.url, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    hold.let_go()
+    time.sleep(1)
+    assert [container["State"] for container in engine.containers_of(run)] == ["exited"]
+    assert starts(api, run) == 1
+
+
+def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
+    """They arrive when the next worker has counted what is there."""
+    logs, count = r"POST /api/logs/ ?$", r"POST /api/logs/filter"
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'sleep 4; for i in 1 2 3; do echo line $i; done; sleep 4'", "auto_remove": True})
+    api.wait_text(run, "submitted to infrastructure")
+    hold = Hold(proxy, logs)
+    hold.kill(worker)
+    seen = proxy.count(count)
+    start_worker(proxy.api, engine, pool)
+    # Who counts but twice has sent them once more by then.
+    wait_for(lambda: proxy.count(count) > seen + 3 or "line 3" in api.text(run), 30, "lines are counted, or sent again")
+    hold.let_go()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    lines = [line for line in api.wait_text(run, "line 3").splitlines() if line.startswith("line ")]
+    assert lines == ["line 1", "line 2", "line 3"]
+    check_nothing_left(engine, run, tmp_path)
