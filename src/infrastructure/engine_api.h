@@ -191,7 +191,8 @@ PpInfrastructureCall *pp_engine_stop (PpInfrastructure *infrastructure, const ch
 PpInfrastructureCall *pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
                                          PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
-                                        PpInfrastructureDoneFunc done, gpointer user_data);
+                                        gboolean force, PpInfrastructureDoneFunc done,
+                                        gpointer user_data);
 PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels,
                                       PpInfrastructureDoneFunc done, gpointer user_data);
 

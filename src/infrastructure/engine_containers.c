@@ -239,13 +239,14 @@ pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
 }
 
 PpInfrastructureCall *
-pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
+pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id, gboolean force,
                   PpInfrastructureDoneFunc done, gpointer user_data)
 {
   EngineCall *call = container_call (infrastructure, "remove", container_id, done, user_data);
 
   call->gone_is_fine = TRUE;
-  send_container (call, "DELETE", container_id, "?force=1&v=1", SLOW_SECONDS, pp_engine_end_plain);
+  send_container (call, "DELETE", container_id, force ? "?force=1&v=1" : "?v=1", SLOW_SECONDS,
+                  pp_engine_end_plain);
   return &call->base;
 }
 

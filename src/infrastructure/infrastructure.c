@@ -149,7 +149,14 @@ PpInfrastructureCall *
 pp_infrastructure_remove (PpInfrastructure *infrastructure, const char *container_id,
                           PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return infrastructure->kind->remove (infrastructure, container_id, done, user_data);
+  return infrastructure->kind->remove (infrastructure, container_id, TRUE, done, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure, const char *container_id,
+                                    PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return infrastructure->kind->remove (infrastructure, container_id, FALSE, done, user_data);
 }
 
 PpInfrastructureCall *

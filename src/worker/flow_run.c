@@ -285,6 +285,7 @@ pp_flow_run_free (PpFlowRun *run)
   json_decref (run->json);
   g_free (run->container_id);
   g_free (run->container_name);
+  g_free (run->replaced_container_id);
   g_free (run->flow_id);
   g_free (run->deployment_id);
   g_free (run->name);

@@ -52,6 +52,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .report_force = run->report.force,
     .container_id = run->container_id,
     .container_name = run->container_name,
+    .replaced_container_id = run->replaced_container_id,
     .undescribed
     = run->spec == NULL && run->container_id != NULL && run->phase != PP_JOURNAL_CLAIMED,
     .worker_reported = run->worker_reported,
@@ -118,6 +119,7 @@ void
 pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 {
   run->phase = entry->phase;
+  run->replaced_container_id = g_strdup (entry->replaced_container_id);
   /* The worker that wrote it may have been killed with any request under way. */
   pp_flow_run_expect_late (run);
   run->name = g_strdup (entry->flow_run_name);

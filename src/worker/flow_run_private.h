@@ -108,7 +108,8 @@ struct PpFlowRun
   guint network_index;
   char *container_id;
   char *container_name;
-  GError *refusal;    /* the engine's words, while what they mean is looked for */
+  char *replaced_container_id; /* of one that a worker before has made, and that never started */
+  GError *refusal;             /* the engine's words, while what they mean is looked for */
   gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
   gboolean started_once;      /* the engine was told to start it */
   gboolean start_interrupted; /* and did not answer */

@@ -545,6 +545,9 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_api_call_cancel (g_steal_pointer (&run->claim_call));
   pp_output_finish (run->output);
+  /* What the worker before has told of another container may have arrived since. */
+  if (run->replaced_container_id != NULL)
+    pp_flow_run_tell_pid (run);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
   if (run->retry_scheduled)

@@ -12,7 +12,11 @@
 /* A server that refuses to tell a run's state is asked again after this. */
 #define ASK_AGAIN_MS 15000
 
+/* A container that was never started and that the engine would not remove so often is left. */
+#define MAX_REMOVALS 5
+
 static void begin_again (PpFlowRun *run);
+static void look_again (PpFlowRun *run);
 
 static gboolean
 is_one_of (const char *word, const char *const *words)
@@ -148,6 +152,13 @@ on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   run->no_answer_since = 0;
+  /* The engine does not remove what runs: the start of an earlier worker may have been carried out
+   * since the container was looked at. */
+  if (error != NULL && run->retries++ < MAX_REMOVALS)
+    {
+      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
+      return;
+    }
   if (error != NULL)
     g_warning ("Container '%s', which was never started, could not be removed: %s",
                run->container_name, error->message);
@@ -161,13 +172,17 @@ begin_again (PpFlowRun *run)
 {
   if (run->found_status != NULL)
     {
-      run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
-                                                   on_leftover_removed, run);
+      run->engine_call = pp_infrastructure_remove_unstarted (
+          run->context->infrastructure, run->container_id, on_leftover_removed, run);
       return;
     }
   run->taken_up = FALSE;
   run->host_restarted = FALSE;
-  g_clear_pointer (&run->container_id, g_free);
+  if (run->container_id != NULL)
+    {
+      g_free (run->replaced_container_id);
+      run->replaced_container_id = g_steal_pointer (&run->container_id);
+    }
   g_clear_pointer (&run->container_name, g_free);
   pp_flow_run_resubmit (run);
 }
@@ -184,8 +199,6 @@ submit_again (PpFlowRun *run)
 }
 
 /* The engine may have been starting the container when its worker was killed. */
-
-static void look_again (PpFlowRun *run);
 
 /* One that waits for its start begins with it; one that runs refuses it. */
 static void

@@ -51,6 +51,7 @@ static const Field fields[] = {
   { "report_force", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, report_force) },
   { "container_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, container_id) },
   { "container_name", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, container_name) },
+  { "replaced_container_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, replaced_container_id) },
   { "undescribed", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, undescribed) },
   { "worker_reported", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, worker_reported) },
   { "auto_remove", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, auto_remove) },

@@ -76,8 +76,8 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
   g_message ("Container %.12s of flow run %s is removed: the engine has made it late, when nobody "
              "waited for it any more",
              found->id, found->flow_run_id);
-  found->call = pp_infrastructure_remove (found->worker->context.infrastructure, found->id,
-                                          on_removed, found);
+  found->call = pp_infrastructure_remove_unstarted (found->worker->context.infrastructure,
+                                                    found->id, on_removed, found);
 }
 
 static gint

@@ -18,6 +18,7 @@ typedef struct
   gint64 asked_at; /* UNIX microseconds: when the state under way was asked for */
   PpStateRead *read;
   PpApiCall *call; /* the run's states, or the one that is put back */
+  PpApiCall *pid_call;
   char *judged;    /* id of the last state that needed nothing */
   char *looked_at; /* id of the state that the call is about */
 } Note;
@@ -39,6 +40,7 @@ free_note (gpointer data)
 
   pp_state_read_cancel (note->read);
   pp_api_call_cancel (note->call);
+  pp_api_call_cancel (note->pid_call);
   pp_journal_entry_free (note->entry);
   g_free (note->judged);
   g_free (note->looked_at);
@@ -262,6 +264,29 @@ is_busy (const Note *note)
 }
 
 static void
+on_pid (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  ((Note *)user_data)->pid_call = NULL;
+}
+
+/* The container of which a worker before has told the server was never started and is gone; and
+ * what was said of the one that took its place was overwritten. */
+static void
+correct_pid (Note *note, const json_t *flow_run)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+  const char *replaced = note->entry->replaced_container_id;
+
+  if (pid == NULL || replaced == NULL || note->entry->container_id == NULL
+      || !g_str_has_suffix (pid, replaced) || note->pid_call != NULL)
+    return;
+  g_autofree char *engine = g_strndup (pid, strlen (pid) - strlen (replaced));
+  g_autofree char *correct = g_strconcat (engine, note->entry->container_id, NULL);
+  note->pid_call = pp_flow_run_update_infrastructure_pid (note->late->api, note->entry->flow_run_id,
+                                                          correct, on_pid, note);
+}
+
+static void
 on_read (json_t *body, const GError *error, gpointer user_data)
 {
   Note *note = user_data;
@@ -275,6 +300,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
         forget (note);
       return;
     }
+  correct_pid (note, body);
   g_free (note->looked_at);
   note->looked_at = g_strdup (state_id);
   if (!pp_late_is_of (note->entry, state) || hands (note, state) == PP_LATE_ASKED_FOR_IN_HAND

@@ -231,6 +231,12 @@ PpInfrastructureCall *pp_infrastructure_unpause (PpInfrastructure *infrastructur
 PpInfrastructureCall *pp_infrastructure_remove (PpInfrastructure *infrastructure,
                                                 const char *container_id,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+/* The same for a container that was never started, without force: the engine refuses where it runs
+ * by now, because a start that was given up was carried out late. */
+PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure,
+                                                          const char *container_id,
+                                                          PpInfrastructureDoneFunc done,
+                                                          gpointer user_data);
 /* Containers (running or not) that have all of LABELS ("k=v" strings, NULL-terminated). RESULT: the
  * engine's array. */
 PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure,

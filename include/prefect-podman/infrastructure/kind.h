@@ -47,7 +47,8 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*unpause) (PpInfrastructure *infrastructure, const char *container_id,
                                     PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*remove) (PpInfrastructure *infrastructure, const char *container_id,
-                                   PpInfrastructureDoneFunc done, gpointer user_data);
+                                   gboolean force, PpInfrastructureDoneFunc done,
+                                   gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, const char *const *labels,
                                  PpInfrastructureDoneFunc done, gpointer user_data);
   gint64 (*log_time) (const PpInfrastructureCall *call);

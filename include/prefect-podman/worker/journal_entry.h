@@ -35,6 +35,7 @@ typedef struct
 
   char *container_id;
   char *container_name;
+  char *replaced_container_id; /* that was told to the server before, and never started */
   gboolean undescribed; /* the container was found without an entry: what follows is not known */
   gboolean worker_reported;
   gboolean auto_remove;
