@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves on a real Prefect server and a real Podman that no flow run is ever lost, done twice or left behind:
 #
-#   contrib/prove.sh crash [--kills N] [--peer]   kill -9 at every step of a run and at any moment
+#   contrib/prove.sh crash [--kills N] [--peer]   kill -9 at every step of a run and at any moment, requests held back
 #   contrib/prove.sh outage [--short] [--peer]    server and engine fail in every way
 #   contrib/prove.sh soak [--runs N]              two workers, many runs, kills and outages mixed in
 #

@@ -177,3 +177,20 @@ def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
     lines = [line for line in api.wait_text(run, "line 3").splitlines() if line.startswith("line ")]
     assert lines == ["line 1", "line 2", "line 3"]
     check_nothing_left(engine, run, tmp_path)
+
+
+def test_infrastructure_pid(api, engine, pool, proxy, door, start_worker):
+    """It names a container that was never started, and is told after that which took its place."""
+    told, start = Hold(proxy, r"PATCH /api/flow_runs/[^/]+$"), Hold(door, r"POST .*/start")
+    worker = start_worker(proxy.api, door.url, pool)
+    run = api.go(pool, {"command": PROGRAM})
+    door.wait_count(start.pattern, 1)
+    told.kill(worker)
+    start_worker(proxy.api, door.url, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    told.let_go()
+    start.let_go()
+    (container,) = engine.containers_of(run)
+    ours = lambda: api.flow_run(run)["infrastructure_pid"].endswith(container["Id"])  # noqa: E731
+    wait_for(ours, 20, lambda: f"the pid is that of {container['Id']}: {api.flow_run(run)['infrastructure_pid']}")
+    assert starts(api, run) == 1
