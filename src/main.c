@@ -7,6 +7,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,18 +110,11 @@ run_command (int argc, char **argv, const char *profile)
   g_autofree char *words = g_strjoin (" ", command->words[0], command->words[1], NULL);
   g_autofree char *full_name = g_strdup_printf ("%s %s", g_get_prgname (), words);
   g_set_prgname (full_name); /* the head of the command's help */
-  int code = command->run (argc - skipped, argv + skipped, profile);
-  if (ferror (stdout) != 0)
-    {
-      pp_command_fail ("standard output could not be written: what was printed is not complete");
-      code = code != 0 ? code : 1;
-    }
-  pp_console_finish ();
-  return code;
+  return command->run (argc - skipped, argv + skipped, profile);
 }
 
-int
-main (int argc, char **argv)
+static int
+run (int argc, char **argv)
 {
   g_autofree char *profile = NULL;
   gboolean version = FALSE;
@@ -139,11 +133,6 @@ main (int argc, char **argv)
   g_autofree char *name = g_path_get_basename (argc > 0 ? argv[0] : "prefect-podman");
   g_autoptr (GError) error = NULL;
 
-  open_standard_streams ();
-  signal (SIGPIPE, SIG_IGN);
-  /* A file size limit is an error of the write then (EFBIG). No program is started that would
-   * inherit either. */
-  signal (SIGXFSZ, SIG_IGN);
   setlocale (LC_CTYPE, "");
   g_set_prgname (name);
   g_option_context_add_main_entries (context, entries, NULL);
@@ -160,4 +149,29 @@ main (int argc, char **argv)
   if (argc <= 1)
     return pp_command_fail ("no command given: see %s --help", name);
   return run_command (argc - 1, argv + 1, profile);
+}
+
+/* Of any end of the process, GOption's after --help included. */
+static void
+at_exit (void)
+{
+  gboolean is_printed = fflush (stdout) == 0 && ferror (stdout) == 0;
+
+  if (!is_printed)
+    pp_command_fail ("standard output could not be written: what was printed is not complete");
+  pp_console_finish ();
+  if (!is_printed)
+    _exit (1);
+}
+
+int
+main (int argc, char **argv)
+{
+  open_standard_streams ();
+  signal (SIGPIPE, SIG_IGN);
+  /* A file size limit is an error of the write then (EFBIG). No program is started that would
+   * inherit either. */
+  signal (SIGXFSZ, SIG_IGN);
+  atexit (at_exit);
+  return run (argc, argv);
 }

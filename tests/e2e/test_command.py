@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import time
 
@@ -12,7 +11,7 @@ import pytest
 
 import worker as under_test
 from conftest import new_pool_name
-from worker import call, environment
+from worker import call, command, environment
 
 
 def start(folder, *arguments, api=None, engine=None, settings=None, timeout=30):
@@ -192,15 +191,14 @@ def test_engine_that_answers_is_named(api, engine, pool, start_worker):
     assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
 
 
-def test_health_port_in_use(tmp_path, api, engine, pool):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        settings = {"PREFECT_WORKER_WEBSERVER_PORT": port}
-        done = start(tmp_path, "--pool", pool, "--with-healthcheck", api=api, engine=engine, settings=settings)
-    assert done.returncode == 2  # a setting to change
-    assert str(port) in done.stderr
+@pytest.mark.parametrize("arguments", [("--version",), ("worker", "start", "--help"), ("worker", "status")], ids=" ".join)
+def test_output_that_cannot_be_written(tmp_path, arguments):
+    """A full disk is an error, not the half of an answer."""
+    argv = [str(part) for part in (*command(), *arguments)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(argv, env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "standard output could not be written" in done.stderr
 
 
 def test_health(api, engine, pool, start_worker):
