@@ -3,6 +3,7 @@
 
 #include "worker_private.h"
 
+#include "prefect-podman/worker/identity_list.h"
 #include "prefect-podman/worker/signals.h"
 #include "prefect-podman/worker/state_dir.h"
 
@@ -103,6 +104,32 @@ fall_back (PpWorker *worker, const GError *why, GError **error)
   return FALSE;
 }
 
+/* A worker before this one may have had no home it could write, and runs in flight. */
+static void
+warn_of_runs_elsewhere (void)
+{
+  gboolean exists = TRUE;
+
+  for (guint n = 0; exists; n++)
+    {
+      g_autoptr (PpStateFallback) fallback = pp_state_fallback_new (n, FALSE, &exists, NULL);
+      g_autoptr (GPtrArray) infos
+          = fallback != NULL ? pp_identity_list (fallback->path, NULL) : NULL;
+      guint runs = 0;
+
+      for (guint i = 0; infos != NULL && i < infos->len; i++)
+        {
+          const PpIdentityInfo *info = g_ptr_array_index (infos, i);
+
+          runs += info->state == PP_IDENTITY_FREE ? info->entries->len : 0;
+        }
+      if (runs > 0)
+        g_warning ("%u flow runs are left in %s by a worker that could not write its usual state "
+                   "directory: a worker with --state-dir %s goes on with them",
+                   runs, fallback->path, fallback->path);
+    }
+}
+
 /* Sets the worker's name: the one it was given, the one it had before, or a new one. */
 static void
 take_name (PpWorker *worker)
@@ -138,6 +165,8 @@ pp_worker_take_identity (PpWorker *worker, GError **error)
       if (!fall_back (worker, local, error))
         return FALSE;
     }
+  else if (!pp_state_dir_is_named (worker->options->state_dir))
+    warn_of_runs_elsewhere ();
   take_name (worker);
   worker->boot_id = pp_boot_id ();
   worker->context.identity_name = pp_identity_name (worker->identity);

@@ -9,7 +9,9 @@ import socket
 import subprocess
 import time
 
-from parts import free_port, place
+import pytest
+
+from parts import fill, free_port, place, small_disk
 from worker import BINARY, EXIT_SECONDS, environment
 
 
@@ -71,20 +73,28 @@ def test_restart_while_the_one_before_is_stopping(api, engine, pool, proxy, star
     second.wait_healthy()
 
 
-def test_user_without_a_home(api, engine, pool, tmp_path):
+@pytest.mark.parametrize("kind", ["none", "file", "full disk", "read-only"])
+def test_user_without_a_home(tmp_path, kind):
     """A directory of /tmp holds what must outlive the worker; `worker status` finds it."""
     user = 54321
     state = pathlib.Path(f"/tmp/prefect-podman-{user}")
-    made = environment(tmp_path, api, engine, {"PREFECT_PODMAN_STATE_DIR": None, "HOME": "/nonexistent"})
-    with place("home") as folder:
+    with place("home") as folder, small_disk(folder / "disk") as disk:
+        home = {"none": folder / "none", "file": folder / "file"}.get(kind, disk)
+        (folder / "file").touch()
+        disk.chmod(0o777)
+        fill(disk / "filling")
+        if kind == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        settings = {"PREFECT_PODMAN_STATE_DIR": None, "HOME": home}
+        made = environment(tmp_path, "http://127.0.0.1:9/api", "unix:///nowhere", settings)
         binary = shutil.copy(BINARY, folder)
         argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", binary, "worker"]
         options = {"env": made, "cwd": "/", "text": True}
         try:
-            with subprocess.Popen([*argv, "start", "--pool", pool], stderr=subprocess.PIPE, **options) as worker:
+            with subprocess.Popen([*argv, "start", "--pool", "pool"], stderr=subprocess.PIPE, **options) as worker:
                 try:
                     line = worker.stderr.readline()
-                    assert "/nonexistent" in line and f"Using {state} instead" in line and "reboot" in line, line
+                    assert str(home) in line and f"Using {state} instead" in line and "reboot" in line, line
                     status = state.stat()
                     assert (status.st_uid, status.st_mode & 0o777) == (user, 0o700)
                     done = subprocess.run([*argv, "status"], capture_output=True, check=True, **options)
