@@ -400,6 +400,8 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
   spec->platform = g_strdup (pp_json_string (rest, "platform"));
   spec->tty = json_is_true (json_object_get (spec->create_body, "Tty"));
   resolve_state_reporting (spec);
+  if (!pp_spec_withhold_secrets (spec, configuration, error))
+    return FALSE;
   return fit_to_engine (spec, json_object_get (rest, "cdi_devices"), engine, error);
 }
 

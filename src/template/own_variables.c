@@ -34,7 +34,7 @@ check_state_reporting (const char *key, const json_t *value, GError **error)
 }
 
 static gboolean
-check_forward_output (const char *key, const json_t *value, GError **error)
+check_auto_always_never (const char *key, const json_t *value, GError **error)
 {
   static const char *const words[] = { "auto", "always", "never", NULL };
   return check_word (key, value, words, error);
@@ -120,7 +120,8 @@ static const struct
   PpOwnCheckFunc check;
 } own_variables[] = {
   { "state_reporting", check_state_reporting },
-  { "forward_output", check_forward_output },
+  { "forward_output", check_auto_always_never },
+  { "prefect_env", check_auto_always_never },
   { "timeout_seconds", check_seconds },
   { "startup_timeout_seconds", check_seconds },
   { "infrastructure_retries", check_count },

@@ -1,8 +1,10 @@
 /* What was fetched for a run -> its job configuration. Pure, but for the process's environment. */
 #include "prefect-podman/worker/resolve.h"
 
+#include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/prefect/version.h"
 #include "prefect-podman/template/template.h"
+#include "prefect-podman/worker/own_secrets.h"
 
 #include <string.h>
 
@@ -76,7 +78,12 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
                                              parts->variables, error);
   if (resolved == NULL)
     return NULL;
-  return pp_template_prepare (resolved, &context, error);
+  json_t *prepared = pp_template_prepare (resolved, &context, error);
+  if (prepared != NULL)
+    json_object_set_new (
+        prepared, PP_SECRET_ENVIRONMENT_KEY,
+        pp_own_secret_environment (identity->environment, json_object_get (resolved, "env")));
+  return prepared;
 }
 
 json_t *

@@ -52,7 +52,15 @@ pp_flow_run_move (PpFlowRun *run, PpFlowRunState state)
 char *
 pp_flow_run_mask (const PpFlowRun *run, char *text)
 {
-  if (run->mask == NULL || text == NULL)
+  if (text == NULL)
+    return NULL;
+  char *masked = pp_secrets_mask (run->context->secrets, text, strlen (text));
+  if (masked != NULL)
+    {
+      g_free (text);
+      text = masked;
+    }
+  if (run->mask == NULL)
     return text;
   g_autofree char *unmasked = text;
   return pp_mask_text (run->mask, unmasked);

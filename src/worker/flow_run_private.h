@@ -168,7 +168,8 @@ void pp_flow_run_move (PpFlowRun *run, PpFlowRunState state);
 void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
-/* TEXT, of which ownership is taken and which may be NULL, without the secrets of the run's blocks:
+/* TEXT, of which ownership is taken and which may be NULL, without the secrets of the worker and of
+ * the run's blocks:
  * what refuses a value shows it. New string. */
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
 

@@ -324,6 +324,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
                                forward ? context->logs : NULL, resume_output, run);
+  pp_output_mask (run->output, context->secrets);
   if (context->output_prefix)
     pp_output_name_lines (run->output, run->name);
   run->position_file = pp_position_open (context->journal, run->id, run->container_id,

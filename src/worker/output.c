@@ -39,6 +39,7 @@ struct PpOutput
   guint64 skip_records;
   guint64 skip_shown;
   gsize max_line;
+  const PpSecrets *secrets;
   gboolean is_escaped; /* for a terminal */
   char *prefix;        /* of each line that is shown, or NULL */
   GString *line;       /* the one that is being shown */
@@ -93,6 +94,12 @@ pp_output_name_lines (PpOutput *output, const char *flow_run_name)
 
   g_free (output->prefix);
   output->prefix = g_strdup_printf ("%s/%.*s | ", label, PREFIX_ID_DIGITS, output->flow_run_id);
+}
+
+void
+pp_output_mask (PpOutput *output, const PpSecrets *secrets)
+{
+  output->secrets = secrets;
 }
 
 /* Bytes that C takes inside a JSON string. */
@@ -174,7 +181,13 @@ static void
 take_text (PpOutput *output, const StreamState *stream, const char *text, gsize length, char ending)
 {
   g_autofree char *repaired = NULL;
+  g_autofree char *masked = pp_secrets_mask (output->secrets, text, length);
 
+  if (masked != NULL)
+    {
+      text = masked;
+      length = strlen (masked);
+    }
   if (!g_utf8_validate (text, (gssize)length, NULL))
     {
       repaired = g_utf8_make_valid (text, (gssize)length);
@@ -234,7 +247,7 @@ has_room (PpOutput *output)
   return TRUE;
 }
 
-/* Where a line that grows over the limit is cut: before a character that is not whole yet. */
+/* How much of a line that grows over the limit is whole characters. */
 static gsize
 whole_characters (const GString *partial)
 {
@@ -246,6 +259,16 @@ whole_characters (const GString *partial)
         return partial->len - back;
     }
   return partial->len;
+}
+
+/* Where a line that grows over the limit is cut: not inside a secret either. */
+static gsize
+place_to_cut (const PpOutput *output, const GString *partial)
+{
+  gsize whole = whole_characters (partial);
+  gsize safe = pp_secrets_safe_length (output->secrets, partial->str, whole);
+
+  return safe > 0 ? safe : whole;
 }
 
 static void
@@ -284,7 +307,7 @@ add_text (PpOutput *output, StreamState *stream, const char *text, gsize length)
 
       if (piece == 0)
         {
-          gsize cut = whole_characters (stream->partial);
+          gsize cut = place_to_cut (output, stream->partial);
 
           take_text (output, stream, stream->partial->str, cut, '\n');
           g_string_erase (stream->partial, 0, (gssize)cut);

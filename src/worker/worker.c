@@ -295,6 +295,7 @@ set_up_context (PpWorker *worker)
   context->worker_name = worker->name;
   context->type = g_strcmp0 (worker->options->type, "podman") == 0 ? "podman" : "docker";
   context->process_environment = pp_resolve_process_environment ();
+  context->secrets = pp_own_secrets (settings);
   context->api = pp_api_new (worker->http, settings);
   if (pp_worker_is_patient (worker))
     pp_api_expect (context->api);
@@ -363,6 +364,7 @@ tear_down (PpWorker *worker)
   pp_queues_free (worker->queues);
   pp_worker_sync_stop (worker);
   pp_worker_stop_watching_cancellations (worker);
+  pp_secrets_free (context->secrets);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
   pp_worker_stop_taking_up (worker);
   /* Runs note how much of their output was shown: all that can be. */

@@ -1,5 +1,6 @@
 """No secret that a worker is given is in anything it writes: its log, its state directory, its command line."""
 
+import base64
 import copy
 import pathlib
 import signal
@@ -19,6 +20,7 @@ HEADER = "Header-91be-token"
 PLAIN = "Environment-3f7a-value"
 BLOCK = "Block-58d2-value"
 REGISTRY = "Registry-c04e-password"
+MASKED = "********"
 SECRETS = (AUTH_PASSWORD, KEY, HEADER, PLAIN, BLOCK, REGISTRY)
 
 
@@ -46,8 +48,6 @@ def check(text, where):
 
 @pytest.fixture
 def guarded():
-    import base64
-
     word = f"admin:{AUTH_PASSWORD}"
     headers = {"Authorization": "Basic " + base64.b64encode(word.encode()).decode()}
     with prefect_server(headers=headers, PREFECT_SERVER_API_AUTH_STRING=word) as server:
@@ -143,3 +143,36 @@ def test_no_secret_is_in_a_refusal(api, engine, pool, start_worker, tmp_path):
     assert worker.end() == 0
     check(worker.log.read_bytes(), worker.log.name)
     check(in_state(tmp_path / "state"), "the state directory")
+
+
+def forwarded(api, run):
+    return "\n".join(record["message"] for record in api.logs(run))
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_plain_image_gets_no_secrets(api, engine, pool, start_worker, tmp_path):
+    """`env` in an image without Prefect shows settings, but no secrets, unless it is told to have them; then they are
+    masked wherever its lines go."""
+    auth = f"admin:{AUTH_PASSWORD}"
+    basic = base64.b64encode(auth.encode()).decode()
+    settings = {
+        "PREFECT_API_KEY": KEY,
+        "PREFECT_API_AUTH_STRING": auth,
+        "PREFECT_CLIENT_CUSTOM_HEADERS": f'{{"X-Site-Token": "{HEADER}"}}',
+        "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://u:Database-2b@db/prefect",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+    }
+    worker = start_worker(api, engine, pool, settings=settings)
+    script = f"env; echo basic=$BASIC; echo {KEY[:9]}; printf {KEY[9:]}; echo; >&2 printf {KEY[:9]}; >&2 echo {KEY[9:]}; exit 3"
+    variables = {"command": f"sh -c '{script}'", "env": {"BASIC": basic, "OWN_KEY": PLAIN}}
+    plain = api.wait_end(api.go(pool, variables))
+    told = api.wait_end(api.go(pool, {**variables, "prefect_env": "always"}))
+    for run in (plain, told):
+        assert run["state"]["type"] == "FAILED"
+        api.wait_text(run["id"], "basic=")
+        text = forwarded(api, run["id"]) + run["state"]["message"]
+        assert "PREFECT_LOGGING_LEVEL=DEBUG" in text and f"OWN_KEY={PLAIN}" in text, text
+        assert f"basic={MASKED}" in text and ("PREFECT_API_KEY" in text) == (run is told), text
+        for secret in (KEY, AUTH_PASSWORD, basic, HEADER, "Database-2b"):
+            assert secret not in text and secret not in worker.output(), secret
+    assert worker.end() == 0

@@ -92,17 +92,23 @@ typedef struct
   double startup_timeout_seconds;   /* 0: none */
 } PpContainerSpec;
 
-/* CONFIGURATION: what pp_template_prepare() gave, with the worker's own job variables
- * (state_reporting, forward_output, timeout_seconds, stop_timeout, infrastructure_retries,
- * startup_timeout_seconds) and a `podman` pool's (userns, devices, shm_size, user, working_dir,
- * entrypoint, ulimits, security_opt, extra_hosts) beside the docker type's. ENGINE: what answers;
- * NULL: not known (offline render), nothing is fitted to it. No I/O but the current directory,
- * which relative sources of volumes are resolved against.
+/* The key of a configuration that says which variables of its `env` are secrets of the worker: an
+ * object, name -> null: all of it; true: a URL, the user and password in it. */
+#define PP_SECRET_ENVIRONMENT_KEY "secret_environment"
+
+/* CONFIGURATION: what pp_template_prepare() gave, with PP_SECRET_ENVIRONMENT_KEY (may be missing)
+ * and the worker's own job variables (state_reporting, forward_output, prefect_env,
+ * timeout_seconds, stop_timeout, infrastructure_retries, startup_timeout_seconds) and a `podman`
+ * pool's (userns, devices, shm_size, user, working_dir, entrypoint, ulimits, security_opt,
+ * extra_hosts) beside the docker type's. ENGINE: what answers; NULL: not known (offline render),
+ * nothing is fitted to it. No I/O but the current directory, which relative sources of volumes are
+ * resolved against.
  *
  * The create body is the one docker-py 7 would send for the peer's DockerWorker, but: AutoRemove is
  * never set (the worker removes), nor is RestartPolicy (a warning says so); host-gateway is
  * replaced by an address where the engine does not know the word; CDI devices are sent in the way
- * the engine takes them. state_reporting "auto" is resolved from the command: absent (only a
+ * the engine takes them; the worker's secrets are left out of the environment where Prefect does
+ * not run inside (prefect_env). state_reporting "auto" is resolved from the command: absent (only a
  * `podman` pool's can be) or without Prefect in it is the worker's to report, else the engine's.
  * Returns a new spec, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID). */
 PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine,

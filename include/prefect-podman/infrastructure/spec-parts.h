@@ -35,6 +35,14 @@ json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const 
  * string, a secret. */
 char *pp_registry_auth (const json_t *credentials, const char *image);
 
+/* Takes the worker's secrets (PP_SECRET_ENVIRONMENT_KEY of CONFIGURATION) out of SPEC's environment
+ * where CONFIGURATION's prefect_env says so: "always" gives them, "never" does not, "auto" gives
+ * them where the engine reports the state or the command runs Prefect. FALSE with ERROR for another
+ * value.
+ */
+gboolean pp_spec_withhold_secrets (PpContainerSpec *spec, const json_t *configuration,
+                                   GError **error);
+
 /* DEVICE, one of HostConfig.Devices, as Podman writes it: "HOST:CONTAINER:PERMISSIONS". New string,
  * or NULL where it names no device of the host. */
 char *pp_spec_device (const json_t *device);

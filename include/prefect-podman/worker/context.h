@@ -7,6 +7,7 @@
 #include "prefect-podman/worker/events.h"
 #include "prefect-podman/worker/journal.h"
 #include "prefect-podman/worker/log_sender.h"
+#include "prefect-podman/worker/own_secrets.h"
 #include "prefect-podman/worker/resolve.h"
 #include "prefect-podman/worker/state_reader.h"
 #include "prefect-podman/worker/stdout_writer.h"
@@ -33,6 +34,7 @@ typedef struct
   const char *type;          /* "docker" or "podman" */
   const char *identity_name; /* who this worker is across restarts (identity.h) */
   const char *boot_id;
+  PpSecrets *secrets;          /* the worker's own, not to be seen in a container's output */
   json_t *process_environment; /* for {{ $NAME }} in templates */
   json_t *work_pool;           /* as last read; never changed in place */
   PpApi *api;

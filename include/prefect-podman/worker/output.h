@@ -4,6 +4,7 @@
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/template/secrets.h"
 #include "prefect-podman/worker/log_sender.h"
 #include "prefect-podman/worker/stdout_writer.h"
 
@@ -28,6 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
  * "NAME/1a2b3c4d | ", characters other than letters, digits, "." and "_" as "-". A container can
  * then not pass its lines off as the worker's or another run's. */
 void pp_output_name_lines (PpOutput *output, const char *flow_run_name);
+
+/* Has SECRETS (borrowed, or NULL) masked in all that is shown, forwarded and kept. */
+void pp_output_mask (PpOutput *output, const PpSecrets *secrets);
 
 /* The first RECORDS (pp_output_records()) of the log were delivered before, and what the first
  * SHOWN (pp_output_shown()) bytes gave was shown; neither is told again, though all of it makes the

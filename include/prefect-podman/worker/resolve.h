@@ -48,8 +48,8 @@ typedef struct
 /* The environment of this process, for {{ $NAME }} in templates; new object. May hold secrets. */
 json_t *pp_resolve_process_environment (void);
 
-/* PARTS -> finished job configuration. Pure. Returns a new object or NULL with ERROR
- * (PP_RESOLVE_ERROR_CONFIGURATION). */
+/* PARTS -> finished job configuration, with PP_SECRET_ENVIRONMENT_KEY. Pure. Returns a new object
+ * or NULL with ERROR (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
 

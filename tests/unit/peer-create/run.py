@@ -2,7 +2,9 @@
 """Compares the create call of prefect-podman with the peer's, field by field.
 
 The peer is the installed DockerWorker with docker-py, run against an engine that writes down what
-it is asked; the same finished job configuration goes to spec-harness. Run with the Python of a venv
+it is asked; the same finished job configuration goes to spec-harness. (A worker's configuration says
+beside that which of its variables are secrets: those the peer gives to every container, and
+prefect-podman only where Prefect runs inside; prefect_env, test-own-secrets.c.) Run with the Python of a venv
 that has prefect and prefect-docker:
 
     python tests/unit/peer-create/run.py --harness build/tests/unit/spec-harness
