@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "prefect-podman/commands/commands.h"
+#include "prefect-podman/http/limits.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Descriptors that a command opens before it can do anything. */
+#define NEEDED_DESCRIPTORS 16
 
 typedef struct
 {
@@ -133,8 +137,16 @@ run (int argc, char **argv)
   g_autofree char *name = g_path_get_basename (argc > 0 ? argv[0] : "prefect-podman");
   g_autoptr (GError) error = NULL;
 
+  /* GLib ends the process without a word where it cannot open a descriptor. */
+  int shortage = pp_limits_probe (NEEDED_DESCRIPTORS);
+
   setlocale (LC_CTYPE, "");
   g_set_prgname (name);
+  if (shortage != 0)
+    {
+      g_autofree char *why = pp_limits_describe (shortage);
+      return pp_command_fail ("cannot start: %s", why);
+    }
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_strict_posix (context, TRUE);
   g_option_context_set_summary (context, "Serves a Prefect work pool with Podman or Docker.");

@@ -8,8 +8,6 @@
 
 /* Descriptors kept for health checks. */
 #define RESERVE 4
-/* Below this many there is no room for a reserve. */
-#define FEW 24
 #define MAX_PROBES 64
 
 gboolean
@@ -27,9 +25,9 @@ limit_of (int resource)
 
   if (getrlimit ((__rlimit_resource_t)resource, &limit) != 0)
     return g_strdup ("unknown");
-  if (limit.rlim_max == RLIM_INFINITY)
-    return g_strdup ("none");
-  return g_strdup_printf ("%" G_GUINT64_FORMAT, (guint64)limit.rlim_max);
+  if (limit.rlim_cur == RLIM_INFINITY)
+    return g_strdup ("any number");
+  return g_strdup_printf ("%" G_GUINT64_FORMAT, (guint64)limit.rlim_cur);
 }
 
 /* The first line of a file below /proc/sys; new string. */
@@ -53,7 +51,7 @@ pp_limits_describe (int error)
     {
     case EMFILE:
       number = limit_of (RLIMIT_NOFILE);
-      return g_strdup_printf ("%s: this process may have %s (RLIMIT_NOFILE). Raise it: ulimit -Hn "
+      return g_strdup_printf ("%s: this process may have %s (RLIMIT_NOFILE). Raise it: ulimit -n "
                               "before the start, or LimitNOFILE= in the systemd unit",
                               words, number);
     case ENFILE:
@@ -68,7 +66,7 @@ pp_limits_describe (int error)
     case EAGAIN:
       number = limit_of (RLIMIT_NPROC);
       return g_strdup_printf ("no thread could be started: this user may have %s (RLIMIT_NPROC). "
-                              "Raise it: ulimit -Hu before the start, or LimitNPROC= and TasksMax= "
+                              "Raise it: ulimit -u before the start, or LimitNPROC= and TasksMax= "
                               "in the systemd unit",
                               number);
     case ENOBUFS:
@@ -113,29 +111,26 @@ pp_limits_raise (void)
 {
   struct rlimit limit;
 
-  if (getrlimit (RLIMIT_NOFILE, &limit) != 0)
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
     return;
-  rlim_t wanted = limit.rlim_max;
-  if (wanted != RLIM_INFINITY && wanted > FEW)
-    wanted -= RESERVE;
-  if (limit.rlim_cur == wanted)
-    return;
-  limit.rlim_cur = wanted;
+  limit.rlim_cur = limit.rlim_max;
   setrlimit (RLIMIT_NOFILE, &limit);
 }
 
 void
 pp_limits_use_reserve (gboolean use)
 {
-  struct rlimit limit;
+  static int held[RESERVE];
+  static guint count = 0;
 
-  if (!use)
+  while (use && count > 0)
+    close (held[--count]);
+  while (!use && count < RESERVE)
     {
-      pp_limits_raise ();
-      return;
+      int fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+
+      if (fd < 0)
+        return; /* again at the next call */
+      held[count++] = fd;
     }
-  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit (RLIMIT_NOFILE, &limit);
 }

@@ -108,6 +108,7 @@ call_cancel (PpInfrastructureCall *base)
   g_hash_table_remove (call->engine->calls, call);
   pp_http_call_cancel (g_steal_pointer (&call->http_call));
   pp_http_call_cancel (g_steal_pointer (&call->look));
+  g_clear_handle_id (&call->wait, g_source_remove);
   if (call->file != NULL)
     pp_engine_follow_file_stop (call->file);
   if (call->busy == 0)
@@ -195,6 +196,7 @@ pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
   call->ended = TRUE;
   g_hash_table_remove (call->engine->calls, call);
   pp_http_call_cancel (g_steal_pointer (&call->look));
+  g_clear_handle_id (&call->wait, g_source_remove);
   if (call->file != NULL)
     pp_engine_follow_file_stop (call->file);
   if (call->done != NULL)

@@ -72,7 +72,9 @@ struct EngineCall
   PpLogPlace place; /* how far it has got */
   PpOutputFunc output;
   FileFollow *file;      /* follow, through the log file */
-  char *container_id;    /* follow, through the engine; as it stands in a URL */
+  char *container_id;    /* follow; as it stands in a URL */
+  gboolean has_place;    /* follow: PLACE was given */
+  guint wait;            /* follow: source of the next try to open the file, or 0 */
   PpHttpCall *look;      /* at the container, beside the stream */
   gint64 look_sent;      /* monotonic, microseconds */
   gint64 trusted_until;  /* what the stream gives before is the log's; same clock */

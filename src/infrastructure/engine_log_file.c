@@ -2,6 +2,8 @@
  * the engine's event that the container has died says that there will be none. */
 #include "engine_api.h"
 
+#include "prefect-podman/http/limits.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
@@ -101,8 +103,11 @@ on_turn (gpointer user_data)
   if (result == PP_LOG_FILE_END && follow->ended)
     end_follow (follow);
   else if (result == PP_LOG_FILE_UNREADABLE)
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s cannot be read: %s",
-                         follow->path, g_strerror (read_error));
+    {
+      g_autofree char *why = pp_limits_describe (read_error);
+      pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s cannot be read: %s",
+                           follow->path, why);
+    }
   return G_SOURCE_REMOVE;
 }
 
@@ -304,6 +309,35 @@ on_inotify (gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointe
   return G_SOURCE_CONTINUE;
 }
 
+/* Says once that files cannot be watched, and what raises LIMIT, a sysctl. */
+static void
+say_unwatched (EngineEvents *events, int error, const char *limit)
+{
+  if (!events->unwatched_said)
+    g_warning ("Log files of containers cannot be watched (%s): their output is read through the "
+               "engine, which may leave gaps. Raise it: sysctl fs.inotify.%s",
+               g_strerror (error), limit);
+  events->unwatched_said = TRUE;
+}
+
+/* Whether there is an inotify, made now where there was none. */
+static gboolean
+has_inotify (EngineEvents *events)
+{
+  if (events->inotify >= 0)
+    return TRUE;
+  events->inotify = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+  if (events->inotify < 0)
+    {
+      /* The process has room for it: it is the user's limit. */
+      if (errno != EMFILE || pp_limits_probe (1) == 0)
+        say_unwatched (events, errno, "max_user_instances");
+      return FALSE;
+    }
+  events->inotify_source = g_unix_fd_add (events->inotify, G_IO_IN, on_inotify, events);
+  return TRUE;
+}
+
 EngineEvents *
 pp_engine_events_new (Engine *engine)
 {
@@ -313,9 +347,7 @@ pp_engine_events_new (Engine *engine)
   events->line = g_string_new (NULL);
   events->by_watch = g_hash_table_new (NULL, NULL);
   events->by_id = g_hash_table_new (g_str_hash, g_str_equal);
-  events->inotify = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
-  if (events->inotify >= 0)
-    events->inotify_source = g_unix_fd_add (events->inotify, G_IO_IN, on_inotify, events);
+  events->inotify = -1;
   return events;
 }
 
@@ -365,7 +397,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
   PpLogFile *log;
   int watch;
 
-  if (call->engine->log_root == NULL || events->inotify < 0)
+  if (call->engine->log_root == NULL || !has_inotify (events))
     return FALSE;
   folder = g_strdup_printf ("%s/%s/userdata", call->engine->log_root, container_id);
   path = g_build_filename (folder, LOG_NAME, NULL);
@@ -373,13 +405,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
    * that none is missed. IN_CREATE comes between two of them, which would else be one event. */
   watch = inotify_add_watch (events->inotify, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
   if (watch < 0 && errno != ENOENT && errno != EACCES)
-    {
-      if (!events->unwatched_said)
-        g_warning ("Log files of containers cannot be watched (%s): their output is read through "
-                   "the engine, which may leave gaps. See fs.inotify.max_user_watches",
-                   g_strerror (errno));
-      events->unwatched_said = TRUE;
-    }
+    say_unwatched (events, errno, "max_user_watches");
   if (watch < 0)
     return FALSE;
   follow = g_new0 (FileFollow, 1);

@@ -3,6 +3,7 @@
 
 #include "engine_api.h"
 
+#include "prefect-podman/http/limits.h"
 #include "prefect-podman/infrastructure/values.h"
 
 /* Below the 250 ms that Podman lets pass between a container's end and its log reader's. */
@@ -10,6 +11,10 @@
 /* A finished log comes without pauses: Podman waits for ever on what others have put in its place.
  */
 #define FINISHED_LOG_SILENCE_SECONDS 30
+
+/* What a follow through the log's file opens, and how often that is tried. */
+#define FOLLOW_DESCRIPTORS 2
+#define WAIT_MS 1000
 
 /* A pull's progress goes to the user through here. */
 static void
@@ -330,6 +335,41 @@ new_log_call (PpInfrastructure *infrastructure, const char *container_id, gboole
   return call;
 }
 
+/* Follows through the engine's stream. */
+static void
+follow_stream (EngineCall *call)
+{
+  g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
+  EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
+
+  call->guarded = call->engine->info == NULL || call->engine->info->kind == PP_ENGINE_PODMAN;
+  begin_log (call, call->frames.kind, FALSE);
+  pp_engine_call_send (call, &request, on_log_end);
+}
+
+static void begin_follow (EngineCall *call);
+
+static gboolean
+on_descriptors (gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->wait = 0;
+  begin_follow (call);
+  return G_SOURCE_REMOVE;
+}
+
+/* The log's file is whole where the engine's stream has gaps: a process that cannot open it for
+ * want of a descriptor waits for one. */
+static void
+begin_follow (EngineCall *call)
+{
+  if (call->engine->log_root != NULL && pp_limits_probe (FOLLOW_DESCRIPTORS) != 0)
+    call->wait = g_timeout_add (WAIT_MS, on_descriptors, call);
+  else if (!pp_engine_follow_file (call, call->container_id, call->has_place ? &call->place : NULL))
+    follow_stream (call);
+}
+
 PpInfrastructureCall *
 pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
                   const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
@@ -337,15 +377,10 @@ pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gb
 {
   EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
 
-  if (pp_engine_follow_file (call, container_id, place))
-    return &call->base;
-  call->guarded = call->engine->info == NULL || call->engine->info->kind == PP_ENGINE_PODMAN;
+  call->has_place = place != NULL;
   if (place != NULL)
     call->place = *place;
-  begin_log (call, call->frames.kind, FALSE);
-  g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
-  EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
-  pp_engine_call_send (call, &request, on_log_end);
+  begin_follow (call);
   return &call->base;
 }
 

@@ -1,6 +1,8 @@
 /* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
 #include "prefect-podman/worker/health.h"
 
+#include "prefect-podman/http/limits.h"
+
 #include "prefect-podman/json.h"
 
 #include <errno.h>
@@ -230,11 +232,14 @@ dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_dat
   gboolean was_full = is_full (health);
 
   keep_deadlines (health);
+  /* When nothing else can be opened, that is what a health check is to hear. */
+  pp_limits_use_reserve (TRUE);
   MHD_run (health->daemon);
   /* It listens again only the next time it runs (0.9.75), and what waits for it to listen wakes
    * nobody. */
   if (was_full && !is_full (health))
     MHD_run (health->daemon);
+  pp_limits_use_reserve (FALSE);
   /* When the next connection is to be cut off; now, when one has more to do. */
   gint64 next = keep_deadlines (health);
   if (MHD_get_timeout (health->daemon, &timeout_ms) == MHD_YES)

@@ -12,7 +12,7 @@
 /* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200 unless set,
  * is a 422. */
 #define MAX_ASKED 200
-/* How often a journal that cannot be written is tried. */
+/* How often a journal that cannot be written, and what the worker is short of, is tried. */
 #define PROBE_SECONDS 3
 /* The soonest a freed slot asks again, after the poll before. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
@@ -91,7 +91,7 @@ claim (PpWorker *worker, json_t *flow_run)
       g_debug ("Skipping flow run %s: it is in this worker's hands already", id);
       return;
     }
-  if (free_slots (worker) == 0)
+  if (free_slots (worker) == 0 || pp_worker_is_short (worker))
     {
       worker->more_waits = TRUE;
       return;
@@ -342,6 +342,11 @@ poll_now (PpWorker *worker)
     return;
   if (engine_is_there (worker))
     forget_silence (worker);
+  if (pp_worker_is_short (worker))
+    {
+      poll_in (worker, PROBE_SECONDS * 1000);
+      return;
+    }
   if (pp_journal_failure (worker->context.journal) != NULL)
     {
       /* What cannot be written down is not taken. */

@@ -2,6 +2,7 @@
 
 #include "small_file.h"
 
+#include "prefect-podman/http/limits.h"
 #include "prefect-podman/worker/state_dir.h"
 
 #include <dirent.h>
@@ -16,10 +17,12 @@ void
 pp_folder_error (GError **error, const PpFolder *folder, const char *name, const char *what,
                  int error_number)
 {
+  g_autofree char *words = pp_limits_describe (error_number);
+
   g_set_error (error, PP_STATE_ERROR,
                error_number == ENOENT ? PP_STATE_ERROR_GONE : PP_STATE_ERROR_SYSTEM,
                "%s%s%s: %s: %s", folder->path, name != NULL ? "/" : "", name != NULL ? name : "",
-               what, g_strerror (error_number));
+               what, words);
 }
 
 gboolean

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* From SIGTERM to the exit at the latest, whatever is buffered or under way: 10 s are promised. */
@@ -63,6 +62,8 @@ pp_worker_find_illness (gpointer user_data)
 
   if (pp_journal_failure (worker->context.journal) != NULL)
     return pp_journal_failure (worker->context.journal);
+  if (worker->shortage != NULL)
+    return worker->shortage;
   if (worker->engine_silence != NULL)
     return worker->engine_silence;
   if (worker->phase != PP_WORKER_RUNNING || (double)(now - since) <= window)
@@ -294,8 +295,8 @@ set_up_context (PpWorker *worker)
   context->settings = settings;
   context->worker_name = worker->name;
   context->type = g_strcmp0 (worker->options->type, "podman") == 0 ? "podman" : "docker";
-  context->process_environment = pp_resolve_process_environment ();
   context->secrets = pp_own_secrets (settings);
+  context->process_environment = pp_resolve_process_environment ();
   context->api = pp_api_new (worker->http, settings);
   if (pp_worker_is_patient (worker))
     pp_api_expect (context->api);
@@ -310,29 +311,17 @@ set_up_context (PpWorker *worker)
   context->output_prefix = worker->options->output_prefix;
 }
 
-/* Each run has a log file open, and calls have sockets. */
-static void
-raise_open_files (void)
-{
-  struct rlimit limit;
-
-  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit (RLIMIT_NOFILE, &limit);
-}
-
 static gboolean
 set_up (PpWorker *worker, GError **error)
 {
   const PpWorkerOptions *options = worker->options;
   PpWorkerContext *context = &worker->context;
 
-  raise_open_files ();
   worker->loop = g_main_loop_new (NULL, FALSE);
   worker->last_poll = g_get_monotonic_time ();
   worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);
   worker->http = pp_http_new ();
+  pp_worker_expect_shortages (worker);
   worker->engine_url = pp_engine_find (options->engine_url, error);
   if (worker->engine_url == NULL || !pp_worker_take_identity (worker, error))
     return FALSE;
@@ -364,7 +353,6 @@ tear_down (PpWorker *worker)
   pp_queues_free (worker->queues);
   pp_worker_sync_stop (worker);
   pp_worker_stop_watching_cancellations (worker);
-  pp_secrets_free (context->secrets);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
   pp_worker_stop_taking_up (worker);
   /* Runs note how much of their output was shown: all that can be. */
@@ -377,6 +365,7 @@ tear_down (PpWorker *worker)
   pp_log_sender_free (context->logs);
   pp_resolver_free (context->resolver);
   pp_late_requests_free (context->late);
+  pp_secrets_free (context->secrets);
   pp_state_reader_free (context->states);
   pp_infrastructure_free (context->infrastructure);
   pp_api_free (context->api);
@@ -392,6 +381,7 @@ tear_down (PpWorker *worker)
   pp_state_fallback_free (worker->state_fallback);
   g_free (worker->engine_url);
   g_free (worker->worker_id);
+  g_free (worker->shortage);
   g_main_loop_unref (worker->loop);
 }
 

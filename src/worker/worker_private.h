@@ -96,6 +96,7 @@ typedef struct
   json_t *polled;           /* the last answer, while the engine is asked whether it is there */
   PpInfrastructureCall *ping_call;
   char *engine_silence; /* why no runs are taken, or NULL */
+  char *shortage;       /* the same, where the worker itself is short of something */
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;
@@ -196,6 +197,15 @@ gboolean pp_worker_has_slot (const PpWorker *worker);
 
 void pp_worker_poll_start (PpWorker *worker);
 void pp_worker_poll_stop (PpWorker *worker);
+
+/* shortage.c */
+
+/* To be called once, before the first call of worker->http. */
+void pp_worker_expect_shortages (PpWorker *worker);
+
+/* Looks whether the worker has what it takes to take a run on; says in the log when that changes,
+ * and in worker->shortage. */
+gboolean pp_worker_is_short (PpWorker *worker);
 
 /* cancellation.c */
 void pp_worker_watch_cancellations (PpWorker *worker);

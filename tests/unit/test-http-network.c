@@ -449,21 +449,29 @@ test_limits (void)
   g_assert_false (pp_limits_is_shortage (ECONNREFUSED));
   g_assert_cmpint (pp_limits_probe (4), ==, 0);
 
-  /* The reserve is there to be used, and is made anew where the limit was changed. */
   g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  rlim_t hard = limit.rlim_max;
   limit.rlim_cur = 64;
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
   pp_limits_raise ();
   g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  g_assert_cmpuint (limit.rlim_cur, <, hard);
-  g_assert_cmpuint (limit.rlim_cur, >=, hard - 16);
-  pp_limits_use_reserve (TRUE);
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  g_assert_cmpuint (limit.rlim_cur, ==, hard);
+  g_assert_cmpuint (limit.rlim_cur, ==, limit.rlim_max);
+}
+
+/* What is held back is there when nothing else can be opened, and again the next time. */
+static void
+test_reserve (void)
+{
   pp_limits_use_reserve (FALSE);
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  g_assert_cmpuint (limit.rlim_cur, <, hard);
+  take_all_descriptors ();
+  for (int i = 0; i < 2; i++)
+    {
+      g_assert_cmpint (pp_limits_probe (1), ==, EMFILE);
+      pp_limits_use_reserve (TRUE);
+      g_assert_cmpint (pp_limits_probe (3), ==, 0);
+      pp_limits_use_reserve (FALSE);
+    }
+  give_back_descriptors ();
+  pp_limits_use_reserve (TRUE);
 }
 
 static void
@@ -478,6 +486,7 @@ add (void)
   g_test_add_func ("/http/shortage/is-an-error", test_shortage_is_an_error);
   g_test_add_func ("/http/shortage/cancel", test_shortage_cancel);
   g_test_add_func ("/http/limits", test_limits);
+  g_test_add_func ("/http/reserve", test_reserve);
 }
 
 int

@@ -20,12 +20,11 @@ char *pp_limits_describe (int error);
  * failure (EMFILE, ENFILE, ENOMEM). */
 int pp_limits_probe (guint count);
 
-/* Raises the soft limit on open files to the hard one, less a few that are kept for
- * pp_limits_use_reserve(). Restores that distance where the limits were changed since. */
+/* Raises the soft limit on open files to the hard one. */
 void pp_limits_raise (void);
 
-/* USE: the few descriptors of the reserve may be used from now on, until it is called with FALSE.
- * For what must work when nothing else does: to answer a health check. */
+/* FALSE: holds a few descriptors back, as far as there are any. TRUE: sets them free, for what must
+ * work when nothing else does: to answer a health check. From one thread only. */
 void pp_limits_use_reserve (gboolean use);
 
 G_END_DECLS

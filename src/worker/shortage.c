@@ -1,0 +1,59 @@
+/* What the worker is short of itself: descriptors, memory, threads, ports. No runs are taken while
+ * it lasts; those in hand wait for it. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker_private.h"
+
+#include "prefect-podman/http/limits.h"
+
+/* Descriptors that must be free before a run is taken: its log file, a few connections to the
+ * engine and the server, and what the runs in hand need at their ends. */
+#define HEADROOM 10
+
+static void
+set_shortage (PpWorker *worker, const char *why)
+{
+  gboolean changes = (why == NULL) != (worker->shortage == NULL);
+
+  g_free (worker->shortage);
+  worker->shortage
+      = why != NULL ? g_strdup_printf ("No flow runs are taken, and those in hand wait, as this "
+                                       "worker is short of something itself: %s",
+                                       why)
+                    : NULL;
+  if (!changes)
+    return;
+  if (why != NULL)
+    g_warning ("%s", worker->shortage);
+  else
+    g_message ("This worker has again what it was short of: flow runs are taken");
+}
+
+/* PpHttpShortageFunc: calls begin to wait, or go on. */
+static void
+on_http_shortage (const char *why, gpointer user_data)
+{
+  if (why != NULL)
+    set_shortage (user_data, why);
+  else
+    pp_worker_is_short (user_data);
+}
+
+void
+pp_worker_expect_shortages (PpWorker *worker)
+{
+  pp_limits_raise ();
+  pp_limits_use_reserve (FALSE);
+  pp_http_wait_out_shortages (worker->http, on_http_shortage, worker);
+}
+
+gboolean
+pp_worker_is_short (PpWorker *worker)
+{
+  const char *waiting = pp_http_shortage (worker->http);
+
+  int error = waiting == NULL ? pp_limits_probe (HEADROOM) : 0;
+  g_autofree char *why = error != 0 ? pp_limits_describe (error) : g_strdup (waiting);
+  set_shortage (worker, why);
+  return why != NULL;
+}

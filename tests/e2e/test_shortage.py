@@ -1,0 +1,74 @@
+"""What the worker is short of itself is not blamed on the other side, and costs no run."""
+
+import pathlib
+import subprocess
+import time
+
+import httpx
+import pytest
+
+from parts import wait_for
+from worker import call, environment
+
+
+def set_limit(worker, limit):
+    """The soft one: it can be raised again."""
+    subprocess.run(["prlimit", "--pid", str(worker.pid), f"--nofile={limit}:"], check=True)
+
+
+def take_descriptors(worker):
+    """Lets the worker open nothing more."""
+    used = {int(entry.name) for entry in pathlib.Path(f"/proc/{worker.pid}/fd").iterdir()}
+    limit = min(set(range(len(used) + 1)) - used)
+    set_limit(worker, limit)
+    return limit
+
+
+def health(worker):
+    return httpx.get(f"http://127.0.0.1:{worker.port}/health", timeout=5)
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_no_descriptors(api, engine, pool, start_worker):
+    """Named with the limit; no more runs are taken, those in hand end well, and all goes on by itself."""
+    worker = start_worker(api, engine, pool)
+    held = api.go(pool, {"command": "sh -c 'echo begun; sleep 4; echo ended'"})
+    api.wait_text(held, "begun")
+    limit = take_descriptors(worker)
+    line = worker.wait_line(r"WARNING .*No flow runs are taken.*").group()
+    for words in (f"may have {limit} (RLIMIT_NOFILE)", "ulimit", "LimitNOFILE="):
+        assert words in line
+    waits = api.go(pool, {"command": "echo later"})
+    answer = health(worker)
+    assert answer.status_code == 503 and "RLIMIT_NOFILE" in answer.text, answer.text
+    time.sleep(4)  # the first run ends meanwhile, and polls pass
+    assert api.state(waits)["type"] == "SCHEDULED"
+    assert "RLIMIT_NOFILE" in health(worker).text
+    set_limit(worker, 4096)
+    for run, text in ((held, "ended"), (waits, "later")):
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+        api.wait_text(run, text)
+    wait_for(lambda: health(worker).status_code == 200, 10, "healthy again")
+    assert worker.end() == 0
+    assert "systemctl" not in worker.output() and "does not answer" not in worker.output()
+
+
+def test_few_descriptors(api, engine, pool, start_worker):
+    """More runs at once than there are descriptors for: none is lost."""
+    worker = start_worker(api, engine, pool)
+    set_limit(worker, 40)
+    deployment = api.deploy(pool, variables={"command": "sh -c 'echo one; sleep 1; echo two'", "auto_remove": True})
+    runs = [api.run(deployment) for _ in range(10)]
+    for run in runs:
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+        api.wait_text(run, "two")
+        assert [record["message"] for record in api.logs(run) if record["message"] in ("one", "two")] == ["one", "two"]
+    assert worker.end() == 0
+
+
+def test_start_without_descriptors(api, tmp_path):
+    """GLib would end the process without a word of why."""
+    before = ["prlimit", "--nofile=12:12"]
+    done = call("worker", "start", "--pool", "x", env=environment(tmp_path, api), before=before)
+    assert done.returncode == 2
+    assert "may have 12 (RLIMIT_NOFILE)" in done.stderr, done.stderr
