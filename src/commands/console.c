@@ -24,6 +24,8 @@ static const struct
 
 /* How long a reader of standard error may keep the worker waiting, once. */
 #define READER_WAIT_MS 200
+/* ECMA-48's EL. */
+#define ERASE_TO_END_OF_LINE "\033[K"
 
 /* What standard error did not take since it last took a line. */
 typedef struct
@@ -197,7 +199,8 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
   /* A library's debug lines are not the user's. */
   if (level < console.least || (!ours && level < 2))
     return G_LOG_WRITER_HANDLED;
-  g_autoptr (GString) line = g_string_new (NULL);
+  /* A container's line that ended in a carriage return may be there. */
+  g_autoptr (GString) line = g_string_new (console.colors ? ERASE_TO_END_OF_LINE : NULL);
   append_time (line);
   g_string_append_printf (line, " | %s%-7s%s | %s - ", console.colors ? levels[level].color : "",
                           levels[level].name, console.colors ? "\033[0m" : "",

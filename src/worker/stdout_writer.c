@@ -23,6 +23,8 @@
 #define STUCK_SECONDS 60
 /* Pieces written before the loop gets its turn. */
 #define PIECES_A_TURN 64
+/* ECMA-48's EL. */
+#define ERASE_TO_END_OF_LINE "\033[K"
 /* A write that failed is tried again after the first, then after twice as long each time. */
 #define FIRST_RETRY_MS 250u
 #define LAST_RETRY_MS 8000u
@@ -31,7 +33,9 @@ struct PpStdout
 {
   int fd;
   gboolean is_socket;
-  gsize piece; /* bytes one write may take: files never block, pipes and terminals may */
+  gboolean erases;      /* a terminal that obeys escape sequences */
+  gboolean is_returned; /* what was written last has left its text behind the cursor */
+  gsize piece;          /* bytes one write may take: files never block, pipes and terminals may */
   GString *pending;
   gsize written; /* of pending, from its start */
   guint source;
@@ -61,6 +65,8 @@ pp_stdout_new (int fd)
       if (S_ISREG (info.st_mode))
         out->piece = HIGH_WATER;
     }
+  out->erases
+      = isatty (fd) == 1 && g_strcmp0 (g_getenv ("TERM"), "dumb") != 0 && g_getenv ("TERM") != NULL;
   out->pending = g_string_new (NULL);
   return out;
 }
@@ -384,6 +390,9 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
         try_again (out);
       return;
     }
+  if (out->erases && out->is_returned)
+    g_string_append (out->pending, ERASE_TO_END_OF_LINE);
+  out->is_returned = length > 0 && data[length - 1] == '\r';
   g_string_append_len (out->pending, data, (gssize)length);
   watch (out);
 }

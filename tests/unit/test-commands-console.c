@@ -106,6 +106,7 @@ test_colors (void)
   catch_stderr ();
   g_warning ("x");
   g_autofree char *text = release_stderr ();
+  g_assert_true (g_str_has_prefix (text, "\033[K"));
   g_assert_nonnull (strstr (text, "\033[33mWARNING\033[0m | prefect.test - x"));
 }
 

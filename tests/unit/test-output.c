@@ -146,13 +146,14 @@ test_prefix (Fixture *fixture, gconstpointer data)
 }
 
 /* A terminal is not steered by what a container prints. */
-static void
-test_terminal (void)
+static char *
+shown_on_terminal (const char *terminal, const char *out_text, const char *err_text)
 {
   Fixture fixture = { 0 };
   int ends[2];
   struct termios raw;
 
+  g_setenv ("TERM", terminal, TRUE);
   memset (&raw, 0, sizeof raw);
   g_assert_cmpint (openpty (&ends[0], &ends[1], NULL, &raw, NULL), ==, 0);
   g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
@@ -160,14 +161,33 @@ test_terminal (void)
   fixture.out = pp_stdout_new (ends[1]);
   fixture.output = pp_output_new ("11111111-2222-3333-4444-555555555555", fixture.out, NULL,
                                   on_resume, &fixture);
-  take (&fixture, PP_STREAM_STDOUT, "\033[2J\033]52;c;Zm9v\007\ta\xc2\x9bz\n 50%\r100%\n");
-  take (&fixture, PP_STREAM_STDERR, "\xe2\x80\xaetxt.exe\xe2\x80\xa8\x08\n");
-  g_autofree char *text = drain (&fixture);
+  take (&fixture, PP_STREAM_STDOUT, out_text);
+  take (&fixture, PP_STREAM_STDERR, err_text);
+  char *text = drain (&fixture);
+  tear_down (&fixture, NULL);
+  close (ends[1]);
+  g_unsetenv ("TERM");
+  return text;
+}
+
+static void
+test_terminal (void)
+{
+  g_autofree char *text
+      = shown_on_terminal ("dumb", "\033[2J\033]52;c;Zm9v\007\ta\xc2\x9bz\n 50%\r100%\n",
+                           "\xe2\x80\xaetxt.exe\xe2\x80\xa8\x08\n");
   g_assert_cmpstr (text, ==,
                    "\\x1b[2J\\x1b]52;c;Zm9v\\x07\ta\\x9bz\n 50%\r100%\n"
                    "\\u202etxt.exe\\u2028\\x08\n");
-  tear_down (&fixture, NULL);
-  close (ends[1]);
+}
+
+/* What a line has left behind its carriage return cannot follow the worker's own words. */
+static void
+test_terminal_line_is_erased (void)
+{
+  g_autofree char *text = shown_on_terminal ("xterm", "       | forged\rx\n", "y\n");
+
+  g_assert_cmpstr (text, ==, "       | forged\r\033[Kx\ny\n");
 }
 
 static void
@@ -407,6 +427,7 @@ add_tests (void)
 
   signal (SIGPIPE, SIG_IGN);
   g_test_add_func ("/output/terminal", test_terminal);
+  g_test_add_func ("/output/terminal-line-is-erased", test_terminal_line_is_erased);
   g_test_add_func ("/output/pieces-do-not-matter", test_pieces_do_not_matter);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
