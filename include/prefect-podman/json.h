@@ -23,6 +23,14 @@ pp_json_decref_pointer (json_t **json)
  * it cannot hold, as Python writes them: each is a string of its digits. */
 json_t *pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why);
 
+/* Reads TEXT as Python's float() does: white space around it and "_" between digits are allowed,
+ * hexadecimal is not. FALSE when TEXT is no number; *NUMBER may be infinite or NaN. */
+gboolean pp_number_from_text (const char *text, double *number);
+
+/* Reads VALUE (may be NULL) as a finite number: a JSON number, or a string that holds one, as
+ * pydantic takes it in its lax mode. FALSE for anything else, booleans included. */
+gboolean pp_json_number (const json_t *value, double *number);
+
 /* The string at KEY of OBJECT, borrowed; NULL when OBJECT is NULL, KEY is missing or no string. */
 static inline const char *
 pp_json_string (const json_t *object, const char *key)

@@ -87,3 +87,35 @@ pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why)
   g_string_free (tame, TRUE);
   return json;
 }
+
+gboolean
+pp_number_from_text (const char *text, double *number)
+{
+  g_autofree char *stripped = g_strstrip (g_strdup (text));
+  char *out = stripped;
+  char *end;
+
+  for (const char *p = stripped; *p != '\0'; p++)
+    {
+      if (*p != '_')
+        *out++ = *p;
+      else if (p == stripped || !g_ascii_isdigit (p[-1]) || !g_ascii_isdigit (p[1]))
+        return FALSE;
+    }
+  *out = '\0';
+  /* C's hexadecimal floats are none of Python's. */
+  if (*stripped == '\0' || strpbrk (stripped, "xXpP") != NULL)
+    return FALSE;
+  *number = g_ascii_strtod (stripped, &end);
+  return *end == '\0';
+}
+
+gboolean
+pp_json_number (const json_t *value, double *number)
+{
+  if (json_is_number (value))
+    *number = json_number_value (value);
+  else if (!json_is_string (value) || !pp_number_from_text (json_string_value (value), number))
+    return FALSE;
+  return isfinite (*number);
+}

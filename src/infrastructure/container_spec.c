@@ -387,8 +387,7 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
     json_object_set_new (host_config, "Privileged", json_true ());
   set_derived (spec->create_body, rest);
   if (pp_json_truthy (json_object_get (configuration, "stop_timeout")))
-    json_object_set (spec->create_body, "StopTimeout",
-                     json_object_get (configuration, "stop_timeout"));
+    json_object_set_new (spec->create_body, "StopTimeout", json_integer (spec->stop_timeout));
 
   json_t *hosts = pp_spec_extra_hosts (env, json_object_get (rest, "extra_hosts"),
                                        pp_json_string (host_config, "NetworkMode"), error);
@@ -409,23 +408,16 @@ static gboolean
 fill (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *engine,
       GError **error)
 {
-  const char *image = NULL, *name = NULL;
+  const char *name = NULL;
 
   spec->networks = g_ptr_array_new_with_free_func (g_free);
   spec->warnings = g_ptr_array_new_with_free_func (g_free);
-  if (!pp_job_string (configuration, "image", &image, error)
-      || !pp_job_string (configuration, "name", &name, error))
+  spec->image = pp_job_image (configuration, error);
+  if (spec->image == NULL || !pp_job_string (configuration, "name", &name, error))
     return FALSE;
-  if (image == NULL || *image == '\0')
-    {
-      pp_set_type_error (error, "image", json_object_get (configuration, "image"),
-                         "the name of an image");
-      return FALSE;
-    }
-  spec->image = g_strdup (image);
   spec->name = name != NULL && *name != '\0' ? g_strdup (name) : NULL;
   spec->registry_auth
-      = pp_registry_auth (json_object_get (configuration, "registry_credentials"), image);
+      = pp_registry_auth (json_object_get (configuration, "registry_credentials"), spec->image);
   return pp_spec_set_worker_options (spec, configuration, error)
          && build (spec, configuration, engine, error);
 }

@@ -39,15 +39,16 @@ gboolean
 pp_job_seconds (const json_t *configuration, const char *key, double *value, GError **error)
 {
   const json_t *found = json_object_get (configuration, key);
+  double number;
 
   if (found == NULL || json_is_null (found))
     return TRUE;
-  if (!json_is_number (found) || json_number_value (found) < 0)
+  if (!pp_json_number (found, &number) || number < 0)
     {
       pp_set_type_error (error, key, found, "a number of seconds, 0 or more");
       return FALSE;
     }
-  *value = json_number_value (found);
+  *value = number;
   return TRUE;
 }
 
@@ -55,16 +56,17 @@ gboolean
 pp_job_count (const json_t *configuration, const char *key, guint *value, GError **error)
 {
   const json_t *found = json_object_get (configuration, key);
+  double number;
 
   if (found == NULL || json_is_null (found))
     return TRUE;
-  if (!json_is_integer (found) || json_integer_value (found) < 0
-      || json_integer_value (found) > G_MAXINT)
+  if (!pp_json_number (found, &number) || number < 0 || number > G_MAXINT
+      || number != (double)(guint)number)
     {
       pp_set_type_error (error, key, found, "an integer, 0 or more");
       return FALSE;
     }
-  *value = (guint)json_integer_value (found);
+  *value = (guint)number;
   return TRUE;
 }
 
@@ -101,5 +103,32 @@ pp_job_list (const json_t *configuration, const char *key, GError **error)
     return found;
   if (found != NULL && !json_is_null (found))
     pp_set_type_error (error, key, found, "a list of strings");
+  return NULL;
+}
+
+/* An image reference (distribution/reference, regexp.go). A digest shorter than real ones is let
+ * through, and so is what Podman alone knows: "docker://...", "oci-archive:/path". */
+#define IMAGE_WORD "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
+#define IMAGE_REFERENCE                                                                            \
+  "^(?:(?:[A-Za-z0-9.-]+|\\[[0-9a-fA-F:]+\\])(?::[0-9]+)?/)?" IMAGE_WORD "(?:/" IMAGE_WORD ")*"    \
+  "(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9_+.-]*:[0-9a-fA-F]+)?$"
+#define IMAGE_TRANSPORT                                                                            \
+  "^(?:docker://|containers-storage:|dir:|docker-archive:|oci:|oci-archive:)\\S+$"
+
+char *
+pp_job_image (const json_t *configuration, GError **error)
+{
+  const json_t *found = json_object_get (configuration, "image");
+  const char *text = json_string_value (found);
+  g_autofree char *image = g_strstrip (g_strdup (text != NULL ? text : ""));
+
+  if (*image == '\0')
+    pp_set_type_error (error, "image", found, "the name of an image");
+  else if (!g_regex_match_simple (IMAGE_REFERENCE, image, G_REGEX_DOLLAR_ENDONLY, 0)
+           && !g_regex_match_simple (IMAGE_TRANSPORT, image, G_REGEX_DOLLAR_ENDONLY, 0))
+    pp_set_type_error (error, "image", found,
+                       "[REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small letters");
+  else
+    return g_steal_pointer (&image);
   return NULL;
 }

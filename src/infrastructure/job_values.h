@@ -24,4 +24,7 @@ gboolean pp_job_choice (const json_t *configuration, const char *key, const char
  */
 const json_t *pp_job_list (const json_t *configuration, const char *key, GError **error);
 
+/* The image reference at "image", without the white space around it; a new string. */
+char *pp_job_image (const json_t *configuration, GError **error);
+
 G_END_DECLS

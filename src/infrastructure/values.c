@@ -88,29 +88,6 @@ pp_shlex_split (const char *text, GError **error)
   return (char **)g_ptr_array_free (g_steal_pointer (&words), FALSE);
 }
 
-/* Python's float() of TEXT, its digit-separating underscores included. */
-static gboolean
-parse_python_float (const char *text, double *value)
-{
-  g_autofree char *stripped = g_strstrip (g_strdup (text));
-  char *out = stripped;
-  char *end;
-
-  for (const char *p = stripped; *p != '\0'; p++)
-    {
-      if (*p != '_')
-        *out++ = *p;
-      else if (p == stripped || !g_ascii_isdigit (p[-1]) || !g_ascii_isdigit (p[1]))
-        return FALSE;
-    }
-  *out = '\0';
-  /* C's hexadecimal floats are none of Python's. */
-  if (*stripped == '\0' || strpbrk (stripped, "xXpP") != NULL)
-    return FALSE;
-  *value = g_ascii_strtod (stripped, &end);
-  return *end == '\0';
-}
-
 gboolean
 pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
 {
@@ -144,7 +121,7 @@ pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
       unit = exp2 (10 * (double)(found - units));
       number[length - 1] = '\0';
     }
-  if (!parse_python_float (number, &digits) || !isfinite (digits)
+  if (!pp_number_from_text (number, &digits) || !isfinite (digits)
       || fabs (digits * unit) >= 9223372036854775808.0)
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,

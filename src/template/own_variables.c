@@ -8,11 +8,14 @@ typedef gboolean (*PpOwnCheckFunc) (const char *key, const json_t *value, GError
 static gboolean
 refuse (const char *key, const json_t *value, const char *needed, GError **error)
 {
-  g_autofree char *number
-      = json_is_number (value) ? json_dumps (value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
 
-  return pp_template_invalid (error, "%s: %s is needed, not %s", key, needed,
-                              number != NULL ? number : pp_json_type_name (value));
+  if (!json_is_number (value))
+    return pp_template_invalid (error, "%s: %s is needed, not %s%s", key, needed,
+                                pp_json_type_name (value),
+                                json_is_string (value) ? " that is none" : "");
+  g_ascii_dtostr (number, sizeof number, json_number_value (value));
+  return pp_template_invalid (error, "%s: %s is needed, not %s", key, needed, number);
 }
 
 static gboolean
@@ -43,7 +46,9 @@ check_auto_always_never (const char *key, const json_t *value, GError **error)
 static gboolean
 check_seconds (const char *key, const json_t *value, GError **error)
 {
-  if (json_is_number (value) && json_number_value (value) >= 0)
+  double seconds;
+
+  if (pp_json_number (value, &seconds) && seconds >= 0)
     return TRUE;
   return refuse (key, value, "a number of seconds, 0 or more,", error);
 }
@@ -51,8 +56,10 @@ check_seconds (const char *key, const json_t *value, GError **error)
 static gboolean
 check_count (const char *key, const json_t *value, GError **error)
 {
-  if (json_is_integer (value) && json_integer_value (value) >= 0
-      && json_integer_value (value) <= G_MAXINT)
+  double count;
+
+  if (pp_json_number (value, &count) && count >= 0 && count <= G_MAXINT
+      && count == (double)(guint)count)
     return TRUE;
   return refuse (key, value, "a whole number, 0 or more,", error);
 }

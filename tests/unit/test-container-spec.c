@@ -132,6 +132,25 @@ test_errors (void)
       "volumes: \"nocolon\" given, SOURCE:CONTAINER-PATH[:OPTIONS] or an absolute container path "
       "needed" },
     { "{\"image\": \"\"}", "image: \"\" given, the name of an image needed" },
+    { "{\"image\": \" \\t\\n\"}", "image: \" \\t\\n\" given, the name of an image needed" },
+    { "{\"image\": \"Busybox:1\"}",
+      "image: \"Busybox:1\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with "
+      "NAME in small letters needed" },
+    { "{\"image\": \"a b\"}",
+      "image: \"a b\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small "
+      "letters needed" },
+    { "{\"image\": \"quay.io/x:\"}",
+      "image: \"quay.io/x:\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with "
+      "NAME in small letters needed" },
+    { "{\"timeout_seconds\": \"30s\"}",
+      "timeout_seconds: \"30s\" given, a number of seconds, 0 or more needed" },
+    { "{\"timeout_seconds\": \"nan\"}",
+      "timeout_seconds: \"nan\" given, a number of seconds, 0 or more needed" },
+    { "{\"timeout_seconds\": true}",
+      "timeout_seconds: true given, a number of seconds, 0 or more needed" },
+    { "{\"stop_timeout\": \"2.5\"}", "stop_timeout: \"2.5\" given, an integer, 0 or more needed" },
+    { "{\"infrastructure_retries\": \"\"}",
+      "infrastructure_retries: \"\" given, an integer, 0 or more needed" },
     { "{\"state_reporting\": \"me\"}", "state_reporting: \"me\" given, auto|engine|worker needed" },
     { "{\"timeout_seconds\": -1}",
       "timeout_seconds: -1 given, a number of seconds, 0 or more needed" },
@@ -145,6 +164,43 @@ test_errors (void)
       g_assert_null (make_spec (table[i].members, &docker, &error));
       g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
       g_assert_cmpstr (error->message, ==, table[i].message);
+    }
+}
+
+/* As pydantic takes numbers: a placeholder in text makes strings of them. */
+static void
+test_numbers_may_be_strings (void)
+{
+  g_autoptr (PpContainerSpec) spec
+      = good_spec ("{\"timeout_seconds\": \"2.5\", \"startup_timeout_seconds\": \" 30 \", "
+                   "\"stop_timeout\": \"7\","
+                   " \"infrastructure_retries\": \"1.0\"}",
+                   &docker);
+
+  g_assert_cmpfloat (spec->timeout_seconds, ==, 2.5);
+  g_assert_cmpfloat (spec->startup_timeout_seconds, ==, 30);
+  g_assert_cmpuint (spec->stop_timeout, ==, 7);
+  g_assert_cmpuint (spec->infrastructure_retries, ==, 1);
+  assert_json (spec->create_body, "StopTimeout", "7");
+}
+
+static void
+test_image_is_trimmed (void)
+{
+  static const char *const images[] = { "busybox",
+                                        "quay.io/a/b_c:1.0-x",
+                                        "localhost:5000/a--b/c@sha256:0123456789abcdef",
+                                        "[::1]:5000/x:t",
+                                        "docker://busybox:1",
+                                        "0123456789abcdef",
+                                        "Registry.Example/a/b" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (images); i++)
+    {
+      g_autofree char *members = g_strdup_printf ("{\"image\": \" %s\\n\"}", images[i]);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+      g_assert_cmpstr (spec->image, ==, images[i]);
+      g_assert_cmpstr (pp_json_string (spec->create_body, "Image"), ==, images[i]);
     }
 }
 
@@ -410,6 +466,8 @@ test_credentials_stay_with_their_registry (void)
 static void
 add_tests (void)
 {
+  g_test_add_func ("/container-spec/numbers-may-be-strings", test_numbers_may_be_strings);
+  g_test_add_func ("/container-spec/image-is-trimmed", test_image_is_trimmed);
   g_test_add_func ("/container-spec/podman-variables", test_podman_variables);
   g_test_add_func ("/container-spec/errors", test_errors);
   g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);

@@ -251,6 +251,8 @@ static const struct
   { "{'state_reporting': 'both'}", FALSE, "one of auto, engine, worker is needed, not both" },
   { "{'forward_output': true}", FALSE, "one of auto, always, never is needed, not a boolean" },
   { "{'timeout_seconds': -1}", FALSE, "timeout_seconds: a number of seconds" },
+  { "{'timeout_seconds': '30s'}", FALSE, "not a string that is none" },
+  { "{'stop_timeout': '1.5'}", FALSE, "stop_timeout: a whole number" },
   { "{'infrastructure_retries': 1.5}", FALSE, "infrastructure_retries: a whole number" },
   { "{'devices': 'nvidia.com/gpu=all'}", FALSE, "devices: a list of strings" },
   { "{'ulimits': [1]}", FALSE, "ulimits[0]: " },
