@@ -241,12 +241,20 @@ apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, 
       return FALSE;
     }
   json_object_update (kwargs, (json_t *)given);
-  if (json_object_get (kwargs, "volumes") != NULL)
-    g_ptr_array_add (spec->warnings,
-                     g_strdup ("container_create_kwargs.volumes is ignored: set the job variable "
-                               "volumes, as [\"/host/path:/container/path\"]"));
   for (guint i = 0; job_configuration_fields[i] != NULL; i++)
-    json_object_del (kwargs, job_configuration_fields[i]);
+    {
+      const char *field = job_configuration_fields[i];
+      const json_t *value = json_object_get (kwargs, field);
+      if (value != NULL && !json_is_null (value))
+        g_ptr_array_add (spec->warnings,
+                         g_strdup_printf ("container_create_kwargs.%s is ignored: set the job "
+                                          "variable %s%s",
+                                          field, field,
+                                          g_str_equal (field, "volumes")
+                                              ? ", as [\"/host/path:/container/path\"]"
+                                              : ""));
+      json_object_del (kwargs, field);
+    }
   if (!pp_docker_kwargs_apply (kwargs, "container_create_kwargs.", spec->create_body, rest, error))
     return FALSE;
   leave_out_restarts (spec);
@@ -308,53 +316,6 @@ resolve_state_reporting (PpContainerSpec *spec)
     spec->state_reporting = spec->runs_prefect ? PP_REPORT_ENGINE : PP_REPORT_WORKER;
 }
 
-/* host-gateway and CDI devices in the way ENGINE takes them. */
-static gboolean
-fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *engine,
-               GError **error)
-{
-  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
-  const char *mode = pp_json_string (host_config, "NetworkMode");
-
-  /* On a rootful engine a named network has a gateway of its own, asked for at create. */
-  if (!pp_engine_knows_host_gateway (engine)
-      && (engine->rootless || !pp_network_is_user_defined (mode)))
-    {
-      const char *address = g_str_equal (mode, "host") ? "127.0.0.1" : engine->gateway;
-      if (pp_replace_host_gateway (json_object_get (host_config, "ExtraHosts"), address)
-          && address == NULL)
-        g_ptr_array_add (spec->warnings,
-                         g_strdup_printf ("%s %s does not know host-gateway, and no address of "
-                                          "this host was found for it: left out of extra_hosts",
-                                          engine->name, engine->version));
-    }
-
-  if (json_array_size (cdi_devices) == 0)
-    return TRUE;
-  if (pp_engine_knows_cdi_requests (engine) || engine->kind != PP_ENGINE_PODMAN)
-    {
-      json_t *requests = json_object_get (host_config, "DeviceRequests");
-      if (requests == NULL)
-        {
-          requests = json_array ();
-          json_object_set_new (host_config, "DeviceRequests", requests);
-        }
-      json_array_append_new (requests,
-                             json_pack ("{s:s, s:i, s:O, s:[], s:{}}", "Driver", "cdi", "Count", 0,
-                                        "DeviceIDs", cdi_devices, "Capabilities", "Options"));
-      return TRUE;
-    }
-  if (spec->platform != NULL)
-    g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                 "which does not take platform with it");
-  else
-    spec->libpod_body = pp_libpod_body_new (spec->create_body, cdi_devices, error);
-  if (spec->libpod_body == NULL)
-    g_prefix_error (error, "devices: a CDI device needs Podman's own API on %s %s: ", engine->name,
-                    engine->version);
-  return spec->libpod_body != NULL;
-}
-
 static gboolean
 build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *engine,
        GError **error)
@@ -401,7 +362,7 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
   resolve_state_reporting (spec);
   if (!pp_spec_withhold_secrets (spec, configuration, error))
     return FALSE;
-  return fit_to_engine (spec, json_object_get (rest, "cdi_devices"), engine, error);
+  return pp_spec_fit_to_engine (spec, json_object_get (rest, "cdi_devices"), engine, error);
 }
 
 static gboolean

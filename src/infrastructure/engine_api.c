@@ -80,6 +80,7 @@ pp_engine_info_free (PpEngineInfo *info)
   g_free (info->url);
   g_free (info->base_url);
   g_free (info->gateway);
+  g_free (info->default_runtime);
   g_free (info);
 }
 
@@ -285,6 +286,16 @@ error_code (const EngineCall *call, long status, const char *words)
   return PP_INFRASTRUCTURE_ERROR_FAILED;
 }
 
+/* What to do about WORDS of an engine that do not say it themselves. */
+static const char *
+advice_on (const char *words)
+{
+  if (strstr (words, "unresolvable CDI devices") != NULL)
+    return ". The engine's host does not describe these devices. For NVIDIA's GPUs, run there: "
+           "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
+  return "";
+}
+
 static void
 on_http_done (const PpHttpResponse *response, const GError *error, gpointer user_data)
 {
@@ -312,10 +323,10 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
           || strstr (words, "already in progress") != NULL))
     pp_engine_call_end (call, NULL, NULL);
   else
-    pp_engine_call_fail (call, code, "%s (%s answered %ld)",
+    pp_engine_call_fail (call, code, "%s (%s answered %ld)%s",
                          *words != '\0' ? words : "the engine gave no reason",
                          call->engine->info != NULL ? call->engine->info->name : call->engine->url,
-                         response->status);
+                         response->status, advice_on (words));
 }
 
 void

@@ -159,8 +159,9 @@ const char *pp_engine_network_gateway (const json_t *network);
 
 /* engine_stream.c */
 PpInfrastructureCall *pp_engine_pull (PpInfrastructure *infrastructure, const char *image,
-                                      const char *registry_auth, PpPullProgressFunc progress,
-                                      PpInfrastructureDoneFunc done, gpointer user_data);
+                                      const char *platform, const char *registry_auth,
+                                      PpPullProgressFunc progress, PpInfrastructureDoneFunc done,
+                                      gpointer user_data);
 PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id,
                                         gboolean tty, const PpLogPlace *place,
                                         PpOutputFunc on_output, PpInfrastructureDoneFunc done,

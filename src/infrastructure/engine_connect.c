@@ -73,20 +73,29 @@ on_network (EngineCall *call, const PpHttpResponse *response)
   pp_engine_call_end (call, NULL, NULL);
 }
 
+/* True if the SecurityOptions of INFO have one that begins with PREFIX. */
 static gboolean
-is_rootless (const json_t *info)
+has_security_option (const json_t *info, const char *prefix)
 {
   const json_t *options = json_object_get (info, "SecurityOptions");
 
-  if (json_is_true (json_object_get (info, "Rootless")))
-    return TRUE;
   for (gsize i = 0; i < json_array_size (options); i++)
     {
       const char *option = json_string_value (json_array_get (options, i));
-      if (option != NULL && g_str_has_prefix (option, "name=rootless"))
+      if (option != NULL && g_str_has_prefix (option, prefix))
         return TRUE;
     }
   return FALSE;
+}
+
+static void
+fill_from_info (PpEngineInfo *engine, const json_t *info)
+{
+  engine->rootless = json_is_true (json_object_get (info, "Rootless"))
+                     || has_security_option (info, "name=rootless");
+  engine->has_apparmor = has_security_option (info, "name=apparmor");
+  engine->runs_windows = g_strcmp0 (pp_json_string (info, "OSType"), "windows") == 0;
+  engine->default_runtime = g_strdup (pp_json_string (info, "DefaultRuntime"));
 }
 
 /* Where a Podman on this host keeps its containers' logs; new string, or NULL. */
@@ -111,7 +120,7 @@ on_info (EngineCall *call, const PpHttpResponse *response)
 
   if (info == NULL)
     return;
-  call->info->rootless = is_rootless (info);
+  fill_from_info (call->info, info);
   g_free (call->engine->log_root);
   call->engine->log_root = log_root (call->engine, call->info, info);
   if (pp_engine_knows_host_gateway (call->info))

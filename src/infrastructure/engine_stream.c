@@ -49,8 +49,9 @@ on_pull_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 }
 
 PpInfrastructureCall *
-pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char *registry_auth,
-                PpPullProgressFunc progress, PpInfrastructureDoneFunc done, gpointer user_data)
+pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char *platform,
+                const char *registry_auth, PpPullProgressFunc progress,
+                PpInfrastructureDoneFunc done, gpointer user_data)
 {
   g_autofree char *name = NULL;
   g_autofree char *tag = NULL;
@@ -60,8 +61,11 @@ pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char 
   pp_image_split (image, &name, &tag);
   g_autofree char *escaped_name = g_uri_escape_string (name, NULL, FALSE);
   g_autofree char *escaped_tag = g_uri_escape_string (tag != NULL ? tag : "latest", NULL, FALSE);
+  g_autofree char *escaped_platform
+      = platform != NULL ? g_uri_escape_string (platform, NULL, FALSE) : NULL;
   g_autofree char *path
-      = g_strconcat ("/images/create?fromImage=", escaped_name, "&tag=", escaped_tag, NULL);
+      = g_strconcat ("/images/create?fromImage=", escaped_name, "&tag=", escaped_tag,
+                     escaped_platform != NULL ? "&platform=" : NULL, escaped_platform, NULL);
   EngineRequest request = { .method = "POST",
                             .path = path,
                             .registry_auth = registry_auth,

@@ -55,11 +55,11 @@ pp_infrastructure_image_inspect (PpInfrastructure *infrastructure, const char *i
 }
 
 PpInfrastructureCall *
-pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image,
+pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image, const char *platform,
                         const char *registry_auth, PpPullProgressFunc progress,
                         PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return infrastructure->kind->pull (infrastructure, image, registry_auth, progress, done,
+  return infrastructure->kind->pull (infrastructure, image, platform, registry_auth, progress, done,
                                      user_data);
 }
 

@@ -7,16 +7,15 @@
 
 #include "prefect-podman/infrastructure/docker-kwargs.h"
 
-#include <string.h>
+#include "libpod_fields.h"
 
-/* FIELD is where VALUE came from; TARGET the SpecGenerator. FALSE: cannot be said. */
-typedef gboolean (*TranslateFunc) (json_t *target, const char *libpod_field, const json_t *value);
+#include <string.h>
 
 typedef struct
 {
   const char *field;
   const char *libpod_field;
-  TranslateFunc translate;
+  PpLibpodFunc translate;
 } Translation;
 
 static gboolean
@@ -59,10 +58,10 @@ environment (json_t *target, const char *libpod_field, const json_t *value)
   for (gsize i = 0; i < json_array_size (value); i++)
     {
       g_auto (GStrv) parts = g_strsplit (json_string_value (json_array_get (value, i)), "=", 2);
-      /* A name alone asks for the engine's own variable, which only the CLI has. */
-      if (g_strv_length (parts) != 2)
-        return FALSE;
-      json_object_set_new (env, parts[0], json_string (parts[1]));
+      /* A name alone asks for the engine's own variable, which only the CLI has: Podman's Docker
+       * API leaves it out as well. */
+      if (g_strv_length (parts) == 2)
+        json_object_set_new (env, parts[0], json_string (parts[1]));
     }
   return TRUE;
 }
@@ -87,65 +86,27 @@ static gboolean
 network (json_t *target, const char *libpod_field, const json_t *value)
 {
   const char *mode = json_string_value (value);
+  g_auto (GStrv) parts = g_strsplit (mode, ":", 2);
 
+  if (g_str_has_prefix (mode, "slirp4netns:") || g_str_has_prefix (mode, "pasta:"))
+    {
+      json_t *options = json_object ();
+      pp_libpod_append_split (options, parts[0], parts[1], ",");
+      json_object_set_new (target, "network_options", options);
+      json_object_set_new (target, libpod_field, json_pack ("{s:s}", "nsmode", parts[0]));
+      return TRUE;
+    }
   if (pp_network_is_user_defined (mode))
-    json_object_set_new (target, "Networks", json_pack ("{s:{}}", mode));
+    {
+      json_t *networks = json_object_get (target, "Networks");
+      if (networks == NULL)
+        json_object_set_new (target, "Networks", json_pack ("{s:{}}", mode));
+      else if (json_object_get (networks, mode) == NULL)
+        json_object_set_new (networks, mode, json_object ());
+    }
   else if (!g_str_equal (mode, "default") && !g_str_equal (mode, "podman"))
     return namespace(target, libpod_field, value);
   json_object_set_new (target, libpod_field, json_pack ("{s:s}", "nsmode", "bridge"));
-  return TRUE;
-}
-
-static json_t *
-option_list (const char *options)
-{
-  json_t *list = json_array ();
-  g_auto (GStrv) parts = g_strsplit (options, ",", -1);
-
-  for (guint i = 0; parts[i] != NULL; i++)
-    json_array_append_new (list, json_string (parts[i]));
-  return list;
-}
-
-static void
-append_to (json_t *target, const char *libpod_field, json_t *item)
-{
-  json_t *list = json_object_get (target, libpod_field);
-
-  if (list == NULL)
-    {
-      list = json_array ();
-      json_object_set_new (target, libpod_field, list);
-    }
-  json_array_append_new (list, item);
-}
-
-static gboolean
-binds (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json_t *value)
-{
-  for (gsize i = 0; i < json_array_size (value); i++)
-    {
-      g_auto (GStrv) parts = g_strsplit (json_string_value (json_array_get (value, i)), ":", 3);
-      guint n = g_strv_length (parts);
-      const char *options = n == 3 ? parts[2] : "";
-      g_autofree char *with_rbind = g_strconcat ("rbind,", options, NULL);
-
-      if (n == 1)
-        append_to (target, "volumes", json_pack ("{s:s}", "Dest", parts[0]));
-      else if (strcmp (options, "O") == 0 || g_str_has_prefix (options, "O,"))
-        append_to (target, "overlay_volumes",
-                   json_pack ("{s:s, s:s, s:o}", "source", parts[0], "destination", parts[1],
-                              "options", option_list (options)));
-      else if (parts[0][0] != '/')
-        append_to (target, "volumes",
-                   json_pack ("{s:s, s:s, s:o}", "Name", parts[0], "Dest", parts[1], "Options",
-                              option_list (options)));
-      else
-        append_to (target, "mounts",
-                   json_pack ("{s:s, s:s, s:s, s:o}", "type", "bind", "source", parts[0],
-                              "destination", parts[1], "options",
-                              option_list (n == 3 ? with_rbind : "rbind")));
-    }
   return TRUE;
 }
 
@@ -189,13 +150,12 @@ ulimits (json_t *target, const char *libpod_field, const json_t *value)
 
   json_array_foreach ((json_t *)value, i, item)
   {
-    const json_t *soft = json_object_get (item, "Soft");
-    const json_t *hard = json_object_get (item, "Hard");
-    if (!json_is_integer (soft) || !json_is_integer (hard))
-      return FALSE;
-    append_to (target, libpod_field,
-               json_pack ("{s:O, s:O, s:O}", "type", json_object_get (item, "Name"), "soft", soft,
-                          "hard", hard));
+    /* One that is not given is 0, as in the Docker API. */
+    json_int_t soft = json_integer_value (json_object_get (item, "Soft"));
+    json_int_t hard = json_integer_value (json_object_get (item, "Hard"));
+    pp_libpod_append (target, libpod_field,
+                      json_pack ("{s:O, s:I, s:I}", "type", json_object_get (item, "Name"), "soft",
+                                 soft, "hard", hard));
   }
   return TRUE;
 }
@@ -210,7 +170,7 @@ security_opt (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json
       const char *argument = *equals != '\0' ? equals + 1 : "";
       g_autofree char *name = g_strndup (option, (gsize)(equals - option));
       if (g_str_equal (name, "label"))
-        append_to (target, "selinux_opts", json_string (argument));
+        pp_libpod_append (target, "selinux_opts", json_string (argument));
       else if (g_str_equal (name, "no-new-privileges"))
         json_object_set_new (target, "no_new_privileges",
                              json_boolean (!g_str_equal (argument, "false")));
@@ -218,6 +178,14 @@ security_opt (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json
         json_object_set_new (target, "apparmor_profile", json_string (argument));
       else if (g_str_equal (name, "seccomp"))
         json_object_set_new (target, "seccomp_profile_path", json_string (argument));
+      else if (g_str_equal (name, "mask"))
+        pp_libpod_append_split (target, "mask", argument, ":");
+      else if (g_str_equal (name, "unmask"))
+        pp_libpod_append_split (target, "unmask", argument, ":");
+      else if (g_str_equal (name, "systempaths") && g_str_equal (argument, "unconfined"))
+        pp_libpod_append (target, "unmask", json_string ("ALL"));
+      else if (g_str_equal (name, "proc-opts"))
+        pp_libpod_append_split (target, "procfs_opts", argument, ",");
       else
         return FALSE;
     }
@@ -237,9 +205,14 @@ static const Translation container_translations[] = {
   { "Hostname", "hostname", copy },
   { "StopTimeout", "stop_timeout", copy },
   { "NetworkDisabled", NULL, only_when_empty },
-  /* Said by Binds, by NetworkMode, and by whoever attaches. */
+  { "StopSignal", "stop_signal", pp_libpod_stop_signal },
+  { "Healthcheck", "healthconfig", pp_libpod_healthcheck },
+  { "NetworkingConfig", "Networks", pp_libpod_endpoints },
+  /* Podman has none: pp_spec_refuse_dropped() warns. */
+  { "Domainname", NULL, ignore },
+  /* Said by Binds, by PortBindings, and by whoever attaches. */
   { "Volumes", NULL, ignore },
-  { "NetworkingConfig", NULL, ignore },
+  { "ExposedPorts", NULL, ignore },
   { "AttachStdin", NULL, ignore },
   { "AttachStdout", NULL, ignore },
   { "AttachStderr", NULL, ignore },
@@ -248,7 +221,13 @@ static const Translation container_translations[] = {
 };
 
 static const Translation host_translations[] = {
-  { "Binds", NULL, binds },
+  { "Binds", NULL, pp_libpod_binds },
+  { "Mounts", NULL, pp_libpod_mounts },
+  { "Tmpfs", NULL, pp_libpod_tmpfs },
+  { "PortBindings", "portmappings", pp_libpod_ports },
+  { "PublishAllPorts", "publish_image_ports", copy },
+  { "LogConfig", "log_configuration", pp_libpod_log_config },
+  { "StorageOpt", "storage_opts", copy },
   { "NetworkMode", "netns", network },
   { "ExtraHosts", "hostadd", copy },
   { "Privileged", "privileged", copy },
@@ -263,10 +242,20 @@ static const Translation host_translations[] = {
   { "CpuShares", "cpu.shares", resource },
   { "CpuQuota", "cpu.quota", resource },
   { "CpuPeriod", "cpu.period", resource },
+  { "CPURealtimePeriod", "cpu.realtimePeriod", resource },
+  { "CPURealtimeRuntime", "cpu.realtimeRuntime", resource },
   { "CpusetCpus", "cpu.cpus", resource },
   { "CpusetMems", "cpu.mems", resource },
   { "NanoCpus", NULL, nano_cpus },
   { "PidsLimit", "pids.limit", resource },
+  { "MemorySwappiness", "memory.swappiness", resource },
+  { "OomKillDisable", "memory.disableOOMKiller", resource },
+  { "BlkioWeight", "blockIO.weight", resource },
+  { "BlkioWeightDevice", "weightDevice", pp_libpod_device_rates },
+  { "BlkioDeviceReadBps", "throttleReadBpsDevice", pp_libpod_device_rates },
+  { "BlkioDeviceReadIOps", "throttleReadIOPSDevice", pp_libpod_device_rates },
+  { "BlkioDeviceWriteBps", "throttleWriteBpsDevice", pp_libpod_device_rates },
+  { "BlkioDeviceWriteIOps", "throttleWriteIOPSDevice", pp_libpod_device_rates },
   { "ShmSize", "shm_size", copy },
   { "Ulimits", "r_limits", ulimits },
   { "CapAdd", "cap_add", words },
@@ -283,6 +272,10 @@ static const Translation host_translations[] = {
   { "CgroupParent", "cgroup_parent", copy },
   { "VolumesFrom", "volumes_from", words },
   { "DeviceRequests", NULL, only_when_empty },
+  /* What is left of these by pp_spec_refuse_dropped() is what Podman does by itself. */
+  { "Runtime", NULL, ignore },
+  { "Isolation", NULL, ignore },
+  { "VolumeDriver", NULL, ignore },
 };
 
 static gboolean
@@ -323,11 +316,11 @@ add_devices (json_t *target, const json_t *devices, const json_t *cdi_devices)
 
     if (path == NULL)
       return FALSE;
-    append_to (target, "devices", json_pack ("{s:s}", "path", path));
+    pp_libpod_append (target, "devices", json_pack ("{s:s}", "path", path));
   }
   json_array_foreach ((json_t *)cdi_devices, i, item)
   {
-    append_to (target, "devices", json_pack ("{s:O}", "path", item));
+    pp_libpod_append (target, "devices", json_pack ("{s:O}", "path", item));
   }
   return TRUE;
 }

@@ -103,8 +103,9 @@ struct PpFlowRun
   PpMask *mask; /* of the secrets of the blocks that it uses; NULL: none */
   json_t *configuration;
 
-  gboolean pulled;  /* the image was asked for */
-  guint name_index; /* of the retries on a name in use */
+  gboolean pulled;     /* the image was asked for */
+  gboolean was_warned; /* the engine had warnings about the container it made */
+  guint name_index;    /* of the retries on a name in use */
   guint network_index;
   char *container_id;
   char *container_name;

@@ -38,6 +38,8 @@ pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (P
 /* SUBMITTING: image, container, networks. */
 
 static void create_container (PpFlowRun *run);
+static void check_image (PpFlowRun *run);
+static void check_created (PpFlowRun *run);
 static void connect_networks (PpFlowRun *run);
 static void pull_image (PpFlowRun *run);
 
@@ -70,7 +72,7 @@ use_local_image (PpFlowRun *run, const GError *refusal)
                      "latest, or none, is pulled before each run: IfNotPresent or Never goes "
                      "without, Always insists. %s",
                      run->spec->image, refusal->message);
-  create_container (run);
+  check_image (run);
 }
 
 static void
@@ -113,7 +115,7 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
   run->pulling = FALSE;
   if (error == NULL)
     {
-      create_container (run);
+      check_image (run);
       return;
     }
   if (run->spec->pull_policy != PP_PULL_IF_POSSIBLE && !run->spec->pull_is_implied)
@@ -133,6 +135,40 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
 }
 
 static void
+on_platform_looked_at (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
+  g_autoptr (GError) refusal = NULL;
+
+  run->engine_call = NULL;
+  /* To create says by itself that there is no image. */
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
+      || (error == NULL && pp_container_spec_check_image (run->spec, result, engine, &refusal)))
+    create_container (run);
+  else if (error != NULL)
+    pp_flow_run_retry_or_fail (run, error, check_image);
+  else if (run->spec->pull_policy == PP_PULL_IF_NOT_PRESENT && !run->pulled)
+    {
+      pp_flow_run_log (run, PP_LOG_INFO, "%s", refusal->message);
+      pull_image (run);
+    }
+  else
+    pp_flow_run_fail_submission (run, refusal->message);
+}
+
+/* Podman 4.3 runs the image it has, whichever platform was asked for. */
+static void
+check_image (PpFlowRun *run)
+{
+  if (run->spec->platform == NULL)
+    create_container (run);
+  else
+    run->engine_call = pp_infrastructure_image_inspect (
+        run->context->infrastructure, run->spec->image, on_platform_looked_at, run);
+}
+
+static void
 pull_image (PpFlowRun *run)
 {
   if (run->cancelled)
@@ -143,8 +179,9 @@ pull_image (PpFlowRun *run)
   run->pulled = TRUE;
   run->pulling = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO, "Pulling image '%s'...", run->spec->image);
-  run->engine_call = pp_infrastructure_pull (run->context->infrastructure, run->spec->image,
-                                             run->spec->registry_auth, on_progress, on_pulled, run);
+  run->engine_call
+      = pp_infrastructure_pull (run->context->infrastructure, run->spec->image, run->spec->platform,
+                                run->spec->registry_auth, on_progress, on_pulled, run);
 }
 
 gboolean
@@ -173,7 +210,9 @@ on_namesake (json_t *result, const GError *error, gpointer user_data)
   if (error == NULL && pp_flow_run_is_unstarted (run, result))
     {
       run->container_id = g_strdup (pp_json_string (result, "Id"));
-      connect_networks (run);
+      /* What the engine said of it was lost. */
+      run->was_warned = TRUE;
+      check_created (run);
       return;
     }
   pp_flow_run_log (run, PP_LOG_INFO, "Container name '%s' is in use; retrying with the next...",
@@ -239,7 +278,8 @@ on_created (json_t *result, const GError *error, gpointer user_data)
   json_array_foreach (json_object_get (result, "Warnings"), index, warning)
       pp_flow_run_log (run, PP_LOG_WARNING, "The engine warns about container '%s': %s",
                        run->container_name, json_string_value (warning));
-  connect_networks (run);
+  run->was_warned = json_array_size (json_object_get (result, "Warnings")) > 0;
+  check_created (run);
 }
 
 static void
@@ -253,6 +293,42 @@ create_container (PpFlowRun *run)
       = run->name_index == 0 ? g_strdup (name) : g_strdup_printf ("%s-%u", name, run->name_index);
   run->engine_call = pp_infrastructure_create (run->context->infrastructure, run->spec,
                                                run->container_name, on_created, run);
+}
+
+static void
+on_created_looked_at (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  g_autoptr (GError) refusal = NULL;
+  g_autofree char *warning = NULL;
+
+  run->engine_call = NULL;
+  if (error != NULL)
+    {
+      retry_without_answer (run, error, check_created);
+      return;
+    }
+  if (!pp_container_spec_check_created (run->spec, result, run->was_warned,
+                                        pp_infrastructure_engine (run->context->infrastructure),
+                                        &warning, &refusal))
+    {
+      pp_flow_run_fail_submission (run, refusal->message);
+      return;
+    }
+  if (warning != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING, "%s", warning);
+  connect_networks (run);
+}
+
+/* A limit that the engine dropped without a word would be missed when it is too late. */
+static void
+check_created (PpFlowRun *run)
+{
+  if (pp_container_spec_has_limits (run->spec))
+    run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                  on_created_looked_at, run);
+  else
+    connect_networks (run);
 }
 
 static void
@@ -296,5 +372,5 @@ pp_flow_run_enter_submitting (PpFlowRun *run)
   if (run->spec->pull_policy == PP_PULL_ALWAYS || run->spec->pull_policy == PP_PULL_IF_POSSIBLE)
     pull_image (run);
   else
-    create_container (run);
+    check_image (run);
 }

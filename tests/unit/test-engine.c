@@ -160,12 +160,85 @@ test_huge_stop_timeout (void)
   stop (&fixture);
 }
 
+static gboolean
+answer_pull (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  (void)data;
+  return server_reply (fd, 200, "", "{\"status\": \"Pull complete\"}\n");
+}
+
+/* The pull asks for the platform that the container is to have. */
+static void
+test_pull_has_the_platform (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_pull, "");
+  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", "linux/arm64", NULL, NULL,
+                          on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
+                          &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  g_assert_true (g_str_has_suffix (server_request (fixture.server, 0)->target,
+                                   "?fromImage=quay.io%2Fa%2Fb&tag=1&platform=linux%2Farm64"));
+  g_assert_true (g_str_has_suffix (server_request (fixture.server, 1)->target,
+                                   "?fromImage=quay.io%2Fa%2Fb&tag=1"));
+  stop (&fixture);
+}
+
+static gboolean
+answer_without_cdi (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "", "{\"Version\": \"20.10\", \"ApiVersion\": \"1.41\"}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (
+        fd, 200, "",
+        "{\"DefaultRuntime\": \"runc\", \"OSType\": \"linux\", \"SecurityOptions\":"
+        " [\"name=apparmor\", \"name=seccomp,profile=default\"]}");
+  return server_reply (fd, 500, "",
+                       "{\"message\": \"setting up CDI devices: unresolvable CDI devices "
+                       "nvidia.com/gpu=all\"}");
+}
+
+/* The engine says what it lacks, and not what to do. */
+static void
+test_missing_cdi_device (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_without_cdi, "");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  const PpEngineInfo *info = pp_infrastructure_engine (fixture.infrastructure);
+  g_assert_cmpstr (info->default_runtime, ==, "runc");
+  g_assert_true (info->has_apparmor);
+  g_assert_false (info->rootless);
+  g_assert_false (info->runs_windows);
+
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "unresolvable CDI devices nvidia.com/gpu=all"));
+  g_assert_nonnull (strstr (fixture.error->message, "nvidia-ctk cdi generate"));
+  stop (&fixture);
+}
+
 static void
 add_tests (void)
 {
   g_test_add_func ("/engine/password", test_password);
   g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
   g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
+  g_test_add_func ("/engine/pull-has-the-platform", test_pull_has_the_platform);
+  g_test_add_func ("/engine/missing-cdi-device", test_missing_cdi_device);
 }
 
 int

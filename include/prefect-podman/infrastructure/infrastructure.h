@@ -43,6 +43,9 @@ typedef struct
                      "http+docker://localhost" or "http://host:port" */
   char *gateway;  /* address containers reach this host by, for host-gateway where the engine does
                      not know the word; NULL where it does, or where none was found */
+  char *default_runtime; /* "runc"; NULL where the engine does not say */
+  gboolean has_apparmor;
+  gboolean runs_windows; /* Windows containers */
 } PpEngineInfo;
 
 typedef enum
@@ -73,7 +76,7 @@ typedef struct
   json_t *create_body; /* body of POST /containers/create */
   json_t *libpod_body; /* where only Podman's own API can say it: the body of POST
                           /libpod/containers/create; else NULL */
-  char *platform;      /* "os/arch[/variant]" for the create call, or NULL */
+  char *platform;      /* "os/arch[/variant]" for pull and create, or NULL */
   GPtrArray *networks; /* (char *) networks to connect after create; may be empty */
   GPtrArray *warnings; /* (char *) lines for the run's log; may be empty */
   gboolean tty;        /* the log of the container comes without frames */
@@ -115,6 +118,23 @@ PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEng
                                         GError **error);
 void pp_container_spec_free (PpContainerSpec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
+
+/* Whether IMAGE (the engine's answer about it) is for the platform that SPEC asks for, if any.
+ * FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names both. */
+gboolean pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
+                                        const PpEngineInfo *engine, GError **error);
+
+/* Whether SPEC has limits that an engine may drop: then the container is to be looked at by
+ * pp_container_spec_check_created() before it is started. */
+gboolean pp_container_spec_has_limits (const PpContainerSpec *spec);
+
+/* Whether CONTAINER (the engine's answer about it) has the limits that SPEC asks for. WAS_WARNED:
+ * the engine had warnings when it made the container; then a preference that it dropped is let
+ * pass. FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names the limits, the engine and
+ * its version. *WARNING: a new string for the run's log, or NULL. */
+gboolean pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *container,
+                                          gboolean was_warned, const PpEngineInfo *engine,
+                                          char **warning, GError **error);
 
 /* Gives the container the label KEY. */
 void pp_container_spec_set_label (PpContainerSpec *spec, const char *key, const char *value);
@@ -176,9 +196,10 @@ PpInfrastructureCall *pp_infrastructure_image_inspect (PpInfrastructure *infrast
                                                        const char *image,
                                                        PpInfrastructureDoneFunc done,
                                                        gpointer user_data);
-/* REGISTRY_AUTH may be NULL. An error line inside the 200 stream is an error here. */
+/* PLATFORM ("os/arch[/variant]") and REGISTRY_AUTH may be NULL. An error line inside the 200 stream
+ * is an error here. */
 PpInfrastructureCall *pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image,
-                                              const char *registry_auth,
+                                              const char *platform, const char *registry_auth,
                                               PpPullProgressFunc progress,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
 /* NAME replaces SPEC's (retries on NAME_IN_USE are the caller's); may be NULL. RESULT: {"Id": ...,

@@ -21,8 +21,9 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*image_inspect) (PpInfrastructure *infrastructure, const char *image,
                                           PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*pull) (PpInfrastructure *infrastructure, const char *image,
-                                 const char *registry_auth, PpPullProgressFunc progress,
-                                 PpInfrastructureDoneFunc done, gpointer user_data);
+                                 const char *platform, const char *registry_auth,
+                                 PpPullProgressFunc progress, PpInfrastructureDoneFunc done,
+                                 gpointer user_data);
   PpInfrastructureCall *(*create) (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
                                    const char *name, PpInfrastructureDoneFunc done,
                                    gpointer user_data);

@@ -52,4 +52,14 @@ char *pp_spec_device (const json_t *device);
  * is not said there. */
 json_t *pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices, GError **error);
 
+/* Refuses what ENGINE (NULL: not known) would take and drop without a word where that changes what
+ * the job means: FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names the key, the
+ * engine, its version and what to do. What is passed over becomes a warning of SPEC. */
+gboolean pp_spec_refuse_dropped (PpContainerSpec *spec, const PpEngineInfo *engine, GError **error);
+
+/* Puts host-gateway, CDI_DEVICES (names; may be NULL) and GPUs into SPEC in the way that ENGINE
+ * (NULL: as the newest take them) reads, after pp_spec_refuse_dropped(). FALSE with ERROR. */
+gboolean pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices,
+                                const PpEngineInfo *engine, GError **error);
+
 G_END_DECLS
