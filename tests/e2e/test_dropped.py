@@ -34,7 +34,6 @@ def version(engine):
     return engine.call("GET", "/version").json()["Version"]
 
 
-@pytest.mark.parametrize("engine", ["podman", "rootless"], indirect=True)
 def test_podman_drops(api, engine, pool, start_worker):
     start_worker(api, engine, pool)
     variables = [
