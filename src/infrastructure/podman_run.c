@@ -184,6 +184,96 @@ add_network (GPtrArray *argv, const char *option, const json_t *value)
     add_value (argv, option, value);
 }
 
+/* PATH:RATE or PATH:WEIGHT for each device. */
+static void
+add_device_rates (GPtrArray *argv, const char *option, const json_t *value)
+{
+  gsize i;
+  json_t *item;
+
+  json_array_foreach ((json_t *)value, i, item)
+  {
+    const char *path = pp_json_string (item, "Path");
+    const json_t *rate = json_object_get (item, "Rate");
+    const json_t *number = rate != NULL ? rate : json_object_get (item, "Weight");
+    if (path != NULL)
+      add_pair (argv, option,
+                g_strdup_printf ("%s:%" JSON_INTEGER_FORMAT, path, json_integer_value (number)));
+  }
+}
+
+static void
+add_log_config (GPtrArray *argv, const char *option, const json_t *value)
+{
+  add_value (argv, option, json_object_get (value, "Type"));
+  add_members (argv, "--log-opt", json_object_get (value, "Config"));
+}
+
+static void
+add_mounts (GPtrArray *argv, const char *option, const json_t *value)
+{
+  gsize i;
+  json_t *item;
+
+  json_array_foreach ((json_t *)value, i, item)
+  {
+    const json_t *tmpfs = json_object_get (item, "TmpfsOptions");
+    const json_t *size = json_object_get (tmpfs, "SizeBytes");
+    const json_t *mode = json_object_get (tmpfs, "Mode");
+    const char *type = pp_json_string (item, "Type");
+    const char *source = pp_json_string (item, "Source");
+    const char *path = pp_json_string (item, "Target");
+    const char *propagation = pp_json_string (json_object_get (item, "BindOptions"), "Propagation");
+    GString *text = g_string_new (NULL);
+
+    g_string_printf (text, "type=%s", type != NULL ? type : "volume");
+    if (source != NULL)
+      g_string_append_printf (text, ",source=%s", source);
+    if (path != NULL)
+      g_string_append_printf (text, ",target=%s", path);
+    if (json_is_true (json_object_get (item, "ReadOnly")))
+      g_string_append (text, ",ro=true");
+    if (propagation != NULL)
+      g_string_append_printf (text, ",bind-propagation=%s", propagation);
+    if (json_is_integer (size))
+      g_string_append_printf (text, ",tmpfs-size=%" JSON_INTEGER_FORMAT, json_integer_value (size));
+    if (json_is_integer (mode))
+      g_string_append_printf (text, ",tmpfs-mode=%o", (unsigned int)json_integer_value (mode));
+    add_pair (argv, option, g_string_free (text, FALSE));
+  }
+}
+
+/* The API has nanoseconds. */
+static void
+add_duration (GPtrArray *argv, const char *option, const json_t *value)
+{
+  if (json_integer_value (value) > 0)
+    add_pair (argv, option,
+              g_strdup_printf ("%" JSON_INTEGER_FORMAT "ns", json_integer_value (value)));
+}
+
+static void
+add_healthcheck (GPtrArray *argv, const char *option, const json_t *value)
+{
+  const json_t *test = json_object_get (value, "Test");
+  const char *kind = json_string_value (json_array_get (test, 0));
+
+  if (g_strcmp0 (kind, "CMD-SHELL") == 0)
+    add_value (argv, option, json_array_get (test, 1));
+  else if (g_strcmp0 (kind, "NONE") == 0)
+    add_pair (argv, option, g_strdup ("none"));
+  else if (json_array_size (test) > 1)
+    {
+      json_auto_t *words = json_copy ((json_t *)test);
+      json_array_remove (words, 0);
+      add_entrypoint (argv, option, words);
+    }
+  add_duration (argv, "--health-interval", json_object_get (value, "Interval"));
+  add_duration (argv, "--health-timeout", json_object_get (value, "Timeout"));
+  add_duration (argv, "--health-start-period", json_object_get (value, "StartPeriod"));
+  add_value (argv, "--health-retries", json_object_get (value, "Retries"));
+}
+
 static const Option container_options[] = {
   { "Hostname", "--hostname", add_value },
   { "User", "--user", add_value },
@@ -196,11 +286,15 @@ static const Option container_options[] = {
   { "Labels", "--label", add_members },
   { "Env", "--env", add_environment },
   { "Entrypoint", "--entrypoint", add_entrypoint },
+  { "Healthcheck", "--health-cmd", add_healthcheck },
 };
 
 static const Option host_options[] = {
   { "Binds", "--volume", add_value },
+  { "Mounts", "--mount", add_mounts },
   { "Tmpfs", "--tmpfs", add_tmpfs },
+  { "StorageOpt", "--storage-opt", add_members },
+  { "LogConfig", "--log-driver", add_log_config },
   { "VolumesFrom", "--volumes-from", add_value },
   { "NetworkMode", "--network", add_network },
   { "ExtraHosts", "--add-host", add_value },
@@ -222,6 +316,11 @@ static const Option host_options[] = {
   { "CpusetCpus", "--cpuset-cpus", add_value },
   { "CpusetMems", "--cpuset-mems", add_value },
   { "BlkioWeight", "--blkio-weight", add_value },
+  { "BlkioWeightDevice", "--blkio-weight-device", add_device_rates },
+  { "BlkioDeviceReadBps", "--device-read-bps", add_device_rates },
+  { "BlkioDeviceReadIOps", "--device-read-iops", add_device_rates },
+  { "BlkioDeviceWriteBps", "--device-write-bps", add_device_rates },
+  { "BlkioDeviceWriteIOps", "--device-write-iops", add_device_rates },
   { "PidsLimit", "--pids-limit", add_value },
   { "ShmSize", "--shm-size", add_bytes },
   { "OomKillDisable", "--oom-kill-disable", add_flag },

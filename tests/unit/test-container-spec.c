@@ -409,6 +409,34 @@ test_credentials_stay_with_their_registry (void)
     }
 }
 
+/* The command line has them all as well. */
+static void
+test_podman_run_of_kwargs (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"container_create_kwargs\": {\"healthcheck\": {\"test\": [\"CMD\", \"a\", \"b\"],"
+      " \"interval\": 5000000000, \"retries\": 2},"
+      " \"mounts\": [{\"Type\": \"bind\", \"Source\": \"/s\", \"Target\": \"/m\","
+      " \"ReadOnly\": true, \"BindOptions\": {\"Propagation\": \"rslave\"}},"
+      " {\"Type\": \"tmpfs\", \"Target\": \"/x\", \"TmpfsOptions\": {\"SizeBytes\": 1024,"
+      " \"Mode\": 448}}], \"storage_opt\": {\"size\": \"1G\"},"
+      " \"log_config\": {\"type\": \"k8s-file\", \"config\": {\"max-size\": \"1m\"}},"
+      " \"device_read_bps\": [{\"Path\": \"/dev/sda\", \"Rate\": 7}],"
+      " \"blkio_weight_device\": [{\"Path\": \"/dev/sda\", \"Weight\": 9}]}}",
+      NULL);
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, NULL);
+  g_autofree char *line = g_strjoinv (" ", argv);
+
+  g_assert_cmpstr (line, ==,
+                   "podman run --pull missing --env PREFECT_API_URL --health-cmd [\"a\",\"b\"] "
+                   "--health-interval "
+                   "5000000000ns --health-retries 2 --mount "
+                   "type=bind,source=/s,target=/m,ro=true,bind-propagation=rslave --mount "
+                   "type=tmpfs,target=/x,tmpfs-size=1024,tmpfs-mode=700 --storage-opt size=1G "
+                   "--log-driver k8s-file --log-opt max-size=1m --blkio-weight-device /dev/sda:9 "
+                   "--device-read-bps /dev/sda:7 busybox:1");
+}
+
 static void
 add_tests (void)
 {
@@ -424,6 +452,7 @@ add_tests (void)
   g_test_add_func ("/container-spec/cdi", test_cdi);
   g_test_add_func ("/container-spec/state-reporting", test_state_reporting);
   g_test_add_func ("/container-spec/podman-run", test_podman_run);
+  g_test_add_func ("/container-spec/podman-run-of-kwargs", test_podman_run_of_kwargs);
   g_test_add_func ("/container-spec/credentials", test_credentials_stay_with_their_registry);
 }
 
