@@ -29,7 +29,7 @@ tell_sending (const PpLogSender *sender, gboolean sent)
 
   if (sender->on_sending == NULL)
     return FALSE;
-  for (guint i = 0; i < sender->in_flight; i++, link = link->next)
+  for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
     if (((const PpLogRecord *)link->data)->is_output)
       g_hash_table_insert (last, ((PpLogRecord *)link->data)->flow_run_id, link->data);
   g_hash_table_iter_init (&iter, last);
@@ -214,7 +214,7 @@ post_batch (PpLogSender *sender)
   json_t *batch = json_array ();
   const GList *link = sender->records.head;
 
-  for (guint i = 0; i < sender->in_flight; i++, link = link->next)
+  for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
     json_array_append_new (batch, record_to_json (link->data));
   sender->sent = g_get_monotonic_time ();
   sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
