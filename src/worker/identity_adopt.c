@@ -176,6 +176,19 @@ pp_identity_hold (const PpIdentity *identity, const char *name)
   return pp_identity_lock (&folder, FALSE, NULL);
 }
 
+/* Has the entry NAME be a note, too: requests that its worker made may be carried out late. */
+static void
+keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name)
+{
+  g_auto (PpFolder) late = { -1, NULL };
+  g_autofree char *id = g_uuid_string_random ();
+  g_autofree char *note = g_strconcat (id, PP_ENTRY_SUFFIX, NULL);
+
+  if (pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL)
+      && linkat (from->fd, name, late.fd, note, 0) == 0)
+    fsync (late.fd);
+}
+
 /* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */
 static gboolean
 move_entry (PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
@@ -185,6 +198,7 @@ move_entry (PpIdentity *identity, const PpFolder *from, const PpFolder *to, cons
 
   if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
     {
+      keep_as_note (identity, from, name);
       g_autofree char *place = pp_identity_set_aside (&identity->folder, from, name, error);
 
       if (place != NULL)

@@ -82,12 +82,15 @@ static void
 keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
 {
   Note *note = g_new0 (Note, 1);
+  gint64 latest;
 
   note->late = late;
   note->id = g_strdup (id);
   note->entry = entry;
   /* A clock that was set back, or a damaged file, must not keep it for ever. */
-  entry->late_until = MIN (entry->late_until, g_get_real_time () + late->patience);
+  latest = g_get_real_time () + late->patience;
+  /* An entry that was set aside has no time of its own. */
+  entry->late_until = entry->late_until > 0 ? MIN (entry->late_until, latest) : latest;
   g_hash_table_insert (late->notes, note->id, note);
 }
 

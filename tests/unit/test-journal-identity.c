@@ -294,9 +294,11 @@ test_adoption (void)
 
   g_autofree char *runs = state_test_path (identity, "runs", NULL);
   g_autofree char *aside = state_test_path (identity, "set-aside", NULL);
+  g_autofree char *late = state_test_path (identity, "late", NULL);
   g_autofree char *left = g_build_filename (root, other, "runs", NULL);
   g_assert_cmpuint (state_test_count (runs), ==, 3);
   g_assert_cmpuint (state_test_count (aside), ==, 1);
+  g_assert_cmpuint (state_test_count (late), ==, 1);
   g_assert_cmpuint (state_test_count (left), ==, 0);
   g_assert_false (pp_identity_has_runs (identity, other));
   /* Its lock is free again: it may come back. */
