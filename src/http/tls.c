@@ -71,12 +71,13 @@ fail (GError **error, const char *path, const char *problem)
 }
 
 /* The text of the file at PATH, new; NULL with ERROR. */
-static char *
+static GString *
 read_file (const char *path, GError **error)
 {
+  g_autoptr (GString) text = g_string_new (NULL);
   int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   struct stat status;
-  gsize length = 0;
+  char piece[16384];
   ssize_t count = 1;
 
   if (fd < 0 || fstat (fd, &status) != 0 || !S_ISREG (status.st_mode))
@@ -86,33 +87,33 @@ read_file (const char *path, GError **error)
         close (fd);
       return NULL;
     }
-  gsize size = MIN ((gsize)status.st_size, MAX_PEM_BYTES);
-  g_autofree char *text = g_malloc0 (size + 1);
-  while (length < size && count > 0)
+  while (count > 0 && text->len < MAX_PEM_BYTES)
     {
-      count = read (fd, text + length, size - length);
+      count = read (fd, piece, sizeof piece);
       if (count > 0)
-        length += (gsize)count;
+        g_string_append_len (text, piece, count);
     }
   int read_error = count < 0 ? errno : 0;
   close (fd);
-  if (read_error != 0)
-    fail (error, path, g_strerror (read_error));
-  return read_error == 0 ? g_steal_pointer (&text) : NULL;
+  if (read_error == 0)
+    return g_steal_pointer (&text);
+  fail (error, path, g_strerror (read_error));
+  return NULL;
 }
 
 gboolean
 pp_http_check_pem (const char *path, const char *marker, GError **error)
 {
-  g_autofree char *text = read_file (path, error);
+  g_autoptr (GString) text = read_file (path, error);
   g_autofree char *tail = g_strconcat (marker, "-----", NULL);
   guint begins = 0, ends = 0;
 
   if (text == NULL)
     return FALSE;
-  if (*text == '\0')
+  if (text->len == 0)
     return fail (error, path, "the file is empty");
-  for (const char *line = strstr (text, "-----"); line != NULL; line = strstr (line + 1, "-----"))
+  for (const char *line = strstr (text->str, "-----"); line != NULL;
+       line = strstr (line + 1, "-----"))
     {
       gsize length = strcspn (line, "\r\n");
       gboolean is_marked = g_strrstr_len (line, (gssize)length, tail) != NULL;
