@@ -219,7 +219,8 @@ printable (const char *text)
   for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at))
     {
       gunichar character = g_utf8_get_char (at);
-      g_string_append_unichar (clean, g_unichar_isprint (character) ? character : '?');
+      gboolean is_safe = g_unichar_isprint (character) && !pp_text_is_control (character);
+      g_string_append_unichar (clean, is_safe ? character : '?');
     }
   return g_string_free (clean, FALSE);
 }

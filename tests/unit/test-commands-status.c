@@ -39,7 +39,7 @@ make_workers (const char *state_dir)
       g_autofree char *id = state_test_id (i);
       PpJournalEntry entry = {
         .flow_run_id = id,
-        .flow_run_name = (char *)"evil\033[2Jname",
+        .flow_run_name = (char *)"evil\033[2Jna\xe2\x80\xa8\xe2\x80\xae\xc2\x9bme",
         .phase = i < 4 ? (PpJournalPhase)MIN (i, 2) : PP_JOURNAL_CLAIMED,
         .claimed_at = now - (gint64)(10 - i) * 3600 * SECONDS - 61 * SECONDS,
         .started_at = i == 1 ? now : 0,
@@ -84,7 +84,7 @@ test_text (void)
       "*worker-a: running for 0 s, pid * on host.example\n"
       "  pool pool, API http://localhost:4200/api, engine unix:*\n"
       "  FLOW RUN *WAITS FOR\n"
-      "*000000  evil??2Jname *10 h 1 min *CLAIMED *the server's word*\n"
+      "*000000  evil??2Jna???me *10 h 1 min *CLAIMED *the server's word*\n"
       "*000001 *9 h 1 min *STARTING * box *its container's end and its report\n"
       "*000002 *REPORTING * box *its end to be reported*\n"
       "*000004 *CLAIMED * box *its time, in 2 min\n"
@@ -92,6 +92,7 @@ test_text (void)
       "*worker-b: not running (was pid *\n"
       "*000003 *a worker to take it up again\n*");
   g_test_trap_assert_stdout_unmatched ("*\033*");
+  g_test_trap_assert_stdout_unmatched ("*\xe2\x80\xa8*");
 }
 
 static void
@@ -113,6 +114,7 @@ test_json (void)
   g_test_trap_assert_stdout ("*\"workers\": ?*\"name\": \"worker-a\"*\"alive\": true*"
                              "\"phase\": \"STARTING\"*\"container_name\": \"box\"*"
                              "\"problems\": ?*column 1*\"alive\": false*");
+  g_test_trap_assert_stdout ("*\"evil?u001??2Jna?u2028?u202e?u009bme\"*");
 }
 
 static void
