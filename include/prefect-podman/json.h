@@ -31,6 +31,10 @@ gboolean pp_number_from_text (const char *text, double *number);
  * pydantic takes it in its lax mode. FALSE for anything else, booleans included. */
 gboolean pp_json_number (const json_t *value, double *number);
 
+/* At most how many bytes the parse of LENGTH bytes of TEXT takes, its result included: a few bytes
+ * of text ("{},{}") may become hundreds of memory. */
+gsize pp_json_memory (const char *text, gsize length);
+
 /* The string at KEY of OBJECT, borrowed; NULL when OBJECT is NULL, KEY is missing or no string. */
 static inline const char *
 pp_json_string (const json_t *object, const char *key)

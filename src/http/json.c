@@ -119,3 +119,61 @@ pp_json_number (const json_t *value, double *number)
     return FALSE;
   return isfinite (*number);
 }
+
+/* What jansson takes by malloc() for each part of a text, rounded up. */
+#define OBJECT_BYTES 240
+#define ARRAY_BYTES 144
+#define ITEM_BYTES 32
+#define PAIR_BYTES 112
+#define STRING_BYTES 80
+#define NUMBER_BYTES 32
+
+/* The length of the string that begins at TEXT, after its quote, up to its end quote or LENGTH. */
+static gsize
+string_length (const char *text, gsize length)
+{
+  gsize i = 0;
+
+  while (i < length && text[i] != '"')
+    i += text[i] == '\\' ? 2 : 1;
+  return MIN (i, length);
+}
+
+gsize
+pp_json_memory (const char *text, gsize length)
+{
+  gsize bytes = 0, longest = 0, piece;
+
+  for (gsize i = 0; i < length; i += piece)
+    {
+      piece = 1;
+      switch (text[i])
+        {
+        case '{':
+          bytes += OBJECT_BYTES;
+          break;
+        case '[':
+          bytes += ARRAY_BYTES;
+          break;
+        case ',':
+          bytes += ITEM_BYTES;
+          break;
+        case ':':
+          bytes += PAIR_BYTES;
+          break;
+        case '"':
+          piece = string_length (text + i + 1, length - i - 1) + 2;
+          longest = MAX (longest, piece);
+          bytes += STRING_BYTES + piece;
+          break;
+        default:
+          if (!is_of_number (text[i]))
+            break;
+          while (i + piece < length && is_of_number (text[i + piece]))
+            piece++;
+          bytes += NUMBER_BYTES;
+          break;
+        }
+    }
+  return bytes + 2 * longest; /* the lexer's buffer, which grows by doubling */
+}

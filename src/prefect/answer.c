@@ -7,6 +7,8 @@
 /* Of the server's words, in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
+/* An answer that is smaller is parsed without a look at what it will take. */
+#define CHEAP_BYTES ((gsize)16 * 1024)
 
 G_DEFINE_QUARK (pp - api - error - quark, pp_api_error)
 
@@ -240,10 +242,11 @@ fail_without_answer (PpApi *api, const GError *http_error, GError **error)
   g_autofree char *advice = pp_api_advise_without_answer (api, http_error);
 
   /* A handshake may fail while a server that worked restarts; before that it is the set-up. */
-  if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE)
-      || (!api->has_answer
-          && (tls || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED))))
+  if (!api->has_answer
+      && (tls || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED)))
     code = PP_API_ERROR_SETUP;
+  else if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE))
+    code = PP_API_ERROR_TOO_MUCH;
   return fail (api, error, code, g_strconcat (http_error->message, advice, NULL));
 }
 
@@ -288,12 +291,35 @@ error_code (const PpApi *api, const char *path, long status, const json_t *json)
   return api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
 }
 
-/* The JSON of a RESPONSE's body, or NULL. */
-static json_t *
-read_body (const PpHttpResponse *response)
+/* Why the JSON of RESPONSE, an answer to PATH, is not parsed at all; new string, or NULL. With what
+ * the parse may copy, an answer takes twice its bound at most. */
+static char *
+why_too_much (const PpHttpResponse *response, const char *path)
 {
-  json_t *json = pp_json_parse (response->body, response->body_length, JSON_DECODE_ANY, NULL);
+  gsize bound = pp_api_bound (path);
 
+  if (response->body_length < CHEAP_BYTES
+      || pp_json_memory (response->body, response->body_length) + response->body_length <= bound)
+    return NULL;
+  return g_strdup_printf ("the answer of %" G_GSIZE_FORMAT
+                          " bytes would take more than %" G_GSIZE_FORMAT " MiB of memory",
+                          response->body_length, bound / 1024 / 1024);
+}
+
+/* The JSON of the body of RESPONSE, an answer to PATH; or NULL, then *TOO_MUCH is a new string that
+ * says why it is too much for this program, or NULL. */
+static json_t *
+read_body (const PpHttpResponse *response, const char *path, char **too_much)
+{
+  json_error_t why = { 0 };
+  json_t *json;
+
+  *too_much = why_too_much (response, path);
+  if (*too_much != NULL)
+    return NULL;
+  json = pp_json_parse (response->body, response->body_length, JSON_DECODE_ANY, &why);
+  if (json == NULL && strstr (why.text, "maximum parsing depth") != NULL)
+    *too_much = g_strdup ("the answer is nested deeper than 2048 levels");
   /* Prefect Cloud answers a heartbeat with the worker's id as it is, without quotes. */
   if (json == NULL && response->status == 200 && g_uuid_string_is_valid (response->body))
     json = json_string (response->body);
@@ -303,7 +329,8 @@ read_body (const PpHttpResponse *response)
 gboolean
 pp_api_is_own_error (const PpHttpResponse *response)
 {
-  json_auto_t *json = read_body (response);
+  g_autofree char *too_much = NULL;
+  json_auto_t *json = read_body (response, "", &too_much);
 
   return own_words (json) != NULL;
 }
@@ -313,12 +340,13 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
                     const PpHttpResponse *response, const GError *http_error, json_t **body,
                     GError **error)
 {
+  g_autofree char *too_much = NULL;
   json_auto_t *json = NULL;
 
   if (response == NULL)
     return fail_without_answer (api, http_error, error);
   if (response->body_length > 0)
-    json = read_body (response);
+    json = read_body (response, path, &too_much);
 
   int code = error_code (api, path, response->status, json);
   g_autofree char *what
@@ -334,6 +362,8 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
     }
   if (response->status >= 300)
     return fail (api, error, code, describe_redirect (what, response));
+  if (too_much != NULL)
+    return fail (api, error, PP_API_ERROR_TOO_MUCH, g_strconcat (what, ": ", too_much, NULL));
   if ((json == NULL && response->body_length > 0)
       || (shape != NULL && !shape (json, response->status)))
     return fail (api, error, code, describe_page (what, response, json != NULL));

@@ -131,6 +131,9 @@ gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, P
                              const PpHttpResponse *response, const GError *http_error,
                              json_t **body, GError **error);
 
+/* bounds.c: the most bytes of an answer to PATH, and of what its parse may take besides. */
+gsize pp_api_bound (const char *path);
+
 /* Whether RESPONSE, an error, is in the API's own words. */
 gboolean pp_api_is_own_error (const PpHttpResponse *response);
 

@@ -16,6 +16,9 @@
  * between the server's word and its own note. Counted until two counts agree, since what was on its
  * way then may arrive now. */
 
+/* Of records so large that an answer with all that the server gives at once is too much. */
+#define FEW_RECORDS 10
+
 static void ask_count (PpFlowRun *run);
 
 /* The worker before had sent a batch, and the server, which takes it as a whole, has not got it
@@ -36,6 +39,12 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
   size_t index;
 
   run->count_call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH) && run->count_limit == 0)
+    {
+      run->count_limit = FEW_RECORDS;
+      ask_count (run);
+      return;
+    }
   json_array_foreach (body, index, record)
   {
     const char *logger = pp_json_string (record, "name");
@@ -81,8 +90,8 @@ ask_count (PpFlowRun *run)
   gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
 
   run->count_asked = g_get_monotonic_time ();
-  run->count_call = pp_logs_read_after (run->context->api, run->id, after, run->count_offset, 0,
-                                        on_counted, run);
+  run->count_call = pp_logs_read_after (run->context->api, run->id, after, run->count_offset,
+                                        run->count_limit, on_counted, run);
 }
 
 void

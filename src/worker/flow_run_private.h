@@ -87,6 +87,7 @@ struct PpFlowRun
   guint64 counted;          /* records the server has beyond the position */
   guint64 counted_before;
   guint count_offset;
+  guint count_limit;    /* of records in one answer; 0: as many as the server gives */
   gint64 count_asked;   /* monotonic microseconds */
   gint64 count_until;   /* monotonic: a batch that was on its way is waited for */
   gint64 counted_until; /* UNIX microseconds: of the last record that was counted */

@@ -118,6 +118,18 @@ leave_out_limit (PpWorker *worker, const GError *error)
   return TRUE;
 }
 
+/* One run's huge parameters must not stop the others: fewer runs are asked for. */
+static gboolean
+ask_for_fewer (PpWorker *worker, const GError *error)
+{
+  if (!g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH) || worker->asked <= 1)
+    return FALSE;
+  g_debug ("%s; fewer runs are asked for", error->message);
+  worker->poll_cap = worker->asked / 2;
+  poll_in (worker, 0);
+  return TRUE;
+}
+
 static void
 forget_silence (PpWorker *worker)
 {
@@ -255,8 +267,10 @@ on_parts_polled (json_t *body, const GError *error, gpointer user_data)
 static gboolean
 poll_in_parts (PpWorker *worker, const GError *error)
 {
-  if (!g_error_matches (error, PP_API_ERROR, 500)
-      || (worker->poll_failures == 0 && !worker->polls_in_parts))
+  gboolean fails = g_error_matches (error, PP_API_ERROR, 500)
+                   && (worker->poll_failures > 0 || worker->polls_in_parts);
+
+  if (!fails && !g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH))
     return FALSE;
   worker->poll_parts = pp_poll_parts_start (worker, error, on_parts_polled, worker);
   return TRUE;
@@ -268,8 +282,12 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
   PpWorker *worker = user_data;
 
   worker->poll_call = NULL;
-  if (error != NULL && (leave_out_limit (worker, error) || poll_in_parts (worker, error)))
+  if (error != NULL
+      && (leave_out_limit (worker, error) || ask_for_fewer (worker, error)
+          || poll_in_parts (worker, error)))
     return;
+  if (error == NULL)
+    worker->poll_cap = MIN (worker->poll_cap * 2, MAX_ASKED);
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
       /* A queue is gone, or the pool is (sync.c says so): no runs. */
@@ -326,6 +344,8 @@ pp_worker_poll_before (const PpWorker *worker)
 guint
 pp_worker_poll_limit (const PpWorker *worker)
 {
+  if (worker->poll_cap < MAX_ASKED)
+    return worker->asked;
   return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
 }
 
@@ -363,7 +383,7 @@ poll_now (PpWorker *worker)
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
       return;
     }
-  worker->asked = MIN (slots, MAX_ASKED);
+  worker->asked = MIN (slots, worker->poll_cap);
   if (pp_queues_want_look (worker->queues))
     worker->poll_call = pp_queues_look (worker->queues, on_queues, worker);
   else
@@ -383,6 +403,7 @@ pp_worker_poll_start (PpWorker *worker)
   /* Once the health check listens. */
   if (worker->health_timer != 0)
     return;
+  worker->poll_cap = MAX_ASKED;
   worker->queues
       = pp_queues_new (worker->context.api, worker->options->work_pool,
                        worker->options->work_queues, worker->settings->worker_heartbeat_seconds);

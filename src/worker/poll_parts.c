@@ -62,7 +62,9 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
   PpPollParts *parts = user_data;
 
   parts->call = NULL;
-  if (error != NULL && !parts->one_run && g_error_matches (error, PP_API_ERROR, 500))
+  if (!parts->one_run
+      && (g_error_matches (error, PP_API_ERROR, 500)
+          || g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH)))
     {
       /* The first run of the queue may be a good one. */
       parts->one_run = TRUE;

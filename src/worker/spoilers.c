@@ -1,7 +1,8 @@
 /* Runs that the server cannot write out, in any answer: nested deeper than its JSON writer goes, or
- * with half a character in a string. Where such a run is due, get_scheduled_flow_runs answers 500
- * to every worker of the pool, for as long as the run is SCHEDULED. Its id and its states can be
- * read, and its state can be set: that ends it, with the reason, and frees the others. */
+ * with half a character in a string; or that are too large for this worker to read. Where such a
+ * run is due, get_scheduled_flow_runs answers 500 to every worker of the pool, for as long as the
+ * run is SCHEDULED. Its id and its states can be read, and its state can be set: that ends it, with
+ * the reason, and frees the others. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "poll_parts.h"
@@ -9,9 +10,11 @@
 #include "prefect-podman/prefect/resources.h"
 
 #define MESSAGE                                                                                    \
-  "The Prefect server cannot write this flow run out (it answers 500 to every read of it), so no " \
-  "worker can get it, and other runs of its work pool waited behind it. Its parameters or job "    \
-  "variables may be nested deeper than 254 levels, or hold a character that is none"
+  "This flow run cannot be read, so no worker can take it, and other runs of its work pool "       \
+  "waited "                                                                                        \
+  "behind it (its parameters or job variables are too large, are nested deeper than 254 levels, "  \
+  "or "                                                                                            \
+  "hold half a character): %s"
 
 /* A run that may be one. */
 typedef struct
@@ -52,8 +55,8 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
                suspect->id, suspect->worker->options->work_pool, error->message);
   else if (result->status == PP_SET_STATE_ACCEPT)
     {
-      g_warning ("Flow run %s was set to CRASHED: the server cannot write it out, and other runs "
-                 "of work pool '%s' waited behind it",
+      g_warning ("Flow run %s was set to CRASHED: it cannot be read, and other runs of work pool "
+                 "'%s' waited behind it",
                  suspect->id, suspect->worker->options->work_pool);
       pp_worker_poll_soon (suspect->worker);
     }
@@ -66,17 +69,20 @@ on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_da
 {
   Suspect *suspect = user_data;
   g_autofree char *transition_id = NULL;
+  g_autofree char *message = NULL;
 
   suspect->call = NULL;
-  if (!g_error_matches (error, PP_API_ERROR, 500))
+  if (!g_error_matches (error, PP_API_ERROR, 500)
+      && !g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH))
     {
       clear (suspect);
       return;
     }
+  message = g_strdup_printf (MESSAGE, error->message);
   transition_id = g_uuid_string_random ();
   suspect->call
       = pp_flow_run_set_state (suspect->worker->context.api, suspect->id, transition_id, "CRASHED",
-                               NULL, MESSAGE, FALSE, PP_API_ONCE, on_ended, suspect);
+                               NULL, message, FALSE, PP_API_ONCE, on_ended, suspect);
 }
 
 static void

@@ -80,7 +80,8 @@ typedef struct
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;
   guint poll_failures;
-  guint asked;                  /* for how many runs the poll under way asks */
+  guint asked;    /* for how many runs the poll under way asks */
+  guint poll_cap; /* the most runs a poll asks for, while larger answers are too much */
   gboolean polls_without_limit; /* the server refused one */
   guint poll_timer;
   gboolean bad_members_said;

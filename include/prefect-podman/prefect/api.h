@@ -25,10 +25,12 @@ typedef enum
                                  heard also a page from there */
   PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
                                  any call succeeded), a URL that is none or has no such route
-                                 (before the API was heard), an answer too large */
+                                 (before the API was heard) */
   PP_API_ERROR_NO_ROUTE = -2, /* 405, or a 404 that does not speak of the object of the call, of an
                                  API that was heard before: one that is being started or changed,
                                  or an older one */
+  PP_API_ERROR_TOO_MUCH = -3, /* the answer is larger, would take more memory, or is nested deeper
+                                 than this program reads: for fewer things at once it may do */
 } PpApiError;
 
 /* Whether ERROR may pass by itself: no answer, no route, 408, 429, any 5xx. */
