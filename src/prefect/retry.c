@@ -172,6 +172,10 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     case PP_API_PERSIST_REFUSED:
       if (response == NULL || may_have_been_done (response))
         return FALSE;
+      /* One log record that the server fails at, say, while it answers other calls. */
+      if (response->status == 500 && call->attempts >= SHARED_ATTEMPTS
+          && api->answered > call->queued)
+        return FALSE;
       break;
     case PP_API_PERSIST_SHARED:
       if (may_be_one_members_fault (call, response))

@@ -17,6 +17,8 @@ struct PpEvents
   char *work_pool_id;
   char *work_pool_name;
   json_t *queue; /* array of event objects */
+  json_t *sent;  /* array of those that are on their way, or NULL */
+  GQueue parts;  /* of json_t: halves of what the server refused, to be sent next */
   guint timer;
   PpApiCall *call;
 };
@@ -43,6 +45,9 @@ pp_events_free (PpEvents *events)
   if (events->call != NULL)
     pp_api_call_cancel (events->call);
   json_decref (events->queue);
+  json_decref (events->sent);
+  while (!g_queue_is_empty (&events->parts))
+    json_decref (g_queue_pop_head (&events->parts));
   g_free (events->worker_name);
   g_free (events->worker_type);
   g_free (events->work_pool_id);
@@ -68,15 +73,53 @@ pp_events_related (const char *kind, const char *id, const char *name)
                     kind, "prefect.resource.name", name);
 }
 
+/* Whether one event may be the reason of ERROR: the others are sent without it. */
+static gboolean
+is_about_events (const GError *error)
+{
+  static const int codes[] = { 400, 413, 422, 500 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
+    if (g_error_matches (error, PP_API_ERROR, codes[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* What of ARRAY is before AT, or from there on; new. */
+static json_t *
+part_of (const json_t *array, size_t at, gboolean before)
+{
+  json_t *part = json_array ();
+  size_t end = before ? at : json_array_size (array);
+
+  for (size_t i = before ? 0 : at; i < end; i++)
+    json_array_append (part, json_array_get (array, i));
+  return part;
+}
+
 static void
 on_sent (json_t *body, const GError *error, gpointer user_data)
 {
   PpEvents *events = user_data;
 
+  json_auto_t *sent = g_steal_pointer (&events->sent);
+
   (void)body;
   events->call = NULL;
-  if (error != NULL)
-    g_debug ("Events were not taken: %s", error->message);
+  if (error == NULL)
+    {
+      if (!g_queue_is_empty (&events->parts))
+        pp_events_flush (events);
+      return;
+    }
+  g_debug ("Events were not taken: %s", error->message);
+  if (is_about_events (error) && json_array_size (sent) > 1)
+    {
+      g_queue_push_head (&events->parts, part_of (sent, json_array_size (sent) / 2, FALSE));
+      g_queue_push_head (&events->parts, part_of (sent, json_array_size (sent) / 2, TRUE));
+    }
+  if (!g_queue_is_empty (&events->parts))
+    pp_events_flush (events);
 }
 
 static gboolean
@@ -95,15 +138,20 @@ pp_events_flush (PpEvents *events)
   if (events->timer != 0)
     g_source_remove (events->timer);
   events->timer = 0;
-  if (json_array_size (events->queue) == 0)
+  if (json_array_size (events->queue) == 0 && g_queue_is_empty (&events->parts))
     return;
   if (events->call != NULL)
     {
       events->timer = g_timeout_add (INTERVAL_MS, on_interval, events);
       return;
     }
-  events->call = pp_events_create (events->api, events->queue, on_sent, events);
-  events->queue = json_array ();
+  events->sent = g_queue_pop_head (&events->parts);
+  if (events->sent == NULL)
+    {
+      events->sent = events->queue;
+      events->queue = json_array ();
+    }
+  events->call = pp_events_create (events->api, json_incref (events->sent), on_sent, events);
 }
 
 /* The worker as a resource (BaseWorker._event_resource). */

@@ -10,6 +10,9 @@
 
 /* Logs that are refused for a reason that is none of theirs are offered again. */
 #define REFUSED_RETRY_SECONDS 30
+/* A record that the server fails at is tried so often again, after so long. */
+#define FAILED_ALONE 1
+#define FAILED_RETRY_SECONDS 2
 /* That nothing is answered is said at this try. */
 #define SAY_UNANSWERED 5
 /* What got no answer in the time that the server has for it may be done for so much longer. */
@@ -143,6 +146,32 @@ on_refused_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* The server answers 500 to this batch and answers other calls: one record may be the reason. It is
+ * looked for by halves, tried alone, and dropped, but no two in a row: then it is the server. */
+static void
+on_server_failed (PpLogSender *sender, const GError *error)
+{
+  const PpLogRecord *first = g_queue_peek_head (&sender->records);
+  gboolean alone = sender->in_flight <= 1;
+
+  if (alone && sender->failed_alone++ >= FAILED_ALONE && !sender->dropped)
+    {
+      g_warning ("The server fails at a log record of flow run %s, which is dropped: %s",
+                 first->flow_run_id, error->message);
+      sender->dropped = TRUE;
+      on_taken (sender);
+      return;
+    }
+  sender->max_records = MAX (sender->in_flight / 2, 1);
+  if (alone)
+    tell_sending (sender, FALSE);
+  sender->in_flight = 0;
+  if (alone)
+    sender->timer = g_timeout_add_seconds (FAILED_RETRY_SECONDS, on_refused_timer, sender);
+  else
+    pp_log_send_batch (sender);
+}
+
 static void
 on_sent (json_t *body, const GError *error, gpointer user_data)
 {
@@ -152,6 +181,11 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   pp_failpoint ("logs", "answered");
   sender->call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 500))
+    {
+      on_server_failed (sender, error);
+      return;
+    }
   if (pp_api_error_is_transient (error))
     {
       gint64 now = g_get_monotonic_time ();
@@ -190,6 +224,11 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
                error->message);
+  else
+    {
+      sender->dropped = FALSE;
+      sender->failed_alone = 0;
+    }
   on_taken (sender);
 }
 

@@ -41,6 +41,8 @@ struct PpLogSender
   guint in_flight;     /* records of the POST under way */
   guint max_records;   /* of the next POST; halved when the server refuses a batch for good */
   gboolean refused;    /* the last batch was, and that was said */
+  guint failed_alone;  /* how often the server failed at the first record, sent alone */
+  gboolean dropped;    /* the last record that the server failed at was; none was taken since */
   guint unanswered;    /* POSTs, one after the other */
   gboolean unsure;     /* those in flight got no answer: are they there? */
   gint64 sent;         /* monotonic microseconds: when the POST under way was asked for */

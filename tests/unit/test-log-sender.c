@@ -1,5 +1,6 @@
 /* The time stamps by which a run's records are ordered, and told from one another. */
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/worker/log_sender.h"
 
 #include "server.h"
@@ -23,9 +24,15 @@ typedef struct
 } Fixture;
 
 static gboolean
-answer (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
-        gpointer data G_GNUC_UNUSED)
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data G_GNUC_UNUSED)
 {
+  if (g_str_equal (request->method, "GET"))
+    {
+      g_usleep (20000);
+      return server_reply (fd, 200, "", "{\"id\": \"x\"}");
+    }
+  if (strstr (request->body->str, "poison") != NULL)
+    return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
   return server_reply (fd, 201, "", "");
 }
 
@@ -124,8 +131,46 @@ test_clock_catches_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 static void
+on_noise (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_assert_no_error (error);
+  pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_noise, fixture);
+}
+
+/* One record that the server fails at costs no other: its run is named. */
+static void
+test_server_fails_at_a_record (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  guint sent = 0;
+
+  on_noise (NULL, NULL, fixture);
+  for (int i = 0; i < 4; i++)
+    pp_log_sender_add (fixture->sender, i == 2 ? OTHER_RUN : RUN, "test", TRUE, PP_LOG_INFO,
+                       i == 2 ? "poison" : "good", 4 + (i == 2 ? 2 : 0));
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "The server fails at a log record of flow run " OTHER_RUN "*dropped*500*");
+  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  g_test_assert_expected_messages ();
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    {
+      const char *body = server_request (fixture->server, i)->body->str;
+
+      if (strstr (body, "poison") != NULL)
+        continue;
+      for (const char *p = body; (p = strstr (p, "good")) != NULL; p++)
+        sent++;
+    }
+  g_assert_cmpuint (sent, ==, 3);
+}
+
+static void
 add_tests (void)
 {
+  g_test_add ("/log-sender/server-fails-at-a-record", Fixture, NULL, set_up,
+              test_server_fails_at_a_record, tear_down);
   g_test_add ("/log-sender/goes-on-after", Fixture, NULL, set_up, test_goes_on_after, tear_down);
   g_test_add ("/log-sender/clock-catches-up", Fixture, NULL, set_up, test_clock_catches_up,
               tear_down);

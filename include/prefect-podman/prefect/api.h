@@ -54,7 +54,8 @@ typedef enum
                              other calls), so that the caller can ask for fewer */
   PP_API_PERSIST_REFUSED, /* as PERSIST while the server says that it did not do it; what it may
                              have done (no answer; 502, 504, 520, 524; 503 without the API's own
-                             words) is a transient error, for the caller to look at */
+                             words) is a transient error, for the caller to look at; so is a 500
+                                 said again and again while the server answers other calls */
 } PpApiPatience;
 
 /* The end of a call: BODY is the answer's JSON (NULL for an empty answer) or NULL with ERROR; both
