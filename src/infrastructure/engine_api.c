@@ -5,6 +5,7 @@
 #include "engine_api.h"
 
 #include "prefect-podman/http/proxy.h"
+#include "prefect-podman/infrastructure/values.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -95,7 +96,22 @@ call_free (EngineCall *call)
   pp_pull_free (call->pull);
   pp_frames_clear (&call->frames);
   pp_engine_follow_file_free (call->file);
+  pp_engine_watch_free (call->watch);
   g_free (call);
+}
+
+/* Whatever CALL has under way beside its one request. */
+static void
+stop_rest (EngineCall *call)
+{
+  call->ended = TRUE;
+  g_hash_table_remove (call->engine->calls, call);
+  pp_http_call_cancel (g_steal_pointer (&call->look));
+  g_clear_handle_id (&call->wait, g_source_remove);
+  g_clear_handle_id (&call->cut_timer, g_source_remove);
+  if (call->file != NULL)
+    pp_engine_follow_file_stop (call->file);
+  pp_engine_watch_stop (call->watch);
 }
 
 static void
@@ -105,13 +121,8 @@ call_cancel (PpInfrastructureCall *base)
 
   if (call->ended)
     return;
-  call->ended = TRUE;
-  g_hash_table_remove (call->engine->calls, call);
   pp_http_call_cancel (g_steal_pointer (&call->http_call));
-  pp_http_call_cancel (g_steal_pointer (&call->look));
-  g_clear_handle_id (&call->wait, g_source_remove);
-  if (call->file != NULL)
-    pp_engine_follow_file_stop (call->file);
+  stop_rest (call);
   if (call->busy == 0)
     call_free (call);
 }
@@ -121,6 +132,7 @@ call_resume (PpInfrastructureCall *base)
 {
   EngineCall *call = (EngineCall *)base;
 
+  call->is_held = FALSE;
   if (call->file != NULL)
     pp_engine_follow_file_resume (call->file);
   else if (call->http_call != NULL)
@@ -194,12 +206,7 @@ pp_engine_call_leave (EngineCall *call)
 void
 pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
 {
-  call->ended = TRUE;
-  g_hash_table_remove (call->engine->calls, call);
-  pp_http_call_cancel (g_steal_pointer (&call->look));
-  g_clear_handle_id (&call->wait, g_source_remove);
-  if (call->file != NULL)
-    pp_engine_follow_file_stop (call->file);
+  stop_rest (call);
   if (call->done != NULL)
     call->done (result, error, call->user_data);
   if (call->busy == 0)
@@ -375,22 +382,53 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
   free (body);
 }
 
-PpHttpCall *
-pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data, PpHttpDoneFunc done,
-               gpointer user_data)
+/* A request outside any call. */
+static PpHttpCall *
+send_apart (const Engine *engine, const char *method, const char *url, int timeout_ms,
+            PpHttpDataFunc on_data, PpHttpDoneFunc done, gpointer user_data)
 {
-  g_autofree char *url = g_strconcat (engine->base_url, engine->prefix, path, NULL);
-  PpHttpRequest request = { .method = "GET",
+  PpHttpRequest request = { .method = method,
                             .url = url,
                             .unix_socket_path = engine->socket_path,
                             .tls_ca_file = engine->tls.ca_file,
                             .tls_cert_file = engine->tls.cert_file,
                             .tls_key_file = engine->tls.key_file,
                             .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-                            .timeout_ms = on_data == NULL ? LOOK_TIMEOUT_MS : 0,
+                            .timeout_ms = timeout_ms,
                             .max_response_bytes = MAX_RESPONSE_BYTES };
 
   return pp_http_stream (engine->http, &request, on_data, done, user_data);
+}
+
+PpHttpCall *
+pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data, PpHttpDoneFunc done,
+               gpointer user_data)
+{
+  g_autofree char *url = g_strconcat (engine->base_url, engine->prefix, path, NULL);
+
+  return send_apart (engine, "GET", url, on_data == NULL ? LOOK_TIMEOUT_MS : 0, on_data, done,
+                     user_data);
+}
+
+gboolean
+pp_engine_has_own_api (const Engine *engine)
+{
+  const PpEngineInfo *info = engine->info;
+
+  return info != NULL && info->kind == PP_ENGINE_PODMAN
+         && pp_version_at_least (info->version, 4, 0);
+}
+
+PpHttpCall *
+pp_engine_ask (const Engine *engine, const char *method, const char *container_id, const char *tail,
+               gboolean is_long, PpHttpDoneFunc done, gpointer user_data)
+{
+  g_autofree char *escaped = g_uri_escape_string (container_id, NULL, FALSE);
+  g_autofree char *url
+      = g_strconcat (engine->base_url, pp_engine_has_own_api (engine) ? PP_LIBPOD : engine->prefix,
+                     "/containers/", escaped, tail, NULL);
+
+  return send_apart (engine, method, url, is_long ? 0 : LOOK_TIMEOUT_MS, NULL, done, user_data);
 }
 
 json_t *
@@ -421,8 +459,9 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .start = pp_engine_start,
   .follow = pp_engine_follow,
   .read_log = pp_engine_read_log,
+  .follow_finish = pp_engine_follow_finish,
   .inspect = pp_engine_inspect,
-  .wait = pp_engine_wait,
+  .watch = pp_engine_watch,
   .stop = pp_engine_stop,
   .unpause = pp_engine_unpause,
   .remove = pp_engine_remove,

@@ -12,6 +12,10 @@ typedef struct Engine Engine;
 typedef struct EngineCall EngineCall;
 typedef struct EngineEvents EngineEvents;
 typedef struct FileFollow FileFollow;
+typedef struct EngineWatch EngineWatch;
+
+/* Podman's own API, beside Docker's. */
+#define PP_LIBPOD "/v4.0.0/libpod"
 
 /* How long a pull may go without a line of progress. While bytes come from the registry, Podman and
  * Docker write one a second or more, however slow it is (seen on 4.3 and 20.10); what is silent is
@@ -80,6 +84,11 @@ struct EngineCall
   gint64 trusted_until;  /* what the stream gives before is the log's; same clock */
   gboolean held_is_good; /* so is the piece that was refused last */
   gboolean guarded;      /* the stream is Podman's followed log */
+  gboolean reads_rest;   /* the followed stream is over: what it left out is read */
+  gboolean is_held;      /* the user takes nothing now */
+  gint64 heard_at;       /* when the stream gave something last, monotonic microseconds */
+  guint cut_timer;       /* to the end of a stream that outlasts its container */
+  EngineWatch *watch;    /* watch */
 };
 
 /* A new call; WHAT is stolen. */
@@ -133,7 +142,26 @@ PpHttpCall *pp_engine_get (const Engine *engine, const char *path, PpHttpDataFun
 gboolean pp_engine_tls_find (const char *url, char **base_url, PpEngineTls *tls, GError **error);
 void pp_engine_tls_clear (PpEngineTls *tls);
 
+/* Whether ENGINE has Podman's own API, which knows more of a container than Docker's: "initialized"
+ * of "created", State.ConmonPid. */
+gboolean pp_engine_has_own_api (const Engine *engine);
+
+/* METHOD on TAIL ("/json", "/wait") of container CONTAINER_ID, by Podman's own API where there is
+ * one; outside any call. IS_LONG: without a limit of time. */
+PpHttpCall *pp_engine_ask (const Engine *engine, const char *method, const char *container_id,
+                           const char *tail, gboolean is_long, PpHttpDoneFunc done,
+                           gpointer user_data);
+
 void pp_engine_info_free (PpEngineInfo *info);
+
+/* engine_watch.c */
+PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id,
+                                       PpWatchFunc news, PpInfrastructureDoneFunc done,
+                                       gpointer user_data);
+/* Stops; what a callback of its on the stack still needs stays until it is freed. NULL is ignored,
+ * by both. */
+void pp_engine_watch_stop (EngineWatch *watch);
+void pp_engine_watch_free (EngineWatch *watch);
 
 /* engine_log_file.c */
 EngineEvents *pp_engine_events_new (Engine *engine);
@@ -145,6 +173,8 @@ gboolean pp_engine_follow_file (EngineCall *call, const char *container_id,
                                 const PpLogPlace *place);
 const PpLogFile *pp_engine_follow_file_log (const FileFollow *follow);
 void pp_engine_follow_file_resume (FileFollow *follow);
+/* The container has ended: what is in the file is all there is. */
+void pp_engine_follow_file_finish (FileFollow *follow);
 /* Stops; what a callback of its on the stack still needs stays until it is freed. */
 void pp_engine_follow_file_stop (FileFollow *follow);
 void pp_engine_follow_file_free (FileFollow *follow);
@@ -170,6 +200,7 @@ PpInfrastructureCall *pp_engine_read_log (PpInfrastructure *infrastructure,
                                           const char *container_id, gboolean tty,
                                           const PpLogPlace *place, PpOutputFunc on_output,
                                           PpInfrastructureDoneFunc done, gpointer user_data);
+void pp_engine_follow_finish (PpInfrastructureCall *call);
 gint64 pp_engine_log_time (const PpInfrastructureCall *call);
 gboolean pp_engine_log_begins_late (const PpInfrastructureCall *call);
 
@@ -186,8 +217,6 @@ PpInfrastructureCall *pp_engine_start (PpInfrastructure *infrastructure, const c
                                        PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
                                          PpInfrastructureDoneFunc done, gpointer user_data);
-PpInfrastructureCall *pp_engine_wait (PpInfrastructure *infrastructure, const char *container_id,
-                                      PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id,
                                       guint timeout_seconds, PpInfrastructureDoneFunc done,
                                       gpointer user_data);

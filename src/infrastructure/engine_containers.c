@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#define LIBPOD "/v4.0.0/libpod"
 /* An engine may be busy with fifty other containers. */
 #define QUICK_SECONDS 120
 /* Copying an image's files (vfs storage) takes minutes. */
@@ -38,7 +37,7 @@ container_call (PpInfrastructure *infrastructure, const char *verb, const char *
                              g_strdup_printf ("%s container %.12s", verb, id), done, user_data);
 }
 
-/* PREFIX: "" for the Docker API, LIBPOD for Podman's own. */
+/* PREFIX: "" for the Docker API, PP_LIBPOD for Podman's own. */
 static void
 send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
             const char *tail, guint timeout_seconds, AnswerFunc answer)
@@ -66,11 +65,8 @@ static void
 send_own (EngineCall *call, const char *method, const char *id, const char *tail,
           guint timeout_seconds, AnswerFunc answer)
 {
-  const PpEngineInfo *info = call->engine->info;
-  gboolean own
-      = info != NULL && info->kind == PP_ENGINE_PODMAN && pp_version_at_least (info->version, 4, 0);
-
-  send_below (own ? LIBPOD : "", call, method, id, tail, timeout_seconds, answer);
+  send_below (pp_engine_has_own_api (call->engine) ? PP_LIBPOD : "", call, method, id, tail,
+              timeout_seconds, answer);
 }
 
 PpInfrastructureCall *
@@ -138,7 +134,7 @@ pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
   call->body = json_deep_copy (spec->libpod_body != NULL ? spec->libpod_body : spec->create_body);
   if (spec->libpod_body != NULL)
     {
-      call->path = g_strdup (LIBPOD "/containers/create");
+      call->path = g_strdup (PP_LIBPOD "/containers/create");
       if (final_name != NULL)
         json_object_set_new (call->body, "name", json_string (final_name));
     }
@@ -202,16 +198,6 @@ pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
   EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
 
   send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
-  return &call->base;
-}
-
-PpInfrastructureCall *
-pp_engine_wait (PpInfrastructure *infrastructure, const char *container_id,
-                PpInfrastructureDoneFunc done, gpointer user_data)
-{
-  EngineCall *call = container_call (infrastructure, "wait for", container_id, done, user_data);
-
-  send_own (call, "POST", container_id, "/wait", 0, pp_engine_end_plain);
   return &call->base;
 }
 

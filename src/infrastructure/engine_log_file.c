@@ -447,6 +447,13 @@ pp_engine_follow_file_resume (FileFollow *follow)
 }
 
 void
+pp_engine_follow_file_finish (FileFollow *follow)
+{
+  if (!follow->ended)
+    container_ended (follow);
+}
+
+void
 pp_engine_follow_file_stop (FileFollow *follow)
 {
   EngineEvents *events = follow->call->engine->events;

@@ -11,6 +11,8 @@
 /* A finished log comes without pauses: Podman waits for ever on what others have put in its place.
  */
 #define FINISHED_LOG_SILENCE_SECONDS 30
+/* A stream that has given nothing for so long after its container's end will give no more. */
+#define SILENT_MS 2000
 
 /* What a follow through the log's file opens, and how often that is tried. */
 #define FOLLOW_DESCRIPTORS 2
@@ -178,12 +180,14 @@ on_log_data (const char *data, gsize length, gpointer user_data)
 {
   EngineCall *call = user_data;
 
+  call->heard_at = g_get_monotonic_time ();
   if (!is_trusted (call))
     return FALSE;
   pp_engine_call_enter (call);
   PpFramesResult result = pp_frames_push (&call->frames, data, length);
   if (!pp_engine_call_leave (call))
     return TRUE;
+  call->is_held = result != PP_FRAMES_TAKEN;
   if (result != PP_FRAMES_MALFORMED)
     return result == PP_FRAMES_TAKEN;
 
@@ -258,6 +262,7 @@ on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 static void
 fetch_rest (EngineCall *call)
 {
+  call->reads_rest = TRUE;
   call->guarded = FALSE;
   call->gone_is_fine = TRUE;
   g_autofree char *path = g_strconcat (call->path, "&follow=0", NULL);
@@ -298,6 +303,7 @@ static void
 on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
   pp_http_call_cancel (g_steal_pointer (&call->look));
+  call->reads_rest = TRUE;
   if (!call->guarded && !check_log_end (call))
     return;
   call->gone_is_fine = TRUE;
@@ -309,6 +315,36 @@ on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
   g_autofree char *path = g_strconcat (call->path, "&follow=0&tail=2", NULL);
   EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = 120 };
   pp_engine_call_send (call, &request, on_tail);
+}
+
+/* The stream of a container that has ended may stay open: Podman does not know of the end once
+ * conmon is gone, and on Docker a process that outlives the container may hold its pipe. */
+static gboolean
+on_cut_timer (gpointer user_data)
+{
+  EngineCall *call = user_data;
+  gint64 silence = g_get_monotonic_time () - call->heard_at;
+
+  if (!call->reads_rest
+      && (call->is_held || call->look != NULL || silence < SILENT_MS * G_TIME_SPAN_MILLISECOND))
+    return G_SOURCE_CONTINUE;
+  call->cut_timer = 0;
+  if (call->reads_rest)
+    return G_SOURCE_REMOVE;
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  fetch_rest (call);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_engine_follow_finish (PpInfrastructureCall *base)
+{
+  EngineCall *call = (EngineCall *)base;
+
+  if (call->file != NULL)
+    pp_engine_follow_file_finish (call->file);
+  else if (!call->reads_rest && call->cut_timer == 0)
+    call->cut_timer = g_timeout_add (SILENT_MS, on_cut_timer, call);
 }
 
 /* The times that Podman puts before its lines are whole seconds: nothing is told by them. */

@@ -104,6 +104,12 @@ pp_infrastructure_read_log (PpInfrastructure *infrastructure, const char *contai
                                          user_data);
 }
 
+void
+pp_infrastructure_follow_finish (PpInfrastructureCall *call)
+{
+  call->infrastructure->kind->follow_finish (call);
+}
+
 gint64
 pp_infrastructure_call_log_time (const PpInfrastructureCall *call)
 {
@@ -124,10 +130,10 @@ pp_infrastructure_inspect (PpInfrastructure *infrastructure, const char *contain
 }
 
 PpInfrastructureCall *
-pp_infrastructure_wait (PpInfrastructure *infrastructure, const char *container_id,
-                        PpInfrastructureDoneFunc done, gpointer user_data)
+pp_infrastructure_watch (PpInfrastructure *infrastructure, const char *container_id,
+                         PpWatchFunc news, PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return infrastructure->kind->wait (infrastructure, container_id, done, user_data);
+  return infrastructure->kind->watch (infrastructure, container_id, news, done, user_data);
 }
 
 PpInfrastructureCall *

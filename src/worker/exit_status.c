@@ -9,6 +9,8 @@
 #define SIGNAL_BASE 128
 /* What dockerd gives, as it comes up, to a container that ran when it went down. */
 #define DOCKER_LOST 255
+/* What Podman gives to a container whose conmon is gone (5.4's Container.WaitForExit). */
+#define PODMAN_LOST (-1)
 /* Lines of output inside a state's message; the run's log has more. */
 #define MESSAGE_TAIL_BYTES 1500
 
@@ -73,7 +75,8 @@ pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
   end->running = json_is_true (json_object_get (state, "Running"))
                  || json_is_true (json_object_get (state, "Paused"))
                  || pp_container_status_is_alive (pp_json_string (state, "Status"));
-  end->never_ended = !end->running && has_no_end (state);
+  end->status_lost = !end->running && end->exit_code == PODMAN_LOST;
+  end->never_ended = end->status_lost || (!end->running && has_no_end (state));
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
   end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
   end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
@@ -155,6 +158,13 @@ with_last_lines (const char *text, const char *tail)
 char *
 pp_container_end_explain_none (const PpContainerEnd *end)
 {
+  if (end->status_lost)
+    return g_strdup_printf (
+        "The container's program has ended, and its exit status is lost: conmon, the process of "
+        "Podman's that would have kept it, is gone%s%s. Somebody killed it, or the kernel did for "
+        "want of memory: look at `dmesg` or `journalctl -k`, and at what the run has written "
+        "elsewhere.",
+        end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
   return g_strdup_printf (
       "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
       "inspect` and the engine's log.",

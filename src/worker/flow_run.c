@@ -258,7 +258,7 @@ pp_flow_run_free (PpFlowRun *run)
   cancel_api_call (&run->count_call);
   cancel_engine_call (&run->engine_call);
   cancel_engine_call (&run->follow_call);
-  cancel_engine_call (&run->end_call);
+  cancel_engine_call (&run->watch_call);
   cancel_engine_call (&run->stop_call);
   cancel_engine_call (&run->look_call);
   if (run->resolve != NULL)

@@ -19,6 +19,25 @@ pp_flow_run_state_is_terminal (const json_t *state)
   return type != NULL && g_strv_contains (types, type);
 }
 
+gboolean
+pp_flow_run_waits_in_container (const json_t *flow_run)
+{
+  const json_t *policy = json_object_get (flow_run, "empirical_policy");
+  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
+
+  return g_strcmp0 (type, "SCHEDULED") == 0
+         && g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") == 0;
+}
+
+gboolean
+pp_flow_run_is_paused_in_container (const json_t *state)
+{
+  const json_t *details = json_object_get (state, "state_details");
+
+  return g_strcmp0 (pp_json_string (state, "type"), "PAUSED") == 0
+         && json_is_false (json_object_get (details, "pause_reschedule"));
+}
+
 void
 pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
 {

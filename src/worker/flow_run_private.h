@@ -1,8 +1,9 @@
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
  * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
  * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
- * flow_run_cleanup.c (what is left), flow_run_late.c (what is carried out after we have given up on
- * it), flow_run_journal.c, flow_run_take_up.c and flow_run_attach.c (across restarts). */
+ * flow_run_cleanup.c (what is left), flow_run_tail.c (its last words), flow_run_reschedule.c,
+ * flow_run_late.c (what is carried out after we have given up on it), flow_run_journal.c,
+ * flow_run_take_up.c and flow_run_attach.c (across restarts). */
 #pragma once
 
 #include "prefect-podman/worker/delivery.h"
@@ -131,10 +132,14 @@ struct PpFlowRun
   PpInfrastructureCall *engine_call;
   PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
   PpInfrastructureCall *follow_call;
-  PpInfrastructureCall *end_call; /* waits for the end of one that is "initialized" */
-  gboolean end_waited;            /* and has it */
+  void (*retry) (PpFlowRun *run);   /* what TIMER calls, and the end of the container sooner */
+  PpInfrastructureCall *watch_call; /* waits for the container's end */
+  gboolean program_gone;            /* the kernel has seen it; the engine may not say so yet */
+  gboolean status_lost;             /* the container has ended, and nobody knows how */
+  gboolean asks_end;                /* engine_call asks how it has ended, or will */
   PpInfrastructureCall *stop_call;
-  gboolean stop_refusal_said;
+  guint stop_level; /* of force (flow_run_stop.c) */
+  guint stop_refusals;
   PpInfrastructureCall *look_call; /* whether a run whose time is up still runs */
   guint stop_timer;
   guint timer;         /* of the state */
@@ -148,11 +153,13 @@ struct PpFlowRun
   gboolean damage_said;    /* that part of the log could not be read */
   gboolean output_ended;   /* it was read to its end, or cannot be read */
   gboolean follow_refused; /* it cannot be followed: read it when the container has ended */
+  gboolean output_unreadable;
   PpLease *lease;
   PpContainerEnd end;
   gint64 begun_at; /* monotonic microseconds, when its container was; 0: by a worker before */
   gint64 exited_at;
   char *type_at_end;  /* of the state the server has when the container has ended */
+  gboolean never_ran; /* says that state: it did not get to Running */
   gint64 report_sent; /* monotonic microseconds */
   gint64 look_until;  /* monotonic: for what became of the report */
   guint unanswered;   /* reports, one after the other */
@@ -258,8 +265,8 @@ gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
 /* A new UUID into ID. */
 void pp_flow_run_make_transition (char *id);
 
-/* flow_run_report.c: gives the run back to the poll, where its failure has become AwaitingRetry,
- * which it was to wait for in its container; then REPORTED. */
+/* flow_run_reschedule.c: gives the run back to the poll, where its failure has become
+ * AwaitingRetry, which it was to wait for in its container; then REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
 /* Whether INSPECT is a container that Podman has made ready and knows no start of: its program may
@@ -319,6 +326,9 @@ void pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected);
  * so, once. */
 void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
 
+/* RUN's container has ended, and the engine, which may not answer, is not asked how. */
+void pp_flow_run_end_without_status (PpFlowRun *run);
+
 void pp_flow_run_enter_started (PpFlowRun *run);
 
 /* flow_run_cleanup.c */
@@ -332,6 +342,15 @@ void pp_flow_run_start_timeout (PpFlowRun *run);
 
 /* Stops the container after SECONDS, unless it has ended by then. */
 void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);
+
+/* flow_run_tail.c */
+
+/* Whether FLOW_RUN, the API's object, has not been Running since RUN took it. */
+gboolean pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run);
+
+/* Puts the last lines of the container's output into the run's log, unless its output goes there.
+ */
+void pp_flow_run_log_tail (PpFlowRun *run);
 
 /* flow_run_report.c */
 /* CANCELLED, as the server asked. */

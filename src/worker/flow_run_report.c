@@ -27,51 +27,6 @@ is_cancelling (const json_t *state)
   return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
 }
 
-/* A run that has retries left was set to AwaitingRetry instead of FAILED. The server takes it for
- * granted that whoever says FAILED waits and runs it again (RetryFailedFlows: retry_type
- * "in_process"), and its polls pass such runs over. A container is made anew: the run is to come
- * back through the poll, to whichever worker has a place for it. */
-
-static void
-on_rescheduled (json_t *body, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  (void)body;
-  run->api_call = NULL;
-  if (error != NULL)
-    pp_flow_run_log (run, PP_LOG_ERROR, "Flow run '%s' could not be given back for its retry: %s",
-                     run->name, error->message);
-  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
-}
-
-static void
-on_policy_read (json_t *body, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-  const json_t *policy = json_object_get (body, "empirical_policy");
-  json_auto_t *changed = json_is_object (policy) ? json_deep_copy (policy) : json_object ();
-
-  run->api_call = NULL;
-  if (error != NULL || g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") != 0)
-    {
-      on_rescheduled (NULL, error, run);
-      return;
-    }
-  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
-                   run->name);
-  json_object_set_new (changed, "retry_type", json_string ("reschedule"));
-  run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,
-                                                       on_rescheduled, run);
-}
-
-void
-pp_flow_run_reschedule (PpFlowRun *run)
-{
-  run->api_call
-      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_policy_read, run);
-}
-
 static void
 on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -285,24 +240,6 @@ pp_flow_run_cancel_for_deployment (PpFlowRun *run)
   propose (run, "CANCELLED", NULL, text, TRUE);
 }
 
-/* The last lines into the run's log, for runs whose output does not go there anyway. */
-static void
-log_tail (PpFlowRun *run)
-{
-  g_autofree char *tail = pp_output_tail (run->output, PP_OUTPUT_TAIL_LINES);
-  g_autofree char *ended
-      = run->end.never_ended
-            ? g_strdup ("does not run and has no exit status")
-            : g_strdup_printf ("exited with status %" G_GINT64_FORMAT, run->end.exit_code);
-
-  if (*tail == '\0')
-    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; it left no output.",
-                     run->container_name, ended);
-  else
-    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s. The last lines of its output:\n%s",
-                     run->container_name, ended, tail);
-}
-
 /* What the engine cannot tell any more, a worker before this one may have seen and written down. */
 static gboolean
 report_as_written (PpFlowRun *run)
@@ -341,7 +278,7 @@ report_startup_timeout (PpFlowRun *run)
       run->spec->startup_timeout_seconds);
 
   run->auto_remove = TRUE;
-  log_tail (run);
+  pp_flow_run_log_tail (run);
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
@@ -363,8 +300,8 @@ report_by_worker (PpFlowRun *run)
       return;
     }
   type = pp_container_end_to_state (&run->end, tail, &message);
-  if (!g_str_equal (type, "COMPLETED") && !pp_output_is_forwarded (run->output))
-    log_tail (run);
+  if (!g_str_equal (type, "COMPLETED"))
+    pp_flow_run_log_tail (run);
   propose (run, type, NULL, message, FALSE);
 }
 
@@ -396,9 +333,6 @@ report_after_failure (PpFlowRun *run)
       "Flow run infrastructure exited with non-zero status code %" G_GINT64_FORMAT ". %s",
       run->end.exit_code, explanation);
 
-  /* Prefect inside never got to say anything: its traceback is all there is. */
-  if (g_str_equal (run->type_at_end, "PENDING"))
-    log_tail (run);
   pp_flow_run_log (run, PP_LOG_INFO, "%s", advice);
   propose (run, "CRASHED", NULL, text, FALSE);
 }
@@ -410,25 +344,6 @@ report_no_end (PpFlowRun *run)
   g_autofree char *text = pp_container_end_explain_none (&run->end);
 
   propose (run, "CRASHED", NULL, text, FALSE);
-}
-
-gboolean
-pp_flow_run_waits_in_container (const json_t *flow_run)
-{
-  const json_t *policy = json_object_get (flow_run, "empirical_policy");
-  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
-
-  return g_strcmp0 (type, "SCHEDULED") == 0
-         && g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") == 0;
-}
-
-gboolean
-pp_flow_run_is_paused_in_container (const json_t *state)
-{
-  const json_t *details = json_object_get (state, "state_details");
-
-  return g_strcmp0 (pp_json_string (state, "type"), "PAUSED") == 0
-         && json_is_false (json_object_get (details, "pause_reschedule"));
 }
 
 /* Whether STATE is one that nobody leaves any more once the container is over. */
@@ -479,11 +394,22 @@ put_back_end (PpFlowRun *run)
 static void
 report_by_end (PpFlowRun *run)
 {
+  gboolean succeeded = run->end_known && !run->end.never_ended && run->end.exit_code == 0;
+
   if (run->overwritten_end != NULL)
-    put_back_end (run);
-  else if (run->claimed_again)
-    send_unless_claimed_again (run);
-  else if (!run->end_known)
+    {
+      put_back_end (run);
+      return;
+    }
+  if (run->claimed_again)
+    {
+      send_unless_claimed_again (run);
+      return;
+    }
+  /* Prefect inside never got to say anything: its traceback is all there is. */
+  if (!succeeded && g_str_equal (run->type_at_end, "PENDING"))
+    pp_flow_run_log_tail (run);
+  if (!run->end_known)
     pp_flow_run_report_vanished (run);
   else if (run->end.never_ended)
     report_no_end (run);
@@ -539,7 +465,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   run->exited_at = g_get_monotonic_time ();
   g_clear_handle_id (&run->timeout_timer, g_source_remove);
   g_clear_handle_id (&run->stop_timer, g_source_remove);
-  pp_infrastructure_call_cancel (g_steal_pointer (&run->end_call));
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
   pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
@@ -558,7 +484,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
     report_startup_timeout (run);
   else if (!run->worker_reported || run->cancelled)
     read_state (run);
-  else if (!run->end_known)
+  else if (!run->end_known && !run->timed_out)
     pp_flow_run_report_vanished (run);
   else
     report_by_worker (run);

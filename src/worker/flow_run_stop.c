@@ -3,7 +3,8 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* A container that could not be stopped is told again after so many seconds. */
+/* An engine that refuses to stop a container is asked again after so many seconds: once more the
+ * same, then with more force. */
 #define STOP_AGAIN_SECONDS 15
 /* timeout_seconds: what is longer than 30 years counts as that. */
 #define MAX_TIMEOUT_SECONDS 1e9
@@ -11,6 +12,18 @@
 /* A container whose time is up is asked for again after so many seconds, when the engine is away.
  */
 #define LOOK_SECONDS 5
+
+/* An engine that has not ended a container in the time it was given is asked again after so many
+ * seconds more. */
+#define OVERDUE_SECONDS 5
+
+/* How a container is ended: each where the one before did not within its time. */
+enum
+{
+  STOP_KINDLY, /* the stop signal, and SIGKILL after stop_timeout */
+  STOP_KILL,   /* SIGKILL */
+  STOP_REMOVE, /* its container goes by force */
+};
 
 static void stop_container (PpFlowRun *run);
 
@@ -24,6 +37,54 @@ on_stop_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static void
+stop_in (PpFlowRun *run, guint seconds)
+{
+  g_clear_handle_id (&run->stop_timer, g_source_remove);
+  run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
+}
+
+/* The engine has had its time: it does not answer, or says that it is done, or that it will not. */
+static gboolean
+on_overdue (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->stop_timer = 0;
+  /* Without a watch the container is known to have ended: only its output is waited for. */
+  if (run->state != PP_FLOW_RUN_STARTED || run->watch_call == NULL)
+    return G_SOURCE_REMOVE;
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
+  if (run->program_gone)
+    {
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "Container '%s' has ended, and the engine does not say so: its exit status "
+                       "is not waited for",
+                       run->container_name);
+      pp_flow_run_end_without_status (run);
+      return G_SOURCE_REMOVE;
+    }
+  if (run->stop_level < STOP_REMOVE)
+    {
+      run->stop_level++;
+      pp_flow_run_log (
+          run, PP_LOG_WARNING,
+          "The engine has not stopped container '%s' in the time it was given: it is %s",
+          run->container_name,
+          run->stop_level == STOP_KILL ? "told to kill it"
+                                       : "removed by force, auto_remove or not");
+    }
+  stop_container (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_in (PpFlowRun *run, guint seconds)
+{
+  g_clear_handle_id (&run->stop_timer, g_source_remove);
+  run->stop_timer = g_timeout_add_seconds (seconds, on_overdue, run);
+}
+
 /* Podman does not stop what is paused. */
 static void
 on_unpaused (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
@@ -33,7 +94,12 @@ on_unpaused (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_da
   run->stop_call = NULL;
   if (run->state != PP_FLOW_RUN_STARTED)
     return;
-  pp_flow_run_stop_container_in (run, error == NULL ? 0 : STOP_AGAIN_SECONDS);
+  if (error == NULL)
+    stop_container (run);
+  else if (run->stop_refusals == 1)
+    stop_in (run, STOP_AGAIN_SECONDS);
+  else
+    look_in (run, STOP_AGAIN_SECONDS);
 }
 
 static void
@@ -43,15 +109,22 @@ on_stopped (json_t *result, const GError *error, gpointer user_data)
 
   (void)result;
   run->stop_call = NULL;
+  /* An answer is no end yet: on_overdue() looks. */
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
     return;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     return;
-  if (!run->stop_refusal_said)
-    pp_flow_run_log (run, PP_LOG_WARNING,
-                     "Container '%s' could not be stopped, and is told again every %d s: %s",
-                     run->container_name, STOP_AGAIN_SECONDS, error->message);
-  run->stop_refusal_said = TRUE;
+  if (run->stop_refusals++ == 0)
+    pp_flow_run_log (
+        run, PP_LOG_WARNING,
+        "Container '%s' could not be stopped; the engine is asked again every %d s: %s",
+        run->container_name, STOP_AGAIN_SECONDS, error->message);
+  /* An engine that is away has not had its time. */
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      stop_in (run, STOP_AGAIN_SECONDS);
+      return;
+    }
   run->stop_call = pp_infrastructure_unpause (run->context->infrastructure, run->container_id,
                                               on_unpaused, run);
 }
@@ -59,19 +132,26 @@ on_stopped (json_t *result, const GError *error, gpointer user_data)
 static void
 stop_container (PpFlowRun *run)
 {
-  if (run->stop_call == NULL)
-    run->stop_call = pp_infrastructure_stop (run->context->infrastructure, run->container_id,
-                                             run->spec->stop_timeout, on_stopped, run);
+  PpInfrastructure *infrastructure = run->context->infrastructure;
+  gboolean kindly = run->stop_level == STOP_KINDLY;
+  guint seconds = kindly ? run->spec->stop_timeout : 0;
+
+  if (run->stop_call != NULL)
+    return;
+  run->stop_call
+      = run->stop_level == STOP_REMOVE
+            ? pp_infrastructure_remove (infrastructure, run->container_id, on_stopped, run)
+            : pp_infrastructure_stop (infrastructure, run->container_id, seconds, on_stopped, run);
+  look_in (run, (guint)MIN (seconds, MAX_TIMEOUT_SECONDS) + OVERDUE_SECONDS);
 }
 
 void
 pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
 {
-  g_clear_handle_id (&run->stop_timer, g_source_remove);
   if (seconds == 0)
     stop_container (run);
-  else
-    run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
+  else if (run->stop_call == NULL)
+    stop_in (run, seconds);
 }
 
 /* A run whose time is up. What the worker sees of a container's end may come late (it was away, or

@@ -41,17 +41,12 @@ pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun 
   run->retries++;
 }
 
+/* The same, of what is not waited for any longer once the container has ended. */
 static void
-on_waited (json_t *result, const GError *error, gpointer user_data)
+try_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
 {
-  PpFlowRun *run = user_data;
-
-  (void)result;
-  run->engine_call = NULL;
-  if (error != NULL)
-    pp_flow_run_later (run, 1000, inspect);
-  else
-    inspect (run);
+  run->retry = again;
+  pp_flow_run_later (run, milliseconds, again);
 }
 
 void
@@ -106,38 +101,88 @@ pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected)
   ask_engine (run);
 }
 
-/* For the container's end, where its log cannot be followed. */
+/* Nobody knows, or will know, how the container has ended. */
 static void
-wait_for_container (PpFlowRun *run)
+conclude_lost (PpFlowRun *run)
 {
-  run->engine_call
-      = pp_infrastructure_wait (run->context->infrastructure, run->container_id, on_waited, run);
+  pp_container_end_clear (&run->end);
+  run->end = (PpContainerEnd){ .never_ended = TRUE,
+                               .status_lost = TRUE,
+                               .host_restarted = run->host_restarted };
+  run->end_known = TRUE;
+  run->asks_end = FALSE;
+  pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
 }
 
-/* "initialized" may be a program that runs, or one that is gone with its conmon: the engine's wait
- * ends with either. */
+/* The container has ended: what RUN waits for is brought to its end. */
+static void
+end_follow (PpFlowRun *run)
+{
+  if (run->follow_call != NULL)
+    pp_infrastructure_follow_finish (run->follow_call);
+  else if (run->retry != NULL)
+    {
+      g_clear_handle_id (&run->timer, g_source_remove);
+      run->retry (run);
+    }
+  else if (run->asks_end || run->follow_refused)
+    {
+      pp_infrastructure_call_cancel (g_steal_pointer (&run->engine_call));
+      g_clear_handle_id (&run->timer, g_source_remove);
+      inspect (run);
+    }
+}
+
+void
+pp_flow_run_end_without_status (PpFlowRun *run)
+{
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
+  run->status_lost = TRUE;
+  end_follow (run);
+}
 
 static void
-on_end_waited (json_t *result, const GError *error, gpointer user_data)
+on_watched (json_t *result, const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
-  run->end_call = NULL;
-  run->end_waited = error == NULL;
+  run->watch_call = NULL;
+  run->status_lost = json_is_true (json_object_get (result, "StatusLost"));
+  end_follow (run);
 }
 
 static void
-wait_for_end (PpFlowRun *run)
+on_watch_news (PpWatchNews news, gpointer user_data)
 {
-  if (run->end_call == NULL && !run->end_waited)
-    run->end_call = pp_infrastructure_wait (run->context->infrastructure, run->container_id,
-                                            on_end_waited, run);
+  PpFlowRun *run = user_data;
+
+  if (news == PP_WATCH_PROGRAM_GONE)
+    {
+      run->program_gone = TRUE;
+      return;
+    }
+  pp_flow_run_log (
+      run, PP_LOG_WARNING,
+      "conmon of container '%s', which passes on its output and its exit status, is "
+      "gone: it was killed, maybe for want of memory (see dmesg). The program runs on, "
+      "and what it writes from now on is lost. Its end will be seen, its exit status "
+      "will not",
+      run->container_name);
+}
+
+static void
+watch_end (PpFlowRun *run)
+{
+  run->status_lost = FALSE;
+  run->program_gone = FALSE;
+  run->watch_call = pp_infrastructure_watch (run->context->infrastructure, run->container_id,
+                                             on_watch_news, on_watched, run);
 }
 
 static void
 on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
 {
+  run->asks_end = FALSE;
   if (gone != NULL)
     {
       run->end_known = FALSE;
@@ -151,24 +196,19 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
   run->host_restarted = run->host_restarted && !run->end.running;
   if (run->host_restarted)
     pp_container_end_note_boot (&run->end, container, pp_booted_at ());
-  if (run->end_waited && run->end.running)
-    {
-      run->end.running = FALSE;
-      run->end.never_ended = TRUE;
-    }
-  else if (pp_flow_run_is_initialized (container))
-    wait_for_end (run);
+  /* It ran again when it had ended: somebody started it, or a restart policy. */
+  if (run->end.running && run->watch_call == NULL)
+    watch_end (run);
   /* What a broken stream has left of the output is still to be had when the container has ended. */
   if (run->end.running && run->output_ended)
     {
-      pp_flow_run_later (run, FOLLOW_AGAIN_MS, follow);
+      try_later (run, FOLLOW_AGAIN_MS, follow);
       return;
     }
   if (run->follow_refused)
     {
-      if (run->end.running)
-        wait_for_container (run);
-      else
+      /* on_watched() comes back here. */
+      if (!run->end.running)
         read_finished_log (run);
       return;
     }
@@ -184,6 +224,18 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
 static void
 inspect (PpFlowRun *run)
 {
+  run->retry = NULL;
+  if (run->status_lost && run->follow_refused)
+    {
+      read_finished_log (run);
+      return;
+    }
+  if (run->status_lost)
+    {
+      conclude_lost (run);
+      return;
+    }
+  run->asks_end = TRUE;
   pp_flow_run_inspect (run, on_inspected);
 }
 
@@ -222,11 +274,13 @@ on_finished_log_read (json_t *result, const GError *error, gpointer user_data)
 
   run->follow_call = NULL;
   note_losses (run, result, error);
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+      && !run->status_lost)
     {
-      pp_flow_run_later (run, 1000, inspect);
+      try_later (run, 1000, inspect);
       return;
     }
+  run->output_unreadable = error != NULL;
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "The rest of the output of container '%s' is missing: its log could not be "
@@ -276,22 +330,26 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
                      run->container_name, error->message);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
-      pp_flow_run_later (run, 1000, inspect);
+      try_later (run, 1000, inspect);
       return;
     }
   /* A log driver that cannot be followed, or a log that makes no sense: it is read as a whole once
    * the container has ended. */
   run->follow_refused = TRUE;
   run->output_ended = FALSE;
-  wait_for_container (run);
+  if (run->watch_call == NULL)
+    inspect (run);
 }
 
 static void
 follow (PpFlowRun *run)
 {
+  run->retry = NULL;
   run->follow_call
       = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
                                   pp_delivery_place (run->delivery), on_output, on_followed, run);
+  if (run->watch_call == NULL)
+    pp_infrastructure_follow_finish (run->follow_call);
 }
 
 /* What is not on the server yet, and what standard output has not had. */
@@ -334,6 +392,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   pp_log_sender_go_on_after (context->logs, run->id,
                              MAX (run->position.last_timestamp, run->claimed_time));
   pp_flow_run_start_timeout (run);
+  watch_end (run);
   if (!run->taken_up)
     follow (run);
   else if (forward)

@@ -233,6 +233,9 @@ PpInfrastructureCall *pp_infrastructure_read_log (PpInfrastructure *infrastructu
                                                   const PpLogPlace *place, PpOutputFunc on_output,
                                                   PpInfrastructureDoneFunc done,
                                                   gpointer user_data);
+/* The container of CALL, a follow, has ended, though the engine may not say so: CALL reads what the
+ * log has, and is done. */
+void pp_infrastructure_follow_finish (PpInfrastructureCall *call);
 /* While CALL's PpOutputFunc is called: the log's own time of the entry whose text it gets (a part
  * of), nanoseconds UNIX time; 0 where that is not known. */
 gint64 pp_infrastructure_call_log_time (const PpInfrastructureCall *call);
@@ -242,12 +245,26 @@ gboolean pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *cal
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
                                                  const char *container_id,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);
-/* Waits until the container is not running: for engines whose log cannot be followed, and for
- * Podman's "initialized", which tells nothing; of one that is dead with its conmon Podman says so
- * after 20 s. */
-PpInfrastructureCall *pp_infrastructure_wait (PpInfrastructure *infrastructure,
-                                              const char *container_id,
-                                              PpInfrastructureDoneFunc done, gpointer user_data);
+
+typedef enum
+{
+  PP_WATCH_CONMON_GONE,  /* the container's program runs on without conmon: its output is lost from
+                            now on, and so is its exit status */
+  PP_WATCH_PROGRAM_GONE, /* the container's program has ended, says the kernel of this host; the
+                            engine may not know yet */
+} PpWatchNews;
+typedef void (*PpWatchFunc) (PpWatchNews news, gpointer user_data);
+
+/* Watches a container that was started until it has ended or is gone, whatever becomes of its log
+ * and of the engine's events. RESULT: {"StatusLost": true} where nobody knows its exit status: its
+ * conmon is gone, and the engine may say "running" for ever; else {"StatusLost": false}, and an
+ * inspect tells the rest. Where a local Podman's processes are seen, NEWS (may be NULL) is told of
+ * them, and the end is known within a second; else the engine's wait tells it, of a container whose
+ * conmon is gone after about 20 s. No error is an end: an engine that does not answer is asked
+ * again. */
+PpInfrastructureCall *pp_infrastructure_watch (PpInfrastructure *infrastructure,
+                                               const char *container_id, PpWatchFunc news,
+                                               PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_infrastructure_stop (PpInfrastructure *infrastructure,
                                               const char *container_id, guint timeout_seconds,
                                               PpInfrastructureDoneFunc done, gpointer user_data);

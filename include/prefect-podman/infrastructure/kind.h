@@ -38,10 +38,12 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*read_log) (PpInfrastructure *infrastructure, const char *container_id,
                                      gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                                      PpInfrastructureDoneFunc done, gpointer user_data);
+  void (*follow_finish) (PpInfrastructureCall *call);
   PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
                                     PpInfrastructureDoneFunc done, gpointer user_data);
-  PpInfrastructureCall *(*wait) (PpInfrastructure *infrastructure, const char *container_id,
-                                 PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,
+                                  PpWatchFunc news, PpInfrastructureDoneFunc done,
+                                  gpointer user_data);
   PpInfrastructureCall *(*stop) (PpInfrastructure *infrastructure, const char *container_id,
                                  guint timeout_seconds, PpInfrastructureDoneFunc done,
                                  gpointer user_data);

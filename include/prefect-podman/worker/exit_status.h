@@ -11,6 +11,7 @@ typedef struct
   gint64 exit_code;
   gboolean running;     /* it has not ended */
   gboolean never_ended; /* nor runs: it was never started, or its end was lost; no exit_code then */
+  gboolean status_lost; /* it never_ended because conmon, which keeps the status, is gone */
   gboolean host_restarted; /* since it was started; not the engine's to say, so not parsed */
   gboolean oom_killed;
   gint64 memory_limit; /* bytes; 0: none */

@@ -1,0 +1,111 @@
+"""Ends of containers that the engine does not tell, or not in time."""
+
+import os
+import pathlib
+import signal
+
+import pytest
+
+from engines import shims_of
+from parts import wait_for
+
+PODMANS = ["podman", "rootless"]
+
+
+def processes(engine, run):
+    """(conmon's, the program's) process ids of RUN's container, once it runs."""
+
+    def both():
+        for container in engine.containers_of(run):
+            state = engine.call("GET", f"http://localhost/v4.0.0/libpod/containers/{container['Id']}/json").json()["State"]
+            if state["Status"] == "running" and state["Pid"] and state["ConmonPid"]:
+                return state["ConmonPid"], state["Pid"]
+        return None
+
+    return wait_for(both, 60, "container that runs")
+
+
+def kill(*pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_gone(pid):
+    """A zombie has ended; whose child it is matters to nobody here."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def check_lost(api, run, timeout=20):
+    state = api.wait_end(run, timeout=timeout)["state"]
+    assert state["type"] == "CRASHED" and "exit status is lost" in state["message"], state
+    assert "conmon" in state["message"], state
+
+
+@pytest.mark.parametrize("engine", PODMANS, indirect=True)
+def test_conmon_is_killed(api, engine, pool, start_worker):
+    """With its program, which ends the run at once, whoever reports it; or alone: then the program's end does, and
+    until then what the server wants is done with it."""
+    start_worker(api, engine, pool)
+    variables = {"command": "sleep 600", "auto_remove": True, "stop_timeout": 1}
+    timed_out = api.go(pool, {**variables, "timeout_seconds": 10}, name="timed-out")
+    kill(processes(engine, timed_out)[0])
+    both, engines_, alone, cancelled, deleted = [
+        api.go(pool, {**variables, **more}, name=name)
+        for name, more in (
+            ("both", {}),
+            ("engines", {"state_reporting": "engine"}),
+            ("alone", {}),
+            ("cancelled", {}),
+            ("deleted", {}),
+        )
+    ]
+    runs = (both, engines_, alone, cancelled, deleted)
+    pids = {run: processes(engine, run) for run in runs}
+    kill(*pids[both], *pids[engines_], *(pids[run][0] for run in (alone, cancelled, deleted)))
+    check_lost(api, both)
+    check_lost(api, engines_)
+    assert "what it writes from now on is lost" in api.wait_text(alone, "conmon")
+    api.set_state(cancelled, "CANCELLING")
+    api.call("DELETE", f"/flow_runs/{deleted}")
+    assert not is_gone(pids[alone][1]) and api.state(alone)["type"] == "RUNNING"
+    kill(pids[alone][1])
+    check_lost(api, alone)
+    state = api.wait_end(cancelled, timeout=45)["state"]
+    assert state["type"] == "CANCELLED", state
+    state = api.wait_end(timed_out)["state"]
+    assert state["type"] == "FAILED" and state["name"] == "TimedOut", state
+    wait_for(lambda: all(is_gone(pid) for pair in pids.values() for pid in pair), 45, "all processes are gone")
+    wait_for(lambda: not any(map(engine.containers_of, (*runs, timed_out))), 45, "all containers are gone")
+
+
+@pytest.mark.parametrize("program_too", [True, False], ids=["both", "alone"])
+def test_conmon_was_killed_while_no_worker_watched(api, engine, pool, start_worker, program_too):
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sleep 600", "auto_remove": True})
+    conmon, program = processes(engine, run)
+    api.wait_state(run, "RUNNING")
+    worker.end(signal.SIGKILL)
+    kill(conmon, *([program] if program_too else []))
+    start_worker(api, engine, pool)
+    if not program_too:
+        api.wait_text(run, "what it writes from now on is lost")
+        kill(program)
+    check_lost(api, run, timeout=45)
+    wait_for(lambda: not engine.containers_of(run), 30, "the container is gone")
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_shim_is_killed(api, engine, pool, start_worker):
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sleep 600", "auto_remove": True})
+    api.wait_state(run, "RUNNING")
+    (container,) = wait_for(lambda: engine.containers_of(run), 10, "container")
+    pid = wait_for(lambda: engine.inspect(container["Id"])["State"]["Pid"], 10, "process")
+    shim = int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    assert str(shim) in shims_of(engine.folder)
+    kill(shim)
+    assert api.wait_end(run, timeout=30)["state"]["type"] == "CRASHED"
+    wait_for(lambda: is_gone(pid), 30, "the program is gone")
