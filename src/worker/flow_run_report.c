@@ -356,6 +356,14 @@ is_left_behind (const json_t *state)
          || pp_flow_run_is_paused_in_container (state);
 }
 
+/* Whether TYPE is that of an end that somebody will want to know the cause of. Prefect inside the
+ * container says it of pull steps that failed, and tells why on its standard error alone. */
+static gboolean
+is_failure (const char *type)
+{
+  return g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0;
+}
+
 /* Whether Prefect inside the container, which has ended well, may be heard of yet. */
 static gboolean
 may_be_heard_of (const PpFlowRun *run)
@@ -407,7 +415,7 @@ report_by_end (PpFlowRun *run)
       return;
     }
   /* Prefect inside never got to say anything: its traceback is all there is. */
-  if (!succeeded && g_str_equal (run->type_at_end, "PENDING"))
+  if (run->never_ran && !succeeded)
     pp_flow_run_log_tail (run);
   if (!run->end_known)
     pp_flow_run_report_vanished (run);
@@ -439,6 +447,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
     run->auto_remove = TRUE;
   g_free (run->type_at_end);
   run->type_at_end = g_strdup (type);
+  run->never_ran = pp_flow_run_never_ran (run, body);
   if (pp_flow_run_is_late_word (run, state))
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, read_state);
   else if (g_strcmp0 (type, "CANCELLING") == 0)
@@ -446,7 +455,11 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */
   else if (!is_left_behind (state))
-    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+    {
+      if (run->never_ran && is_failure (type))
+        pp_flow_run_log_tail (run);
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+    }
   else if (may_be_heard_of (run))
     pp_flow_run_after (run, 1000, read_state);
   else
