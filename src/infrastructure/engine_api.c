@@ -152,6 +152,7 @@ engine_free (PpInfrastructure *infrastructure)
   pp_engine_events_free (engine->events);
   g_free (engine->log_root);
   pp_engine_info_free (engine->info);
+  g_free (engine->server);
   g_free (engine->url);
   g_free (engine->socket_path);
   g_free (engine->base_url);
@@ -304,6 +305,33 @@ advice_on (const char *words)
 }
 
 static void
+on_asked_again (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Engine *engine = user_data;
+
+  engine->asking = NULL;
+  if (error != NULL)
+    g_debug ("What the container engine is now is not known: %s", error->message);
+}
+
+/* An engine that was away may be another one now, and so may one that was restarted between two
+ * calls, which its "Server" header tells ("Libpod/5.4.2 (linux)"): what runs are fitted to is asked
+ * anew. A ping does it itself, before it is answered. */
+static void
+note_answer (EngineCall *call, const PpHttpResponse *response)
+{
+  Engine *engine = call->engine;
+  const char *server = pp_http_response_header (response, "server");
+
+  call->is_news
+      = engine->info != NULL
+        && (engine->heard == 0 || (server != NULL && g_strcmp0 (server, engine->server) != 0));
+  engine->heard = g_get_monotonic_time ();
+  if (call->is_news && !call->asks_engine && engine->asking == NULL)
+    engine->asking = pp_engine_connect (&engine->base, on_asked_again, engine);
+}
+
+static void
 on_http_done (const PpHttpResponse *response, const GError *error, gpointer user_data)
 {
   EngineCall *call = user_data;
@@ -314,7 +342,7 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       fail_transport (call, error);
       return;
     }
-  call->engine->heard = g_get_monotonic_time ();
+  note_answer (call, response);
   if (response->status < 400)
     {
       call->answer (call, response);

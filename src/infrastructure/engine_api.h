@@ -40,15 +40,17 @@ struct Engine
 {
   PpInfrastructure base;
   PpHttp *http;
-  char *url;         /* to be shown: without a password */
-  char *socket_path; /* or NULL */
-  char *base_url;    /* "http://localhost"; a secret where it has a password */
+  char *url;                    /* to be shown: without a password */
+  char *socket_path;            /* or NULL */
+  char *base_url;               /* "http://localhost"; a secret where it has a password */
   PpEngineTls tls;
-  char *prefix;       /* "/v1.41"; "" before connect */
-  PpEngineInfo *info; /* NULL before connect */
-  GHashTable *calls;  /* set of EngineCall */
-  gint64 heard;       /* as pp_infrastructure_heard() */
-  char *log_root;     /* folder of a local Podman's containers, or NULL */
+  char *prefix;                 /* "/v1.41"; "" before connect */
+  PpEngineInfo *info;           /* NULL before connect */
+  char *server;                 /* the header "Server" of the answer that INFO is from, or NULL */
+  PpInfrastructureCall *asking; /* connect, once more */
+  GHashTable *calls;            /* set of EngineCall */
+  gint64 heard;                 /* as pp_infrastructure_heard() */
+  char *log_root;               /* folder of a local Podman's containers, or NULL */
   EngineEvents *events;
 };
 
@@ -63,6 +65,8 @@ struct EngineCall
   gpointer user_data;
   gboolean creates;      /* a conflict is one of the name */
   gboolean gone_is_fine; /* a 404 is as good as success */
+  gboolean asks_engine;  /* what it is, or whether it is there */
+  gboolean is_news;      /* its answer may be another engine's than INFO tells of */
   gboolean ended;        /* cancelled, or DONE was called */
   guint busy;            /* depth of callbacks of the user's below us on the stack */
 

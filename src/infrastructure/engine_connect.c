@@ -1,5 +1,7 @@
 /* What answers: GET /version, GET /info, and an address of the host for engines that do not know
  * host-gateway. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
 #include "config.h"
 
 #include "engine_api.h"
@@ -55,12 +57,23 @@ pp_engine_network_gateway (const json_t *network)
 }
 
 static void
-finish (EngineCall *call)
+take_info (EngineCall *call)
 {
   Engine *engine = call->engine;
 
+  if (engine->info != NULL
+      && (engine->info->kind != call->info->kind
+          || !g_str_equal (engine->info->version, call->info->version)))
+    g_message ("The container engine is %s %s now, and was %s %s", call->info->name,
+               call->info->version, engine->info->name, engine->info->version);
   pp_engine_info_free (engine->info);
   engine->info = g_steal_pointer (&call->info);
+}
+
+static void
+finish (EngineCall *call)
+{
+  take_info (call);
   pp_engine_call_end (call, NULL, NULL);
 }
 
@@ -136,8 +149,7 @@ on_info (EngineCall *call, const PpHttpResponse *response)
       return;
     }
   /* Without a network of that name there is no gateway to know, which is no reason not to work. */
-  pp_engine_info_free (call->engine->info);
-  call->engine->info = g_steal_pointer (&call->info);
+  take_info (call);
   call->gone_is_fine = TRUE;
   pp_engine_call_send (call, &request, on_network);
 }
@@ -198,23 +210,42 @@ on_version (EngineCall *call, const PpHttpResponse *response)
                                                : pp_http_url_for_display (engine->base_url);
   pp_engine_info_free (call->info);
   call->info = info;
+  g_free (engine->server);
+  engine->server = g_strdup (pp_http_response_header (response, "server"));
   g_free (engine->prefix);
   engine->prefix = g_strconcat ("/v", info->api_version, NULL);
   pp_engine_call_send (call, &request, on_info);
+}
+
+static void
+ask_version (EngineCall *call)
+{
+  static const EngineRequest request = {
+    .method = "GET", .path = "/version", .timeout_seconds = TIMEOUT_SECONDS, .unversioned = TRUE
+  };
+
+  call->asks_engine = TRUE;
+  pp_engine_call_send (call, &request, on_version);
 }
 
 PpInfrastructureCall *
 pp_engine_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                    gpointer user_data)
 {
-  static const EngineRequest request = {
-    .method = "GET", .path = "/version", .timeout_seconds = TIMEOUT_SECONDS, .unversioned = TRUE
-  };
   EngineCall *call = pp_engine_call_new (
       (Engine *)infrastructure, g_strdup ("ask the container engine what it is"), done, user_data);
 
-  pp_engine_call_send (call, &request, on_version);
+  ask_version (call);
   return &call->base;
+}
+
+static void
+on_pong (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  if (call->is_news)
+    ask_version (call);
+  else
+    pp_engine_call_end (call, NULL, NULL);
 }
 
 PpInfrastructureCall *
@@ -226,6 +257,7 @@ pp_engine_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
   EngineCall *call
       = pp_engine_call_new ((Engine *)infrastructure, g_strdup ("ping"), done, user_data);
 
-  pp_engine_call_send (call, &request, pp_engine_end_plain);
+  call->asks_engine = TRUE;
+  pp_engine_call_send (call, &request, on_pong);
   return &call->base;
 }

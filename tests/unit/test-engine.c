@@ -231,9 +231,138 @@ test_missing_cdi_device (void)
   stop (&fixture);
 }
 
+/* Podman of a version that the test changes: "4.3.1", then "5.4.2". */
+static gboolean
+answer_as_podman (Server *server, const Request *request, int fd, gpointer data)
+{
+  const gint *upgraded = data;
+  const char *version = g_atomic_int_get (upgraded) ? "5.4.2" : "4.3.1";
+  g_autofree char *head = g_strdup_printf ("Server: Libpod/%s (linux)\r\n", version);
+  g_autofree char *body
+      = g_strdup_printf ("{\"Version\": \"%s\", \"ApiVersion\": \"1.41\", \"Components\": "
+                         "[{\"Name\": \"Podman Engine\"}]}",
+                         version);
+
+  (void)server;
+  return server_reply (fd, 200, head, strstr (request->target, "/version") != NULL ? body : "{}");
+}
+
+static guint
+count_requests (const Fixture *fixture, const char *path)
+{
+  guint count = 0;
+
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    count += strstr (server_request (fixture->server, i)->target, path) != NULL;
+  return count;
+}
+
+static void
+start_podman (Fixture *fixture, gint *upgraded)
+{
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->http = pp_http_new ();
+  fixture->server = server_new (NULL, answer_as_podman, upgraded);
+  g_autofree char *url = g_strdup_printf ("tcp://127.0.0.1:%d", server_port (fixture->server));
+  fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
+  pp_infrastructure_connect (fixture->infrastructure, on_done, fixture);
+  wait_done (fixture);
+  g_assert_cmpstr (pp_infrastructure_engine (fixture->infrastructure)->version, ==, "4.3.1");
+}
+
+static void
+expect_news (void)
+{
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
+                         "The container engine is Podman 5.4.2 now, and was Podman 4.3.1");
+}
+
+/* Away, and back as another: known before the ping, which comes before runs are taken, has ended.
+ */
+static void
+test_version_after_a_silence (void)
+{
+  Fixture fixture = { 0 };
+  gint upgraded = FALSE;
+
+  start_podman (&fixture, &upgraded);
+  int port = server_port (fixture.server);
+  server_free (g_steal_pointer (&fixture.server));
+  pp_infrastructure_ping (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_clear_error (&fixture.error);
+  upgraded = TRUE;
+  fixture.server = server_new_on_port (port, answer_as_podman, &upgraded);
+  expect_news ();
+  pp_infrastructure_ping (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  g_test_assert_expected_messages ();
+  g_assert_cmpstr (pp_infrastructure_engine (fixture.infrastructure)->version, ==, "5.4.2");
+  stop (&fixture);
+}
+
+/* Restarted between two calls, of which none failed: any answer tells. */
+static void
+test_version_after_a_restart (void)
+{
+  Fixture fixture = { 0 };
+  gint upgraded = FALSE;
+
+  start_podman (&fixture, &upgraded);
+  g_atomic_int_set (&upgraded, TRUE);
+  expect_news ();
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  while (g_str_equal (pp_infrastructure_engine (fixture.infrastructure)->version, "4.3.1"))
+    g_main_context_iteration (NULL, TRUE);
+  g_test_assert_expected_messages ();
+  stop (&fixture);
+}
+
+/* Once: the same engine is not asked again and again. */
+static void
+test_version_is_not_asked_again (void)
+{
+  Fixture fixture = { 0 };
+  gint upgraded = FALSE;
+
+  start_podman (&fixture, &upgraded);
+  for (guint i = 0; i < 3; i++)
+    {
+      pp_infrastructure_ping (fixture.infrastructure, on_done, &fixture);
+      wait_done (&fixture);
+    }
+  g_assert_cmpuint (count_requests (&fixture, "/version"), ==, 1);
+  stop (&fixture);
+}
+
+/* A name is shown as it is; of an id, the head that people know. */
+static void
+test_container_in_an_error (void)
+{
+  static const char id[] = "7b6726c788a364d4381f22961d16bdd8391c53b05009d381c25c904408dbcf12";
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_as_docker, "");
+  pp_infrastructure_inspect (fixture.infrastructure, "a-long-name-of-a-run", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "container 'a-long-name-of-a-run'"));
+  g_clear_error (&fixture.error);
+  pp_infrastructure_inspect (fixture.infrastructure, id, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "container 7b6726c788a3:"));
+  stop (&fixture);
+}
+
 static void
 add_tests (void)
 {
+  g_test_add_func ("/engine/version-after-a-silence", test_version_after_a_silence);
+  g_test_add_func ("/engine/version-after-a-restart", test_version_after_a_restart);
+  g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
+  g_test_add_func ("/engine/container-in-an-error", test_container_in_an_error);
   g_test_add_func ("/engine/password", test_password);
   g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
   g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
