@@ -7,6 +7,7 @@
 #include "prefect-podman/infrastructure/values.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* An engine may be busy with fifty other containers. */
 #define QUICK_SECONDS 120
@@ -28,13 +29,22 @@ escape (const char *text)
   return g_uri_escape_string (text, NULL, FALSE);
 }
 
-/* A call on container ID: METHOD /containers/ID/TAIL. WHAT is stolen. */
+/* ID, which may be a name, for an error; new string. */
+static char *
+show_container (const char *verb, const char *id)
+{
+  gboolean is_id = strlen (id) == 64 && strspn (id, "0123456789abcdef") == 64;
+
+  return is_id ? g_strdup_printf ("%s container %.12s", verb, id)
+               : g_strdup_printf ("%s container '%s'", verb, id);
+}
+
+/* VERB, for an error, of container ID. */
 static EngineCall *
 container_call (PpInfrastructure *infrastructure, const char *verb, const char *id,
                 PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return pp_engine_call_new ((Engine *)infrastructure,
-                             g_strdup_printf ("%s container %.12s", verb, id), done, user_data);
+  return pp_engine_call_new ((Engine *)infrastructure, show_container (verb, id), done, user_data);
 }
 
 /* PREFIX: "" for the Docker API, PP_LIBPOD for Podman's own. */

@@ -305,6 +305,10 @@ void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run))
 void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error,
                                 void (*again) (PpFlowRun *run));
 
+/* MESSAGE, the engine's about RUN's container, which it knows by its id, with the container's name;
+ * new string. */
+char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);
+
 /* flow_run_claim.c, flow_run_submit.c, flow_run_start.c: what each state does to be left. */
 void pp_flow_run_enter_claimed (PpFlowRun *run);
 void pp_flow_run_enter_pending (PpFlowRun *run);

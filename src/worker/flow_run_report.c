@@ -224,7 +224,9 @@ pp_flow_run_report_failure (PpFlowRun *run)
 void
 pp_flow_run_fail_submission (PpFlowRun *run, const char *message)
 {
-  run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", message);
+  g_autofree char *what = pp_flow_run_name_container (run, message);
+
+  run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", what);
   /* What never ran is of no use to anyone. */
   run->auto_remove = TRUE;
   if (run->submitting_call == NULL)

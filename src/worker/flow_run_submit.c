@@ -8,10 +8,21 @@
 #include "failpoint.h"
 #include "ownership.h"
 
+#include <string.h>
+
 /* Back-off of what is tried again: the three tries of the default outlast an engine's restart. */
 static const guint back_off_seconds[] = { 2, 8, 30 };
 /* Other containers that may have a run's name before something else is wrong. */
 #define MAX_NAMES 1000
+
+char *
+pp_flow_run_name_container (const PpFlowRun *run, const char *message)
+{
+  if (run->container_id == NULL || run->container_name == NULL
+      || strstr (message, run->container_name) != NULL)
+    return g_strdup (message);
+  return g_strdup_printf ("Container '%s': %s", run->container_name, message);
+}
 
 void
 pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
@@ -26,9 +37,11 @@ pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (P
     {
       guint seconds = back_off_seconds[MIN (run->retries, G_N_ELEMENTS (back_off_seconds) - 1)];
 
+      g_autofree char *what = pp_flow_run_name_container (run, error->message);
+
       run->retries++;
-      pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", error->message,
-                       seconds, run->retries, run->spec->infrastructure_retries);
+      pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", what, seconds,
+                       run->retries, run->spec->infrastructure_retries);
       pp_flow_run_after (run, seconds * 1000, again);
       return;
     }
