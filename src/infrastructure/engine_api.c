@@ -412,7 +412,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
 
 /* A request outside any call. */
 static PpHttpCall *
-send_apart (const Engine *engine, const char *method, const char *url, int timeout_ms,
+send_apart (const Engine *engine, const char *method, const char *url, guint timeout_ms,
             PpHttpDataFunc on_data, PpHttpDoneFunc done, gpointer user_data)
 {
   PpHttpRequest request = { .method = method,

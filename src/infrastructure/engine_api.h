@@ -40,9 +40,9 @@ struct Engine
 {
   PpInfrastructure base;
   PpHttp *http;
-  char *url;                    /* to be shown: without a password */
-  char *socket_path;            /* or NULL */
-  char *base_url;               /* "http://localhost"; a secret where it has a password */
+  char *url;         /* to be shown: without a password */
+  char *socket_path; /* or NULL */
+  char *base_url;    /* "http://localhost"; a secret where it has a password */
   PpEngineTls tls;
   char *prefix;                 /* "/v1.41"; "" before connect */
   PpEngineInfo *info;           /* NULL before connect */
