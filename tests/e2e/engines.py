@@ -209,23 +209,24 @@ def serving(engine, command):
             kill_shims(engine.folder)  # a daemon that was killed leaves them to nobody
 
 
-def podman_service(folder, runtime=None):
+def podman_service(folder, runtime=None, events=None):
     """The command of a Podman that has all that is its own in FOLDER, its socket included."""
     argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
     argv += [folder / "tmp", "--network-config-dir", folder / "net"]
     argv += ["--runtime", runtime] if runtime else []
+    argv += ["--events-backend", events] if events else []
     return [*argv, "system", "service", "-t", "0", f"unix://{folder}/podman.sock"]
 
 
 @contextlib.contextmanager
-def podman(registry=None, runtime=None):
+def podman(registry=None, runtime=None, events=None):
     with place("podman") as folder:
         environment = clean_environment(
             CONTAINERS_CONF=TESTBED / "containers.conf",
             CONTAINERS_REGISTRIES_CONF=registries_conf(folder / "registries.conf", registry),
             HOME=folder,
         )
-        argv = podman_service(folder, runtime)
+        argv = podman_service(folder, runtime, events)
         with serving(Engine("podman", folder / "podman.sock", None, environment), argv) as engine:
             yield engine
 

@@ -4,12 +4,14 @@ import os
 import pathlib
 import signal
 
+import engines
 import pytest
-
-from engines import shims_of
+from engines import BUSYBOX, shims_of
+from fault_proxy import Rule, slow, status
 from parts import wait_for
+from prefect_api import when
 
-PODMANS = ["podman", "rootless"]
+PODMANS = ["podman", "podman5", "rootless"]
 
 
 def processes(engine, run):
@@ -109,3 +111,62 @@ def test_shim_is_killed(api, engine, pool, start_worker):
     kill(shim)
     assert api.wait_end(run, timeout=30)["state"]["type"] == "CRASHED"
     wait_for(lambda: is_gone(pid), 30, "the program is gone")
+
+
+def seconds_late(api, engine, run):
+    """From the end of RUN's container, which stays, to the server's knowing."""
+    done = api.wait_end(run)
+    assert done["state"]["type"] == "COMPLETED", done["state"]
+    (container,) = engine.containers_of(run)
+    finished = engine.inspect(container["Id"])["State"]["FinishedAt"]
+    return (when(done["state"]["timestamp"]) - when(finished[:23] + "+00:00")).total_seconds()
+
+
+SLEEPERS = [
+    {"command": "sleep 9"},
+    {"command": "true"},
+    # A log that cannot be read.
+    {"command": "sleep 9", "container_create_kwargs": {"log_config": {"type": "none"}}},
+]
+
+
+def check_in_time(api, engine, pool):
+    runs = [api.go(pool, variables, name=f"sleeper-{i}") for i, variables in enumerate(SLEEPERS)]
+    assert [late for late in (seconds_late(api, engine, run) for run in runs) if late > 2.5] == []
+
+
+@pytest.fixture(scope="module")
+def silent_podman():
+    with engines.podman(events="none") as engine:
+        engine.need(BUSYBOX)
+        yield engine
+
+
+def test_engine_without_events(api, silent_podman, pool, start_worker):
+    start_worker(api, silent_podman, pool)
+    check_in_time(api, silent_podman, pool)
+
+
+@pytest.mark.parametrize("action", [slow(3600), status(500, b'{"message":"unreadable"}')], ids=["silent", "refused"])
+def test_events_are_not_to_be_had(api, engine, pool, door, start_worker, action):
+    """The stream stays open and says nothing, as of a journal that cannot be read; or there is none."""
+    door.add(Rule("GET .*/events", action))
+    start_worker(api, door.url, pool)
+    check_in_time(api, engine, pool)
+
+
+def test_engine_does_not_answer_a_stop(api, engine, pool, door, start_worker):
+    """It is killed, which is asked for in its turn; and where that is not answered either, removed by force."""
+    door.add(Rule("POST .*/containers/[^/]*/stop", slow(3600)))
+    start_worker(api, door.url, pool)
+    variables = {"command": "sleep 600", "stop_timeout": 1}
+    cancelled, timed_out = api.go(pool, variables, "cancelled"), api.go(pool, {**variables, "timeout_seconds": 1}, "late")
+    api.wait_state(cancelled, "RUNNING")
+    wait_for(lambda: engine.containers_of(cancelled), 10, "container")
+    api.set_state(cancelled, "CANCELLING")
+    state = api.wait_end(cancelled, timeout=60)["state"]
+    assert state["type"] == "CANCELLED", state
+    assert "removed by force" in api.wait_text(cancelled, "has not stopped container")
+    state = api.wait_end(timed_out, timeout=60)["state"]
+    assert state["type"] == "FAILED" and state["name"] == "TimedOut", state
+    wait_for(lambda: not engine.containers_of(cancelled), 30, "the container is gone")

@@ -167,13 +167,16 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 static void
 start_processes (Fixture *fixture)
 {
-  char *argv[] = { (char *)"sh",
-                   (char *)"-c",
-                   (char *)"sleep 600 & echo $!; wait; sleep 600",
-                   (char *)"conmon",
-                   (char *)"-c",
-                   (char *)ID,
-                   NULL };
+  char *argv[] = {
+    (char *)"sh",
+    (char *)"-c",
+    (char
+         *)"exec 2>/dev/null; sleep 600 >&2 & echo $!; exec >&2; wait; while :; do sleep 0.2; done",
+    (char *)"conmon",
+    (char *)"-c",
+    (char *)ID,
+    NULL
+  };
   char text[32] = "";
   int out;
 
