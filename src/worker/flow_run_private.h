@@ -356,6 +356,10 @@ gboolean pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run);
  */
 void pp_flow_run_log_tail (PpFlowRun *run);
 
+/* The same of a run that has failed before it was Running: TYPE is that of its state on the server.
+ */
+void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
+
 /* flow_run_report.c */
 /* CANCELLED, as the server asked. */
 void pp_flow_run_report_cancelled (PpFlowRun *run);

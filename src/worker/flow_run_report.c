@@ -358,14 +358,6 @@ is_left_behind (const json_t *state)
          || pp_flow_run_is_paused_in_container (state);
 }
 
-/* Whether TYPE is that of an end that somebody will want to know the cause of. Prefect inside the
- * container says it of pull steps that failed, and tells why on its standard error alone. */
-static gboolean
-is_failure (const char *type)
-{
-  return g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0;
-}
-
 /* Whether Prefect inside the container, which has ended well, may be heard of yet. */
 static gboolean
 may_be_heard_of (const PpFlowRun *run)
@@ -458,8 +450,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */
   else if (!is_left_behind (state))
     {
-      if (run->never_ran && is_failure (type))
-        pp_flow_run_log_tail (run);
+      pp_flow_run_log_tail_of_failure (run, type);
       pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
     }
   else if (may_be_heard_of (run))

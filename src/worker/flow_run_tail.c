@@ -40,3 +40,12 @@ pp_flow_run_log_tail (PpFlowRun *run)
                      run->output_unreadable ? "its output cannot be read from the engine"
                                             : "it left no output");
 }
+
+/* Prefect inside the container reports pull steps that fail, and tells why on its standard error
+ * alone. */
+void
+pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
+{
+  if (run->never_ran && (g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0))
+    pp_flow_run_log_tail (run);
+}
