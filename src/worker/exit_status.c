@@ -160,7 +160,7 @@ pp_container_end_explain_none (const PpContainerEnd *end)
 {
   if (end->status_lost)
     return g_strdup_printf (
-        "The container's program has ended, and its exit status is lost: conmon, the process of "
+        "The container's program has ended, and its exit status was lost: conmon, the process of "
         "Podman's that would have kept it, is gone%s%s. Somebody killed it, or the kernel did for "
         "want of memory: look at `dmesg` or `journalctl -k`, and at what the run has written "
         "elsewhere.",

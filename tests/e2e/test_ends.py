@@ -42,7 +42,7 @@ def is_gone(pid):
 
 def check_lost(api, run, timeout=20):
     state = api.wait_end(run, timeout=timeout)["state"]
-    assert state["type"] == "CRASHED" and "exit status is lost" in state["message"], state
+    assert state["type"] == "CRASHED" and "exit status was lost" in state["message"], state
     assert "conmon" in state["message"], state
 
 

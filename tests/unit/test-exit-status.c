@@ -36,7 +36,7 @@ static const Case cases[] = {
   /* Podman 5's, of a container whose conmon was killed. */
   { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
-    "CRASHED", "exit status is lost: conmon" },
+    "CRASHED", "exit status was lost: conmon" },
   /* A program that earned its signal has failed; nobody ended it. */
   { "{\"State\": {\"ExitCode\": 139}}", "FAILED", "Container exited with status 139." },
   { "{\"State\": {\"ExitCode\": 134}}", "FAILED", "Container exited with status 134." },
