@@ -59,7 +59,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
     g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
   else if (result == NULL)
     pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
-                     error->message);
+                     error != NULL ? error->message : "no answer");
   else if (result->status == PP_SET_STATE_REJECT)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
                      result->state != NULL ? pp_json_string (result->state, "name")
