@@ -8,6 +8,7 @@
 
 #include "docker_convert.h"
 #include "job_values.h"
+#include "kwargs_limits.h"
 #include "worker_options.h"
 
 #include <string.h>
@@ -191,43 +192,6 @@ set_networks (PpContainerSpec *spec, const json_t *configuration, const json_t *
   return TRUE;
 }
 
-/* The string at KEY of OBJECT, whose keys Go reads in upper and lower case alike; borrowed, or
- * NULL.
- */
-static const char *
-string_of_any_case (const json_t *object, const char *wanted)
-{
-  const char *key;
-  json_t *value;
-
-  json_object_foreach ((json_t *)object, key, value)
-  {
-    if (g_ascii_strcasecmp (key, wanted) == 0 && json_is_string (value))
-      return json_string_value (value);
-  }
-  return NULL;
-}
-
-/* A flow run is one run of its container. With a restart policy, Podman starts it again after the
- * end that was reported, unwatched and for ever, and Docker's never ends. */
-static void
-leave_out_restarts (PpContainerSpec *spec)
-{
-  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
-  const char *name = string_of_any_case (json_object_get (host_config, "RestartPolicy"), "Name");
-
-  if (name != NULL && *name != '\0' && !g_str_equal (name, "no"))
-    g_ptr_array_add (
-        spec->warnings,
-        g_strdup_printf ("container_create_kwargs.restart_policy: '%s' is left out, for a flow run "
-                         "is one run of its container. To run it again after a failure, give the "
-                         "flow retries: @flow(retries=3), or of a run whose image has no Prefect, "
-                         "PATCH /flow_runs/ID {\"empirical_policy\": {\"retries\": 3, "
-                         "\"retry_delay\": 10}}.",
-                         name));
-  json_object_del (host_config, "RestartPolicy");
-}
-
 static gboolean
 apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, GError **error)
 {
@@ -257,7 +221,8 @@ apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, 
     }
   if (!pp_docker_kwargs_apply (kwargs, "container_create_kwargs.", spec->create_body, rest, error))
     return FALSE;
-  leave_out_restarts (spec);
+  if (!pp_spec_limit_kwargs (spec, error))
+    return FALSE;
 
   for (gsize i = 0; i < G_N_ELEMENTS (podman_variables); i++)
     {

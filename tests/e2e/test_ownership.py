@@ -160,3 +160,18 @@ def test_labels_of_an_image(api, engine, pool, start_worker, tmp_path):
         assert container["Labels"][name] not in ("forged", ""), name
     claim = next(state for state in api.states(run) if state["type"] == "PENDING")
     assert container["Labels"]["io.prefect-podman.claim"] == claim["state_details"]["transition_id"]
+
+
+def test_log_of_another_container(api, engine, pool, start_worker):
+    """Podman would have a job's output written to the log that is named."""
+    start_worker(api, engine, pool)
+    victim = api.go(pool, {"command": "sh -c 'echo mine; sleep 6; echo over'", "name": f"{pool}-victim"}, "victim")
+    api.wait_text(victim, "mine")
+    (container,) = engine.containers_of(victim)
+    (log,) = engine.folder.glob(f"root/*-containers/{container['Id']}/userdata/ctr.log")
+    kwargs = {"log_config": {"type": "k8s-file", "config": {"Path": str(log)}}}
+    run = api.wait_end(api.go(pool, {"command": "echo of another", "container_create_kwargs": kwargs}))
+    assert run["state"]["type"] == "CRASHED"
+    assert "log_config" in run["state"]["message"] and "path" in run["state"]["message"], run["state"]
+    assert api.wait_end(victim)["state"]["type"] == "COMPLETED"
+    assert "of another" not in api.wait_text(victim, "over")

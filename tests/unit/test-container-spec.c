@@ -49,6 +49,11 @@ test_errors (void)
     const char *members;
     const char *message;
   } table[] = {
+    { "{\"container_create_kwargs\": {\"log_config\": {\"type\": \"k8s-file\", \"config\":"
+      " {\"path\": \"/var/x\"}}}}",
+      "container_create_kwargs.log_config: the option path would have the engine write to a file "
+      "of "
+      "the host; leave it out, and mount a volume for a file of the job's own" },
     { "{\"container_create_kwargs\": {\"cpus\": 2}}",
       "container_create_kwargs.cpus: docker-py's containers.create() has no such argument" },
     { "{\"container_create_kwargs\": {\"read_only\": \"yes\"}}",
