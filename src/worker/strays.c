@@ -272,12 +272,15 @@ on_states (json_t *states, const GError *error, gpointer user_data)
                                      pp_json_string (stray->container, "Id"), on_inspected, stray);
 }
 
-/* A run of another pool is another worker's, whatever a label says. */
+/* A run of another pool is another worker's, whatever a label says. Of a run that can be read by
+ * its states only, the pool is not known: its container's claim must do. */
 static gboolean
 is_of_our_pool (const PpStray *stray, const json_t *flow_run)
 {
-  return g_strcmp0 (pp_json_string (flow_run, "work_pool_name"), stray->worker->options->work_pool)
-         == 0;
+  return json_object_get (flow_run, "work_pool_name") == NULL
+         || g_strcmp0 (pp_json_string (flow_run, "work_pool_name"),
+                       stray->worker->options->work_pool)
+                == 0;
 }
 
 static void

@@ -409,7 +409,7 @@ def test_container_without_an_entry_whose_run_cannot_be_read(api, engine, pool, 
     api.wait_text(run, "line 10")
     worker.end(signal.SIGKILL)
     lose_entries(tmp_path)
-    proxy.add(Rule("flow_runs/filter", status(422, b'{"detail":"no"}')))
+    proxy.add(Rule("flow_runs/filter|GET .*/flow_run(s|_states)/", status(422, b'{"detail":"no"}')))
     start_worker(proxy.api, engine, pool).wait_line("is looked at again later")
     proxy.clear()
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
