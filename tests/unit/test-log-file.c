@@ -430,7 +430,7 @@ test_recorded (gconstpointer data)
 {
   const char *version = data;
   Fixture fixture = { .output = g_string_new (NULL) };
-  g_autofree char *name = g_strconcat ("conmon-", version, ".log", NULL);
+  g_autofree char *name = g_strconcat ("conmon-", version, ".k8s", NULL);
   g_autofree char *path = g_test_build_filename (G_TEST_DIST, "logs", name, NULL);
   g_autofree char *x = g_strnfill (40, 'x');
   g_autofree char *expected = g_strconcat ("1:one\n2:two\n1:part of a line1: and its end\n1:", x,
@@ -454,7 +454,7 @@ test_recorded_full_disk (void)
 {
   Fixture fixture = { .output = g_string_new (NULL) };
   g_autofree char *path
-      = g_test_build_filename (G_TEST_DIST, "logs", "conmon-2.1.6-full-disk.log", NULL);
+      = g_test_build_filename (G_TEST_DIST, "logs", "conmon-2.1.6-full-disk.k8s", NULL);
 
   fixture.path = path;
   open_log (&fixture);
