@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,13 +144,25 @@ serve_connection (gpointer data)
   return NULL;
 }
 
+/* accept() takes a descriptor as soon as it begins to wait, and fails at once where there is none:
+ * tests of such shortages have it called for a connection that is there. */
+static int
+next_connection (const Server *server)
+{
+  struct pollfd listening = { .fd = server->fd, .events = POLLIN };
+
+  while (poll (&listening, 1, -1) < 0 && errno == EINTR)
+    ;
+  return accept (server->fd, NULL, NULL);
+}
+
 static gpointer
 serve (gpointer data)
 {
   Server *server = data;
   int fd;
 
-  while ((fd = accept (server->fd, NULL, NULL)) >= 0)
+  while ((fd = next_connection (server)) >= 0)
     {
       Connection *connection = g_new0 (Connection, 1);
       connection->server = server;

@@ -366,7 +366,10 @@ test_shortage_is_waited_out (void)
            *word != NULL; word++)
         g_assert_nonnull (strstr (result.shortage, *word));
       if (i == 0)
-        g_assert_cmpint (result.status, ==, 200);
+        {
+          g_assert_no_error (result.error);
+          g_assert_cmpint (result.status, ==, 200);
+        }
       else
         g_assert_error (result.error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESOLVE);
     }
