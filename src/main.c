@@ -1,6 +1,7 @@
 /* prefect-podman(1): the global options, and which command is meant. */
 #include "config.h"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/commands/commands.h"
 #include "prefect-podman/http/limits.h"
 
@@ -37,10 +38,10 @@ open_standard_streams (void)
 
   do
     {
-      fd = open ("/dev/null", O_RDWR);
+      fd = pp_own_open (AT_FDCWD, "/dev/null", O_RDWR, 0);
       /* Without it, any descriptor that cannot be written. */
       if (fd < 0)
-        fd = open ("/", O_PATH);
+        fd = pp_own_open (AT_FDCWD, "/", O_PATH, 0);
     }
   while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0)

@@ -4,6 +4,7 @@
 
 #define G_LOG_DOMAIN "prefect.render"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/commands/commands.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/prefect/resources.h"
@@ -213,27 +214,24 @@ parts_from_json (const json_t *saved, const char *path, GError **error)
 static PpResolveParts *
 read_parts (const char *path, GError **error)
 {
+  g_autoptr (GError) local = NULL;
   json_error_t problem;
-  FILE *file = fopen (path, "re");
+  gsize length = 0;
+  g_autofree char *text = pp_foreign_file_read (path, TRUE, MAX_SAVED_BYTES, &length, &local);
 
-  if (file == NULL)
-    {
-      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ, "%s: cannot be read: %s", path,
-                   g_strerror (errno));
-      return NULL;
-    }
-  g_autofree char *text = g_malloc (MAX_SAVED_BYTES);
-  size_t length = fread (text, 1, MAX_SAVED_BYTES, file);
-  fclose (file);
-  json_auto_t *saved = length < MAX_SAVED_BYTES ? pp_json_parse (text, length, 0, &problem) : NULL;
-  if (saved != NULL)
-    return parts_from_json (saved, path, error);
-  if (length == MAX_SAVED_BYTES)
+  if (g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE))
     g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
                  "%s: larger than %d bytes: --save did not write it", path, MAX_SAVED_BYTES);
-  else
-    g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, "%s:%d: not JSON: %s", path,
-                 problem.line, problem.text);
+  else if (text == NULL)
+    g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ, "%s: cannot be read: %s", path,
+                 local->message);
+  if (text == NULL)
+    return NULL;
+  json_auto_t *saved = pp_json_parse (text, length, 0, &problem);
+  if (saved != NULL)
+    return parts_from_json (saved, path, error);
+  g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, "%s:%d: not JSON: %s", path,
+               problem.line, problem.text);
   return NULL;
 }
 
@@ -265,29 +263,6 @@ learn_secrets (const PpResolveParts *parts, const PpSettings *settings,
   return mask;
 }
 
-/* What is there and no regular file (/dev/stdout, a pipe) is written to, not replaced; a link's
- * target is the file. */
-static gboolean
-write_file (const char *path, const char *text, GError **error)
-{
-  g_autofree char *target = realpath (path, NULL);
-  FILE *file;
-
-  if (target == NULL || g_file_test (target, G_FILE_TEST_IS_REGULAR))
-    return g_file_set_contents (target != NULL ? target : path, text, -1, error);
-  file = fopen (target, "w");
-  if (file != NULL && fputs (text, file) >= 0 && fflush (file) == 0)
-    {
-      fclose (file);
-      return TRUE;
-    }
-  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s: cannot be written: %s",
-               path, g_strerror (errno));
-  if (file != NULL)
-    fclose (file);
-  return FALSE;
-}
-
 static gboolean
 save_parts (PpResolveParts *parts, const PpMask *mask, const char *path, GError **error)
 {
@@ -299,7 +274,7 @@ save_parts (PpResolveParts *parts, const PpMask *mask, const char *path, GError 
     json_object_set_new (saved, part_names[i],
                          *members[i] != NULL ? pp_mask_json (mask, *members[i]) : json_null ());
   g_autofree char *text = json_dumps (saved, JSON_INDENT (2));
-  return write_file (path, text, error);
+  return pp_own_file_write (path, text, error);
 }
 
 /* ---- what is printed ---- */

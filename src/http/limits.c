@@ -1,4 +1,5 @@
 /* What this process has run out of. */
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/http/limits.h"
 
 #include <errno.h>
@@ -34,9 +35,10 @@ limit_of (int resource)
 static char *
 system_limit (const char *path)
 {
-  char *text = NULL;
+  gsize length;
+  char *text = pp_foreign_file_read (path, FALSE, 4096, &length, NULL);
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (text == NULL)
     return g_strdup ("unknown");
   return g_strdelimit (g_strchomp (text), "\t", ' ');
 }
@@ -93,7 +95,7 @@ pp_limits_probe (guint count)
   count = MIN (count, MAX_PROBES);
   while (opened < count && error == 0)
     {
-      int fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+      int fd = pp_own_open (AT_FDCWD, "/dev/null", O_RDONLY, 0);
 
       if (fd < 0)
         error = errno;

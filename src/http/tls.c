@@ -2,11 +2,9 @@
  * a file and a folder, and naming a file leaves the folder in force. */
 #include "call.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "prefect-podman/files/files.h"
+
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* The CAs of all the world are a quarter of a megabyte. */
 #define MAX_PEM_BYTES ((gsize)16 * 1024 * 1024)
@@ -74,30 +72,13 @@ fail (GError **error, const char *path, const char *problem)
 static GString *
 read_file (const char *path, GError **error)
 {
-  g_autoptr (GString) text = g_string_new (NULL);
-  int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  struct stat status;
-  char piece[16384];
-  ssize_t count = 1;
+  g_autoptr (GError) local = NULL;
+  gsize length;
+  g_autofree char *text = pp_foreign_file_read (path, FALSE, MAX_PEM_BYTES, &length, &local);
 
-  if (fd < 0 || fstat (fd, &status) != 0 || !S_ISREG (status.st_mode))
-    {
-      fail (error, path, fd < 0 ? g_strerror (errno) : "this is no regular file");
-      if (fd >= 0)
-        close (fd);
-      return NULL;
-    }
-  while (count > 0 && text->len < MAX_PEM_BYTES)
-    {
-      count = read (fd, piece, sizeof piece);
-      if (count > 0)
-        g_string_append_len (text, piece, count);
-    }
-  int read_error = count < 0 ? errno : 0;
-  close (fd);
-  if (read_error == 0)
-    return g_steal_pointer (&text);
-  fail (error, path, g_strerror (read_error));
+  if (text != NULL)
+    return g_string_new_len (text, (gssize)length);
+  fail (error, path, local->message);
   return NULL;
 }
 

@@ -3,16 +3,13 @@
 
 #define G_LOG_DOMAIN "prefect.settings"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/settings/dotenv.h"
 #include "prefect-podman/settings/settings.h"
 #include "prefect-podman/settings/sources.h"
 #include "prefect-podman/settings/toml.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_FILE_BYTES (1024 * 1024)
 
@@ -20,32 +17,18 @@ char *
 pp_settings_read_file (const char *path, gsize *length, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  struct stat status;
-  char *text;
+  char *text = pp_foreign_file_read (path, FALSE, MAX_FILE_BYTES, length, &local);
 
-  if (stat (path, &status) != 0)
-    {
-      if (errno == ENOENT || errno == ENOTDIR)
-        return NULL;
-      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
-                   "%s: cannot be read: %s: correct its permissions", path, g_strerror (errno));
-      return NULL;
-    }
-  if (!S_ISREG (status.st_mode))
-    return NULL;
-  if (status.st_size > MAX_FILE_BYTES)
-    {
-      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
-                   "%s: larger than %d bytes: that is no settings file", path, MAX_FILE_BYTES);
-      return NULL;
-    }
-  if (!g_file_get_contents (path, &text, length, &local))
-    {
-      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
-                   "%s: cannot be read: %s: correct its permissions", path, local->message);
-      return NULL;
-    }
-  return text;
+  if (text != NULL || g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_MISSING)
+      || g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED))
+    return text;
+  if (g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE))
+    g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
+                 "%s: larger than %d bytes: that is no settings file", path, MAX_FILE_BYTES);
+  else
+    g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
+                 "%s: cannot be read: %s: correct its permissions", path, local->message);
+  return NULL;
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include "identity_private.h"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/worker/state_dir.h"
 
 #include <errno.h>
@@ -318,7 +319,7 @@ lock_state (const char *state_dir, const char *name, off_t start)
   if (!pp_identity_is_name (name))
     return state;
   g_autofree char *path = g_build_filename (state_dir, name, PP_IDENTITY_LOCK, NULL);
-  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = pp_own_open (AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
   if (fd < 0)
     return state;
   if (fcntl (fd, F_OFD_GETLK, &lock) == 0)

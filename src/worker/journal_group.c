@@ -3,6 +3,8 @@
 
 #include "journal_private.h"
 
+#include "prefect-podman/files/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,8 +84,7 @@ write_position (PpJournalPut *put)
   int fd;
 
   pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
-  fd = openat (put->folder_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-               0600);
+  fd = pp_own_open (put->folder_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
   if (fd < 0)
     {
       fail (put, "cannot be written");

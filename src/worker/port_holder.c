@@ -2,21 +2,25 @@
 
 #include "prefect-podman/worker/port_holder.h"
 
+#include "prefect-podman/files/files.h"
+
 #include <stdio.h>
 #include <string.h>
 
 /* TCP_LISTEN of the kernel's net/tcp_states.h, as /proc/net/tcp has it. */
 #define LISTENING "0A"
+#define MAX_TABLE_BYTES ((gsize)16 * 1024 * 1024)
 
 /* The inode of the socket that listens on PORT, of TABLE (/proc/net/tcp, /proc/net/tcp6; proc(5));
  * a new string, or NULL. */
 static char *
 listening_inode (const char *table, int port)
 {
-  g_autofree char *text = NULL;
+  gsize length;
+  g_autofree char *text = pp_foreign_file_read (table, FALSE, MAX_TABLE_BYTES, &length, NULL);
   g_autofree char *suffix = g_strdup_printf (":%04X", (unsigned)port);
 
-  if (!g_file_get_contents (table, &text, NULL, NULL))
+  if (text == NULL)
     return NULL;
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   for (char **line = lines; *line != NULL; line++)
@@ -40,7 +44,7 @@ static gboolean
 has_open (const char *process, const char *link)
 {
   g_autofree char *folder = g_build_filename (process, "fd", NULL);
-  g_autoptr (GDir) fds = g_dir_open (folder, 0, NULL);
+  g_autoptr (GDir) fds = pp_own_folder_read (folder);
   const char *name;
 
   while (fds != NULL && (name = g_dir_read_name (fds)) != NULL)
@@ -63,7 +67,7 @@ pp_port_holder (int port)
   if (inode == NULL)
     return NULL;
   g_autofree char *link = g_strdup_printf ("socket:[%s]", inode);
-  g_autoptr (GDir) processes = g_dir_open ("/proc", 0, NULL);
+  g_autoptr (GDir) processes = pp_own_folder_read ("/proc");
   const char *pid;
 
   while (processes != NULL && (pid = g_dir_read_name (processes)) != NULL)
@@ -73,8 +77,8 @@ pp_port_holder (int port)
       if (!g_ascii_isdigit (*pid) || !has_open (process, link))
         continue;
       g_autofree char *path = g_build_filename (process, "comm", NULL);
-      g_autofree char *name = NULL;
-      g_file_get_contents (path, &name, NULL, NULL);
+      gsize length;
+      g_autofree char *name = pp_foreign_file_read (path, FALSE, 256, &length, NULL);
       return g_strdup_printf ("process %s (%s)", pid, name != NULL ? g_strstrip (name) : "?");
     }
   return NULL;

@@ -2,6 +2,7 @@
 
 #include "small_file.h"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/http/limits.h"
 #include "prefect-podman/worker/state_dir.h"
 
@@ -30,7 +31,7 @@ pp_folder_open (PpFolder *folder, const PpFolder *parent, const char *name, gboo
                 GError **error)
 {
   int parent_fd = parent != NULL ? parent->fd : AT_FDCWD;
-  int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (parent != NULL ? O_NOFOLLOW : 0);
+  int flags = O_RDONLY | O_DIRECTORY | (parent != NULL ? O_NOFOLLOW : 0);
   const char *what = "cannot be created";
 
   folder->fd = -1;
@@ -38,7 +39,7 @@ pp_folder_open (PpFolder *folder, const PpFolder *parent, const char *name, gboo
   if (!create || mkdirat (parent_fd, name, 0700) == 0 || errno == EEXIST)
     {
       what = "cannot be opened";
-      folder->fd = openat (parent_fd, name, flags);
+      folder->fd = pp_own_open (parent_fd, name, flags, 0);
     }
   if (folder->fd >= 0)
     return TRUE;
@@ -95,7 +96,7 @@ pp_folder_list (const PpFolder *folder, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   /* Of its own: a directory stream's position is the descriptor's. */
-  int fd = openat (folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = pp_own_open (folder->fd, ".", O_RDONLY | O_DIRECTORY, 0);
   DIR *stream = fd >= 0 ? fdopendir (fd) : NULL;
   const struct dirent *entry;
 
@@ -152,8 +153,7 @@ char *
 pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *length,
                     GError **error)
 {
-  /* Not to wait for the other end of a FIFO. */
-  int fd = openat (folder->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = pp_own_open (folder->fd, name, O_RDONLY | O_NOFOLLOW, 0);
   g_autofree char *text = NULL;
   struct stat status;
   gssize count = -1;
@@ -190,13 +190,12 @@ pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *
 int
 pp_small_file_open (const PpFolder *folder, const char *name, gboolean create, gboolean *read_only)
 {
-  const int flags = O_NOFOLLOW | O_CLOEXEC;
-  int fd = openat (folder->fd, name, O_RDWR | flags | (create ? O_CREAT : 0), 0600);
+  int fd = pp_own_open (folder->fd, name, O_RDWR | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
   int failed = errno;
 
   *read_only = fd < 0 && (failed == EROFS || failed == EACCES);
   if (*read_only)
-    fd = openat (folder->fd, name, O_RDONLY | flags);
+    fd = pp_own_open (folder->fd, name, O_RDONLY | O_NOFOLLOW, 0);
   errno = failed;
   return fd;
 }
@@ -220,11 +219,11 @@ write_all (int fd, const char *text, gsize length)
 int
 pp_small_file_begin (int folder_fd, const char *name, const char *text, gsize length)
 {
-  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-  int fd = openat (folder_fd, name, flags, 0600);
+  const int flags = O_WRONLY | O_CREAT | O_EXCL;
+  int fd = pp_own_open (folder_fd, name, flags, 0600);
 
   if (fd < 0 && errno == EEXIST && unlinkat (folder_fd, name, 0) == 0)
-    fd = openat (folder_fd, name, flags, 0600);
+    fd = pp_own_open (folder_fd, name, flags, 0600);
   if (fd < 0)
     return -1;
   if (!write_all (fd, text, length))

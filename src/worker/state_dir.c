@@ -2,6 +2,7 @@
 
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/worker/state_dir.h"
 
 #include "small_file.h"
@@ -178,9 +179,8 @@ pp_booted_at (void)
 char *
 pp_boot_id (void)
 {
-  char *id = NULL;
+  gsize length;
+  char *id = pp_foreign_file_read ("/proc/sys/kernel/random/boot_id", FALSE, 256, &length, NULL);
 
-  if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
-    return g_strdup ("");
-  return g_strstrip (id);
+  return id != NULL ? g_strstrip (id) : g_strdup ("");
 }
