@@ -26,18 +26,6 @@ check_certificates (const PpSettings *settings, GError **error)
   return FALSE;
 }
 
-static gboolean
-check_proxy (const char *url, GError **error)
-{
-  g_autoptr (GError) problem = NULL;
-  g_autoptr (PpProxy) proxy = pp_proxy_find (url, &problem);
-
-  if (problem == NULL)
-    return TRUE;
-  g_propagate_error (error, g_steal_pointer (&problem));
-  return FALSE;
-}
-
 gboolean
 pp_command_check_api_url (const PpSettings *settings, GError **error)
 {
@@ -53,7 +41,7 @@ pp_command_check_api_url (const PpSettings *settings, GError **error)
     }
   if ((g_str_has_prefix (url, "http://") && url[7] != '\0')
       || (g_str_has_prefix (url, "https://") && url[8] != '\0'))
-    return check_certificates (settings, error) && check_proxy (url, error);
+    return check_certificates (settings, error) && pp_proxy_check (url, error);
   g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
                        "PREFECT_API_URL must begin with http:// or https:// and end in /api");
   return FALSE;

@@ -228,6 +228,18 @@ pp_proxy_find (const char *url, GError **error)
   return parse (variable, value, error);
 }
 
+gboolean
+pp_proxy_check (const char *url, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+
+  pp_proxy_free (pp_proxy_find (url, &problem));
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
 void
 pp_proxy_free (PpProxy *proxy)
 {

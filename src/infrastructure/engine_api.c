@@ -36,8 +36,7 @@ check_way (const char *url, char **base_url, PpEngineTls *tls, GError **error)
 
   if (!pp_engine_tls_find (url, base_url, tls, error))
     return FALSE;
-  g_autoptr (PpProxy) proxy = pp_proxy_find (*base_url, &problem);
-  if (problem == NULL)
+  if (pp_proxy_check (*base_url, &problem))
     return TRUE;
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID, "%s",
                problem->message);

@@ -24,6 +24,9 @@ typedef struct
  * http://, without a port has the scheme's. */
 PpProxy *pp_proxy_find (const char *url, GError **error);
 
+/* TRUE if pp_proxy_find() finds a proxy for URL, or that there is none; FALSE with its ERROR. */
+gboolean pp_proxy_check (const char *url, GError **error);
+
 void pp_proxy_free (PpProxy *proxy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpProxy, pp_proxy_free)
 
