@@ -14,6 +14,8 @@
 static const guint back_off_seconds[] = { 2, 8, 30 };
 /* Other containers that may have a run's name before something else is wrong. */
 #define MAX_NAMES 1000
+/* So many names are tried that others can foresee: kept containers may have them all. */
+#define MAX_PLAIN_NAMES 20
 
 char *
 pp_flow_run_name_container (const PpFlowRun *run, const char *message)
@@ -302,8 +304,13 @@ create_container (PpFlowRun *run)
   const char *name = run->spec->name != NULL ? run->spec->name : run->id;
 
   g_free (run->container_name);
-  run->container_name
-      = run->name_index == 0 ? g_strdup (name) : g_strdup_printf ("%s-%u", name, run->name_index);
+  if (run->name_index == 0)
+    run->container_name = g_strdup (name);
+  else if (run->name_index < MAX_PLAIN_NAMES)
+    run->container_name = g_strdup_printf ("%s-%u", name, run->name_index);
+  else
+    run->container_name
+        = g_strdup_printf ("%s-%.8s-%u", name, run->transitions.claim, run->name_index);
   run->engine_call = pp_infrastructure_create (run->context->infrastructure, run->spec,
                                                run->container_name, on_created, run);
 }

@@ -9,6 +9,8 @@
 #include "failpoint.h"
 #include "ownership.h"
 
+#include <string.h>
+
 /* A server that refuses to tell a run's state is asked again after this. */
 #define ASK_AGAIN_MS 15000
 
@@ -478,9 +480,20 @@ pp_flow_run_enter_taken_up (PpFlowRun *run)
 const char *
 pp_flow_run_listed_name (const json_t *container)
 {
-  const char *name = json_string_value (json_array_get (json_object_get (container, "Names"), 0));
+  const json_t *name;
+  size_t index;
 
-  return name != NULL && *name == '/' ? name + 1 : name;
+  json_array_foreach (json_object_get (container, "Names"), index, name)
+  {
+    const char *text = json_string_value (name);
+
+    if (text != NULL && *text == '/')
+      text++;
+    /* Docker also lists "OTHER/ALIAS", by which another container links to this one. */
+    if (text != NULL && strchr (text, '/') == NULL)
+      return text;
+  }
+  return NULL;
 }
 
 void

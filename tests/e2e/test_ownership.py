@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from engines import BUSYBOX
+from fault_proxy import Rule, status
 from parts import CACHE, wait_for
 
 SPELLINGS = ["prefect.io/flow-run-id", "io.prefect.flow-run-id"]
@@ -175,3 +176,16 @@ def test_log_of_another_container(api, engine, pool, start_worker):
     assert "log_config" in run["state"]["message"] and "path" in run["state"]["message"], run["state"]
     assert api.wait_end(victim)["state"]["type"] == "COMPLETED"
     assert "of another" not in api.wait_text(victim, "over")
+
+
+def test_all_names_are_taken(api, engine, pool, door, start_worker):
+    """By containers that their users keep: a run gets one that nobody could foresee."""
+    taken = status(409, b'{"message":"that container name is already in use"}')
+    door.add(Rule(rf"POST .*/containers/create\?name={pool}-victim(-[0-9]+)?( |&|$)", taken))
+    worker = start_worker(api, door.url, pool)
+    run = api.wait_end(api.go(pool, {"command": "echo mine", "name": f"{pool}-victim"}))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    assert "mine" in api.wait_text(run["id"], "mine").splitlines()
+    assert worker.healthy()
+    (container,) = engine.containers_of(run["id"])
+    engine.remove(container["Id"])

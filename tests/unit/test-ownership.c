@@ -155,12 +155,29 @@ test_claim_among_states (void)
     }
 }
 
+/* A container to which another one links has more names, none of which is its own. */
+static void
+test_listed_name (void)
+{
+  static const char *const lists[]
+      = { "[\"/mine\"]", "[\"mine\"]", "[\"/other/alias\", \"/mine\", \"/mine2/x\"]" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
+    {
+      json_auto_t *container = json_pack ("{s:o}", "Names", json_loads (lists[i], 0, NULL));
+      g_assert_cmpstr (pp_flow_run_listed_name (container), ==, "mine");
+    }
+  json_auto_t *none = json_pack ("{s:[s]}", "Names", "/other/alias");
+  g_assert_null (pp_flow_run_listed_name (none));
+}
+
 static void
 add_tests (void)
 {
   g_test_add_func ("/ownership/owned", test_owned);
   g_test_add_func ("/ownership/no-claim", test_no_claim);
   g_test_add_func ("/ownership/unstarted", test_unstarted);
+  g_test_add_func ("/ownership/listed-name", test_listed_name);
   g_test_add_func ("/ownership/claim-among-states", test_claim_among_states);
 }
 
