@@ -126,7 +126,7 @@ static ConmonSight
 look_for_conmon (const char *proc, const char *container_id, gint64 pid)
 {
   char buffer[MAX_PROC_BYTES + 1];
-  gssize length = pid > 0 ? read_head (proc, pid, "cmdline", buffer) : 0;
+  gssize length = read_head (proc, pid, "cmdline", buffer);
 
   if (length < 0)
     return errno == ENOENT || errno == ESRCH ? CONMON_GONE : CONMON_HIDDEN;
@@ -153,10 +153,14 @@ pp_container_process_find (const char *proc, const char *container_id, const jso
   const json_t *state = json_object_get (inspect, "State");
   gint64 pid = json_integer_value (json_object_get (state, "Pid"));
   gint64 conmon_pid = json_integer_value (json_object_get (state, "ConmonPid"));
-  ConmonSight conmon = look_for_conmon (proc, container_id, conmon_pid);
+  ConmonSight conmon;
   Stat stat, conmon_stat;
 
   *process = (PpContainerProcess){ 0 };
+  /* Podman keeps the number of a conmon that is gone; Docker has no conmon. */
+  if (conmon_pid <= 0)
+    return FALSE;
+  conmon = look_for_conmon (proc, container_id, conmon_pid);
   if (strlen (container_id) < 64 || conmon == CONMON_HIDDEN || !read_stat (proc, pid, &stat)
       || has_ended (&stat))
     return FALSE;

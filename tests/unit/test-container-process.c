@@ -150,6 +150,18 @@ test_control_group_names_the_container (Fixture *fixture, gconstpointer data G_G
   g_assert_false (find (fixture, OTHER, &process));
 }
 
+/* Docker's control groups have the id too, but its containers have no conmon that could be gone. */
+static void
+test_engine_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  json_auto_t *inspect = json_pack ("{s:{s:i}}", "State", "Pid", PID);
+  PpContainerProcess process;
+
+  put_process (fixture, PID, 1, 'S', 1, "68130");
+  put (fixture, PID, "cgroup", "8:pids:/docker/" ID "\n", -1);
+  g_assert_false (pp_container_process_find (fixture->proc, ID, inspect, &process));
+}
+
 static void
 test_alive (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -262,6 +274,7 @@ add_tests (void)
     { "/container-process/conmon", test_conmon_names_the_container },
     { "/container-process/others", test_processes_of_others },
     { "/container-process/control-group", test_control_group_names_the_container },
+    { "/container-process/engine-without-conmon", test_engine_without_conmon },
     { "/container-process/alive", test_alive },
     { "/container-process/watch-by-looks", test_watch_by_looks },
     { "/container-process/watch-of-a-child", test_watch_of_a_child },

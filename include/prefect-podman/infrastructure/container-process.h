@@ -24,7 +24,8 @@ typedef struct
 /* Finds the processes that INSPECT (libpod's answer; State.Pid and State.ConmonPid) names, below
  * PROC ("/proc"). They count only where the kernel shows the full CONTAINER_ID with one of them:
  * in conmon's command line, or in the path of the program's control group. An engine behind a
- * forwarded socket names processes of another host. FALSE where that, or the program, is not seen.
+ * forwarded socket names processes of another host, and one without conmon (Docker) none of its
+ * helpers. FALSE where that, or the program, is not seen.
  */
 gboolean pp_container_process_find (const char *proc, const char *container_id,
                                     const json_t *inspect, PpContainerProcess *process);
