@@ -217,7 +217,10 @@ check_words (const Arguments *arguments, GError **error)
     what = "--type: prefect-podman serves pools of type docker and podman; the Python worker "
            "(prefect worker start) serves the others";
   for (char **queue = arguments->queues; what == NULL && queue != NULL && *queue != NULL; queue++)
-    what = fault = name_fault ("--work-queue", *queue);
+    {
+      fault = name_fault ("--work-queue", *queue);
+      what = fault;
+    }
   if (what == NULL)
     return TRUE;
   g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, what);
