@@ -158,7 +158,7 @@ with_last_lines (const char *text, const char *tail)
 char *
 pp_container_end_explain_none (const PpContainerEnd *end)
 {
-  if (end->status_lost)
+  if (end->status_lost && !end->host_restarted)
     return g_strdup_printf (
         "The container's program has ended, and its exit status was lost: conmon, the process of "
         "Podman's that would have kept it, is gone%s%s. Somebody killed it, or the kernel did for "
