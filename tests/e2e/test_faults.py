@@ -232,10 +232,11 @@ def test_state_is_refused_for_a_while_at_taking_up(api, engine, pool, proxy, sta
     run = api.go(pool, {"command": "sh -c 'echo only once; sleep 12'", "auto_remove": True})
     api.wait_text(run, "only once")
     worker.end(signal.SIGKILL)
-    seen = proxy.count(f"GET /api/flow_runs/{run}")
+    reads = f"POST /api/flow_runs/filter|GET /api/flow_runs/{run}"
+    seen = proxy.count(reads)
     with proxy.with_rules(Rule(READINGS, action)):
         worker = start_worker(proxy.api, engine, pool)
-        proxy.wait_count(f"GET /api/flow_runs/{run}", seen + 2)
+        proxy.wait_count(reads, seen + 3)
         assert [container["State"] for container in engine.containers_of(run)] == ["running"]
     check_once(api, run)
     assert "taken up again: its container is followed" in worker.output()
