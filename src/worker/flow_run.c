@@ -422,14 +422,29 @@ see_to_end (PpFlowRun *run, const json_t *state)
   return FALSE;
 }
 
+/* Whether FLOW_RUN, the API's object, is in a state that ends an attempt under way. One that was
+ * read by its states alone does not say who waits for a retry: that its attempt is over must be
+ * seen in its own end. */
+static gboolean
+is_told_to_end (const json_t *flow_run)
+{
+  static const char *const ends[]
+      = { "CANCELLING", "CANCELLED", "COMPLETED", "FAILED", "CRASHED", NULL };
+  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
+
+  if (g_strcmp0 (type, "SCHEDULED") == 0)
+    return json_object_get (flow_run, "empirical_policy") != NULL;
+  return type != NULL && g_strv_contains (ends, type);
+}
+
 gboolean
 pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
 {
   const json_t *state = json_object_get (flow_run, "state");
   const char *type = pp_json_string (state, "type");
 
-  if (type == NULL || !pp_flow_run_may_be_ended (run) || pp_flow_run_waits_in_container (flow_run)
-      || pp_flow_run_is_late_word (run, state))
+  if (!is_told_to_end (flow_run) || !pp_flow_run_may_be_ended (run)
+      || pp_flow_run_waits_in_container (flow_run) || pp_flow_run_is_late_word (run, state))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
     return see_to_end (run, state);
