@@ -129,7 +129,7 @@ pp_limits_use_reserve (gboolean use)
     close (held[--count]);
   while (!use && count < RESERVE)
     {
-      int fd = pp_own_open (AT_FDCWD, "/dev/null", O_RDONLY, 0);
+      int fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
 
       if (fd < 0)
         return; /* again at the next call */
