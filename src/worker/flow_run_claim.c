@@ -231,7 +231,7 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
     pp_flow_run_enter_created (run);
 }
 
-/* What a container is told by, over what the job, or its image, says. */
+/* Sets the labels that identify a container, over those of the job and of its image. */
 static void
 set_own_labels (PpFlowRun *run)
 {

@@ -215,7 +215,7 @@ void pp_flow_run_note_shown_soon (PpFlowRun *run);
 /* What is to be noted is, and no more. */
 void pp_flow_run_close_position (PpFlowRun *run);
 
-/* As much of RUN as the journal is told; the strings are borrowed. */
+/* Fills ENTRY with what the journal keeps of RUN; the strings are borrowed from RUN. */
 void pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry);
 
 /* flow_run_late.c */

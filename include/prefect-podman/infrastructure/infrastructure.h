@@ -256,12 +256,12 @@ typedef enum
 typedef void (*PpWatchFunc) (PpWatchNews news, gpointer user_data);
 
 /* Watches a container that was started until it has ended or is gone, whatever becomes of its log
- * and of the engine's events. RESULT: {"StatusLost": true} where nobody knows its exit status: its
- * conmon is gone, and the engine may say "running" for ever; else {"StatusLost": false}, and an
- * inspect tells the rest. Where a local Podman's processes are seen, NEWS (may be NULL) is told of
- * them, and the end is known within a second; else the engine's wait tells it, of a container whose
- * conmon is gone after about 20 s. No error is an end: an engine that does not answer is asked
- * again. */
+ * and of the engine's events. RESULT: {"StatusLost": true} if the exit status is lost: conmon is
+ * gone, and the engine may say "running" for ever. Otherwise {"StatusLost": false}: inspect the
+ * container for its status. Where the kernel shows a local Podman's processes, NEWS (may be NULL)
+ * is called when one of them ends, and the end is known within a second. Elsewhere the engine's
+ * wait reports the end; without conmon that takes about 20 s. An engine that does not answer is
+ * asked again: DONE gets no error for that. */
 PpInfrastructureCall *pp_infrastructure_watch (PpInfrastructure *infrastructure,
                                                const char *container_id, PpWatchFunc news,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
