@@ -129,7 +129,7 @@ pp_limits_use_reserve (gboolean use)
     close (held[--count]);
   while (!use && count < RESERVE)
     {
-      int fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+      int fd = pp_own_open (AT_FDCWD, "/dev/null", O_RDONLY, 0);
 
       if (fd < 0)
         return; /* again at the next call */

@@ -2,6 +2,8 @@
 
 #include "prefect-podman/infrastructure/container-process.h"
 
+#include "prefect-podman/files/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -31,7 +33,7 @@ read_head (const char *proc, gint64 pid, const char *name, char buffer[MAX_PROC_
 {
   g_autofree char *path = g_strdup_printf ("%s/%" G_GINT64_FORMAT "/%s", proc, pid, name);
   gsize length = 0;
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  int fd = pp_own_open (AT_FDCWD, path, O_RDONLY, 0);
 
   if (fd < 0)
     return -1;

@@ -477,6 +477,7 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .free = engine_free,
   .engine = engine_info,
   .heard = engine_heard,
+  .trouble = pp_engine_trouble,
   .connect = pp_engine_connect,
   .ping = pp_engine_ping,
   .image_inspect = pp_engine_image_inspect,

@@ -167,14 +167,16 @@ PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const c
 void pp_engine_watch_stop (EngineWatch *watch);
 void pp_engine_watch_free (EngineWatch *watch);
 
-/* engine_log_file.c */
+/* engine_events.c, engine_log_file.c */
 EngineEvents *pp_engine_events_new (Engine *engine);
 void pp_engine_events_free (EngineEvents *events);
 /* A container is about to start: its end should not be missed. */
 void pp_engine_events_expect (Engine *engine);
-/* Has CALL follow through the container's log file; FALSE where there is none to read. */
+/* Has CALL follow through the container's log file; FALSE where that cannot be. Where the file
+ * turns out to be none that is read, pp_engine_follow_stream() is called. */
 gboolean pp_engine_follow_file (EngineCall *call, const char *container_id,
                                 const PpLogPlace *place);
+/* NULL until it is open. */
 const PpLogFile *pp_engine_follow_file_log (const FileFollow *follow);
 void pp_engine_follow_file_resume (FileFollow *follow);
 /* The container has ended: what is in the file is all there is. */
@@ -182,6 +184,8 @@ void pp_engine_follow_file_finish (FileFollow *follow);
 /* Stops; what a callback of its on the stack still needs stays until it is freed. */
 void pp_engine_follow_file_stop (FileFollow *follow);
 void pp_engine_follow_file_free (FileFollow *follow);
+/* As pp_infrastructure_trouble(). */
+const char *pp_engine_trouble (const PpInfrastructure *infrastructure);
 
 /* engine_connect.c */
 PpInfrastructureCall *pp_engine_connect (PpInfrastructure *infrastructure,
@@ -200,6 +204,8 @@ PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const 
                                         gboolean tty, const PpLogPlace *place,
                                         PpOutputFunc on_output, PpInfrastructureDoneFunc done,
                                         gpointer user_data);
+/* Has CALL, which was made by pp_engine_follow(), follow through the engine. */
+void pp_engine_follow_stream (EngineCall *call);
 PpInfrastructureCall *pp_engine_read_log (PpInfrastructure *infrastructure,
                                           const char *container_id, gboolean tty,
                                           const PpLogPlace *place, PpOutputFunc on_output,

@@ -1,14 +1,11 @@
-/* Following a container of a local Podman through its log file: inotify says that there is more,
- * the engine's event that the container has died says that there will be none. */
-#include "engine_api.h"
+/* Following a container of a local Podman through its log file: the file thread reads it, the
+ * engine's event that the container has died says that there will be no more. */
+#include "engine_log_private.h"
 
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/http/limits.h"
 
 #include <errno.h>
-#include <glib-unix.h>
-#include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 /* Should the event be missed (the stream was not open yet, or broke), the container itself is
  * asked: after this, then twice as long, up to the second. */
@@ -18,48 +15,10 @@
  * engine that loses events. */
 #define SETTLED_US G_USEC_PER_SEC
 #define SETTLED_LOOK_MS 4000
-/* A line of the events' stream; the longest that says anything to us is far shorter. */
-#define MAX_EVENT_BYTES 65536
-#define LOG_NAME "ctr.log"
-/* Reads of inotify's queue in one turn of the loop. */
-#define INOTIFY_READS 16
+/* A disk that has not answered for so long hangs. */
+#define HANG_SECONDS 5
+#define WATCHDOG_SECONDS 2
 
-/* {"event":["died","stop","cleanup","remove"]}, Podman's own words: 4.3 does not know Docker's
- * "die" in a filter, and says no "died" of a container that was stopped through the API. */
-#define EVENTS_PATH                                                                                \
-  "/events?filters=%7B%22event%22%3A%5B%22died%22%2C%22stop%22%2C%22cleanup%22%2C%22remove%22%5D%" \
-  "7D"
-
-struct EngineEvents
-{
-  Engine *engine;
-  PpHttpCall *stream; /* GET /events */
-  gint64 opened_at;   /* when that was asked for, monotonic microseconds */
-  GString *line;
-  int inotify;
-  guint inotify_source;
-  GHashTable *by_watch; /* inotify watch -> FileFollow */
-  GHashTable *by_id;    /* container id -> FileFollow */
-  gboolean unwatched_said;
-};
-
-struct FileFollow
-{
-  EngineCall *call;
-  PpLogFile *log;
-  char *id;
-  char *path;
-  int watch;
-  guint turn; /* source of the next read */
-  guint look; /* source of the next look at the container */
-  guint look_ms;
-  PpHttpCall *looking;
-  gboolean ended;     /* the container has: what is in the file is all there is */
-  gboolean succeeded; /* with exit code 0, the engine says */
-};
-
-static void open_events (EngineEvents *events);
-static void read_inotify (EngineEvents *events);
 static void look_later (FileFollow *follow);
 
 /* The log was read to its end, and the container has had its own. */
@@ -67,10 +26,9 @@ static void
 end_follow (FileFollow *follow)
 {
   const PpLogDamage *damage = pp_log_file_damage (follow->log);
+  g_autofree char *loss = pp_log_file_describe_loss (follow->log);
   json_auto_t *result = json_object ();
 
-  /* The news of another file may still be waiting. */
-  read_inotify (follow->call->engine->events);
   if (damage->records > 0)
     json_object_set_new (
         result, "Damage",
@@ -79,52 +37,87 @@ end_follow (FileFollow *follow)
                       damage->records, follow->path, damage->first, damage->bytes));
   if (follow->succeeded)
     json_object_set_new (result, "StatusCode", json_integer (0));
-  if (pp_log_file_has_gaps (follow->log))
-    json_object_set_new (result, "OutputLost", json_true ());
+  if (loss != NULL)
+    json_object_set_new (result, "OutputLost", json_string (loss));
   pp_engine_call_end (follow->call, result, NULL);
 }
 
+static void
+ask (FileFollow *follow)
+{
+  pp_log_thread_ask (follow->call->engine->events->thread, follow->number, ++follow->request);
+}
+
+/* Goes on after a piece of KIND was taken. FALSE: the call has ended. */
 static gboolean
-on_turn (gpointer user_data)
+follow_up (FileFollow *follow, const PpLogPiece *piece)
 {
-  FileFollow *follow = user_data;
   EngineCall *call = follow->call;
-  PpLogFileResult result;
-  int read_error;
 
-  pp_engine_call_enter (call);
-  result = pp_log_file_read (follow->log);
-  read_error = errno;
-  if (!pp_engine_call_leave (call))
-    return G_SOURCE_REMOVE;
-  if (result == PP_LOG_FILE_MORE)
-    return G_SOURCE_CONTINUE;
-  follow->turn = 0;
-  if (result == PP_LOG_FILE_END && follow->ended)
-    end_follow (follow);
-  else if (result == PP_LOG_FILE_UNREADABLE)
+  switch (piece->kind)
     {
-      g_autofree char *why = pp_limits_describe (read_error);
-      pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s cannot be read: %s",
-                           follow->path, why);
+    case PP_LOG_TAIL_DATA:
+    case PP_LOG_TAIL_NEW_FILE:
+    case PP_LOG_TAIL_CUT:
+      ask (follow);
+      return TRUE;
+    case PP_LOG_TAIL_END:
+      /* One from before the container's end says nothing. */
+      if (!follow->ended || follow->answered < follow->end_request)
+        return TRUE;
+      follow->finished = TRUE;
+      pp_log_file_finish (follow->log);
+      return TRUE;
+    case PP_LOG_TAIL_ERROR:
+      break;
     }
-  return G_SOURCE_REMOVE;
+  g_hash_table_add (call->engine->events->refused, g_strdup (follow->id));
+  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                       "%s is read no further (%s): the rest comes through the engine",
+                       follow->path, piece->error);
+  return FALSE;
 }
 
+/* Delivers what was read, as long as it is taken. */
 static void
-read_on (FileFollow *follow)
+deliver (FileFollow *follow)
 {
-  if (follow->turn == 0 && !follow->call->ended)
-    follow->turn = g_idle_add_full (G_PRIORITY_DEFAULT, on_turn, follow, NULL);
+  EngineCall *call = follow->call;
+
+  while (follow->log != NULL)
+    {
+      g_autoptr (PpLogPiece) piece = NULL;
+      gboolean delivered;
+
+      pp_engine_call_enter (call);
+      delivered = pp_log_file_deliver (follow->log);
+      if (!pp_engine_call_leave (call) || !delivered)
+        return;
+      if (follow->finished)
+        {
+          end_follow (follow);
+          return;
+        }
+      piece = g_queue_pop_head (&follow->pieces);
+      if (piece == NULL)
+        return;
+      pp_log_file_take (follow->log, piece);
+      if (!follow_up (follow, piece))
+        return;
+    }
 }
 
-static void
-container_ended (FileFollow *follow)
+void
+pp_file_follow_ended (FileFollow *follow, gboolean succeeded)
 {
+  if (follow->ended)
+    return;
   follow->ended = TRUE;
-  pp_log_file_finish (follow->log);
+  follow->succeeded = succeeded;
   g_clear_handle_id (&follow->look, g_source_remove);
-  read_on (follow);
+  follow->end_request = follow->request + 1;
+  if (follow->log != NULL)
+    ask (follow);
 }
 
 /* A look at the container itself. */
@@ -139,7 +132,7 @@ on_looked (const PpHttpResponse *response, const GError *error, gpointer user_da
   follow->looking = NULL;
   if (error == NULL && response->status == 404)
     {
-      container_ended (follow);
+      pp_file_follow_ended (follow, FALSE);
       return;
     }
   if (error == NULL && response->status == 200)
@@ -148,13 +141,13 @@ on_looked (const PpHttpResponse *response, const GError *error, gpointer user_da
   if (state != NULL && !json_is_true (json_object_get (state, "Running"))
       && !json_is_true (json_object_get (state, "Paused"))
       && g_strcmp0 (pp_json_string (state, "Status"), "stopping") != 0)
-    container_ended (follow);
+    pp_file_follow_ended (follow, FALSE);
   else
     look_later (follow);
 }
 
-static void
-look_now (FileFollow *follow)
+void
+pp_file_follow_look (FileFollow *follow)
 {
   g_autofree char *path = g_strdup_printf ("/containers/%s/json", follow->id);
 
@@ -163,7 +156,7 @@ look_now (FileFollow *follow)
     follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
   /* A container that is silent may have ended as well as one that is not: a stream that broke is
    * opened again. */
-  open_events (follow->call->engine->events);
+  pp_engine_events_open (follow->call->engine->events);
 }
 
 static gboolean
@@ -172,7 +165,7 @@ on_look (gpointer user_data)
   FileFollow *follow = user_data;
 
   follow->look = 0;
-  look_now (follow);
+  pp_file_follow_look (follow);
   return G_SOURCE_REMOVE;
 }
 
@@ -183,200 +176,7 @@ look_later (FileFollow *follow)
   follow->look_ms = MIN (follow->look_ms * 2, LAST_LOOK_MS);
 }
 
-/* The events' stream: one for all containers. */
-
-/* Only of a success the exit code is all there is to know; of any other end the container is asked.
- */
-static gboolean
-says_success (const json_t *event)
-{
-  const json_t *attributes = json_object_get (json_object_get (event, "Actor"), "Attributes");
-
-  return g_strcmp0 (pp_json_string (attributes, "containerExitCode"), "0") == 0;
-}
-
-static void
-on_event (EngineEvents *events, const char *line, gsize length)
-{
-  json_auto_t *event = pp_json_parse (line, length, 0, NULL);
-  const char *id = pp_json_string (json_object_get (event, "Actor"), "ID");
-  FileFollow *follow = id != NULL ? g_hash_table_lookup (events->by_id, id) : NULL;
-
-  if (follow == NULL || follow->ended)
-    return;
-  if (g_strcmp0 (pp_json_string (event, "status"), "die") == 0)
-    {
-      follow->succeeded = says_success (event);
-      container_ended (follow);
-    }
-  else
-    look_now (follow);
-}
-
-static gboolean
-on_events_data (const char *data, gsize length, gpointer user_data)
-{
-  EngineEvents *events = user_data;
-
-  while (length > 0)
-    {
-      const char *newline = memchr (data, '\n', length);
-      gsize piece = newline != NULL ? (gsize)(newline - data) : length;
-
-      if (events->line->len + piece <= MAX_EVENT_BYTES)
-        g_string_append_len (events->line, data, (gssize)piece);
-      if (newline == NULL)
-        return TRUE;
-      on_event (events, events->line->str, events->line->len);
-      g_string_truncate (events->line, 0);
-      data += piece + 1;
-      length -= piece + 1;
-    }
-  return TRUE;
-}
-
-static void
-on_events_end (const PpHttpResponse *response, const GError *error, gpointer user_data)
-{
-  EngineEvents *events = user_data;
-
-  events->stream = NULL;
-  g_string_truncate (events->line, 0);
-  g_debug ("The engine's stream of events has ended: %s", error != NULL ? error->message
-                                                          : response->status < 300
-                                                              ? "closed"
-                                                              : response->body);
-}
-
-static void
-open_events (EngineEvents *events)
-{
-  if (events->stream != NULL)
-    return;
-  events->opened_at = g_get_monotonic_time ();
-  events->stream
-      = pp_engine_get (events->engine, EVENTS_PATH, on_events_data, on_events_end, events);
-}
-
-/* inotify */
-
-static void
-on_inotify_event (EngineEvents *events, const struct inotify_event *event)
-{
-  FileFollow *follow = g_hash_table_lookup (events->by_watch, GINT_TO_POINTER (event->wd));
-  GHashTableIter iter;
-  gpointer one;
-
-  if (follow != NULL && event->len > 0 && strcmp (event->name, LOG_NAME) == 0)
-    {
-      if ((event->mask & IN_MOVED_TO) != 0)
-        pp_log_file_replaced (follow->log);
-      read_on (follow);
-    }
-  if ((event->mask & IN_Q_OVERFLOW) == 0)
-    return;
-  g_hash_table_iter_init (&iter, events->by_watch);
-  while (g_hash_table_iter_next (&iter, NULL, &one))
-    read_on (one);
-}
-
-static void
-read_inotify (EngineEvents *events)
-{
-  char buffer[4096] __attribute__ ((aligned (__alignof__(struct inotify_event))));
-  ssize_t count;
-
-  for (guint i = 0; i < INOTIFY_READS; i++)
-    {
-      count = read (events->inotify, buffer, sizeof buffer);
-      if (count <= 0)
-        return;
-      for (ssize_t position = 0; position < count;)
-        {
-          const struct inotify_event *event
-              = (const struct inotify_event *)(const void *)(buffer + position);
-
-          on_inotify_event (events, event);
-          position += (ssize_t)(sizeof *event + event->len);
-        }
-    }
-}
-
-static gboolean
-on_inotify (gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
-{
-  read_inotify (user_data);
-  return G_SOURCE_CONTINUE;
-}
-
-/* Says once that files cannot be watched, and what raises LIMIT, a sysctl. */
-static void
-say_unwatched (EngineEvents *events, int error, const char *limit)
-{
-  if (!events->unwatched_said)
-    g_warning ("Log files of containers cannot be watched (%s): their output is read through the "
-               "engine, which may leave gaps. Raise it: sysctl fs.inotify.%s",
-               g_strerror (error), limit);
-  events->unwatched_said = TRUE;
-}
-
-/* Whether there is an inotify, made now where there was none. */
-static gboolean
-has_inotify (EngineEvents *events)
-{
-  if (events->inotify >= 0)
-    return TRUE;
-  events->inotify = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
-  if (events->inotify < 0)
-    {
-      /* The process has room for it: it is the user's limit. */
-      if (errno != EMFILE || pp_limits_probe (1) == 0)
-        say_unwatched (events, errno, "max_user_instances");
-      return FALSE;
-    }
-  events->inotify_source = g_unix_fd_add (events->inotify, G_IO_IN, on_inotify, events);
-  return TRUE;
-}
-
-EngineEvents *
-pp_engine_events_new (Engine *engine)
-{
-  EngineEvents *events = g_new0 (EngineEvents, 1);
-
-  events->engine = engine;
-  events->line = g_string_new (NULL);
-  events->by_watch = g_hash_table_new (NULL, NULL);
-  events->by_id = g_hash_table_new (g_str_hash, g_str_equal);
-  events->inotify = -1;
-  return events;
-}
-
-void
-pp_engine_events_free (EngineEvents *events)
-{
-  if (events == NULL)
-    return;
-  if (events->stream != NULL)
-    pp_http_call_cancel (events->stream);
-  if (events->inotify >= 0)
-    {
-      g_source_remove (events->inotify_source);
-      close (events->inotify);
-    }
-  g_hash_table_unref (events->by_watch);
-  g_hash_table_unref (events->by_id);
-  g_string_free (events->line, TRUE);
-  g_free (events);
-}
-
-void
-pp_engine_events_expect (Engine *engine)
-{
-  if (engine->log_root != NULL)
-    open_events (engine->events);
-}
-
-/* The follow. */
+/* The file thread. */
 
 static gboolean
 on_file_output (PpStream stream, const char *data, gsize length, gpointer user_data)
@@ -387,50 +187,214 @@ on_file_output (PpStream stream, const char *data, gsize length, gpointer user_d
   return call->ended || call->output (stream, data, length, call->user_data);
 }
 
+static void
+on_open (FileFollow *follow, gboolean begins_late)
+{
+  EngineEvents *events = follow->call->engine->events;
+
+  follow->log = pp_log_file_new (&follow->place, begins_late, on_file_output, follow);
+  pp_engine_events_open (events);
+  follow->look_ms
+      = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
+  if (!follow->ended)
+    look_later (follow);
+  ask (follow);
+}
+
+/* The log is not read from its file, but through the engine. */
+static void
+go_through_engine (FileFollow *follow)
+{
+  EngineCall *call = follow->call;
+  gboolean ended = follow->ended;
+
+  pp_engine_follow_file_stop (follow);
+  pp_engine_follow_file_free (follow);
+  call->file = NULL;
+  pp_engine_follow_stream (call);
+  if (ended)
+    pp_engine_follow_finish (&call->base);
+}
+
+/* Says once that files cannot be watched, WORDS tell why, and what raises LIMIT, a sysctl. */
+static void
+say_unwatched (EngineEvents *events, const char *words, const char *limit)
+{
+  if (!events->unwatched_said)
+    g_warning ("Log files of containers cannot be watched (%s): their output is read through the "
+               "engine, which may leave gaps. Raise it: sysctl fs.inotify.%s",
+               words, limit);
+  events->unwatched_said = TRUE;
+}
+
+static void
+on_refusal (FileFollow *follow, const GError *error)
+{
+  EngineEvents *events = follow->call->engine->events;
+
+  if (g_error_matches (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED))
+    g_warning ("The log file %s is not read (%s): the output of the container comes through the "
+               "engine, which may leave gaps",
+               follow->path, error->message);
+  else if (g_error_matches (error, PP_FILE_ERROR, PP_FILE_ERROR_MISSING))
+    g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
+             follow->id, error->message);
+  else
+    say_unwatched (events, error->message, "max_user_watches");
+  go_through_engine (follow);
+}
+
+static void
+on_news (PpLogNews *news, gpointer user_data)
+{
+  EngineEvents *events = user_data;
+  FileFollow *follow = g_hash_table_lookup (events->by_number, &news->id);
+
+  if (follow == NULL)
+    return;
+  if (news->refusal != NULL)
+    on_refusal (follow, news->refusal);
+  else if (news->is_open)
+    on_open (follow, news->is_late);
+  else
+    {
+      follow->answered = news->request;
+      g_queue_push_tail (&follow->pieces, g_steal_pointer (&news->piece));
+      deliver (follow);
+    }
+}
+
+/* All follows go on through the engine: at once, or when the caller comes back. */
+static void
+leave_files (EngineEvents *events)
+{
+  g_autoptr (GList) follows = g_hash_table_get_values (events->by_number);
+  g_autoptr (GPtrArray) numbers = g_ptr_array_new_with_free_func (g_free);
+
+  for (const GList *link = follows; link != NULL; link = link->next)
+    {
+      guint64 *number = g_new (guint64, 1);
+
+      *number = ((const FileFollow *)link->data)->number;
+      g_ptr_array_add (numbers, number);
+    }
+  for (guint i = 0; i < numbers->len; i++)
+    {
+      /* The end of one may cancel others. */
+      FileFollow *follow = g_hash_table_lookup (events->by_number, numbers->pdata[i]);
+
+      if (follow != NULL && follow->log == NULL)
+        go_through_engine (follow);
+      else if (follow != NULL)
+        pp_engine_call_fail (follow->call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                             "%s cannot be read now: %s", follow->path, events->trouble);
+    }
+}
+
+static gboolean
+on_watchdog (gpointer user_data)
+{
+  EngineEvents *events = user_data;
+  g_autofree char *folder = pp_log_thread_hangs (events->thread, HANG_SECONDS);
+
+  if (folder != NULL && events->trouble == NULL)
+    {
+      events->trouble = g_strdup_printf ("the disk under %s/%s has not answered a read for %d s",
+                                         events->engine->log_root, folder, HANG_SECONDS);
+      g_warning ("The container's log cannot be read: %s. The output of all runs comes through the "
+                 "engine until it does",
+                 events->trouble);
+      leave_files (events);
+    }
+  else if (folder == NULL && events->trouble != NULL)
+    {
+      g_message ("The disk under %s answers again", events->engine->log_root);
+      g_clear_pointer (&events->trouble, g_free);
+    }
+  if (events->trouble != NULL || g_hash_table_size (events->by_number) > 0)
+    return G_SOURCE_CONTINUE;
+  events->watchdog = 0;
+  return G_SOURCE_REMOVE;
+}
+
+EngineEvents *
+pp_engine_events_new (Engine *engine)
+{
+  EngineEvents *events = g_new0 (EngineEvents, 1);
+
+  events->engine = engine;
+  events->line = g_string_new (NULL);
+  events->by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  events->by_number = g_hash_table_new (g_int64_hash, g_int64_equal);
+  events->refused = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  return events;
+}
+
+void
+pp_engine_events_free (EngineEvents *events)
+{
+  if (events == NULL)
+    return;
+  if (events->stream != NULL)
+    pp_http_call_cancel (events->stream);
+  g_clear_handle_id (&events->watchdog, g_source_remove);
+  pp_log_thread_free (events->thread);
+  g_hash_table_unref (events->by_id);
+  g_hash_table_unref (events->by_number);
+  g_hash_table_unref (events->refused);
+  g_free (events->trouble);
+  g_string_free (events->line, TRUE);
+  g_free (events);
+}
+
+void
+pp_engine_events_expect (Engine *engine)
+{
+  if (engine->log_root != NULL)
+    pp_engine_events_open (engine->events);
+}
+
+const char *
+pp_engine_trouble (const PpInfrastructure *infrastructure)
+{
+  return ((const Engine *)infrastructure)->events->trouble;
+}
+
+/* The follow. */
+
 gboolean
 pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPlace *place)
 {
   EngineEvents *events = call->engine->events;
-  g_autofree char *folder = NULL;
-  g_autofree char *path = NULL;
+  g_autofree char *folder = g_strdup_printf ("%s/userdata", container_id);
   FileFollow *follow;
-  PpLogFile *log;
-  int watch;
 
-  if (call->engine->log_root == NULL || !has_inotify (events))
+  if (call->engine->log_root == NULL || events->trouble != NULL
+      || g_hash_table_contains (events->refused, container_id))
     return FALSE;
-  folder = g_strdup_printf ("%s/%s/userdata", call->engine->log_root, container_id);
-  path = g_build_filename (folder, LOG_NAME, NULL);
-  /* The folder, so that a file that takes the log's place is seen; before the file is opened, so
-   * that none is missed. IN_CREATE comes between two of them, which would else be one event. */
-  watch = inotify_add_watch (events->inotify, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
-  if (watch < 0 && errno != ENOENT && errno != EACCES)
-    say_unwatched (events, errno, "max_user_watches");
-  if (watch < 0)
-    return FALSE;
-  follow = g_new0 (FileFollow, 1);
-  log = pp_log_file_open (path, place, on_file_output, follow);
-  if (log == NULL)
+  if (events->thread == NULL)
+    events->thread = pp_log_thread_new (on_news, events);
+  if (events->thread == NULL)
     {
-      g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
-               container_id, g_strerror (errno));
-      inotify_rm_watch (events->inotify, watch);
-      g_free (follow);
+      /* The process has room for it: it is the user's limit. */
+      if (errno != EMFILE || pp_limits_probe (1) == 0)
+        say_unwatched (events, g_strerror (errno), "max_user_instances");
       return FALSE;
     }
+  follow = g_new0 (FileFollow, 1);
   follow->call = call;
-  follow->log = log;
+  follow->number = ++events->last_number;
   follow->id = g_strdup (container_id);
-  follow->path = g_steal_pointer (&path);
-  follow->watch = watch;
-  g_hash_table_insert (events->by_watch, GINT_TO_POINTER (follow->watch), follow);
+  follow->path = g_build_filename (call->engine->log_root, folder, PP_LOG_NAME, NULL);
+  if (place != NULL)
+    follow->place = *place;
+  g_queue_init (&follow->pieces);
+  g_hash_table_insert (events->by_number, &follow->number, follow);
   g_hash_table_insert (events->by_id, follow->id, follow);
   call->file = follow;
-  open_events (events);
-  follow->look_ms
-      = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
-  look_later (follow);
-  read_on (follow);
+  pp_log_thread_open (events->thread, follow->number, call->engine->log_root, folder);
+  if (events->watchdog == 0)
+    events->watchdog = g_timeout_add_seconds (WATCHDOG_SECONDS, on_watchdog, events);
   return TRUE;
 }
 
@@ -440,17 +404,27 @@ pp_engine_follow_file_log (const FileFollow *follow)
   return follow->log;
 }
 
+static gboolean
+on_turn (gpointer user_data)
+{
+  FileFollow *follow = user_data;
+
+  follow->turn = 0;
+  deliver (follow);
+  return G_SOURCE_REMOVE;
+}
+
 void
 pp_engine_follow_file_resume (FileFollow *follow)
 {
-  read_on (follow);
+  if (follow->turn == 0 && !follow->call->ended)
+    follow->turn = g_idle_add_full (G_PRIORITY_DEFAULT, on_turn, follow, NULL);
 }
 
 void
 pp_engine_follow_file_finish (FileFollow *follow)
 {
-  if (!follow->ended)
-    container_ended (follow);
+  pp_file_follow_ended (follow, FALSE);
 }
 
 void
@@ -458,13 +432,11 @@ pp_engine_follow_file_stop (FileFollow *follow)
 {
   EngineEvents *events = follow->call->engine->events;
 
-  if (follow->watch >= 0)
-    {
-      inotify_rm_watch (events->inotify, follow->watch);
-      g_hash_table_remove (events->by_watch, GINT_TO_POINTER (follow->watch));
-    }
-  follow->watch = -1;
-  g_hash_table_remove (events->by_id, follow->id);
+  if (!g_hash_table_remove (events->by_number, &follow->number))
+    return;
+  pp_log_thread_close (events->thread, follow->number);
+  if (g_hash_table_lookup (events->by_id, follow->id) == follow)
+    g_hash_table_remove (events->by_id, follow->id);
   g_clear_handle_id (&follow->turn, g_source_remove);
   g_clear_handle_id (&follow->look, g_source_remove);
   pp_http_call_cancel (g_steal_pointer (&follow->looking));
@@ -478,6 +450,8 @@ pp_engine_follow_file_free (FileFollow *follow)
   if (follow == NULL)
     return;
   pp_log_file_free (follow->log);
+  while (!g_queue_is_empty (&follow->pieces))
+    pp_log_piece_free (g_queue_pop_head (&follow->pieces));
   g_free (follow->id);
   g_free (follow->path);
   g_free (follow);

@@ -15,7 +15,7 @@
 #define SILENT_MS 2000
 
 /* What a follow through the log's file opens, and how often that is tried. */
-#define FOLLOW_DESCRIPTORS 2
+#define FOLLOW_DESCRIPTORS 6
 #define WAIT_MS 1000
 
 /* A pull's progress goes to the user through here. */
@@ -240,7 +240,10 @@ end_follow (EngineCall *call)
   g_autofree char *damage = describe_damage (&call->frames);
 
   if (call->pass.gap)
-    json_object_set_new (result, "OutputLost", json_true ());
+    json_object_set_new (result, "OutputLost",
+                         json_string ("its log reached its limit of size (max-size of log_config) "
+                                      "and was begun anew while nobody read it. Raise the limit "
+                                      "to have all of it"));
   if (damage != NULL)
     json_object_set_new (result, "Damage", json_string (damage));
   pp_engine_call_end (call, result, NULL);
@@ -375,9 +378,8 @@ new_log_call (PpInfrastructure *infrastructure, const char *container_id, gboole
   return call;
 }
 
-/* Follows through the engine's stream. */
-static void
-follow_stream (EngineCall *call)
+void
+pp_engine_follow_stream (EngineCall *call)
 {
   g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
   EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
@@ -405,9 +407,12 @@ static void
 begin_follow (EngineCall *call)
 {
   if (call->engine->log_root != NULL && pp_limits_probe (FOLLOW_DESCRIPTORS) != 0)
-    call->wait = g_timeout_add (WAIT_MS, on_descriptors, call);
-  else if (!pp_engine_follow_file (call, call->container_id, call->has_place ? &call->place : NULL))
-    follow_stream (call);
+    {
+      call->wait = g_timeout_add (WAIT_MS, on_descriptors, call);
+      return;
+    }
+  if (!pp_engine_follow_file (call, call->container_id, call->has_place ? &call->place : NULL))
+    pp_engine_follow_stream (call);
 }
 
 PpInfrastructureCall *

@@ -27,6 +27,12 @@ pp_infrastructure_engine (const PpInfrastructure *infrastructure)
   return infrastructure->kind->engine (infrastructure);
 }
 
+const char *
+pp_infrastructure_trouble (const PpInfrastructure *infrastructure)
+{
+  return infrastructure->kind->trouble (infrastructure);
+}
+
 gint64
 pp_infrastructure_heard (const PpInfrastructure *infrastructure)
 {

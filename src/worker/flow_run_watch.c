@@ -244,17 +244,17 @@ static void
 note_losses (PpFlowRun *run, const json_t *result, const GError *error)
 {
   const char *damage = pp_json_string (result, "Damage");
+  const char *loss = pp_json_string (result, "OutputLost");
 
-  if ((json_is_true (json_object_get (result, "OutputLost"))
-       || (error == NULL && pp_delivery_has_gap (run->delivery)))
-      && !run->output_lost)
+  if (loss == NULL && error == NULL && pp_delivery_has_gap (run->delivery))
+    loss = "its log reached its limit of size (log_size_max in containers.conf, or max-size of "
+           "log_config) and was begun anew while no worker read it. Raise the limit to have all of "
+           "it";
+  if (loss != NULL && !run->output_lost)
     {
       run->output_lost = TRUE;
-      pp_flow_run_log (run, PP_LOG_WARNING,
-                       "Part of the output of container '%s' is lost: its log reached its limit of "
-                       "size (log_size_max in containers.conf, or max-size of log_config) and was "
-                       "begun anew before it was read. Raise the limit to have all of it.",
-                       run->container_name);
+      pp_flow_run_log (run, PP_LOG_WARNING, "Part of the output of container '%s' is lost: %s.",
+                       run->container_name, loss);
     }
   if (damage != NULL && !run->damage_said)
     {

@@ -66,6 +66,8 @@ pp_worker_find_illness (gpointer user_data)
     return worker->shortage;
   if (worker->engine_silence != NULL)
     return worker->engine_silence;
+  if (pp_infrastructure_trouble (worker->context.infrastructure) != NULL)
+    return pp_infrastructure_trouble (worker->context.infrastructure);
   if (worker->phase != PP_WORKER_RUNNING || (double)(now - since) <= window)
     return NULL;
   g_critical ("Worker has not polled in the last %.0f seconds",

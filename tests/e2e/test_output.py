@@ -1,9 +1,7 @@
 """A container's output: none of it lost, all of it in order, however much it is."""
 
 import contextlib
-import json
 import os
-import pathlib
 import pty
 import subprocess
 import threading
@@ -140,36 +138,6 @@ def test_log_that_is_begun_anew_too_often(api, engine, pool, start_worker):
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     log = api.wait_text(run, "the end").splitlines()
     assert len([line for line in log if "Part of the output of container" in line and "is lost" in line]) == 1, log[-5:]
-
-
-def container_of(engine, run):
-    """The container of RUN, inspected by Podman's own API."""
-    labels = json.dumps({"label": [f"io.prefect.flow-run-id={run}"]})
-    found = engine.call("GET", "/containers/json", params={"all": "1", "filters": labels}).json()
-    return engine.call("GET", f"/libpod/containers/{found[0]['Id']}/json").json()
-
-
-def log_of(engine, run):
-    return pathlib.Path(container_of(engine, run)["HostConfig"]["LogConfig"]["Path"])
-
-
-@pytest.mark.parametrize("engine", ["podman"], indirect=True)
-def test_damaged_log(api, engine, pool, start_worker):
-    """What is no record of conmon's is passed over and told of; all around it arrives, and once."""
-    start_worker(api, engine, pool)
-    script = "echo before; sleep 4; echo amid; echo after; exit 3"
-    run = api.go(pool, {"command": f"sh -c '{script}'"})
-    api.wait_text(run, "before")
-    with log_of(engine, run).open("ab") as log:
-        log.write(b"2026-11-28T05:13:48.1" + bytes(5000) + b"\n2026-11-28T05:13:48.100000000+01:00 stdout F\n")
-        log.write(b"half a rec")
-    api.wait_end(run)
-    api.wait_text(run, "after")
-    # Records, not lines: the worker's word on a failed run has the last lines of its output too.
-    log = [record["message"] for record in api.logs(run)]
-    assert [message for message in log if message in ("before", "amid", "after")] == ["before", "amid", "after"]
-    assert len([message for message in log if "2 records of" in message and "the first at byte" in message]) == 1, log
-    assert "after" in api.state(run)["message"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ typedef struct
 {
   char *folder;
   char *path;
+  PpLogTail *tail;
   PpLogFile *log;
   GString *output;
   gboolean busy; /* the reader downstream says "not now" */
@@ -55,15 +56,28 @@ begin_anew (const Fixture *fixture, const char *text)
 static void
 open_log (Fixture *fixture)
 {
-  fixture->log = pp_log_file_open (fixture->path, &fixture->place, on_output, fixture);
-  g_assert_nonnull (fixture->log);
+  g_autofree char *folder = g_path_get_dirname (fixture->path);
+  g_autofree char *root = g_path_get_dirname (folder);
+  g_autofree char *name = g_path_get_basename (folder);
+
+  fixture->tail = pp_log_tail_open (root, name, -1, NULL);
+  g_assert_nonnull (fixture->tail);
+  fixture->log = pp_log_file_new (&fixture->place, pp_log_tail_begins_late (fixture->tail),
+                                  on_output, fixture);
+}
+
+static void
+close_log (Fixture *fixture)
+{
+  g_clear_pointer (&fixture->tail, pp_log_tail_free);
+  g_clear_pointer (&fixture->log, pp_log_file_free);
 }
 
 /* Has the log be opened once more, from where it was read. */
 static void
 open_again (Fixture *fixture)
 {
-  g_clear_pointer (&fixture->log, pp_log_file_free);
+  close_log (fixture);
   open_log (fixture);
 }
 
@@ -83,7 +97,7 @@ tear_down (Fixture *fixture, gconstpointer data)
   g_autofree char *control = g_build_filename (fixture->folder, "ctl", NULL);
 
   (void)data;
-  pp_log_file_free (fixture->log);
+  close_log (fixture);
   g_unlink (control);
   g_assert_cmpint (g_unlink (fixture->path), ==, 0);
   g_assert_cmpint (g_rmdir (fixture->folder), ==, 0);
@@ -92,12 +106,46 @@ tear_down (Fixture *fixture, gconstpointer data)
   g_string_free (fixture->output, TRUE);
 }
 
+/* Reads what there is. FALSE: the reader downstream says "not now". */
+static gboolean
+read_log (Fixture *fixture)
+{
+  PpLogTailKind kind = PP_LOG_TAIL_DATA;
+
+  while (pp_log_file_deliver (fixture->log))
+    {
+      g_autoptr (PpLogPiece) piece = NULL;
+
+      if (kind == PP_LOG_TAIL_END)
+        return TRUE;
+      piece = pp_log_tail_read (fixture->tail);
+      kind = piece->kind;
+      g_assert_cmpint (kind, !=, PP_LOG_TAIL_ERROR);
+      pp_log_file_take (fixture->log, piece);
+    }
+  return FALSE;
+}
+
 static void
 assert_read (Fixture *fixture, const char *output)
 {
-  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_END);
+  g_assert_true (read_log (fixture));
   g_assert_cmpstr (fixture->output->str, ==, output);
   g_string_truncate (fixture->output, 0);
+}
+
+static void
+assert_loss (const Fixture *fixture, const char *words)
+{
+  g_autofree char *loss = pp_log_file_describe_loss (fixture->log);
+
+  if (words == NULL)
+    g_assert_null (loss);
+  else
+    {
+      g_assert_nonnull (loss);
+      g_assert_nonnull (strstr (loss, words));
+    }
 }
 
 static void
@@ -110,7 +158,7 @@ test_growing (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "2:two\n");
   append (fixture->path, "ee\nT stdout F .\n");
   assert_read (fixture, "1:three1:.\n");
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, NULL);
 }
 
 static void
@@ -122,31 +170,85 @@ test_begun_anew (Fixture *fixture, gconstpointer data)
   /* What the old file has got since it was read comes before the new one. */
   append (fixture->path, "T stdout F two\n");
   begin_anew (fixture, "T stdout F three\n");
-  pp_log_file_replaced (fixture->log);
+  pp_log_tail_look (fixture->tail, TRUE);
   assert_read (fixture, "1:two\n1:three\n");
   append (fixture->path, "T stdout F four\n");
   assert_read (fixture, "1:four\n");
   begin_anew (fixture, "T stdout F five\n");
-  pp_log_file_replaced (fixture->log);
+  pp_log_tail_look (fixture->tail, TRUE);
   assert_read (fixture, "1:five\n");
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, NULL);
 }
 
-/* A reader that is held up misses a whole file: the rest is read, and the gap is known. */
+/* A reader that is held up while a loud log begins anew again and again: each file was opened as it
+ * appeared, and all of it comes. */
 static void
-test_begun_anew_twice (Fixture *fixture, gconstpointer data)
+test_begun_anew_often (Fixture *fixture, gconstpointer data)
 {
+  g_autoptr (GString) expected = g_string_new ("1:one\n");
+
   (void)data;
   open_log (fixture);
   fixture->busy = TRUE;
-  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_NOT_NOW);
-  begin_anew (fixture, "T stdout F missed\n");
-  pp_log_file_replaced (fixture->log);
-  begin_anew (fixture, "T stdout F three\n");
-  pp_log_file_replaced (fixture->log);
+  g_assert_false (read_log (fixture));
+  for (guint i = 0; i < 40; i++)
+    {
+      g_autofree char *line = g_strdup_printf ("T stdout F line %u\n", i);
+
+      begin_anew (fixture, line);
+      pp_log_tail_look (fixture->tail, TRUE);
+      g_string_append_printf (expected, "1:line %u\n", i);
+    }
   fixture->busy = FALSE;
-  assert_read (fixture, "1:one\n1:three\n");
-  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  assert_read (fixture, expected->str);
+  assert_loss (fixture, NULL);
+}
+
+/* The news is read late, when the next file is there already but has not been moved in place: each
+ * file is read once, in its turn. */
+static void
+test_next_file_is_there_already (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *next = g_strconcat (fixture->path, ".tmp", NULL);
+
+  (void)data;
+  open_log (fixture);
+  assert_read (fixture, "1:one\n");
+  begin_anew (fixture, "T stdout F two\n");
+  append (next, "T stdout F three\n");
+  /* The news: the second file was made, it was moved in place, the third was made. */
+  pp_log_tail_look (fixture->tail, FALSE);
+  pp_log_tail_look (fixture->tail, TRUE);
+  pp_log_tail_look (fixture->tail, FALSE);
+  assert_read (fixture, "1:two\n");
+  pp_log_tail_look (fixture->tail, FALSE);
+  assert_read (fixture, "");
+  g_assert_cmpint (g_rename (next, fixture->path), ==, 0);
+  pp_log_tail_look (fixture->tail, TRUE);
+  assert_read (fixture, "1:three\n");
+  assert_loss (fixture, NULL);
+}
+
+/* Files that nobody saw, and files that were too many to hold: they are counted. */
+static void
+test_begun_anew_too_often (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  open_log (fixture);
+  assert_read (fixture, "1:one\n");
+  begin_anew (fixture, "T stdout F missed\n");
+  begin_anew (fixture, "T stdout F three\n");
+  pp_log_tail_look (fixture->tail, TRUE);
+  pp_log_tail_look (fixture->tail, TRUE);
+  assert_read (fixture, "1:three\n");
+  assert_loss (fixture, "written faster than it could be read: 1 of its files, about 15 bytes");
+  for (guint i = 0; i < 100; i++)
+    {
+      begin_anew (fixture, "T stdout F four\n");
+      pp_log_tail_look (fixture->tail, TRUE);
+    }
+  g_assert_true (read_log (fixture));
+  assert_loss (fixture, "37 of its files");
 }
 
 /* With conmon's --log-rotate the old file is moved away first, and for a moment there is none. */
@@ -161,9 +263,9 @@ test_moved_away (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "1:one\n");
   append (old, "T stdout F two\n");
   begin_anew (fixture, "T stdout F three\n");
-  pp_log_file_replaced (fixture->log);
+  pp_log_tail_look (fixture->tail, TRUE);
   assert_read (fixture, "1:two\n1:three\n");
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, NULL);
   g_assert_cmpint (g_unlink (old), ==, 0);
 }
 
@@ -179,7 +281,7 @@ test_opened_late (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (mkfifo (control, 0600), ==, 0);
   open_log (fixture);
   assert_read (fixture, "1:one\n");
-  g_assert_false (pp_log_file_begins_late (fixture->log));
+  g_assert_false (pp_log_tail_begins_late (fixture->tail));
 
   /* A file system's clock has ticks: the next file is to be from a later one. */
   g_assert_cmpint (stat (control, &first), ==, 0);
@@ -192,19 +294,19 @@ test_opened_late (Fixture *fixture, gconstpointer data)
          && second.st_ctim.tv_nsec == first.st_ctim.tv_nsec);
   begin_anew (fixture, "T stdout F two\n");
   open_again (fixture);
-  if (!pp_log_file_begins_late (fixture->log))
+  if (!pp_log_tail_begins_late (fixture->tail))
     {
       g_test_skip ("the file system knows no time of birth");
       return;
     }
   assert_read (fixture, "1:two\n");
-  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, "begun anew while nobody read it");
   /* Nothing is missing of what there was since it was opened first. */
-  g_clear_pointer (&fixture->log, pp_log_file_free);
+  close_log (fixture);
   fixture->place = (PpLogPlace){ 0 };
   open_log (fixture);
   assert_read (fixture, "1:two\n");
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, NULL);
 }
 
 /* Bytes that were read and that the log has not: they were in a file that is gone. */
@@ -215,7 +317,7 @@ test_shorter_than_read (Fixture *fixture, gconstpointer data)
   fixture->place.total = 100;
   open_log (fixture);
   assert_read (fixture, "");
-  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, "begun anew while nobody read it");
 }
 
 #define TIME(N) "2026-11-28T05:13:48." N "00000000+01:00"
@@ -232,7 +334,7 @@ test_times (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "");
   append (fixture->path, "\n");
   fixture->busy = TRUE;
-  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_NOT_NOW);
+  g_assert_false (read_log (fixture));
   g_assert_cmpint (pp_log_file_time (fixture->log), ==, AT (1));
   fixture->busy = FALSE;
   assert_read (fixture, "2:two");
@@ -256,11 +358,11 @@ test_read_on (Fixture *fixture, gconstpointer data)
                            "3") " stdout F more\n" TIME ("4") " stdout F four\n");
   open_again (fixture);
   assert_read (fixture, "1:more\n1:four\n");
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, NULL);
   begin_anew (fixture, TIME ("5") " stdout F five\n");
   open_again (fixture);
   assert_read (fixture, "1:five\n");
-  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, "begun anew while nobody read it");
 }
 
 static void
@@ -284,7 +386,7 @@ test_damaged (Fixture *fixture, gconstpointer data)
   append (fixture->path, "T stderr F three\n");
   assert_read (fixture, "2:three\n");
   assert_damage (fixture, 3, 43, 15);
-  g_assert_false (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, NULL);
 }
 
 /* A disk that was full for a moment: the next record stands where the cut one's newline should. */
@@ -359,7 +461,7 @@ test_over_the_bound (Fixture *fixture, gconstpointer data)
   (void)data;
   append (fixture->path, line);
   open_log (fixture);
-  g_assert_cmpint (pp_log_file_read (fixture->log), ==, PP_LOG_FILE_END);
+  g_assert_true (read_log (fixture));
   for (const char *c = fixture->output->str; *c != '\0'; c++)
     count += *c == 'x';
   g_assert_cmpuint (count, ==, 300 * 1024);
@@ -405,7 +507,7 @@ test_cut_in_place (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "");
   append (fixture->path, "T stdout F three\n");
   assert_read (fixture, "1:three\n");
-  g_assert_true (pp_log_file_has_gaps (fixture->log));
+  assert_loss (fixture, "cut in place");
   assert_damage (fixture, 0, 0, 0);
 }
 
@@ -418,9 +520,22 @@ test_half_before_next (Fixture *fixture, gconstpointer data)
   open_log (fixture);
   assert_read (fixture, "1:one\n");
   begin_anew (fixture, TIME ("2") " stdout F three\n");
-  pp_log_file_replaced (fixture->log);
+  pp_log_tail_look (fixture->tail, TRUE);
   assert_read (fixture, "1:tw1:three\n");
   assert_damage (fixture, 1, 0, 15);
+}
+
+/* Puts a copy of the recording at PATH where a log is. */
+static void
+open_recording (Fixture *fixture, const char *path)
+{
+  g_autofree char *text = NULL;
+  gsize length;
+
+  set_up (fixture, NULL);
+  g_assert_true (g_file_get_contents (path, &text, &length, NULL));
+  g_assert_true (g_file_set_contents (fixture->path, text, (gssize)length, NULL));
+  open_log (fixture);
 }
 
 /* Recorded from conmon of these versions, whose container wrote on both streams, parts of lines and
@@ -429,7 +544,7 @@ static void
 test_recorded (gconstpointer data)
 {
   const char *version = data;
-  Fixture fixture = { .output = g_string_new (NULL) };
+  Fixture fixture = { 0 };
   g_autofree char *name = g_strconcat ("conmon-", version, ".k8s", NULL);
   g_autofree char *path = g_test_build_filename (G_TEST_DIST, "logs", name, NULL);
   g_autofree char *x = g_strnfill (40, 'x');
@@ -438,13 +553,11 @@ test_recorded (gconstpointer data)
                                            /* It ends what the container has not. */
                                            g_str_equal (version, "2.2.0") ? "1:\n2:\n" : "", NULL);
 
-  fixture.path = path;
-  open_log (&fixture);
+  open_recording (&fixture, path);
   assert_read (&fixture, expected);
   g_assert_cmpint (pp_log_file_time (fixture.log), >, AT (0));
   assert_damage (&fixture, 0, 0, 0);
-  pp_log_file_free (fixture.log);
-  g_string_free (fixture.output, TRUE);
+  tear_down (&fixture, NULL);
 }
 
 /* Recorded from conmon 2.1.6 on a file system that was full for a moment: it has cut a record in
@@ -452,19 +565,17 @@ test_recorded (gconstpointer data)
 static void
 test_recorded_full_disk (void)
 {
-  Fixture fixture = { .output = g_string_new (NULL) };
+  Fixture fixture = { 0 };
   g_autofree char *path
       = g_test_build_filename (G_TEST_DIST, "logs", "conmon-2.1.6-full-disk.k8s", NULL);
 
-  fixture.path = path;
-  open_log (&fixture);
+  open_recording (&fixture, path);
   assert_read (&fixture, "1:line 49 before the disk is full\n1:line 50 before the disk is full\n"
                          "1:line 51 before the disk is full\n1:line 52 before the disk is full\n"
                          "1:line 53 before the disk is full\n1:line 1 after it was full\n"
                          "1:line 2 after it was full\n1:line 3 after it was full\n");
   assert_damage (&fixture, 1, 24, 385);
-  pp_log_file_free (fixture.log);
-  g_string_free (fixture.output, TRUE);
+  tear_down (&fixture, NULL);
 }
 
 static void
@@ -479,7 +590,9 @@ add_tests (void)
   } tests[] = {
     { "/log-file/growing", test_growing },
     { "/log-file/begun-anew", test_begun_anew },
-    { "/log-file/begun-anew-twice", test_begun_anew_twice },
+    { "/log-file/begun-anew-often", test_begun_anew_often },
+    { "/log-file/next-file-is-there-already", test_next_file_is_there_already },
+    { "/log-file/begun-anew-too-often", test_begun_anew_too_often },
     { "/log-file/moved-away", test_moved_away },
     { "/log-file/opened-late", test_opened_late },
     { "/log-file/shorter-than-read", test_shorter_than_read },

@@ -163,6 +163,9 @@ const PpEngineInfo *pp_infrastructure_engine (const PpInfrastructure *infrastruc
 /* When a call was answered last, monotonic microseconds; 0 when the last one that ended got no
  * answer (UNAVAILABLE). What a registry does is not the engine's. */
 gint64 pp_infrastructure_heard (const PpInfrastructure *infrastructure);
+/* What is wrong on this host with following containers, a sentence for the health endpoint; NULL
+ * where nothing is. */
+const char *pp_infrastructure_trouble (const PpInfrastructure *infrastructure);
 
 /* The end of a call. RESULT: the engine's JSON (NULL where the answer has none) or NULL with ERROR;
  * both borrowed. */
@@ -218,10 +221,10 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
 /* Follows the output of both streams from PLACE in the log (NULL: from its beginning; copied),
  * which was reached by a follow before, until the container ends (DONE without error) or the
  * connection breaks (UNAVAILABLE). RESULT, or NULL where there is nothing to tell: {"StatusCode":
- * 0} where the engine told of a success with the end, {"OutputLost": true} where a limit of size
- * had output thrown away since PLACE, or since this call, before it was read, {"Damage": a sentence
- * that says where and how much} where part of the log could not be read. TTY: PpContainerSpec.tty,
- * or Config.Tty of an inspect. */
+ * 0} where the engine told of a success with the end, {"OutputLost": a sentence that says why and
+ * how much} where output was thrown away since PLACE, or since this call, before it was read,
+ * {"Damage": a sentence that says where and how much} where part of the log could not be read. TTY:
+ * PpContainerSpec.tty, or Config.Tty of an inspect. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 const PpLogPlace *place, PpOutputFunc on_output,

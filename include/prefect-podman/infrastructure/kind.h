@@ -14,6 +14,7 @@ typedef struct PpInfrastructureKind
   void (*free) (PpInfrastructure *infrastructure);
   const PpEngineInfo *(*engine) (const PpInfrastructure *infrastructure);
   gint64 (*heard) (const PpInfrastructure *infrastructure);
+  const char *(*trouble) (const PpInfrastructure *infrastructure);
   PpInfrastructureCall *(*connect) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                                     gpointer user_data);
   PpInfrastructureCall *(*ping) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
