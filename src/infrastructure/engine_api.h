@@ -83,6 +83,7 @@ struct EngineCall
   char *container_id;    /* follow; as it stands in a URL */
   gboolean has_place;    /* follow: PLACE was given */
   guint wait;            /* follow: source of the next try to open the file, or 0 */
+  gboolean finishes;     /* the container ended during that wait */
   PpHttpCall *look;      /* at the container, beside the stream */
   gint64 look_sent;      /* monotonic, microseconds */
   gint64 trusted_until;  /* what the stream gives before is the log's; same clock */

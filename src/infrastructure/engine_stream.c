@@ -344,7 +344,9 @@ pp_engine_follow_finish (PpInfrastructureCall *base)
 {
   EngineCall *call = (EngineCall *)base;
 
-  if (call->file != NULL)
+  if (call->wait != 0)
+    call->finishes = TRUE;
+  else if (call->file != NULL)
     pp_engine_follow_file_finish (call->file);
   else if (!call->reads_rest && call->cut_timer == 0)
     call->cut_timer = g_timeout_add (SILENT_MS, on_cut_timer, call);
@@ -413,6 +415,8 @@ begin_follow (EngineCall *call)
     }
   if (!pp_engine_follow_file (call, call->container_id, call->has_place ? &call->place : NULL))
     pp_engine_follow_stream (call);
+  if (call->finishes)
+    pp_engine_follow_finish (&call->base);
 }
 
 PpInfrastructureCall *

@@ -1,5 +1,6 @@
 /* A disk that hangs: the file thread waits for it, and nobody else does. The functions of
  * log-tail.h are this program's own. */
+#include "prefect-podman/http/limits.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/infrastructure/log-tail.h"
 
@@ -8,6 +9,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The disk. */
@@ -269,6 +271,37 @@ test_hanging_read (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
 }
 
+static gboolean
+on_pause (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The process has too few descriptors for the file, and the container ends before there are more:
+ * its output comes, from one place only. */
+static void
+test_few_descriptors (Fixture *fixture, gconstpointer data)
+{
+  PpInfrastructureCall *call;
+  struct rlimit limit, before;
+
+  (void)data;
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  limit = before;
+  for (limit.rlim_cur = 200; pp_limits_probe (6) == 0; limit.rlim_cur--)
+    g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
+                                   fixture);
+  pp_infrastructure_follow_finish (call);
+  g_timeout_add (2500, on_pause, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  g_main_loop_run (fixture->loop);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
+}
+
 static void
 add_tests (void)
 {
@@ -280,6 +313,7 @@ add_tests (void)
     { "/log-hang/well", test_well },
     { "/log-hang/open", test_hanging_open },
     { "/log-hang/read", test_hanging_read },
+    { "/log-hang/few-descriptors", test_few_descriptors },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
