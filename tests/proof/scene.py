@@ -121,9 +121,9 @@ class Scene:
             yield f"  server {state['timestamp']}: {state['type']} {state['name']!r} {state.get('message') or ''}"
 
     def keep_logs(self):
-        """The workers' logs where they outlive us; returns the folder."""
+        """The logs of the workers and the server where they outlive us; returns the folder."""
         kept = pathlib.Path(tempfile.mkdtemp(prefix="pp-proof-logs-", dir="/tmp"))
-        for log in self.folder.glob("*.log"):
+        for log in [*self.folder.glob("*.log"), self.server.home / "server.log"]:
             shutil.copy(log, kept)
         return kept
 
@@ -142,7 +142,11 @@ def scene():
         door = stack.enter_context(FaultProxy(engine.url, folder / "engine.sock"))
         made = Scene(folder, server, engine, api_proxy, door, certificate)
         stack.callback(made.end_workers)
-        yield made
+        try:
+            yield made
+        except TestbedError:
+            note(f"the logs: {made.keep_logs()}")
+            raise
 
 
 def end_well(worker):
