@@ -38,7 +38,7 @@ class Api:
 
     def call(self, method, path, **options):
         """Repeats what a busy SQLite server answers with 503."""
-        for pause in (0.2, 0.5, 1, 2, 4, 8, 16, None):
+        for pause in (0.2, 0.5, 1, 2, 4, 8, 16, 16, 16, None):
             answer = self.http.request(method, path, **options)
             if answer.status_code == 403 and "CSRF" in answer.text:
                 self._fetch_csrf_token()
