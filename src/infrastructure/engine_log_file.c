@@ -48,13 +48,13 @@ ask (FileFollow *follow)
   pp_log_thread_ask (follow->call->engine->events->thread, follow->number, ++follow->request);
 }
 
-/* Goes on after a piece of KIND was taken. FALSE: the call has ended. */
+/* Goes on after a piece was taken. FALSE: the call has ended. */
 static gboolean
-follow_up (FileFollow *follow, const PpLogPiece *piece)
+follow_up (FileFollow *follow, const PpLogNews *news)
 {
   EngineCall *call = follow->call;
 
-  switch (piece->kind)
+  switch (news->piece->kind)
     {
     case PP_LOG_TAIL_DATA:
     case PP_LOG_TAIL_NEW_FILE:
@@ -62,8 +62,8 @@ follow_up (FileFollow *follow, const PpLogPiece *piece)
       ask (follow);
       return TRUE;
     case PP_LOG_TAIL_END:
-      /* One from before the container's end says nothing. */
-      if (!follow->ended || follow->answered < follow->end_request)
+      /* One from before the container's end says nothing, and more may come after it. */
+      if (!follow->ended || news->request < follow->end_request)
         return TRUE;
       follow->finished = TRUE;
       pp_log_file_finish (follow->log);
@@ -74,7 +74,7 @@ follow_up (FileFollow *follow, const PpLogPiece *piece)
   g_hash_table_add (call->engine->events->refused, g_strdup (follow->id));
   pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
                        "%s is read no further (%s): the rest comes through the engine",
-                       follow->path, piece->error);
+                       follow->path, news->piece->error);
   return FALSE;
 }
 
@@ -86,7 +86,7 @@ deliver (FileFollow *follow)
 
   while (follow->log != NULL)
     {
-      g_autoptr (PpLogPiece) piece = NULL;
+      g_autoptr (PpLogNews) news = NULL;
       gboolean delivered;
 
       pp_engine_call_enter (call);
@@ -98,11 +98,11 @@ deliver (FileFollow *follow)
           end_follow (follow);
           return;
         }
-      piece = g_queue_pop_head (&follow->pieces);
-      if (piece == NULL)
+      news = g_queue_pop_head (&follow->pieces);
+      if (news == NULL)
         return;
-      pp_log_file_take (follow->log, piece);
-      if (!follow_up (follow, piece))
+      pp_log_file_take (follow->log, news->piece);
+      if (!follow_up (follow, news))
         return;
     }
 }
@@ -245,9 +245,10 @@ on_refusal (FileFollow *follow, const GError *error)
 }
 
 static void
-on_news (PpLogNews *news, gpointer user_data)
+on_news (PpLogNews *given, gpointer user_data)
 {
   EngineEvents *events = user_data;
+  g_autoptr (PpLogNews) news = given;
   FileFollow *follow = g_hash_table_lookup (events->by_number, &news->id);
 
   if (follow == NULL)
@@ -258,8 +259,7 @@ on_news (PpLogNews *news, gpointer user_data)
     on_open (follow, news->is_late);
   else
     {
-      follow->answered = news->request;
-      g_queue_push_tail (&follow->pieces, g_steal_pointer (&news->piece));
+      g_queue_push_tail (&follow->pieces, g_steal_pointer (&news));
       deliver (follow);
     }
 }
@@ -451,7 +451,7 @@ pp_engine_follow_file_free (FileFollow *follow)
     return;
   pp_log_file_free (follow->log);
   while (!g_queue_is_empty (&follow->pieces))
-    pp_log_piece_free (g_queue_pop_head (&follow->pieces));
+    pp_log_news_free (g_queue_pop_head (&follow->pieces));
   g_free (follow->id);
   g_free (follow->path);
   g_free (follow);

@@ -30,10 +30,9 @@ struct FileFollow
   guint64 number; /* the thread's word for the log */
   PpLogFile *log; /* NULL until it is open */
   PpLogPlace place;
-  GQueue pieces;     /* of PpLogPiece, read and not taken yet */
+  GQueue pieces;     /* of PpLogNews with a piece, not taken yet */
   guint request;     /* number of the last request for a piece */
   guint end_request; /* the first after the container's end; 0: none yet */
-  guint answered;    /* request that the last piece answered */
   char *id;
   char *path;
   guint turn; /* source that delivers on */

@@ -77,9 +77,11 @@ command_free (Command *command)
   g_free (command);
 }
 
-static void
-news_free (PpLogNews *news)
+void
+pp_log_news_free (PpLogNews *news)
 {
+  if (news == NULL)
+    return;
   g_clear_error (&news->refusal);
   pp_log_piece_free (news->piece);
   g_free (news);
@@ -313,7 +315,6 @@ on_news (gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
           break;
         }
       thread->on_news (news, thread->user_data);
-      news_free (news);
     }
   /* What came between the look and the clearing. */
   if (g_async_queue_length (thread->news) > 0)
@@ -367,7 +368,7 @@ pp_log_thread_new (PpLogNewsFunc on_news_func, gpointer user_data)
   thread->on_news = on_news_func;
   thread->user_data = user_data;
   thread->commands = g_async_queue_new_full ((GDestroyNotify)command_free);
-  thread->news = g_async_queue_new_full ((GDestroyNotify)news_free);
+  thread->news = g_async_queue_new_full ((GDestroyNotify)pp_log_news_free);
   thread->by_id = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, log_free);
   thread->by_watch = g_hash_table_new (NULL, NULL);
   g_mutex_init (&thread->mutex);

@@ -24,7 +24,10 @@ typedef struct
   PpLogPiece *piece; /* or this comes next */
 } PpLogNews;
 
-/* Called on the main loop. NEWS is borrowed; its piece may be stolen. */
+void pp_log_news_free (PpLogNews *news);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogNews, pp_log_news_free)
+
+/* Called on the main loop. NEWS is given away. */
 typedef void (*PpLogNewsFunc) (PpLogNews *news, gpointer user_data);
 
 /* NULL with errno where the system gives no descriptors or no thread. */

@@ -1,5 +1,5 @@
-/* A disk that hangs: the file thread waits for it, and nobody else does. The functions of
- * log-tail.h are this program's own. */
+/* The file thread and who asks it: a disk that hangs holds up the thread and nobody else, and
+ * nothing is lost between the two. The functions of log-tail.h are this program's own. */
 #include "prefect-podman/http/limits.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/infrastructure/log-tail.h"
@@ -22,6 +22,8 @@ struct PpLogTail
 static GMutex disk_mutex;
 static GCond disk_cond;
 static gboolean hangs;
+/* Something is written to the log after its end was read once. */
+static gboolean is_written_on;
 
 static void
 set_hangs (gboolean on)
@@ -84,12 +86,15 @@ pp_log_tail_read (PpLogTail *tail)
   PpLogPiece *piece = g_new0 (PpLogPiece, 1);
 
   wait_for_disk ();
-  piece->kind = tail->reads++ == 0 ? PP_LOG_TAIL_DATA : PP_LOG_TAIL_END;
+  piece->kind = tail->reads == 0 || (tail->reads == 2 && is_written_on) ? PP_LOG_TAIL_DATA
+                                                                        : PP_LOG_TAIL_END;
   if (piece->kind == PP_LOG_TAIL_DATA)
     {
-      piece->data = g_strdup ("T stdout F from the file\n");
+      piece->data
+          = g_strdup (tail->reads == 0 ? "T stdout F from the file\n" : "T stdout F and more\n");
       piece->length = strlen (piece->data);
     }
+  tail->reads++;
   return piece;
 }
 
@@ -278,6 +283,13 @@ on_pause (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static void
+pause_for (const Fixture *fixture, guint milliseconds)
+{
+  g_timeout_add (milliseconds, on_pause, fixture->loop);
+  g_main_loop_run (fixture->loop);
+}
+
 /* The process has too few descriptors for the file, and the container ends before there are more:
  * its output comes, from one place only. */
 static void
@@ -294,12 +306,42 @@ test_few_descriptors (Fixture *fixture, gconstpointer data)
   call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
                                    fixture);
   pp_infrastructure_follow_finish (call);
-  g_timeout_add (2500, on_pause, fixture->loop);
-  g_main_loop_run (fixture->loop);
+  pause_for (fixture, 2500);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
   g_main_loop_run (fixture->loop);
   g_assert_no_error (fixture->error);
   g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
+}
+
+static gboolean is_busy;
+
+static gboolean
+output_unless_busy (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  return !is_busy && on_output (stream, data, length, user_data);
+}
+
+/* Nothing is taken of the output for a while; meanwhile the end of the log is met, more is written,
+ * and the container ends: that end of the log is not the last one. */
+static void
+test_end_that_was_met_before (Fixture *fixture, gconstpointer data)
+{
+  PpInfrastructureCall *call;
+
+  (void)data;
+  is_written_on = TRUE;
+  is_busy = TRUE;
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, output_unless_busy,
+                                   on_done, fixture);
+  pause_for (fixture, 200);
+  pp_infrastructure_follow_finish (call);
+  pause_for (fixture, 200);
+  is_busy = FALSE;
+  pp_infrastructure_call_resume (call);
+  g_main_loop_run (fixture->loop);
+  is_written_on = FALSE;
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\nand more\n");
 }
 
 static void
@@ -310,10 +352,11 @@ add_tests (void)
     const char *path;
     void (*test) (Fixture *, gconstpointer);
   } tests[] = {
-    { "/log-hang/well", test_well },
-    { "/log-hang/open", test_hanging_open },
-    { "/log-hang/read", test_hanging_read },
-    { "/log-hang/few-descriptors", test_few_descriptors },
+    { "/log-thread/well", test_well },
+    { "/log-thread/open", test_hanging_open },
+    { "/log-thread/read", test_hanging_read },
+    { "/log-thread/few-descriptors", test_few_descriptors },
+    { "/log-thread/end-that-was-met-before", test_end_that_was_met_before },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
