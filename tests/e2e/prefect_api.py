@@ -13,6 +13,7 @@ from engines import BUSYBOX
 from parts import TestbedError, wait_for
 from servers import venv
 
+BUSY_SECONDS = 120
 TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -37,15 +38,16 @@ class Api:
         return f"prefect{self.version}"
 
     def call(self, method, path, **options):
-        """Repeats what a busy SQLite server answers with 503."""
-        for pause in (0.2, 0.5, 1, 2, 4, 8, 16, 16, 16, None):
+        """Repeats what a busy SQLite server answers with 503: at once, when another has written meanwhile."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
             answer = self.http.request(method, path, **options)
             if answer.status_code == 403 and "CSRF" in answer.text:
                 self._fetch_csrf_token()
                 answer = self.http.request(method, path, **options)
-            if answer.status_code != 503 or pause is None:
+            if answer.status_code != 503 or time.monotonic() > deadline:
                 break
-            time.sleep(pause)
+            time.sleep(0.5)
         if answer.status_code >= 400:
             raise TestbedError(f"{method} {path}: {answer.status_code}: {answer.text}")
         return answer.json() if answer.content else None
