@@ -10,9 +10,10 @@
 
 /* Logs that are refused for a reason that is none of theirs are offered again. */
 #define REFUSED_RETRY_SECONDS 30
-/* A record that the server fails at is tried so often again, after so long. */
-#define FAILED_ALONE 1
-#define FAILED_RETRY_SECONDS 2
+/* A record that the server fails at is tried so often again, after one interval, two, four, ..., up
+ * to so long: a server that is short of something fails at any record for a while. */
+#define FAILED_ALONE 6
+#define FAILED_RETRY_MAX_MS 30000
 /* That nothing is answered is said at this try. */
 #define SAY_UNANSWERED 5
 /* What got no answer in the time that the server has for it may be done for so much longer. */
@@ -167,7 +168,9 @@ on_server_failed (PpLogSender *sender, const GError *error)
     tell_sending (sender, FALSE);
   sender->in_flight = 0;
   if (alone)
-    sender->timer = g_timeout_add_seconds (FAILED_RETRY_SECONDS, on_refused_timer, sender);
+    sender->timer = g_timeout_add (
+        MIN (sender->interval_ms << MIN (sender->failed_alone - 1, 8), FAILED_RETRY_MAX_MS),
+        on_refused_timer, sender);
   else
     pp_log_send_batch (sender);
 }

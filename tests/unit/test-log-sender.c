@@ -23,6 +23,9 @@ typedef struct
   PpLogSender *sender;
 } Fixture;
 
+/* How many log records, or batches of them, the server fails at before it is well. */
+static guint failures;
+
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data G_GNUC_UNUSED)
 {
@@ -31,7 +34,7 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
       g_usleep (20000);
       return server_reply (fd, 200, "", "{\"id\": \"x\"}");
     }
-  if (strstr (request->body->str, "poison") != NULL)
+  if (strstr (request->body->str, "poison") != NULL || (failures > 0 && failures-- > 0))
     return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
   return server_reply (fd, 201, "", "");
 }
@@ -166,11 +169,27 @@ test_server_fails_at_a_record (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
   g_assert_cmpuint (sent, ==, 3);
 }
 
+/* A server that is short of something itself answers 500 for a while, and other calls well: that is
+ * no record's fault. */
+static void
+test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  gint64 timestamp;
+
+  failures = 10;
+  on_noise (NULL, NULL, fixture);
+  add (fixture, RUN);
+  deliver (fixture, &timestamp, 1);
+  g_assert_cmpuint (failures, ==, 0);
+}
+
 static void
 add_tests (void)
 {
   g_test_add ("/log-sender/server-fails-at-a-record", Fixture, NULL, set_up,
               test_server_fails_at_a_record, tear_down);
+  g_test_add ("/log-sender/server-fails-for-a-while", Fixture, NULL, set_up,
+              test_server_fails_for_a_while, tear_down);
   g_test_add ("/log-sender/goes-on-after", Fixture, NULL, set_up, test_goes_on_after, tear_down);
   g_test_add ("/log-sender/clock-catches-up", Fixture, NULL, set_up, test_clock_catches_up,
               tear_down);
