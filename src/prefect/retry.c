@@ -10,6 +10,9 @@
 #define PERSIST_MAX_DELAY 30.0
 /* How often the API has to say no to what is PP_API_PERSIST_UNLESS_TOLD: 91 s, less jitter. */
 #define TOLD_ATTEMPTS 8
+/* How often a server that answers other calls fails at such a call: five minutes and a half, for
+ * one that is short of something itself fails now and then at any. */
+#define FAILED_ATTEMPTS 16
 /* What a server may ask for with Retry-After: past an hour we rather ask again. */
 #define MAX_RETRY_AFTER 3600.0
 /* A shared call that has failed so often, or waited so long for an answer, while the server
@@ -167,6 +170,10 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
     case PP_API_PERSIST_UNLESS_TOLD:
       if ((error->code == 403 || error->code == PP_API_ERROR_NO_ROUTE)
           && call->attempts >= TOLD_ATTEMPTS)
+        return FALSE;
+      /* A block document that the server cannot write out, say. */
+      if (response != NULL && response->status == 500 && call->attempts >= FAILED_ATTEMPTS
+          && api->answered > call->queued)
         return FALSE;
       break;
     case PP_API_PERSIST_REFUSED:

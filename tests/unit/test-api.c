@@ -45,6 +45,8 @@ run_step (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer
   const char *headers = step->headers != NULL ? step->headers : "";
   static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\"";
 
+  if (strstr (request->target, "/other") != NULL)
+    return server_reply (fd, 200, "", "[]");
   switch (step->status)
     {
     case 0:
@@ -575,6 +577,28 @@ test_what_the_api_denies (void)
       g_assert_error (fixture->error, PP_API_ERROR, answers[i].code);
       g_assert_cmpuint (server_requests (fixture->server), ==, 9);
     }
+}
+
+static void
+call_others (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  pp_api_call (user_data, "GET", "/other", NULL, PP_API_ONCE, call_others, user_data);
+}
+
+/* A block document, say, that the server cannot write out: its run ends, and gives its slot back.
+ */
+static void
+test_what_the_server_fails_at (void)
+{
+  const Step steps[] = { { 500, NOW, "{\"exception_message\": \"Internal Server Error\"}" } };
+  g_autoptr (Fixture) fixture = started (steps, 1);
+
+  call_others (NULL, NULL, fixture->api);
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING,
+                         "*/block_documents/b*asking again*");
+  call (fixture, "GET", "/block_documents/b", PP_API_PERSIST_UNLESS_TOLD);
+  g_test_assert_expected_messages ();
+  g_assert_error (fixture->error, PP_API_ERROR, 500);
 }
 
 /* A key may lose a right and get it back; what a gateway finds too large is not smaller later. */
@@ -1329,6 +1353,7 @@ add (void)
   g_test_add_func ("/api/answer/rest-that-is-asked-for", test_rest_that_is_asked_for);
   g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);
   g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);
+  g_test_add_func ("/api/answer/failed-at-for-long", test_what_the_server_fails_at);
   g_test_add_func ("/api/answer/empty", test_empty_answer);
   g_test_add_func ("/api/answer/nul-in-a-string", test_nul_in_a_string);
   g_test_add_func ("/api/answer/nul-in-a-key", test_nul_in_a_key);

@@ -47,7 +47,8 @@ typedef enum
   PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
   PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_may_pass()) */
   PP_API_PERSIST_UNLESS_TOLD, /* as PERSIST; but what the API itself says, 403 or no route, ends it
-                                 after a minute and a half: for what a run can do without, or
+                                 after a minute and a half, and a 500 after five and a half while
+                                 the server answers other calls: for what a run can do without, or
                                  cannot begin without */
   PP_API_PERSIST_SHARED,  /* as PERSIST, for a call about many runs: what may be the fault of one of
                              them ends it (500; or it fails again and again while the server answers
