@@ -224,6 +224,11 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   curl_easy_setopt (easy, CURLOPT_PRIVATE, call);
   curl_easy_setopt (easy, CURLOPT_ERRORBUFFER, call->words);
   curl_easy_setopt (easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* A call that is ended while its host is looked up would wait for the thread that does it, which
+   * a silent name server holds up for half a minute. */
+  curl_easy_setopt (easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
   curl_easy_setopt (easy, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt (easy, CURLOPT_URL, request->url);
   curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -54,6 +55,49 @@ get (PpHttp *http, const char *url, Result *result)
   pp_http_send (http, &request, on_done, result);
   g_main_loop_run (result->loop);
   g_assert_cmpuint (result->done, ==, 1);
+}
+
+/* ---- names ---- */
+
+static GMutex names_mutex;
+static GCond names_cond;
+static gboolean names_answer;
+
+/* libcurl's thread calls this one: a name server that is silent for "silent.invalid". */
+int
+getaddrinfo (const char *node, const char *service, const struct addrinfo *hints,
+             struct addrinfo **result)
+{
+  gint64 end = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
+
+  (void)service;
+  (void)hints;
+  *result = NULL;
+  g_mutex_lock (&names_mutex);
+  while (g_strcmp0 (node, "silent.invalid") == 0 && !names_answer
+         && g_cond_wait_until (&names_cond, &names_mutex, end))
+    ;
+  g_mutex_unlock (&names_mutex);
+  return EAI_AGAIN;
+}
+
+/* A call that is not answered in time ends then, and does not hold up the loop. */
+static void
+test_silent_name_server (void)
+{
+  g_auto (Result) result = { 0 };
+  PpHttp *http = pp_http_new ();
+  gint64 began = g_get_monotonic_time ();
+
+  get (http, "http://silent.invalid/", &result);
+  g_assert_nonnull (result.error);
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 10 * G_USEC_PER_SEC);
+  pp_http_free (http);
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 10 * G_USEC_PER_SEC);
+  g_mutex_lock (&names_mutex);
+  names_answer = TRUE;
+  g_cond_broadcast (&names_cond);
+  g_mutex_unlock (&names_mutex);
 }
 
 /* ---- proxies ---- */
@@ -488,6 +532,7 @@ add (void)
   g_test_add_func ("/http/shortage/is-waited-out", test_shortage_is_waited_out);
   g_test_add_func ("/http/shortage/is-an-error", test_shortage_is_an_error);
   g_test_add_func ("/http/shortage/cancel", test_shortage_cancel);
+  g_test_add_func ("/http/silent-name-server", test_silent_name_server);
   g_test_add_func ("/http/limits", test_limits);
   g_test_add_func ("/http/reserve", test_reserve);
 }
