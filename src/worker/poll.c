@@ -301,6 +301,7 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
       if (worker->polls_in_parts)
         g_message ("The server answers the poll of all queues again");
       worker->polls_in_parts = FALSE;
+      pp_worker_stop_finding_spoilers (worker);
       accept_answer (worker, body);
     }
 }

@@ -43,6 +43,8 @@ finish (PpPollParts *parts)
 
   if (parts->failed->len > 0)
     pp_worker_find_spoilers (worker);
+  else
+    pp_worker_stop_finding_spoilers (worker);
   if (parts->answered == 0 && json_array_size (parts->found) == 0)
     {
       parts->done (NULL, parts->error, parts->user_data);

@@ -16,6 +16,10 @@
   "or "                                                                                            \
   "hold half a character): %s"
 
+/* A server that is short of something itself answers 500 to one call and not to the next: a run is
+ * a spoiler when it could not be read, and its states could, in so many polls in a row. */
+#define LOOKS 5
+
 /* A run that may be one. */
 typedef struct
 {
@@ -43,6 +47,16 @@ clear (Suspect *suspect)
   free_suspect (suspect);
 }
 
+/* Notes one more look in which ID could not be read. Returns whether that is enough. */
+static gboolean
+is_spoiler (PpWorker *worker, const char *id)
+{
+  guint looks = GPOINTER_TO_UINT (g_hash_table_lookup (worker->unread, id)) + 1;
+
+  g_hash_table_insert (worker->unread, g_strdup (id), GUINT_TO_POINTER (looks));
+  return looks >= LOOKS;
+}
+
 static void
 on_ended (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -63,7 +77,6 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
-/* The second look: one 500 may have been an accident. */
 static void
 on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
 {
@@ -74,6 +87,12 @@ on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_da
   suspect->call = NULL;
   if (!g_error_matches (error, PP_API_ERROR, 500)
       && !g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH))
+    {
+      g_hash_table_remove (suspect->worker->unread, suspect->id);
+      clear (suspect);
+      return;
+    }
+  if (!is_spoiler (suspect->worker, suspect->id))
     {
       clear (suspect);
       return;
@@ -92,13 +111,21 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   const json_t *state = json_object_get (body, "state");
 
   suspect->read = NULL;
+  if (error != NULL)
+    {
+      clear (suspect);
+      return;
+    }
   /* What has its states only could not be read (state_reader.h). */
-  if (error != NULL || json_object_get (body, "flow_id") != NULL
+  if (json_object_get (body, "flow_id") != NULL
       || g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") != 0)
-    clear (suspect);
-  else
-    suspect->call = pp_flow_run_read (suspect->worker->context.api, suspect->id, PP_API_ONCE,
-                                      on_read_again, suspect);
+    {
+      g_hash_table_remove (suspect->worker->unread, suspect->id);
+      clear (suspect);
+      return;
+    }
+  suspect->call = pp_flow_run_read (suspect->worker->context.api, suspect->id, PP_API_ONCE,
+                                    on_read_again, suspect);
 }
 
 static void
@@ -129,6 +156,8 @@ on_scheduled (json_t *body, const GError *error, gpointer user_data)
 void
 pp_worker_find_spoilers (PpWorker *worker)
 {
+  if (worker->unread == NULL)
+    worker->unread = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   if (worker->suspects == NULL && worker->suspects_call == NULL)
     worker->suspects_call
         = pp_flow_runs_scheduled_ids (worker->context.api, worker->options->work_pool,
@@ -141,4 +170,5 @@ pp_worker_stop_finding_spoilers (PpWorker *worker)
   pp_api_call_cancel (worker->suspects_call);
   worker->suspects_call = NULL;
   g_list_free_full (g_steal_pointer (&worker->suspects), free_suspect);
+  g_clear_pointer (&worker->unread, g_hash_table_unref);
 }

@@ -91,6 +91,7 @@ typedef struct
   gboolean polls_in_parts;  /* the last poll that was answered went so */
   PpApiCall *suspects_call; /* spoilers.c: which runs are due */
   GList *suspects;          /* those that are being looked at */
+  GHashTable *unread;       /* id -> in how many polls in a row it could not be read; or NULL */
   gint64 polled_at;         /* monotonic microseconds of the last call */
   gint64 last_poll;         /* monotonic microseconds of the last answer, or of the start */
   gboolean more_waits;      /* the last poll left runs behind for want of a slot */
