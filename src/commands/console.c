@@ -42,6 +42,7 @@ static struct
   guint least; /* index of the least severe level that is shown */
   gboolean colors;
   gboolean installed;
+  GMutex mutex; /* of what follows: the journal's thread logs, too */
   PpConsoleLoss lost;
 } console;
 
@@ -157,6 +158,7 @@ write_loss (void)
 static void
 write_all (const GString *line)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console.mutex);
   gsize done;
 
   if (console.lost.lines > 0 && !write_loss ())
@@ -174,6 +176,8 @@ write_all (const GString *line)
 void
 pp_console_finish (void)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console.mutex);
+
   if (console.lost.lines > 0)
     write_loss ();
 }
