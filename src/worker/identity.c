@@ -215,6 +215,7 @@ new_from_key (const PpIdentityKey *key)
 {
   PpIdentity *identity = g_new0 (PpIdentity, 1);
 
+  identity->holders = 1;
   identity->lock_fd = -1;
   identity->api_url = pp_identity_normal_url (key->api_url);
   identity->work_pool = g_strdup (key->work_pool);
@@ -237,10 +238,19 @@ pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **erro
   return identity;
 }
 
+PpIdentity *
+pp_identity_ref (const PpIdentity *identity)
+{
+  PpIdentity *held = (PpIdentity *)identity;
+
+  g_atomic_int_inc (&held->holders);
+  return held;
+}
+
 void
 pp_identity_free (PpIdentity *identity)
 {
-  if (identity == NULL)
+  if (identity == NULL || !g_atomic_int_dec_and_test (&identity->holders))
     return;
   if (identity->lock_fd >= 0)
     close (identity->lock_fd);
@@ -265,6 +275,12 @@ const char *
 pp_identity_path (const PpIdentity *identity)
 {
   return identity->folder.path;
+}
+
+const char *
+pp_identity_state_dir (const PpIdentity *identity)
+{
+  return identity->state_dir.path;
 }
 
 guint

@@ -178,7 +178,8 @@ pp_identity_hold (const PpIdentity *identity, const char *name)
 
 /* Has the entry NAME be a note, too: requests that its worker made may be carried out late. */
 static void
-keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name)
+keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name,
+              PpIdentityMoved *moved)
 {
   g_auto (PpFolder) late = { -1, NULL };
   g_autofree char *id = g_uuid_string_random ();
@@ -186,19 +187,22 @@ keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name
 
   if (pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL)
       && linkat (from->fd, name, late.fd, note, 0) == 0)
-    fsync (late.fd);
+    {
+      fsync (late.fd);
+      g_ptr_array_add (moved->notes, g_steal_pointer (&note));
+    }
 }
 
 /* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */
 static gboolean
-move_entry (PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
-            GError **error)
+move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
+            PpIdentityMoved *moved, GError **error)
 {
   struct stat status;
 
   if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
     {
-      keep_as_note (identity, from, name);
+      keep_as_note (identity, from, name, moved);
       g_autofree char *place = pp_identity_set_aside (&identity->folder, from, name, error);
 
       if (place != NULL)
@@ -207,7 +211,10 @@ move_entry (PpIdentity *identity, const PpFolder *from, const PpFolder *to, cons
       return FALSE;
     }
   if (errno == ENOENT && renameat (from->fd, name, to->fd, name) == 0)
-    return TRUE;
+    {
+      g_ptr_array_add (moved->entries, g_strdup (name));
+      return TRUE;
+    }
   pp_folder_error (error, from, name, "cannot be taken over", errno);
   return FALSE;
 }
@@ -226,7 +233,7 @@ move_position (const PpFolder *from, const PpFolder *to, const char *name)
 /* Moves the notes of requests that may be carried out late (journal_late.h). What cannot be moved
  * is left: its worker may come back. */
 static void
-move_notes (const PpIdentity *identity, const PpFolder *other)
+move_notes (const PpIdentity *identity, const PpFolder *other, PpIdentityMoved *moved)
 {
   g_auto (PpFolder) from = { -1, NULL };
   g_auto (PpFolder) to = { -1, NULL };
@@ -237,44 +244,51 @@ move_notes (const PpIdentity *identity, const PpFolder *other)
     return;
   names = pp_folder_list (&from, NULL);
   for (guint i = 0; names != NULL && i < names->len; i++)
-    if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
-      renameat (from.fd, g_ptr_array_index (names, i), to.fd, g_ptr_array_index (names, i));
+    {
+      const char *name = g_ptr_array_index (names, i);
+
+      if (pp_identity_is_run_file (name, PP_ENTRY_SUFFIX)
+          && renameat (from.fd, name, to.fd, name) == 0)
+        g_ptr_array_add (moved->notes, g_strdup (name));
+    }
   if (names != NULL && names->len > 0)
     fsync (to.fd);
 }
 
 /* Entries first: a position without one is thrown away. */
 static gint
-move_runs (PpIdentity *identity, const PpFolder *from, const PpFolder *to, GError **error)
+move_runs (const PpIdentity *identity, const PpFolder *from, const PpFolder *to,
+           PpIdentityMoved *moved, GError **error)
 {
   g_autoptr (GPtrArray) names = pp_folder_list (from, error);
   g_autoptr (GError) local = NULL;
-  gint moved = 0;
+  gint count = 0;
 
   if (names == NULL)
     return -1;
   for (guint i = 0; i < names->len && local == NULL; i++)
     if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
-      moved += move_entry (identity, from, to, g_ptr_array_index (names, i), &local);
+      count += move_entry (identity, from, to, g_ptr_array_index (names, i), moved, &local);
   for (guint i = 0; i < names->len && local == NULL; i++)
     if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_POSITION_SUFFIX))
       move_position (from, to, g_ptr_array_index (names, i));
-  if (local == NULL && moved > 0 && (fsync (to->fd) != 0 || fsync (from->fd) != 0))
+  if (local == NULL && count > 0 && (fsync (to->fd) != 0 || fsync (from->fd) != 0))
     pp_folder_error (&local, to, NULL, "cannot be written", errno);
   if (local == NULL)
-    return moved;
+    return count;
   g_propagate_error (error, g_steal_pointer (&local));
   return -1;
 }
 
 gint
-pp_identity_try_adopt (PpIdentity *identity, const char *name, GError **error)
+pp_identity_try_adopt (const PpIdentity *identity, const char *name, PpIdentityMoved *moved,
+                       GError **error)
 {
   g_auto (PpFolder) other = { -1, NULL };
   g_auto (PpFolder) from = { -1, NULL };
   g_auto (PpFolder) to = { -1, NULL };
   g_autoptr (GError) local = NULL;
-  gint moved = 0;
+  gint count = 0;
 
   if (!is_sibling (identity, name)
       || pp_identity_state (identity->state_dir.path, name) != PP_IDENTITY_FREE)
@@ -285,14 +299,14 @@ pp_identity_try_adopt (PpIdentity *identity, const char *name, GError **error)
   int lock_fd = pp_identity_lock (&other, FALSE, &local);
   if (lock_fd >= 0 && pp_folder_open (&from, &other, PP_IDENTITY_RUNS, FALSE, &local)
       && pp_folder_open (&to, &identity->folder, PP_IDENTITY_RUNS, TRUE, &local))
-    moved = move_runs (identity, &from, &to, &local);
+    count = move_runs (identity, &from, &to, moved, &local);
   if (lock_fd >= 0)
-    move_notes (identity, &other);
+    move_notes (identity, &other, moved);
   /* Its worker may be back and go on under its own name: the folder stays. */
   if (lock_fd >= 0)
     close (lock_fd);
   if (local == NULL || g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
-    return moved;
+    return count;
   g_propagate_error (error, g_steal_pointer (&local));
   return -1;
 }

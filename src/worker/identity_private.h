@@ -20,6 +20,7 @@ G_BEGIN_DECLS
 
 struct PpIdentity
 {
+  gint holders; /* atomic */
   PpFolder state_dir;
   PpFolder folder;
   int lock_fd;

@@ -14,14 +14,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* The thread calls nothing but the system. GLib's threads have the default stack of 8 MiB, in which
- * a kernel with transparent huge pages may see one of 2 MiB. */
-#define STACK_BYTES ((size_t)128 * 1024)
+/* Enough for a work that parses JSON. GLib's threads have the default stack of 8 MiB, in which a
+ * kernel with transparent huge pages may see one of 2 MiB. */
+#define STACK_BYTES ((size_t)1024 * 1024)
 /* How long the end may wait for the disk. */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
 /* A disk that has not taken a group for so long is said not to answer. */
 #define HANGS_SECONDS 30
-#define SLOW_SECONDS 1
 /* A block, so that a probe works only where an entry would. */
 #define PROBE_BYTES 4096
 
@@ -32,6 +31,8 @@ put_free (gpointer data)
 {
   PpJournalPut *put = data;
 
+  if (put->free_data != NULL)
+    put->free_data (put->data);
   g_free (put->text);
   g_free (put);
 }
@@ -59,6 +60,7 @@ take_group (PpJournal *journal)
   PpJournalGroup *group = g_new0 (PpJournalGroup, 1);
 
   group->event_fd = journal->event_fd;
+  group->identity = pp_identity_ref (journal->identity);
   while (group->count < PP_JOURNAL_GROUP_MAX && !g_queue_is_empty (&journal->queue))
     {
       PpJournalPut *put = g_queue_pop_head (&journal->queue);
@@ -111,7 +113,6 @@ start_group (PpJournal *journal)
   sigset_t all, before;
 
   journal->group = take_group (journal);
-  journal->group_since = g_get_monotonic_time ();
   journal->hang_timer = g_timeout_add_seconds (HANGS_SECONDS, on_hanging, journal);
   pthread_attr_init (&attributes);
   pthread_attr_setstacksize (&attributes, STACK_BYTES);
@@ -200,6 +201,7 @@ free_group (PpJournalGroup *group)
 {
   for (guint i = 0; i < group->count; i++)
     put_free (group->puts[i]);
+  pp_identity_free (group->identity);
   g_free (group);
 }
 
@@ -253,7 +255,7 @@ pp_journal_queue (PpJournal *journal, int folder_fd, PpJournalAction action,
   put->folder_fd = folder_fd;
   put->fd = -1;
   g_strlcpy (put->flow_run_id, flow_run_id, sizeof put->flow_run_id);
-  if (action != PP_JOURNAL_PROBE && action != PP_JOURNAL_NOTHING
+  if (action != PP_JOURNAL_PROBE && action < PP_JOURNAL_NOTHING
       && !g_uuid_string_is_valid (flow_run_id))
     {
       /* It comes from a server, and would be a file's name. */
@@ -316,16 +318,6 @@ pp_journal_put_amend (PpJournalPut *put, const char *text)
   return TRUE;
 }
 
-PpJournalPut *
-pp_journal_after (PpJournal *journal, PpJournalDoneFunc done, gpointer user_data)
-{
-  PpJournalPut *put = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_NOTHING, "");
-
-  put->done = done;
-  put->user_data = user_data;
-  return put;
-}
-
 /* Whether something that tells whether the journal can be written is on its way to the disk. */
 static gboolean
 is_telling (const PpJournal *journal)
@@ -355,13 +347,6 @@ const char *
 pp_journal_failure (const PpJournal *journal)
 {
   return journal->failure;
-}
-
-gboolean
-pp_journal_is_slow (const PpJournal *journal)
-{
-  return journal->group != NULL
-         && g_get_monotonic_time () - journal->group_since > SLOW_SECONDS * G_USEC_PER_SEC;
 }
 
 guint
@@ -406,7 +391,7 @@ pp_journal_new (const PpIdentity *identity, GError **error)
 {
   g_autoptr (PpJournal) journal = g_new0 (PpJournal, 1);
 
-  journal->identity = identity;
+  journal->identity = pp_identity_ref (identity);
   g_queue_init (&journal->queue);
   journal->runs.fd = -1;
   journal->late.fd = -1;
@@ -442,6 +427,26 @@ wait_for_group (const PpJournal *journal, gint64 deadline)
   return ready == 1;
 }
 
+/* Whether PUT is about an entry, a note or a position. */
+static gboolean
+is_content (const PpJournalPut *put)
+{
+  return put->action < PP_JOURNAL_NOTHING && put->action != PP_JOURNAL_PROBE;
+}
+
+static void
+say_unwritten (const PpJournal *journal)
+{
+  guint count = 0;
+
+  for (guint i = 0; journal->group != NULL && i < journal->group->count; i++)
+    count += is_content (journal->group->puts[i]);
+  for (const GList *link = journal->queue.head; link != NULL; link = link->next)
+    count += is_content (link->data);
+  g_warning ("%s: the disk does not answer: %u entries of the journal may be missing",
+             journal->runs.path, count);
+}
+
 /* Writes what is queued. FALSE when the disk does not answer: the thread is left to itself, with
  * its group and its descriptors. */
 static gboolean
@@ -455,8 +460,7 @@ flush (PpJournal *journal)
         start_group (journal);
       if (!wait_for_group (journal, deadline))
         {
-          g_warning ("%s: the disk does not answer: %u entries of the journal may be missing",
-                     journal->runs.path, pp_journal_pending (journal));
+          say_unwritten (journal);
           pthread_detach (journal->thread);
           return FALSE;
         }
@@ -488,6 +492,7 @@ pp_journal_free (PpJournal *journal)
     }
   while (!g_queue_is_empty (&journal->queue))
     put_free (g_queue_pop_head (&journal->queue));
+  pp_identity_free (journal->identity);
   g_free (journal->failure);
   g_free (journal);
 }

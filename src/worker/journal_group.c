@@ -158,4 +158,7 @@ pp_journal_group_write (PpJournalGroup *group)
   for (guint i = 0; i < group->count; i++)
     if (is_written (group->puts[i]))
       sync_folder (group, group->puts[i]->folder_fd);
+  for (guint i = 0; i < group->count; i++)
+    if (group->puts[i]->action == PP_JOURNAL_WORK)
+      group->puts[i]->work (group->puts[i]->data);
 }

@@ -98,3 +98,18 @@ pp_journal_load_late (PpJournal *journal, PpJournalLateFunc func, gpointer user_
         unlinkat (journal->late.fd, name, 0);
     }
 }
+
+void
+pp_journal_load_moved_late (const PpIdentity *identity, const GPtrArray *names,
+                            PpJournalLateFunc func, gpointer user_data)
+{
+  g_auto (PpFolder) late = { -1, NULL };
+  g_autoptr (GError) error = NULL;
+
+  if (names->len == 0)
+    return;
+  if (!pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, FALSE, &error))
+    g_warning ("Notes of requests that another worker made are not read: %s", error->message);
+  for (guint i = 0; error == NULL && i < names->len; i++)
+    load_note (&late, g_ptr_array_index (names, i), func, user_data);
+}

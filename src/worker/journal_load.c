@@ -1,4 +1,4 @@
-/* Reading the journal at the start. */
+/* Reading the journal: at the start, and after an adoption. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "prefect-podman/worker/state_dir.h"
@@ -31,11 +31,11 @@ check_name (const PpJournalEntry *entry, const char *name, GError **error)
 
 /* Reads the entry NAME; new, or NULL with ERROR that names the file. */
 static PpJournalEntry *
-read_entry (const PpJournal *journal, const char *name, GError **error)
+read_entry (const PpFolder *runs, const char *name, GError **error)
 {
   gsize length = 0;
   g_autofree char *text
-      = pp_small_file_read (&journal->runs, name, PP_JOURNAL_ENTRY_MAX_BYTES, &length, error);
+      = pp_small_file_read (runs, name, PP_JOURNAL_ENTRY_MAX_BYTES, &length, error);
   g_autoptr (PpJournalEntry) entry = NULL;
 
   if (text == NULL)
@@ -43,16 +43,15 @@ read_entry (const PpJournal *journal, const char *name, GError **error)
   entry = pp_journal_entry_parse (text, length, error);
   if (entry != NULL && check_name (entry, name, error))
     return g_steal_pointer (&entry);
-  g_prefix_error (error, "%s/%s: ", journal->runs.path, name);
+  g_prefix_error (error, "%s/%s: ", runs->path, name);
   return NULL;
 }
 
 static void
-set_aside (const PpJournal *journal, const char *name, const GError *why)
+set_aside (const PpIdentity *identity, const PpFolder *runs, const char *name, const GError *why)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *place
-      = pp_identity_set_aside (&journal->identity->folder, &journal->runs, name, &error);
+  g_autofree char *place = pp_identity_set_aside (&identity->folder, runs, name, &error);
 
   if (place != NULL)
     g_warning ("%s. If the run it tells of has a container, that is followed; the file is now %s",
@@ -63,16 +62,16 @@ set_aside (const PpJournal *journal, const char *name, const GError *why)
 }
 
 static void
-load_entry (PpJournal *journal, const char *name, GPtrArray *entries)
+load_entry (const PpIdentity *identity, const PpFolder *runs, const char *name, GPtrArray *entries)
 {
   g_autoptr (GError) error = NULL;
-  PpJournalEntry *entry = read_entry (journal, name, &error);
+  PpJournalEntry *entry = read_entry (runs, name, &error);
 
   if (entry != NULL)
     g_ptr_array_add (entries, entry);
   else if (g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED)
            || g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER))
-    set_aside (journal, name, error);
+    set_aside (identity, runs, name, error);
   else if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     g_warning ("%s. It stays where it is, and its run is not taken up again", error->message);
 }
@@ -103,7 +102,7 @@ pp_journal_load (PpJournal *journal)
     }
   for (guint i = 0; i < names->len; i++)
     if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
-      load_entry (journal, g_ptr_array_index (names, i), entries);
+      load_entry (journal->identity, &journal->runs, g_ptr_array_index (names, i), entries);
   /* Left by a crash, unless they are of a group under way. */
   for (guint i = 0; i < names->len && journal->group == NULL; i++)
     {
@@ -114,4 +113,18 @@ pp_journal_load (PpJournal *journal)
         unlinkat (journal->runs.fd, name, 0);
     }
   return entries;
+}
+
+void
+pp_journal_load_moved (const PpIdentity *identity, const GPtrArray *names, GPtrArray *entries)
+{
+  g_auto (PpFolder) runs = { -1, NULL };
+  g_autoptr (GError) error = NULL;
+
+  if (names->len == 0)
+    return;
+  if (!pp_folder_open (&runs, &identity->folder, PP_IDENTITY_RUNS, FALSE, &error))
+    g_warning ("%s: runs that were taken over are not gone on with", error->message);
+  for (guint i = 0; error == NULL && i < names->len; i++)
+    load_entry (identity, &runs, g_ptr_array_index (names, i), entries);
 }

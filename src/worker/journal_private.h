@@ -1,5 +1,5 @@
 /* The inside of the journal, for journal.c (the queue, on the main loop), journal_group.c (the
- * thread), journal_load.c, journal_late.c and journal_position.c only. */
+ * thread), journal_load.c, journal_late.c, journal_position.c and journal_work.c only. */
 #pragma once
 
 #include "prefect-podman/worker/journal.h"
@@ -19,6 +19,7 @@ typedef enum
   PP_JOURNAL_PROBE,
   PP_JOURNAL_POSITION,
   PP_JOURNAL_NOTHING, /* is done when all before it is */
+  PP_JOURNAL_WORK,
 } PpJournalAction;
 
 /* One thing to do. While its group is written it is the thread's, but for done and user_data. */
@@ -38,6 +39,10 @@ struct PpJournalPut
   gboolean taken;   /* by a group */
   gboolean refused; /* its run's id is none: nothing is done, and the disk is not to blame */
 
+  PpJournalWorkFunc work; /* of PP_JOURNAL_WORK */
+  gpointer data;          /* of work */
+  GDestroyNotify free_data;
+
   PpJournalDoneFunc done;
   gpointer user_data;
 };
@@ -47,24 +52,24 @@ struct PpJournalPut
 
 typedef struct
 {
-  int event_fd; /* written to when the group is done */
+  int event_fd;         /* written to when the group is done */
+  PpIdentity *identity; /* held: its lock and folders outlive a thread that hangs */
   guint count;
   PpJournalPut *puts[PP_JOURNAL_GROUP_MAX];
 } PpJournalGroup;
 
-/* Does all that GROUP says, and fills `error` and `what`. Blocks. Uses no heap, no GLib and no
- * lock: it runs on a thread with a small stack. */
+/* Does all that GROUP says, works last, and fills `error` and `what`. Blocks. But for works, it
+ * uses no heap, no GLib and no lock: it runs on a thread with a small stack. */
 void pp_journal_group_write (PpJournalGroup *group);
 
 struct PpJournal
 {
-  const PpIdentity *identity;
+  PpIdentity *identity; /* held */
   PpFolder runs;
   PpFolder late; /* journal_late.h */
   GQueue queue;  /* of PpJournalPut */
   PpJournalGroup *group;
-  gint64 group_since; /* monotonic microseconds */
-  pthread_t thread;   /* the group's, if it has one */
+  pthread_t thread; /* the group's, if it has one */
   gboolean has_thread;
   int event_fd;
   guint event_source;

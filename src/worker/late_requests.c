@@ -94,15 +94,19 @@ keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
   g_hash_table_insert (late->notes, note->id, note);
 }
 
-static void
-on_loaded (const char *id, PpJournalEntry *entry, gpointer user_data)
+void
+pp_late_requests_take (PpLateRequests *late, const char *id, PpJournalEntry *entry)
 {
-  PpLateRequests *late = user_data;
-
   if (g_hash_table_contains (late->notes, id))
     pp_journal_entry_free (entry);
   else
     keep (late, id, entry);
+}
+
+static void
+on_loaded (const char *id, PpJournalEntry *entry, gpointer user_data)
+{
+  pp_late_requests_take (user_data, id, entry);
 }
 
 void

@@ -40,9 +40,11 @@ PpLateRequests *pp_late_requests_new (PpApi *api, PpStateReader *states, PpJourn
                                       gint64 patience, const PpLateFuncs *funcs);
 void pp_late_requests_free (PpLateRequests *late);
 
-/* Reads the notes of workers before this one; those that are known already are passed over. Blocks.
- */
+/* Reads the notes of workers before this one. Blocks; for the start. */
 void pp_late_requests_load (PpLateRequests *late);
+
+/* Takes the note ID, whose ENTRY is taken over; passes over one that is known already. */
+void pp_late_requests_take (PpLateRequests *late, const char *id, PpJournalEntry *entry);
 
 /* Notes that requests with the transition ids of ENTRY (copied) may be carried out until its
  * late_until. */

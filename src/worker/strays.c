@@ -3,6 +3,7 @@
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
 #include "ownership.h"
+#include "state_look.h"
 #include "worker_private.h"
 
 #include "prefect-podman/prefect/resources.h"
@@ -28,6 +29,7 @@ struct PpStray
   PpApiCall *states_call;
   PpInfrastructureCall *inspect_call;
   PpJournalPut *put;
+  const PpRunLook *look; /* of put, while that is one */
 };
 
 static void
@@ -57,7 +59,8 @@ end_look (PpStray *stray)
 
   worker->strays = g_list_remove (worker->strays, stray);
   free_stray (stray);
-  if (worker->strays == NULL)
+  /* A look at labels under way has not asked for the locks that are held. */
+  if (worker->strays == NULL && worker->list_put == NULL)
     g_hash_table_remove_all (worker->held);
 }
 
@@ -71,12 +74,26 @@ look_again (PpStray *stray, const GError *error)
   end_look (stray);
 }
 
-/* Whether somebody has the run in hand. */
-static gboolean
-is_known (const PpStray *stray)
+/* Finds out whether a sibling has the run in hand, and has DONE called then. */
+static void
+look_for_sibling (PpStray *stray, PpJournalDoneFunc done)
 {
-  return g_hash_table_contains (stray->worker->runs, stray->id)
-         || pp_identity_sibling_has_run (stray->worker->identity, stray->id);
+  PpRunLook *look = pp_run_look_new (stray->worker->identity, stray->id);
+
+  stray->look = look;
+  stray->put = pp_journal_work (stray->worker->context.journal, pp_run_look, look, pp_run_look_free,
+                                done, stray);
+}
+
+/* Whether somebody has the run in hand, as it was found out. */
+static gboolean
+is_known (PpStray *stray)
+{
+  gboolean is_siblings = stray->look->found;
+
+  stray->put = NULL;
+  stray->look = NULL;
+  return is_siblings || g_hash_table_contains (stray->worker->runs, stray->id);
 }
 
 /* The run was claimed again after the container had ended, and the server does not know that
@@ -158,6 +175,18 @@ write_down (PpStray *stray)
   stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
 }
 
+/* Once more: the engine and the server have taken their time. */
+static void
+on_sibling_looked_for_again (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  if (is_known (stray))
+    end_look (stray);
+  else
+    write_down (stray);
+}
+
 static void
 on_inspected (json_t *result, const GError *error, gpointer user_data)
 {
@@ -170,7 +199,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
     end_look (stray);
   else if (error != NULL)
     look_again (stray, error);
-  else if (is_known (stray) || is_of_earlier_attempt (stray->flow_run, result))
+  else if (is_of_earlier_attempt (stray->flow_run, result))
     end_look (stray);
   else
     {
@@ -178,7 +207,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
       if (json_is_string (status))
         json_object_set (stray->container, "State", status);
       stray->started_at = MAX (pp_api_parse_timestamp (pp_json_string (state, "StartedAt")), 0);
-      write_down (stray);
+      look_for_sibling (stray, on_sibling_looked_for_again);
     }
 }
 
@@ -301,32 +330,46 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     }
 }
 
-/* Keeps a worker that is IDENTITY from coming back until all strays are looked at: from then on it
- * finds their runs in our hands. FALSE when it is back, or IDENTITY is none that was handed over to
- * us. */
+/* Whether the identity NAME is ours, or is kept from coming back until all strays are looked at:
+ * from then on it finds their runs in our hands. */
 static gboolean
-hold (PpWorker *worker, const char *identity)
+is_held (const PpWorker *worker, const char *name)
 {
-  int fd;
-
-  if (identity == NULL)
-    return FALSE;
-  if (g_str_equal (identity, worker->context.identity_name)
-      || g_hash_table_contains (worker->held, identity))
-    return TRUE;
-  if (!g_hash_table_contains (worker->adopted, identity))
-    return FALSE;
-  fd = pp_identity_hold (worker->identity, identity);
-  if (fd < 0)
-    return FALSE;
-  g_hash_table_insert (worker->held, g_strdup (identity), GINT_TO_POINTER (fd));
-  return TRUE;
+  return name != NULL
+         && (g_str_equal (name, worker->context.identity_name)
+             || g_hash_table_contains (worker->held, name));
 }
 
-/* Those of CONTAINERS that identities of ours have made, whose locks we hold from here on. New
- * array. */
+gboolean
+pp_worker_has_to_hold (const PpWorker *worker, const json_t *container)
+{
+  const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+  const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
+
+  return identity != NULL && id != NULL && !is_held (worker, identity)
+         && g_hash_table_contains (worker->adopted, identity)
+         && !g_hash_table_contains (worker->runs, id);
+}
+
+/* Takes over the locks that LOOK has got. */
+static void
+hold (PpWorker *worker, PpLabelsLook *look)
+{
+  GHashTableIter iter;
+  gpointer name, lock;
+
+  g_hash_table_iter_init (&iter, look->locks);
+  while (g_hash_table_iter_next (&iter, &name, &lock))
+    if (GPOINTER_TO_INT (lock) >= 0 && !is_held (worker, name))
+      {
+        g_hash_table_insert (worker->held, g_strdup (name), lock);
+        g_hash_table_iter_remove (&iter);
+      }
+}
+
+/* Those of CONTAINERS that identities of ours have made, whose locks we hold. New array. */
 static json_t *
-hold_candidates (PpWorker *worker, const json_t *containers)
+find_candidates (const PpWorker *worker, const json_t *containers)
 {
   json_t *candidates = json_array ();
   json_t *container;
@@ -335,10 +378,21 @@ hold_candidates (PpWorker *worker, const json_t *containers)
   json_array_foreach (containers, index, container)
   {
     if (pp_json_string (container, "Id") != NULL
-        && hold (worker, pp_container_label (container, PP_IDENTITY_LABEL)))
+        && is_held (worker, pp_container_label (container, PP_IDENTITY_LABEL)))
       json_array_append (candidates, container);
   }
   return candidates;
+}
+
+static void
+on_sibling_looked_for (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  if (is_known (stray))
+    end_look (stray);
+  else
+    stray->read = pp_state_reader_read (stray->worker->context.states, stray->id, on_read, stray);
 }
 
 static gint
@@ -350,32 +404,33 @@ has_id (gconstpointer stray, gconstpointer id)
 static void
 look_at (PpWorker *worker, const char *id, const json_t *containers)
 {
+  json_auto_t *candidates = find_candidates (worker, containers);
   PpStray *stray;
 
-  if (g_list_find_custom (worker->strays, id, has_id) != NULL)
+  if (json_array_size (candidates) == 0 || g_list_find_custom (worker->strays, id, has_id) != NULL)
     return;
   stray = g_new0 (PpStray, 1);
   stray->worker = worker;
   stray->id = g_strdup (id);
   worker->strays = g_list_prepend (worker->strays, stray);
+  stray->candidates = g_steal_pointer (&candidates);
   /* First of all, for a sibling that sees a run to its end tells the server before it forgets. */
-  stray->candidates = hold_candidates (worker, containers);
-  if (json_array_size (stray->candidates) == 0 || is_known (stray))
-    end_look (stray);
-  else
-    stray->read = pp_state_reader_read (worker->context.states, id, on_read, stray);
+  look_for_sibling (stray, on_sibling_looked_for);
 }
 
 void
-pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups)
+pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *look)
 {
   GHashTableIter iter;
   gpointer id, containers;
 
+  hold (worker, look);
   g_hash_table_iter_init (&iter, groups);
   while (g_hash_table_iter_next (&iter, &id, &containers))
     if (!g_hash_table_contains (worker->runs, id))
       look_at (worker, id, containers);
+  if (worker->strays == NULL)
+    g_hash_table_remove_all (worker->held);
 }
 
 static void
@@ -387,6 +442,7 @@ close_lock (gpointer fd)
 void
 pp_worker_expect_strays (PpWorker *worker)
 {
+  worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   worker->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, close_lock);
 }
 

@@ -1,16 +1,12 @@
-/* What workers before this one had in their hands: at the start that of this worker's own identity,
- * later that of identities whose worker does not come back. */
+/* What workers before this one had in their hands, and the engine's list of containers by which it
+ * is gone on with. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "late_requests.h"
 #include "ownership.h"
+#include "state_look.h"
 #include "worker_private.h"
 
-/* A worker that is about to come back has this long, twice, before its runs are taken from it. */
-#define ORPHANS_SECONDS 10
 #define MAX_BACK_OFF 15
-
-static void list_containers (PpWorker *worker);
 
 PpFlowRun *
 pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry)
@@ -23,12 +19,9 @@ pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry)
   return run;
 }
 
-/* Takes up what the journal has and this worker does not know yet. */
-static void
-load_journal (PpWorker *worker)
+void
+pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries)
 {
-  g_autoptr (GPtrArray) entries = pp_journal_load (worker->context.journal);
-
   for (guint i = 0; i < entries->len; i++)
     {
       const PpJournalEntry *entry = g_ptr_array_index (entries, i);
@@ -70,7 +63,7 @@ group_by_flow_run (const json_t *containers)
 /* The container of RUN among CONTAINERS, which bear its id (NULL: none); borrowed, or NULL. It may
  * have been made by an identity whose runs were handed over to ours. */
 static const json_t *
-find_container (const PpWorker *worker, const PpFlowRun *run, const json_t *containers)
+find_container (const PpLabelsLook *look, const PpFlowRun *run, const json_t *containers)
 {
   const json_t *found = NULL;
   const json_t *container;
@@ -80,7 +73,7 @@ find_container (const PpWorker *worker, const PpFlowRun *run, const json_t *cont
   {
     const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
 
-    if (identity != NULL && pp_identity_is_of_our_key (worker->identity, identity)
+    if (identity != NULL && g_hash_table_contains (look->ours, identity)
         && pp_flow_run_owns_container (run, container)
         && (found == NULL || pp_container_is_better_candidate (container, found)))
       found = container;
@@ -90,7 +83,7 @@ find_container (const PpWorker *worker, const PpFlowRun *run, const json_t *cont
 
 /* Containers of our pool whose worker is known to nobody here: nothing tells whether it lives. */
 static void
-say_unknown (const PpWorker *worker, const json_t *containers)
+say_unknown (const PpWorker *worker, const PpLabelsLook *look, const json_t *containers)
 {
   const json_t *container;
   const char *name = NULL;
@@ -104,7 +97,7 @@ say_unknown (const PpWorker *worker, const json_t *containers)
 
     if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
         || g_hash_table_contains (worker->runs, pp_container_label (container, PP_FLOW_RUN_LABEL))
-        || pp_identity_state (worker->state_dir, identity) != PP_IDENTITY_UNKNOWN)
+        || GPOINTER_TO_INT (g_hash_table_lookup (look->states, identity)) != PP_IDENTITY_UNKNOWN)
       continue;
     name = pp_flow_run_listed_name (container);
     count++;
@@ -122,16 +115,82 @@ on_list_timer (gpointer user_data)
   PpWorker *worker = user_data;
 
   worker->list_timer = 0;
-  list_containers (worker);
+  pp_worker_list_containers (worker);
   return G_SOURCE_REMOVE;
+}
+
+/* Whether containers are being listed, or what was listed is being looked at. */
+static gboolean
+is_listing (const PpWorker *worker)
+{
+  return worker->list_call != NULL || worker->list_put != NULL;
+}
+
+/* Asks for the list once more if something was taken over since it was asked for: that may have
+ * been made later. */
+static gboolean
+list_again_if_old (PpWorker *worker)
+{
+  if (!worker->list_is_old)
+    return FALSE;
+  worker->list_is_old = FALSE;
+  pp_worker_list_containers (worker);
+  return TRUE;
+}
+
+/* What the state directory says of the labels on the containers that were listed. */
+static void
+on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  PpLabelsLook *look = g_steal_pointer (&worker->list_look);
+  json_auto_t *listed = g_steal_pointer (&worker->listed);
+  g_autoptr (GHashTable) groups = NULL;
+  g_autoptr (GPtrArray) taken_up = NULL;
+
+  worker->list_put = NULL;
+  if (list_again_if_old (worker))
+    return;
+  groups = group_by_flow_run (listed);
+  taken_up = g_steal_pointer (&worker->taken_up);
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < taken_up->len; i++)
+    {
+      const char *id = g_ptr_array_index (taken_up, i);
+      PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
+
+      pp_flow_run_take_up (run, find_container (look, run, g_hash_table_lookup (groups, id)));
+    }
+  pp_worker_look_at_strays (worker, groups, look);
+  if (!worker->unknown_said)
+    say_unknown (worker, look, listed);
+  worker->unknown_said = TRUE;
+}
+
+static void
+look_at_labels (PpWorker *worker, json_t *containers)
+{
+  PpLabelsLook *look = pp_labels_look_new (worker->identity);
+  const json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+
+    if (identity != NULL)
+      pp_labels_look_add (look, identity, pp_worker_has_to_hold (worker, container));
+  }
+  worker->listed = json_incref (containers);
+  worker->list_look = look;
+  worker->list_put = pp_journal_work (worker->context.journal, pp_labels_look, look,
+                                      pp_labels_look_free, on_labels, worker);
 }
 
 static void
 on_listed (json_t *result, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  g_autoptr (GHashTable) groups = NULL;
-  g_autoptr (GPtrArray) taken_up = NULL;
 
   worker->list_call = NULL;
   if (error != NULL)
@@ -144,42 +203,23 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   worker->list_failures = 0;
-  if (worker->list_is_old)
-    {
-      /* What was taken over meanwhile may have been made after it was asked for. */
-      worker->list_is_old = FALSE;
-      list_containers (worker);
-      return;
-    }
-  groups = group_by_flow_run (result);
-  taken_up = g_steal_pointer (&worker->taken_up);
-  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < taken_up->len; i++)
-    {
-      const char *id = g_ptr_array_index (taken_up, i);
-      PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
-
-      pp_flow_run_take_up (run, find_container (worker, run, g_hash_table_lookup (groups, id)));
-    }
-  pp_worker_look_at_strays (worker, groups);
-  if (!worker->unknown_said)
-    say_unknown (worker, result);
-  worker->unknown_said = TRUE;
+  if (!list_again_if_old (worker))
+    look_at_labels (worker, result);
 }
 
 void
 pp_worker_list_later (PpWorker *worker)
 {
-  if (worker->list_call == NULL && worker->list_timer == 0)
+  if (!is_listing (worker) && worker->list_timer == 0)
     worker->list_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_list_timer, worker);
 }
 
-static void
-list_containers (PpWorker *worker)
+void
+pp_worker_list_containers (PpWorker *worker)
 {
   static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
 
-  if (worker->list_call != NULL)
+  if (is_listing (worker))
     worker->list_is_old = TRUE;
   else if (worker->list_timer == 0)
     worker->list_call
@@ -190,85 +230,17 @@ void
 pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id)
 {
   g_ptr_array_add (worker->taken_up, g_strdup (flow_run_id));
-  list_containers (worker);
-}
-
-/* Runs and containers of identities whose worker is gone. */
-
-/* Forgets whose workers are back: they see to their containers themselves. */
-static void
-forget_living (PpWorker *worker, GPtrArray *orphans)
-{
-  GHashTableIter iter;
-  gpointer name;
-
-  g_hash_table_iter_init (&iter, worker->adopted);
-  while (g_hash_table_iter_next (&iter, &name, NULL))
-    if (!g_ptr_array_find_with_equal_func (orphans, name, g_str_equal, NULL)
-        && !g_hash_table_contains (worker->held, name))
-      g_hash_table_iter_remove (&iter);
-}
-
-/* Takes over what the identity NAME has left. Whether any entry may be ours now. */
-static gboolean
-adopt (PpWorker *worker, const char *name)
-{
-  g_autoptr (GError) error = NULL;
-  gint count = pp_identity_try_adopt (worker->identity, name, &error);
-
-  if (error != NULL)
-    {
-      g_warning ("The runs of worker %s cannot be taken over: %s", name, error->message);
-      return TRUE;
-    }
-  if (count > 0)
-    g_message ("Worker %s does not come back: its %d flow runs are taken over", name, count);
-  g_hash_table_add (worker->adopted, g_strdup (name));
-  return count > 0;
-}
-
-static gboolean
-on_orphans_timer (gpointer user_data)
-{
-  PpWorker *worker = user_data;
-  g_autoptr (GPtrArray) orphans = NULL;
-  g_autoptr (GPtrArray) before = g_steal_pointer (&worker->orphans);
-  gboolean found = FALSE, moved = FALSE;
-
-  if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL
-      || pp_journal_is_slow (worker->context.journal))
-    return G_SOURCE_CONTINUE;
-  orphans = pp_identity_orphans (worker->identity);
-  forget_living (worker, orphans);
-  for (guint i = 0; before != NULL && i < orphans->len; i++)
-    {
-      const char *name = g_ptr_array_index (orphans, i);
-
-      if (!g_ptr_array_find_with_equal_func (before, name, g_str_equal, NULL)
-          || (g_hash_table_contains (worker->adopted, name)
-              && !pp_identity_has_runs (worker->identity, name)))
-        continue;
-      moved |= adopt (worker, name);
-      found = TRUE;
-    }
-  worker->orphans = g_steal_pointer (&orphans);
-  if (moved)
-    load_journal (worker);
-  if (found)
-    pp_late_requests_load (worker->context.late);
-  /* Also where no run was written down: containers may be left. */
-  if (found)
-    list_containers (worker);
-  return G_SOURCE_CONTINUE;
+  pp_worker_list_containers (worker);
 }
 
 void
 pp_worker_load_journal (PpWorker *worker)
 {
+  g_autoptr (GPtrArray) entries = pp_journal_load (worker->context.journal);
+
   worker->taken_up = g_ptr_array_new_with_free_func (g_free);
-  worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   pp_worker_expect_strays (worker);
-  load_journal (worker);
+  pp_worker_take_entries (worker, entries);
   pp_identity_warn_of_others (worker->identity);
   if (worker->taken_up->len > 0)
     g_message ("%u flow runs were in the hands of this worker when it ended last",
@@ -278,22 +250,25 @@ pp_worker_load_journal (PpWorker *worker)
 void
 pp_worker_take_up (PpWorker *worker)
 {
-  list_containers (worker);
+  pp_worker_list_containers (worker);
   if (!worker->options->run_once)
-    worker->orphans_timer = g_timeout_add_seconds (ORPHANS_SECONDS, on_orphans_timer, worker);
+    pp_worker_watch_orphans (worker);
 }
 
 void
 pp_worker_stop_taking_up (PpWorker *worker)
 {
   g_clear_handle_id (&worker->list_timer, g_source_remove);
-  g_clear_handle_id (&worker->orphans_timer, g_source_remove);
   if (worker->list_call != NULL)
     pp_infrastructure_call_cancel (worker->list_call);
   worker->list_call = NULL;
+  if (worker->list_put != NULL)
+    pp_journal_put_cancel (worker->list_put);
+  worker->list_put = NULL;
+  worker->list_look = NULL; /* the put's */
+  json_decref (g_steal_pointer (&worker->listed));
+  pp_worker_leave_orphans (worker);
   pp_worker_leave_strays (worker);
   pp_worker_leave_late_containers (worker);
   g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
-  g_clear_pointer (&worker->orphans, g_ptr_array_unref);
-  g_clear_pointer (&worker->adopted, g_hash_table_unref);
 }

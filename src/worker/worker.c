@@ -104,24 +104,11 @@ pp_worker_is_patient (const PpWorker *worker)
   return worker->has_served && !worker->options->run_once;
 }
 
-/* The next worker need not take a page in the API's place for a wrong URL. */
-static void
-note_served (PpWorker *worker)
-{
-  g_autoptr (GError) error = NULL;
-
-  if (!worker->has_served
-      && !pp_identity_write (worker->identity, worker->name, worker->options->name == NULL, TRUE,
-                             &error))
-    g_debug ("That this worker has served its pool is not noted: %s", error->message);
-  worker->has_served = TRUE;
-}
-
 void
 pp_worker_ready (PpWorker *worker)
 {
   print_banner (worker);
-  note_served (worker);
+  pp_worker_note_served (worker);
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
   pp_worker_take_up (worker);
   pp_worker_poll_start (worker);
@@ -213,7 +200,7 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
   pp_worker_poll_stop (worker);
   if (phase == PP_WORKER_STOPPING)
     {
-      pp_identity_say_stopping (worker->identity);
+      pp_worker_say_stopping (worker);
       worker->stop_deadline = g_get_monotonic_time () + STOP_US;
       pp_worker_sync_stop (worker);
       pp_worker_stop_watching_cancellations (worker);

@@ -173,3 +173,67 @@ pp_worker_take_identity (PpWorker *worker, GError **error)
   worker->context.boot_id = worker->boot_id;
   return TRUE;
 }
+
+typedef struct
+{
+  PpIdentity *identity; /* held */
+  char *worker_name;
+  gboolean is_made_up;
+  GError *error;
+} Served;
+
+static void
+write_served (gpointer data)
+{
+  Served *served = data;
+
+  pp_identity_write (served->identity, served->worker_name, served->is_made_up, TRUE,
+                     &served->error);
+}
+
+static void
+free_served (gpointer data)
+{
+  Served *served = data;
+
+  if (served->error != NULL)
+    g_debug ("That this worker has served its pool is not noted: %s", served->error->message);
+  g_clear_error (&served->error);
+  pp_identity_free (served->identity);
+  g_free (served->worker_name);
+  g_free (served);
+}
+
+void
+pp_worker_note_served (PpWorker *worker)
+{
+  Served *served;
+
+  if (worker->has_served)
+    return;
+  worker->has_served = TRUE;
+  served = g_new0 (Served, 1);
+  served->identity = pp_identity_ref (worker->identity);
+  served->worker_name = g_strdup (worker->name);
+  served->is_made_up = worker->options->name == NULL;
+  pp_journal_work (worker->context.journal, write_served, served, free_served, NULL, NULL);
+}
+
+static void
+say_stopping (gpointer identity)
+{
+  pp_identity_say_stopping (identity);
+}
+
+static void
+free_identity (gpointer identity)
+{
+  pp_identity_free (identity);
+}
+
+void
+pp_worker_say_stopping (PpWorker *worker)
+{
+  pp_journal_work (worker->context.journal, say_stopping, pp_identity_ref (worker->identity),
+                   free_identity, NULL, NULL);
+}

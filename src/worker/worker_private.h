@@ -10,6 +10,8 @@
 #include "prefect-podman/worker/worker.h"
 
 typedef struct PpStray PpStray;
+typedef struct PpOrphansLook PpOrphansLook;
+typedef struct PpLabelsLook PpLabelsLook;
 typedef struct PpQueues PpQueues;
 typedef struct PpPollParts PpPollParts;
 
@@ -44,14 +46,19 @@ typedef struct
   gboolean has_served;             /* this worker, or one before it with this identity */
   GPtrArray *taken_up;             /* ids of runs that wait for the engine's list of containers */
   GPtrArray *orphans;              /* names of identities that were free at the last look */
+  PpJournalPut *orphans_put;       /* the next look under way, or NULL */
+  PpOrphansLook *orphans_look;     /* its */
   GHashTable *adopted;             /* names of free identities that were taken over: a set */
   gboolean unknown_said;
   GList *strays;          /* of PpStray: containers that are being looked at (strays.c) */
   GHashTable *held;       /* names of identities whose strays they are -> locks on them */
   GList *late_containers; /* that are being looked at (late_containers.c) */
   PpInfrastructureCall *late_list_call;
-  gboolean list_is_old; /* list_call: it was asked for once more since */
+  gboolean list_is_old; /* list_call, list_put: it was asked for once more since */
   PpInfrastructureCall *list_call;
+  PpJournalPut *list_put;  /* the look at the labels of LISTED, or NULL */
+  PpLabelsLook *list_look; /* its */
+  json_t *listed;          /* containers */
   guint list_failures;
   guint list_timer;
   guint orphans_timer;
@@ -123,6 +130,13 @@ const char *pp_worker_find_illness (gpointer user_data);
  * journal. FALSE with ERROR, whose message says what to do. */
 gboolean pp_worker_take_identity (PpWorker *worker, GError **error);
 
+/* Notes in the state directory that this worker has served its pool: the next one need not take a
+ * page in the API's place for a wrong URL. */
+void pp_worker_note_served (PpWorker *worker);
+
+/* Lets other processes see that this worker is stopping. */
+void pp_worker_say_stopping (PpWorker *worker);
+
 /* health_start.c */
 
 /* Starts the health check, or to try so. FALSE with ERROR where trying again is of no use. */
@@ -156,11 +170,23 @@ gboolean pp_worker_is_patient (const PpWorker *worker);
  * with pp_flow_run_take_up(). */
 PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);
 
+/* Takes into this worker's hands those of ENTRIES that are not there yet; they go on once
+ * containers are listed. */
+void pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries);
+
+/* Has containers listed, now or once more. */
+void pp_worker_list_containers (PpWorker *worker);
+
 /* Has containers listed once more, after a while. */
 void pp_worker_list_later (PpWorker *worker);
 
 /* Has RUN, which is in this worker's hands, gone on with once containers are listed anew. */
 void pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id);
+
+/* orphans.c: takes over, from time to time, what identities have left whose worker does not come
+ * back. */
+void pp_worker_watch_orphans (PpWorker *worker);
+void pp_worker_leave_orphans (PpWorker *worker);
 
 /* late_containers.c: to be called at each poll. Removes containers that the engine has made late,
  * and that nobody will start, for the runs of which there are notes. */
@@ -177,8 +203,12 @@ void pp_worker_expect_strays (PpWorker *worker);
 
 /* Takes up the containers of our identity, and of free ones, that no journal knows of and that the
  * server still waits for. GROUPS: flow run id -> array of the engine's list entries of the
- * containers that bear it. */
-void pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups);
+ * containers that bear it. LOOK: at their labels; its locks are taken over. */
+void pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *look);
+
+/* Whether the lock of the identity that CONTAINER is labelled with has to be held before the
+ * container can be looked at. */
+gboolean pp_worker_has_to_hold (const PpWorker *worker, const json_t *container);
 void pp_worker_leave_strays (PpWorker *worker);
 
 /* PpFlowRunNotifyFunc of all runs (poll.c). */

@@ -1,8 +1,10 @@
 /* Preloaded into a worker: its clocks are ahead by what the file of TEST_CLOCKS says, 64-bit
  * numbers of seconds, of the wall clock and the monotonic one. Whoever writes there steps them.
- * With a third number that is not 0, the disk does not answer. */
+ * With a third number that is not 0, the disk does not answer to those who write to it, or look for
+ * what is in a folder that they have open. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -82,4 +84,32 @@ ssize_t
 pwrite64 (int fd, const void *data, size_t length, off64_t offset)
 {
   return pwrite (fd, data, length, offset);
+}
+
+int
+openat (int folder, const char *path, int flags, ...)
+{
+  va_list arguments;
+  mode_t mode = 0;
+
+  va_start (arguments, flags);
+  if ((flags & (O_CREAT | O_TMPFILE)) != 0)
+    mode = va_arg (arguments, mode_t);
+  va_end (arguments);
+  if (folder != AT_FDCWD)
+    wait_for_disk ();
+  return (int)syscall (SYS_openat, folder, path, flags, mode);
+}
+
+int
+openat64 (int folder, const char *path, int flags, ...)
+{
+  va_list arguments;
+  mode_t mode = 0;
+
+  va_start (arguments, flags);
+  if ((flags & (O_CREAT | O_TMPFILE)) != 0)
+    mode = va_arg (arguments, mode_t);
+  va_end (arguments);
+  return openat (folder, path, flags, mode);
 }

@@ -861,6 +861,20 @@ def test_disk_that_hangs(api, engine, pool, start_worker, clocks):
     wait_for(worker.healthy, 10, "health is well again")
 
 
+def test_disk_that_hangs_while_it_is_looked_for_runs_left_behind(api, engine, pool, start_worker, clocks):
+    """Every 10 s, even where there is nothing to write. Health and polls go on, and the worker can be stopped."""
+    worker = start_worker(api, engine, pool, settings=clocks.settings)
+    worker.wait_line("started!")
+    clocks.step(disk_hangs=True, monotonic=15)
+    run = api.go(pool, {"command": "true", "auto_remove": True})
+    worker.wait_line(f"submitting flow run '{run}'")
+    assert worker.healthy()
+    clocks.step(disk_hangs=True, monotonic=75)
+    wait_for(lambda: "the disk has not answered for 30 s" in health_reason(worker), 10, "health says that the disk hangs")
+    assert worker.end() == 0
+    assert "the disk does not answer" in worker.output()
+
+
 def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
     """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
     without their sender's knowing."""

@@ -3,6 +3,7 @@
 #include "prefect-podman/worker/state_dir.h"
 #include "prefect-podman/worker/state_fallback.h"
 #include "state-test.h"
+#include "state_look.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -262,6 +263,9 @@ put_entry (const char *state_dir, const char *identity, guint n, const char *suf
 static void
 test_adoption (void)
 {
+  g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  PpIdentityMoved moved = { entries, notes };
   g_autofree char *root = state_test_folder (FALSE);
   pid_t pid = start_worker (root);
   g_autoptr (PpIdentity) identity = take (root);
@@ -277,7 +281,7 @@ test_adoption (void)
   /* Never from a living one. */
   g_autoptr (GPtrArray) none = pp_identity_orphans (identity);
   g_assert_cmpuint (none->len, ==, 0);
-  g_assert_cmpint (pp_identity_try_adopt (identity, other, &error), ==, 0);
+  g_assert_cmpint (pp_identity_try_adopt (identity, other, &moved, &error), ==, 0);
   g_assert_cmpint (pp_identity_hold (identity, other), ==, -1);
 
   /* A kill ends its lock. */
@@ -288,9 +292,13 @@ test_adoption (void)
   g_assert_cmpstr (g_ptr_array_index (orphans, 0), ==, other);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "*has an entry of that run already*");
-  g_assert_cmpint (pp_identity_try_adopt (identity, other, &error), ==, 1);
+  g_assert_cmpint (pp_identity_try_adopt (identity, other, &moved, &error), ==, 1);
   g_test_assert_expected_messages ();
   g_assert_no_error (error);
+  g_autofree char *id = state_test_id (1);
+  g_assert_cmpuint (entries->len, ==, 1);
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (entries, 0), id));
+  g_assert_cmpuint (notes->len, ==, 1);
 
   g_autofree char *runs = state_test_path (identity, "runs", NULL);
   g_autofree char *aside = state_test_path (identity, "set-aside", NULL);
@@ -310,10 +318,47 @@ test_adoption (void)
   g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_FREE);
 
   /* Not ours to take: another pool's, ourselves, a path. */
-  g_assert_cmpint (pp_identity_try_adopt (identity, pp_identity_name (identity), &error), ==, 0);
-  g_assert_cmpint (pp_identity_try_adopt (identity, "other.host-example.01234567.0", &error), ==,
-                   0);
-  g_assert_cmpint (pp_identity_try_adopt (identity, "../x", &error), ==, 0);
+  g_assert_cmpint (pp_identity_try_adopt (identity, pp_identity_name (identity), &moved, &error),
+                   ==, 0);
+  g_assert_cmpint (
+      pp_identity_try_adopt (identity, "other.host-example.01234567.0", &moved, &error), ==, 0);
+  g_assert_cmpint (pp_identity_try_adopt (identity, "../x", &moved, &error), ==, 0);
+  state_test_remove (root);
+}
+
+/* A worker that is free at two looks has its runs taken over, and they are read at once. */
+static void
+test_two_looks (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  pid_t pid = start_worker (root);
+  g_autoptr (PpIdentity) identity = take (root);
+  g_autoptr (GHashTable) adopted = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autofree char *other = g_strdup (pp_identity_name (identity));
+  g_autofree char *id = state_test_id (1);
+  const PpJournalEntry entry = { .flow_run_id = id, .phase = PP_JOURNAL_CLAIMED, .claimed_at = 1 };
+  g_autofree char *text = pp_journal_entry_to_text (&entry);
+
+  other[strlen (other) - 1] = '0';
+  put_entry (root, other, 1, ".json", text);
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+  PpOrphansLook *first = pp_orphans_look_new (identity, NULL, adopted);
+  pp_orphans_look (first);
+  g_assert_cmpuint (first->orphans->len, ==, 1);
+  g_assert_cmpuint (first->adoptions->len, ==, 0);
+  PpOrphansLook *second
+      = pp_orphans_look_new (identity, g_steal_pointer (&first->orphans), adopted);
+  pp_orphans_look_free (first);
+  pp_orphans_look (second);
+  g_assert_cmpuint (second->adoptions->len, ==, 1);
+  const PpAdoption *adoption = g_ptr_array_index (second->adoptions, 0);
+  g_assert_cmpstr (adoption->name, ==, other);
+  g_assert_cmpint (adoption->count, ==, 1);
+  g_assert_no_error (adoption->error);
+  g_assert_cmpuint (second->entries->len, ==, 1);
+  g_assert_cmpstr (((PpJournalEntry *)g_ptr_array_index (second->entries, 0))->flow_run_id, ==, id);
+  pp_orphans_look_free (second);
   state_test_remove (root);
 }
 
@@ -322,6 +367,9 @@ test_adoption (void)
 static void
 test_spellings (void)
 {
+  g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  PpIdentityMoved moved = { entries, notes };
   g_autofree char *root = state_test_folder (FALSE);
   g_autoptr (PpIdentity) identity = take (root);
   g_autofree char *name = g_strdup (pp_identity_name (identity));
@@ -347,7 +395,7 @@ test_spellings (void)
   pp_identity_warn_of_others (identity);
   g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
   g_assert_cmpuint (orphans->len, ==, 1);
-  g_assert_cmpint (pp_identity_try_adopt (identity, earlier, &error), ==, 1);
+  g_assert_cmpint (pp_identity_try_adopt (identity, earlier, &moved, &error), ==, 1);
   g_assert_no_error (error);
   state_test_remove (root);
 }
@@ -568,6 +616,7 @@ add_tests (void)
   g_test_add_func ("/identity/other-keys", test_other_keys);
   g_test_add_func ("/identity/names-from-outside", test_names_from_outside);
   g_test_add_func ("/identity/adoption", test_adoption);
+  g_test_add_func ("/identity/two-looks", test_two_looks);
   g_test_add_func ("/identity/spellings", test_spellings);
   g_test_add_func ("/identity/other-urls", test_other_urls);
   g_test_add_func ("/identity/list", test_list);

@@ -643,6 +643,88 @@ test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (position.records, ==, 2);
 }
 
+/* A work whose disk hangs. */
+
+typedef struct
+{
+  GMutex mutex;
+  GCond cond;
+  gboolean hangs;
+  gboolean freed;
+} Disk;
+
+static void
+wait_for_disk (gpointer data)
+{
+  Disk *disk = data;
+
+  g_mutex_lock (&disk->mutex);
+  while (disk->hangs)
+    g_cond_wait (&disk->cond, &disk->mutex);
+  g_mutex_unlock (&disk->mutex);
+}
+
+static void
+note_freed (gpointer data)
+{
+  ((Disk *)data)->freed = TRUE;
+}
+
+static gboolean
+on_turn (gpointer turned)
+{
+  *(gboolean *)turned = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* The loop goes on while the state directory is asked and does not answer; then all is done in the
+ * order in which it was asked for. */
+static void
+test_work_that_hangs (Fixture *fixture, gconstpointer data)
+{
+  Disk disk = { .hangs = TRUE };
+  Call *call = g_new0 (Call, 1);
+  gboolean turned = FALSE;
+
+  (void)data;
+  call->fixture = fixture;
+  call->letter = 'w';
+  put (fixture, 1, PP_JOURNAL_CLAIMED, '1');
+  pp_journal_work (fixture->journal, wait_for_disk, &disk, note_freed, on_done, call);
+  put (fixture, 2, PP_JOURNAL_CLAIMED, '2');
+  g_timeout_add (50, on_turn, &turned);
+  while (!turned)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (fixture->order->str, ==, "");
+  g_assert_cmpuint (pp_journal_pending (fixture->journal), ==, 3);
+  g_assert_false (disk.freed);
+
+  g_mutex_lock (&disk.mutex);
+  disk.hangs = FALSE;
+  g_cond_signal (&disk.cond);
+  g_mutex_unlock (&disk.mutex);
+  settle (fixture);
+  g_assert_cmpstr (fixture->order->str, ==, "1w2");
+  g_assert_true (disk.freed);
+}
+
+/* Who asked is gone by the time of the answer. */
+static void
+test_work_that_is_cancelled (Fixture *fixture, gconstpointer data)
+{
+  Disk disk = { .hangs = FALSE };
+
+  (void)data;
+  pp_journal_put_cancel (
+      pp_journal_work (fixture->journal, wait_for_disk, &disk, note_freed, on_done, NULL));
+  settle (fixture);
+  g_assert_true (disk.freed);
+  disk.freed = FALSE;
+  pp_journal_work (fixture->journal, wait_for_disk, &disk, note_freed, NULL, NULL);
+  close_journal (fixture);
+  g_assert_true (disk.freed);
+}
+
 static void
 add_tests (void)
 {
@@ -653,6 +735,8 @@ add_tests (void)
     void (*test) (Fixture *, gconstpointer);
   } tests[] = {
     { "/journal/put", FALSE, test_put },
+    { "/journal/work-that-hangs", FALSE, test_work_that_hangs },
+    { "/journal/work-that-is-cancelled", FALSE, test_work_that_is_cancelled },
     { "/journal/order", FALSE, test_order },
     { "/journal/groups", FALSE, test_groups },
     { "/journal/cancel", FALSE, test_cancel },

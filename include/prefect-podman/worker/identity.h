@@ -26,7 +26,10 @@ typedef struct PpIdentity PpIdentity;
  * files. Returns NULL with ERROR (PP_STATE_ERROR). */
 PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error);
 
-/* Gives the lock back; the folder stays. NULL is ignored. */
+/* Another holder of IDENTITY, which does not change: it may be read on any thread. */
+PpIdentity *pp_identity_ref (const PpIdentity *identity);
+
+/* The last holder gives the lock back; the folder stays. NULL is ignored. */
 void pp_identity_free (PpIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpIdentity, pp_identity_free)
 
@@ -40,6 +43,7 @@ gboolean pp_identity_is_stopping (const char *state_dir, const PpIdentityKey *ke
 
 const char *pp_identity_name (const PpIdentity *identity);
 const char *pp_identity_path (const PpIdentity *identity);
+const char *pp_identity_state_dir (const PpIdentity *identity);
 guint pp_identity_slot (const PpIdentity *identity);
 
 /* The name that the worker that had this identity before made up for itself; NULL when its user
@@ -91,10 +95,18 @@ gboolean pp_identity_sibling_has_run (const PpIdentity *identity, const char *fl
  * holds it until it is closed, or -1. */
 int pp_identity_hold (const PpIdentity *identity, const char *name);
 
+/* Names of files that were moved into our folder, to which those are added. */
+typedef struct
+{
+  GPtrArray *entries; /* of the journal: for pp_journal_load_moved() */
+  GPtrArray *notes;   /* for pp_journal_load_moved_late() */
+} PpIdentityMoved;
+
 /* Moves the runs of the identity NAME into ours, durably, if it is of our key and free; holds its
- * lock meanwhile. To be called before pp_journal_load(), or followed by it. A run that both tell of
- * stays ours; the other's word is set aside with a warning. Returns how many were moved (0: not
- * free, or none there), or -1 with ERROR. Blocks. */
-gint pp_identity_try_adopt (PpIdentity *identity, const char *name, GError **error);
+ * lock meanwhile. A run that both tell of stays ours; the other's word is set aside with a warning.
+ * Returns how many were moved (0: not free, or none there), or -1 with ERROR; in either case MOVED
+ * has all that are ours now. Blocks. */
+gint pp_identity_try_adopt (const PpIdentity *identity, const char *name, PpIdentityMoved *moved,
+                            GError **error);
 
 G_END_DECLS

@@ -18,8 +18,12 @@ void pp_journal_remove_late (PpJournal *journal, const char *id);
 /* A note that was read. ENTRY is the callee's. */
 typedef void (*PpJournalLateFunc) (const char *id, PpJournalEntry *entry, gpointer user_data);
 
-/* Reads the notes, and removes those that cannot be used, with a warning. Blocks; for the start,
- * and after an adoption. */
+/* Reads the notes, and removes those that cannot be used, with a warning. Blocks; for the start. */
 void pp_journal_load_late (PpJournal *journal, PpJournalLateFunc func, gpointer user_data);
+
+/* The same for the notes in the files NAMES of IDENTITY, which an adoption has moved there. Blocks;
+ * may be called on any thread, and FUNC is called on that one. */
+void pp_journal_load_moved_late (const PpIdentity *identity, const GPtrArray *names,
+                                 PpJournalLateFunc func, gpointer user_data);
 
 G_END_DECLS
