@@ -15,7 +15,6 @@
 #define LOOK_TIMEOUT_MS 120000
 /* Inspecting the largest container or listing all of them stays far below. */
 #define MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
-#define MAX_ENGINE_WORDS 4096
 /* A call's milliseconds are counted in an int by some: a run may ask for a stop of 68 years. */
 #define MAX_SECONDS (G_MAXINT / 1000)
 
@@ -261,48 +260,6 @@ fail_transport (EngineCall *call, const GError *error)
     }
 }
 
-/* The engine's own words in an error's body, on one line; new string. */
-static char *
-engine_words (const PpHttpResponse *response)
-{
-  json_auto_t *body = pp_json_parse (response->body, response->body_length, 0, NULL);
-  const char *message = pp_json_string (body, "message");
-
-  if (message == NULL || *message == '\0')
-    message = pp_json_string (body, "cause");
-  if (message == NULL)
-    message = response->body;
-  g_autofree char *valid
-      = g_utf8_make_valid (message, (gssize)MIN (strlen (message), MAX_ENGINE_WORDS));
-  return g_strstrip (g_strdelimit (g_steal_pointer (&valid), "\r\n\t", ' '));
-}
-
-static PpInfrastructureError
-error_code (const EngineCall *call, long status, const char *words)
-{
-  if (call->pull != NULL && pp_pull_may_pass (words))
-    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
-  /* Podman says it with 500 in older versions, Docker with 409. */
-  if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
-      && strstr (words, "name") != NULL)
-    return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
-  if (status == 404 || strstr (words, "no such container") != NULL)
-    return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
-  if (status == 502 || status == 503 || status == 504)
-    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
-  return PP_INFRASTRUCTURE_ERROR_FAILED;
-}
-
-/* What to do about WORDS of an engine that do not say it themselves. */
-static const char *
-advice_on (const char *words)
-{
-  if (strstr (words, "unresolvable CDI devices") != NULL)
-    return ". The engine's host does not describe these devices. For NVIDIA's GPUs, run there: "
-           "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
-  return "";
-}
-
 static void
 on_asked_again (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
 {
@@ -347,8 +304,8 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       call->answer (call, response);
       return;
     }
-  g_autofree char *words = engine_words (response);
-  PpInfrastructureError code = error_code (call, response->status, words);
+  g_autofree char *words = pp_engine_words (response);
+  PpInfrastructureError code = pp_engine_error_code (call, response->status, words);
   /* A pull's 503 may be the registry's. */
   if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL)
     call->engine->heard = 0;
@@ -360,7 +317,7 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
     pp_engine_call_fail (call, code, "%s (%s answered %ld)%s",
                          *words != '\0' ? words : "the engine gave no reason",
                          call->engine->info != NULL ? call->engine->info->name : call->engine->url,
-                         response->status, advice_on (words));
+                         response->status, pp_engine_advice (words));
 }
 
 void

@@ -159,6 +159,14 @@ PpHttpCall *pp_engine_ask (const Engine *engine, const char *method, const char 
 
 void pp_engine_info_free (PpEngineInfo *info);
 
+/* engine_refusal.c */
+
+/* The engine's own words in the body of RESPONSE, an error, on one line; new string. */
+char *pp_engine_words (const PpHttpResponse *response);
+PpInfrastructureError pp_engine_error_code (const EngineCall *call, long status, const char *words);
+/* What to do about WORDS that do not say it themselves; "" where there is nothing to say. */
+const char *pp_engine_advice (const char *words);
+
 /* engine_watch.c */
 PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id,
                                        PpWatchFunc news, PpInfrastructureDoneFunc done,

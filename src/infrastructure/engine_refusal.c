@@ -1,0 +1,48 @@
+/* The engine API kind: what an engine means by an answer of 400 or more. */
+#include "config.h"
+
+#include "engine_api.h"
+
+#include <string.h>
+
+#define MAX_ENGINE_WORDS 4096
+
+char *
+pp_engine_words (const PpHttpResponse *response)
+{
+  json_auto_t *body = pp_json_parse (response->body, response->body_length, 0, NULL);
+  const char *message = pp_json_string (body, "message");
+
+  if (message == NULL || *message == '\0')
+    message = pp_json_string (body, "cause");
+  if (message == NULL)
+    message = response->body;
+  g_autofree char *valid
+      = g_utf8_make_valid (message, (gssize)MIN (strlen (message), MAX_ENGINE_WORDS));
+  return g_strstrip (g_strdelimit (g_steal_pointer (&valid), "\r\n\t", ' '));
+}
+
+PpInfrastructureError
+pp_engine_error_code (const EngineCall *call, long status, const char *words)
+{
+  if (call->pull != NULL && pp_pull_may_pass (words))
+    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
+  /* Podman says it with 500 in older versions, Docker with 409. */
+  if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
+      && strstr (words, "name") != NULL)
+    return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
+  if (status == 404 || strstr (words, "no such container") != NULL)
+    return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
+  if (status == 502 || status == 503 || status == 504)
+    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
+  return PP_INFRASTRUCTURE_ERROR_FAILED;
+}
+
+const char *
+pp_engine_advice (const char *words)
+{
+  if (strstr (words, "unresolvable CDI devices") != NULL)
+    return ". The engine's host does not describe these devices. For NVIDIA's GPUs, run there: "
+           "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
+  return "";
+}
