@@ -306,8 +306,9 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
     }
   g_autofree char *words = pp_engine_words (response);
   PpInfrastructureError code = pp_engine_error_code (call, response->status, words);
-  /* A pull's 503 may be the registry's. */
-  if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL)
+  /* A pull's 503 may be the registry's; an engine that is busy is there. */
+  if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL
+      && !pp_engine_is_busy (response->status, words))
     call->engine->heard = 0;
   if (call->gone_is_fine
       && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND

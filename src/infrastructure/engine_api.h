@@ -163,6 +163,10 @@ void pp_engine_info_free (PpEngineInfo *info);
 
 /* The engine's own words in the body of RESPONSE, an error, on one line; new string. */
 char *pp_engine_words (const PpHttpResponse *response);
+/* True if the engine is there and has no time: Podman's database (SQLite) was in use for longer
+ * than Podman waits for it, and the same request is carried out a moment later. It may have been
+ * carried out in part, like one whose answer was lost. */
+gboolean pp_engine_is_busy (long status, const char *words);
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, long status, const char *words);
 /* What to do about WORDS that do not say it themselves; "" where there is nothing to say. */
 const char *pp_engine_advice (const char *words);

@@ -22,9 +22,17 @@ pp_engine_words (const PpHttpResponse *response)
   return g_strstrip (g_strdelimit (g_steal_pointer (&valid), "\r\n\t", ' '));
 }
 
+gboolean
+pp_engine_is_busy (long status, const char *words)
+{
+  return status == 500 && strstr (words, "database is locked") != NULL;
+}
+
 PpInfrastructureError
 pp_engine_error_code (const EngineCall *call, long status, const char *words)
 {
+  if (pp_engine_is_busy (status, words))
+    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->pull != NULL && pp_pull_may_pass (words))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   /* Podman says it with 500 in older versions, Docker with 409. */

@@ -97,6 +97,17 @@ def reset_after_passing():
     return act
 
 
+def status_after_passing(code, body):
+    """Upstream does it; the answer is CODE all the same."""
+
+    async def act(exchange):
+        await exchange.forward(relay=False)
+        await exchange.answer(code, body, [("content-type", "application/json")])
+        return True
+
+    return act
+
+
 def late(seconds):
     """Upstream does it after SECONDS, when the caller may have left."""
 

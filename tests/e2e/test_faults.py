@@ -21,6 +21,7 @@ from fault_proxy import (
     reset_after_passing,
     slow,
     status,
+    status_after_passing,
 )
 from parts import fill, small_disk, wait_for
 from test_loop import POLL
@@ -487,6 +488,26 @@ def test_engine_that_is_out_of_order_is_asked_again(api, engine, pool, door, sta
         "Trying again in 2 s (1 of 3).",
         "Trying again in 8 s (2 of 3).",
     ]
+
+
+LOCKED = b'{"cause":"database is locked","message":"beginning transaction: database is locked","response":500}'
+
+
+@pytest.mark.parametrize("carried_out", [False, True], ids=["refused", "carried-out"])
+@pytest.mark.parametrize(
+    "call",
+    [r"POST .*/containers/create", r"POST .*/start", r"DELETE .*/containers/"],
+    ids=["create", "start", "remove"],
+)
+def test_database_of_the_engine_is_locked(api, engine, pool, door, start_worker, call, carried_out):
+    """For a moment: the engine is asked again, and what it has done all the same is not done twice."""
+    answer = status_after_passing(500, LOCKED) if carried_out else status(500, LOCKED)
+    door.add(Rule(call, answer, times=1))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    check_once(api, run)
+    door.wait_count(call, 1)
+    wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
 
 @pytest.mark.parametrize("name", ["named", "???"])

@@ -356,6 +356,60 @@ test_container_in_an_error (void)
   stop (&fixture);
 }
 
+/* A request for a container with an answer of 500 in Podman's words, as containers/podman issues
+ * 20809 and 25886 have them. */
+static gboolean
+answer_locked (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  (void)data;
+  return server_reply (fd, 500, "",
+                       "{\"cause\": \"database is locked\", \"message\": \"committing transaction: "
+                       "database is locked\", \"response\": 500}");
+}
+
+static void
+check_passing (Fixture *fixture)
+{
+  wait_done (fixture);
+  g_assert_error (fixture->error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_assert_nonnull (strstr (fixture->error->message, "database is locked"));
+  g_clear_error (&fixture->error);
+  /* It is busy, not away. */
+  g_assert_cmpint (pp_infrastructure_heard (fixture->infrastructure), >, 0);
+}
+
+/* A database that is locked for a moment costs no run: whatever was asked for may be asked again.
+ */
+static void
+test_locked_database_passes (void)
+{
+  const char *const labels[] = { "a", NULL };
+  json_auto_t *configuration = json_pack ("{s:s}", "image", "quay.io/a/b:1");
+  g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, NULL);
+  Fixture fixture = { 0 };
+
+  g_assert_nonnull (spec);
+  start (&fixture, answer_locked, "");
+  pp_infrastructure_create (fixture.infrastructure, spec, "name", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_stop (fixture.infrastructure, "abc", 1, on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_remove (fixture.infrastructure, "abc", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_list (fixture.infrastructure, labels, on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
+                          &fixture);
+  check_passing (&fixture);
+  stop (&fixture);
+}
+
 static void
 add_tests (void)
 {
@@ -368,6 +422,7 @@ add_tests (void)
   g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
   g_test_add_func ("/engine/pull-has-the-platform", test_pull_has_the_platform);
   g_test_add_func ("/engine/missing-cdi-device", test_missing_cdi_device);
+  g_test_add_func ("/engine/locked-database-passes", test_locked_database_passes);
 }
 
 int

@@ -16,8 +16,9 @@ GQuark pp_infrastructure_error_quark (void);
 typedef enum
 {
   PP_INFRASTRUCTURE_ERROR_FAILED,      /* the engine refused: its own words are in the message */
-  PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, /* the engine, or a pull's registry, does not answer: may
-                                          pass */
+  PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, /* the engine, or a pull's registry, does not answer, or says
+                                          that it is busy: may pass; a call may have been carried
+                                          out */
   PP_INFRASTRUCTURE_ERROR_NOT_FOUND,   /* no such container, image or network */
   PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
   PP_INFRASTRUCTURE_ERROR_INVALID, /* a job configuration that cannot be made into a container:
