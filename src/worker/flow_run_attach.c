@@ -4,6 +4,8 @@
 
 #include "flow_run_private.h"
 
+#include "prefect-podman/prefect/resources.h"
+
 /* What a container is given to end after SIGTERM where nothing else is known; the default. */
 #define STOP_SECONDS 30
 
@@ -33,6 +35,23 @@ void
 pp_flow_run_attach (PpFlowRun *run)
 {
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, follow);
+}
+
+void
+pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  gint64 started = pp_api_parse_timestamp (pp_json_string (state, "StartedAt"));
+
+  run->container_id = g_strdup (pp_json_string (inspect, "Id"));
+  run->found_status = g_strdup (pp_json_string (state, "Status"));
+  run->started_time = started > 0 ? started : g_get_real_time ();
+  run->started_once = TRUE;
+  run->taken_up = TRUE;
+  pp_flow_run_log (run, PP_LOG_INFO, "Container '%s' was started before; it is followed",
+                   run->container_name);
+  pp_flow_run_tell_pid (run);
+  pp_flow_run_attach (run);
 }
 
 /* What is left to know of it. */

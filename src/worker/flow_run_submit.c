@@ -199,14 +199,20 @@ pull_image (PpFlowRun *run)
                                 run->spec->registry_auth, on_progress, on_pulled, run);
 }
 
-gboolean
-pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
+/* True if INSPECT is a container that was made for RUN's present attempt. */
+static gboolean
+is_own (const PpFlowRun *run, const json_t *inspect)
 {
   return g_strcmp0 (pp_container_label (inspect, PP_FLOW_RUN_LABEL), run->id) == 0
          && g_strcmp0 (pp_container_label (inspect, PP_IDENTITY_LABEL), run->context->identity_name)
                 == 0
-         && pp_container_is_of_claim (inspect, run->transitions.claim)
-         && pp_flow_run_was_never_started (inspect);
+         && pp_container_is_of_claim (inspect, run->transitions.claim);
+}
+
+gboolean
+pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
+{
+  return is_own (run, inspect) && pp_flow_run_was_never_started (inspect);
 }
 
 static void
@@ -228,6 +234,11 @@ on_namesake (json_t *result, const GError *error, gpointer user_data)
       /* What the engine said of it was lost. */
       run->was_warned = TRUE;
       check_created (run);
+      return;
+    }
+  if (error == NULL && is_own (run, result))
+    {
+      pp_flow_run_attach_started (run, result);
       return;
     }
   pp_flow_run_log (run, PP_LOG_INFO, "Container name '%s' is in use; retrying with the next...",
