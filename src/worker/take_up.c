@@ -7,6 +7,11 @@
 #include "worker_private.h"
 
 #define MAX_BACK_OFF 15
+/* An engine whose list has failed so often in a row may not give it for one broken container in it.
+ */
+#define LIST_TRIES 3
+/* Where no run waits for a list, it is asked for this often at least. */
+#define MAX_LIST_SECONDS 60
 
 PpFlowRun *
 pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry)
@@ -187,6 +192,52 @@ look_at_labels (PpWorker *worker, json_t *containers)
                                       pp_labels_look_free, on_labels, worker);
 }
 
+/* Takes up the runs whose containers can be found without a list. Where the engine has not refused
+ * one, but is away or does not come to its end, a run whose container is not known waits. */
+static void
+take_up_unlisted (PpWorker *worker)
+{
+  g_autoptr (GPtrArray) waiting = g_steal_pointer (&worker->taken_up);
+
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < waiting->len; i++)
+    {
+      const char *id = g_ptr_array_index (waiting, i);
+      PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
+
+      if (worker->list_is_refused || pp_flow_run_container_id (run) != NULL)
+        pp_flow_run_take_up_unlisted (run);
+      else
+        g_ptr_array_add (worker->taken_up, g_strdup (id));
+    }
+}
+
+/* Podman refuses the whole list for one container in it that is broken. */
+static void
+on_list_failed (PpWorker *worker, const GError *error)
+{
+  gboolean away
+      = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  gboolean was_refused = worker->list_is_refused;
+
+  worker->list_failures++;
+  worker->list_is_refused = was_refused || (!away && worker->list_failures >= LIST_TRIES);
+  if (worker->list_is_refused && !was_refused)
+    g_warning ("The container engine does not list its containers; one that is broken is enough "
+               "for that. Flow runs are taken up by what was written down of them (%u now), and "
+               "containers of which nothing was written down wait until the engine lists them: %s",
+               worker->taken_up->len, error->message);
+  else if (worker->taken_up->len > 0)
+    g_warning ("%u flow runs wait to be taken up again: %s", worker->taken_up->len, error->message);
+  if (worker->list_failures >= LIST_TRIES)
+    take_up_unlisted (worker);
+  worker->list_is_old = FALSE;
+  worker->list_timer
+      = g_timeout_add_seconds (MIN (1u << MIN (worker->list_failures - 1, 8),
+                                    worker->taken_up->len > 0 ? MAX_BACK_OFF : MAX_LIST_SECONDS),
+                               on_list_timer, worker);
+}
+
 static void
 on_listed (json_t *result, const GError *error, gpointer user_data)
 {
@@ -195,13 +246,12 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
   worker->list_call = NULL;
   if (error != NULL)
     {
-      g_warning ("%u flow runs wait to be taken up again: %s", worker->taken_up->len,
-                 error->message);
-      worker->list_timer = g_timeout_add_seconds (
-          MIN (1u << MIN (worker->list_failures, 8), MAX_BACK_OFF), on_list_timer, worker);
-      worker->list_failures++;
+      on_list_failed (worker, error);
       return;
     }
+  if (worker->list_is_refused)
+    g_message ("The container engine lists its containers again");
+  worker->list_is_refused = FALSE;
   worker->list_failures = 0;
   if (!list_again_if_old (worker))
     look_at_labels (worker, result);
@@ -224,6 +274,8 @@ pp_worker_list_containers (PpWorker *worker)
   else if (worker->list_timer == 0)
     worker->list_call
         = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
+  else if (worker->list_is_refused)
+    take_up_unlisted (worker);
 }
 
 void

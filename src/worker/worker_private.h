@@ -56,10 +56,11 @@ typedef struct
   PpInfrastructureCall *late_list_call;
   gboolean list_is_old; /* list_call, list_put: it was asked for once more since */
   PpInfrastructureCall *list_call;
-  PpJournalPut *list_put;  /* the look at the labels of LISTED, or NULL */
-  PpLabelsLook *list_look; /* its */
-  json_t *listed;          /* containers */
-  guint list_failures;
+  PpJournalPut *list_put;   /* the look at the labels of LISTED, or NULL */
+  PpLabelsLook *list_look;  /* its */
+  json_t *listed;           /* containers */
+  guint list_failures;      /* in a row */
+  gboolean list_is_refused; /* the engine answers, and gives none */
   guint list_timer;
   guint orphans_timer;
 

@@ -2,11 +2,12 @@
 queue that is not there) costs the others nothing."""
 
 import contextlib
+import json
 import signal
 
 import pytest
 
-from fault_proxy import Rule, status
+from fault_proxy import Rule, not_json, status
 from parts import wait_for
 from test_loop import POLL
 
@@ -94,3 +95,66 @@ def test_queue_is_deleted(api, engine, pool, start_worker):
     worker.wait_line(f"Work pool '{pool}' has no work queue 'blue'")
     red = api.go(pool, {"command": "true"}, name="red", work_queue_name="red")
     assert api.wait_end(red)["state"]["type"] == "COMPLETED"
+
+
+REFUSED = b'{"message":"container 5d1c7d80: unable to read exit file: no such file","response":500}'
+LIST = r"GET .*/containers/json"
+
+
+def begin_and_kill(api, engine, pool, start_worker, *commands):
+    """Runs whose worker is killed once each says "up"."""
+    worker = start_worker(api, engine, pool)
+    runs = [
+        api.go(pool, {"command": command, "auto_remove": True}, name=f"number-{number}")
+        for number, command in enumerate(commands)
+    ]
+    for run in runs:
+        api.wait_text(run, "up")
+    worker.end(signal.SIGKILL)
+    return runs
+
+
+def check_end(api, engine, run):
+    """Its own end, after one start."""
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert api.wait_text(run, "over").splitlines().count("up") == 1
+    wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
+
+
+@pytest.mark.parametrize("answer", [status(500, REFUSED), not_json()], ids=["500", "not-json"])
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_path, answer):
+    """One that is broken is enough: the runs that were written down are taken up by their own containers."""
+    commands = ["sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; sleep 1; echo over'"]
+    long, short = begin_and_kill(api, door.url, pool, start_worker, *commands)
+    door.add(Rule(LIST, answer))
+    worker = start_worker(api, door.url, pool)
+    check_end(api, engine, short)
+    check_end(api, engine, long)
+    wait_for(lambda: not list(tmp_path.glob("state/*/runs/*")), 10, "no journal entry left")
+    assert worker.output().count("does not list its containers") == 1
+
+
+def test_engine_lists_no_containers_while_one_has_no_entry(api, engine, pool, door, start_worker, tmp_path):
+    """It waits, which is said, and is gone on with once the engine lists it."""
+    (run,) = begin_and_kill(api, door.url, pool, start_worker, "sh -c 'echo up; sleep 5; echo over'")
+    for entry in tmp_path.glob("state/*/runs/*"):
+        entry.unlink()
+    door.add(Rule(LIST, status(500, REFUSED), times=4))
+    worker = start_worker(api, door.url, pool)
+    worker.wait_line("which nothing was written down wait until .* unable to read exit file")
+    worker.wait_line("lists its containers again", timeout=40)
+    check_end(api, engine, run)
+
+
+def test_engine_lists_no_containers_and_a_start_was_not_written_down(api, engine, pool, door, start_worker, tmp_path):
+    """The name of the run's container is in use, by itself: it is followed, not run beside another."""
+    (run,) = begin_and_kill(api, door.url, pool, start_worker, "sh -c 'echo up; sleep 10; echo over'")
+    (entry,) = tmp_path.glob("state/*/runs/*.json")
+    written = json.loads(entry.read_text(encoding="utf-8")) | {"phase": "CLAIMED"}
+    for key in ("container_id", "container_name"):
+        written.pop(key, None)
+    entry.write_text(json.dumps(written), encoding="utf-8")
+    door.add(Rule(LIST, status(500, REFUSED)))
+    start_worker(api, door.url, pool)
+    check_end(api, engine, run)

@@ -76,6 +76,10 @@ const char *pp_flow_run_listed_name (const json_t *container);
  * where the engine has none. */
 void pp_flow_run_take_up (PpFlowRun *run, const json_t *container);
 
+/* The same, where the engine gives no list: the container that was written down is looked at. Where
+ * none was, RUN goes on as if there were none; if there is, its name is found in use. */
+void pp_flow_run_take_up_unlisted (PpFlowRun *run);
+
 /* RECORDS more of RUN's output are on the server, the last of TIMESTAMP (UNIX microseconds). */
 void pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp);
 
