@@ -110,16 +110,64 @@ look_at (PpWorker *worker, const json_t *container)
 }
 
 static void
-on_listed (json_t *result, const GError *error, gpointer user_data)
+look_at_all (PpWorker *worker, const json_t *containers)
 {
-  PpWorker *worker = user_data;
   const json_t *container;
   size_t index;
 
+  json_array_foreach (containers, index, container) look_at (worker, container);
+}
+
+static void list_next_claim (PpWorker *worker);
+
+static void
+on_claim_listed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
   worker->late_list_call = NULL;
-  if (error != NULL)
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    g_ptr_array_set_size (worker->late_claims, 0);
+  look_at_all (worker, result);
+  list_next_claim (worker);
+}
+
+static void
+list_next_claim (PpWorker *worker)
+{
+  GPtrArray *claims = worker->late_claims;
+
+  if (claims->len == 0)
+    {
+      g_clear_pointer (&worker->late_claims, g_ptr_array_unref);
+      return;
+    }
+  g_autofree char *claim = g_strconcat (
+      PP_CLAIM_LABEL "=", (const char *)g_ptr_array_index (claims, claims->len - 1), NULL);
+  const char *labels[] = { PP_IDENTITY_LABEL, claim, NULL };
+
+  g_ptr_array_set_size (claims, (gint)claims->len - 1);
+  worker->late_list_call
+      = pp_infrastructure_list (worker->context.infrastructure, labels, on_claim_listed, worker);
+}
+
+/* Podman refuses the whole list for one container in it that is broken: then there is a list for
+ * each claim. */
+static void
+on_listed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->late_list_call = NULL;
+  if (error == NULL)
+    {
+      look_at_all (worker, result);
+      return;
+    }
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     return;
-  json_array_foreach (result, index, container) look_at (worker, container);
+  worker->late_claims = pp_late_requests_claims (worker->context.late);
+  list_next_claim (worker);
 }
 
 void
@@ -136,5 +184,6 @@ void
 pp_worker_leave_late_containers (PpWorker *worker)
 {
   pp_infrastructure_call_cancel (g_steal_pointer (&worker->late_list_call));
+  g_clear_pointer (&worker->late_claims, g_ptr_array_unref);
   g_list_free_full (g_steal_pointer (&worker->late_containers), free_found);
 }

@@ -175,6 +175,20 @@ pp_late_requests_has (const PpLateRequests *late, const char *flow_run_id)
   return FALSE;
 }
 
+GPtrArray *
+pp_late_requests_claims (const PpLateRequests *late)
+{
+  GPtrArray *claims = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer note;
+
+  g_hash_table_iter_init (&iter, late->notes);
+  while (g_hash_table_iter_next (&iter, NULL, &note))
+    if (((const Note *)note)->entry->claim_transition_id != NULL)
+      g_ptr_array_add (claims, g_strdup (((const Note *)note)->entry->claim_transition_id));
+  return claims;
+}
+
 guint
 pp_late_requests_count (const PpLateRequests *late)
 {

@@ -57,6 +57,9 @@ gboolean pp_late_requests_knows (const PpLateRequests *late, const char *flow_ru
 /* Whether there is any note of FLOW_RUN_ID. */
 gboolean pp_late_requests_has (const PpLateRequests *late, const char *flow_run_id);
 
+/* The transition ids of the claims of all notes. New array of new strings. */
+GPtrArray *pp_late_requests_claims (const PpLateRequests *late);
+
 /* How many notes there are. */
 guint pp_late_requests_count (const PpLateRequests *late);
 

@@ -54,7 +54,8 @@ typedef struct
   GHashTable *held;       /* names of identities whose strays they are -> locks on them */
   GList *late_containers; /* that are being looked at (late_containers.c) */
   PpInfrastructureCall *late_list_call;
-  gboolean list_is_old; /* list_call, list_put: it was asked for once more since */
+  GPtrArray *late_claims; /* that it goes on with, one by one; or NULL */
+  gboolean list_is_old;   /* list_call, list_put: it was asked for once more since */
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the look at the labels of LISTED, or NULL */
   PpLabelsLook *list_look;  /* its */

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fault_proxy import Rule, held
+from fault_proxy import Rule, held, status
 from parts import wait_for
 from test_states import SAY, as_engine
 from test_taking_up import check_nothing_left
@@ -131,12 +131,16 @@ def test_failure_that_was_retried(api, engine, pool, proxy, start_worker, tmp_pa
     assert api.state(run)["type"] == "COMPLETED"
 
 
-def test_create(api, engine, pool, door, start_worker, tmp_path):
-    """The container is made when its run, begun anew, is over."""
+@pytest.mark.parametrize("listed", [True, False])
+def test_create(api, engine, pool, door, start_worker, tmp_path, listed):
+    """The container is made when its run, begun anew, is over. Where the engine does not list all containers, for one that
+    is broken, it lists those of one claim."""
     hold = Hold(door, r"POST .*/containers/create")
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
     hold.kill(worker)
+    if not listed:
+        door.add(Rule(r"GET .*/containers/json(?!.*claim%3D)", status(500, b'{"message":"no such file"}')))
     start_worker(api, door.url, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     check_nothing_left(engine, run, tmp_path)
