@@ -15,8 +15,9 @@
 struct PpMask
 {
   GHashTable *secrets; /* set of strings */
-  GPtrArray *parts;    /* those long enough; borrowed from `secrets` */
+  GSequence *parts;    /* those long enough, sorted by their bytes; borrowed from `secrets` */
   GRegex *url_password;
+  GRegex *query_password;
 };
 
 PpMask *
@@ -25,8 +26,12 @@ pp_mask_new (void)
   PpMask *mask = g_new0 (PpMask, 1);
 
   mask->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  mask->parts = g_ptr_array_new ();
-  mask->url_password = g_regex_new ("(://[^/:@\\s]*:)[^@/\\s]+@", 0, 0, NULL);
+  mask->parts = g_sequence_new (NULL);
+  /* Up to the last "@": a password that is not escaped as it should be may have one, or a "/". */
+  mask->url_password = g_regex_new ("(://[^/:@\\s]*:)\\S+@", 0, 0, NULL);
+  mask->query_password = g_regex_new ("(://\\S*[?&][^=&\\s]*(?:pass|pwd|token|secret|key|auth)"
+                                      "[^=&\\s]*=)[^&\\s]+",
+                                      G_REGEX_CASELESS, 0, NULL);
   return mask;
 }
 
@@ -34,8 +39,9 @@ void
 pp_mask_free (PpMask *mask)
 {
   g_hash_table_unref (mask->secrets);
-  g_ptr_array_unref (mask->parts);
+  g_sequence_free (mask->parts);
   g_regex_unref (mask->url_password);
+  g_regex_unref (mask->query_password);
   g_free (mask);
 }
 
@@ -80,6 +86,12 @@ pp_mask_is_secret_name (const char *name)
   return g_ascii_strcasecmp (name, "PREFECT_CLIENT_CUSTOM_HEADERS") == 0;
 }
 
+static gint
+compare (gconstpointer a, gconstpointer b, gpointer data G_GNUC_UNUSED)
+{
+  return strcmp (a, b);
+}
+
 static void
 add_secret (PpMask *mask, const char *secret)
 {
@@ -90,7 +102,7 @@ add_secret (PpMask *mask, const char *secret)
   g_hash_table_add (mask->secrets, own);
   if (strlen (own) < MIN_PART_BYTES || strcmp (own, "true") == 0 || strcmp (own, "false") == 0)
     return;
-  g_ptr_array_add (mask->parts, own);
+  g_sequence_insert_sorted (mask->parts, own, compare, NULL);
 }
 
 /* SECRET, and how it looks in JSON and in what Go puts in quotes. */
@@ -206,28 +218,49 @@ is_secret_assignment (const char *text, const char **equals)
   return pp_mask_is_secret_name (name);
 }
 
-/* How many bytes at TEXT are SECRET, or its start where TEXT cuts it off; 0: none. */
 static size_t
-match (const char *text, const char *secret)
+common_bytes (const char *text, const char *secret)
 {
   size_t length = 0;
 
   while (secret[length] != '\0' && text[length] == secret[length])
     length++;
-  if (secret[length] == '\0')
-    return length;
-  while (length > 0 && ((guchar)text[length] & 0xc0) == 0x80)
-    length--;
-  return length >= MIN_CUT_BYTES ? length : 0;
+  return length;
 }
 
+/* Of COMMON bytes at TEXT, with which a secret begins: how many count as its start, cut off. */
+static size_t
+cut_bytes (const char *text, size_t common)
+{
+  while (common > 0 && ((guchar)text[common] & 0xc0) == 0x80)
+    common--;
+  return common >= MIN_CUT_BYTES ? common : 0;
+}
+
+/* How many bytes at TEXT are a secret, or the start of one where TEXT cuts it off; 0: none. There
+ * may be tens of thousands (a block document is a job author's), so they are not all looked at:
+ * those with the most bytes in common stand where TEXT would. */
 static size_t
 longest_match (const PpMask *mask, const char *text)
 {
+  GSequenceIter *place = g_sequence_search (mask->parts, (gpointer)text, compare, NULL);
   size_t longest = 0;
 
-  for (guint i = 0; i < mask->parts->len; i++)
-    longest = MAX (longest, match (text, g_ptr_array_index (mask->parts, i)));
+  if (!g_sequence_iter_is_end (place))
+    longest = cut_bytes (text, common_bytes (text, g_sequence_get (place)));
+  while (!g_sequence_iter_is_begin (place))
+    {
+      const char *before = g_sequence_get (g_sequence_iter_prev (place));
+      size_t common = common_bytes (text, before);
+      g_autofree char *start = NULL;
+
+      longest = MAX (longest, before[common] == '\0' ? common : cut_bytes (text, common));
+      if (before[common] == '\0' || common == 0)
+        break;
+      /* A shorter secret may be all of what they have in common. */
+      start = g_strndup (text, common);
+      place = g_sequence_search (mask->parts, start, compare, NULL);
+    }
   return longest;
 }
 
@@ -261,7 +294,10 @@ pp_mask_text (const PpMask *mask, const char *text)
 
   g_autofree char *masked
       = g_regex_replace (mask->url_password, text, -1, 0, "\\1" PP_MASKED "@", 0, NULL);
-  return mask_parts (mask, masked != NULL ? masked : text);
+  g_autofree char *all = masked != NULL ? g_regex_replace (mask->query_password, masked, -1, 0,
+                                                           "\\1" PP_MASKED, 0, NULL)
+                                        : NULL;
+  return mask_parts (mask, all != NULL ? all : text);
 }
 
 static json_t *

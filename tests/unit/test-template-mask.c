@@ -45,6 +45,28 @@ test_text (void)
   assert_text (mask, "--flag=MY_KEY", "--flag=MY_KEY");
   assert_text (mask, "URL=postgres://me:pa55@host/db", "URL=postgres://me:********@host/db");
   assert_text (mask, "http://host:4200/api", "http://host:4200/api");
+  /* Not escaped as they should be, and in a parameter. */
+  assert_text (mask, "postgres://me:p/a5@5@host/db", "postgres://me:********@host/db");
+  assert_text (mask, "redis://host/0?db=1&password=pa55&x=2",
+               "redis://host/0?db=1&password=********&x=2");
+}
+
+/* One secret may be the start of another, and stand among many. */
+static void
+test_many (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = json_array ();
+
+  for (guint i = 0; i < 50000; i++)
+    json_array_append_new (block, json_sprintf ("many-%05u", i));
+  for (guint i = 4; i < 30; i++)
+    json_array_append_new (block, json_sprintf ("%.*s!", i, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+  json_array_append_new (block, json_string ("aaaaaaaa"));
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "many-00000 many-49999 many-50000 many-1",
+               "******** ******** many-50000 many-1");
+  assert_text (mask, "aaaaaaaaa? aaaa! aaaaaaa", "********a? ******** aaaaaaa");
 }
 
 /* Whole, in the longest of those that fit, quoted, and cut off by who shows it. */
@@ -147,6 +169,7 @@ add (void)
   g_test_add_func ("/mask/names", test_names);
   g_test_add_func ("/mask/text", test_text);
   g_test_add_func ("/mask/long-values", test_long_values);
+  g_test_add_func ("/mask/many", test_many);
   g_test_add_func ("/mask/blocks", test_blocks);
   g_test_add_func ("/mask/json", test_json);
   g_test_add_func ("/mask/placeholders-are-no-secrets", test_placeholders_are_no_secrets);
