@@ -94,14 +94,13 @@ shell_line_runs_prefect (const char *line, guint depth)
 gboolean
 pp_command_runs_prefect (const char *const *argv)
 {
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+
   for (guint i = 0; argv[i] != NULL; i++)
     {
-      if (is_prefect (argv[i]))
-        return TRUE;
-      if (g_str_equal (argv[i], "-m") && argv[i + 1] != NULL && is_prefect_module (argv[i + 1]))
-        return TRUE;
+      g_ptr_array_add (words, (gpointer)argv[i]);
       if (strpbrk (argv[i], " \t\n;&|") != NULL && shell_line_runs_prefect (argv[i], 3))
         return TRUE;
     }
-  return FALSE;
+  return simple_command_runs_prefect (words);
 }

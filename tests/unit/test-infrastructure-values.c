@@ -134,6 +134,9 @@ test_runs_prefect (void)
     { "sh -c 'ls /opt/prefect/flows'", FALSE },
     { "python -m prefectual", FALSE },
     { "python /opt/prefect/flow.py", FALSE },
+    { "ls /srv/prefect", FALSE },
+    { "python job.py prefect", FALSE },
+    { "tini -- prefect flow-run execute", TRUE },
     { "sh -c 'python -m job # prefect'", FALSE },
     { "", FALSE },
   };
