@@ -1,6 +1,7 @@
 /* What of the worker's settings nobody else is to see. */
 #include "prefect-podman/worker/own_secrets.h"
 
+#include "prefect-podman/http/url.h"
 #include "prefect-podman/settings/table.h"
 
 #include <string.h>
@@ -43,6 +44,24 @@ pp_own_secrets (const PpSettings *settings)
   return secrets;
 }
 
+/* Whether TEXT is a URL that may hold a password: in its authority, or as a parameter. */
+static gboolean
+is_telling_url (const char *text)
+{
+  return text != NULL && strstr (text, "://") != NULL && strpbrk (text, "@?") != NULL;
+}
+
+/* A container that does not run Prefect may look for the API itself; what it gets of its URL has no
+ * password. That of a database or a broker is of no use to it. */
+static json_t *
+url_that_is_left (const char *name, const char *url)
+{
+  g_autofree char *display = pp_http_url_for_display (url);
+
+  return g_str_equal (name, "PREFECT_API_URL") && !is_telling_url (display) ? json_true ()
+                                                                            : json_null ();
+}
+
 json_t *
 pp_own_secret_environment (const json_t *environment, const json_t *given)
 {
@@ -60,8 +79,10 @@ pp_own_secret_environment (const json_t *environment, const json_t *given)
 
     if (json_object_get (given, name) != NULL)
       continue;
-    if (is_secret || (text != NULL && strstr (text, "://") != NULL && strchr (text, '@') != NULL))
-      json_object_set_new (secret, name, is_secret ? json_null () : json_true ());
+    if (is_secret)
+      json_object_set_new (secret, name, json_null ());
+    else if (is_telling_url (text))
+      json_object_set_new (secret, name, url_that_is_left (name, text));
   }
   return secret;
 }

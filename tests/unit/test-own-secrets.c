@@ -146,8 +146,10 @@ static char *
 environment_of (const char *members)
 {
   json_auto_t *settings = json_pack (
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "PREFECT_API_KEY", key, "PREFECT_API_AUTH_STRING",
-      auth, "PREFECT_CLIENT_CUSTOM_HEADERS", "{}", "PREFECT_SERVER_DATABASE_PASSWORD", "p",
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "PREFECT_API_KEY", key,
+      "PREFECT_API_AUTH_STRING", auth, "PREFECT_CLIENT_CUSTOM_HEADERS", "{}",
+      "PREFECT_SERVER_DATABASE_PASSWORD", "p", "PREFECT_SERVER_DOCKET_URL",
+      "redis://u:p/odd#one@host/0", "PREFECT_MESSAGING_URL", "redis://host/0?password=p",
       "PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite://", "PREFECT_LOGGING_LEVEL", "INFO",
       "PREFECT_API_URL", "https://u:p@api/api");
   json_auto_t *given = json_pack ("{s:s, s:s}", "MY_KEY", "mine", "PREFECT_API_AUTH_STRING", "own");
@@ -172,9 +174,13 @@ environment_of (const char *members)
 static void
 check_environment (const char *members, gboolean has_secrets)
 {
-  static const char *const secrets[]
-      = { "PREFECT_API_KEY=", "PREFECT_CLIENT_CUSTOM_HEADERS=", "PREFECT_SERVER_DATABASE_PASSWORD=",
-          "PREFECT_SERVER_DATABASE_CONNECTION_URL=", "https://u:p@api/api" };
+  static const char *const secrets[] = { "PREFECT_API_KEY=",
+                                         "PREFECT_CLIENT_CUSTOM_HEADERS=",
+                                         "PREFECT_SERVER_DATABASE_PASSWORD=",
+                                         "PREFECT_SERVER_DOCKET_URL=",
+                                         "PREFECT_MESSAGING_URL=",
+                                         "PREFECT_SERVER_DATABASE_CONNECTION_URL=",
+                                         "https://u:p@api/api" };
   g_autofree char *text = environment_of (members);
 
   g_test_message ("%s: %s", members, text);
