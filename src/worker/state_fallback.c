@@ -153,7 +153,11 @@ open_place (PpFolder *folder, const Place *place, gboolean create, GError **erro
 
   if (!open_parent (&parent, place, error))
     return FALSE;
-  if (open_private (folder, &parent, place->name, create, &local)
+  /* What a worker of ours has made before comes first, under either name: whoever had taken the
+   * plain one may have left it since. */
+  if (open_private (folder, &parent, place->name, FALSE, NULL)
+      || (!place->is_own && open_suffixed (folder, &parent, place, FALSE))
+      || open_private (folder, &parent, place->name, create, &local)
       || (!place->is_own && !g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE)
           && open_suffixed (folder, &parent, place, create)))
     return TRUE;

@@ -591,6 +591,9 @@ test_fallback_shared_dir (void)
       g_assert_cmpstr (again, ==, made);
       g_assert_cmpstr (found, ==, made);
       g_assert_cmpint (i == 2 ? g_rmdir (plain) : g_unlink (plain), ==, 0);
+      /* It holds what this user's runs need to be taken up, and stays the one. */
+      g_autofree char *later = fallback_path (tmpdir, TRUE);
+      g_assert_cmpstr (later, ==, made);
       g_assert_cmpint (g_rmdir (made), ==, 0);
     }
   g_assert_cmpuint (state_test_count (elsewhere), ==, 0);
