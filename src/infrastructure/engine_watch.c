@@ -143,7 +143,8 @@ on_waited (const PpHttpResponse *response, const GError *error, gpointer user_da
 
   watch->request = NULL;
   watch->wait_lost = error == NULL && says_lost (response);
-  if (error != NULL || (response->status >= 400 && response->status != 404 && !watch->wait_lost))
+  if (error != NULL
+      || (response->status >= 400 && !pp_engine_says_gone (response) && !watch->wait_lost))
     {
       try_again (watch);
       return;
@@ -197,12 +198,26 @@ on_claimed_running (EngineWatch *watch)
     look_in (watch, watch->look_ms);
 }
 
+/* Whether the container has run on with other processes: somebody has started it again. */
+static gboolean
+was_started_again (const EngineWatch *watch, const json_t *inspect)
+{
+  const PpProcess *before = &watch->process.program;
+  PpContainerProcess now;
+
+  return pp_container_process_find (PROC, watch->id, inspect, &now)
+         && (now.program.pid != before->pid || now.program.started != before->started)
+         && pp_process_is_alive (PROC, &now.program);
+}
+
 static void
 on_running (EngineWatch *watch, const json_t *inspect)
 {
   gboolean runs = json_is_true (json_object_get (json_object_get (inspect, "State"), "Running"));
 
-  if (watch->program_gone)
+  if (watch->program_gone && was_started_again (watch, inspect))
+    end_watch (watch, FALSE);
+  else if (watch->program_gone)
     on_claimed_running (watch);
   else if (watch->wait_lost || (watch->waits >= LOST_WAITS && !runs))
     end_watch (watch, TRUE);
@@ -221,7 +236,7 @@ on_looked (const PpHttpResponse *response, const GError *error, gpointer user_da
   if (error == NULL && response->status == 200)
     inspect = pp_json_parse (response->body, response->body_length, 0, NULL);
   state = json_object_get (inspect, "State");
-  if (error == NULL && response->status == 404)
+  if (error == NULL && pp_engine_says_gone (response))
     end_watch (watch, FALSE);
   else if (state == NULL)
     try_again (watch);

@@ -289,6 +289,24 @@ test_program_ends (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpstr (fixture->news->str, ==, "program;");
 }
 
+/* Somebody has restarted the container: it runs with other processes, and its status is not lost.
+ */
+static void
+test_restarted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  start_processes (fixture);
+  watch (fixture);
+  run_for (600);
+  kill (fixture->engine.pid, SIGKILL);
+  while (fixture->news->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  kill (fixture->conmon, SIGKILL);
+  waitpid (fixture->conmon, NULL, 0);
+  start_processes (fixture);
+  check_end (fixture, FALSE);
+  g_assert_cmpstr (fixture->news->str, ==, "program;");
+}
+
 /* The numbers of an engine on another host are other processes here, or none. */
 static void
 test_remote_engine (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -416,6 +434,7 @@ add_tests (void)
     { "/engine-watch/both-killed", TRUE, test_both_killed },
     { "/engine-watch/conmon-killed-alone", TRUE, test_conmon_killed_alone },
     { "/engine-watch/program-ends", TRUE, test_program_ends },
+    { "/engine-watch/restarted", TRUE, test_restarted },
     { "/engine-watch/remote-engine", FALSE, test_remote_engine },
     { "/engine-watch/forwarded-socket", TRUE, test_forwarded_socket },
     { "/engine-watch/wait-says-lost", FALSE, test_wait_says_lost },
