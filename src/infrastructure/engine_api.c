@@ -299,13 +299,13 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       return;
     }
   note_answer (call, response);
-  if (response->status < 400)
+  if (response->status < 400 || (call->may_refuse && response->status == 500))
     {
       call->answer (call, response);
       return;
     }
   g_autofree char *words = pp_engine_words (response);
-  PpInfrastructureError code = pp_engine_error_code (call, response->status, words);
+  PpInfrastructureError code = pp_engine_error_code (call, response, words);
   /* A pull's 503 may be the registry's; an engine that is busy is there. */
   if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL
       && !pp_engine_is_busy (response->status, words))
@@ -423,7 +423,7 @@ pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
   json_t *json = pp_json_parse (response->body, response->body_length, 0, &why);
 
   if (json == NULL)
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
                          "what answers at %s (status %ld) is no container engine: %s",
                          call->engine->url, response->status, why.text);
   return json;

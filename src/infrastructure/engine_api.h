@@ -65,6 +65,7 @@ struct EngineCall
   gpointer user_data;
   gboolean creates;      /* a conflict is one of the name */
   gboolean gone_is_fine; /* a 404 is as good as success */
+  gboolean may_refuse;   /* a 500 is for the answer's function too */
   gboolean asks_engine;  /* what it is, or whether it is there */
   gboolean is_news;      /* its answer may be another engine's than INFO tells of */
   gboolean ended;        /* cancelled, or DONE was called */
@@ -167,7 +168,13 @@ char *pp_engine_words (const PpHttpResponse *response);
  * than Podman waits for it, and the same request is carried out a moment later. It may have been
  * carried out in part, like one whose answer was lost. */
 gboolean pp_engine_is_busy (long status, const char *words);
-PpInfrastructureError pp_engine_error_code (const EngineCall *call, long status, const char *words);
+/* Whether RESPONSE is a 404 in which the engine itself says that what was asked for is not there.
+ */
+gboolean pp_engine_says_gone (const PpHttpResponse *response);
+/* Whether RESPONSE, an error, is the engine's and not of a gateway in front of it. */
+gboolean pp_engine_is_own_error (const PpHttpResponse *response);
+PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
+                                            const char *words);
 /* What to do about WORDS that do not say it themselves; "" where there is nothing to say. */
 const char *pp_engine_advice (const char *words);
 

@@ -124,18 +124,38 @@ log_root (const Engine *engine, const PpEngineInfo *info, const json_t *answer)
   return g_strdup_printf ("%s/%s-containers", root, driver);
 }
 
+/* Podman counts all containers for /info, and fails at it when one of them is broken: one that is
+ * only half there after a crash of the host, say. It runs others as well as before. */
+static void
+say_unknown (const EngineCall *call, const PpHttpResponse *response)
+{
+  g_autofree char *words = pp_engine_words (response);
+
+  g_warning ("%s at %s does not tell what it is like (%s, it answered %ld to /info): a broken "
+             "container is the usual reason, look for it with podman ps -a --external. The output "
+             "of containers comes through the engine, which may leave gaps",
+             call->info->name, call->engine->url, words, response->status);
+}
+
 static void
 on_info (EngineCall *call, const PpHttpResponse *response)
 {
   static const EngineRequest request
       = { .method = "GET", .path = "/networks/bridge", .timeout_seconds = TIMEOUT_SECONDS };
-  json_auto_t *info = pp_engine_call_json (call, response);
+  json_auto_t *info = NULL;
 
-  if (info == NULL)
-    return;
-  fill_from_info (call->info, info);
-  g_free (call->engine->log_root);
-  call->engine->log_root = log_root (call->engine, call->info, info);
+  call->may_refuse = FALSE;
+  if (response->status < 400)
+    {
+      info = pp_engine_call_json (call, response);
+      if (info == NULL)
+        return;
+      fill_from_info (call->info, info);
+      g_free (call->engine->log_root);
+      call->engine->log_root = log_root (call->engine, call->info, info);
+    }
+  else
+    say_unknown (call, response);
   if (pp_engine_knows_host_gateway (call->info))
     {
       finish (call);
@@ -214,6 +234,7 @@ on_version (EngineCall *call, const PpHttpResponse *response)
   engine->server = g_strdup (pp_http_response_header (response, "server"));
   g_free (engine->prefix);
   engine->prefix = g_strconcat ("/v", info->api_version, NULL);
+  call->may_refuse = TRUE;
   pp_engine_call_send (call, &request, on_info);
 }
 

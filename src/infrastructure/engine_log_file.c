@@ -130,7 +130,7 @@ on_looked (const PpHttpResponse *response, const GError *error, gpointer user_da
   const json_t *state;
 
   follow->looking = NULL;
-  if (error == NULL && response->status == 404)
+  if (error == NULL && pp_engine_says_gone (response))
     {
       pp_file_follow_ended (follow, FALSE);
       return;

@@ -28,9 +28,34 @@ pp_engine_is_busy (long status, const char *words)
   return status == 500 && strstr (words, "database is locked") != NULL;
 }
 
-PpInfrastructureError
-pp_engine_error_code (const EngineCall *call, long status, const char *words)
+/* Podman's errors have a cause and a message, Docker's a message. */
+gboolean
+pp_engine_is_own_error (const PpHttpResponse *response)
 {
+  json_auto_t *body = pp_json_parse (response->body, response->body_length, 0, NULL);
+
+  return pp_json_string (body, "message") != NULL || pp_json_string (body, "cause") != NULL;
+}
+
+gboolean
+pp_engine_says_gone (const PpHttpResponse *response)
+{
+  json_auto_t *body = pp_json_parse (response->body, response->body_length, 0, NULL);
+  const char *message = pp_json_string (body, "message");
+  g_autofree char *lower = g_ascii_strdown (message != NULL ? message : "", -1);
+
+  if (response->status != 404)
+    return FALSE;
+  /* Podman has many words for it, Docker "No such image: x" and "network x not found". */
+  return pp_json_string (body, "cause") != NULL || strstr (lower, "no such ") != NULL
+         || (strstr (lower, "not found") != NULL && strstr (lower, "page not found") == NULL);
+}
+
+PpInfrastructureError
+pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, const char *words)
+{
+  long status = response->status;
+
   if (pp_engine_is_busy (status, words))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->pull != NULL && pp_pull_may_pass (words))
@@ -39,9 +64,9 @@ pp_engine_error_code (const EngineCall *call, long status, const char *words)
   if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
       && strstr (words, "name") != NULL)
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
-  if (status == 404 || strstr (words, "no such container") != NULL)
+  if (pp_engine_says_gone (response) || strstr (words, "no such container") != NULL)
     return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
-  if (status == 502 || status == 503 || status == 504)
+  if (status == 502 || status == 503 || status == 504 || !pp_engine_is_own_error (response))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   return PP_INFRASTRUCTURE_ERROR_FAILED;
 }

@@ -4,6 +4,7 @@
 #include "server.h"
 #include "tap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -29,15 +30,21 @@ on_done (json_t *result, const GError *error, gpointer user_data)
 }
 
 static void
-start (Fixture *fixture, Handler handler, const char *user)
+start_with (Fixture *fixture, Handler handler, const char *user, gpointer data)
 {
   fixture->loop = g_main_loop_new (NULL, FALSE);
   fixture->http = pp_http_new ();
-  fixture->server = server_new (NULL, handler, NULL);
+  fixture->server = server_new (NULL, handler, data);
   g_autofree char *url
       = g_strdup_printf ("tcp://%s127.0.0.1:%d", user, server_port (fixture->server));
   fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
   g_assert_nonnull (fixture->infrastructure);
+}
+
+static void
+start (Fixture *fixture, Handler handler, const char *user)
+{
+  start_with (fixture, handler, user, NULL);
 }
 
 static void
@@ -102,6 +109,86 @@ test_password (void)
   g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   g_assert_null (strstr (fixture.error->message, "secret"));
   fixture.server = server_new (NULL, answer_as_docker, NULL);
+  stop (&fixture);
+}
+
+/* A gateway in front of the engine, for which there is nothing there just now. */
+static gboolean
+answer_as_gateway (Server *server, const Request *request, int fd, gpointer data)
+{
+  const char *const *answers = data;
+
+  (void)server;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "", "{\"Version\": \"27.0\", \"ApiVersion\": \"1.45\"}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (fd, 200, "", "{}");
+  return server_reply (fd, atoi (answers[0]), "", answers[1]);
+}
+
+/* Only the engine's own words say that something is not there, or that it cannot be done. */
+static void
+test_words_of_a_gateway (void)
+{
+  static const struct
+  {
+    const char *answer[2];
+    PpInfrastructureError code;
+  } cases[] = {
+    { { "404", "404 page not found\n" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "404", "<html>Not Found</html>" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "404", "{\"message\": \"page not found\"}" }, PP_INFRASTRUCTURE_ERROR_FAILED },
+    { { "403", "<html>Forbidden</html>" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "200", "<html>Log in</html>" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "404", "{\"message\": \"No such container: abc\"}" }, PP_INFRASTRUCTURE_ERROR_NOT_FOUND },
+    { { "404", "{\"cause\": \"image not known\", \"message\": \"x: image not known\"}" },
+      PP_INFRASTRUCTURE_ERROR_NOT_FOUND },
+    { { "500", "{\"message\": \"out of order\"}" }, PP_INFRASTRUCTURE_ERROR_FAILED },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Fixture fixture = { 0 };
+
+      start_with (&fixture, answer_as_gateway, "", (gpointer)cases[i].answer);
+      pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_no_error (fixture.error);
+      pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, (int)cases[i].code);
+      stop (&fixture);
+    }
+}
+
+/* Podman fails at /info for one broken container of anybody's: it is used all the same. */
+static gboolean
+answer_without_info (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "",
+                         "{\"Version\": \"5.4.0\", \"ApiVersion\": \"1.41\", \"Components\": "
+                         "[{\"Name\": \"Podman Engine\", \"Version\": \"5.4.0\"}]}");
+  return server_reply (fd, 500, "",
+                       "{\"cause\": \"container not known\", \"message\": \"getting container "
+                       "from store: container not known\", \"response\": 500}");
+}
+
+static void
+test_no_info (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_without_info, "");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "*container not known*podman ps -a --external*");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_test_assert_expected_messages ();
+  g_assert_no_error (fixture.error);
+  g_assert_cmpstr (pp_infrastructure_engine (fixture.infrastructure)->version, ==, "5.4.0");
   stop (&fixture);
 }
 
@@ -417,6 +504,8 @@ add_tests (void)
   g_test_add_func ("/engine/version-after-a-restart", test_version_after_a_restart);
   g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
   g_test_add_func ("/engine/container-in-an-error", test_container_in_an_error);
+  g_test_add_func ("/engine/words-of-a-gateway", test_words_of_a_gateway);
+  g_test_add_func ("/engine/no-info", test_no_info);
   g_test_add_func ("/engine/password", test_password);
   g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
   g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
