@@ -76,7 +76,8 @@ pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
                  || json_is_true (json_object_get (state, "Paused"))
                  || pp_container_status_is_alive (pp_json_string (state, "Status"));
   end->status_lost = !end->running && end->exit_code == PODMAN_LOST;
-  end->never_ended = end->status_lost || (!end->running && has_no_end (state));
+  end->checkpointed = !end->running && json_is_true (json_object_get (state, "Checkpointed"));
+  end->never_ended = end->status_lost || end->checkpointed || (!end->running && has_no_end (state));
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
   end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
   end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
@@ -165,6 +166,10 @@ pp_container_end_explain_none (const PpContainerEnd *end)
         "want of memory: look at `dmesg` or `journalctl -k`, and at what the run has written "
         "elsewhere.",
         end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
+  if (end->checkpointed)
+    return g_strdup ("The container was checkpointed: somebody has written down how far it was and "
+                     "stopped it (`podman container checkpoint`). It goes on with `podman "
+                     "container restore`, but this run has ended.");
   return g_strdup_printf (
       "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
       "inspect` and the engine's log.",

@@ -37,6 +37,9 @@ static const Case cases[] = {
   { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "CRASHED", "exit status was lost: conmon" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"Checkpointed\": true, \"FinishedAt\": "
+    "\"2026-11-22T09:00:00.1Z\"}}",
+    "CRASHED", "was checkpointed" },
   /* A program that earned its signal has failed; nobody ended it. */
   { "{\"State\": {\"ExitCode\": 139}}", "FAILED", "Container exited with status 139." },
   { "{\"State\": {\"ExitCode\": 134}}", "FAILED", "Container exited with status 134." },
