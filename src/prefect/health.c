@@ -5,8 +5,11 @@
 
 #include <curl/curl.h>
 
-/* Clocks that differ by more are said to; by less than half of it, they agree again. */
+/* Clocks that differ by more are said to. */
 #define MAX_SKEW_SECONDS 60
+/* Clocks that agree for so long may differ anew: of two servers behind one name, each may have its
+ * own. */
+#define AGREED_US (G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
 /* An answer that was so long on its way has an old Date. */
 #define MAX_AGE_US (5 * G_USEC_PER_SEC)
 
@@ -52,11 +55,13 @@ pp_api_check_clock (PpApi *api, const PpHttpResponse *response, gint64 started)
   if (response == NULL || g_get_monotonic_time () - started > MAX_AGE_US)
     return;
   skew = skew_of (response);
-  if (ABS (skew) <= MAX_SKEW_SECONDS / 2.0)
-    api->clock_said = FALSE;
-  if (ABS (skew) <= MAX_SKEW_SECONDS || api->clock_said)
+  if (ABS (skew) <= MAX_SKEW_SECONDS)
     return;
-  api->clock_said = TRUE;
+  gint64 now = g_get_monotonic_time ();
+  gboolean was_said = api->clock_differed != 0 && now - api->clock_differed < AGREED_US;
+  api->clock_differed = now;
+  if (was_said)
+    return;
   g_warning ("This host's clock is %.0f s %s the clock of the Prefect API at %s (its Date: %s): "
              "scheduled runs come too %s by as much. Set both by NTP",
              ABS (skew), skew > 0 ? "behind" : "ahead of", api->display_url,
