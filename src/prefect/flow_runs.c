@@ -281,6 +281,14 @@ pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before, PpApiDo
 }
 
 PpApiCall *
+pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
+{
+  json_t *body = json_pack ("{s:{s:{s:O}}, s:i}", "flow_runs", "id", "not_any_", ids, "limit", 1);
+  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
+                                                       PP_API_ONCE, done, user_data));
+}
+
+PpApiCall *
 pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);

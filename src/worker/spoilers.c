@@ -16,15 +16,19 @@
   "or "                                                                                            \
   "hold half a character): %s"
 
-/* A server that is short of something itself answers 500 to one call and not to the next: a run is
- * a spoiler when it could not be read, and its states could, in so many polls in a row. */
+/* A server that is short of something itself answers 500 to one call and not to the next, and one
+ * that was changed to its harm to every read of a run: a run is a spoiler when it could not be
+ * read, and its states and another run could, in so many polls in a row. */
 #define LOOKS 5
+/* So many ids are left out when another run is asked for. */
+#define MAX_UNREAD 100
 
 /* A run that may be one. */
 typedef struct
 {
   PpWorker *worker;
   char *id;
+  char *words; /* of the error that it is read with */
   PpStateRead *read;
   PpApiCall *call;
 } Suspect;
@@ -36,6 +40,7 @@ free_suspect (gpointer data)
 
   pp_state_read_cancel (suspect->read);
   pp_api_call_cancel (suspect->call);
+  g_free (suspect->words);
   g_free (suspect->id);
   g_free (suspect);
 }
@@ -77,12 +82,47 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
+/* Another run was asked for at the same time. */
 static void
-on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_other (json_t *body, const GError *error, gpointer user_data)
 {
   Suspect *suspect = user_data;
   g_autofree char *transition_id = NULL;
   g_autofree char *message = NULL;
+
+  suspect->call = NULL;
+  if (error != NULL || json_array_size (body) == 0 || !is_spoiler (suspect->worker, suspect->id))
+    {
+      clear (suspect);
+      return;
+    }
+  message = g_strdup_printf (MESSAGE, suspect->words);
+  transition_id = g_uuid_string_random ();
+  suspect->call
+      = pp_flow_run_set_state (suspect->worker->context.api, suspect->id, transition_id, "CRASHED",
+                               NULL, message, FALSE, PP_API_ONCE, on_ended, suspect);
+}
+
+/* The ids of all that could not be read, SUSPECT's among them; new array. */
+static json_t *
+list_unread (const Suspect *suspect)
+{
+  json_t *ids = json_array ();
+  GHashTableIter iter;
+  gpointer id;
+
+  json_array_append_new (ids, json_string (suspect->id));
+  g_hash_table_iter_init (&iter, suspect->worker->unread);
+  while (g_hash_table_iter_next (&iter, &id, NULL) && json_array_size (ids) < MAX_UNREAD)
+    json_array_append_new (ids, json_string (id));
+  return ids;
+}
+
+static void
+on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Suspect *suspect = user_data;
+  json_auto_t *unread = NULL;
 
   suspect->call = NULL;
   if (!g_error_matches (error, PP_API_ERROR, 500)
@@ -92,16 +132,11 @@ on_read_again (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_da
       clear (suspect);
       return;
     }
-  if (!is_spoiler (suspect->worker, suspect->id))
-    {
-      clear (suspect);
-      return;
-    }
-  message = g_strdup_printf (MESSAGE, error->message);
-  transition_id = g_uuid_string_random ();
+  g_free (suspect->words);
+  suspect->words = g_strdup (error->message);
+  unread = list_unread (suspect);
   suspect->call
-      = pp_flow_run_set_state (suspect->worker->context.api, suspect->id, transition_id, "CRASHED",
-                               NULL, message, FALSE, PP_API_ONCE, on_ended, suspect);
+      = pp_flow_runs_filter_other (suspect->worker->context.api, unread, on_other, suspect);
 }
 
 static void

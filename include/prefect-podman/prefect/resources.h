@@ -91,6 +91,10 @@ PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
  * the UI, so not every server need have it. */
 PpApiCall *pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before,
                                        PpApiDoneFunc done, gpointer user_data);
+/* One run whose id is not in IDS (array of strings), in an array that is empty where there is none.
+ * One attempt. */
+PpApiCall *pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done,
+                                      gpointer user_data);
 /* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
 /* Of the runs whose id is in IDS (array of strings), those that are CANCELLING,
