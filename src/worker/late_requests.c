@@ -317,7 +317,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   note->read = NULL;
   if (error != NULL)
     {
-      if (error->code == 404) /* it was deleted */
+      if (g_error_matches (error, PP_API_ERROR, 404)) /* it was deleted */
         forget (note);
       return;
     }
