@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "prefect-podman/commands/commands.h"
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/text/visible.h"
 
 #include <errno.h>
@@ -41,10 +42,12 @@ static struct
 {
   guint least; /* index of the least severe level that is shown */
   gboolean colors;
+  gboolean erases; /* standard error is a terminal that obeys escape sequences */
   gboolean installed;
+  int fd;       /* standard error, or a descriptor of our own for the same terminal */
   GMutex mutex; /* of what follows: the journal's thread logs, too */
   PpConsoleLoss lost;
-} console;
+} console = { .fd = STDERR_FILENO };
 
 static guint
 level_of (GLogLevelFlags flags)
@@ -93,7 +96,7 @@ append_message (GString *line, const char *message)
 static gboolean
 takes_more (void)
 {
-  struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+  struct pollfd fd = { .fd = console.fd, .events = POLLOUT };
   int ready;
 
   do
@@ -112,9 +115,11 @@ write_text (const char *text, gsize length, gsize *done)
     {
       if (!takes_more ())
         return EAGAIN;
-      ssize_t written = write (STDERR_FILENO, text + *done, MIN (length - *done, PIPE_BUF));
+      ssize_t written = write (console.fd, text + *done, MIN (length - *done, PIPE_BUF));
       if (written < 0 && errno == EINTR)
         continue;
+      if (written < 0 && errno == EAGAIN)
+        return EAGAIN;
       if (written <= 0)
         return written < 0 ? errno : EIO;
       *done += (gsize)written;
@@ -204,7 +209,8 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
   if (level < console.least || (!ours && level < 2))
     return G_LOG_WRITER_HANDLED;
   /* A container's line that ended in a carriage return may be there. */
-  g_autoptr (GString) line = g_string_new (console.colors ? ERASE_TO_END_OF_LINE : NULL);
+  g_autoptr (GString) line
+      = g_string_new (console.colors || console.erases ? ERASE_TO_END_OF_LINE : NULL);
   append_time (line);
   g_string_append_printf (line, " | %s%-7s%s | %s - ", console.colors ? levels[level].color : "",
                           levels[level].name, console.colors ? "\033[0m" : "",
@@ -213,6 +219,21 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
   g_string_append_c (line, '\n');
   write_all (line);
   return G_LOG_WRITER_HANDLED;
+}
+
+static void
+install (void)
+{
+  const char *terminal = g_getenv ("TERM");
+
+  console.fd = pp_terminal_open (STDERR_FILENO);
+  /* Colors may be off on a terminal that obeys all the same (NO_COLOR). */
+  console.erases
+      = console.fd >= 0 && terminal != NULL && *terminal != '\0' && strcmp (terminal, "dumb") != 0;
+  if (console.fd < 0)
+    console.fd = STDERR_FILENO;
+  g_log_set_writer_func (write_log, NULL, NULL);
+  console.installed = TRUE;
 }
 
 gboolean
@@ -225,8 +246,7 @@ pp_console_init (const char *level_name, gboolean colors, GError **error)
       console.least = i;
       console.colors = colors;
       if (!console.installed)
-        g_log_set_writer_func (write_log, NULL, NULL);
-      console.installed = TRUE;
+        install ();
       return TRUE;
     }
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,

@@ -14,6 +14,14 @@ pp_own_open (int folder, const char *name, int flags, mode_t mode)
   return openat (folder, name, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
 }
 
+int
+pp_terminal_open (int fd)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+
+  return isatty (fd) == 1 ? pp_own_open (AT_FDCWD, path, O_WRONLY, 0) : -1;
+}
+
 GDir *
 pp_own_folder_read (const char *path)
 {

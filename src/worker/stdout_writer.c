@@ -4,6 +4,8 @@
 
 #include "prefect-podman/worker/stdout_writer.h"
 
+#include "prefect-podman/files/files.h"
+
 #include "waiters.h"
 
 #include <errno.h>
@@ -17,7 +19,8 @@
 /* What may wait before producers are told to. */
 #define HIGH_WATER (256 * 1024)
 /* poll() promises no more than this for a pipe without blocking (PIPE_BUF); the descriptor stays as
- * it was given to us, because O_NONBLOCK would be seen by everyone who shares it. */
+ * it was given to us, because O_NONBLOCK would be seen by everyone who shares it. Of a terminal it
+ * promises nothing: pp_terminal_open(). */
 #define PIECE 4096
 /* Output that nobody takes holds up the ends of runs: said after this. */
 #define STUCK_SECONDS 60
@@ -31,7 +34,9 @@
 
 struct PpStdout
 {
-  int fd;
+  int fd;       /* what is written to: TERMINAL, or what was given */
+  int given;    /* by the caller, and the caller's to close */
+  int terminal; /* of our own, or -1 */
   gboolean is_socket;
   gboolean erases;      /* a terminal that obeys escape sequences */
   gboolean is_returned; /* what was written last has left its text behind the cursor */
@@ -57,7 +62,9 @@ pp_stdout_new (int fd)
   PpStdout *out = g_new0 (PpStdout, 1);
   struct stat info;
 
-  out->fd = fd;
+  out->given = fd;
+  out->terminal = pp_terminal_open (fd);
+  out->fd = out->terminal >= 0 ? out->terminal : fd;
   out->piece = PIECE;
   if (fstat (fd, &info) == 0)
     {
@@ -170,12 +177,25 @@ is_gone (const PpStdout *out)
   return out->failure == EPIPE || out->failure == ECONNRESET;
 }
 
+/* A terminal that was hung up stays so; what was given may become something else. */
+static void
+leave_terminal (PpStdout *out)
+{
+  if (out->terminal < 0)
+    return;
+  g_clear_handle_id (&out->source, g_source_remove);
+  close (out->terminal);
+  out->terminal = -1;
+  out->fd = out->given;
+}
+
 static void
 fail (PpStdout *out, int failure)
 {
   gboolean is_new = out->failure != failure;
 
   out->failure = failure;
+  leave_terminal (out);
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   out->stuck = FALSE;
   if (is_new && is_gone (out))
@@ -357,6 +377,8 @@ pp_stdout_free (PpStdout *out)
   g_clear_handle_id (&out->retry_timer, g_source_remove);
   g_list_free_full (out->waiters, g_free);
   g_string_free (out->pending, TRUE);
+  if (out->terminal >= 0)
+    close (out->terminal);
   g_free (out);
 }
 

@@ -190,6 +190,27 @@ test_terminal_line_is_erased (void)
   g_assert_cmpstr (text, ==, "       | forged\r\033[Kx\ny\n");
 }
 
+/* A terminal that nobody reads any more (a frozen ssh) takes a few kilobytes: the loop goes on. */
+static void
+test_terminal_that_is_held (void)
+{
+  g_autofree char *text = g_strnfill (256 * 1024, 'x');
+  int ends[2];
+
+  g_assert_cmpint (openpty (&ends[0], &ends[1], NULL, NULL, NULL), ==, 0);
+  PpStdout *out = pp_stdout_new (ends[1]);
+  gint64 end = g_get_monotonic_time () + G_USEC_PER_SEC / 2;
+  pp_stdout_write (out, text, strlen (text));
+  while (g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (pp_stdout_pending (out), >, 0);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*could not be written*");
+  pp_stdout_free (out);
+  g_test_assert_expected_messages ();
+  close (ends[0]);
+  close (ends[1]);
+}
+
 static void
 test_repair (Fixture *fixture, gconstpointer data)
 {
@@ -428,6 +449,7 @@ add_tests (void)
   signal (SIGPIPE, SIG_IGN);
   g_test_add_func ("/output/terminal", test_terminal);
   g_test_add_func ("/output/terminal-line-is-erased", test_terminal_line_is_erased);
+  g_test_add_func ("/output/terminal-that-is-held", test_terminal_that_is_held);
   g_test_add_func ("/output/pieces-do-not-matter", test_pieces_do_not_matter);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);

@@ -43,6 +43,10 @@ char *pp_foreign_file_read (const char *path, gboolean may_stream, gsize max, gs
 /* As openat(), for a file or folder that is ours alone; never waits for a FIFO's other end. MODE:
  * of a file that FLAGS has created. Returns -1 with errno. */
 int pp_own_open (int folder, const char *name, int flags, mode_t mode);
+/* A descriptor of our own for the terminal that FD is, which never blocks: poll() tells of a
+ * terminal only that it takes one byte, and O_NONBLOCK on FD itself would be seen by all who share
+ * it. -1 where FD is no terminal, or cannot be opened again. */
+int pp_terminal_open (int fd);
 
 /* The names in the folder at PATH, one of ours or of /proc; NULL where it cannot be read. */
 GDir *pp_own_folder_read (const char *path);
