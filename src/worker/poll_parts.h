@@ -15,7 +15,8 @@ void pp_poll_parts_free (PpPollParts *parts);
 
 /* Looks for runs that the server cannot write out at all, so that it answers 500 to every poll they
  * would be in, and sets them to CRASHED: no worker can get them, and the others wait behind them.
- * To be called at each poll that the server fails at; nothing happens while a search is under way. */
+ * To be called at each poll that the server fails at; nothing happens while a search is under way.
+ */
 void pp_worker_find_spoilers (PpWorker *worker);
 /* Ends the search, and forgets what it has found: a poll was answered, or there will be none. */
 void pp_worker_stop_finding_spoilers (PpWorker *worker);

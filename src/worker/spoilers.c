@@ -19,7 +19,7 @@
 /* A server that is short of something itself answers 500 to one call and not to the next, and one
  * that was changed to its harm to every read of a run: a run is a spoiler when it could not be
  * read, and its states and another run could, in so many polls in a row. */
-#define LOOKS 5
+#define LOOKS 3
 /* So many ids are left out when another run is asked for. */
 #define MAX_UNREAD 100
 

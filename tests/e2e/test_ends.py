@@ -170,3 +170,24 @@ def test_engine_does_not_answer_a_stop(api, engine, pool, door, start_worker):
     state = api.wait_end(timed_out, timeout=60)["state"]
     assert state["type"] == "FAILED" and state["name"] == "TimedOut", state
     wait_for(lambda: not engine.containers_of(cancelled), 30, "the container is gone")
+
+
+@pytest.mark.parametrize("engine", ["podman"], indirect=True)
+@pytest.mark.parametrize("how", ["restart", "stop and start"])
+def test_restarted_by_hand(api, engine, pool, start_worker, how):
+    """The run goes on with its container, and ends with it."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo begin; sleep 6; echo done'"})
+    first = processes(engine, run)
+    api.wait_text(run, "begin")
+    (container,) = engine.containers_of(run)
+    for step in how.split(" and "):
+        engine.call("POST", f"/containers/{container['Id']}/{step}", params={} if step == "start" else {"t": 0})
+    if how == "restart":
+        assert processes(engine, run) != first
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+        api.wait_text(run, "done")
+        return
+    # Its end may have been seen between the two.
+    ended = api.wait_end(run)["state"]
+    assert ended["type"] == "COMPLETED" or "signal from outside" in ended["message"], ended

@@ -66,6 +66,19 @@ def test_run_that_the_server_cannot_write_out(api, engine, pool, start_worker):
         assert api.states(found.group(1))[-1]["type"] == "CRASHED"
 
 
+def test_server_that_gives_out_no_run(api, engine, pool, proxy, start_worker):
+    """It fails at every read of a run, for a while: that is no run's fault, and all of them run."""
+    start_worker(proxy.api, engine, pool)
+    proxy.wait_count("get_scheduled_flow_runs", 1)
+    deployment = api.deploy(pool, variables={"command": "true"})
+    failing = status(500, b'{"exception_message":"Internal Server Error"}')
+    with proxy.with_rules(Rule(f"{POLL}|POST /api/flow_runs/filter|GET /api/flow_runs/[^/]+$", failing)):
+        runs = [api.run(deployment) for _ in range(3)]
+        proxy.wait_count("ui/flow_runs/history", 5, 60)
+    for run in api.wait_end(*runs):
+        assert run["state"]["type"] == "COMPLETED"
+
+
 def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
     """The server fails at the poll of all queues: they are polled one by one."""
     proxy.add(Rule(POLL, status(500, b'{"exception_message":"Internal Server Error"}'), times=2))
