@@ -82,6 +82,17 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
+/* Whether the server gives out other runs. One that has none but SUSPECT's can fail at that only.
+ */
+static gboolean
+gives_others (const Suspect *suspect, const json_t *others)
+{
+  GHashTable *unread = suspect->worker->unread;
+
+  return json_array_size (others) > 0
+         || g_hash_table_size (unread) <= (g_hash_table_contains (unread, suspect->id) ? 1 : 0);
+}
+
 /* Another run was asked for at the same time. */
 static void
 on_other (json_t *body, const GError *error, gpointer user_data)
@@ -91,7 +102,7 @@ on_other (json_t *body, const GError *error, gpointer user_data)
   g_autofree char *message = NULL;
 
   suspect->call = NULL;
-  if (error != NULL || json_array_size (body) == 0 || !is_spoiler (suspect->worker, suspect->id))
+  if (error != NULL || !gives_others (suspect, body) || !is_spoiler (suspect->worker, suspect->id))
     {
       clear (suspect);
       return;

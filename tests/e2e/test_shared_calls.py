@@ -134,9 +134,12 @@ def check_end(api, engine, run):
     wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
 
 
-@pytest.mark.parametrize("answer", [status(500, REFUSED), not_json()], ids=["500", "not-json"])
+@pytest.mark.parametrize(["answer", "words"], [
+    (status(500, REFUSED), "does not list its containers"),
+    (not_json(), "is no container engine"),
+], ids=["500", "not-json"])
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
-def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_path, answer):
+def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_path, answer, words):
     """One that is broken is enough: the runs that were written down are taken up by their own containers."""
     commands = ["sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; sleep 1; echo over'"]
     long, short = begin_and_kill(api, door.url, pool, start_worker, *commands)
@@ -145,7 +148,8 @@ def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_p
     check_end(api, engine, short)
     check_end(api, engine, long)
     wait_for(lambda: not list(tmp_path.glob("state/*/runs/*")), 10, "no journal entry left")
-    assert worker.output().count("does not list its containers") == 1
+    assert words in worker.output()
+    assert worker.output().count("does not list its containers") <= 1
 
 
 def test_engine_lists_no_containers_while_one_has_no_entry(api, engine, pool, door, start_worker, tmp_path):
