@@ -163,7 +163,7 @@ write_loss (void)
 static void
 write_all (const GString *line)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console.mutex);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
   gsize done;
 
   if (console.lost.lines > 0 && !write_loss ())
@@ -181,7 +181,7 @@ write_all (const GString *line)
 void
 pp_console_finish (void)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console.mutex);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
 
   if (console.lost.lines > 0)
     write_loss ();
