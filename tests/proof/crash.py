@@ -43,6 +43,7 @@ HELD = {
 }
 IN_FLIGHT = 20
 REACH_SECONDS = 8  # within which a failpoint is passed, or it is a kill at any moment
+TRIES = 3  # at a point that was not reached in its turn: on a busy machine no run may be at it
 LOOK_SECONDS = 0.4
 QUIET_SECONDS = 90  # more than PREFECT_API_REQUEST_TIMEOUT + 60 s, for which a batch of lines may be waited for
 REQUEST_TIMEOUT = 10
@@ -142,7 +143,7 @@ def ours(place, kills, dice):
         if number % 10 == 0:
             place.look_for_secrets()
             note(f"crash: {number} of {kills} kills, {len(fleet.runs)} runs, {len(fleet.open())} of them in flight")
-    for point in sorted(set(planned)):
+    for point in sorted(set(planned)) * TRIES:
         if not killed[point]:  # the worker was killed before it got there so often
             killed[kill_once(place, fleet, point, 1, dice, 4 * REACH_SECONDS)] += 1
     worker = start(place, fleet)
