@@ -5,7 +5,9 @@
 #include "prefect-podman/worker/stdout_writer.h"
 
 #include "prefect-podman/files/files.h"
+#include "prefect-podman/files/write-thread.h"
 
+#include "loss.h"
 #include "waiters.h"
 
 #include <errno.h>
@@ -22,6 +24,8 @@
  * it was given to us, because O_NONBLOCK would be seen by everyone who shares it. Of a terminal it
  * promises nothing: pp_terminal_open(). */
 #define PIECE 4096
+/* A file's. */
+#define FILE_PIECE (64 * 1024)
 /* Output that nobody takes holds up the ends of runs: said after this. */
 #define STUCK_SECONDS 60
 /* Pieces written before the loop gets its turn. */
@@ -40,19 +44,17 @@ struct PpStdout
   gboolean is_socket;
   gboolean erases;      /* a terminal that obeys escape sequences */
   gboolean is_returned; /* what was written last has left its text behind the cursor */
-  gsize piece;          /* bytes one write may take: files never block, pipes and terminals may */
+  gboolean is_file;     /* a regular one: the write thread writes to it */
   GString *pending;
-  gsize written; /* of pending, from its start */
+  gsize written;      /* of pending, from its start */
+  PpFileWrite *piece; /* of pending, from there on, that the write thread has; or NULL */
   guint source;
   guint stuck_timer;
   gboolean stuck; /* that was said */
   int failure;    /* errno of the last write; 0: it went well */
   guint retry_timer;
   guint retry_ms;
-  GDateTime *lost_since; /* when the first of the lost lines was lost, or NULL */
-  guint64 lost_lines;
-  guint64 lost_bytes;
-  int lost_why; /* errno */
+  PpLoss lost;
   GList *waiters;
 };
 
@@ -65,13 +67,8 @@ pp_stdout_new (int fd)
   out->given = fd;
   out->terminal = pp_terminal_open (fd);
   out->fd = out->terminal >= 0 ? out->terminal : fd;
-  out->piece = PIECE;
-  if (fstat (fd, &info) == 0)
-    {
-      out->is_socket = S_ISSOCK (info.st_mode);
-      if (S_ISREG (info.st_mode))
-        out->piece = HIGH_WATER;
-    }
+  out->is_socket = fstat (fd, &info) == 0 && S_ISSOCK (info.st_mode);
+  out->is_file = pp_write_thread_is_for (fd);
   out->erases
       = isatty (fd) == 1 && g_strcmp0 (g_getenv ("TERM"), "dumb") != 0 && g_getenv ("TERM") != NULL;
   out->pending = g_string_new (NULL);
@@ -86,27 +83,10 @@ is_ready (const PpStdout *out)
   return poll (&descriptor, 1, 0) == 1;
 }
 
-static guint64
-count_lines (const char *text, gsize length)
-{
-  guint64 lines = 0;
-
-  for (const char *end = text + length; (text = memchr (text, '\n', (gsize)(end - text))) != NULL;
-       text++)
-    lines++;
-  return lines;
-}
-
 static void
 lose (PpStdout *out, const char *text, gsize length)
 {
-  if (length == 0)
-    return;
-  if (out->lost_since == NULL)
-    out->lost_since = g_date_time_new_now_local ();
-  out->lost_lines += count_lines (text, length);
-  out->lost_bytes += length;
-  out->lost_why = out->failure;
+  pp_loss_add (&out->lost, text, length, out->failure);
 }
 
 static void
@@ -117,24 +97,12 @@ drop_pending (PpStdout *out)
   out->written = 0;
 }
 
-/* "3 lines (120 bytes) ... since 07:27:49: No space left on device"; new string. */
+/* As pp_loss_describe(). */
 static char *
 describe_loss (const PpStdout *out, const char *what)
 {
-  g_autofree char *since = g_date_time_format (out->lost_since, "%H:%M:%S");
-
-  return g_strdup_printf ("%" G_GUINT64_FORMAT " lines (%" G_GUINT64_FORMAT
-                          " bytes) %s since %s: %s",
-                          out->lost_lines, out->lost_bytes, what, since,
-                          out->lost_why != 0 ? g_strerror (out->lost_why) : "nobody read them");
-}
-
-static void
-forget_loss (PpStdout *out)
-{
-  g_clear_pointer (&out->lost_since, g_date_time_unref);
-  out->lost_lines = 0;
-  out->lost_bytes = 0;
+  return pp_loss_describe (&out->lost, what,
+                           out->is_file ? "the disk did not answer" : "nobody read them");
 }
 
 /* Logs what was lost, and forgets it. Returns what stands in its place on standard output; new
@@ -146,7 +114,7 @@ report_loss (PpStdout *out)
   g_autofree char *logged = describe_loss (out, "of standard output are lost");
 
   g_warning ("%s", logged);
-  forget_loss (out);
+  pp_loss_clear (&out->lost);
   return g_strdup_printf ("... %s\n", shown);
 }
 
@@ -163,7 +131,7 @@ succeed (PpStdout *out)
   out->failure = 0;
   out->retry_ms = 0;
   g_clear_handle_id (&out->retry_timer, g_source_remove);
-  if (out->lost_since == NULL)
+  if (out->lost.since == NULL)
     return;
   /* The lines before the lost ones are all in PENDING. */
   g_autofree char *note = report_loss (out);
@@ -174,7 +142,7 @@ succeed (PpStdout *out)
 static gboolean
 is_gone (const PpStdout *out)
 {
-  return out->failure == EPIPE || out->failure == ECONNRESET;
+  return !out->is_file && (out->failure == EPIPE || out->failure == ECONNRESET);
 }
 
 /* A terminal that was hung up stays so; what was given may become something else. */
@@ -220,26 +188,63 @@ write_some (const PpStdout *out, const char *text, gsize length)
   return write (out->fd, text, length);
 }
 
+/* What a write came to: the COUNT of bytes, or FAILURE. Returns FALSE when the descriptor takes no
+ * more for now. */
+static gboolean
+take_result (PpStdout *out, ssize_t count, int failure)
+{
+  if (count >= 0)
+    {
+      out->written += (gsize)count;
+      succeed (out);
+      return TRUE;
+    }
+  /* No file says EAGAIN, and nothing tells when it would take more. */
+  if (failure == EINTR || (failure == EAGAIN && !out->is_file))
+    return failure == EINTR;
+  fail (out, failure);
+  return FALSE;
+}
+
+static void on_written (gpointer user_data);
+
+/* Hands the next piece of a file's output to the write thread, unless that has one: whole lines, as
+ * others may write between two. */
+static void
+hand_over (PpStdout *out)
+{
+  const char *text = out->pending->str + out->written;
+  gsize length = MIN (pp_stdout_pending (out), FILE_PIECE);
+  gsize whole = length;
+
+  if (out->piece != NULL || length == 0)
+    return;
+  while (whole > 0 && text[whole - 1] != '\n')
+    whole--;
+  out->piece = pp_file_write_new (out->fd, text, whole > 0 ? whole : length, on_written, out);
+}
+
+/* What the piece came to that the write thread is done with: as take_result(). */
+static gboolean
+collect (PpStdout *out)
+{
+  ssize_t count = pp_file_write_end (g_steal_pointer (&out->piece));
+
+  return take_result (out, count, errno);
+}
+
 /* Writes one piece. Returns FALSE when the descriptor takes no more for now. */
 static gboolean
 write_piece (PpStdout *out)
 {
   gsize left = pp_stdout_pending (out);
-  ssize_t count;
 
-  if (left == 0 || !is_ready (out))
+  if (out->is_file)
+    hand_over (out);
+  if (out->is_file || left == 0 || !is_ready (out))
     return FALSE;
-  count = write_some (out, out->pending->str + out->written, MIN (left, out->piece));
-  if (count < 0 && (errno == EINTR || errno == EAGAIN))
-    return errno == EINTR;
-  if (count < 0)
-    {
-      fail (out, errno);
-      return FALSE;
-    }
-  out->written += (gsize)count;
-  succeed (out);
-  return TRUE;
+  ssize_t count = write_some (out, out->pending->str + out->written, MIN (left, PIECE));
+  return take_result (out, count, errno);
 }
 
 /* Those who wait now; each may add waiters, and have others forgotten. */
@@ -263,8 +268,10 @@ on_stuck (gpointer user_data)
   out->stuck_timer = 0;
   out->stuck = TRUE;
   g_warning ("Standard output has taken nothing for %d s: runs with output for it wait with their "
-             "ends until whatever reads it (a pipe, a terminal that is held) goes on",
-             STUCK_SECONDS);
+             "ends until %s",
+             STUCK_SECONDS,
+             out->is_file ? "its disk answers"
+                          : "whatever reads it (a pipe, a terminal that is held) goes on");
   return G_SOURCE_REMOVE;
 }
 
@@ -275,12 +282,10 @@ expect_progress (PpStdout *out)
     out->stuck_timer = g_timeout_add_seconds (STUCK_SECONDS, on_stuck, out);
 }
 
-/* Writes what is taken now, and lets producers go on. */
+/* Makes room of what was written, and lets producers go on. */
 static void
-write_now (PpStdout *out)
+make_room (PpStdout *out)
 {
-  for (guint i = 0; i < PIECES_A_TURN && write_piece (out); i++)
-    ;
   if (out->written >= out->pending->len)
     {
       g_string_truncate (out->pending, 0);
@@ -293,6 +298,15 @@ write_now (PpStdout *out)
     }
   if (out->waiters != NULL && pp_stdout_has_room (out))
     run_waiters (out);
+}
+
+/* Writes what is taken now. */
+static void
+write_now (PpStdout *out)
+{
+  for (guint i = 0; i < PIECES_A_TURN && write_piece (out); i++)
+    ;
+  make_room (out);
 }
 
 static void watch (PpStdout *out);
@@ -316,6 +330,9 @@ on_retry (gpointer user_data)
 static void
 pause_after_failure (PpStdout *out)
 {
+  /* It is being tried. */
+  if (out->piece != NULL)
+    return;
   out->retry_ms = CLAMP (out->retry_ms * 2, FIRST_RETRY_MS, LAST_RETRY_MS);
   if (out->retry_timer == 0)
     out->retry_timer = g_timeout_add (out->retry_ms, on_retry, out);
@@ -340,6 +357,41 @@ on_writable (gint fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* Of a file that has nothing to write: there is room. */
+static gboolean
+on_idle (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  out->source = 0;
+  write_now (out);
+  return G_SOURCE_REMOVE;
+}
+
+/* The write thread is done with a piece. */
+static void
+on_written (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  if (collect (out))
+    write_now (out);
+  else
+    make_room (out);
+  if (out->failure != 0)
+    pause_after_failure (out);
+  else
+    watch (out);
+}
+
+static void
+watch_file (PpStdout *out)
+{
+  hand_over (out);
+  if (out->piece == NULL && out->source == 0)
+    out->source = g_idle_add_full (G_PRIORITY_DEFAULT, on_idle, out, NULL);
+}
+
 static void
 watch (PpStdout *out)
 {
@@ -347,16 +399,30 @@ watch (PpStdout *out)
 
   if (is_idle || out->retry_timer != 0)
     return;
-  if (out->source == 0)
+  if (out->is_file)
+    watch_file (out);
+  else if (out->source == 0)
     out->source = g_unix_fd_add (out->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, out);
   expect_progress (out);
+}
+
+/* As far as the write thread gets in the time that the end has. */
+static void
+flush_file (PpStdout *out)
+{
+  do
+    hand_over (out);
+  while (out->piece != NULL && pp_write_thread_finish () && collect (out));
 }
 
 void
 pp_stdout_flush (PpStdout *out)
 {
-  while (out != NULL && write_piece (out))
-    ;
+  if (out != NULL && out->is_file)
+    flush_file (out);
+  else
+    while (out != NULL && write_piece (out))
+      ;
 }
 
 void
@@ -365,13 +431,14 @@ pp_stdout_free (PpStdout *out)
   if (out == NULL)
     return;
   pp_stdout_flush (out);
+  pp_file_write_end (out->piece);
   drop_pending (out);
-  if (out->lost_since != NULL)
+  if (out->lost.since != NULL)
     {
       g_autofree char *loss = describe_loss (out, "of standard output could not be written");
       g_warning ("%s", loss);
     }
-  forget_loss (out);
+  pp_loss_clear (&out->lost);
   g_clear_handle_id (&out->source, g_source_remove);
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   g_clear_handle_id (&out->retry_timer, g_source_remove);
@@ -405,7 +472,7 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
 
   /* Once a line is lost, so are those after it until the note of it is written: it stands for one
    * gap. */
-  if (is_gone (out) || is_full || out->lost_since != NULL)
+  if (is_gone (out) || is_full || out->lost.since != NULL)
     {
       lose (out, data, length);
       if (is_gone (out) && out->retry_timer == 0)
@@ -422,13 +489,20 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
 gboolean
 pp_stdout_is_terminal (const PpStdout *out)
 {
-  return isatty (out->fd) == 1;
+  /* A file's file system may be asked, and not answer. */
+  return !out->is_file && isatty (out->fd) == 1;
 }
 
 gboolean
 pp_stdout_is_failing (const PpStdout *out)
 {
   return out->failure != 0;
+}
+
+gboolean
+pp_stdout_hangs (const PpStdout *out)
+{
+  return out->is_file && out->stuck;
 }
 
 gboolean

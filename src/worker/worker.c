@@ -62,6 +62,8 @@ pp_worker_find_illness (gpointer user_data)
 
   if (pp_journal_failure (worker->context.journal) != NULL)
     return pp_journal_failure (worker->context.journal);
+  if (pp_stdout_hangs (worker->context.out))
+    return "standard output is a file, and its disk has not answered for a minute";
   if (worker->shortage != NULL)
     return worker->shortage;
   if (worker->engine_silence != NULL)

@@ -1,4 +1,5 @@
 /* Standard output that fails for a while: what is written then, what is lost, and what is said. */
+#include "disk.h"
 #include "tap.h"
 
 #include "prefect-podman/worker/stdout_writer.h"
@@ -99,6 +100,19 @@ wait_for_end (const Fixture *fixture, const char *end)
   return text;
 }
 
+/* Runs the loop until writes fail, or no longer do. */
+static void
+wait_until_failing (const PpStdout *out, gboolean failing)
+{
+  gint64 deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
+
+  while (pp_stdout_is_failing (out) != failing)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_main_context_iteration (NULL, TRUE);
+    }
+}
+
 static void
 expect (GLogLevelFlags level, const char *pattern)
 {
@@ -182,11 +196,12 @@ test_file_size_limit (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &small), ==, 0);
   expect (G_LOG_LEVEL_WARNING, "*cannot be written (File too large)*");
   say (fixture->out, "seven b\nand more\n");
-  run_loop ();
+  wait_until_failing (fixture->out, TRUE);
   g_test_assert_expected_messages ();
 
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &before), ==, 0);
   expect (G_LOG_LEVEL_MESSAGE, "*can be written again*");
+  wait_until_failing (fixture->out, FALSE);
   g_autofree char *text = wait_for_end (fixture, "more\n");
   g_assert_cmpstr (text, ==, "seven b\nand more\n");
   g_test_assert_expected_messages ();
@@ -299,6 +314,114 @@ test_lost_at_the_end (Fixture *fixture, gconstpointer data)
 }
 
 static void
+begin_on_hanging_disk (Fixture *fixture)
+{
+  use_file (fixture);
+  disk_set (TRUE, 0);
+  pp_write_thread_use (disk_write);
+  begin (fixture);
+}
+
+static void
+leave_disk (void)
+{
+  disk_set (FALSE, 0);
+  g_assert_true (pp_write_thread_finish ());
+  pp_write_thread_use (NULL);
+}
+
+static void
+on_room (gpointer user_data)
+{
+  *(gboolean *)user_data = TRUE;
+}
+
+/* A file on a disk that hangs (no poll() tells): the loop goes on, producers are told to wait, and
+ * all is there once the disk answers. */
+static void
+test_disk_hangs_for_a_while (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *line = g_strnfill (999, 'x');
+  g_autoptr (GString) all = g_string_new ("first\n");
+  gboolean has_room = FALSE;
+
+  (void)data;
+  begin_on_hanging_disk (fixture);
+  say (fixture->out, "first\n");
+  disk_wait_for_write ();
+  for (int i = 0; pp_stdout_has_room (fixture->out); i++)
+    {
+      g_autofree char *whole = g_strdup_printf ("%03d%.996s\n", i, line);
+      g_assert_cmpint (i, <, 300);
+      g_string_append (all, whole);
+      say (fixture->out, whole);
+      run_loop ();
+    }
+  pp_stdout_when_room (fixture->out, on_room, &has_room);
+  run_loop ();
+  g_assert_false (has_room);
+  g_assert_cmpuint (pp_stdout_pending (fixture->out), ==, all->len);
+
+  disk_set (FALSE, 0);
+  g_string_append (all, "last\n");
+  say (fixture->out, "last\n");
+  g_autofree char *text = wait_for_end (fixture, "last\n");
+  g_assert_cmpstr (text, ==, all->str);
+  while (pp_stdout_pending (fixture->out) > 0 || !has_room)
+    g_main_context_iteration (NULL, TRUE);
+  leave_disk ();
+}
+
+/* The end waits a little, says what it leaves, and does not take what it leaves for written. */
+static void
+test_disk_hangs_at_the_end (Fixture *fixture, gconstpointer data)
+{
+  gint64 began = g_get_monotonic_time ();
+
+  (void)data;
+  begin_on_hanging_disk (fixture);
+  say (fixture->out, "one\ntwo\n");
+  pp_stdout_flush (fixture->out);
+  g_assert_cmpuint (pp_stdout_pending (fixture->out), ==, 8);
+  say (fixture->out, "stopped\n");
+  expect (G_LOG_LEVEL_WARNING, "3 lines (16 bytes) of standard output could not be written since "
+                               "*: the disk did not answer");
+  g_clear_pointer (&fixture->out, pp_stdout_free);
+  g_test_assert_expected_messages ();
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 4 * G_USEC_PER_SEC);
+  pp_write_thread_use (disk_write);
+  leave_disk ();
+  run_loop ();
+}
+
+/* A file on a disk that is full for a while, and then hangs. */
+static void
+test_file_fails_then_hangs (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  begin_on_hanging_disk (fixture);
+  disk_set (FALSE, ENOSPC);
+  expect (G_LOG_LEVEL_WARNING, "*cannot be written (No space left on device)*");
+  say (fixture->out, "one\n");
+  wait_until_failing (fixture->out, TRUE);
+  g_test_assert_expected_messages ();
+  disk_set (TRUE, 0);
+  while (disk.waiting == 0)
+    g_main_context_iteration (NULL, TRUE);
+  say (fixture->out, "two\n");
+  run_loop ();
+  g_assert_true (pp_stdout_has_room (fixture->out));
+
+  expect (G_LOG_LEVEL_MESSAGE, "*can be written again*");
+  disk_set (FALSE, 0);
+  wait_until_failing (fixture->out, FALSE);
+  g_autofree char *text = wait_for_end (fixture, "two\n");
+  g_assert_cmpstr (text, ==, "one\ntwo\n");
+  g_test_assert_expected_messages ();
+  leave_disk ();
+}
+
+static void
 add_tests (void)
 {
   struct
@@ -313,6 +436,9 @@ add_tests (void)
     { "/stdout/reader-comes-back", test_reader_comes_back },
     { "/stdout/last-words", test_last_words },
     { "/stdout/lost-at-the-end", test_lost_at_the_end },
+    { "/stdout/disk-hangs-for-a-while", test_disk_hangs_for_a_while },
+    { "/stdout/disk-hangs-at-the-end", test_disk_hangs_at_the_end },
+    { "/stdout/file-fails-then-hangs", test_file_fails_then_hangs },
   };
 
   signal (SIGPIPE, SIG_IGN);

@@ -1,0 +1,137 @@
+#include "config.h"
+
+#include "prefect-podman/files/write-thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* GLib's threads have the default stack of 8 MiB, in which a kernel with transparent huge pages may
+ * see one of 2 MiB. */
+#define STACK_BYTES ((size_t)256 * 1024)
+/* How long the end may wait for the disk: the worker promises to end within 10 s, of which its loop
+ * takes 8. */
+#define FINISH_US (G_USEC_PER_SEC * 3 / 2)
+
+typedef struct
+{
+  PpWriteJobFunc func;
+  gpointer data;
+} Job;
+
+static struct
+{
+  PpWriteFunc write;
+  GMutex mutex; /* of what follows */
+  GCond handed_over;
+  GCond all_done;
+  GQueue jobs; /* of Job */
+  gboolean is_started;
+  gboolean is_busy;
+  gint64 finish_us; /* that the end may still wait */
+} writer = { .write = write, .jobs = G_QUEUE_INIT, .finish_us = FINISH_US };
+
+gboolean
+pp_write_thread_is_for (int fd)
+{
+  struct stat info;
+
+  return fstat (fd, &info) == 0 && S_ISREG (info.st_mode);
+}
+
+static void *
+run (void *data)
+{
+  g_mutex_lock (&writer.mutex);
+  for (;;)
+    {
+      g_autofree Job *job = g_queue_pop_head (&writer.jobs);
+
+      writer.is_busy = job != NULL;
+      if (job == NULL)
+        {
+          g_cond_broadcast (&writer.all_done);
+          g_cond_wait (&writer.handed_over, &writer.mutex);
+          continue;
+        }
+      g_mutex_unlock (&writer.mutex);
+      job->func (job->data);
+      g_mutex_lock (&writer.mutex);
+    }
+  return data;
+}
+
+/* FALSE: no thread can be had. */
+static gboolean
+start (void)
+{
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  int failed;
+
+  pthread_attr_init (&attributes);
+  pthread_attr_setstacksize (&attributes, STACK_BYTES);
+  /* Nobody waits for its end: the disk may not let it. */
+  pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
+  /* Signals are the main thread's. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  failed = pthread_create (&thread, &attributes, run, NULL);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy (&attributes);
+  return failed == 0;
+}
+
+void
+pp_write_thread_do (PpWriteJobFunc func, gpointer data)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&writer.mutex);
+
+  writer.is_started = writer.is_started || start ();
+  if (!writer.is_started)
+    {
+      func (data);
+      return;
+    }
+  Job *job = g_new0 (Job, 1);
+  job->func = func;
+  job->data = data;
+  g_queue_push_tail (&writer.jobs, job);
+  g_cond_signal (&writer.handed_over);
+}
+
+static gboolean
+is_done (void)
+{
+  return !writer.is_busy && writer.jobs.length == 0;
+}
+
+gboolean
+pp_write_thread_finish (void)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&writer.mutex);
+  gint64 began = g_get_monotonic_time ();
+
+  while (!is_done ()
+         && g_cond_wait_until (&writer.all_done, &writer.mutex, began + writer.finish_us))
+    ;
+  writer.finish_us = MAX (writer.finish_us - (g_get_monotonic_time () - began), 0);
+  return is_done ();
+}
+
+ssize_t
+pp_write_thread_write (int fd, const void *data, size_t length)
+{
+  return writer.write (fd, data, length);
+}
+
+void
+pp_write_thread_use (PpWriteFunc func)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&writer.mutex);
+
+  writer.write = func != NULL ? func : write;
+  writer.finish_us = FINISH_US;
+}
