@@ -3,6 +3,7 @@
 
 #include "prefect-podman/commands/commands.h"
 #include "prefect-podman/files/files.h"
+#include "prefect-podman/files/write-thread.h"
 #include "prefect-podman/text/visible.h"
 
 #include <errno.h>
@@ -25,6 +26,8 @@ static const struct
 
 /* How long a reader of standard error may keep the worker waiting, once. */
 #define READER_WAIT_MS 200
+/* What may wait for a disk. */
+#define QUEUE_BYTES (256 * 1024)
 /* ECMA-48's EL. */
 #define ERASE_TO_END_OF_LINE "\033[K"
 
@@ -33,10 +36,18 @@ typedef struct
 {
   guint lines;
   gsize bytes;
-  int why;      /* errno of the last failure; EAGAIN: nobody read */
+  int why;      /* errno of the last failure; EAGAIN: nobody read, or the disk did not answer */
   time_t since; /* of the first */
   gboolean cut; /* the last line that was written has no end */
 } PpConsoleLoss;
+
+/* A line for the write thread. */
+typedef struct
+{
+  PpConsoleLoss refused; /* before it, for want of room */
+  char *text;            /* or NULL: only a loss is to be said */
+  gsize length;
+} PpConsoleJob;
 
 static struct
 {
@@ -44,9 +55,13 @@ static struct
   gboolean colors;
   gboolean erases; /* standard error is a terminal that obeys escape sequences */
   gboolean installed;
-  int fd;       /* standard error, or a descriptor of our own for the same terminal */
-  GMutex mutex; /* of what follows: the journal's thread logs, too */
-  PpConsoleLoss lost;
+  int fd;             /* standard error, or a descriptor of our own for the same terminal */
+  gboolean is_file;   /* a regular one: the write thread writes to it */
+  GMutex mutex;       /* of what follows: the journal's thread logs, too */
+  PpConsoleLoss lost; /* where it is a file, the write thread's alone */
+  gint queued;        /* bytes that the write thread has to write; atomic */
+  gboolean is_used;   /* the write thread was */
+  PpConsoleLoss refused;
 } console = { .fd = STDERR_FILENO };
 
 static guint
@@ -115,7 +130,8 @@ write_text (const char *text, gsize length, gsize *done)
     {
       if (!takes_more ())
         return EAGAIN;
-      ssize_t written = write (console.fd, text + *done, MIN (length - *done, PIPE_BUF));
+      ssize_t written
+          = pp_write_thread_write (console.fd, text + *done, MIN (length - *done, PIPE_BUF));
       if (written < 0 && errno == EINTR)
         continue;
       if (written < 0 && errno == EAGAIN)
@@ -128,13 +144,21 @@ write_text (const char *text, gsize length, gsize *done)
 }
 
 static void
-lose (gsize length, int why)
+lose (PpConsoleLoss *lost, gsize length, int why)
 {
-  if (console.lost.lines == 0)
-    console.lost.since = time (NULL);
-  console.lost.lines++;
-  console.lost.bytes += length;
-  console.lost.why = why;
+  if (lost->lines == 0)
+    lost->since = time (NULL);
+  lost->lines++;
+  lost->bytes += length;
+  lost->why = why;
+}
+
+static const char *
+why_lost (void)
+{
+  if (console.lost.why != EAGAIN)
+    return g_strerror (console.lost.why);
+  return console.is_file ? "the disk did not answer" : "nobody read standard error";
 }
 
 /* Writes the note that stands for the lost lines, first ending a line that was cut. FALSE when that
@@ -146,8 +170,7 @@ write_loss (void)
   g_autofree char *when = since != NULL ? g_date_time_format (since, "%H:%M:%S") : g_strdup ("?");
   g_autofree char *note = g_strdup_printf (
       "%s... %u lines (%" G_GSIZE_FORMAT " bytes) are missing here since %s: %s\n",
-      console.lost.cut ? "\n" : "", console.lost.lines, console.lost.bytes, when,
-      console.lost.why == EAGAIN ? "nobody read standard error" : g_strerror (console.lost.why));
+      console.lost.cut ? "\n" : "", console.lost.lines, console.lost.bytes, when, why_lost ());
   gsize done;
   int failure = write_text (note, strlen (note), &done);
 
@@ -161,21 +184,88 @@ write_loss (void)
 }
 
 static void
-write_all (const GString *line)
+write_line (const char *line, gsize length)
 {
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
   gsize done;
 
   if (console.lost.lines > 0 && !write_loss ())
     {
-      lose (line->len, console.lost.why);
+      lose (&console.lost, length, console.lost.why);
       return;
     }
-  int failure = write_text (line->str, line->len, &done);
+  int failure = write_text (line, length, &done);
   if (failure == 0)
     return;
-  lose (line->len - done, failure);
+  lose (&console.lost, length - done, failure);
   console.lost.cut = done > 0;
+}
+
+/* Counts what was refused before a line as lost before it. */
+static void
+add_refused (const PpConsoleLoss *refused)
+{
+  if (refused->lines == 0)
+    return;
+  if (console.lost.lines == 0)
+    console.lost.since = refused->since;
+  console.lost.lines += refused->lines;
+  console.lost.bytes += refused->bytes;
+  console.lost.why = refused->why;
+}
+
+/* In the write thread. */
+static void
+do_job (gpointer data)
+{
+  PpConsoleJob *job = data;
+
+  add_refused (&job->refused);
+  if (job->text != NULL)
+    write_line (job->text, job->length);
+  else if (console.lost.lines > 0)
+    write_loss ();
+  g_atomic_int_add (&console.queued, -(gint)job->length);
+  g_free (job->text);
+  g_free (job);
+}
+
+/* Hands the LENGTH bytes of TEXT, or NULL, to the write thread. */
+static void
+hand_over (const char *text, gsize length)
+{
+  PpConsoleJob *job = g_new0 (PpConsoleJob, 1);
+
+  job->refused = console.refused;
+  console.refused = (PpConsoleLoss){ 0 };
+  job->text = g_strndup (text, length);
+  job->length = length;
+  g_atomic_int_add (&console.queued, (gint)length);
+  console.is_used = TRUE;
+  pp_write_thread_do (do_job, job);
+}
+
+/* Once a line is refused, so are those after it until there is room for some: one note stands for
+ * all. */
+static gboolean
+has_room (gsize length)
+{
+  gsize limit = console.refused.lines > 0 ? QUEUE_BYTES / 2 : QUEUE_BYTES;
+  gsize queued = (gsize)g_atomic_int_get (&console.queued);
+
+  return queued == 0 || queued + length <= limit;
+}
+
+static void
+write_all (const GString *line)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
+
+  if (!console.is_file)
+    write_line (line->str, line->len);
+  else if (has_room (line->len))
+    hand_over (line->str, line->len);
+  else
+    lose (&console.refused, line->len, EAGAIN);
 }
 
 void
@@ -183,7 +273,12 @@ pp_console_finish (void)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
 
-  if (console.lost.lines > 0)
+  if (console.is_file && console.is_used)
+    {
+      hand_over (NULL, 0);
+      pp_write_thread_finish ();
+    }
+  else if (!console.is_file && console.lost.lines > 0)
     write_loss ();
 }
 
@@ -218,6 +313,9 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
   append_message (line, message != NULL ? message : "");
   g_string_append_c (line, '\n');
   write_all (line);
+  /* The process ends by this line. */
+  if ((flags & (G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL)) != 0)
+    pp_console_finish ();
   return G_LOG_WRITER_HANDLED;
 }
 
@@ -247,6 +345,7 @@ pp_console_init (const char *level_name, gboolean colors, GError **error)
       console.colors = colors;
       if (!console.installed)
         install ();
+      console.is_file = pp_write_thread_is_for (console.fd);
       return TRUE;
     }
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,

@@ -1,13 +1,15 @@
 /* Preloaded into a worker: its clocks are ahead by what the file of TEST_CLOCKS says, 64-bit
  * numbers of seconds, of the wall clock and the monotonic one. Whoever writes there steps them.
  * With a third number that is not 0, the disk does not answer to those who write to it, or look for
- * what is in a folder that they have open. */
+ * what is in a folder that they have open; with a fourth, the one that standard output and standard
+ * error are on, where they are files. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -18,6 +20,7 @@ enum
   WALL,
   MONOTONIC,
   HANGS,
+  OUTPUT_HANGS,
   COUNT,
 };
 
@@ -58,25 +61,36 @@ gettimeofday (struct timeval *time, void *zone)
 }
 
 static void
-wait_for_disk (void)
+wait_for_disk (int which)
 {
   const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
 
-  while (numbers != NULL && numbers[HANGS] != 0)
+  while (numbers != NULL && numbers[which] != 0)
     nanosleep (&moment, NULL);
+}
+
+ssize_t
+write (int fd, const void *data, size_t length)
+{
+  struct stat info;
+
+  if (fd == STDOUT_FILENO || fd == STDERR_FILENO)
+    if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode))
+      wait_for_disk (OUTPUT_HANGS);
+  return (ssize_t)syscall (SYS_write, fd, data, length);
 }
 
 int
 fsync (int fd)
 {
-  wait_for_disk ();
+  wait_for_disk (HANGS);
   return (int)syscall (SYS_fsync, fd);
 }
 
 ssize_t
 pwrite (int fd, const void *data, size_t length, off_t offset)
 {
-  wait_for_disk ();
+  wait_for_disk (HANGS);
   return (ssize_t)syscall (SYS_pwrite64, fd, data, length, offset);
 }
 
@@ -97,7 +111,7 @@ openat (int folder, const char *path, int flags, ...)
     mode = va_arg (arguments, mode_t);
   va_end (arguments);
   if (folder != AT_FDCWD)
-    wait_for_disk ();
+    wait_for_disk (HANGS);
   return (int)syscall (SYS_openat, folder, path, flags, mode);
 }
 

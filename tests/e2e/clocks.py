@@ -16,7 +16,7 @@ class Clocks:
         library = folder / "clocks.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
         self._file = folder / "clocks"
-        self._file.write_bytes(bytes(24))
+        self._file.write_bytes(bytes(32))
         self.settings = {
             "LD_PRELOAD": library,
             "TEST_CLOCKS": self._file,
@@ -24,7 +24,7 @@ class Clocks:
             "ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":verify_asan_link_order=0",
         }
 
-    def step(self, wall=0, monotonic=0, disk_hangs=False):
-        """Has them be ahead by so many seconds."""
+    def step(self, wall=0, monotonic=0, disk_hangs=False, output_hangs=False):
+        """Has them be ahead by so many seconds. OUTPUT_HANGS: the disk of its standard output and standard error does."""
         with open(self._file, "r+b") as file:
-            file.write(struct.pack("=qqq", wall, monotonic, disk_hangs))
+            file.write(struct.pack("=qqqq", wall, monotonic, disk_hangs, output_hangs))

@@ -8,10 +8,15 @@ import threading
 import time
 import tty
 
+import httpx
 import pytest
 
 from parts import wait_for
 from worker import EXIT_SECONDS, command, environment
+
+def health(worker):
+    return httpx.get(f"http://127.0.0.1:{worker.port}/health", timeout=5).json()["message"]
+
 
 ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 
@@ -105,6 +110,34 @@ def test_full_disk_for_standard_output(api, engine, pool, tmp_path):
     assert "started!" in lines[0]
     goodbye = lines[0].split("!")[0].replace("started", "stopped!")
     assert lines[1:] == [f"{run['name']}/{run['id'][:8]} | shown at last", goodbye]
+
+
+def test_standard_output_on_a_disk_that_hangs(api, engine, pool, start_worker, clocks):
+    """Output and log in one file: runs go on, health says what hangs, and all is there once the disk answers."""
+    worker = start_worker(api, engine, pool, settings=clocks.settings)
+    worker.wait_line("started!")
+    clocks.step(output_hangs=True)
+    run = api.wait_end(api.go(pool, {"command": "echo shown at last", "auto_remove": True}))
+    assert run["state"]["type"] == "COMPLETED"
+    assert worker.healthy()
+    clocks.step(output_hangs=True, monotonic=61)
+    wait_for(lambda: "standard output" in health(worker), 10, "health says that the disk hangs")
+    assert "shown at last" not in worker.output()
+    clocks.step(monotonic=61)
+    worker.wait_line(r"\nshown at last\n")
+    worker.wait_line("Standard output has taken nothing for 60 s.* until its disk answers")
+    worker.wait_line("Standard output is taken again")
+    assert "are missing" not in worker.output()
+    wait_for(worker.healthy, 10, "health is well again")
+
+
+def test_stopped_while_the_disk_of_standard_output_hangs(api, engine, pool, start_worker, clocks):
+    worker = start_worker(api, engine, pool, settings=clocks.settings)
+    worker.wait_line("started!")
+    clocks.step(output_hangs=True)
+    run = api.wait_end(api.go(pool, {"command": "echo not shown", "auto_remove": True}))
+    assert run["state"]["type"] == "COMPLETED"
+    assert worker.end() == 0
 
 
 def test_lines_come_while_the_container_runs(api, engine, pool, start_worker):
