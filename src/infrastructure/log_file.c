@@ -89,6 +89,7 @@ pp_log_file_take (PpLogFile *log, const PpLogPiece *piece)
     {
     case PP_LOG_TAIL_DATA:
       pp_log_records_push (log->records, piece->data, piece->length);
+      pp_log_records_skip (log->records, piece->hole_bytes);
       break;
     case PP_LOG_TAIL_NEW_FILE:
       /* Half a record at the end of a file that conmon has left stays one. */

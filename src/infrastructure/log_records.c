@@ -20,6 +20,7 @@ struct PpLogRecords
   gsize start;       /* in BUFFER, of what was not taken yet */
   gsize taken;       /* bytes that pp_log_records_take() takes */
   guint64 offset;    /* in the file, of BUFFER's first byte */
+  guint64 skipped;   /* bytes of the file after BUFFER that were not read */
   gint64 time;       /* of the record before */
   gboolean finished; /* no more bytes come */
   gboolean headless; /* the line under way has lost its beginning */
@@ -50,10 +51,18 @@ pp_log_records_free (PpLogRecords *records)
 void
 pp_log_records_push (PpLogRecords *records, const char *data, gsize length)
 {
-  records->offset += records->start;
+  records->offset += records->start + records->skipped;
+  records->skipped = 0;
   g_string_erase (records->buffer, 0, (gssize)records->start);
   records->start = 0;
   g_string_append_len (records->buffer, data, (gssize)length);
+}
+
+void
+pp_log_records_skip (PpLogRecords *records, guint64 bytes)
+{
+  records->skipped += bytes;
+  records->damage.bytes += bytes;
 }
 
 void
@@ -69,6 +78,7 @@ pp_log_records_new_file (PpLogRecords *records)
   records->start = 0;
   records->taken = 0;
   records->offset = 0;
+  records->skipped = 0;
   records->finished = FALSE;
   records->headless = FALSE;
   records->inside = FALSE;

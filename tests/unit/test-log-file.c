@@ -229,6 +229,24 @@ test_next_file_is_there_already (Fixture *fixture, gconstpointer data)
   assert_loss (fixture, NULL);
 }
 
+/* A container that has the storage mounted can make its log a terabyte large with one call. */
+static void
+test_hole (Fixture *fixture, gconstpointer data)
+{
+  const PpLogDamage *damage;
+
+  (void)data;
+  open_log (fixture);
+  assert_read (fixture, "1:one\n");
+  g_assert_cmpint (truncate (fixture->path, G_GINT64_CONSTANT (1) << 40), ==, 0);
+  assert_read (fixture, "");
+  append (fixture->path, "\nT stdout F two\n");
+  assert_read (fixture, "1:two\n");
+  damage = pp_log_file_damage (fixture->log);
+  g_assert_cmpuint (damage->records, ==, 1);
+  g_assert_cmpuint (damage->bytes, >, G_GINT64_CONSTANT (1) << 39);
+}
+
 /* Files that nobody saw, and files that were too many to hold: they are counted. */
 static void
 test_begun_anew_too_often (Fixture *fixture, gconstpointer data)
@@ -591,6 +609,7 @@ add_tests (void)
     { "/log-file/growing", test_growing },
     { "/log-file/begun-anew", test_begun_anew },
     { "/log-file/begun-anew-often", test_begun_anew_often },
+    { "/log-file/hole", test_hole },
     { "/log-file/next-file-is-there-already", test_next_file_is_there_already },
     { "/log-file/begun-anew-too-often", test_begun_anew_too_often },
     { "/log-file/moved-away", test_moved_away },

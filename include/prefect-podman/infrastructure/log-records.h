@@ -37,6 +37,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogRecords, pp_log_records_free)
 /* Adds LENGTH bytes that come next in the file. To keep memory small, take all records out before
  * more is added. */
 void pp_log_records_push (PpLogRecords *records, const char *data, gsize length);
+/* BYTES that come next in the file were not read: a hole. They count as damaged. */
+void pp_log_records_skip (PpLogRecords *records, guint64 bytes);
 
 /* The file has ended: what is left of a record is taken for one. */
 void pp_log_records_finish (PpLogRecords *records);

@@ -32,6 +32,7 @@ typedef struct
   PpLogTailKind kind;
   char *data; /* NULL unless there is some */
   gsize length;
+  guint64 hole_bytes; /* zeros that follow DATA, and were not read */
   char *error;
   guint lost_files;   /* replaced, or given up, before they were read; since the log was opened */
   guint64 lost_bytes; /* what was in them, as far as is known */
