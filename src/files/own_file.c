@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int
@@ -35,7 +36,13 @@ pp_own_file_write (const char *path, const char *text, GError **error)
   FILE *file;
 
   if (target == NULL || g_file_test (target, G_FILE_TEST_IS_REGULAR))
-    return g_file_set_contents (target != NULL ? target : path, text, -1, error);
+    {
+      mode_t before = umask (S_IRWXG | S_IRWXO);
+      gboolean written = g_file_set_contents (target != NULL ? target : path, text, -1, error);
+
+      umask (before);
+      return written;
+    }
   /* What is there and no regular file (/dev/stdout, a pipe) is written to, not replaced. */
   file = fopen (target, "we");
   if (file != NULL && fputs (text, file) >= 0 && fflush (file) == 0)

@@ -207,6 +207,22 @@ test_read (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (length, >, 0);
 }
 
+/* What render --save writes is its user's: no other may read it, nor what was there before. */
+static void
+test_own_write (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = path_of (fixture, "file");
+  struct stat status;
+
+  (void)data;
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (pp_own_file_write (path, "text", NULL));
+      g_assert_cmpint (stat (path, &status), ==, 0);
+      g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+    }
+}
+
 static void
 add_tests (void)
 {
@@ -222,6 +238,7 @@ add_tests (void)
     { "/files/other-user", test_other_user },
     { "/files/folders", test_folders },
     { "/files/read", test_read },
+    { "/files/own-write", test_own_write },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
