@@ -51,3 +51,13 @@ disk_wait_for_write (void)
     g_cond_wait (&disk.changed, &disk.mutex);
   g_mutex_unlock (&disk.mutex);
 }
+
+/* Whether a write has come to the disk that hangs. */
+static G_GNUC_UNUSED gboolean
+disk_has_write (void)
+{
+  g_mutex_lock (&disk.mutex);
+  gboolean has_write = disk.waiting > 0;
+  g_mutex_unlock (&disk.mutex);
+  return has_write;
+}
