@@ -1,14 +1,11 @@
 #include "config.h"
 
+#include "prefect-podman/files/thread.h"
 #include "prefect-podman/files/write-thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* GLib's threads have the default stack of 8 MiB, in which a kernel with transparent huge pages may
- * see one of 2 MiB. */
 #define STACK_BYTES ((size_t)256 * 1024)
 /* How long the end may wait for the disk: the worker promises to end within 10 s, of which its loop
  * takes 8. */
@@ -62,34 +59,13 @@ run (void *data)
   return data;
 }
 
-/* FALSE: no thread can be had. */
-static gboolean
-start (void)
-{
-  pthread_attr_t attributes;
-  pthread_t thread;
-  sigset_t all, before;
-  int failed;
-
-  pthread_attr_init (&attributes);
-  pthread_attr_setstacksize (&attributes, STACK_BYTES);
-  /* Nobody waits for its end: the disk may not let it. */
-  pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
-  /* Signals are the main thread's. */
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
-  failed = pthread_create (&thread, &attributes, run, NULL);
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy (&attributes);
-  return failed == 0;
-}
-
 void
 pp_write_thread_do (PpWriteJobFunc func, gpointer data)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&writer.mutex);
 
-  writer.is_started = writer.is_started || start ();
+  /* Detached: nobody waits for its end, which a disk may not let it reach. */
+  writer.is_started = writer.is_started || pp_file_thread_start (run, NULL, STACK_BYTES, NULL) == 0;
   if (!writer.is_started)
     {
       func (data);

@@ -2,18 +2,16 @@
 
 #include "prefect-podman/infrastructure/log-thread.h"
 
+#include "prefect-podman/files/thread.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* GLib's threads have the default stack of 8 MiB, in which a kernel with transparent huge pages may
- * see one of 2 MiB. */
 #define STACK_BYTES ((size_t)256 * 1024)
 /* How long the end may wait for the disk. */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
@@ -325,20 +323,8 @@ on_news (gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
 static gboolean
 start (PpLogThread *thread)
 {
-  pthread_attr_t attributes;
-  sigset_t all, before;
-  int failed;
-
-  pthread_attr_init (&attributes);
-  pthread_attr_setstacksize (&attributes, STACK_BYTES);
-  /* Signals are the main thread's. */
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
-  failed = pthread_create (&thread->thread, &attributes, run, thread);
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy (&attributes);
-  errno = failed;
-  return failed == 0;
+  errno = pp_file_thread_start (run, thread, STACK_BYTES, &thread->thread);
+  return errno == 0;
 }
 
 static void

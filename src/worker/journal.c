@@ -2,6 +2,7 @@
 
 #include "prefect-podman/worker/journal.h"
 
+#include "prefect-podman/files/thread.h"
 #include "prefect-podman/worker/state_dir.h"
 
 #include "journal_private.h"
@@ -9,13 +10,11 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Enough for a work that parses JSON. GLib's threads have the default stack of 8 MiB, in which a
- * kernel with transparent huge pages may see one of 2 MiB. */
+/* Enough for a work that parses JSON. */
 #define STACK_BYTES ((size_t)1024 * 1024)
 /* How long the end may wait for the disk. */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
@@ -109,20 +108,10 @@ on_hanging (gpointer user_data)
 static void
 start_group (PpJournal *journal)
 {
-  pthread_attr_t attributes;
-  sigset_t all, before;
-
   journal->group = take_group (journal);
   journal->hang_timer = g_timeout_add_seconds (HANGS_SECONDS, on_hanging, journal);
-  pthread_attr_init (&attributes);
-  pthread_attr_setstacksize (&attributes, STACK_BYTES);
-  /* Signals are the main thread's. */
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
   journal->has_thread
-      = pthread_create (&journal->thread, &attributes, run_thread, journal->group) == 0;
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy (&attributes);
+      = pp_file_thread_start (run_thread, journal->group, STACK_BYTES, &journal->thread) == 0;
   if (!journal->has_thread)
     run_thread (journal->group);
 }
