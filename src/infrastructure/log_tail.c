@@ -13,10 +13,9 @@
 /* Bounds on files that wait to be read: descriptors are few, and a file that is held open still has
  * its place on the disk. */
 #define MAX_HELD_FILES 64
-/* A hole in a file, which conmon does not make, is passed over when it is so large: a terabyte of
- * nothing takes an hour to read. */
-#define HOLE_BYTES (1024 * 1024)
 #define MAX_HELD_BYTES (64 * 1024 * 1024)
+/* A larger hole in a file is not read: a terabyte of zeros takes an hour. conmon makes none. */
+#define HOLE_BYTES (1024 * 1024)
 
 typedef struct
 {
@@ -297,40 +296,27 @@ count_losses (const PpLogTail *tail, PpLogPiece *piece)
   piece->lost_bytes = tail->given_up_bytes + missed * tail->last_size;
 }
 
-/* Goes to the end of a large hole. Returns a piece that stands for it, or NULL where there is none.
- */
-static PpLogPiece *
-pass_hole (PpLogTail *tail)
+/* Goes to the end of a large hole, in which PIECE ends. */
+static void
+pass_hole (PpLogTail *tail, PpLogPiece *piece)
 {
   off_t place = (off_t)tail->read;
   off_t data = lseek (tail->current.fd, place, SEEK_DATA);
   struct stat status;
-  PpLogPiece *piece = NULL;
 
   if (data < 0 && errno == ENXIO && fstat (tail->current.fd, &status) == 0)
     data = status.st_size;
   if (data > place + HOLE_BYTES)
     {
-      piece = g_new0 (PpLogPiece, 1);
-      piece->kind = PP_LOG_TAIL_DATA;
-      piece->data = g_malloc0 (1);
-      piece->length = 1;
-      piece->hole_bytes = (guint64)(data - place) - 1;
+      piece->hole_bytes = (guint64)(data - place);
       tail->read = (guint64)data;
     }
-  /* On a file system that knows of no holes nothing has moved. */
   lseek (tail->current.fd, (off_t)tail->read, SEEK_SET);
-  return piece;
 }
 
 PpLogPiece *
 pp_log_tail_read (PpLogTail *tail)
 {
-  PpLogPiece *hole = pass_hole (tail);
-
-  if (hole != NULL)
-    return hole;
-
   PpLogPiece *piece = g_new0 (PpLogPiece, 1);
   gboolean had_next = !g_queue_is_empty (&tail->held);
   char *buffer = g_malloc (PP_LOG_PIECE_BYTES);
@@ -345,6 +331,8 @@ pp_log_tail_read (PpLogTail *tail)
       piece->length = (gsize)count;
       piece->data = g_realloc (buffer, piece->length);
       tail->read += piece->length;
+      if (piece->data[piece->length - 1] == '\0')
+        pass_hole (tail, piece);
       return piece;
     }
   g_free (buffer);
