@@ -171,8 +171,6 @@ gboolean pp_engine_is_busy (long status, const char *words);
 /* Whether RESPONSE is a 404 in which the engine itself says that what was asked for is not there.
  */
 gboolean pp_engine_says_gone (const PpHttpResponse *response);
-/* Whether RESPONSE, an error, is the engine's and not of a gateway in front of it. */
-gboolean pp_engine_is_own_error (const PpHttpResponse *response);
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
                                             const char *words);
 /* What to do about WORDS that do not say it themselves; "" where there is nothing to say. */
