@@ -142,6 +142,14 @@ may_be_one_members_fault (const PpApiCall *call, const PpHttpResponse *response)
   return call->attempts >= SHARED_ATTEMPTS && api->answered > call->queued;
 }
 
+/* True if the server has answered CALL with 500 ATTEMPTS times, and other calls well meanwhile. */
+static gboolean
+fails_at_this_call (const PpApiCall *call, const PpHttpResponse *response, int attempts)
+{
+  return response != NULL && response->status == 500 && call->attempts >= attempts
+         && call->api->answered > call->queued;
+}
+
 guint
 pp_api_rest_ms (const PpApi *api, guint milliseconds)
 {
@@ -172,16 +180,14 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
           && call->attempts >= TOLD_ATTEMPTS)
         return FALSE;
       /* A block document that the server cannot write out, say. */
-      if (response != NULL && response->status == 500 && call->attempts >= FAILED_ATTEMPTS
-          && api->answered > call->queued)
+      if (fails_at_this_call (call, response, FAILED_ATTEMPTS))
         return FALSE;
       break;
     case PP_API_PERSIST_REFUSED:
       if (response == NULL || may_have_been_done (response))
         return FALSE;
       /* One log record that the server fails at, say, while it answers other calls. */
-      if (response->status == 500 && call->attempts >= SHARED_ATTEMPTS
-          && api->answered > call->queued)
+      if (fails_at_this_call (call, response, SHARED_ATTEMPTS))
         return FALSE;
       break;
     case PP_API_PERSIST_SHARED:
