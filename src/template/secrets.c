@@ -9,24 +9,15 @@
 
 struct PpSecrets
 {
-  GTree *strings; /* the longest first: one may be a part of another; no values */
+  GPtrArray *strings; /* the longest first: one may be a part of another */
 };
-
-static gint
-longest_first (gconstpointer a, gconstpointer b, gpointer data G_GNUC_UNUSED)
-{
-  size_t length_a = strlen (a);
-  size_t length_b = strlen (b);
-
-  return length_a < length_b ? 1 : length_a > length_b ? -1 : strcmp (a, b);
-}
 
 PpSecrets *
 pp_secrets_new (void)
 {
   PpSecrets *secrets = g_new0 (PpSecrets, 1);
 
-  secrets->strings = g_tree_new_full (longest_first, NULL, g_free, NULL);
+  secrets->strings = g_ptr_array_new_with_free_func (g_free);
   return secrets;
 }
 
@@ -35,14 +26,27 @@ pp_secrets_free (PpSecrets *secrets)
 {
   if (secrets == NULL)
     return;
-  g_tree_destroy (secrets->strings);
+  g_ptr_array_unref (secrets->strings);
   g_free (secrets);
+}
+
+static gint
+longest_first (gconstpointer a, gconstpointer b)
+{
+  size_t length_a = strlen (*(const char *const *)a);
+  size_t length_b = strlen (*(const char *const *)b);
+
+  return length_a < length_b ? 1 : length_a > length_b ? -1 : 0;
 }
 
 static void
 add_string (PpSecrets *secrets, const char *string)
 {
-  g_tree_insert (secrets->strings, g_strdup (string), NULL);
+  for (guint i = 0; i < secrets->strings->len; i++)
+    if (g_str_equal (secrets->strings->pdata[i], string))
+      return;
+  g_ptr_array_add (secrets->strings, g_strdup (string));
+  g_ptr_array_sort (secrets->strings, longest_first);
 }
 
 void
@@ -89,56 +93,28 @@ mask_string (GString *text, const char *original, gsize length, const char *stri
   return masked;
 }
 
-typedef struct
-{
-  const char *text;
-  gsize length;
-  GString *masked; /* NULL while it is the same */
-} Masking;
-
-static gboolean
-mask_one (gpointer string, gpointer value G_GNUC_UNUSED, gpointer user_data)
-{
-  Masking *masking = user_data;
-
-  masking->masked = mask_string (masking->masked, masking->text, masking->length, string);
-  return FALSE;
-}
-
 char *
 pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize length)
 {
-  Masking masking = { .text = text, .length = length };
+  GString *masked = NULL;
 
-  if (secrets != NULL)
-    g_tree_foreach (secrets->strings, mask_one, &masking);
-  return masking.masked != NULL ? g_string_free (masking.masked, FALSE) : NULL;
-}
-
-typedef struct
-{
-  const char *text;
-  gsize length;
-  gsize safe;
-} Cut;
-
-static gboolean
-cut_one (gpointer string, gpointer value G_GNUC_UNUSED, gpointer user_data)
-{
-  Cut *cut = user_data;
-
-  for (gsize head = MIN (strlen (string) - 1, cut->length); head > cut->length - cut->safe; head--)
-    if (memcmp (cut->text + cut->length - head, string, head) == 0)
-      cut->safe = cut->length - head;
-  return FALSE;
+  for (guint i = 0; secrets != NULL && i < secrets->strings->len; i++)
+    masked = mask_string (masked, text, length, secrets->strings->pdata[i]);
+  return masked != NULL ? g_string_free (masked, FALSE) : NULL;
 }
 
 gsize
 pp_secrets_safe_length (const PpSecrets *secrets, const char *text, gsize length)
 {
-  Cut cut = { .text = text, .length = length, .safe = length };
+  gsize safe = length;
 
-  if (secrets != NULL)
-    g_tree_foreach (secrets->strings, cut_one, &cut);
-  return cut.safe;
+  for (guint i = 0; secrets != NULL && i < secrets->strings->len; i++)
+    {
+      const char *string = secrets->strings->pdata[i];
+
+      for (gsize head = MIN (strlen (string) - 1, length); head > length - safe; head--)
+        if (memcmp (text + length - head, string, head) == 0)
+          safe = length - head;
+    }
+  return safe;
 }
