@@ -4,6 +4,7 @@
 #include "prefect-podman/commands/commands.h"
 #include "prefect-podman/files/files.h"
 #include "prefect-podman/files/write-thread.h"
+#include "prefect-podman/text/loss.h"
 #include "prefect-podman/text/visible.h"
 
 #include <errno.h>
@@ -31,21 +32,11 @@ static const struct
 /* ECMA-48's EL. */
 #define ERASE_TO_END_OF_LINE "\033[K"
 
-/* What standard error did not take since it last took a line. */
-typedef struct
-{
-  guint lines;
-  gsize bytes;
-  int why;      /* errno of the last failure; EAGAIN: nobody read, or the disk did not answer */
-  time_t since; /* of the first */
-  gboolean cut; /* the last line that was written has no end */
-} PpConsoleLoss;
-
 /* A line for the write thread. */
 typedef struct
 {
-  PpConsoleLoss refused; /* before it, for want of room */
-  char *text;            /* or NULL: only a loss is to be said */
+  PpLoss refused; /* before it, for want of room */
+  char *text;     /* or NULL: only the note of a loss is to be written */
   gsize length;
 } PpConsoleJob;
 
@@ -55,13 +46,14 @@ static struct
   gboolean colors;
   gboolean erases; /* standard error is a terminal that obeys escape sequences */
   gboolean installed;
-  int fd;             /* standard error, or a descriptor of our own for the same terminal */
-  gboolean is_file;   /* a regular one: the write thread writes to it */
-  GMutex mutex;       /* of what follows: the journal's thread logs, too */
-  PpConsoleLoss lost; /* where it is a file, the write thread's alone */
-  gint queued;        /* bytes that the write thread has to write; atomic */
-  gboolean is_used;   /* the write thread was */
-  PpConsoleLoss refused;
+  int fd;           /* standard error, or a descriptor of our own for the same terminal */
+  gboolean is_file; /* a regular one: the write thread writes to it */
+  GMutex mutex;     /* of what follows: the journal's thread logs, too */
+  PpLoss lost;      /* since the last line; where it is a file, the write thread's alone */
+  gboolean is_cut;  /* so is this: the last line that was written has no end */
+  gint queued;      /* bytes that the write thread has to write; atomic */
+  gboolean is_used; /* the write thread was */
+  PpLoss refused;
 } console = { .fd = STDERR_FILENO };
 
 static guint
@@ -115,7 +107,7 @@ takes_more (void)
   int ready;
 
   do
-    ready = poll (&fd, 1, console.lost.lines > 0 ? 0 : READER_WAIT_MS);
+    ready = poll (&fd, 1, console.lost.since != 0 ? 0 : READER_WAIT_MS);
   while (ready < 0 && errno == EINTR);
   return ready != 0;
 }
@@ -143,22 +135,11 @@ write_text (const char *text, gsize length, gsize *done)
   return 0;
 }
 
+/* Counts a line of which LENGTH bytes were lost by the errno FAILURE; EAGAIN is nobody's error. */
 static void
-lose (PpConsoleLoss *lost, gsize length, int why)
+lose (PpLoss *lost, gsize length, int failure)
 {
-  if (lost->lines == 0)
-    lost->since = time (NULL);
-  lost->lines++;
-  lost->bytes += length;
-  lost->why = why;
-}
-
-static const char *
-why_lost (void)
-{
-  if (console.lost.why != EAGAIN)
-    return g_strerror (console.lost.why);
-  return console.is_file ? "the disk did not answer" : "nobody read standard error";
+  pp_loss_add (lost, 1, length, failure != EAGAIN ? failure : 0);
 }
 
 /* Writes the note that stands for the lost lines, first ending a line that was cut. FALSE when that
@@ -166,20 +147,17 @@ why_lost (void)
 static gboolean
 write_loss (void)
 {
-  g_autoptr (GDateTime) since = g_date_time_new_from_unix_local (console.lost.since);
-  g_autofree char *when = since != NULL ? g_date_time_format (since, "%H:%M:%S") : g_strdup ("?");
-  g_autofree char *note = g_strdup_printf (
-      "%s... %u lines (%" G_GSIZE_FORMAT " bytes) are missing here since %s: %s\n",
-      console.lost.cut ? "\n" : "", console.lost.lines, console.lost.bytes, when, why_lost ());
+  const char *why_else = console.is_file ? "the disk did not answer" : "nobody read standard error";
+  g_autofree char *loss = pp_loss_describe (&console.lost, "are missing here", why_else);
+  g_autofree char *note = g_strdup_printf ("%s... %s\n", console.is_cut ? "\n" : "", loss);
   gsize done;
   int failure = write_text (note, strlen (note), &done);
 
-  if (done > 0)
-    console.lost.cut = TRUE;
+  console.is_cut = failure != 0 && (console.is_cut || done > 0);
   if (failure != 0)
-    console.lost.why = failure;
+    console.lost.why = failure != EAGAIN ? failure : 0;
   else
-    console.lost = (PpConsoleLoss){ 0 };
+    console.lost = (PpLoss){ 0 };
   return failure == 0;
 }
 
@@ -188,29 +166,16 @@ write_line (const char *line, gsize length)
 {
   gsize done;
 
-  if (console.lost.lines > 0 && !write_loss ())
+  if (console.lost.since != 0 && !write_loss ())
     {
-      lose (&console.lost, length, console.lost.why);
+      pp_loss_add (&console.lost, 1, length, console.lost.why);
       return;
     }
   int failure = write_text (line, length, &done);
   if (failure == 0)
     return;
   lose (&console.lost, length - done, failure);
-  console.lost.cut = done > 0;
-}
-
-/* Counts what was refused before a line as lost before it. */
-static void
-add_refused (const PpConsoleLoss *refused)
-{
-  if (refused->lines == 0)
-    return;
-  if (console.lost.lines == 0)
-    console.lost.since = refused->since;
-  console.lost.lines += refused->lines;
-  console.lost.bytes += refused->bytes;
-  console.lost.why = refused->why;
+  console.is_cut = done > 0;
 }
 
 /* In the write thread. */
@@ -219,10 +184,10 @@ do_job (gpointer data)
 {
   PpConsoleJob *job = data;
 
-  add_refused (&job->refused);
+  pp_loss_add_loss (&console.lost, &job->refused);
   if (job->text != NULL)
     write_line (job->text, job->length);
-  else if (console.lost.lines > 0)
+  else if (console.lost.since != 0)
     write_loss ();
   g_atomic_int_add (&console.queued, -(gint)job->length);
   g_free (job->text);
@@ -236,7 +201,7 @@ hand_over (const char *text, gsize length)
   PpConsoleJob *job = g_new0 (PpConsoleJob, 1);
 
   job->refused = console.refused;
-  console.refused = (PpConsoleLoss){ 0 };
+  console.refused = (PpLoss){ 0 };
   job->text = g_strndup (text, length);
   job->length = length;
   g_atomic_int_add (&console.queued, (gint)length);
@@ -249,7 +214,7 @@ hand_over (const char *text, gsize length)
 static gboolean
 has_room (gsize length)
 {
-  gsize limit = console.refused.lines > 0 ? QUEUE_BYTES / 2 : QUEUE_BYTES;
+  gsize limit = console.refused.since != 0 ? QUEUE_BYTES / 2 : QUEUE_BYTES;
   gsize queued = (gsize)g_atomic_int_get (&console.queued);
 
   return queued == 0 || queued + length <= limit;
@@ -278,7 +243,7 @@ pp_console_finish (void)
       hand_over (NULL, 0);
       pp_write_thread_finish ();
     }
-  else if (!console.is_file && console.lost.lines > 0)
+  else if (!console.is_file && console.lost.since != 0)
     write_loss ();
 }
 
@@ -322,14 +287,11 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
 static void
 install (void)
 {
-  const char *terminal = g_getenv ("TERM");
+  int terminal = pp_terminal_open (STDERR_FILENO);
 
-  console.fd = pp_terminal_open (STDERR_FILENO);
+  console.fd = terminal >= 0 ? terminal : STDERR_FILENO;
   /* Colors may be off on a terminal that obeys all the same (NO_COLOR). */
-  console.erases
-      = console.fd >= 0 && terminal != NULL && *terminal != '\0' && strcmp (terminal, "dumb") != 0;
-  if (console.fd < 0)
-    console.fd = STDERR_FILENO;
+  console.erases = pp_terminal_obeys (STDERR_FILENO);
   g_log_set_writer_func (write_log, NULL, NULL);
   console.installed = TRUE;
 }
@@ -357,11 +319,8 @@ gboolean
 pp_console_is_colored (int fd)
 {
   const char *no_color = g_getenv ("NO_COLOR");
-  const char *terminal = g_getenv ("TERM");
 
-  if (no_color != NULL && *no_color != '\0')
-    return FALSE;
-  return isatty (fd) && terminal != NULL && strcmp (terminal, "dumb") != 0;
+  return (no_color == NULL || *no_color == '\0') && pp_terminal_obeys (fd);
 }
 
 int

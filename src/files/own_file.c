@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,14 @@ pp_terminal_open (int fd)
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
 
   return isatty (fd) == 1 ? pp_own_open (AT_FDCWD, path, O_WRONLY, 0) : -1;
+}
+
+gboolean
+pp_terminal_obeys (int fd)
+{
+  const char *terminal = g_getenv ("TERM");
+
+  return isatty (fd) == 1 && terminal != NULL && strcmp (terminal, "dumb") != 0;
 }
 
 GDir *

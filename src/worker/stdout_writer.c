@@ -6,25 +6,19 @@
 
 #include "prefect-podman/files/files.h"
 #include "prefect-podman/files/write-thread.h"
+#include "prefect-podman/text/loss.h"
 
-#include "loss.h"
+#include "outlet.h"
 #include "waiters.h"
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What may wait before producers are told to. */
 #define HIGH_WATER (256 * 1024)
-/* poll() promises no more than this for a pipe without blocking (PIPE_BUF); the descriptor stays as
- * it was given to us, because O_NONBLOCK would be seen by everyone who shares it. Of a terminal it
- * promises nothing: pp_terminal_open(). */
-#define PIECE 4096
-/* A file's. */
+/* What the write thread gets of a file's output at once. */
 #define FILE_PIECE (64 * 1024)
 /* Output that nobody takes holds up the ends of runs: said after this. */
 #define STUCK_SECONDS 60
@@ -38,13 +32,9 @@
 
 struct PpStdout
 {
-  int fd;       /* what is written to: TERMINAL, or what was given */
-  int given;    /* by the caller, and the caller's to close */
-  int terminal; /* of our own, or -1 */
-  gboolean is_socket;
+  PpOutlet outlet;
   gboolean erases;      /* a terminal that obeys escape sequences */
   gboolean is_returned; /* what was written last has left its text behind the cursor */
-  gboolean is_file;     /* a regular one: the write thread writes to it */
   GString *pending;
   gsize written;      /* of pending, from its start */
   PpFileWrite *piece; /* of pending, from there on, that the write thread has; or NULL */
@@ -62,31 +52,17 @@ PpStdout *
 pp_stdout_new (int fd)
 {
   PpStdout *out = g_new0 (PpStdout, 1);
-  struct stat info;
 
-  out->given = fd;
-  out->terminal = pp_terminal_open (fd);
-  out->fd = out->terminal >= 0 ? out->terminal : fd;
-  out->is_socket = fstat (fd, &info) == 0 && S_ISSOCK (info.st_mode);
-  out->is_file = pp_write_thread_is_for (fd);
-  out->erases
-      = isatty (fd) == 1 && g_strcmp0 (g_getenv ("TERM"), "dumb") != 0 && g_getenv ("TERM") != NULL;
+  pp_outlet_init (&out->outlet, fd);
+  out->erases = pp_terminal_obeys (fd);
   out->pending = g_string_new (NULL);
   return out;
-}
-
-static gboolean
-is_ready (const PpStdout *out)
-{
-  struct pollfd descriptor = { .fd = out->fd, .events = POLLOUT };
-
-  return poll (&descriptor, 1, 0) == 1;
 }
 
 static void
 lose (PpStdout *out, const char *text, gsize length)
 {
-  pp_loss_add (&out->lost, text, length, out->failure);
+  pp_loss_add_text (&out->lost, text, length, out->failure);
 }
 
 static void
@@ -102,7 +78,7 @@ static char *
 describe_loss (const PpStdout *out, const char *what)
 {
   return pp_loss_describe (&out->lost, what,
-                           out->is_file ? "the disk did not answer" : "nobody read them");
+                           out->outlet.is_file ? "the disk did not answer" : "nobody read them");
 }
 
 /* Logs what was lost, and forgets it. Returns what stands in its place on standard output; new
@@ -114,7 +90,7 @@ report_loss (PpStdout *out)
   g_autofree char *logged = describe_loss (out, "of standard output are lost");
 
   g_warning ("%s", logged);
-  pp_loss_clear (&out->lost);
+  out->lost = (PpLoss){ 0 };
   return g_strdup_printf ("... %s\n", shown);
 }
 
@@ -131,7 +107,7 @@ succeed (PpStdout *out)
   out->failure = 0;
   out->retry_ms = 0;
   g_clear_handle_id (&out->retry_timer, g_source_remove);
-  if (out->lost.since == NULL)
+  if (out->lost.since == 0)
     return;
   /* The lines before the lost ones are all in PENDING. */
   g_autofree char *note = report_loss (out);
@@ -142,19 +118,7 @@ succeed (PpStdout *out)
 static gboolean
 is_gone (const PpStdout *out)
 {
-  return !out->is_file && (out->failure == EPIPE || out->failure == ECONNRESET);
-}
-
-/* A terminal that was hung up stays so; what was given may become something else. */
-static void
-leave_terminal (PpStdout *out)
-{
-  if (out->terminal < 0)
-    return;
-  g_clear_handle_id (&out->source, g_source_remove);
-  close (out->terminal);
-  out->terminal = -1;
-  out->fd = out->given;
+  return !out->outlet.is_file && (out->failure == EPIPE || out->failure == ECONNRESET);
 }
 
 static void
@@ -163,7 +127,10 @@ fail (PpStdout *out, int failure)
   gboolean is_new = out->failure != failure;
 
   out->failure = failure;
-  leave_terminal (out);
+  /* The source is of the descriptor that is left. */
+  if (out->outlet.terminal >= 0)
+    g_clear_handle_id (&out->source, g_source_remove);
+  pp_outlet_leave_terminal (&out->outlet);
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   out->stuck = FALSE;
   if (is_new && is_gone (out))
@@ -180,14 +147,6 @@ fail (PpStdout *out, int failure)
     drop_pending (out);
 }
 
-static ssize_t
-write_some (const PpStdout *out, const char *text, gsize length)
-{
-  if (out->is_socket)
-    return send (out->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-  return write (out->fd, text, length);
-}
-
 /* What a write came to: the COUNT of bytes, or FAILURE. Returns FALSE when the descriptor takes no
  * more for now. */
 static gboolean
@@ -200,7 +159,7 @@ take_result (PpStdout *out, ssize_t count, int failure)
       return TRUE;
     }
   /* No file says EAGAIN, and nothing tells when it would take more. */
-  if (failure == EINTR || (failure == EAGAIN && !out->is_file))
+  if (failure == EINTR || (failure == EAGAIN && !out->outlet.is_file))
     return failure == EINTR;
   fail (out, failure);
   return FALSE;
@@ -221,7 +180,8 @@ hand_over (PpStdout *out)
     return;
   while (whole > 0 && text[whole - 1] != '\n')
     whole--;
-  out->piece = pp_file_write_new (out->fd, text, whole > 0 ? whole : length, on_written, out);
+  out->piece
+      = pp_file_write_new (out->outlet.fd, text, whole > 0 ? whole : length, on_written, out);
 }
 
 /* What the piece came to that the write thread is done with: as take_result(). */
@@ -239,11 +199,12 @@ write_piece (PpStdout *out)
 {
   gsize left = pp_stdout_pending (out);
 
-  if (out->is_file)
+  if (out->outlet.is_file)
     hand_over (out);
-  if (out->is_file || left == 0 || !is_ready (out))
+  if (out->outlet.is_file || left == 0 || !pp_outlet_is_ready (&out->outlet))
     return FALSE;
-  ssize_t count = write_some (out, out->pending->str + out->written, MIN (left, PIECE));
+  ssize_t count = pp_outlet_write (&out->outlet, out->pending->str + out->written,
+                                   MIN (left, PP_OUTLET_PIECE));
   return take_result (out, count, errno);
 }
 
@@ -270,8 +231,8 @@ on_stuck (gpointer user_data)
   g_warning ("Standard output has taken nothing for %d s: runs with output for it wait with their "
              "ends until %s",
              STUCK_SECONDS,
-             out->is_file ? "its disk answers"
-                          : "whatever reads it (a pipe, a terminal that is held) goes on");
+             out->outlet.is_file ? "its disk answers"
+                                 : "whatever reads it (a pipe, a terminal that is held) goes on");
   return G_SOURCE_REMOVE;
 }
 
@@ -399,10 +360,10 @@ watch (PpStdout *out)
 
   if (is_idle || out->retry_timer != 0)
     return;
-  if (out->is_file)
+  if (out->outlet.is_file)
     watch_file (out);
   else if (out->source == 0)
-    out->source = g_unix_fd_add (out->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, out);
+    out->source = g_unix_fd_add (out->outlet.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, out);
   expect_progress (out);
 }
 
@@ -418,7 +379,7 @@ flush_file (PpStdout *out)
 void
 pp_stdout_flush (PpStdout *out)
 {
-  if (out != NULL && out->is_file)
+  if (out != NULL && out->outlet.is_file)
     flush_file (out);
   else
     while (out != NULL && write_piece (out))
@@ -433,19 +394,17 @@ pp_stdout_free (PpStdout *out)
   pp_stdout_flush (out);
   pp_file_write_end (out->piece);
   drop_pending (out);
-  if (out->lost.since != NULL)
+  if (out->lost.since != 0)
     {
       g_autofree char *loss = describe_loss (out, "of standard output could not be written");
       g_warning ("%s", loss);
     }
-  pp_loss_clear (&out->lost);
   g_clear_handle_id (&out->source, g_source_remove);
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   g_clear_handle_id (&out->retry_timer, g_source_remove);
   g_list_free_full (out->waiters, g_free);
   g_string_free (out->pending, TRUE);
-  if (out->terminal >= 0)
-    close (out->terminal);
+  pp_outlet_leave_terminal (&out->outlet);
   g_free (out);
 }
 
@@ -456,7 +415,8 @@ try_again (PpStdout *out)
   g_autofree char *loss = describe_loss (out, "are missing here");
   g_autofree char *note = g_strdup_printf ("... %s\n", loss);
 
-  if (!is_ready (out) || write_some (out, note, strlen (note)) <= 0)
+  if (!pp_outlet_is_ready (&out->outlet)
+      || pp_outlet_write (&out->outlet, note, strlen (note)) <= 0)
     {
       pause_after_failure (out);
       return;
@@ -472,7 +432,7 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
 
   /* Once a line is lost, so are those after it until the note of it is written: it stands for one
    * gap. */
-  if (is_gone (out) || is_full || out->lost.since != NULL)
+  if (is_gone (out) || is_full || out->lost.since != 0)
     {
       lose (out, data, length);
       if (is_gone (out) && out->retry_timer == 0)
@@ -490,7 +450,7 @@ gboolean
 pp_stdout_is_terminal (const PpStdout *out)
 {
   /* A file's file system may be asked, and not answer. */
-  return !out->is_file && isatty (out->fd) == 1;
+  return !out->outlet.is_file && isatty (out->outlet.fd) == 1;
 }
 
 gboolean
@@ -502,7 +462,7 @@ pp_stdout_is_failing (const PpStdout *out)
 gboolean
 pp_stdout_hangs (const PpStdout *out)
 {
-  return out->is_file && out->stuck;
+  return out->outlet.is_file && out->stuck;
 }
 
 gboolean

@@ -47,6 +47,8 @@ int pp_own_open (int folder, const char *name, int flags, mode_t mode);
  * terminal only that it takes one byte, and O_NONBLOCK on FD itself would be seen by all who share
  * it. -1 where FD is no terminal, or cannot be opened again. */
 int pp_terminal_open (int fd);
+/* Whether FD is a terminal that obeys escape sequences: TERM is set, and not "dumb". */
+gboolean pp_terminal_obeys (int fd);
 
 /* The names in the folder at PATH, one of ours or of /proc; NULL where it cannot be read. */
 GDir *pp_own_folder_read (const char *path);
