@@ -476,38 +476,3 @@ pp_flow_run_enter_taken_up (PpFlowRun *run)
 {
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
 }
-
-const char *
-pp_flow_run_listed_name (const json_t *container)
-{
-  const json_t *name;
-  size_t index;
-
-  json_array_foreach (json_object_get (container, "Names"), index, name)
-  {
-    const char *text = json_string_value (name);
-
-    if (text != NULL && *text == '/')
-      text++;
-    /* Docker also lists "OTHER/ALIAS", by which another container links to this one. */
-    if (text != NULL && strchr (text, '/') == NULL)
-      return text;
-  }
-  return NULL;
-}
-
-void
-pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
-{
-  if (container != NULL)
-    {
-      g_free (run->container_id);
-      run->container_id = g_strdup (pp_json_string (container, "Id"));
-      run->found_status = g_strdup (pp_json_string (container, "State"));
-      run->found_reporting = g_strdup (
-          pp_json_string (json_object_get (container, "Labels"), PP_STATE_REPORTING_LABEL));
-      if (run->container_name == NULL)
-        run->container_name = g_strdup (pp_flow_run_listed_name (container));
-    }
-  pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
-}

@@ -23,12 +23,6 @@ info_free (gpointer data)
   g_free (info);
 }
 
-static void
-free_entry (gpointer entry)
-{
-  pp_journal_entry_free (entry);
-}
-
 static gint
 compare_entries (gconstpointer a, gconstpointer b)
 {
@@ -117,7 +111,7 @@ read_info (const PpFolder *state_dir, const char *name)
 
   info->name = g_strdup (name);
   info->state = pp_identity_state (state_dir->path, name);
-  info->entries = g_ptr_array_new_with_free_func (free_entry);
+  info->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)pp_journal_entry_free);
   info->problems = g_ptr_array_new_with_free_func (g_free);
   if (!pp_folder_open (&folder, state_dir, name, FALSE, &error))
     {

@@ -9,12 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void
-free_entry (gpointer entry)
-{
-  pp_journal_entry_free (entry);
-}
-
 static gboolean
 check_name (const PpJournalEntry *entry, const char *name, GError **error)
 {
@@ -91,7 +85,7 @@ has_entry (const GPtrArray *names, const char *position_name)
 GPtrArray *
 pp_journal_load (PpJournal *journal)
 {
-  GPtrArray *entries = g_ptr_array_new_with_free_func (free_entry);
+  GPtrArray *entries = g_ptr_array_new_with_free_func ((GDestroyNotify)pp_journal_entry_free);
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) names = pp_folder_list (&journal->runs, &error);
 
@@ -124,7 +118,9 @@ pp_journal_load_moved (const PpIdentity *identity, const GPtrArray *names, GPtrA
   if (names->len == 0)
     return;
   if (!pp_folder_open (&runs, &identity->folder, PP_IDENTITY_RUNS, FALSE, &error))
-    g_warning ("%s: runs that were taken over are not gone on with", error->message);
+    g_warning (
+        "The journal entries of runs that were taken over from another worker cannot be read: %s",
+        error->message);
   for (guint i = 0; error == NULL && i < names->len; i++)
     load_entry (identity, &runs, g_ptr_array_index (names, i), entries);
 }

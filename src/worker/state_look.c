@@ -15,12 +15,6 @@ free_adoption (gpointer data)
 }
 
 static void
-free_entry (gpointer entry)
-{
-  pp_journal_entry_free (entry);
-}
-
-static void
 free_note (gpointer data)
 {
   PpMovedNote *note = data;
@@ -44,7 +38,7 @@ pp_orphans_look_new (const PpIdentity *identity, GPtrArray *before, GHashTable *
   while (g_hash_table_iter_next (&iter, &name, NULL))
     g_hash_table_add (look->adopted, g_strdup (name));
   look->adoptions = g_ptr_array_new_with_free_func (free_adoption);
-  look->entries = g_ptr_array_new_with_free_func (free_entry);
+  look->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)pp_journal_entry_free);
   look->notes = g_ptr_array_new_with_free_func (free_note);
   return look;
 }

@@ -225,15 +225,9 @@ say_stopping (gpointer identity)
   pp_identity_say_stopping (identity);
 }
 
-static void
-free_identity (gpointer identity)
-{
-  pp_identity_free (identity);
-}
-
 void
 pp_worker_say_stopping (PpWorker *worker)
 {
   pp_journal_work (worker->context.journal, say_stopping, pp_identity_ref (worker->identity),
-                   free_identity, NULL, NULL);
+                   (GDestroyNotify)pp_identity_free, NULL, NULL);
 }
