@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
-/* How long the end may wait for the disk: the worker promises to end within 10 s, of which its loop
- * takes 8. */
+/* The time to wait for the disk at the end: the worker has to end within 10 s of SIGTERM, and its
+ * loop may take 8 of them. */
 #define FINISH_US (G_USEC_PER_SEC * 3 / 2)
 
 typedef struct

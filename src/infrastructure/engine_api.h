@@ -65,7 +65,7 @@ struct EngineCall
   gpointer user_data;
   gboolean creates;      /* a conflict is one of the name */
   gboolean gone_is_fine; /* a 404 is as good as success */
-  gboolean may_refuse;   /* a 500 is for the answer's function too */
+  gboolean may_refuse;   /* ANSWER is called for a 500 too */
   gboolean asks_engine;  /* what it is, or whether it is there */
   gboolean is_news;      /* its answer may be another engine's than INFO tells of */
   gboolean ended;        /* cancelled, or DONE was called */

@@ -124,17 +124,19 @@ log_root (const Engine *engine, const PpEngineInfo *info, const json_t *answer)
   return g_strdup_printf ("%s/%s-containers", root, driver);
 }
 
-/* Podman counts all containers for /info, and fails at it when one of them is broken: one that is
- * only half there after a crash of the host, say. It runs others as well as before. */
+/* Podman counts all containers for /info and fails if one of them is broken, for example half
+ * removed by a crash of the host. It runs other containers all the same. */
 static void
-say_unknown (const EngineCall *call, const PpHttpResponse *response)
+warn_of_no_info (const EngineCall *call, const PpHttpResponse *response)
 {
   g_autofree char *words = pp_engine_words (response);
 
-  g_warning ("%s at %s does not tell what it is like (%s, it answered %ld to /info): a broken "
-             "container is the usual reason, look for it with podman ps -a --external. The output "
-             "of containers comes through the engine, which may leave gaps",
-             call->info->name, call->engine->url, words, response->status);
+  g_warning (
+      "%s at %s answered %ld to /info: %s. The usual reason is one broken container: find it "
+      "with podman ps -a --external, remove it with podman rm --force, and restart this "
+      "worker. Until then it reads the output of containers through the engine, which may "
+      "leave gaps",
+      call->info->name, call->engine->url, response->status, words);
 }
 
 static void
@@ -155,7 +157,7 @@ on_info (EngineCall *call, const PpHttpResponse *response)
       call->engine->log_root = log_root (call->engine, call->info, info);
     }
   else
-    say_unknown (call, response);
+    warn_of_no_info (call, response);
   if (pp_engine_knows_host_gateway (call->info))
     {
       finish (call);

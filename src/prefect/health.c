@@ -5,10 +5,10 @@
 
 #include <curl/curl.h>
 
-/* Clocks that differ by more are said to. */
+/* A larger difference of the clocks is logged. */
 #define MAX_SKEW_SECONDS 60
-/* Clocks that agree for so long may differ anew: of two servers behind one name, each may have its
- * own. */
+/* It is logged again after the clocks have agreed for so long. Two servers behind one name may have
+ * different clocks, and answer in turn. */
 #define AGREED_US (G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
 /* An answer that was so long on its way has an old Date. */
 #define MAX_AGE_US (5 * G_USEC_PER_SEC)

@@ -32,7 +32,7 @@ struct PpApi
   gboolean has_answer;               /* anything answered once */
   gboolean heard;                    /* the API itself did */
   gboolean outage_said;              /* no call has succeeded since that was said */
-  gint64 clock_differed;             /* when the clocks last did, monotonic microseconds, or 0 */
+  gint64 clock_differed;             /* the last time they did, monotonic microseconds; 0: never */
   gint64 answered;                   /* the last success of any call; monotonic microseconds */
   gint64 maintenance_until;
   gint64 rest_until; /* Retry-After of what its callers make again (PP_API_TRY); monotonic */

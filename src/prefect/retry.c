@@ -10,8 +10,8 @@
 #define PERSIST_MAX_DELAY 30.0
 /* How often the API has to say no to what is PP_API_PERSIST_UNLESS_TOLD: 91 s, less jitter. */
 #define TOLD_ATTEMPTS 8
-/* How often a server that answers other calls fails at such a call: five minutes and a half, for
- * one that is short of something itself fails now and then at any. */
+/* How often a server that answers other calls may fail at such a call (500): for five minutes and a
+ * half. A server that runs short of something fails now and then at any call. */
 #define FAILED_ATTEMPTS 16
 /* What a server may ask for with Retry-After: past an hour we rather ask again. */
 #define MAX_RETRY_AFTER 3600.0

@@ -167,9 +167,9 @@ pp_container_end_explain_none (const PpContainerEnd *end)
         "elsewhere.",
         end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
   if (end->checkpointed)
-    return g_strdup ("The container was checkpointed: somebody has written down how far it was and "
-                     "stopped it (`podman container checkpoint`). It goes on with `podman "
-                     "container restore`, but this run has ended.");
+    return g_strdup (
+        "The container was checkpointed (`podman container checkpoint`), which stops it. "
+        "`podman container restore` continues the container, but not this run.");
   return g_strdup_printf (
       "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
       "inspect` and the engine's log.",

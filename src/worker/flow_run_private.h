@@ -289,8 +289,8 @@ gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state
 /* Follows RUN's container, which is there, by the description that was found. */
 void pp_flow_run_attach (PpFlowRun *run);
 
-/* Follows RUN's container, of which INSPECT tells: a worker before this one has started it, and
- * could not write that down. */
+/* Follows RUN's container, given the engine's INSPECT of it: an earlier worker started it and could
+ * not write that down. */
 void pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect);
 
 /* The same where none can be had (WHY): by what the container says of itself. It stays when it has

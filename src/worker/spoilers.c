@@ -11,16 +11,14 @@
 
 #define MESSAGE                                                                                    \
   "This flow run cannot be read, so no worker can take it, and other runs of its work pool "       \
-  "waited "                                                                                        \
-  "behind it (its parameters or job variables are too large, are nested deeper than 254 levels, "  \
-  "or "                                                                                            \
-  "hold half a character): %s"
+  "waited behind it (its parameters or job variables are too large, are nested deeper than "       \
+  "254 levels, or hold half a character): %s"
 
-/* A server that is short of something itself answers 500 to one call and not to the next, and one
- * that was changed to its harm to every read of a run: a run is a spoiler when it could not be
- * read, and its states and another run could, in so many polls in a row. */
+/* A run counts as a spoiler when in so many polls in a row it could not be read, while its states
+ * and another run could. A server that runs short of something answers 500 to one call and not to
+ * the next, and a broken upgrade may fail at every run: neither is the fault of a run. */
 #define LOOKS 3
-/* So many ids are left out when another run is asked for. */
+/* The most ids that a request for another run excludes. */
 #define MAX_UNREAD 100
 
 /* A run that may be one. */
@@ -28,7 +26,7 @@ typedef struct
 {
   PpWorker *worker;
   char *id;
-  char *words; /* of the error that it is read with */
+  char *words; /* of the error when it was read last */
   PpStateRead *read;
   PpApiCall *call;
 } Suspect;
@@ -82,8 +80,8 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
-/* Whether the server gives out other runs. One that has none but SUSPECT's can fail at that only.
- */
+/* Whether the server could give out another run; OTHERS is its answer. If SUSPECT's is its only
+ * run, there is nothing to compare with, and that counts as yes. */
 static gboolean
 gives_others (const Suspect *suspect, const json_t *others)
 {

@@ -47,18 +47,18 @@ typedef struct
   GPtrArray *taken_up;             /* ids of runs that wait for the engine's list of containers */
   GPtrArray *orphans;              /* names of identities that were free at the last look */
   PpJournalPut *orphans_put;       /* the next look under way, or NULL */
-  PpOrphansLook *orphans_look;     /* its */
+  PpOrphansLook *orphans_look;     /* what orphans_put asks and finds */
   GHashTable *adopted;             /* names of free identities that were taken over: a set */
   gboolean unknown_said;
   GList *strays;          /* of PpStray: containers that are being looked at (strays.c) */
   GHashTable *held;       /* names of identities whose strays they are -> locks on them */
   GList *late_containers; /* that are being looked at (late_containers.c) */
   PpInfrastructureCall *late_list_call;
-  GPtrArray *late_claims; /* that it goes on with, one by one; or NULL */
+  GPtrArray *late_claims; /* still to be listed one by one; or NULL */
   gboolean list_is_old;   /* list_call, list_put: it was asked for once more since */
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the look at the labels of LISTED, or NULL */
-  PpLabelsLook *list_look;  /* its */
+  PpLabelsLook *list_look;  /* what list_put asks and finds */
   json_t *listed;           /* containers */
   guint list_failures;      /* in a row */
   gboolean list_is_refused; /* the engine answers, and gives none */

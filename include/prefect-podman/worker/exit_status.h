@@ -12,7 +12,7 @@ typedef struct
   gboolean running;     /* it has not ended */
   gboolean never_ended; /* nor runs: it was never started, or its end was lost; no exit_code then */
   gboolean status_lost; /* it never_ended because conmon, which keeps the status, is gone */
-  gboolean checkpointed;   /* it never_ended: somebody wrote it down for a restore, with status 0 */
+  gboolean checkpointed;   /* it never_ended: podman container checkpoint, which gives status 0 */
   gboolean host_restarted; /* since it was started; not the engine's to say, so not parsed */
   gboolean oom_killed;
   gint64 memory_limit; /* bytes; 0: none */
