@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "prefect-podman/files/files.h"
-#include "prefect-podman/commands/commands.h"
+#include "prefect-podman/cli/cli.h"
 #include "prefect-podman/http/limits.h"
 
 #include <fcntl.h>

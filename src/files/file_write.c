@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "prefect-podman/files/write-thread.h"
+#include "prefect-podman/files/write_thread.h"
 
 #include <errno.h>
 #include <string.h>

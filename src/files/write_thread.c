@@ -1,7 +1,7 @@
 #include "config.h"
 
 #include "prefect-podman/files/thread.h"
-#include "prefect-podman/files/write-thread.h"
+#include "prefect-podman/files/write_thread.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

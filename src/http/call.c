@@ -1,5 +1,5 @@
 /* One call: a request as curl's options, an answer collected from curl's callbacks. */
-#include "call.h"
+#include "call-private.h"
 
 #include <errno.h>
 #include <string.h>

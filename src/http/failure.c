@@ -1,6 +1,6 @@
 /* What to say of a call that failed: whose fault it is (this process's own, the proxy's, the
  * server's), and in whose words. */
-#include "call.h"
+#include "call-private.h"
 
 #include "prefect-podman/http/limits.h"
 

@@ -6,7 +6,7 @@
  * curl is entered in one place, so that none of its callbacks can find it entered already. */
 #include "prefect-podman/http/http.h"
 
-#include "call.h"
+#include "call-private.h"
 
 #include "prefect-podman/http/limits.h"
 

@@ -2,7 +2,7 @@
  * nothing would otherwise be silent until the call's time is over. */
 #define G_LOG_DOMAIN "prefect.http"
 
-#include "call.h"
+#include "call-private.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Whom a connection trusts. A setting that names CAs replaces all others: libcurl's own default is
  * a file and a folder, and naming a file leaves the folder in force. */
-#include "call.h"
+#include "call-private.h"
 
 #include "prefect-podman/files/files.h"
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "prefect-podman/infrastructure/kind.h"
+#include "kind-private.h"
 
 static const PpInfrastructureKind *const kinds[] = { &pp_engine_api_kind };
 

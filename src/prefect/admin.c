@@ -1,5 +1,5 @@
 /* The server itself: /admin/. */
-#include "private.h"
+#include "api-private.h"
 
 static gboolean
 is_text (const json_t *json, long status G_GNUC_UNUSED)

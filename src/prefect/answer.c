@@ -1,5 +1,5 @@
 /* What an answer means: its JSON, or an error in the server's own words. */
-#include "private.h"
+#include "api-private.h"
 
 #include <microhttpd.h>
 #include <string.h>

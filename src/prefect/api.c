@@ -2,7 +2,7 @@
  * csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
 #define G_LOG_DOMAIN "prefect.client"
 
-#include "private.h"
+#include "api-private.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Block documents, with their secrets: /block_types/, /block_documents/. */
-#include "path.h"
-#include "private.h"
+#include "path-private.h"
+#include "api-private.h"
 
 PpApiCall *
 pp_block_document_read_by_name (PpApi *api, const char *block_type_slug, const char *name,

@@ -1,5 +1,5 @@
 /* Leases of concurrency slots: /v2/concurrency_limits/. */
-#include "path.h"
+#include "path-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 

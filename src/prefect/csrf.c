@@ -2,7 +2,7 @@
  * peer: _add_csrf_headers() in client/base.py). */
 #define G_LOG_DOMAIN "prefect.client"
 
-#include "private.h"
+#include "api-private.h"
 
 #include <string.h>
 

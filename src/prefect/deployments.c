@@ -1,6 +1,6 @@
 /* Deployments: /deployments/. */
-#include "path.h"
-#include "private.h"
+#include "path-private.h"
+#include "api-private.h"
 
 PpApiCall *
 pp_deployment_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)

@@ -1,5 +1,5 @@
 /* Events: /events. */
-#include "private.h"
+#include "api-private.h"
 
 /* The callback of a call that an older server may not know. */
 typedef struct

@@ -1,6 +1,6 @@
 /* Flow runs: /flow_runs/. */
-#include "path.h"
-#include "private.h"
+#include "path-private.h"
+#include "api-private.h"
 
 #include "prefect-podman/text/visible.h"
 

@@ -1,6 +1,6 @@
 /* Flows: /flows/. */
-#include "path.h"
-#include "private.h"
+#include "path-private.h"
+#include "api-private.h"
 
 PpApiCall *
 pp_flow_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)

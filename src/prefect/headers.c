@@ -1,7 +1,7 @@
 /* What every call says of itself: version, credentials, custom headers, attribution. */
 #define G_LOG_DOMAIN "prefect.client"
 
-#include "private.h"
+#include "api-private.h"
 
 #include "config.h"
 

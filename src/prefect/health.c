@@ -1,7 +1,7 @@
 /* What is said of the server as a whole: that it does not answer, and that its clock differs. */
 #define G_LOG_DOMAIN "prefect.client"
 
-#include "private.h"
+#include "api-private.h"
 
 #include <curl/curl.h>
 

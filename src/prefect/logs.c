@@ -1,5 +1,5 @@
 /* Logs: /logs/. */
-#include "private.h"
+#include "api-private.h"
 
 PpApiCall *
 pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset, guint limit,

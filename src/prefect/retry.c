@@ -1,5 +1,5 @@
 /* When a failed call is made again (the peer: PrefectHttpxAsyncClient in client/base.py). */
-#include "private.h"
+#include "api-private.h"
 
 #include <curl/curl.h>
 #include <math.h>

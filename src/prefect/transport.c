@@ -2,7 +2,7 @@
  */
 #define G_LOG_DOMAIN "prefect.client"
 
-#include "private.h"
+#include "api-private.h"
 
 #include "prefect-podman/http/url.h"
 

@@ -1,6 +1,6 @@
 /* Variables: /variables/. */
-#include "path.h"
-#include "private.h"
+#include "path-private.h"
+#include "api-private.h"
 
 PpApiCall *
 pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, gpointer user_data)

@@ -1,6 +1,6 @@
 /* Work pools: /work_pools/. */
-#include "path.h"
-#include "private.h"
+#include "path-private.h"
+#include "api-private.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
 
 #define G_LOG_DOMAIN "prefect.settings"
 
-#include "prefect-podman/settings/dotenv.h"
+#include "dotenv-private.h"
 #include "prefect-podman/settings/settings.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The forms are those of pydantic-core (speedate's Duration::parse_bytes). */
 #include "config.h"
 
-#include "prefect-podman/settings/duration.h"
+#include "duration-private.h"
 
 #include <string.h>
 

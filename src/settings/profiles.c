@@ -2,10 +2,10 @@
 
 #define G_LOG_DOMAIN "prefect.settings"
 
-#include "prefect-podman/settings/profiles.h"
+#include "profiles-private.h"
 #include "prefect-podman/settings/settings.h"
-#include "prefect-podman/settings/toml.h"
-#include "prefect-podman/settings/value.h"
+#include "toml-private.h"
+#include "value-private.h"
 
 #include <string.h>
 

@@ -4,11 +4,11 @@
 
 #define G_LOG_DOMAIN "prefect.settings"
 
-#include "prefect-podman/settings/profiles.h"
+#include "profiles-private.h"
 #include "prefect-podman/settings/settings.h"
 #include "prefect-podman/settings/sources.h"
 #include "prefect-podman/settings/table.h"
-#include "prefect-podman/settings/value.h"
+#include "value-private.h"
 
 #include <string.h>
 

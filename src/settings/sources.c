@@ -4,10 +4,10 @@
 #define G_LOG_DOMAIN "prefect.settings"
 
 #include "prefect-podman/files/files.h"
-#include "prefect-podman/settings/dotenv.h"
+#include "dotenv-private.h"
 #include "prefect-podman/settings/settings.h"
 #include "prefect-podman/settings/sources.h"
-#include "prefect-podman/settings/toml.h"
+#include "toml-private.h"
 
 #include <string.h>
 

@@ -37,7 +37,7 @@ require (bool condition)
 #include <string>
 
 #include "prefect-podman/settings/settings.h"
-#include "prefect-podman/settings/toml.h"
+#include "toml-private.h"
 
 namespace
 {

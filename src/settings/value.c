@@ -3,9 +3,9 @@
 #include "config.h"
 
 #include "prefect-podman/settings/settings.h"
-#include "prefect-podman/settings/value.h"
+#include "value-private.h"
 
-#include "value_parts.h"
+#include "value_parts-private.h"
 
 static json_t *
 check_bounds (const PpSetting *setting, json_t *value, double number, const json_t *raw,

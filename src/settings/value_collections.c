@@ -1,9 +1,9 @@
 /* Settings of several values: sets, objects, lists of delays. */
 #include "config.h"
 
-#include "prefect-podman/settings/value.h"
+#include "value-private.h"
 
-#include "value_parts.h"
+#include "value_parts-private.h"
 
 #include <string.h>
 

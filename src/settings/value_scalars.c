@@ -1,11 +1,11 @@
 /* Settings of one value: numbers, words, paths, durations. */
 #include "config.h"
 
-#include "prefect-podman/settings/duration.h"
+#include "duration-private.h"
 #include "prefect-podman/settings/settings.h"
-#include "prefect-podman/settings/value.h"
+#include "value-private.h"
 
-#include "value_parts.h"
+#include "value_parts-private.h"
 
 #include <errno.h>
 #include <math.h>

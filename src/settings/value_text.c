@@ -1,7 +1,7 @@
 /* A setting's value as the text Prefect's own settings write into an environment. */
 #include "config.h"
 
-#include "prefect-podman/settings/value.h"
+#include "value-private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* What the peer's model takes and refuses (pydantic, lax mode, DockerWorkerJobConfiguration), key
  * by key. Messages give keys and types, not values: those may be secrets. */
-#include "internal.h"
+#include "template-private.h"
 
 #include <string.h>
 

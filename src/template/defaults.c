@@ -1,7 +1,7 @@
 /* The default base job templates. The peer's own for `docker`
  * (DockerWorker.get_default_base_job_template()) and ours for `podman` are JSON files beside this
  * one; Makefile.inc makes string literals of them. */
-#include "internal.h"
+#include "template-private.h"
 
 static const char docker_template[] =
 #include "src/template/docker.json.inc"

@@ -1,6 +1,6 @@
 /* What prefect_docker's DockerWorkerJobConfiguration adds to the base: network mode, labels in
  * Docker's spelling, the container's name. */
-#include "internal.h"
+#include "template-private.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The character entities of HTML 4 (https://www.w3.org/TR/html401/sgml/entities.html). */
-#include "internal.h"
+#include "template-private.h"
 
 #include <stdlib.h>
 #include <string.h>

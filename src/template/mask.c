@@ -2,7 +2,7 @@
 
 #include "prefect-podman/template/mask.h"
 
-#include "internal.h"
+#include "template-private.h"
 
 #include <stdlib.h>
 #include <string.h>

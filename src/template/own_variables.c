@@ -1,5 +1,5 @@
 /* The job variables that the peer does not have: the worker's own and Podman's. */
-#include "internal.h"
+#include "template-private.h"
 
 #include <string.h>
 

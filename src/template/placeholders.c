@@ -1,6 +1,6 @@
 /* The {{ placeholder }} engine: prefect/utilities/templating find_placeholders and apply_values,
  * prefect/utilities/collections get_from_dict. */
-#include "internal.h"
+#include "template-private.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Python's str(), repr(), bool() and int() of JSON values: what the peer's str.replace(...,
  * str(value)) puts into a string. */
-#include "internal.h"
+#include "template-private.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * them, on a fixed beat. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "worker_private.h"
+#include "worker_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 

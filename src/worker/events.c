@@ -1,6 +1,6 @@
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "prefect-podman/worker/events.h"
+#include "events-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/prefect/version.h"

@@ -1,4 +1,4 @@
-#include "failpoint.h"
+#include "failpoint-private.h"
 
 #ifdef PP_FAILPOINTS
 #include <signal.h>

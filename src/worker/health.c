@@ -1,5 +1,5 @@
 /* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
-#include "prefect-podman/worker/health.h"
+#include "health-private.h"
 
 #include "prefect-podman/http/limits.h"
 

@@ -3,9 +3,9 @@
  * the worker goes on with its runs, and takes no new ones. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "worker_private.h"
+#include "worker_inside-private.h"
 
-#include "prefect-podman/worker/port_holder.h"
+#include "port_holder-private.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "prefect-podman/worker/memory.h"
+#include "memory-private.h"
 
 #include <link.h>
 #include <sys/mman.h>

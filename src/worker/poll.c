@@ -1,13 +1,13 @@
 /* The poll: asks for runs that are due, and puts them into the hands of the state machine. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "worker_private.h"
+#include "worker_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-#include "late_requests.h"
-#include "poll_parts.h"
-#include "queues.h"
+#include "worker/recovery/late_requests-private.h"
+#include "poll_parts-private.h"
+#include "queues-private.h"
 
 /* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200 unless set,
  * is a 422. */

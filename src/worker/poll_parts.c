@@ -1,11 +1,11 @@
 /* The poll, queue by queue. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "poll_parts.h"
+#include "poll_parts-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-#include "queues.h"
+#include "queues-private.h"
 
 struct PpPollParts
 {

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "prefect-podman/worker/port_holder.h"
+#include "port_holder-private.h"
 
 #include "prefect-podman/files/files.h"
 

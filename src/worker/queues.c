@@ -1,7 +1,7 @@
 /* Which of the work queues that the worker was told to serve exist. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "queues.h"
+#include "queues-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 

@@ -2,7 +2,7 @@
  * it lasts; those in hand wait for it. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "worker_private.h"
+#include "worker_inside-private.h"
 
 #include "prefect-podman/http/limits.h"
 

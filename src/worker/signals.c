@@ -1,6 +1,6 @@
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "prefect-podman/worker/signals.h"
+#include "signals-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>

@@ -5,7 +5,7 @@
  * the reason, and frees the others. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "poll_parts.h"
+#include "poll_parts-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 

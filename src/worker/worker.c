@@ -1,14 +1,14 @@
 /* The worker's life: what it is made of, how it starts and how it ends. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "worker_private.h"
+#include "worker_inside-private.h"
 
 #include "prefect-podman/text/visible.h"
-#include "prefect-podman/worker/memory.h"
-#include "prefect-podman/worker/signals.h"
+#include "memory-private.h"
+#include "signals-private.h"
 
-#include "late_requests.h"
-#include "queues.h"
+#include "worker/recovery/late_requests-private.h"
+#include "queues-private.h"
 
 #include <errno.h>
 #include <signal.h>

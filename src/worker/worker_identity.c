@@ -1,11 +1,11 @@
 /* Who the worker is across restarts, and where it keeps what must outlive it. */
 #define G_LOG_DOMAIN "prefect.worker.podman"
 
-#include "worker_private.h"
+#include "worker_inside-private.h"
 
-#include "prefect-podman/worker/identity_list.h"
-#include "prefect-podman/worker/signals.h"
-#include "prefect-podman/worker/state_dir.h"
+#include "prefect-podman/state/identity_list.h"
+#include "signals-private.h"
+#include "prefect-podman/state/state_dir.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* Any bytes as the API's answer: JSON or not, errors of every shape, set_state's results, dates and
  * headers. The first line is the Retry-After and Location header, its first byte picks the status.
  */
-#include "../../src/prefect/private.h"
+#include "prefect/api-private.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  * writes. The first byte chooses how the
  * rest is cut and whether the consumer refuses now and then; whatever the cuts, the same comes out.
  */
-#include "prefect-podman/infrastructure/engine.h"
-#include "prefect-podman/infrastructure/frames.h"
-#include "prefect-podman/infrastructure/log-records.h"
+#include "infrastructure/containers/engine-private.h"
+#include "infrastructure/containers/frames-private.h"
+#include "infrastructure/containers/log_records-private.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Any bytes as what a stranger sends to the health check. */
-#include "prefect-podman/worker/health.h"
+#include "worker/health-private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* What the journal reads back: an entry, a position. What is taken is written the same again. */
-#include "prefect-podman/worker/journal_entry.h"
-#include "prefect-podman/worker/journal_position.h"
-#include "prefect-podman/worker/state_dir.h"
+#include "prefect-podman/state/journal_entry.h"
+#include "prefect-podman/state/journal_position.h"
+#include "prefect-podman/state/state_dir.h"
 
 #include <stdint.h>
 #include <stdlib.h>

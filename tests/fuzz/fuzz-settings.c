@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-#include "prefect-podman/settings/dotenv.h"
+#include "settings/dotenv-private.h"
 #include "prefect-podman/settings/table.h"
-#include "prefect-podman/settings/toml.h"
-#include "prefect-podman/settings/value.h"
+#include "settings/toml-private.h"
+#include "settings/value-private.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

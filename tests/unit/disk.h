@@ -1,7 +1,7 @@
 /* A disk in the hands of a test: see pp_write_thread_use(). */
 #pragma once
 
-#include "prefect-podman/files/write-thread.h"
+#include "prefect-podman/files/write_thread.h"
 
 #include <errno.h>
 #include <unistd.h>

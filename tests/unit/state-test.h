@@ -2,7 +2,7 @@
  * root's rights, so that a full disk and a read-only folder are what they are for a worker. */
 #pragma once
 
-#include "prefect-podman/worker/journal.h"
+#include "prefect-podman/state/journal.h"
 
 /* Takes root's rights away. Call first thing in main(). */
 void state_test_init (void);

@@ -4,8 +4,8 @@
 
 #define G_LOG_DOMAIN "prefect.test"
 
-#include "prefect-podman/commands/commands.h"
-#include "prefect-podman/worker/stdout_writer.h"
+#include "prefect-podman/cli/cli.h"
+#include "worker/output/stdout_writer-private.h"
 
 #include "disk.h"
 #include "tap.h"

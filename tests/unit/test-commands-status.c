@@ -1,8 +1,8 @@
 /* `worker status`: what a person, and a script, is told. */
-#include "prefect-podman/commands/commands.h"
+#include "prefect-podman/cli/cli.h"
 #include "prefect-podman/json.h"
-#include "prefect-podman/worker/identity.h"
-#include "prefect-podman/worker/journal_entry.h"
+#include "prefect-podman/state/identity.h"
+#include "prefect-podman/state/journal_entry.h"
 #include "state-test.h"
 #include "tap.h"
 

@@ -1,5 +1,5 @@
 /* What the kernel shows of a container's processes: on a made-up /proc, and with real children. */
-#include "prefect-podman/infrastructure/container-process.h"
+#include "infrastructure/containers/container_process-private.h"
 
 #include "tap.h"
 

@@ -1,6 +1,6 @@
 /* A container's log on its way to two readers, while workers are killed, streams break and the log
  * loses its beginning: what comes of it is what would have come of the whole log at once. */
-#include "prefect-podman/worker/delivery.h"
+#include "worker/output/resume_point-private.h"
 
 #include "prefect-podman/http/http.h"
 

@@ -1,7 +1,7 @@
 /* A container's log as the engine gives it: followed, read when the container has ended, damaged,
  * or refused. */
 #include "prefect-podman/infrastructure/infrastructure.h"
-#include "prefect-podman/infrastructure/log-place.h"
+#include "prefect-podman/infrastructure/log_place.h"
 
 #include "server.h"
 #include "tap.h"

@@ -1,6 +1,6 @@
 /* One event that the server will not have costs no other. */
 #include "prefect-podman/http/http.h"
-#include "prefect-podman/worker/events.h"
+#include "worker/events-private.h"
 
 #include "server.h"
 #include "tap.h"

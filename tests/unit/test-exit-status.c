@@ -2,7 +2,7 @@
 #include "tap.h"
 
 #include "prefect-podman/prefect/api.h"
-#include "prefect-podman/worker/exit_status.h"
+#include "worker/flow_run/exit_status-private.h"
 
 #include <string.h>
 

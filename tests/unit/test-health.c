@@ -1,6 +1,6 @@
 /* GET /health as probes call it. */
 #include "prefect-podman/http/http.h"
-#include "prefect-podman/worker/health.h"
+#include "worker/health-private.h"
 
 #include "tap.h"
 

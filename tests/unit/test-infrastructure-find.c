@@ -1,7 +1,7 @@
 /* Where an engine is looked for, and in which order. */
 #include "tap.h"
 
-#include "prefect-podman/infrastructure/engine.h"
+#include "infrastructure/containers/engine-private.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

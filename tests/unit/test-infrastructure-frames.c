@@ -1,8 +1,8 @@
 /* The log's frames and the pull's lines, cut in every way a network may cut them. */
 #include "tap.h"
 
-#include "prefect-podman/infrastructure/engine.h"
-#include "prefect-podman/infrastructure/frames.h"
+#include "infrastructure/containers/engine-private.h"
+#include "infrastructure/containers/frames-private.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Values as docker-py reads them: the tables hold what Python gave for the same text. */
 #include "tap.h"
 
-#include "prefect-podman/infrastructure/values.h"
+#include "infrastructure/containers/values-private.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* What the journal's files say, and what is made of files that say something else. */
-#include "prefect-podman/worker/journal_entry.h"
-#include "prefect-podman/worker/journal_position.h"
-#include "prefect-podman/worker/state_dir.h"
+#include "prefect-podman/state/journal_entry.h"
+#include "prefect-podman/state/journal_position.h"
+#include "prefect-podman/state/state_dir.h"
 #include "tap.h"
 
 #include <string.h>

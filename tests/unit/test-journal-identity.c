@@ -1,9 +1,9 @@
 /* Who a worker is across restarts. */
-#include "prefect-podman/worker/identity_list.h"
-#include "prefect-podman/worker/state_dir.h"
-#include "prefect-podman/worker/state_fallback.h"
+#include "prefect-podman/state/identity_list.h"
+#include "prefect-podman/state/state_dir.h"
+#include "prefect-podman/state/state_fallback.h"
 #include "state-test.h"
-#include "state_look.h"
+#include "prefect-podman/state/state_look.h"
 #include "tap.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* What is said to be durable is there after a kill -9, whenever that comes. */
-#include "prefect-podman/worker/journal_position.h"
+#include "prefect-podman/state/journal_position.h"
 #include "state-test.h"
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /* The journal's files: what is written when, what is read again, and what a bad disk does. */
-#include "prefect-podman/worker/journal.h"
-#include "prefect-podman/worker/journal_position.h"
-#include "prefect-podman/worker/state_dir.h"
+#include "prefect-podman/state/journal.h"
+#include "prefect-podman/state/journal_position.h"
+#include "prefect-podman/state/state_dir.h"
 #include "state-test.h"
 #include "tap.h"
 

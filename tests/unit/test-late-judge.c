@@ -1,5 +1,5 @@
 /* What is concluded from a run's states once a request of ours was carried out late. */
-#include "late_requests.h"
+#include "worker/recovery/late_requests-private.h"
 #include "tap.h"
 
 #include <string.h>

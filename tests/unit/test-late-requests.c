@@ -1,5 +1,5 @@
 /* Notes of requests that may be carried out late: kept, read at each poll, acted on, forgotten. */
-#include "late_requests.h"
+#include "worker/recovery/late_requests-private.h"
 
 #include "prefect-podman/http/http.h"
 

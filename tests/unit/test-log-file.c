@@ -1,5 +1,5 @@
 /* conmon's log files: what is read of them while conmon writes, and begins them anew. */
-#include "prefect-podman/infrastructure/log-file.h"
+#include "infrastructure/containers/log_file-private.h"
 
 #include "tap.h"
 

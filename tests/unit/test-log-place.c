@@ -1,5 +1,5 @@
 /* The times of a log's entries, and reading on by them. */
-#include "prefect-podman/infrastructure/log-place.h"
+#include "prefect-podman/infrastructure/log_place.h"
 
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /* The time stamps by which a run's records are ordered, and told from one another. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
-#include "prefect-podman/worker/log_sender.h"
+#include "worker/output/log_sender-private.h"
 
 #include "server.h"
 #include "tap.h"

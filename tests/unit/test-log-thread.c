@@ -2,7 +2,7 @@
  * nothing is lost between the two. The functions of log-tail.h are this program's own. */
 #include "prefect-podman/http/limits.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
-#include "prefect-podman/infrastructure/log-tail.h"
+#include "infrastructure/containers/log_tail-private.h"
 
 #include "server.h"
 #include "tap.h"

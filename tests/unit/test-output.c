@@ -1,8 +1,8 @@
 /* A container's output on its way to standard output and to the run's log. */
 #include "tap.h"
 
-#include "prefect-podman/worker/output.h"
-#include "prefect-podman/worker/stdout_writer.h"
+#include "worker/output/output-private.h"
+#include "worker/output/stdout_writer-private.h"
 
 #include <fcntl.h>
 #include <glib-unix.h>

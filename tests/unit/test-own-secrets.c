@@ -1,8 +1,8 @@
 /* The worker's own secrets: which they are, and that they are in no line of a container. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/template/mask.h"
-#include "prefect-podman/worker/output.h"
-#include "prefect-podman/worker/own_secrets.h"
+#include "worker/output/output-private.h"
+#include "prefect-podman/resolve/own_secrets.h"
 
 #include "tap.h"
 

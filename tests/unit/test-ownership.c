@@ -1,11 +1,11 @@
 /* Whose a container is. */
 #include "config.h"
 
-#include "worker/flow_run_private.h"
-#include "worker/ownership.h"
+#include "worker/flow_run/flow_run_inside-private.h"
+#include "worker/flow_run/container_ownership-private.h"
 
 #include "prefect-podman/json.h"
-#include "prefect-podman/worker/journal.h"
+#include "prefect-podman/state/journal.h"
 
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /* Who listens on a port. */
 #include "tap.h"
 
-#include "prefect-podman/worker/port_holder.h"
+#include "worker/port_holder-private.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

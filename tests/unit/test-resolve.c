@@ -1,6 +1,6 @@
 /* The image of a run that names none follows the server, for the worker and `render` alike. */
 #include "prefect-podman/http/http.h"
-#include "prefect-podman/worker/resolve.h"
+#include "prefect-podman/resolve/resolve.h"
 
 #include "server.h"
 #include "tap.h"

@@ -2,10 +2,10 @@
  * themselves are compared with Prefect's by settings-parity/run.py. */
 #include "config.h"
 
-#include "prefect-podman/settings/dotenv.h"
+#include "settings/dotenv-private.h"
 #include "prefect-podman/settings/settings.h"
-#include "prefect-podman/settings/toml.h"
-#include "prefect-podman/settings/value.h"
+#include "settings/toml-private.h"
+#include "settings/value-private.h"
 #include "tap.h"
 
 #include <glib/gstdio.h>

@@ -1,7 +1,7 @@
 /* The dispositions that a process is started with count: each case is a child of its own. */
 #include "tap.h"
 
-#include "prefect-podman/worker/signals.h"
+#include "worker/signals-private.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -2,7 +2,7 @@
  * its own. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
-#include "prefect-podman/worker/state_reader.h"
+#include "worker/flow_run/state_reader-private.h"
 
 #include "server.h"
 #include "tap.h"

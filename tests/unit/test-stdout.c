@@ -2,7 +2,7 @@
 #include "disk.h"
 #include "tap.h"
 
-#include "prefect-podman/worker/stdout_writer.h"
+#include "worker/output/stdout_writer-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

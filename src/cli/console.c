@@ -1,0 +1,340 @@
+/* Log lines in the form of Prefect's own (prefect/logging/logging.yml). */
+#include "config.h"
+
+#include "prefect-podman/cli/cli.h"
+#include "prefect-podman/files/files.h"
+#include "prefect-podman/files/write_thread.h"
+#include "prefect-podman/text/loss.h"
+#include "prefect-podman/text/visible.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Prefect's level names from the least to the most severe, and what they look like on a terminal.
+ */
+static const struct
+{
+  const char *name;
+  const char *color;
+} levels[] = {
+  { "DEBUG", "\033[2m" },  { "INFO", "\033[36m" },       { "WARNING", "\033[33m" },
+  { "ERROR", "\033[31m" }, { "CRITICAL", "\033[1;31m" },
+};
+
+/* How long a reader of standard error may keep the worker waiting, once. */
+#define READER_WAIT_MS 200
+/* What may wait for a disk. */
+#define QUEUE_BYTES (256 * 1024)
+/* ECMA-48's EL. */
+#define ERASE_TO_END_OF_LINE "\033[K"
+
+/* A line for the write thread. */
+typedef struct
+{
+  PpLoss refused; /* before it, for want of room */
+  char *text;     /* or NULL: only the note of a loss is to be written */
+  gsize length;
+} PpConsoleJob;
+
+static struct
+{
+  guint least; /* index of the least severe level that is shown */
+  gboolean colors;
+  gboolean erases; /* standard error is a terminal that obeys escape sequences */
+  gboolean installed;
+  int fd;           /* standard error, or a descriptor of our own for the same terminal */
+  gboolean is_file; /* a regular one: the write thread writes to it */
+  GMutex mutex;     /* of what follows: the journal's thread logs, too */
+  PpLoss lost;      /* since the last line; where it is a file, the write thread's alone */
+  gboolean is_cut;  /* so is this: the last line that was written has no end */
+  gint queued;      /* bytes that the write thread has to write; atomic */
+  gboolean is_used; /* the write thread was */
+  PpLoss refused;
+} console = { .fd = STDERR_FILENO };
+
+static guint
+level_of (GLogLevelFlags flags)
+{
+  switch (flags & G_LOG_LEVEL_MASK)
+    {
+    case G_LOG_LEVEL_DEBUG:
+      return 0;
+    case G_LOG_LEVEL_WARNING:
+      return 2;
+    case G_LOG_LEVEL_CRITICAL:
+      return 3;
+    case G_LOG_LEVEL_ERROR:
+      return 4;
+    default:
+      return 1;
+    }
+}
+
+static const char *
+field_value (const GLogField *fields, gsize count, const char *key)
+{
+  for (gsize i = 0; i < count; i++)
+    if (strcmp (fields[i].key, key) == 0 && fields[i].length < 0)
+      return fields[i].value;
+  return NULL;
+}
+
+/* Appends MESSAGE with control characters as \x1b, and the lines after the first indented: what
+ * another side said can neither steer the terminal nor pass for a log line. */
+static void
+append_message (GString *line, const char *message)
+{
+  g_autofree char *visible = pp_text_visible (message, "\n\t");
+
+  g_strchomp (visible);
+  for (const char *p = visible; *p != '\0'; p++)
+    if (*p == '\n')
+      g_string_append (line, "\n    ");
+    else
+      g_string_append_c (line, *p);
+}
+
+/* Whether standard error takes PIPE_BUF bytes without blocking. A reader that is behind is waited
+ * for a little; one that was not there the last time is not: the worker has more to do. */
+static gboolean
+takes_more (void)
+{
+  struct pollfd fd = { .fd = console.fd, .events = POLLOUT };
+  int ready;
+
+  do
+    ready = poll (&fd, 1, console.lost.since != 0 ? 0 : READER_WAIT_MS);
+  while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
+/* Writes TEXT as far as it is taken, and sets DONE to that. Returns 0, or the errno of what failed;
+ * EAGAIN when nobody reads. */
+static int
+write_text (const char *text, gsize length, gsize *done)
+{
+  *done = 0;
+  while (*done < length)
+    {
+      if (!takes_more ())
+        return EAGAIN;
+      ssize_t written
+          = pp_write_thread_write (console.fd, text + *done, MIN (length - *done, PIPE_BUF));
+      if (written < 0 && errno == EINTR)
+        continue;
+      if (written < 0 && errno == EAGAIN)
+        return EAGAIN;
+      if (written <= 0)
+        return written < 0 ? errno : EIO;
+      *done += (gsize)written;
+    }
+  return 0;
+}
+
+/* Counts a line of which LENGTH bytes were lost by the errno FAILURE; EAGAIN is nobody's error. */
+static void
+lose (PpLoss *lost, gsize length, int failure)
+{
+  pp_loss_add (lost, 1, length, failure != EAGAIN ? failure : 0);
+}
+
+/* Writes the note that stands for the lost lines, first ending a line that was cut. FALSE when that
+ * failed. */
+static gboolean
+write_loss (void)
+{
+  const char *why_else = console.is_file ? "the disk did not answer" : "nobody read standard error";
+  g_autofree char *loss = pp_loss_describe (&console.lost, "are missing here", why_else);
+  g_autofree char *note = g_strdup_printf ("%s... %s\n", console.is_cut ? "\n" : "", loss);
+  gsize done;
+  int failure = write_text (note, strlen (note), &done);
+
+  console.is_cut = failure != 0 && (console.is_cut || done > 0);
+  if (failure != 0)
+    console.lost.why = failure != EAGAIN ? failure : 0;
+  else
+    console.lost = (PpLoss){ 0 };
+  return failure == 0;
+}
+
+static void
+write_line (const char *line, gsize length)
+{
+  gsize done;
+
+  if (console.lost.since != 0 && !write_loss ())
+    {
+      pp_loss_add (&console.lost, 1, length, console.lost.why);
+      return;
+    }
+  int failure = write_text (line, length, &done);
+  if (failure == 0)
+    return;
+  lose (&console.lost, length - done, failure);
+  console.is_cut = done > 0;
+}
+
+/* In the write thread. */
+static void
+do_job (gpointer data)
+{
+  PpConsoleJob *job = data;
+
+  pp_loss_add_loss (&console.lost, &job->refused);
+  if (job->text != NULL)
+    write_line (job->text, job->length);
+  else if (console.lost.since != 0)
+    write_loss ();
+  g_atomic_int_add (&console.queued, -(gint)job->length);
+  g_free (job->text);
+  g_free (job);
+}
+
+/* Hands the LENGTH bytes of TEXT, or NULL, to the write thread. */
+static void
+hand_over (const char *text, gsize length)
+{
+  PpConsoleJob *job = g_new0 (PpConsoleJob, 1);
+
+  job->refused = console.refused;
+  console.refused = (PpLoss){ 0 };
+  job->text = g_strndup (text, length);
+  job->length = length;
+  g_atomic_int_add (&console.queued, (gint)length);
+  console.is_used = TRUE;
+  pp_write_thread_do (do_job, job);
+}
+
+/* Once a line is refused, so are those after it until there is room for some: one note stands for
+ * all. */
+static gboolean
+has_room (gsize length)
+{
+  gsize limit = console.refused.since != 0 ? QUEUE_BYTES / 2 : QUEUE_BYTES;
+  gsize queued = (gsize)g_atomic_int_get (&console.queued);
+
+  return queued == 0 || queued + length <= limit;
+}
+
+static void
+write_all (const GString *line)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
+
+  if (!console.is_file)
+    write_line (line->str, line->len);
+  else if (has_room (line->len))
+    hand_over (line->str, line->len);
+  else
+    lose (&console.refused, line->len, EAGAIN);
+}
+
+void
+pp_console_finish (void)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&console.mutex);
+
+  if (console.is_file && console.is_used)
+    {
+      hand_over (NULL, 0);
+      pp_write_thread_finish ();
+    }
+  else if (!console.is_file && console.lost.since != 0)
+    write_loss ();
+}
+
+static void
+append_time (GString *line)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *time = g_date_time_format (now, "%H:%M:%S");
+
+  g_string_append_printf (line, "%s.%03d", time, g_date_time_get_microsecond (now) / 1000);
+}
+
+static GLogWriterOutput
+write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer user_data)
+{
+  (void)user_data;
+  guint level = level_of (flags);
+  const char *logger = field_value (fields, count, "GLIB_DOMAIN");
+  const char *message = field_value (fields, count, "MESSAGE");
+  gboolean ours = logger == NULL || g_str_has_prefix (logger, "prefect");
+
+  /* A library's debug lines are not the user's. */
+  if (level < console.least || (!ours && level < 2))
+    return G_LOG_WRITER_HANDLED;
+  /* A container's line that ended in a carriage return may be there. */
+  g_autoptr (GString) line
+      = g_string_new (console.colors || console.erases ? ERASE_TO_END_OF_LINE : NULL);
+  append_time (line);
+  g_string_append_printf (line, " | %s%-7s%s | %s - ", console.colors ? levels[level].color : "",
+                          levels[level].name, console.colors ? "\033[0m" : "",
+                          logger != NULL ? logger : "prefect");
+  append_message (line, message != NULL ? message : "");
+  g_string_append_c (line, '\n');
+  write_all (line);
+  /* The process ends by this line. */
+  if ((flags & (G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL)) != 0)
+    pp_console_finish ();
+  return G_LOG_WRITER_HANDLED;
+}
+
+static void
+install (void)
+{
+  int terminal = pp_terminal_open (STDERR_FILENO);
+
+  console.fd = terminal >= 0 ? terminal : STDERR_FILENO;
+  /* Colors may be off on a terminal that obeys all the same (NO_COLOR). */
+  console.erases = pp_terminal_obeys (STDERR_FILENO);
+  g_log_set_writer_func (write_log, NULL, NULL);
+  console.installed = TRUE;
+}
+
+gboolean
+pp_console_init (const char *level_name, gboolean colors, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    {
+      if (g_ascii_strcasecmp (levels[i].name, level_name) != 0)
+        continue;
+      console.least = i;
+      console.colors = colors;
+      if (!console.installed)
+        install ();
+      console.is_file = pp_write_thread_is_for (console.fd);
+      return TRUE;
+    }
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               "\"%s\" is no log level: use DEBUG, INFO, WARNING, ERROR or CRITICAL", level_name);
+  return FALSE;
+}
+
+gboolean
+pp_console_is_colored (int fd)
+{
+  const char *no_color = g_getenv ("NO_COLOR");
+
+  return (no_color == NULL || *no_color == '\0') && pp_terminal_obeys (fd);
+}
+
+int
+pp_command_fail (const char *format, ...)
+{
+  g_autoptr (GString) line = g_string_new ("prefect-podman: ");
+  va_list arguments;
+
+  va_start (arguments, format);
+  g_autofree char *message = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_strdelimit (message, "\n", ' ');
+  append_message (line, message);
+  g_string_append_c (line, '\n');
+  write_all (line);
+  return 2;
+}

@@ -1,0 +1,431 @@
+/* prefect-podman render: what the worker would send to the engine for a flow run, secrets masked.
+ */
+#include "config.h"
+
+#define G_LOG_DOMAIN "prefect.render"
+
+#include "prefect-podman/files/files.h"
+#include "prefect-podman/cli/cli.h"
+#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/template/mask.h"
+#include "prefect-podman/text/visible.h"
+#include "prefect-podman/resolve/resolve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A saved run is a few kilobytes; more than this is something else. */
+#define MAX_SAVED_BYTES (16 * 1024 * 1024)
+
+typedef struct
+{
+  char *file;
+  char *save;
+  char *format;
+  char *name;
+  char *flow_run_id; /* borrowed from argv */
+} Arguments;
+
+static void
+arguments_clear (Arguments *arguments)
+{
+  g_free (arguments->file);
+  g_free (arguments->save);
+  g_free (arguments->format);
+  g_free (arguments->name);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+
+static gboolean
+parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "file", 0, 0, G_OPTION_ARG_FILENAME, &arguments->file,
+      "Read the run from a file that --save wrote, without asking the API", "FILE" },
+    { "save", 0, 0, G_OPTION_ARG_FILENAME, &arguments->save,
+      "Also write all that the run is made of to FILE, secrets masked", "FILE" },
+    { "format", 0, 0, G_OPTION_ARG_FILENAME, &arguments->format,
+      "json (default) or podman-run, a command line", "FORMAT" },
+    { "name", 'n', 0, G_OPTION_ARG_FILENAME, &arguments->name,
+      "The worker's name to put in (default: PodmanWorker)", "NAME" },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("[FLOW_RUN_ID]");
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_summary (
+      context, "Prints what would be sent to the engine for a flow run, with secrets masked.");
+  if (!g_option_context_parse (context, &argc, &argv, error))
+    return FALSE;
+  arguments->flow_run_id = argc > 1 ? argv[1] : NULL;
+  const char *what = NULL;
+  if ((arguments->flow_run_id == NULL) == (arguments->file == NULL) || argc > 2)
+    what = "give either one FLOW_RUN_ID or --file FILE";
+  else if (arguments->flow_run_id != NULL && !g_uuid_string_is_valid (arguments->flow_run_id))
+    what = "FLOW_RUN_ID must be a UUID (the run's page in the UI ends in it)";
+  else if (arguments->format != NULL && strcmp (arguments->format, "json") != 0
+           && strcmp (arguments->format, "podman-run") != 0)
+    what = "--format must be json or podman-run";
+  if (what == NULL)
+    return TRUE;
+  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, what);
+  return FALSE;
+}
+
+/* ---- the parts of a run: from the API ---- */
+
+typedef struct
+{
+  const Arguments *arguments;
+  GMainLoop *loop;
+  PpApi *api;
+  PpResolver *resolver;
+  json_t *flow_run;
+  PpResolveParts *parts; /* the result */
+  GError *error;
+} Fetching;
+
+static void
+end (Fetching *fetching, const GError *error)
+{
+  if (error != NULL)
+    fetching->error = g_error_copy (error);
+  g_main_loop_quit (fetching->loop);
+}
+
+static json_t *
+reference (json_t *json)
+{
+  return json != NULL ? json_incref (json) : NULL;
+}
+
+static void
+on_parts (const PpResolveParts *parts, const GError *error, gpointer user_data)
+{
+  Fetching *fetching = user_data;
+
+  if (parts != NULL)
+    {
+      fetching->parts = g_new0 (PpResolveParts, 1);
+      fetching->parts->flow_run = reference (parts->flow_run);
+      fetching->parts->work_pool = reference (parts->work_pool);
+      fetching->parts->deployment = reference (parts->deployment);
+      fetching->parts->flow = reference (parts->flow);
+      fetching->parts->blocks = reference (parts->blocks);
+      fetching->parts->block_ids = reference (parts->block_ids);
+      fetching->parts->variables = reference (parts->variables);
+      fetching->parts->server = reference (parts->server);
+    }
+  end (fetching, error);
+}
+
+static void
+on_work_pool (json_t *body, const GError *error, gpointer user_data)
+{
+  Fetching *fetching = user_data;
+
+  if (error != NULL)
+    end (fetching, error);
+  else
+    pp_resolver_fetch (fetching->resolver, fetching->flow_run, body, on_parts, fetching);
+}
+
+static void
+on_flow_run (json_t *body, const GError *error, gpointer user_data)
+{
+  Fetching *fetching = user_data;
+  const char *pool = pp_json_string (body, "work_pool_name");
+  g_autoptr (GError) no_pool = NULL;
+
+  if (error == NULL && pool == NULL)
+    no_pool = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_FETCH,
+                           "flow run %s is in no work pool: no worker would run it",
+                           fetching->arguments->flow_run_id);
+  if (error != NULL || no_pool != NULL)
+    {
+      end (fetching, error != NULL ? error : no_pool);
+      return;
+    }
+  fetching->flow_run = json_incref (body);
+  pp_work_pool_read (fetching->api, pool, PP_API_RETRY, on_work_pool, fetching);
+}
+
+static PpResolveParts *
+fetch_parts (const Arguments *arguments, const PpSettings *settings, GError **error)
+{
+  g_autoptr (PpHttp) http = pp_http_new ();
+  g_autoptr (PpApi) api = pp_api_new (http, settings);
+  json_auto_t *process_environment = pp_resolve_process_environment ();
+  g_autoptr (PpResolver) resolver = pp_resolver_new (api, process_environment);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Fetching fetching = { arguments, loop, api, resolver, NULL, NULL, NULL };
+
+  pp_flow_run_read (api, arguments->flow_run_id, PP_API_RETRY, on_flow_run, &fetching);
+  g_main_loop_run (loop);
+  json_decref (fetching.flow_run);
+  if (fetching.error != NULL)
+    g_propagate_error (error, fetching.error);
+  return fetching.parts;
+}
+
+/* ---- the parts of a run: from a file, to a file ---- */
+
+static const char *const part_names[] = { "flow_run", "work_pool", "deployment", "flow",
+                                          "blocks",   "block_ids", "variables",  "server" };
+
+/* The parts in the order of part_names. */
+static void
+list_parts (PpResolveParts *parts, json_t ***list)
+{
+  json_t **members[] = { &parts->flow_run, &parts->work_pool, &parts->deployment, &parts->flow,
+                         &parts->blocks,   &parts->block_ids, &parts->variables,  &parts->server };
+  memcpy (list, members, sizeof members);
+}
+
+static PpResolveParts *
+parts_from_json (const json_t *saved, const char *path, GError **error)
+{
+  g_autoptr (PpResolveParts) parts = g_new0 (PpResolveParts, 1);
+  json_t **members[G_N_ELEMENTS (part_names)];
+
+  list_parts (parts, members);
+  for (size_t i = 0; i < G_N_ELEMENTS (part_names); i++)
+    {
+      json_t *part = json_object_get (saved, part_names[i]);
+      gboolean needed = i < 2;
+      if (json_is_object (part))
+        *members[i] = json_incref (part);
+      else if (needed || (part != NULL && !json_is_null (part)))
+        {
+          g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+                       "%s:1: %s: must be an object, as --save writes it", path, part_names[i]);
+          return NULL;
+        }
+      else if (i >= 4)
+        *members[i] = json_object ();
+    }
+  return g_steal_pointer (&parts);
+}
+
+static PpResolveParts *
+read_parts (const char *path, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  json_error_t problem;
+  gsize length = 0;
+  g_autofree char *text = pp_foreign_file_read (path, TRUE, MAX_SAVED_BYTES, &length, &local);
+
+  if (g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE))
+    g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
+                 "%s: larger than %d bytes: --save did not write it", path, MAX_SAVED_BYTES);
+  else if (text == NULL)
+    g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ, "%s: cannot be read: %s", path,
+                 local->message);
+  if (text == NULL)
+    return NULL;
+  json_auto_t *saved = pp_json_parse (text, length, 0, &problem);
+  if (saved != NULL)
+    return parts_from_json (saved, path, error);
+  g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, "%s:%d: not JSON: %s", path,
+               problem.line, problem.text);
+  return NULL;
+}
+
+/* Blocks are data that somebody entered: each string of it is taken for a secret. */
+static void
+learn_blocks (PpMask *mask, const json_t *blocks)
+{
+  const char *key;
+  json_t *block;
+
+  json_object_foreach ((json_t *)blocks, key, block)
+      pp_mask_add_values (mask, json_object_get (block, "data"));
+}
+
+static PpMask *
+learn_secrets (const PpResolveParts *parts, const PpSettings *settings,
+               const json_t *process_environment)
+{
+  PpMask *mask = pp_mask_new ();
+
+  learn_blocks (mask, parts->blocks);
+  learn_blocks (mask, parts->block_ids);
+  pp_mask_add_named (mask, parts->flow_run);
+  pp_mask_add_named (mask, parts->deployment);
+  pp_mask_add_named (mask, parts->work_pool);
+  pp_mask_add_named (mask, settings->environment);
+  pp_mask_add_named (mask, process_environment);
+  pp_mask_add_values (mask, settings->client_custom_headers);
+  return mask;
+}
+
+static gboolean
+save_parts (PpResolveParts *parts, const PpMask *mask, const char *path, GError **error)
+{
+  json_auto_t *saved = json_object ();
+  json_t **members[G_N_ELEMENTS (part_names)];
+
+  list_parts (parts, members);
+  for (size_t i = 0; i < G_N_ELEMENTS (part_names); i++)
+    json_object_set_new (saved, part_names[i],
+                         *members[i] != NULL ? pp_mask_json (mask, *members[i]) : json_null ());
+  g_autofree char *text = json_dumps (saved, JSON_INDENT (2));
+  return pp_own_file_write (path, text, error);
+}
+
+/* ---- what is printed ---- */
+
+static json_t *
+spec_to_json (const PpContainerSpec *spec)
+{
+  static const char *const pull_policies[] = { "IfNotPresent", "Always", "IfPossible", "Never" };
+  static const char *const forwards[] = { "auto", "always", "never" };
+  json_t *networks = json_array ();
+
+  for (guint i = 0; i < spec->networks->len; i++)
+    json_array_append_new (networks, json_string (g_ptr_array_index (spec->networks, i)));
+  return json_pack (
+      "{s:s?, s:s?, s:s, s:s?, s:o, s:O?, s:s?, s:O?, s:{s:s, s:s, s:b, s:b, s:i, s:f, s:f}}",
+      "name", spec->name, "image", spec->image, "pull_policy", pull_policies[spec->pull_policy],
+      "registry_auth", spec->registry_auth != NULL ? PP_MASKED : NULL, "networks", networks,
+      "create", spec->create_body, "platform", spec->platform, "libpod_create", spec->libpod_body,
+      "worker", "state_reporting", spec->state_reporting == PP_REPORT_WORKER ? "worker" : "engine",
+      "forward_output", forwards[spec->forward_output], "auto_remove", spec->auto_remove,
+      "stream_output", spec->stream_output, "stop_timeout", (int)spec->stop_timeout,
+      "timeout_seconds", spec->timeout_seconds, "startup_timeout_seconds",
+      spec->startup_timeout_seconds);
+}
+
+/* "NAME=value" for NAME out of the create body, or NAME where the value is a secret: podman then
+ * takes it from the caller's own environment. New string. */
+static char *
+environment_argument (const PpContainerSpec *spec, const PpMask *mask, const char *name)
+{
+  g_autofree char *start = g_strconcat (name, "=", NULL);
+  size_t index;
+  const json_t *entry;
+
+  json_array_foreach (json_object_get (spec->create_body, "Env"), index, entry)
+  {
+    if (!g_str_has_prefix (json_string_value (entry), start))
+      continue;
+    g_autofree char *masked = pp_mask_text (mask, json_string_value (entry));
+    if (strstr (masked, PP_MASKED) == NULL)
+      return g_steal_pointer (&masked);
+  }
+  return g_strdup (name);
+}
+
+static char *
+spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
+{
+  guint image_at = 0;
+  g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at);
+  GString *line = g_string_new (NULL);
+  gboolean options = TRUE; /* before the image */
+
+  for (char **word = words; *word != NULL; word++)
+    {
+      gboolean is_environment = options && word > words && strcmp (word[-1], "--env") == 0;
+      g_autofree char *masked
+          = is_environment ? environment_argument (spec, mask, *word) : pp_mask_text (mask, *word);
+      g_autofree char *quoted = pp_text_shell_quote (masked);
+      gboolean is_image = word == words + image_at;
+      gboolean new_line = is_image || (options && g_str_has_prefix (*word, "--"));
+      g_string_append_printf (line, "%s%s",
+                              word == words ? ""
+                              : new_line    ? " \\\n  "
+                                            : " ",
+                              quoted);
+      options = options && !is_image;
+    }
+  g_string_append_c (line, '\n');
+  return g_string_free (line, FALSE);
+}
+
+static char *
+print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
+{
+  if (g_strcmp0 (format, "podman-run") == 0)
+    return spec_to_command_line (spec, mask);
+  json_auto_t *json = spec_to_json (spec);
+  json_auto_t *masked = pp_mask_json (mask, json);
+  json_object_set (masked, "registry_auth", json_object_get (json, "registry_auth"));
+  g_autofree char *text = json_dumps (masked, JSON_INDENT (2));
+  g_autofree char *visible = pp_text_visible_json (text);
+  return g_strconcat (visible, "\n", NULL);
+}
+
+static gboolean
+render_masked (const Arguments *arguments, const PpResolveIdentity *identity, PpResolveParts *parts,
+               const PpMask *mask, GError **error)
+{
+  if (arguments->save != NULL && !save_parts (parts, mask, arguments->save, error))
+    return FALSE;
+  json_auto_t *configuration = pp_resolve_configuration (parts, identity, error);
+  if (configuration == NULL)
+    return FALSE;
+  g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, error);
+  if (spec == NULL)
+    return FALSE;
+  for (guint i = 0; i < spec->warnings->len; i++)
+    {
+      g_autofree char *warning = pp_mask_text (mask, g_ptr_array_index (spec->warnings, i));
+      g_warning ("%s", warning);
+    }
+  g_autofree char *text = print_spec (spec, mask, arguments->format);
+  if (fputs (text, stdout) >= 0 && fflush (stdout) == 0)
+    return TRUE;
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "standard output: %s",
+               g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+render (const Arguments *arguments, const PpSettings *settings, PpResolveParts *parts,
+        GError **error)
+{
+  json_auto_t *process_environment = pp_resolve_process_environment ();
+  g_autoptr (PpMask) mask = learn_secrets (parts, settings, process_environment);
+  PpResolveIdentity identity = { arguments->name != NULL ? arguments->name : "PodmanWorker", NULL,
+                                 settings->environment, process_environment };
+  g_autoptr (GError) cause = NULL;
+
+  if (render_masked (arguments, &identity, parts, mask, &cause))
+    return TRUE;
+  g_autofree char *message = pp_mask_text (mask, cause->message);
+  g_set_error_literal (error, cause->domain, cause->code, message);
+  return FALSE;
+}
+
+int
+pp_command_render (int argc, char **argv, const char *profile)
+{
+  g_auto (Arguments) arguments = { 0 };
+  g_autoptr (PpSettings) settings = NULL;
+  g_autoptr (PpResolveParts) parts = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!parse_arguments (argc, argv, &arguments, &error))
+    return pp_command_fail ("render: %s (see render --help)", error->message);
+  pp_console_init ("WARNING", pp_console_is_colored (STDERR_FILENO), NULL);
+  settings = pp_settings_load (profile, &error);
+  if (settings == NULL || (arguments.file == NULL && !pp_command_check_api_url (settings, &error)))
+    return pp_command_fail ("%s", error->message);
+  if (arguments.file != NULL)
+    {
+      parts = read_parts (arguments.file, &error);
+      if (parts == NULL)
+        return pp_command_fail ("%s", error->message);
+    }
+  else
+    parts = fetch_parts (&arguments, settings, &error);
+  if (parts != NULL && render (&arguments, settings, parts, &error))
+    return 0;
+  pp_command_fail ("render: %s", error->message);
+  return 1;
+}

@@ -1,0 +1,221 @@
+/* What an engine takes in the create call and drops without a word. Where that changes what the
+ * job means, the run is refused with the engine and its version; else the run's log has a warning.
+ * Each row was tried: the container was created with it and looked at, on Podman 4.3.1 (rootful and
+ * rootless), Podman 5.4.2 and Docker 20.10.24. */
+#include "config.h"
+
+#include "spec_parts-private.h"
+
+#include "docker_kwargs-private.h"
+#include "values-private.h"
+
+#include <string.h>
+
+/* True if VALUE asks for something that ENGINE would drop. */
+typedef gboolean (*AskedFunc) (const json_t *value, const PpEngineInfo *engine);
+
+typedef struct
+{
+  const char *key;   /* docker-py's name */
+  const char *field; /* of the create body, or of its HostConfig */
+  enum
+  {
+    ON_PODMAN = 1,
+    ON_DOCKER = 2
+  } engines;
+  guint major, minor; /* the first version that takes it; 0: none */
+  AskedFunc asked;
+  gboolean passed_over; /* a warning is enough */
+  const char *effect;   /* what becomes of the job */
+  const char *advice;
+} Dropped;
+
+static gboolean
+any (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  return pp_json_truthy (value);
+}
+
+static gboolean
+other_runtime (const json_t *value, const PpEngineInfo *engine)
+{
+  const char *name = json_string_value (value);
+
+  return name != NULL && *name != '\0' && g_strcmp0 (name, engine->default_runtime) != 0;
+}
+
+static gboolean
+other_isolation (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  return pp_json_truthy (value) && g_strcmp0 (json_string_value (value), "default") != 0;
+}
+
+static gboolean
+other_volume_driver (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  return pp_json_truthy (value) && g_strcmp0 (json_string_value (value), "local") != 0;
+}
+
+/* Linux has neither of CpuCount and CpuPercent. */
+static gboolean
+on_linux (const json_t *value, const PpEngineInfo *engine)
+{
+  return pp_json_truthy (value) && !engine->runs_windows;
+}
+
+/* Docker: daemon_unix.go looks at "host" alone. */
+static gboolean
+other_userns (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  return pp_json_truthy (value) && g_strcmp0 (json_string_value (value), "host") != 0;
+}
+
+static gboolean
+apparmor_without (const json_t *value, const PpEngineInfo *engine)
+{
+  for (gsize i = 0; i < json_array_size (value); i++)
+    {
+      const char *option = json_string_value (json_array_get (value, i));
+      if (option == NULL || !g_str_has_prefix (option, "apparmor"))
+        continue;
+      const char *profile = option + strlen ("apparmor");
+      if (*profile != '\0' && !g_str_equal (profile + 1, "unconfined"))
+        return !engine->has_apparmor;
+    }
+  return FALSE;
+}
+
+/* docker.types.Mount(no_copy=, driver_config=). Podman: compat/containers_create.go, cliOpts(). */
+static gboolean
+volume_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  for (gsize i = 0; i < json_array_size (value); i++)
+    {
+      const json_t *options = json_object_get (json_array_get (value, i), "VolumeOptions");
+      if (pp_json_truthy (json_object_get (options, "DriverConfig"))
+          || pp_json_truthy (json_object_get (options, "NoCopy")))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Podman's log drivers have these (specgenutil, "max-size", "path", "tag"). */
+static gboolean
+log_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  static const char *const known[] = { "max-size", "path", "tag", NULL };
+  const char *name;
+  json_t *option;
+
+  json_object_foreach (json_object_get (value, "Config"), name, option)
+  {
+    if (!g_strv_contains (known, name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static const Dropped dropped[] = {
+  { "network_disabled", "NetworkDisabled", ON_PODMAN, 0, 0, any, FALSE,
+    "the container would have a network", "Set the job variable network_mode to \"none\"" },
+  { "mac_address", "MacAddress", ON_PODMAN, 0, 0, any, FALSE,
+    "the container would have another address",
+    "Name a network in the job variable networks, and give networking_config: "
+    "{\"NETWORK\": {\"MacAddress\": \"...\"}}" },
+  { "device_cgroup_rules", "DeviceCgroupRules", ON_PODMAN, 5, 4, any, FALSE,
+    "the devices would stay out of reach",
+    "Name the devices in the job variable devices, or update Podman (5.4)" },
+  { "runtime", "Runtime", ON_PODMAN, 0, 0, other_runtime, FALSE,
+    "the container would run with the engine's own runtime",
+    "Set runtime in the engine's containers.conf; for GPUs, use devices: "
+    "[\"nvidia.com/gpu=all\"]" },
+  { "isolation", "Isolation", ON_PODMAN, 0, 0, other_isolation, FALSE,
+    "the container would not be isolated so", "Leave it out" },
+  { "kernel_memory", "KernelMemory", ON_PODMAN, 0, 0, any, FALSE,
+    "the container would have no such limit", "Use mem_limit" },
+  { "cpu_count", "CpuCount", ON_PODMAN | ON_DOCKER, 0, 0, on_linux, FALSE,
+    "the container would have all CPUs (Windows alone has such a limit)",
+    "Use nano_cpus: 2000000000 stands for two CPUs" },
+  { "cpu_percent", "CpuPercent", ON_PODMAN | ON_DOCKER, 0, 0, on_linux, FALSE,
+    "the container would have all CPUs (Windows alone has such a limit)",
+    "Use nano_cpus: 500000000 stands for half a CPU" },
+  { "lxc_conf", "LxcConf", ON_PODMAN | ON_DOCKER, 0, 0, any, FALSE,
+    "no engine has LXC since Docker 1.10", "Leave it out" },
+  { "volume_driver", "VolumeDriver", ON_PODMAN, 0, 0, other_volume_driver, FALSE,
+    "the volumes would be made by the driver \"local\"",
+    "Make the volumes beforehand (podman volume create --driver) and name them in volumes" },
+  { "mounts", "Mounts", ON_PODMAN, 0, 0, volume_options, FALSE,
+    "a new volume would be an empty local one, filled from the image",
+    "Make the volume beforehand (podman volume create --opt), or use volumes: "
+    "[\"NAME:/path:nocopy\"]" },
+  { "userns_mode", "UsernsMode", ON_DOCKER, 0, 0, other_userns, FALSE,
+    "the container would share the host's user ids",
+    "Docker has \"host\" only, and userns-remap for the whole daemon; Podman has these modes" },
+  { "security_opt", "SecurityOpt", ON_DOCKER, 0, 0, apparmor_without, FALSE,
+    "the container would run without a profile: this host has no AppArmor",
+    "Leave the apparmor option out" },
+  { "domainname", "Domainname", ON_PODMAN, 0, 0, any, TRUE, "the container has none",
+    "Use hostname" },
+  { "log_config", "LogConfig", ON_PODMAN, 0, 0, log_options, TRUE,
+    "its log drivers have max-size, path and tag only", "The others are left out" },
+};
+
+static gboolean
+applies (const Dropped *row, const json_t *body, const PpEngineInfo *engine)
+{
+  const json_t *value = json_object_get (body, row->field);
+
+  if (value == NULL)
+    value = json_object_get (json_object_get (body, "HostConfig"), row->field);
+  if (value == NULL
+      || (row->engines & (engine->kind == PP_ENGINE_PODMAN ? ON_PODMAN : ON_DOCKER)) == 0)
+    return FALSE;
+  if (row->major != 0 && pp_version_at_least (engine->version, row->major, row->minor))
+    return FALSE;
+  return row->asked (value, engine);
+}
+
+/* Ports that nobody can reach. For the host's network these are docker-py's words
+ * (docker/types/containers.py, HostConfig; errors.py, host_config_incompatible_error). */
+static gboolean
+check_ports (const json_t *body, GError **error)
+{
+  const json_t *host_config = json_object_get (body, "HostConfig");
+  const char *mode = pp_json_string (host_config, "NetworkMode");
+
+  if (json_object_size (json_object_get (host_config, "PortBindings")) == 0 || mode == NULL)
+    return TRUE;
+  if (!g_str_equal (mode, "host") && !g_str_equal (mode, "none")
+      && !g_str_has_prefix (mode, "container:"))
+    return TRUE;
+  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+               "ports: \"%s\" network_mode is incompatible with port_bindings. Leave ports out, or "
+               "set the job variable network_mode to \"bridge\" (without it, a run whose API is on "
+               "this host gets \"host\")",
+               mode);
+  return FALSE;
+}
+
+gboolean
+pp_spec_refuse_dropped (PpContainerSpec *spec, const PpEngineInfo *engine, GError **error)
+{
+  if (!check_ports (spec->create_body, error))
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (dropped) && engine != NULL; i++)
+    {
+      const Dropped *row = &dropped[i];
+      if (!applies (row, spec->create_body, engine))
+        continue;
+      g_autofree char *text
+          = g_strdup_printf ("%s: %s %s drops it without a word: %s. %s", row->key, engine->name,
+                             engine->version, row->effect, row->advice);
+      if (!row->passed_over)
+        {
+          g_set_error_literal (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                               text);
+          return FALSE;
+        }
+      g_ptr_array_add (spec->warnings, g_steal_pointer (&text));
+    }
+  return TRUE;
+}

@@ -1,0 +1,267 @@
+/* Containers, images and networks: one request, one answer each. */
+#include "config.h"
+
+#include "engine_api-private.h"
+
+#include "spec_parts-private.h"
+#include "values-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An engine may be busy with fifty other containers. */
+#define QUICK_SECONDS 120
+/* Copying an image's files (vfs storage) takes minutes. */
+#define SLOW_SECONDS 600
+
+static void
+end_with_json (EngineCall *call, const PpHttpResponse *response)
+{
+  json_auto_t *json = pp_engine_call_json (call, response);
+
+  if (json != NULL)
+    pp_engine_call_end (call, json, NULL);
+}
+
+static char *
+escape (const char *text)
+{
+  return g_uri_escape_string (text, NULL, FALSE);
+}
+
+/* ID, which may be a name, for an error; new string. */
+static char *
+show_container (const char *verb, const char *id)
+{
+  gboolean is_id = strlen (id) == 64 && strspn (id, "0123456789abcdef") == 64;
+
+  return is_id ? g_strdup_printf ("%s container %.12s", verb, id)
+               : g_strdup_printf ("%s container '%s'", verb, id);
+}
+
+/* VERB, for an error, of container ID. */
+static EngineCall *
+container_call (PpInfrastructure *infrastructure, const char *verb, const char *id,
+                PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  return pp_engine_call_new ((Engine *)infrastructure, show_container (verb, id), done, user_data);
+}
+
+/* PREFIX: "" for the Docker API, PP_LIBPOD for Podman's own. */
+static void
+send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
+            const char *tail, guint timeout_seconds, AnswerFunc answer)
+{
+  g_autofree char *escaped = escape (id);
+  g_autofree char *path = g_strconcat (prefix, "/containers/", escaped, tail, NULL);
+  EngineRequest request = { .method = method,
+                            .path = path,
+                            .timeout_seconds = timeout_seconds,
+                            .unversioned = prefix[0] != '\0' };
+
+  pp_engine_call_send (call, &request, answer);
+}
+
+static void
+send_container (EngineCall *call, const char *method, const char *id, const char *tail,
+                guint timeout_seconds, AnswerFunc answer)
+{
+  send_below ("", call, method, id, tail, timeout_seconds, answer);
+}
+
+/* As send_container(), by Podman's own API where there is one: it tells "initialized" from
+ * "created", which the Docker API both calls "created". */
+static void
+send_own (EngineCall *call, const char *method, const char *id, const char *tail,
+          guint timeout_seconds, AnswerFunc answer)
+{
+  send_below (pp_engine_has_own_api (call->engine) ? PP_LIBPOD : "", call, method, id, tail,
+              timeout_seconds, answer);
+}
+
+PpInfrastructureCall *
+pp_engine_image_inspect (PpInfrastructure *infrastructure, const char *image,
+                         PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new (
+      (Engine *)infrastructure, g_strdup_printf ("look for image '%s'", image), done, user_data);
+  /* Slashes of the name stay: they are part of the path. */
+  g_autofree char *escaped = g_uri_escape_string (image, "/", FALSE);
+  g_autofree char *path = g_strconcat ("/images/", escaped, "/json", NULL);
+  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
+
+  pp_engine_call_send (call, &request, end_with_json);
+  return &call->base;
+}
+
+static void
+send_create (EngineCall *call)
+{
+  EngineRequest request = { .method = "POST",
+                            .path = call->path,
+                            .body = call->body,
+                            .timeout_seconds = SLOW_SECONDS,
+                            .unversioned = g_str_has_prefix (call->path, "/v") };
+
+  call->creates = TRUE;
+  pp_engine_call_send (call, &request, end_with_json);
+}
+
+/* The array of "name:address" in a create body of either API, borrowed. */
+static json_t *
+hosts_of (const json_t *body)
+{
+  json_t *hosts = json_object_get (json_object_get (body, "HostConfig"), "ExtraHosts");
+  return hosts != NULL ? hosts : json_object_get (body, "hostadd");
+}
+
+static void
+on_gateway (EngineCall *call, const PpHttpResponse *response)
+{
+  json_auto_t *network = pp_engine_call_json (call, response);
+
+  if (network == NULL)
+    return;
+  pp_replace_host_gateway (hosts_of (call->body), pp_engine_network_gateway (network));
+  send_create (call);
+}
+
+PpInfrastructureCall *
+pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec, const char *name,
+                  PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  Engine *engine = (Engine *)infrastructure;
+  const char *final_name = name != NULL ? name : spec->name;
+  g_autofree char *escaped_name = final_name != NULL ? escape (final_name) : NULL;
+  g_autofree char *escaped_platform = spec->platform != NULL ? escape (spec->platform) : NULL;
+  EngineCall *call = pp_engine_call_new (
+      engine,
+      final_name != NULL
+          ? g_strdup_printf ("create container '%s' of image '%s'", final_name, spec->image)
+          : g_strdup_printf ("create a container of image '%s'", spec->image),
+      done, user_data);
+
+  call->body = json_deep_copy (spec->libpod_body != NULL ? spec->libpod_body : spec->create_body);
+  if (spec->libpod_body != NULL)
+    {
+      call->path = g_strdup (PP_LIBPOD "/containers/create");
+      if (final_name != NULL)
+        json_object_set_new (call->body, "name", json_string (final_name));
+    }
+  else
+    call->path = g_strconcat ("/containers/create", final_name != NULL ? "?name=" : "",
+                              final_name != NULL ? escaped_name : "",
+                              spec->platform == NULL ? ""
+                              : final_name != NULL   ? "&platform="
+                                                     : "?platform=",
+                              spec->platform != NULL ? escaped_platform : "", NULL);
+
+  const char *mode
+      = pp_json_string (json_object_get (spec->create_body, "HostConfig"), "NetworkMode");
+  if (pp_engine_knows_host_gateway (engine->info) || !pp_network_is_user_defined (mode)
+      || !pp_has_host_gateway (hosts_of (call->body)))
+    {
+      send_create (call);
+      return &call->base;
+    }
+  g_autofree char *escaped_network = escape (mode);
+  g_autofree char *path = g_strconcat ("/networks/", escaped_network, NULL);
+  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
+  pp_engine_call_send (call, &request, on_gateway);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_connect_network (PpInfrastructure *infrastructure, const char *network,
+                           const char *container_id, PpInfrastructureDoneFunc done,
+                           gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new (
+      (Engine *)infrastructure,
+      g_strdup_printf ("connect container %.12s to network '%s'", container_id, network), done,
+      user_data);
+  g_autofree char *escaped = escape (network);
+  g_autofree char *path = g_strconcat ("/networks/", escaped, "/connect", NULL);
+  json_auto_t *body = json_pack ("{s:s}", "Container", container_id);
+  EngineRequest request
+      = { .method = "POST", .path = path, .body = body, .timeout_seconds = QUICK_SECONDS };
+
+  pp_engine_call_send (call, &request, pp_engine_end_plain);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
+                 PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = container_call (infrastructure, "start", container_id, done, user_data);
+
+  pp_engine_events_expect (call->engine);
+  send_container (call, "POST", container_id, "/start", SLOW_SECONDS, pp_engine_end_plain);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
+                   PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
+
+  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guint timeout_seconds,
+                PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = container_call (infrastructure, "stop", container_id, done, user_data);
+  g_autofree char *tail = g_strdup_printf ("/stop?t=%u", timeout_seconds);
+
+  /* 304: it was not running. */
+  send_container (call, "POST", container_id, tail, MIN (timeout_seconds, G_MAXINT) + QUICK_SECONDS,
+                  pp_engine_end_plain);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
+                   PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = container_call (infrastructure, "unpause", container_id, done, user_data);
+
+  send_container (call, "POST", container_id, "/unpause", QUICK_SECONDS, pp_engine_end_plain);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id, gboolean force,
+                  PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = container_call (infrastructure, "remove", container_id, done, user_data);
+
+  call->gone_is_fine = TRUE;
+  send_container (call, "DELETE", container_id, force ? "?force=1&v=1" : "?v=1", SLOW_SECONDS,
+                  pp_engine_end_plain);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels,
+                PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new ((Engine *)infrastructure, g_strdup ("list containers"),
+                                         done, user_data);
+  json_t *wanted = json_array ();
+  json_auto_t *filters = json_pack ("{s:o}", "label", wanted);
+
+  for (guint i = 0; labels[i] != NULL; i++)
+    json_array_append_new (wanted, json_string (labels[i]));
+  char *text = json_dumps (filters, JSON_COMPACT);
+  g_autofree char *escaped = escape (text);
+  free (text);
+  g_autofree char *path = g_strconcat ("/containers/json?all=1&filters=", escaped, NULL);
+  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
+  pp_engine_call_send (call, &request, end_with_json);
+  return &call->base;
+}

@@ -1,0 +1,157 @@
+/* What each engine wants to be told in a way of its own: host-gateway, CDI devices and GPUs. */
+#include "config.h"
+
+#include "spec_parts-private.h"
+
+#include "docker_kwargs-private.h"
+#include "values-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Puts an address where an engine does not know the word host-gateway. */
+static void
+fit_host_gateway (PpContainerSpec *spec, const PpEngineInfo *engine)
+{
+  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+  const char *mode = pp_json_string (host_config, "NetworkMode");
+
+  /* On a rootful engine a named network has a gateway of its own, asked for at create. */
+  if (pp_engine_knows_host_gateway (engine)
+      || (!engine->rootless && pp_network_is_user_defined (mode)))
+    return;
+  const char *address = g_str_equal (mode, "host") ? "127.0.0.1" : engine->gateway;
+  if (pp_replace_host_gateway (json_object_get (host_config, "ExtraHosts"), address)
+      && address == NULL)
+    g_ptr_array_add (spec->warnings,
+                     g_strdup_printf ("%s %s does not know host-gateway, and no address of "
+                                      "this host was found for it: left out of extra_hosts",
+                                      engine->name, engine->version));
+}
+
+/* True if REQUEST asks for NVIDIA's GPUs: Docker's own driver for it has the name "nvidia" and the
+ * capability "gpu" (moby, daemon/nvidia_linux.go). */
+static gboolean
+is_gpu_request (const json_t *request)
+{
+  const json_t *sets = json_object_get (request, "Capabilities");
+  const char *driver = pp_json_string (request, "Driver");
+
+  if (g_strcmp0 (driver, "nvidia") == 0)
+    return TRUE;
+  if (driver != NULL && *driver != '\0')
+    return FALSE;
+  for (gsize i = 0; i < json_array_size (sets); i++)
+    for (gsize j = 0; j < json_array_size (json_array_get (sets, i)); j++)
+      {
+        const char *word = json_string_value (json_array_get (json_array_get (sets, i), j));
+        if (g_strcmp0 (word, "gpu") == 0 || g_strcmp0 (word, "nvidia") == 0)
+          return TRUE;
+      }
+  return FALSE;
+}
+
+/* Adds the CDI names of the GPUs that REQUEST asks for to NAMES, as Docker counts them: device_ids,
+ * or the first COUNT, or all for a negative COUNT. FALSE when it asks for none, or in a way no
+ * name stands for. */
+static gboolean
+add_gpus (json_t *names, const json_t *request)
+{
+  /* More than any host has: a count is the job author's word. */
+  const json_int_t most = 128;
+  const json_t *ids = json_object_get (request, "DeviceIDs");
+  json_int_t count = json_integer_value (json_object_get (request, "Count"));
+
+  for (gsize i = 0; i < json_array_size (ids); i++)
+    {
+      const char *id = json_string_value (json_array_get (ids, i));
+      g_autofree char *name = g_strconcat ("nvidia.com/gpu=", id != NULL ? id : "", NULL);
+      if (!pp_is_cdi_device (name))
+        return FALSE;
+      json_array_append_new (names, json_string (name));
+    }
+  if (json_array_size (ids) > 0)
+    return count == 0;
+  if (count < 0)
+    json_array_append_new (names, json_string ("nvidia.com/gpu=all"));
+  for (json_int_t i = 0; i < MIN (count, most); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("nvidia.com/gpu=%" JSON_INTEGER_FORMAT, i);
+      json_array_append_new (names, json_string (name));
+    }
+  return count != 0 && count <= most;
+}
+
+/* Podman's Docker API reads requests of the driver "cdi" only, and drops all others. Makes CDI
+ * devices of requests for GPUs; they go to CDI_DEVICES. */
+static gboolean
+fit_gpus (json_t *host_config, json_t *cdi_devices, const PpEngineInfo *engine, GError **error)
+{
+  json_auto_t *requests = json_incref (json_object_get (host_config, "DeviceRequests"));
+  gsize i;
+  json_t *request;
+
+  json_array_foreach (requests, i, request)
+  {
+    if (is_gpu_request (request) && add_gpus (cdi_devices, request))
+      continue;
+    char *text = json_dumps (request, JSON_COMPACT);
+    g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                 "device_requests: %s %s would drop %s without a word. It takes GPUs with the "
+                 "capability \"gpu\" (count or device_ids), and CDI devices: "
+                 "devices: [\"nvidia.com/gpu=all\"]",
+                 engine->name, engine->version, text);
+    free (text);
+    return FALSE;
+  }
+  json_object_del (host_config, "DeviceRequests");
+  return TRUE;
+}
+
+/* CDI_DEVICES as a device request, or as Podman's own create body where the engine's Docker API
+ * has no such requests. */
+static gboolean
+fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *engine,
+         GError **error)
+{
+  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+
+  if (json_array_size (cdi_devices) == 0)
+    return TRUE;
+  if (engine != NULL && engine->kind == PP_ENGINE_PODMAN && !pp_engine_knows_cdi_requests (engine))
+    {
+      spec->libpod_body = pp_libpod_body_new (spec->create_body, cdi_devices, error);
+      if (spec->libpod_body == NULL)
+        g_prefix_error (error,
+                        "devices: a CDI device needs Podman's own API on %s %s: ", engine->name,
+                        engine->version);
+      return spec->libpod_body != NULL;
+    }
+  json_t *requests = json_object_get (host_config, "DeviceRequests");
+  if (requests == NULL)
+    {
+      requests = json_array ();
+      json_object_set_new (host_config, "DeviceRequests", requests);
+    }
+  json_array_append_new (requests,
+                         json_pack ("{s:s, s:i, s:O, s:[], s:{}}", "Driver", "cdi", "Count", 0,
+                                    "DeviceIDs", cdi_devices, "Capabilities", "Options"));
+  return TRUE;
+}
+
+gboolean
+pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *engine,
+                       GError **error)
+{
+  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+  json_auto_t *devices = cdi_devices != NULL ? json_copy ((json_t *)cdi_devices) : json_array ();
+
+  if (!pp_spec_refuse_dropped (spec, engine, error))
+    return FALSE;
+  if (engine != NULL)
+    fit_host_gateway (spec, engine);
+  if (engine != NULL && engine->kind == PP_ENGINE_PODMAN
+      && !fit_gpus (host_config, devices, engine, error))
+    return FALSE;
+  return fit_cdi (spec, devices, engine, error);
+}

@@ -1,0 +1,458 @@
+/* Following a container of a local Podman through its log file: the file thread reads it, the
+ * engine's event that the container has died says that there will be no more. */
+#include "engine_log_inside-private.h"
+
+#include "prefect-podman/files/files.h"
+#include "prefect-podman/http/limits.h"
+
+#include <errno.h>
+
+/* Should the event be missed (the stream was not open yet, or broke), the container itself is
+ * asked: after this, then twice as long, up to the second. */
+#define FIRST_LOOK_MS 250
+#define LAST_LOOK_MS 30000
+/* With a stream that was open well before the container started, the first look is only for an
+ * engine that loses events. */
+#define SETTLED_US G_USEC_PER_SEC
+#define SETTLED_LOOK_MS 4000
+/* A disk that has not answered for so long hangs. */
+#define HANG_SECONDS 5
+#define WATCHDOG_SECONDS 2
+
+static void look_later (FileFollow *follow);
+
+/* The log was read to its end, and the container has had its own. */
+static void
+end_follow (FileFollow *follow)
+{
+  const PpLogDamage *damage = pp_log_file_damage (follow->log);
+  g_autofree char *loss = pp_log_file_describe_loss (follow->log);
+  json_auto_t *result = json_object ();
+
+  if (damage->records > 0)
+    json_object_set_new (
+        result, "Damage",
+        json_sprintf ("%" G_GUINT64_FORMAT " records of %s are damaged, the first at byte "
+                      "%" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT " bytes were skipped",
+                      damage->records, follow->path, damage->first, damage->bytes));
+  if (follow->succeeded)
+    json_object_set_new (result, "StatusCode", json_integer (0));
+  if (loss != NULL)
+    json_object_set_new (result, "OutputLost", json_string (loss));
+  pp_engine_call_end (follow->call, result, NULL);
+}
+
+static void
+ask (FileFollow *follow)
+{
+  pp_log_thread_ask (follow->call->engine->events->thread, follow->number, ++follow->request);
+}
+
+/* Goes on after a piece was taken. FALSE: the call has ended. */
+static gboolean
+follow_up (FileFollow *follow, const PpLogNews *news)
+{
+  EngineCall *call = follow->call;
+
+  switch (news->piece->kind)
+    {
+    case PP_LOG_TAIL_DATA:
+    case PP_LOG_TAIL_NEW_FILE:
+    case PP_LOG_TAIL_CUT:
+      ask (follow);
+      return TRUE;
+    case PP_LOG_TAIL_END:
+      /* One from before the container's end says nothing, and more may come after it. */
+      if (!follow->ended || news->request < follow->end_request)
+        return TRUE;
+      follow->finished = TRUE;
+      pp_log_file_finish (follow->log);
+      return TRUE;
+    case PP_LOG_TAIL_ERROR:
+      break;
+    }
+  g_hash_table_add (call->engine->events->refused, g_strdup (follow->id));
+  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                       "%s is read no further (%s): the rest comes through the engine",
+                       follow->path, news->piece->error);
+  return FALSE;
+}
+
+/* Delivers what was read, as long as it is taken. */
+static void
+deliver (FileFollow *follow)
+{
+  EngineCall *call = follow->call;
+
+  while (follow->log != NULL)
+    {
+      g_autoptr (PpLogNews) news = NULL;
+      gboolean delivered;
+
+      pp_engine_call_enter (call);
+      delivered = pp_log_file_deliver (follow->log);
+      if (!pp_engine_call_leave (call) || !delivered)
+        return;
+      if (follow->finished)
+        {
+          end_follow (follow);
+          return;
+        }
+      news = g_queue_pop_head (&follow->pieces);
+      if (news == NULL)
+        return;
+      pp_log_file_take (follow->log, news->piece);
+      if (!follow_up (follow, news))
+        return;
+    }
+}
+
+void
+pp_file_follow_ended (FileFollow *follow, gboolean succeeded)
+{
+  if (follow->ended)
+    return;
+  follow->ended = TRUE;
+  follow->succeeded = succeeded;
+  g_clear_handle_id (&follow->look, g_source_remove);
+  follow->end_request = follow->request + 1;
+  if (follow->log != NULL)
+    ask (follow);
+}
+
+/* A look at the container itself. */
+
+static void
+on_looked (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  FileFollow *follow = user_data;
+  json_auto_t *inspect = NULL;
+  const json_t *state;
+
+  follow->looking = NULL;
+  if (error == NULL && pp_engine_says_gone (response))
+    {
+      pp_file_follow_ended (follow, FALSE);
+      return;
+    }
+  if (error == NULL && response->status == 200)
+    inspect = pp_json_parse (response->body, response->body_length, 0, NULL);
+  state = json_object_get (inspect, "State");
+  if (state != NULL && !json_is_true (json_object_get (state, "Running"))
+      && !json_is_true (json_object_get (state, "Paused"))
+      && g_strcmp0 (pp_json_string (state, "Status"), "stopping") != 0)
+    pp_file_follow_ended (follow, FALSE);
+  else
+    look_later (follow);
+}
+
+void
+pp_file_follow_look (FileFollow *follow)
+{
+  g_autofree char *path = g_strdup_printf ("/containers/%s/json", follow->id);
+
+  g_clear_handle_id (&follow->look, g_source_remove);
+  if (follow->looking == NULL)
+    follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
+  /* A container that is silent may have ended as well as one that is not: a stream that broke is
+   * opened again. */
+  pp_engine_events_open (follow->call->engine->events);
+}
+
+static gboolean
+on_look (gpointer user_data)
+{
+  FileFollow *follow = user_data;
+
+  follow->look = 0;
+  pp_file_follow_look (follow);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_later (FileFollow *follow)
+{
+  follow->look = g_timeout_add (follow->look_ms, on_look, follow);
+  follow->look_ms = MIN (follow->look_ms * 2, LAST_LOOK_MS);
+}
+
+/* The file thread. */
+
+static gboolean
+on_file_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  FileFollow *follow = user_data;
+  EngineCall *call = follow->call;
+
+  return call->ended || call->output (stream, data, length, call->user_data);
+}
+
+static void
+on_open (FileFollow *follow, gboolean begins_late)
+{
+  EngineEvents *events = follow->call->engine->events;
+
+  follow->log = pp_log_file_new (&follow->place, begins_late, on_file_output, follow);
+  pp_engine_events_open (events);
+  follow->look_ms
+      = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
+  if (!follow->ended)
+    look_later (follow);
+  ask (follow);
+}
+
+/* The log is not read from its file, but through the engine. */
+static void
+go_through_engine (FileFollow *follow)
+{
+  EngineCall *call = follow->call;
+  gboolean ended = follow->ended;
+
+  pp_engine_follow_file_stop (follow);
+  pp_engine_follow_file_free (follow);
+  call->file = NULL;
+  pp_engine_follow_stream (call);
+  if (ended)
+    pp_engine_follow_finish (&call->base);
+}
+
+/* Says once that files cannot be watched, WORDS tell why, and what raises LIMIT, a sysctl. */
+static void
+say_unwatched (EngineEvents *events, const char *words, const char *limit)
+{
+  if (!events->unwatched_said)
+    g_warning ("Log files of containers cannot be watched (%s): their output is read through the "
+               "engine, which may leave gaps. Raise it: sysctl fs.inotify.%s",
+               words, limit);
+  events->unwatched_said = TRUE;
+}
+
+static void
+on_refusal (FileFollow *follow, const GError *error)
+{
+  EngineEvents *events = follow->call->engine->events;
+
+  if (g_error_matches (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED))
+    g_warning ("The log file %s is not read (%s): the output of the container comes through the "
+               "engine, which may leave gaps",
+               follow->path, error->message);
+  else if (g_error_matches (error, PP_FILE_ERROR, PP_FILE_ERROR_MISSING))
+    g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
+             follow->id, error->message);
+  else
+    say_unwatched (events, error->message, "max_user_watches");
+  go_through_engine (follow);
+}
+
+static void
+on_news (PpLogNews *given, gpointer user_data)
+{
+  EngineEvents *events = user_data;
+  g_autoptr (PpLogNews) news = given;
+  FileFollow *follow = g_hash_table_lookup (events->by_number, &news->id);
+
+  if (follow == NULL)
+    return;
+  if (news->refusal != NULL)
+    on_refusal (follow, news->refusal);
+  else if (news->is_open)
+    on_open (follow, news->is_late);
+  else
+    {
+      g_queue_push_tail (&follow->pieces, g_steal_pointer (&news));
+      deliver (follow);
+    }
+}
+
+/* All follows go on through the engine: at once, or when the caller comes back. */
+static void
+leave_files (EngineEvents *events)
+{
+  g_autoptr (GList) follows = g_hash_table_get_values (events->by_number);
+  g_autoptr (GPtrArray) numbers = g_ptr_array_new_with_free_func (g_free);
+
+  for (const GList *link = follows; link != NULL; link = link->next)
+    {
+      guint64 *number = g_new (guint64, 1);
+
+      *number = ((const FileFollow *)link->data)->number;
+      g_ptr_array_add (numbers, number);
+    }
+  for (guint i = 0; i < numbers->len; i++)
+    {
+      /* The end of one may cancel others. */
+      FileFollow *follow = g_hash_table_lookup (events->by_number, numbers->pdata[i]);
+
+      if (follow != NULL && follow->log == NULL)
+        go_through_engine (follow);
+      else if (follow != NULL)
+        pp_engine_call_fail (follow->call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                             "%s cannot be read now: %s", follow->path, events->trouble);
+    }
+}
+
+static gboolean
+on_watchdog (gpointer user_data)
+{
+  EngineEvents *events = user_data;
+  g_autofree char *folder = pp_log_thread_hangs (events->thread, HANG_SECONDS);
+
+  if (folder != NULL && events->trouble == NULL)
+    {
+      events->trouble = g_strdup_printf ("the disk under %s/%s has not answered a read for %d s",
+                                         events->engine->log_root, folder, HANG_SECONDS);
+      g_warning ("The container's log cannot be read: %s. The output of all runs comes through the "
+                 "engine until it does",
+                 events->trouble);
+      leave_files (events);
+    }
+  else if (folder == NULL && events->trouble != NULL)
+    {
+      g_message ("The disk under %s answers again", events->engine->log_root);
+      g_clear_pointer (&events->trouble, g_free);
+    }
+  if (events->trouble != NULL || g_hash_table_size (events->by_number) > 0)
+    return G_SOURCE_CONTINUE;
+  events->watchdog = 0;
+  return G_SOURCE_REMOVE;
+}
+
+EngineEvents *
+pp_engine_events_new (Engine *engine)
+{
+  EngineEvents *events = g_new0 (EngineEvents, 1);
+
+  events->engine = engine;
+  events->line = g_string_new (NULL);
+  events->by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  events->by_number = g_hash_table_new (g_int64_hash, g_int64_equal);
+  events->refused = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  return events;
+}
+
+void
+pp_engine_events_free (EngineEvents *events)
+{
+  if (events == NULL)
+    return;
+  if (events->stream != NULL)
+    pp_http_call_cancel (events->stream);
+  g_clear_handle_id (&events->watchdog, g_source_remove);
+  pp_log_thread_free (events->thread);
+  g_hash_table_unref (events->by_id);
+  g_hash_table_unref (events->by_number);
+  g_hash_table_unref (events->refused);
+  g_free (events->trouble);
+  g_string_free (events->line, TRUE);
+  g_free (events);
+}
+
+void
+pp_engine_events_expect (Engine *engine)
+{
+  if (engine->log_root != NULL)
+    pp_engine_events_open (engine->events);
+}
+
+const char *
+pp_engine_trouble (const PpInfrastructure *infrastructure)
+{
+  return ((const Engine *)infrastructure)->events->trouble;
+}
+
+/* The follow. */
+
+gboolean
+pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPlace *place)
+{
+  EngineEvents *events = call->engine->events;
+  g_autofree char *folder = g_strdup_printf ("%s/userdata", container_id);
+  FileFollow *follow;
+
+  if (call->engine->log_root == NULL || events->trouble != NULL
+      || g_hash_table_contains (events->refused, container_id))
+    return FALSE;
+  if (events->thread == NULL)
+    events->thread = pp_log_thread_new (on_news, events);
+  if (events->thread == NULL)
+    {
+      /* The process has room for it: it is the user's limit. */
+      if (errno != EMFILE || pp_limits_probe (1) == 0)
+        say_unwatched (events, g_strerror (errno), "max_user_instances");
+      return FALSE;
+    }
+  follow = g_new0 (FileFollow, 1);
+  follow->call = call;
+  follow->number = ++events->last_number;
+  follow->id = g_strdup (container_id);
+  follow->path = g_build_filename (call->engine->log_root, folder, PP_LOG_NAME, NULL);
+  if (place != NULL)
+    follow->place = *place;
+  g_queue_init (&follow->pieces);
+  g_hash_table_insert (events->by_number, &follow->number, follow);
+  g_hash_table_insert (events->by_id, follow->id, follow);
+  call->file = follow;
+  pp_log_thread_open (events->thread, follow->number, call->engine->log_root, folder);
+  if (events->watchdog == 0)
+    events->watchdog = g_timeout_add_seconds (WATCHDOG_SECONDS, on_watchdog, events);
+  return TRUE;
+}
+
+const PpLogFile *
+pp_engine_follow_file_log (const FileFollow *follow)
+{
+  return follow->log;
+}
+
+static gboolean
+on_turn (gpointer user_data)
+{
+  FileFollow *follow = user_data;
+
+  follow->turn = 0;
+  deliver (follow);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_engine_follow_file_resume (FileFollow *follow)
+{
+  if (follow->turn == 0 && !follow->call->ended)
+    follow->turn = g_idle_add_full (G_PRIORITY_DEFAULT, on_turn, follow, NULL);
+}
+
+void
+pp_engine_follow_file_finish (FileFollow *follow)
+{
+  pp_file_follow_ended (follow, FALSE);
+}
+
+void
+pp_engine_follow_file_stop (FileFollow *follow)
+{
+  EngineEvents *events = follow->call->engine->events;
+
+  if (!g_hash_table_remove (events->by_number, &follow->number))
+    return;
+  pp_log_thread_close (events->thread, follow->number);
+  if (g_hash_table_lookup (events->by_id, follow->id) == follow)
+    g_hash_table_remove (events->by_id, follow->id);
+  g_clear_handle_id (&follow->turn, g_source_remove);
+  g_clear_handle_id (&follow->look, g_source_remove);
+  pp_http_call_cancel (g_steal_pointer (&follow->looking));
+  if (g_hash_table_size (events->by_id) == 0)
+    pp_http_call_cancel (g_steal_pointer (&events->stream));
+}
+
+void
+pp_engine_follow_file_free (FileFollow *follow)
+{
+  if (follow == NULL)
+    return;
+  pp_log_file_free (follow->log);
+  while (!g_queue_is_empty (&follow->pieces))
+    pp_log_news_free (g_queue_pop_head (&follow->pieces));
+  g_free (follow->id);
+  g_free (follow->path);
+  g_free (follow);
+}

@@ -1,0 +1,447 @@
+/* The two answers that come bit by bit: a pull's progress and a container's log. */
+#include "config.h"
+
+#include "engine_api-private.h"
+
+#include "prefect-podman/http/limits.h"
+#include "values-private.h"
+
+/* Below the 250 ms that Podman lets pass between a container's end and its log reader's. */
+#define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
+/* A finished log comes without pauses: Podman waits for ever on what others have put in its place.
+ */
+#define FINISHED_LOG_SILENCE_SECONDS 30
+/* A stream that has given nothing for so long after its container's end will give no more. */
+#define SILENT_MS 2000
+
+/* What a follow through the log's file opens, and how often that is tried. */
+#define FOLLOW_DESCRIPTORS 6
+#define WAIT_MS 1000
+
+/* A pull's progress goes to the user through here. */
+static void
+on_progress (const char *line, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  if (!call->ended && call->progress != NULL)
+    call->progress (line, call->user_data);
+}
+
+static gboolean
+on_pull_data (const char *data, gsize length, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  pp_engine_call_enter (call);
+  pp_pull_push (call->pull, data, length);
+  pp_engine_call_leave (call);
+  return TRUE;
+}
+
+static void
+on_pull_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  g_autoptr (GError) error = NULL;
+
+  pp_engine_call_enter (call);
+  pp_pull_finish (call->pull, &error);
+  if (pp_engine_call_leave (call))
+    pp_engine_call_end (call, NULL, error);
+}
+
+PpInfrastructureCall *
+pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char *platform,
+                const char *registry_auth, PpPullProgressFunc progress,
+                PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *tag = NULL;
+  EngineCall *call = pp_engine_call_new (
+      (Engine *)infrastructure, g_strdup_printf ("pull image '%s'", image), done, user_data);
+
+  pp_image_split (image, &name, &tag);
+  g_autofree char *escaped_name = g_uri_escape_string (name, NULL, FALSE);
+  g_autofree char *escaped_tag = g_uri_escape_string (tag != NULL ? tag : "latest", NULL, FALSE);
+  g_autofree char *escaped_platform
+      = platform != NULL ? g_uri_escape_string (platform, NULL, FALSE) : NULL;
+  g_autofree char *path
+      = g_strconcat ("/images/create?fromImage=", escaped_name, "&tag=", escaped_tag,
+                     escaped_platform != NULL ? "&platform=" : NULL, escaped_platform, NULL);
+  EngineRequest request = { .method = "POST",
+                            .path = path,
+                            .registry_auth = registry_auth,
+                            .silence_seconds = PP_ENGINE_PULL_SILENCE_SECONDS,
+                            .on_data = on_pull_data };
+  call->progress = progress;
+  call->pull = pp_pull_new (image, on_progress, call);
+  pp_engine_call_send (call, &request, on_pull_end);
+  return &call->base;
+}
+
+static gboolean
+on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  EngineCall *call = user_data;
+  gint64 time = call->frames.time;
+  gsize passed;
+
+  if (call->ended)
+    return TRUE;
+  passed = pp_log_pass_over (&call->pass, time, FALSE, length);
+  if (length > passed && !call->output (stream, data + passed, length - passed, call->user_data))
+    return FALSE;
+  pp_log_pass_done (&call->pass, passed);
+  if (length > passed)
+    pp_log_place_note (&call->place, stream, time, length - passed);
+  return TRUE;
+}
+
+/* Begins the log anew, what was delivered already to be left out. IS_FINISHED: the container has
+ * ended, so that what is damaged will not get better. */
+static void
+begin_log (EngineCall *call, PpFramesKind kind, gboolean is_finished)
+{
+  pp_log_pass_init (&call->pass, &call->place);
+  pp_frames_clear (&call->frames);
+  pp_frames_init (&call->frames, kind, on_payload, call);
+  call->frames.skips_damage = is_finished;
+}
+
+gint64
+pp_engine_log_time (const PpInfrastructureCall *base)
+{
+  const EngineCall *call = (const EngineCall *)base;
+
+  return call->file != NULL ? pp_log_file_time (pp_engine_follow_file_log (call->file))
+                            : call->frames.time;
+}
+
+gboolean
+pp_engine_log_begins_late (const PpInfrastructureCall *base)
+{
+  const EngineCall *call = (const EngineCall *)base;
+
+  return call->file != NULL && pp_log_file_begins_late (pp_engine_follow_file_log (call->file));
+}
+
+static void fetch_rest (EngineCall *call);
+
+/* The answer to look(): a container that runs vouches for what came up to now and for a while. */
+static void
+on_look (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  EngineCall *call = user_data;
+  json_auto_t *container = error == NULL && response->status == 200
+                               ? pp_json_parse (response->body, response->body_length, 0, NULL)
+                               : NULL;
+
+  call->look = NULL;
+  if (json_is_true (json_object_get (json_object_get (container, "State"), "Running")))
+    {
+      call->trusted_until = call->look_sent + TRUSTED_MICROSECONDS;
+      call->held_is_good = TRUE;
+      if (call->http_call != NULL)
+        pp_http_call_resume (call->http_call);
+      return;
+    }
+  /* Over, or the engine is away, which the next request will find. */
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  fetch_rest (call);
+}
+
+/* Whether the piece at hand is the log's. Podman stops the reader of a followed log 250 ms after
+ * the container has ended, and what it sends from then on has gaps (libpod/container_log.go and
+ * the tail package it uses; seen on 4.3). A container that ran when it was looked at had not ended
+ * by then: what came within that time is whole. FALSE: not known yet, the stream waits.
+ *
+ * One gap nobody can see from here: Podman's reader skips to the end of a log file that ends
+ * inside a line when it is read (conmon is writing). That is rare, and why engine_log_file.c reads
+ * the file itself where it can. */
+static gboolean
+is_trusted (EngineCall *call)
+{
+  if (!call->guarded || call->held_is_good || g_get_monotonic_time () < call->trusted_until)
+    {
+      call->held_is_good = FALSE;
+      return TRUE;
+    }
+  if (call->look == NULL)
+    {
+      g_autofree char *path = g_strconcat ("/containers/", call->container_id, "/json", NULL);
+      call->look_sent = g_get_monotonic_time ();
+      call->look = pp_engine_get (call->engine, path, NULL, on_look, call);
+    }
+  return FALSE;
+}
+
+static gboolean
+on_log_data (const char *data, gsize length, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->heard_at = g_get_monotonic_time ();
+  if (!is_trusted (call))
+    return FALSE;
+  pp_engine_call_enter (call);
+  PpFramesResult result = pp_frames_push (&call->frames, data, length);
+  if (!pp_engine_call_leave (call))
+    return TRUE;
+  call->is_held = result != PP_FRAMES_TAKEN;
+  if (result != PP_FRAMES_MALFORMED)
+    return result == PP_FRAMES_TAKEN;
+
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
+                       "the engine sent no frames of stdout and stderr after %" G_GUINT64_FORMAT
+                       " bytes of output",
+                       call->frames.payload_bytes);
+  return TRUE;
+}
+
+/* FALSE when CALL has ended. */
+static gboolean
+check_log_end (EngineCall *call)
+{
+  if (pp_frames_at_boundary (&call->frames))
+    return TRUE;
+  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                       "the engine's stream broke off inside a frame after %" G_GUINT64_FORMAT
+                       " bytes of output",
+                       call->frames.payload_bytes);
+  return FALSE;
+}
+
+/* What could not be read of the log, in a sentence; new string, or NULL. */
+static char *
+describe_damage (const PpFrames *frames)
+{
+  const PpLogDamage *damage = &frames->damage;
+
+  if (frames->engine_words != NULL)
+    {
+      g_autofree char *words = g_utf8_make_valid (frames->engine_words, -1);
+
+      return g_strdup_printf ("the engine stopped reading its log: %s", g_strchomp (words));
+    }
+  if (damage->records == 0)
+    return NULL;
+  return g_strdup_printf ("%" G_GUINT64_FORMAT " pieces of its log are damaged as the engine gives "
+                          "it, the first at byte %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT
+                          " bytes were skipped",
+                          damage->records, damage->first, damage->bytes);
+}
+
+/* The log was read to its end. */
+static void
+end_follow (EngineCall *call)
+{
+  json_auto_t *result = json_object ();
+  g_autofree char *damage = describe_damage (&call->frames);
+
+  if (call->pass.gap)
+    json_object_set_new (result, "OutputLost",
+                         json_string ("its log reached its limit of size (max-size of log_config) "
+                                      "and was begun anew while nobody read it. Raise the limit "
+                                      "to have all of it"));
+  if (damage != NULL)
+    json_object_set_new (result, "Damage", json_string (damage));
+  pp_engine_call_end (call, result, NULL);
+}
+
+static void
+on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  /* Its last frame is cut, and would be at each further look. */
+  if (!pp_frames_at_boundary (&call->frames))
+    {
+      if (call->frames.damage.records++ == 0)
+        call->frames.damage.first = call->frames.offset;
+    }
+  end_follow (call);
+}
+
+/* Reads the finished log once more, what was delivered already left out. */
+static void
+fetch_rest (EngineCall *call)
+{
+  call->reads_rest = TRUE;
+  call->guarded = FALSE;
+  call->gone_is_fine = TRUE;
+  g_autofree char *path = g_strconcat (call->path, "&follow=0", NULL);
+  EngineRequest request = { .method = "GET",
+                            .path = path,
+                            .silence_seconds = FINISHED_LOG_SILENCE_SECONDS,
+                            .on_data = on_log_data };
+
+  begin_log (call, call->frames.kind, TRUE);
+  pp_engine_call_send (call, &request, on_rest_end);
+}
+
+static gboolean
+drop_payload (PpStream stream G_GNUC_UNUSED, const char *data G_GNUC_UNUSED,
+              gsize length G_GNUC_UNUSED, gpointer user_data G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static void
+on_tail (EngineCall *call, const PpHttpResponse *response)
+{
+  PpFrames tail;
+
+  pp_frames_init (&tail, call->frames.kind, drop_payload, NULL);
+  pp_frames_push (&tail, response->body, response->body_length);
+  pp_frames_clear (&tail);
+  if (tail.last_byte[0] == '\n' && tail.last_byte[1] == '\n')
+    end_follow (call);
+  else
+    fetch_rest (call);
+}
+
+/* No engine's followed log is whole when it ends. Podman's stops short of the end (is_trusted()),
+ * so the log is read again. Docker (20.10) mostly leaves out a last line without a newline: the
+ * last entry of each stream tells whether there is one. */
+static void
+on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  pp_http_call_cancel (g_steal_pointer (&call->look));
+  call->reads_rest = TRUE;
+  if (!call->guarded && !check_log_end (call))
+    return;
+  call->gone_is_fine = TRUE;
+  if (call->engine->info == NULL || call->engine->info->kind != PP_ENGINE_DOCKER)
+    {
+      fetch_rest (call);
+      return;
+    }
+  g_autofree char *path = g_strconcat (call->path, "&follow=0&tail=2", NULL);
+  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = 120 };
+  pp_engine_call_send (call, &request, on_tail);
+}
+
+/* The stream of a container that has ended may stay open: Podman does not know of the end once
+ * conmon is gone, and on Docker a process that outlives the container may hold its pipe. */
+static gboolean
+on_cut_timer (gpointer user_data)
+{
+  EngineCall *call = user_data;
+  gint64 silence = g_get_monotonic_time () - call->heard_at;
+
+  if (!call->reads_rest
+      && (call->is_held || call->look != NULL || silence < SILENT_MS * G_TIME_SPAN_MILLISECOND))
+    return G_SOURCE_CONTINUE;
+  call->cut_timer = 0;
+  if (call->reads_rest)
+    return G_SOURCE_REMOVE;
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  fetch_rest (call);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_engine_follow_finish (PpInfrastructureCall *base)
+{
+  EngineCall *call = (EngineCall *)base;
+
+  if (call->wait != 0)
+    call->finishes = TRUE;
+  else if (call->file != NULL)
+    pp_engine_follow_file_finish (call->file);
+  else if (!call->reads_rest && call->cut_timer == 0)
+    call->cut_timer = g_timeout_add (SILENT_MS, on_cut_timer, call);
+}
+
+/* The times that Podman puts before its lines are whole seconds: nothing is told by them. */
+static PpFramesKind
+frames_kind (const EngineCall *call, gboolean tty)
+{
+  const PpEngineInfo *info = call->engine->info;
+
+  if (tty)
+    return PP_FRAMES_RAW;
+  return info != NULL && info->kind == PP_ENGINE_DOCKER ? PP_FRAMES_STAMPED : PP_FRAMES_PLAIN;
+}
+
+/* A call that reads a log through the engine. */
+static EngineCall *
+new_log_call (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
+              PpOutputFunc on_output, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new (
+      (Engine *)infrastructure,
+      g_strdup_printf ("follow the output of container %.12s", container_id), done, user_data);
+
+  call->output = on_output;
+  call->container_id = g_uri_escape_string (container_id, NULL, FALSE);
+  call->frames.kind = frames_kind (call, tty);
+  call->path = g_strconcat ("/containers/", call->container_id, "/logs?stdout=1&stderr=1",
+                            call->frames.kind == PP_FRAMES_STAMPED ? "&timestamps=1" : "", NULL);
+  return call;
+}
+
+void
+pp_engine_follow_stream (EngineCall *call)
+{
+  g_autofree char *path = g_strconcat (call->path, "&follow=1", NULL);
+  EngineRequest request = { .method = "GET", .path = path, .on_data = on_log_data };
+
+  call->guarded = call->engine->info == NULL || call->engine->info->kind == PP_ENGINE_PODMAN;
+  begin_log (call, call->frames.kind, FALSE);
+  pp_engine_call_send (call, &request, on_log_end);
+}
+
+static void begin_follow (EngineCall *call);
+
+static gboolean
+on_descriptors (gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->wait = 0;
+  begin_follow (call);
+  return G_SOURCE_REMOVE;
+}
+
+/* The log's file is whole where the engine's stream has gaps: a process that cannot open it for
+ * want of a descriptor waits for one. */
+static void
+begin_follow (EngineCall *call)
+{
+  if (call->engine->log_root != NULL && pp_limits_probe (FOLLOW_DESCRIPTORS) != 0)
+    {
+      call->wait = g_timeout_add (WAIT_MS, on_descriptors, call);
+      return;
+    }
+  if (!pp_engine_follow_file (call, call->container_id, call->has_place ? &call->place : NULL))
+    pp_engine_follow_stream (call);
+  if (call->finishes)
+    pp_engine_follow_finish (&call->base);
+}
+
+PpInfrastructureCall *
+pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
+                  const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                  gpointer user_data)
+{
+  EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
+
+  call->has_place = place != NULL;
+  if (place != NULL)
+    call->place = *place;
+  begin_follow (call);
+  return &call->base;
+}
+
+PpInfrastructureCall *
+pp_engine_read_log (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
+                    const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                    gpointer user_data)
+{
+  EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
+
+  if (place != NULL)
+    call->place = *place;
+  fetch_rest (call);
+  return &call->base;
+}

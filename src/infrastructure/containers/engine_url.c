@@ -1,0 +1,155 @@
+/* An engine's URL: taken apart, shown, and what to do when nothing can be reached there. */
+#include "config.h"
+
+#include "engine-private.h"
+
+#include "prefect-podman/http/url.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char *const unix_schemes[] = { "unix://", "http+unix://", NULL };
+static const char *const tcp_schemes[] = { "tcp://", "http://", "https://", NULL };
+
+/* The one of SCHEMES that URL begins with, or NULL. */
+static const char *
+scheme_of (const char *url, const char *const *schemes)
+{
+  for (; *schemes != NULL; schemes++)
+    if (g_str_has_prefix (url, *schemes))
+      return *schemes;
+  return NULL;
+}
+
+/* What is wrong with REST, what follows the scheme of a tcp URL; NULL: nothing. */
+static const char *
+tcp_problem (const char *rest, gboolean needs_port)
+{
+  gsize length = strcspn (rest, "/");
+  const char *at = g_strrstr_len (rest, (gssize)length, "@");
+  const char *host_start = at != NULL ? at + 1 : rest;
+
+  for (const char *c = rest; *c != '\0'; c++)
+    if (!g_ascii_isgraph (*c))
+      return "a blank, or a character that is not ASCII, has no place in it";
+  if (strpbrk (rest, "?#") != NULL)
+    return "? and # have no place in it (in a password: %3F, %23)";
+  if (strchr (rest + length, '@') != NULL)
+    return "/ in a password is written %2F";
+  g_autofree char *host = g_strndup (host_start, (gsize)(rest + length - host_start));
+  return pp_http_host_problem (
+      host, needs_port ? "the port is missing (Docker's is 2375, with TLS 2376)" : NULL);
+}
+
+static gboolean
+fail (const char *url, const char *problem, GError **error)
+{
+  g_autofree char *display = scheme_of (url, unix_schemes) != NULL
+                                 ? g_strdup (url)
+                                 : pp_http_broken_url_for_display (url);
+
+  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID, "'%s'%s%s", display,
+               g_str_has_prefix (problem, "is ") ? " " : ": ", problem);
+  return FALSE;
+}
+
+static gboolean
+parse_unix (const char *url, const char *path, char **socket_path, char **base_url, GError **error)
+{
+  if (*path != '/')
+    return fail (url, "the socket's path must be absolute: unix:///PATH", error);
+  if (strlen (path) >= sizeof ((struct sockaddr_un *)NULL)->sun_path)
+    return fail (url, "the socket's path is longer than the 107 bytes a socket can have", error);
+  *socket_path = g_strdup (path);
+  *base_url = g_strdup ("http://localhost");
+  return TRUE;
+}
+
+static gboolean
+parse_tcp (const char *url, const char *scheme, char **base_url, GError **error)
+{
+  const char *rest = url + strlen (scheme);
+  const char *problem = tcp_problem (rest, g_str_equal (scheme, "tcp://"));
+  gsize length = strlen (rest);
+
+  if (problem != NULL)
+    return fail (url, problem, error);
+  while (rest[length - 1] == '/')
+    length--;
+  *base_url = g_strdup_printf ("%s%.*s", g_str_equal (scheme, "https://") ? scheme : "http://",
+                               (int)length, rest);
+  return TRUE;
+}
+
+gboolean
+pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error)
+{
+  const char *scheme;
+
+  *socket_path = NULL;
+  *base_url = NULL;
+  scheme = scheme_of (url, unix_schemes);
+  if (scheme != NULL)
+    return parse_unix (url, url + strlen (scheme), socket_path, base_url, error);
+  scheme = scheme_of (url, tcp_schemes);
+  if (scheme != NULL)
+    return parse_tcp (url, scheme, base_url, error);
+  return fail (url,
+               g_str_has_prefix (url, "ssh://")
+                   ? "ssh is not spoken here; forward the socket with ssh -N -L "
+                     "/tmp/podman.sock:/run/podman/podman.sock HOST and give "
+                     "unix:///tmp/podman.sock"
+                   : "is no engine's URL: unix:///PATH or tcp://HOST:PORT is needed",
+               error);
+}
+
+/* The name of the group whose members may use the socket at PATH, or NULL where that is nobody who
+ * is not root already. */
+static const char *
+group_of (const char *path)
+{
+  struct stat st;
+  const struct group *group;
+
+  if (stat (path, &st) != 0 || st.st_gid == 0 || (st.st_mode & 060) != 060)
+    return NULL;
+  group = getgrgid (st.st_gid);
+  return group != NULL ? group->gr_name : NULL;
+}
+
+static char *
+denied_hint (const char *socket_path)
+{
+  const char *group = group_of (socket_path);
+  const char *user = g_get_user_name ();
+  g_autofree char *join
+      = group != NULL ? g_strdup_printf ("let the user join group '%s' (sudo usermod -aG %s %s, "
+                                         "then log in again)",
+                                         group, group, user)
+                      : g_strdup ("start the worker as the socket's owner");
+
+  return g_strdup_printf (
+      "; user '%s' (uid %u) has no access to the socket %s: %s, or use a Podman "
+      "of the user's own (systemctl --user enable --now podman.socket), or name "
+      "another engine with --engine-url",
+      user, getuid (), socket_path, join);
+}
+
+char *
+pp_engine_connect_hint (const char *socket_path)
+{
+  if (socket_path == NULL)
+    return g_strdup ("");
+  if (access (socket_path, R_OK | W_OK) != 0 && errno == EACCES)
+    return denied_hint (socket_path);
+  if (strstr (socket_path, "docker") != NULL)
+    return g_strdup ("; start it with: systemctl enable --now docker");
+  if (g_str_has_prefix (socket_path, "/run/podman/"))
+    return g_strdup ("; start it with: systemctl enable --now podman.socket");
+  return g_strdup ("; start it with: systemctl --user enable --now podman.socket (rootless) or "
+                   "systemctl enable --now podman.socket");
+}

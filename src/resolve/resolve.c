@@ -1,0 +1,470 @@
+#include "prefect-podman/resolve/resolve.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include <string.h>
+
+/* A deployment fetched for one run serves the runs of the same poll, and is then read afresh: a
+ * redeployment counts at once. */
+#define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
+/* A flow is its name and id: they do not change. */
+#define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
+/* A server may be upgraded, but not every minute. */
+#define VERSION_SHARED_US (60 * G_USEC_PER_SEC)
+
+G_DEFINE_QUARK (pp - resolve - error - quark, pp_resolve_error)
+
+typedef struct Fetch Fetch;
+
+/* One deployment or flow: being read, or read. */
+typedef struct
+{
+  GHashTable *table; /* deployments or flows */
+  gboolean is_deployment;
+  char *key; /* the object's id */
+  json_t *body;
+  gint64 started;  /* monotonic microseconds */
+  PpApiCall *call; /* NULL once it has answered */
+  GList *waiters;  /* of PpResolveCall */
+} CacheEntry;
+
+struct PpResolver
+{
+  PpApi *api;
+  const json_t *process_environment;
+  GHashTable *deployments; /* id -> CacheEntry */
+  GHashTable *flows;
+  GHashTable *calls;   /* set of PpResolveCall */
+  json_t *version;     /* the server's, or NULL */
+  gint64 version_read; /* monotonic microseconds */
+};
+
+/* One block document or variable, or the server's version, being read for one run. */
+struct Fetch
+{
+  PpResolveCall *resolve;
+  json_t *into; /* object of the parts; borrowed */
+  char *key;
+  gboolean may_be_missing; /* a 404 is null */
+  gboolean may_fail;       /* any error is */
+  PpApiCall *call;
+};
+
+struct PpResolveCall
+{
+  PpResolver *resolver;
+  PpResolveParts *parts;
+  PpResolveDoneFunc done;
+  gpointer user_data;
+  guint waiting;  /* answers still to come */
+  GList *fetches; /* of Fetch, under way */
+  gboolean references_known;
+  GError *error;
+  guint idle;
+};
+
+static void advance (PpResolveCall *call);
+
+void
+pp_resolve_parts_free (PpResolveParts *parts)
+{
+  if (parts == NULL)
+    return;
+  json_decref (parts->flow_run);
+  json_decref (parts->work_pool);
+  json_decref (parts->deployment);
+  json_decref (parts->flow);
+  json_decref (parts->blocks);
+  json_decref (parts->block_ids);
+  json_decref (parts->variables);
+  json_decref (parts->server);
+  json_decref (parts->populated);
+  g_free (parts);
+}
+
+static void
+cache_entry_free (gpointer data)
+{
+  CacheEntry *entry = data;
+
+  if (entry->call != NULL)
+    pp_api_call_cancel (entry->call);
+  g_list_free (entry->waiters);
+  json_decref (entry->body);
+  g_free (entry->key);
+  g_free (entry);
+}
+
+PpResolver *
+pp_resolver_new (PpApi *api, const json_t *process_environment)
+{
+  PpResolver *resolver = g_new0 (PpResolver, 1);
+
+  resolver->api = api;
+  resolver->process_environment = process_environment;
+  resolver->deployments = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, cache_entry_free);
+  resolver->flows = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, cache_entry_free);
+  resolver->calls = g_hash_table_new (NULL, NULL);
+  return resolver;
+}
+
+void
+pp_resolver_free (PpResolver *resolver)
+{
+  if (resolver == NULL)
+    return;
+  while (g_hash_table_size (resolver->calls) > 0)
+    {
+      GHashTableIter iter;
+      gpointer call;
+
+      g_hash_table_iter_init (&iter, resolver->calls);
+      g_hash_table_iter_next (&iter, &call, NULL);
+      pp_resolve_call_cancel (call);
+    }
+  g_hash_table_unref (resolver->calls);
+  g_hash_table_unref (resolver->deployments);
+  g_hash_table_unref (resolver->flows);
+  json_decref (resolver->version);
+  g_free (resolver);
+}
+
+static void
+fetch_free (gpointer data)
+{
+  Fetch *fetch = data;
+
+  if (fetch->call != NULL)
+    pp_api_call_cancel (fetch->call);
+  g_free (fetch->key);
+  g_free (fetch);
+}
+
+static gboolean
+remove_waiter (gpointer key, gpointer value, gpointer user_data)
+{
+  CacheEntry *entry = value;
+
+  (void)key;
+  entry->waiters = g_list_remove_all (entry->waiters, user_data);
+  return FALSE;
+}
+
+void
+pp_resolve_call_cancel (PpResolveCall *call)
+{
+  g_hash_table_foreach_remove (call->resolver->deployments, remove_waiter, call);
+  g_hash_table_foreach_remove (call->resolver->flows, remove_waiter, call);
+  g_hash_table_remove (call->resolver->calls, call);
+  g_list_free_full (call->fetches, fetch_free);
+  if (call->idle != 0)
+    g_source_remove (call->idle);
+  pp_resolve_parts_free (call->parts);
+  g_clear_error (&call->error);
+  g_free (call);
+}
+
+static gboolean
+on_idle (gpointer user_data)
+{
+  PpResolveCall *call = user_data;
+
+  call->idle = 0;
+  call->done (call->error == NULL ? call->parts : NULL, call->error, call->user_data);
+  pp_resolve_call_cancel (call);
+  return G_SOURCE_REMOVE;
+}
+
+/* Ends CALL on the next turn of the loop; answers still under way are dropped then. */
+static void
+finish (PpResolveCall *call)
+{
+  if (call->idle == 0)
+    call->idle = g_idle_add_full (G_PRIORITY_DEFAULT, on_idle, call, NULL);
+}
+
+static void
+fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
+      const GError *cause)
+{
+  if (call->error == NULL)
+    g_set_error (&call->error, PP_RESOLVE_ERROR, (int)code, "%s %s: %s", what, key, cause->message);
+  finish (call);
+}
+
+static json_t **
+part_for (PpResolveCall *call, const CacheEntry *entry)
+{
+  return entry->is_deployment ? &call->parts->deployment : &call->parts->flow;
+}
+
+static void
+on_cached (json_t *body, const GError *error, gpointer user_data)
+{
+  CacheEntry *entry = user_data;
+  GList *waiters = g_steal_pointer (&entry->waiters);
+
+  entry->call = NULL;
+  entry->body = json_incref (body);
+  for (GList *link = waiters; link != NULL; link = link->next)
+    {
+      PpResolveCall *call = link->data;
+
+      call->waiting--;
+      if (error == NULL)
+        *part_for (call, entry) = json_incref (body);
+      else if (entry->is_deployment && g_error_matches (error, PP_API_ERROR, 404))
+        fail (call, PP_RESOLVE_ERROR_DEPLOYMENT_GONE, "Deployment", entry->key, error);
+      else
+        fail (call, PP_RESOLVE_ERROR_FETCH, entry->is_deployment ? "Deployment" : "Flow",
+              entry->key, error);
+      advance (call);
+    }
+  g_list_free (waiters);
+  if (error != NULL)
+    g_hash_table_remove (entry->table, entry->key);
+}
+
+/* Old entries that nobody waits for go, so that the tables hold what is in use. */
+static gboolean
+is_stale (gpointer key, gpointer value, gpointer user_data)
+{
+  const CacheEntry *entry = value;
+  const gint64 *oldest = user_data;
+
+  (void)key;
+  return entry->call == NULL && entry->started < *oldest;
+}
+
+static void
+want_cached (PpResolveCall *call, GHashTable *table, const char *id, gint64 shared_us,
+             PpApiCall *(*read) (PpApi *, const char *, PpApiDoneFunc, gpointer))
+{
+  gint64 oldest = g_get_monotonic_time () - shared_us;
+  CacheEntry *entry;
+
+  g_hash_table_foreach_remove (table, is_stale, &oldest);
+  entry = g_hash_table_lookup (table, id);
+  if (entry != NULL && entry->call == NULL)
+    {
+      *part_for (call, entry) = json_incref (entry->body);
+      return;
+    }
+  if (entry == NULL)
+    {
+      entry = g_new0 (CacheEntry, 1);
+      entry->table = table;
+      entry->is_deployment = table == call->resolver->deployments;
+      entry->key = g_strdup (id);
+      entry->started = g_get_monotonic_time ();
+      g_hash_table_insert (table, entry->key, entry);
+      entry->call = read (call->resolver->api, id, on_cached, entry);
+    }
+  entry->waiters = g_list_append (entry->waiters, call);
+  call->waiting++;
+}
+
+static void
+on_fetched (json_t *body, const GError *error, gpointer user_data)
+{
+  Fetch *fetch = user_data;
+  PpResolveCall *call = fetch->resolve;
+
+  fetch->call = NULL;
+  call->waiting--;
+  if (error != NULL && !fetch->may_fail
+      && !(fetch->may_be_missing && g_error_matches (error, PP_API_ERROR, 404)))
+    fail (call, PP_RESOLVE_ERROR_FETCH, "Reference", fetch->key, error);
+  else if (error == NULL)
+    json_object_set (fetch->into, fetch->key, body);
+  call->fetches = g_list_remove (call->fetches, fetch);
+  fetch_free (fetch);
+  advance (call);
+}
+
+static Fetch *
+fetch_new (PpResolveCall *call, json_t *into, const char *key)
+{
+  Fetch *fetch = g_new0 (Fetch, 1);
+
+  fetch->resolve = call;
+  fetch->into = into;
+  fetch->key = g_strdup (key);
+  /* Marks it as asked for. */
+  json_object_set_new (into, key, json_null ());
+  call->fetches = g_list_prepend (call->fetches, fetch);
+  call->waiting++;
+  return fetch;
+}
+
+/* Starts reading the variables of REFERENCES that were not asked for yet. */
+static void
+fetch_variables (PpResolveCall *call, const json_t *references)
+{
+  const json_t *item;
+  size_t index;
+
+  json_array_foreach (json_object_get (references, "variables"), index, item)
+  {
+    if (json_object_get (call->parts->variables, json_string_value (item)) != NULL)
+      continue;
+    Fetch *fetch = fetch_new (call, call->parts->variables, json_string_value (item));
+    fetch->may_be_missing = TRUE;
+    fetch->call
+        = pp_variable_read (call->resolver->api, json_string_value (item), on_fetched, fetch);
+  }
+}
+
+static void
+on_version (json_t *body, const GError *error, gpointer user_data)
+{
+  Fetch *fetch = user_data;
+  PpResolver *resolver = fetch->resolve->resolver;
+
+  if (error == NULL)
+    {
+      json_decref (resolver->version);
+      resolver->version = json_incref (body);
+      resolver->version_read = g_get_monotonic_time ();
+    }
+  /* One that was known before is better than none. */
+  on_fetched (error == NULL ? body : resolver->version, resolver->version == NULL ? error : NULL,
+              user_data);
+}
+
+/* Starts reading the server's version, where it says which image to run. Prefect Cloud has none. */
+static void
+fetch_version (PpResolveCall *call, const json_t *populated)
+{
+  PpResolver *resolver = call->resolver;
+  Fetch *fetch;
+
+  if (pp_json_truthy (json_object_get (populated, "image")) || pp_api_is_cloud (resolver->api))
+    return;
+  if (resolver->version != NULL
+      && g_get_monotonic_time () - resolver->version_read < VERSION_SHARED_US)
+    {
+      json_object_set (call->parts->server, "version", resolver->version);
+      return;
+    }
+  fetch = fetch_new (call, call->parts->server, "version");
+  fetch->may_fail = TRUE;
+  fetch->call = pp_server_version_read (resolver->api, on_version, fetch);
+}
+
+/* Starts reading what POPULATED refers to. */
+static void
+fetch_references (PpResolveCall *call, const json_t *populated)
+{
+  json_auto_t *references = pp_template_references (populated);
+  PpApi *api = call->resolver->api;
+  PpResolveParts *parts = call->parts;
+  const json_t *item;
+  size_t index;
+
+  json_array_foreach (json_object_get (references, "blocks"), index, item)
+  {
+    g_auto (GStrv) names = g_strsplit (json_string_value (item), "/", 2);
+
+    if (json_object_get (parts->blocks, json_string_value (item)) != NULL)
+      continue;
+    Fetch *fetch = fetch_new (call, parts->blocks, json_string_value (item));
+    fetch->call = pp_block_document_read_by_name (api, names[0], names[1] ? names[1] : "",
+                                                  on_fetched, fetch);
+  }
+  json_array_foreach (json_object_get (references, "block_ids"), index, item)
+  {
+    if (json_object_get (parts->block_ids, json_string_value (item)) != NULL)
+      continue;
+    Fetch *fetch = fetch_new (call, parts->block_ids, json_string_value (item));
+    fetch->call = pp_block_document_read (api, json_string_value (item), on_fetched, fetch);
+  }
+  fetch_variables (call, references);
+}
+
+/* The job variables of a deployment of Prefect 2 have another name. */
+static void
+modernise_deployment (json_t *deployment)
+{
+  json_t *overrides = json_object_get (deployment, "infra_overrides");
+
+  if (overrides != NULL && json_object_get (deployment, "job_variables") == NULL)
+    json_object_set (deployment, "job_variables", overrides);
+}
+
+/* Variables are put in after blocks (from_template_and_values), so a block's data may name some. */
+static void
+fetch_variables_of_blocks (PpResolveCall *call, json_t *blocks)
+{
+  const char *key;
+  const json_t *block;
+
+  json_object_foreach (blocks, key, block)
+  {
+    json_auto_t *references = pp_template_references (json_object_get (block, "data"));
+
+    fetch_variables (call, references);
+  }
+}
+
+/* Looks what CALL still needs once an answer is in. */
+static void
+advance (PpResolveCall *call)
+{
+  PpResolveParts *parts = call->parts;
+
+  if (call->idle != 0 || call->waiting > 0)
+    return;
+  if (!call->references_known)
+    {
+      g_autoptr (GError) error = NULL;
+
+      call->references_known = TRUE;
+      modernise_deployment (parts->deployment);
+      parts->populated = pp_resolve_populate (parts, call->resolver->process_environment, &error);
+      if (parts->populated == NULL)
+        {
+          call->error = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s",
+                                     error->message);
+          finish (call);
+          return;
+        }
+      fetch_references (call, parts->populated);
+      fetch_version (call, parts->populated);
+    }
+  else
+    {
+      fetch_variables_of_blocks (call, parts->blocks);
+      fetch_variables_of_blocks (call, parts->block_ids);
+    }
+  if (call->waiting == 0)
+    finish (call);
+}
+
+PpResolveCall *
+pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
+                   PpResolveDoneFunc done, gpointer user_data)
+{
+  PpResolveCall *call = g_new0 (PpResolveCall, 1);
+  const char *deployment_id = pp_json_string (flow_run, "deployment_id");
+  const char *flow_id = pp_json_string (flow_run, "flow_id");
+
+  call->resolver = resolver;
+  call->done = done;
+  call->user_data = user_data;
+  call->parts = g_new0 (PpResolveParts, 1);
+  call->parts->flow_run = json_incref (flow_run);
+  call->parts->work_pool = json_incref (work_pool);
+  call->parts->blocks = json_object ();
+  call->parts->block_ids = json_object ();
+  call->parts->variables = json_object ();
+  call->parts->server = json_object ();
+  g_hash_table_add (resolver->calls, call);
+  if (deployment_id != NULL)
+    want_cached (call, resolver->deployments, deployment_id, DEPLOYMENT_SHARED_US,
+                 pp_deployment_read);
+  if (flow_id != NULL)
+    want_cached (call, resolver->flows, flow_id, FLOW_SHARED_US, pp_flow_read);
+  advance (call);
+  return call;
+}

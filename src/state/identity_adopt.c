@@ -1,0 +1,312 @@
+/* Taking over the runs of a worker that will not come back. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "identity-private.h"
+
+#include "prefect-podman/state/state_dir.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+/* What the identity NAME wrote of itself, if it is of our pool and host; new object, or NULL. */
+static json_t *
+read_of_our_pool (const PpIdentity *identity, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  json_auto_t *json = NULL;
+
+  if (pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL))
+    json = pp_identity_read (&folder, NULL);
+  if (g_strcmp0 (pp_json_string (json, "work_pool"), identity->work_pool) != 0
+      || g_strcmp0 (pp_json_string (json, "host"), identity->host) != 0)
+    return NULL;
+  return g_steal_pointer (&json);
+}
+
+static gboolean
+is_same_url (const char *url, const char *normal_url)
+{
+  g_autofree char *normal = url != NULL ? pp_identity_normal_url (url) : NULL;
+
+  return g_strcmp0 (normal, normal_url) == 0;
+}
+
+/* Whether NAME is another identity of the same pool, host, engine and API. Earlier versions made a
+ * name of the URLs as they were spelt: identity.json tells. */
+static gboolean
+is_sibling (const PpIdentity *identity, const char *name)
+{
+  const char *slot = strrchr (identity->name, '.');
+  gsize length = (gsize)(slot - identity->name) + 1;
+
+  if (!pp_identity_is_name (name) || strcmp (name, identity->name) == 0)
+    return FALSE;
+  if (strncmp (name, identity->name, length) == 0 && strchr (name + length, '.') == NULL)
+    return TRUE;
+  json_auto_t *json = read_of_our_pool (identity, name);
+  return json != NULL && is_same_url (pp_json_string (json, "api_url"), identity->api_url)
+         && is_same_url (pp_json_string (json, "engine_url"), identity->engine_url);
+}
+
+gboolean
+pp_identity_is_of_our_key (const PpIdentity *identity, const char *name)
+{
+  return g_str_equal (name, identity->name) || is_sibling (identity, name);
+}
+
+static guint
+count_runs (const PpIdentity *identity, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  g_auto (PpFolder) runs = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+  guint count = 0;
+
+  if (!pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL)
+      || !pp_folder_open (&runs, &folder, PP_IDENTITY_RUNS, FALSE, NULL))
+    return 0;
+  names = pp_folder_list (&runs, NULL);
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    count += g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX) ? 1 : 0;
+  return count;
+}
+
+gboolean
+pp_identity_has_runs (const PpIdentity *identity, const char *name)
+{
+  return count_runs (identity, name) > 0;
+}
+
+/* Whether NAME has runs that nobody has in hand. */
+static gboolean
+is_left (const PpIdentity *identity, const char *name)
+{
+  return pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
+         && count_runs (identity, name) > 0;
+}
+
+GPtrArray *
+pp_identity_orphans (const PpIdentity *identity)
+{
+  GPtrArray *orphans = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
+
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+
+      if (pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
+          && is_sibling (identity, name))
+        g_ptr_array_add (orphans, g_strdup (name));
+    }
+  return orphans;
+}
+
+void
+pp_identity_warn_of_others (const PpIdentity *identity)
+{
+  g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
+
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      json_auto_t *json = NULL;
+
+      if (strcmp (name, identity->name) == 0 || !is_left (identity, name)
+          || is_sibling (identity, name) || (json = read_of_our_pool (identity, name)) == NULL)
+        continue;
+      const char *api_url = pp_json_string (json, "api_url");
+      const char *engine_url = pp_json_string (json, "engine_url");
+      g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had "
+                 "them served the API %s with the engine %s, this one serves %s with %s and leaves "
+                 "them alone. Start a worker once with those URLs, until its runs have ended; or "
+                 "end them by hand and remove %s/%s.",
+                 count_runs (identity, name), api_url != NULL ? api_url : "(not known)",
+                 engine_url != NULL ? engine_url : "(not known)", identity->api_url,
+                 identity->engine_url, identity->state_dir.path, name);
+    }
+}
+
+/* Whether one of NAMES, those of the state directory, is a sibling that has the entry of
+ * FLOW_RUN_ID.
+ */
+static gboolean
+find_entry (const PpIdentity *identity, const GPtrArray *names, const char *flow_run_id)
+{
+  struct stat status;
+
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_autofree char *path
+          = g_strdup_printf ("%s/" PP_IDENTITY_RUNS "/%s" PP_ENTRY_SUFFIX, name, flow_run_id);
+
+      if (fstatat (identity->state_dir.fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0
+          && is_sibling (identity, name))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+pp_identity_sibling_has_run (const PpIdentity *identity, const char *flow_run_id)
+{
+  g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
+
+  if (names == NULL || !g_uuid_string_is_valid (flow_run_id))
+    return FALSE;
+  /* Twice: it may be on its way from one sibling that was looked at late to one that was looked at
+   * early. */
+  return find_entry (identity, names, flow_run_id) || find_entry (identity, names, flow_run_id);
+}
+
+int
+pp_identity_hold (const PpIdentity *identity, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+
+  if (!is_sibling (identity, name)
+      || pp_identity_state (identity->state_dir.path, name) != PP_IDENTITY_FREE
+      || !pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL))
+    return -1;
+  return pp_identity_lock (&folder, FALSE, NULL);
+}
+
+/* Has the entry NAME be a note, too: requests that its worker made may be carried out late. */
+static void
+keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name,
+              PpIdentityMoved *moved)
+{
+  g_auto (PpFolder) late = { -1, NULL };
+  g_autofree char *id = g_uuid_string_random ();
+  g_autofree char *note = g_strconcat (id, PP_ENTRY_SUFFIX, NULL);
+
+  if (pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL)
+      && linkat (from->fd, name, late.fd, note, 0) == 0)
+    {
+      fsync (late.fd);
+      g_ptr_array_add (moved->notes, g_steal_pointer (&note));
+    }
+}
+
+/* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */
+static gboolean
+move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
+            PpIdentityMoved *moved, GError **error)
+{
+  struct stat status;
+
+  if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+    {
+      keep_as_note (identity, from, name, moved);
+      g_autofree char *place = pp_identity_set_aside (&identity->folder, from, name, error);
+
+      if (place != NULL)
+        g_warning ("%s/%s: this worker has an entry of that run already; the other one is now %s",
+                   from->path, name, place);
+      return FALSE;
+    }
+  if (errno == ENOENT && renameat (from->fd, name, to->fd, name) == 0)
+    {
+      g_ptr_array_add (moved->entries, g_strdup (name));
+      return TRUE;
+    }
+  pp_folder_error (error, from, name, "cannot be taken over", errno);
+  return FALSE;
+}
+
+/* Moves the position NAME to the entry that was moved before. */
+static void
+move_position (const PpFolder *from, const PpFolder *to, const char *name)
+{
+  struct stat status;
+
+  if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+      || renameat (from->fd, name, to->fd, name) != 0)
+    unlinkat (from->fd, name, 0);
+}
+
+/* Moves the notes of requests that may be carried out late (journal_late.h). What cannot be moved
+ * is left: its worker may come back. */
+static void
+move_notes (const PpIdentity *identity, const PpFolder *other, PpIdentityMoved *moved)
+{
+  g_auto (PpFolder) from = { -1, NULL };
+  g_auto (PpFolder) to = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (!pp_folder_open (&from, other, PP_IDENTITY_LATE, FALSE, NULL)
+      || !pp_folder_open (&to, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL))
+    return;
+  names = pp_folder_list (&from, NULL);
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+
+      if (pp_identity_is_run_file (name, PP_ENTRY_SUFFIX)
+          && renameat (from.fd, name, to.fd, name) == 0)
+        g_ptr_array_add (moved->notes, g_strdup (name));
+    }
+  if (names != NULL && names->len > 0)
+    fsync (to.fd);
+}
+
+/* Entries first: a position without one is thrown away. */
+static gint
+move_runs (const PpIdentity *identity, const PpFolder *from, const PpFolder *to,
+           PpIdentityMoved *moved, GError **error)
+{
+  g_autoptr (GPtrArray) names = pp_folder_list (from, error);
+  g_autoptr (GError) local = NULL;
+  gint count = 0;
+
+  if (names == NULL)
+    return -1;
+  for (guint i = 0; i < names->len && local == NULL; i++)
+    if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
+      count += move_entry (identity, from, to, g_ptr_array_index (names, i), moved, &local);
+  for (guint i = 0; i < names->len && local == NULL; i++)
+    if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_POSITION_SUFFIX))
+      move_position (from, to, g_ptr_array_index (names, i));
+  if (local == NULL && count > 0 && (fsync (to->fd) != 0 || fsync (from->fd) != 0))
+    pp_folder_error (&local, to, NULL, "cannot be written", errno);
+  if (local == NULL)
+    return count;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return -1;
+}
+
+gint
+pp_identity_try_adopt (const PpIdentity *identity, const char *name, PpIdentityMoved *moved,
+                       GError **error)
+{
+  g_auto (PpFolder) other = { -1, NULL };
+  g_auto (PpFolder) from = { -1, NULL };
+  g_auto (PpFolder) to = { -1, NULL };
+  g_autoptr (GError) local = NULL;
+  gint count = 0;
+
+  if (!is_sibling (identity, name)
+      || pp_identity_state (identity->state_dir.path, name) != PP_IDENTITY_FREE)
+    return 0;
+  if (!pp_folder_open (&other, &identity->state_dir, name, FALSE, error)
+      || !pp_folder_check_owner (&other, error))
+    return -1;
+  int lock_fd = pp_identity_lock (&other, FALSE, &local);
+  if (lock_fd >= 0 && pp_folder_open (&from, &other, PP_IDENTITY_RUNS, FALSE, &local)
+      && pp_folder_open (&to, &identity->folder, PP_IDENTITY_RUNS, TRUE, &local))
+    count = move_runs (identity, &from, &to, moved, &local);
+  if (lock_fd >= 0)
+    move_notes (identity, &other, moved);
+  /* Its worker may be back and go on under its own name: the folder stays. */
+  if (lock_fd >= 0)
+    close (lock_fd);
+  if (local == NULL || g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    return count;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return -1;
+}

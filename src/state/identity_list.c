@@ -1,0 +1,146 @@
+#include "prefect-podman/state/identity_list.h"
+
+#include "prefect-podman/state/journal_entry.h"
+#include "prefect-podman/state/state_dir.h"
+
+#include "identity-private.h"
+
+#include <string.h>
+
+static void
+info_free (gpointer data)
+{
+  PpIdentityInfo *info = data;
+
+  g_free (info->name);
+  g_free (info->worker_name);
+  g_free (info->work_pool);
+  g_free (info->api_url);
+  g_free (info->host);
+  g_free (info->engine_url);
+  g_ptr_array_unref (info->entries);
+  g_ptr_array_unref (info->problems);
+  g_free (info);
+}
+
+static gint
+compare_entries (gconstpointer a, gconstpointer b)
+{
+  const PpJournalEntry *one = *(const PpJournalEntry *const *)a;
+  const PpJournalEntry *other = *(const PpJournalEntry *const *)b;
+
+  return one->claimed_at < other->claimed_at ? -1 : one->claimed_at > other->claimed_at;
+}
+
+static void
+add_problem (PpIdentityInfo *info, const GError *error)
+{
+  g_ptr_array_add (info->problems, g_strdup (error->message));
+}
+
+static void
+read_identity_file (PpIdentityInfo *info, const PpFolder *folder)
+{
+  g_autoptr (GError) error = NULL;
+  json_auto_t *json = pp_identity_read (folder, &error);
+
+  /* It is written a moment after the lock is taken. */
+  if (json == NULL && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    add_problem (info, error);
+  info->worker_name = g_strdup (pp_json_string (json, "worker_name"));
+  info->work_pool = g_strdup (pp_json_string (json, "work_pool"));
+  info->api_url = g_strdup (pp_json_string (json, "api_url"));
+  info->host = g_strdup (pp_json_string (json, "host"));
+  info->engine_url = g_strdup (pp_json_string (json, "engine_url"));
+  info->pid = json_integer_value (json_object_get (json, "pid"));
+  info->started_at = json_integer_value (json_object_get (json, "started_at"));
+}
+
+static void
+read_entry (PpIdentityInfo *info, const PpFolder *runs, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  PpJournalEntry *entry = NULL;
+  gsize length = 0;
+  g_autofree char *text
+      = pp_small_file_read (runs, name, PP_JOURNAL_ENTRY_MAX_BYTES, &length, &error);
+
+  if (text != NULL && (entry = pp_journal_entry_parse (text, length, &error)) == NULL)
+    g_prefix_error (&error, "%s/%s: ", runs->path, name);
+  if (entry != NULL)
+    g_ptr_array_add (info->entries, entry);
+  /* A run may end while we look. */
+  else if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    add_problem (info, error);
+}
+
+static void
+read_entries (PpIdentityInfo *info, const PpFolder *folder)
+{
+  g_auto (PpFolder) runs = { -1, NULL };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (pp_folder_open (&runs, folder, PP_IDENTITY_RUNS, FALSE, &error))
+    names = pp_folder_list (&runs, &error);
+  if (error != NULL && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    add_problem (info, error);
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
+      read_entry (info, &runs, g_ptr_array_index (names, i));
+  g_ptr_array_sort (info->entries, compare_entries);
+}
+
+static void
+count_set_aside (PpIdentityInfo *info, const PpFolder *folder)
+{
+  g_auto (PpFolder) aside = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (pp_folder_open (&aside, folder, PP_IDENTITY_SET_ASIDE, FALSE, NULL))
+    names = pp_folder_list (&aside, NULL);
+  info->set_aside = names != NULL ? names->len : 0;
+}
+
+static PpIdentityInfo *
+read_info (const PpFolder *state_dir, const char *name)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  g_autoptr (GError) error = NULL;
+  PpIdentityInfo *info = g_new0 (PpIdentityInfo, 1);
+
+  info->name = g_strdup (name);
+  info->state = pp_identity_state (state_dir->path, name);
+  info->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)pp_journal_entry_free);
+  info->problems = g_ptr_array_new_with_free_func (g_free);
+  if (!pp_folder_open (&folder, state_dir, name, FALSE, &error))
+    {
+      add_problem (info, error);
+      return info;
+    }
+  read_identity_file (info, &folder);
+  read_entries (info, &folder);
+  count_set_aside (info, &folder);
+  return info;
+}
+
+GPtrArray *
+pp_identity_list (const char *state_dir, GError **error)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (!pp_folder_open (&folder, NULL, state_dir, FALSE, error)
+      || (names = pp_folder_list (&folder, error)) == NULL)
+    return NULL;
+  GPtrArray *infos = g_ptr_array_new_with_free_func (info_free);
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_autofree char *path = g_build_filename (state_dir, name, NULL);
+
+      if (pp_identity_is_name (name) && g_file_test (path, G_FILE_TEST_IS_DIR))
+        g_ptr_array_add (infos, read_info (&folder, name));
+    }
+  return infos;
+}

@@ -1,0 +1,193 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "prefect-podman/state/journal_position.h"
+
+#include "prefect-podman/state/state_dir.h"
+
+#include "journal-private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "3 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
+ * PP_POSITION_BYTES. */
+#define VERSION "3"
+#define NUMBERS 9
+#define NUMBER_DIGITS 20
+#define CONTAINER_CHARS 12
+#define CHECK_DIGITS 16
+#define NUMBERS_AT (sizeof VERSION)
+#define CONTAINER_AT (NUMBERS_AT + NUMBERS * (NUMBER_DIGITS + 1))
+#define CHECK_AT (CONTAINER_AT + CONTAINER_CHARS + 1)
+#define LINE_LENGTH (CHECK_AT + CHECK_DIGITS)
+
+G_STATIC_ASSERT (LINE_LENGTH < PP_POSITION_BYTES);
+
+struct PpPositionFile
+{
+  PpJournal *journal;
+  PpJournalPut *put; /* under way; NULL: none */
+  gboolean nowhere;  /* the run has no name that a file could have */
+  gboolean failed;   /* the last write, and that was said */
+  PpPosition last;
+  char container_id[CONTAINER_CHARS + 1];
+  char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
+};
+
+/* FNV-1a: enough to tell a whole record from a torn one. */
+static guint64
+checksum (const char *text, gsize length)
+{
+  guint64 sum = G_GUINT64_CONSTANT (14695981039346656037);
+
+  for (gsize i = 0; i < length; i++)
+    sum = (sum ^ (guchar)text[i]) * G_GUINT64_CONSTANT (1099511628211);
+  return sum;
+}
+
+void
+pp_position_format (const PpPosition *position, const char *container_id,
+                    char record[PP_POSITION_BYTES])
+{
+  const guint64 numbers[NUMBERS] = {
+    position->records,
+    (guint64)position->last_timestamp,
+    (guint64)position->sent_until,
+    position->stdout_bytes,
+    (guint64)position->log_first,
+    (guint64)position->log_time,
+    (guint64)position->log_next,
+    position->log_records,
+    position->log_bytes,
+  };
+  char line[PP_POSITION_BYTES + 1] = VERSION " ";
+  gsize at = NUMBERS_AT;
+
+  for (guint i = 0; i < NUMBERS; i++, at += NUMBER_DIGITS + 1)
+    snprintf (line + at, sizeof line - at, "%0*" G_GUINT64_FORMAT " ", NUMBER_DIGITS, numbers[i]);
+  snprintf (line + at, sizeof line - at, "%-*.*s ", CONTAINER_CHARS, CONTAINER_CHARS, container_id);
+  snprintf (line + CHECK_AT, sizeof line - CHECK_AT, "%0*" G_GINT64_MODIFIER "x", CHECK_DIGITS,
+            checksum (line, CHECK_AT));
+  memset (line + LINE_LENGTH, ' ', PP_POSITION_BYTES - LINE_LENGTH);
+  line[PP_POSITION_BYTES - 1] = '\n';
+  memcpy (record, line, PP_POSITION_BYTES);
+}
+
+gboolean
+pp_position_parse (const char *text, gsize length, const char *container_id, PpPosition *position,
+                   gboolean *same_container)
+{
+  char line[PP_POSITION_BYTES + 1];
+  char again[PP_POSITION_BYTES];
+  char container[CONTAINER_CHARS + 1];
+  guint64 numbers[NUMBERS];
+  PpPosition read;
+
+  if (length != PP_POSITION_BYTES)
+    return FALSE;
+  memcpy (line, text, length);
+  line[length] = '\0';
+  memcpy (container, line + CONTAINER_AT, CONTAINER_CHARS);
+  container[CONTAINER_CHARS] = '\0';
+  for (guint i = 0; i < NUMBERS; i++)
+    numbers[i] = g_ascii_strtoull (line + NUMBERS_AT + i * (NUMBER_DIGITS + 1), NULL, 10);
+  read = (PpPosition){
+    .records = numbers[0],
+    .last_timestamp = (gint64)numbers[1],
+    .sent_until = (gint64)numbers[2],
+    .stdout_bytes = numbers[3],
+    .log_first = (gint64)numbers[4],
+    .log_time = (gint64)numbers[5],
+    .log_next = (gint64)numbers[6],
+    .log_records = numbers[7],
+    .log_bytes = numbers[8],
+  };
+  /* A record is whole when it is what would be written. */
+  pp_position_format (&read, container, again);
+  if (memcmp (text, again, PP_POSITION_BYTES) != 0)
+    return FALSE;
+  *position = read;
+  *same_container = strncmp (container, container_id, CONTAINER_CHARS) == 0;
+  return TRUE;
+}
+
+static void
+read_position (const PpPositionFile *file, const char *container_id, PpPosition *position)
+{
+  const PpFolder *runs = &file->journal->runs;
+  g_autoptr (GError) error = NULL;
+  gboolean same_container = FALSE;
+  gsize length = 0;
+  PpJournalName name;
+
+  pp_journal_name (name, "", file->flow_run_id, PP_POSITION_SUFFIX);
+  g_autofree char *text = pp_small_file_read (runs, name, PP_POSITION_BYTES, &length, &error);
+  if (text == NULL && g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    return;
+  /* Made, and its worker killed before it was first written. */
+  if (text != NULL && length == 0)
+    return;
+  if (text == NULL)
+    g_warning ("%s: output that was delivered before may be delivered again", error->message);
+  else if (!pp_position_parse (text, length, container_id, position, &same_container))
+    g_warning ("%s/%s: damaged: output that was delivered before may be delivered again",
+               runs->path, name);
+  else if (!same_container)
+    *position = (PpPosition){ 0 };
+}
+
+PpPositionFile *
+pp_position_open (PpJournal *journal, const char *flow_run_id, const char *container_id,
+                  gboolean is_new, PpPosition *position)
+{
+  PpPositionFile *file = g_new0 (PpPositionFile, 1);
+
+  *position = (PpPosition){ 0 };
+  file->journal = journal;
+  g_strlcpy (file->container_id, container_id, sizeof file->container_id);
+  g_strlcpy (file->flow_run_id, flow_run_id, sizeof file->flow_run_id);
+  file->nowhere = !g_uuid_string_is_valid (flow_run_id);
+  if (!file->nowhere && !is_new)
+    read_position (file, container_id, position);
+  file->last = *position;
+  return file;
+}
+
+static void
+on_written (const GError *error, gpointer user_data)
+{
+  PpPositionFile *file = user_data;
+
+  file->put = NULL;
+  if (error != NULL && !file->failed)
+    g_warning ("%s: after a crash, output that was delivered may be delivered again",
+               error->message);
+  file->failed = error != NULL;
+}
+
+void
+pp_position_update (PpPositionFile *file, const PpPosition *position)
+{
+  char record[PP_POSITION_BYTES];
+
+  if (file->nowhere || (!file->failed && memcmp (position, &file->last, sizeof *position) == 0))
+    return;
+  file->last = *position;
+  pp_position_format (position, file->container_id, record);
+  if (file->put != NULL && pp_journal_put_amend (file->put, record))
+    return;
+  if (file->put != NULL)
+    pp_journal_put_cancel (file->put);
+  file->put = pp_journal_put_position (file->journal, file->flow_run_id, record, sizeof record,
+                                       on_written, file);
+}
+
+void
+pp_position_close (PpPositionFile *file)
+{
+  if (file == NULL)
+    return;
+  if (file->put != NULL)
+    pp_journal_put_cancel (file->put);
+  g_free (file);
+}

@@ -1,0 +1,26 @@
+/* What the journal does in order with its puts, and is none. */
+#include "journal-private.h"
+
+PpJournalPut *
+pp_journal_after (PpJournal *journal, PpJournalDoneFunc done, gpointer user_data)
+{
+  PpJournalPut *put = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_NOTHING, "");
+
+  put->done = done;
+  put->user_data = user_data;
+  return put;
+}
+
+PpJournalPut *
+pp_journal_work (PpJournal *journal, PpJournalWorkFunc work, gpointer data,
+                 GDestroyNotify free_data, PpJournalDoneFunc done, gpointer user_data)
+{
+  PpJournalPut *put = pp_journal_queue (journal, journal->runs.fd, PP_JOURNAL_WORK, "");
+
+  put->work = work;
+  put->data = data;
+  put->free_data = free_data;
+  put->done = done;
+  put->user_data = user_data;
+  return put;
+}

@@ -1,0 +1,186 @@
+#include "config.h"
+
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "prefect-podman/files/files.h"
+#include "prefect-podman/state/state_dir.h"
+
+#include "small_file-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ID_FILE "id"
+#define UUID_LENGTH 36
+
+G_DEFINE_QUARK (pp - state - error - quark, pp_state_error)
+
+static gboolean
+is_given (const char *value)
+{
+  return value != NULL && *value != '\0';
+}
+
+char *
+pp_state_dir_find (const char *option, const char *variable, gboolean root,
+                   const char *xdg_state_home, const char *home)
+{
+  const char *chosen = is_given (option) ? option : variable;
+
+  if (is_given (chosen) && g_path_is_absolute (chosen))
+    return g_strdup (chosen);
+  if (is_given (chosen))
+    {
+      g_autofree char *current = g_get_current_dir ();
+      return g_build_filename (current, chosen, NULL);
+    }
+  if (root)
+    return g_strdup ("/var/lib/prefect-podman");
+  if (is_given (xdg_state_home) && g_path_is_absolute (xdg_state_home))
+    return g_build_filename (xdg_state_home, "prefect-podman", NULL);
+  return g_build_filename (g_path_is_absolute (home) ? home : "/", ".local", "state",
+                           "prefect-podman", NULL);
+}
+
+char *
+pp_state_dir_default (const char *option)
+{
+  return pp_state_dir_find (option, g_getenv ("PREFECT_PODMAN_STATE_DIR"), geteuid () == 0,
+                            g_getenv ("XDG_STATE_HOME"), g_get_home_dir ());
+}
+
+gboolean
+pp_state_dir_is_named (const char *option)
+{
+  return is_given (option) || is_given (g_getenv ("PREFECT_PODMAN_STATE_DIR"));
+}
+
+gboolean
+pp_state_dir_is_ours (const char *path)
+{
+  struct stat status;
+
+  return stat (path, &status) == 0 && status.st_uid == geteuid ();
+}
+
+/* A directory that was just made is there after a power cut as well. */
+static void
+sync_parent (const char *path)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  g_auto (PpFolder) folder = { -1, NULL };
+
+  if (pp_folder_open (&folder, NULL, parent, FALSE, NULL))
+    fsync (folder.fd);
+}
+
+gboolean
+pp_state_dir_prepare (const char *path, GError **error)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  gboolean is_new = !g_file_test (path, G_FILE_TEST_IS_DIR);
+  struct stat status;
+
+  if (is_new && g_mkdir_with_parents (path, 0700) != 0)
+    {
+      g_set_error (
+          error, PP_STATE_ERROR, PP_STATE_ERROR_SYSTEM,
+          "State directory %s: cannot be created: %s. Name another one with --state-dir or "
+          "PREFECT_PODMAN_STATE_DIR",
+          path, g_strerror (errno));
+      return FALSE;
+    }
+  if (is_new)
+    sync_parent (path);
+  if (!pp_folder_open (&folder, NULL, path, FALSE, error)
+      || !pp_folder_check_owner (&folder, error))
+    {
+      g_prefix_error (error, "State directory ");
+      return FALSE;
+    }
+  if (fstat (folder.fd, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    g_warning ("State directory %s: other users may read there (mode %04o): chmod 0700 it", path,
+               (unsigned)(status.st_mode & 07777));
+  return TRUE;
+}
+
+/* Takes the lock of the whole file FD, waiting for the moment another worker has it. */
+static gboolean
+lock_id (int fd)
+{
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int result;
+
+  do
+    result = fcntl (fd, F_OFD_SETLKW, &lock);
+  while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+/* Reads the id of the locked file FD, or writes one. FALSE with errno. */
+static gboolean
+read_or_make_id (int fd, const char *path, char id[UUID_LENGTH + 1])
+{
+  ssize_t count = pread (fd, id, UUID_LENGTH, 0);
+
+  if (count < 0)
+    return FALSE;
+  id[count] = '\0';
+  if (count == UUID_LENGTH && g_uuid_string_is_valid (id))
+    return TRUE;
+  if (count > 0)
+    g_warning ("%s/" ID_FILE
+               ": no UUID: a new one is made. Runs that the folders beside it tell of "
+               "are not taken up again",
+               path);
+  g_autofree char *made = g_uuid_string_random ();
+  g_strlcpy (id, made, UUID_LENGTH + 1);
+  count = pwrite (fd, id, UUID_LENGTH, 0);
+  if (count >= 0 && count != UUID_LENGTH)
+    errno = ENOSPC;
+  return count == UUID_LENGTH && fsync (fd) == 0;
+}
+
+char *
+pp_state_dir_id (const char *path, GError **error)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  char id[UUID_LENGTH + 1] = "";
+  gboolean read_only;
+
+  if (!pp_folder_open (&folder, NULL, path, FALSE, error))
+    return NULL;
+  /* What cannot be written is not being written. */
+  int fd = pp_small_file_open (&folder, ID_FILE, TRUE, &read_only);
+  gboolean read = fd >= 0 && (read_only || lock_id (fd)) && read_or_make_id (fd, path, id);
+  if (!read)
+    pp_folder_error (error, &folder, ID_FILE, "cannot be read or written", errno);
+  if (fd >= 0)
+    close (fd);
+  if (!read)
+    return NULL;
+  fsync (folder.fd);
+  return g_strdup (id);
+}
+
+gint64
+pp_booted_at (void)
+{
+  struct timespec since;
+
+  if (clock_gettime (CLOCK_BOOTTIME, &since) != 0)
+    return 0;
+  return g_get_real_time () - (gint64)since.tv_sec * G_USEC_PER_SEC - since.tv_nsec / 1000;
+}
+
+char *
+pp_boot_id (void)
+{
+  gsize length;
+  char *id = pp_foreign_file_read ("/proc/sys/kernel/random/boot_id", FALSE, 256, &length, NULL);
+
+  return id != NULL ? g_strstrip (id) : g_strdup ("");
+}

@@ -1,0 +1,87 @@
+/* Following a container of which nothing was written down: the run's deployment says what it is,
+ * and where that is gone or has changed beyond use, the container itself. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* What a container is given to end after SIGTERM where nothing else is known; the default. */
+#define STOP_SECONDS 30
+
+void
+pp_flow_run_stop_ended (PpFlowRun *run)
+{
+  gboolean at_once = run->stops_at_once || run->worker_reported;
+
+  if (run->server_ended && pp_container_status_is_alive (run->found_status))
+    pp_flow_run_stop_container_in (run, at_once ? 0 : PP_ENGINE_GRACE_SECONDS);
+}
+
+/* What the server has said meanwhile waited for the description. */
+static void
+follow (PpFlowRun *run)
+{
+  gboolean cancelled = run->cancelled;
+
+  run->cancelled = FALSE;
+  pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+  if (cancelled)
+    pp_flow_run_cancel (run);
+  pp_flow_run_stop_ended (run);
+}
+
+void
+pp_flow_run_attach (PpFlowRun *run)
+{
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING, follow);
+}
+
+void
+pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  gint64 started = pp_api_parse_timestamp (pp_json_string (state, "StartedAt"));
+
+  run->container_id = g_strdup (pp_json_string (inspect, "Id"));
+  run->found_status = g_strdup (pp_json_string (state, "Status"));
+  run->started_time = started > 0 ? started : g_get_real_time ();
+  run->started_once = TRUE;
+  run->taken_up = TRUE;
+  pp_flow_run_log (run, PP_LOG_INFO, "Container '%s' was started before; it is followed",
+                   run->container_name);
+  pp_flow_run_tell_pid (run);
+  pp_flow_run_attach (run);
+}
+
+/* What is left to know of it. */
+static void
+on_inspected (PpFlowRun *run, const json_t *container, const GError *gone G_GNUC_UNUSED)
+{
+  const json_t *config = json_object_get (container, "Config");
+  const char *reporting
+      = pp_json_string (json_object_get (config, "Labels"), PP_STATE_REPORTING_LABEL);
+  gboolean worker_reported = g_strcmp0 (reporting, "worker") == 0;
+  const PpJournalEntry entry = {
+    .tty = json_is_true (json_object_get (config, "Tty")),
+    .stream_output = TRUE,
+    .forward_output = worker_reported,
+    .stop_timeout = STOP_SECONDS,
+    .worker_reported = worker_reported,
+  };
+
+  run->no_answer_since = 0;
+  run->worker_reported = worker_reported;
+  run->spec = pp_flow_run_spec_from_entry (&entry);
+  pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
+}
+
+void
+pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why)
+{
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "Container '%s' is followed, but not as flow run '%s' was configured, with its "
+                   "time-outs and auto_remove, for that is not known any more: %s",
+                   run->container_name, run->name, why);
+  pp_flow_run_inspect (run, on_inspected);
+}

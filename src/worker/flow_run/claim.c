@@ -1,0 +1,285 @@
+/* A flow run's way from the poll to the description of its container. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+
+/* A claim that got no answer is made again after 0.5, 1, 2, ... seconds, up to this. */
+#define MAX_BACK_OFF 30
+
+/* An answer that took longer may be that to a repeated call (PP_API_RETRY): the one before it may
+ * be carried out yet. */
+#define SOON_US G_USEC_PER_SEC
+
+/* CLAIMED: is the run ours? */
+
+static void propose_pending (PpFlowRun *run);
+static void leave_pending (PpFlowRun *run);
+
+static void
+move_to_pending (PpFlowRun *run)
+{
+  pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
+}
+
+static void
+on_claim_state (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+
+  run->state_read = NULL;
+  if (g_strcmp0 (type, "SCHEDULED") == 0)
+    {
+      pp_flow_run_note_seen (run, body, run->looked_at);
+      propose_pending (run);
+    }
+  else if (g_strcmp0 (type, "PENDING") == 0 && pp_flow_run_is_own_state (run, state))
+    {
+      pp_flow_run_take_lease (run, state);
+      pp_flow_run_check_contest (run, move_to_pending);
+    }
+  else
+    {
+      g_message ("Flow run %s is left alone: %s", run->id,
+                 error != NULL ? error->message : "it is in other hands meanwhile");
+      pp_flow_run_drop (run);
+    }
+}
+
+static void
+look_before_claim (PpFlowRun *run)
+{
+  run->looked_at = g_get_monotonic_time ();
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_claim_state, run);
+}
+
+/* Another worker may have taken the run meanwhile, and ended it: the server lets a run that is
+ * COMPLETED be PENDING again, so a claim is not repeated without a look. */
+static void
+claim_later (PpFlowRun *run, double seconds)
+{
+  pp_flow_run_after (run, (guint)(CLAMP (seconds, 0.1, 3600) * 1000), look_before_claim);
+}
+
+static void
+on_pending (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("answered", "PENDING");
+  run->api_call = NULL;
+  if (error != NULL && pp_api_error_is_transient (error))
+    {
+      pp_flow_run_expect_late (run);
+      claim_later (run, MIN (0.5 * (1u << MIN (run->retries, 8)), MAX_BACK_OFF)
+                            * g_random_double_range (0.7, 1.3));
+      run->retries++;
+      return;
+    }
+  if (error != NULL)
+    {
+      pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
+                       error->message);
+      pp_flow_run_drop (run);
+      return;
+    }
+  switch (result->status)
+    {
+    case PP_SET_STATE_ACCEPT:
+      pp_flow_run_take_lease (run, result->state);
+      pp_flow_run_check_contest (run, move_to_pending);
+      return;
+    case PP_SET_STATE_WAIT:
+      claim_later (run, result->delay_seconds);
+      return;
+    case PP_SET_STATE_ABORT:
+      pp_flow_run_log (run, PP_LOG_INFO,
+                       "Aborted submission of flow run '%s'. Server sent an abort signal: %s",
+                       run->id, result->reason != NULL ? result->reason : "no reason given");
+      break;
+    case PP_SET_STATE_REJECT:
+      pp_flow_run_log (
+          run, PP_LOG_INFO,
+          "Aborted submission of flow run '%s': Server returned a non-pending state '%s'%s%s",
+          run->id, result->state != NULL ? pp_json_string (result->state, "type") : "unknown",
+          result->reason != NULL ? ": " : "", result->reason != NULL ? result->reason : "");
+      break;
+    }
+  pp_flow_run_drop (run);
+}
+
+static void
+propose_pending (PpFlowRun *run)
+{
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.claim,
+                                         "PENDING", NULL, NULL, FALSE, PP_API_TRY, on_pending, run);
+}
+
+static void
+on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  PpWorkerContext *context = run->context;
+  PpResolveIdentity identity = {
+    .worker_name = context->worker_name,
+    .worker_id = context->worker_id,
+    .environment = context->settings->environment,
+    .process_environment = context->process_environment,
+  };
+
+  run->resolve = NULL;
+  run->resolved = TRUE;
+  if (error != NULL)
+    run->resolve_error = g_error_copy (error);
+  else
+    {
+      run->mask = pp_resolve_mask (parts);
+      run->configuration = pp_resolve_configuration (parts, &identity, &run->resolve_error);
+    }
+  if (run->state == PP_FLOW_RUN_PENDING)
+    leave_pending (run);
+}
+
+void
+pp_flow_run_enter_claimed (PpFlowRun *run)
+{
+  pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' submitting flow run '%s'",
+                   run->context->worker_name, run->id);
+  /* What the configuration needs is fetched while the server thinks about PENDING. */
+  run->resolve = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
+                                    on_resolved, run);
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, propose_pending);
+}
+
+/* PENDING: ours; waits for the deployment and what it refers to. */
+
+static void
+leave_pending (PpFlowRun *run)
+{
+  if (run->resolve_error == NULL)
+    pp_flow_run_move (run, PP_FLOW_RUN_RESOLVED);
+  else if (run->attaches)
+    pp_flow_run_attach_undescribed (run, run->resolve_error->message);
+  else if (g_error_matches (run->resolve_error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_DEPLOYMENT_GONE))
+    pp_flow_run_cancel_for_deployment (run);
+  else
+    pp_flow_run_fail_submission (run, run->resolve_error->message);
+}
+
+void
+pp_flow_run_enter_pending (PpFlowRun *run)
+{
+  if (run->resolved)
+    leave_pending (run);
+}
+
+/* RESOLVED -> RENDERED: pure. */
+
+void
+pp_flow_run_enter_resolved (PpFlowRun *run)
+{
+  g_autoptr (GError) error = NULL;
+
+  run->spec = pp_container_spec_new (
+      run->configuration, pp_infrastructure_engine (run->context->infrastructure), &error);
+  g_clear_pointer (&run->configuration, json_decref);
+  g_clear_pointer (&run->json, json_decref);
+  if (run->spec == NULL && run->attaches)
+    {
+      pp_flow_run_attach_undescribed (run, error->message);
+      return;
+    }
+  if (run->spec == NULL)
+    {
+      pp_flow_run_fail_submission (run, error->message);
+      return;
+    }
+  /* The deployment may have been changed since the container was started. */
+  if (run->attaches && run->found_reporting != NULL)
+    run->spec->state_reporting
+        = g_str_equal (run->found_reporting, "worker") ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
+  run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
+  /* That of a run that is over for the server goes, whatever was configured. */
+  run->auto_remove = run->spec->auto_remove || (run->attaches && run->auto_remove);
+  for (guint i = 0; i < run->spec->warnings->len; i++)
+    pp_flow_run_log (run, PP_LOG_WARNING, "%s",
+                     (const char *)g_ptr_array_index (run->spec->warnings, i));
+  pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
+}
+
+static void
+on_submitting (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("answered", "Submitting");
+  run->submitting_call = NULL;
+  if (error != NULL || g_get_monotonic_time () - run->submitting_sent > SOON_US)
+    pp_flow_run_expect_late (run);
+  if (error != NULL)
+    g_debug ("Flow run %s could not be set to Submitting: %s", run->id, error->message);
+  else if (result->status == PP_SET_STATE_ACCEPT)
+    pp_flow_run_take_lease (run, result->state);
+  if (run->failure != NULL)
+    pp_flow_run_report_failure (run);
+  else if (run->state == PP_FLOW_RUN_CREATED && !run->cancelled)
+    pp_flow_run_enter_created (run);
+}
+
+/* Sets the labels that identify a container, over those of the job and of its image. */
+static void
+set_own_labels (PpFlowRun *run)
+{
+  const PpWorkerContext *context = run->context;
+  const char *pool = pp_json_string (context->work_pool, "name");
+
+  pp_container_spec_set_label (run->spec, PP_FLOW_RUN_LABEL, run->id);
+  pp_container_spec_set_label (run->spec, PP_WORK_POOL_LABEL, pool != NULL ? pool : "");
+  pp_container_spec_set_label (run->spec, PP_IDENTITY_LABEL, context->identity_name);
+  pp_container_spec_set_label (run->spec, PP_CLAIM_LABEL, run->transitions.claim);
+  pp_container_spec_set_label (run->spec, PP_STATE_REPORTING_LABEL,
+                               run->worker_reported ? "worker" : "engine");
+}
+
+void
+pp_flow_run_enter_rendered (PpFlowRun *run)
+{
+  PpWorkerContext *context = run->context;
+
+  if (run->attaches)
+    {
+      pp_flow_run_attach (run);
+      return;
+    }
+  json_auto_t *labels = json_pack (
+      "{s:s, s:s, s:s*, s:s*}", "prefect.worker.name", context->worker_name, "prefect.worker.type",
+      context->type, "prefect.work-pool.name", pp_json_string (context->work_pool, "name"),
+      "prefect.work-pool.id", pp_json_string (context->work_pool, "id"));
+
+  set_own_labels (run);
+  pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
+                         pp_flow_run_related (run));
+  pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);
+  /* The engine's own states follow on this one; a worker-reported run goes straight to RUNNING. */
+  if (!run->worker_reported)
+    {
+      run->submitting_sent = g_get_monotonic_time ();
+      run->submitting_call
+          = pp_flow_run_set_state (context->api, run->id, run->transitions.submitting, "PENDING",
+                                   "Submitting", NULL, FALSE, PP_API_RETRY, on_submitting, run);
+    }
+  pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
+}
+
+void
+pp_flow_run_resubmit (PpFlowRun *run)
+{
+  run->resolve = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
+                                    on_resolved, run);
+  pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
+}

@@ -1,0 +1,162 @@
+/* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+
+/* A container that the engine would not remove so often is left. */
+#define MAX_REMOVALS 5
+/* Where a finished run's infrastructure_pid is not taken for so long, it is left out. */
+#define PID_SECONDS 30
+
+static void remove_container (PpFlowRun *run);
+
+/* Podman says 500 also to what passes: a container that is just stopping, a storage that is busy.
+ */
+static void
+remove_later_or_give_up (PpFlowRun *run, const GError *error)
+{
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+      || run->retries < MAX_REMOVALS)
+    {
+      pp_flow_run_later (run, 1000, remove_container);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s",
+                   run->container_name, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+}
+
+static void
+on_removed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("engine", "removed");
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    remove_later_or_give_up (run, error);
+  else
+    pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+}
+
+static void
+on_looked_for (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (error != NULL
+      && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      remove_later_or_give_up (run, error);
+      return;
+    }
+  if (error != NULL || !pp_flow_run_is_unstarted (run, result))
+    {
+      pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+      return;
+    }
+  run->container_id = g_strdup (pp_json_string (result, "Id"));
+  remove_container (run);
+}
+
+static void
+remove_container (PpFlowRun *run)
+{
+  if (run->container_id == NULL)
+    {
+      run->engine_call = pp_infrastructure_inspect (run->context->infrastructure,
+                                                    run->container_name, on_looked_for, run);
+      return;
+    }
+  run->engine_call
+      = pp_infrastructure_remove (run->context->infrastructure, run->container_id, on_removed, run);
+}
+
+static void
+on_logs_safe (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->logs_safe = TRUE;
+  pp_flow_run_enter_reported (run);
+}
+
+static gboolean
+on_slot_free (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  run->notify (run, TRUE, run->user_data);
+  pp_log_sender_when (run->context->logs, FALSE, on_logs_safe, run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+forget_pid (PpFlowRun *run)
+{
+  pp_api_call_cancel (g_steal_pointer (&run->pid_call));
+  g_message ("infrastructure_pid of flow run '%s', which is over, could not be set", run->id);
+  pp_flow_run_enter_reported (run);
+}
+
+void
+pp_flow_run_enter_reported (PpFlowRun *run)
+{
+  if (!run->slot_freed)
+    {
+      run->slot_freed = TRUE;
+      g_clear_pointer (&run->lease, pp_lease_free);
+      g_clear_handle_id (&run->timeout_timer, g_source_remove);
+      g_clear_handle_id (&run->stop_timer, g_source_remove);
+      if (run->stop_call != NULL)
+        pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
+      run->timer = g_idle_add (on_slot_free, run);
+      return;
+    }
+  /* on_logs_safe() and on_pid_updated() come back here. */
+  if (!run->logs_safe || run->engine_call != NULL)
+    return;
+  if (run->pid_call != NULL)
+    {
+      pp_flow_run_after (run, PID_SECONDS * 1000, forget_pid);
+      return;
+    }
+  if ((run->container_id == NULL && !run->may_exist) || !run->auto_remove)
+    pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
+  else
+    remove_container (run);
+}
+
+static gboolean
+on_over (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->timer = 0;
+  run->notify (run, FALSE, run->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_enter_removed (PpFlowRun *run)
+{
+  if (run->started_once)
+    {
+      json_t *related = pp_flow_run_related (run);
+      g_autofree char *status = g_strdup_printf ("%" G_GINT64_FORMAT, run->end.exit_code);
+
+      json_object_set_new (json_array_get (related, 0), "prefect.infrastructure.status-code",
+                           json_string (status));
+      pp_events_emit_worker (run->context->events, "prefect.worker.executed-flow-run", related);
+    }
+  /* Nothing is noted of it after that. */
+  pp_flow_run_close_position (run);
+  pp_flow_run_leave_note (run);
+  pp_journal_remove (run->context->journal, run->id);
+  run->timer = g_idle_add (on_over, run);
+}

@@ -1,0 +1,103 @@
+/* How much of a run's output the server has, where the worker that sent it was killed. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/recovery/late_requests-private.h"
+
+/* A batch that the server had not finished when its sender was killed shows up within this, or
+ * within as long as so many counts take: a server that is slow is so in both. */
+#define COUNT_AGAIN_US G_USEC_PER_SEC
+#define COUNT_AGAIN_TIMES 10
+
+/* How much of the output is on the server beyond what was noted down: a worker may have been killed
+ * between the server's word and its own note. Counted until two counts agree, since what was on its
+ * way then may arrive now. */
+
+/* Of records so large that an answer with all that the server gives at once is too much. */
+#define FEW_RECORDS 10
+
+static void ask_count (PpFlowRun *run);
+
+/* The worker before had sent a batch, and the server, which takes it as a whole, has not got it
+ * yet.
+ */
+static gboolean
+is_on_its_way (const PpFlowRun *run)
+{
+  return run->position.sent_until > MAX (run->position.last_timestamp, run->counted_until)
+         && g_get_monotonic_time () < run->count_until;
+}
+
+static void
+on_counted (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *record;
+  size_t index;
+
+  run->count_call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH) && run->count_limit == 0)
+    {
+      run->count_limit = FEW_RECORDS;
+      ask_count (run);
+      return;
+    }
+  json_array_foreach (body, index, record)
+  {
+    const char *logger = pp_json_string (record, "name");
+    const char *timestamp = pp_json_string (record, "timestamp");
+
+    if (logger == NULL || !g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
+      continue;
+    run->counted++;
+    if (timestamp == NULL)
+      continue;
+    run->counted_until = MAX (run->counted_until, pp_api_parse_timestamp (timestamp));
+    pp_log_sender_go_on_after (run->context->logs, run->id, run->counted_until);
+  }
+  if (json_array_size (body) > 0)
+    {
+      run->count_offset += (guint)json_array_size (body);
+      ask_count (run);
+      return;
+    }
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "How much of the output was delivered is not known, a few lines may come "
+                     "twice: %s",
+                     error->message);
+  else if (is_on_its_way (run) || run->counted_before != run->counted + 1)
+    {
+      gint64 wait = COUNT_AGAIN_TIMES * (g_get_monotonic_time () - run->count_asked);
+
+      run->counted_before = run->counted + 1;
+      run->counted = 0;
+      run->count_offset = 0;
+      pp_flow_run_after (run, (guint)(CLAMP (wait, COUNT_AGAIN_US, PP_MAX_LOOK_US) / 1000),
+                         ask_count);
+      return;
+    }
+  run->next (run);
+}
+
+static void
+ask_count (PpFlowRun *run)
+{
+  /* What an attempt before this one has written is none of this container's. */
+  gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
+
+  run->count_asked = g_get_monotonic_time ();
+  run->count_call = pp_logs_read_after (run->context->api, run->id, after, run->count_offset,
+                                        run->count_limit, on_counted, run);
+}
+
+void
+pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run))
+{
+  run->next = next;
+  run->count_until = g_get_monotonic_time () + pp_late_patience (run->context->settings);
+  ask_count (run);
+}

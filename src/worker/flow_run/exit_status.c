@@ -1,0 +1,221 @@
+#include "exit_status-private.h"
+
+#include "prefect-podman/prefect/api.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* A shell, and the engines, say "ended by signal N" as 128 + N. */
+#define SIGNAL_BASE 128
+/* What dockerd gives, as it comes up, to a container that ran when it went down. */
+#define DOCKER_LOST 255
+/* What Podman gives to a container whose conmon is gone (5.4's Container.WaitForExit). */
+#define PODMAN_LOST (-1)
+/* Lines of output inside a state's message; the run's log has more. */
+#define MESSAGE_TAIL_BYTES 1500
+
+typedef struct
+{
+  gint64 exit_code;
+  const char *explanation;
+  const char *advice;
+} ExitCode;
+
+static const ExitCode exit_codes[] = {
+  { 1, "Process exited with a general error.", "Look for an exception in the flow run's log." },
+  { 125, "Container failed to run (Docker/OCI exit code 125).",
+    "Check that the image exists, that its entrypoint is right, and that the engine is well." },
+  { 126, "Command found but not executable (permission denied).",
+    "Check that the command's file in the image has its executable bit set." },
+  { 127, "Command not found.",
+    "Check that the command is installed in the image and on its PATH." },
+  { 137, "Process was killed, likely due to an out-of-memory (OOM) condition.",
+    "Give the run more memory (mem_limit), or find out who killed it." },
+  { 143,
+    "Process received SIGTERM via the container runtime. This is the containerized equivalent of "
+    "exit code -15.",
+    "If nobody cancelled the run, look for who stopped the container (a shutdown of the host, "
+    "`podman stop`)." },
+  { 247, "Process was terminated due to high memory usage.",
+    "Give the run more memory (mem_limit)." },
+};
+
+/* Whether a container that does not run has no end either. Engines give it an exit status of 0 all
+ * the same, and Go's zero time for its end. */
+static gboolean
+has_no_end (const json_t *state)
+{
+  static const char *const before_start[] = { "created", "configured", "initialized", NULL };
+  const char *status = pp_json_string (state, "Status");
+  const char *finished = pp_json_string (state, "FinishedAt");
+
+  return (status != NULL && g_strv_contains (before_start, status))
+         || (finished != NULL && g_str_has_prefix (finished, "0001-"));
+}
+
+gboolean
+pp_container_status_is_alive (const char *status)
+{
+  /* "initialized": flow_run_start.c */
+  static const char *const alive[]
+      = { "running", "paused", "stopping", "restarting", "initialized", NULL };
+
+  return status != NULL && g_strv_contains (alive, status);
+}
+
+void
+pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  const json_t *host_config = json_object_get (inspect, "HostConfig");
+  const char *error = pp_json_string (state, "Error");
+
+  memset (end, 0, sizeof *end);
+  end->exit_code = json_integer_value (json_object_get (state, "ExitCode"));
+  end->running = json_is_true (json_object_get (state, "Running"))
+                 || json_is_true (json_object_get (state, "Paused"))
+                 || pp_container_status_is_alive (pp_json_string (state, "Status"));
+  end->status_lost = !end->running && end->exit_code == PODMAN_LOST;
+  end->checkpointed = !end->running && json_is_true (json_object_get (state, "Checkpointed"));
+  end->never_ended = end->status_lost || end->checkpointed || (!end->running && has_no_end (state));
+  end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
+  end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
+  end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
+}
+
+void
+pp_container_end_note_boot (PpContainerEnd *end, const json_t *inspect, gint64 booted_at)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  gint64 started = pp_api_parse_timestamp (pp_json_string (state, "StartedAt"));
+  gint64 finished = pp_api_parse_timestamp (pp_json_string (state, "FinishedAt"));
+
+  end->host_restarted = TRUE;
+  if (!end->running && end->exit_code == DOCKER_LOST && started > 0 && started < booted_at
+      && finished >= booted_at)
+    end->never_ended = TRUE;
+}
+
+void
+pp_container_end_clear (PpContainerEnd *end)
+{
+  g_clear_pointer (&end->error, g_free);
+}
+
+const char *
+pp_exit_code_explain (gint64 exit_code, const char **advice)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (exit_codes); i++)
+    if (exit_codes[i].exit_code == exit_code)
+      {
+        if (advice != NULL)
+          *advice = exit_codes[i].advice;
+        return exit_codes[i].explanation;
+      }
+  if (advice != NULL)
+    *advice = "Look at the flow run's log and at the engine's.";
+  return "Process exited with an unexpected status code.";
+}
+
+/* Signals that come from somebody else; those that a program earns itself (SIGSEGV, SIGABRT, ...)
+ * are its failure. */
+static const char *
+outside_signal (gint64 exit_code)
+{
+  switch (exit_code - SIGNAL_BASE)
+    {
+    case SIGHUP:
+      return "SIGHUP";
+    case SIGINT:
+      return "SIGINT";
+    case SIGQUIT:
+      return "SIGQUIT";
+    case SIGKILL:
+      return "SIGKILL";
+    case SIGTERM:
+      return "SIGTERM";
+    default:
+      return NULL;
+    }
+}
+
+static char *
+with_last_lines (const char *text, const char *tail)
+{
+  gsize length = strlen (tail);
+  const char *start = length > MESSAGE_TAIL_BYTES ? tail + length - MESSAGE_TAIL_BYTES : tail;
+
+  if (start != tail)
+    {
+      const char *newline = strchr (start, '\n');
+
+      start = newline != NULL ? newline + 1 : g_utf8_find_next_char (start, NULL);
+    }
+  if (*start == '\0')
+    return g_strdup (text);
+  return g_strdup_printf ("%s Its last lines:\n%s", text, start);
+}
+
+char *
+pp_container_end_explain_none (const PpContainerEnd *end)
+{
+  if (end->status_lost && !end->host_restarted)
+    return g_strdup_printf (
+        "The container's program has ended, and its exit status was lost: conmon, the process of "
+        "Podman's that would have kept it, is gone%s%s. Somebody killed it, or the kernel did for "
+        "want of memory: look at `dmesg` or `journalctl -k`, and at what the run has written "
+        "elsewhere.",
+        end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
+  if (end->checkpointed)
+    return g_strdup (
+        "The container was checkpointed (`podman container checkpoint`), which stops it. "
+        "`podman container restore` continues the container, but not this run.");
+  return g_strdup_printf (
+      "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
+      "inspect` and the engine's log.",
+      end->host_restarted ? "the host was started anew while it ran"
+                          : "it was never started, or its exit status was lost (conmon crashed, or "
+                            "Podman was killed as it started it)",
+      end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
+}
+
+const char *
+pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message)
+{
+  g_autofree char *text = NULL;
+  const char *signal_name = outside_signal (end->exit_code);
+
+  *message = NULL;
+  if (end->oom_killed)
+    {
+      g_autofree char *limit
+          = end->memory_limit > 0 ? g_strdup_printf (
+                "its memory limit is %" G_GINT64_FORMAT " bytes", end->memory_limit)
+                                  : g_strdup ("it has no memory limit of its own");
+
+      *message = g_strdup_printf (
+          "Container was killed for want of memory (OOMKilled, exit status %" G_GINT64_FORMAT
+          "): %s. Give the run more with the job variable mem_limit.",
+          end->exit_code, limit);
+      return "CRASHED";
+    }
+  if (end->never_ended)
+    {
+      *message = pp_container_end_explain_none (end);
+      return "CRASHED";
+    }
+  if (end->exit_code == 0)
+    return "COMPLETED";
+  if (signal_name != NULL)
+    {
+      *message = g_strdup_printf (
+          "Container was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT
+          ")%s%s.",
+          signal_name, end->exit_code, end->error != NULL ? ": " : "",
+          end->error != NULL ? end->error : "");
+      return "CRASHED";
+    }
+  text = g_strdup_printf ("Container exited with status %" G_GINT64_FORMAT ".", end->exit_code);
+  *message = with_last_lines (text, tail);
+  return "FAILED";
+}

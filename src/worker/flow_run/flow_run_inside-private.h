@@ -1,0 +1,384 @@
+/* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
+ * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
+ * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
+ * flow_run_cleanup.c (what is left), flow_run_tail.c (its last words), flow_run_reschedule.c,
+ * flow_run_late.c (what is carried out after we have given up on it), flow_run_journal.c,
+ * flow_run_take_up.c and flow_run_attach.c (across restarts). */
+#pragma once
+
+#include "worker/output/resume_point-private.h"
+#include "exit_status-private.h"
+#include "flow_run-private.h"
+#include "lease-private.h"
+#include "prefect-podman/state/journal_position.h"
+#include "worker/output/output-private.h"
+
+#include "worker/look-private.h"
+
+#define PP_TRANSITION_ID_SIZE 37 /* a UUID */
+
+/* How long Prefect inside a container is given to end by itself a run that is over. */
+#define PP_ENGINE_GRACE_SECONDS 30
+
+/* What the engine says of RUN's container: INSPECT, or NULL where it is GONE (the engine's words).
+ */
+typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const json_t *inspect, const GError *gone);
+
+struct PpFlowRun
+{
+  PpWorkerContext *context;
+  PpFlowRunState state;
+  PpFlowRunNotifyFunc notify;
+  gpointer user_data;
+
+  char *id;
+  char *name;
+  char *deployment_id;
+  char *flow_id;
+  json_t *json;          /* the API's object; dropped once RENDERED */
+  gint64 scheduled_time; /* UNIX microseconds; 0: at once */
+  gint64 claimed_at;     /* monotonic microseconds */
+  gint64 seen_at;        /* when the server was asked what we know of it; monotonic microseconds */
+  gint64 looked_at;      /* when it was asked for once more */
+  json_int_t seen_run_count; /* how often it had run then */
+  gint64 claimed_time; /* UNIX microseconds, as all times that the journal keeps; of a run that
+                          nothing was written down of: when its container was made */
+  gint64 started_time; /* 0: not yet */
+  gint64 late_until;   /* UNIX microseconds: a request that got no answer may be carried out until
+                          then, this worker's or an earlier one's; 0: there is none */
+  gint64 submitting_sent;  /* monotonic microseconds */
+  json_t *overwritten_end; /* the end that a late request of ours has put another state on top of */
+
+  /* The journal's (flow_run_journal.c). */
+  PpJournalPhase phase;
+  PpJournalPut *journal_put;
+  void (*written) (PpFlowRun *run); /* what follows the put under way */
+  void (*next) (PpFlowRun *run);    /* what follows the count, or the look at an end, under way */
+  void (*claim_known) (PpFlowRun *run); /* what follows claim_call */
+  struct
+  {
+    char claim[PP_TRANSITION_ID_SIZE];
+    char submitting[PP_TRANSITION_ID_SIZE];
+    char running[PP_TRANSITION_ID_SIZE];
+    char report[PP_TRANSITION_ID_SIZE];
+  } transitions; /* the ids of this run's proposals */
+  struct
+  {
+    char *type; /* NULL: not decided yet */
+    char *name;
+    char *message;
+    gboolean force;
+  } report; /* the end that is proposed */
+  PpPositionFile *position_file;
+  guint note_timer;
+  PpPosition position; /* of the output */
+
+  /* What a worker before this one began (flow_run_take_up.c). */
+  gboolean taken_up;
+  gboolean host_restarted;  /* since its last entry was written */
+  gboolean attaches;        /* its container is there, its description is looked for */
+  gboolean server_ended;    /* it is over for the server: nothing to report */
+  gboolean stops_at_once;   /* and Prefect inside the container is given no grace */
+  gboolean claimed_again;   /* by another worker, for a later attempt */
+  gboolean told_inside;     /* Prefect inside the container tells states too; as of claim_call */
+  gboolean ended_inside;    /* and the end: the container is seen to its own */
+  gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
+  char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
+  char *found_reporting;    /* and who it says reports on it: "worker", "engine"; NULL: not told */
+  guint64 counted;          /* records the server has beyond the position */
+  guint64 counted_before;
+  guint count_offset;
+  guint count_limit;    /* of records in one answer; 0: as many as the server gives */
+  gint64 count_asked;   /* monotonic microseconds */
+  gint64 count_until;   /* monotonic: a batch that was on its way is waited for */
+  gint64 counted_until; /* UNIX microseconds: of the last record that was counted */
+  PpApiCall *count_call;
+
+  PpContainerSpec *spec; /* from RENDERED on; without its bodies once STARTED */
+  gboolean worker_reported;
+  gboolean auto_remove;
+
+  PpResolveCall *resolve;
+  GError *resolve_error;
+  char *failure; /* why it could not be submitted, once that is known */
+  gboolean resolved;
+  PpMask *mask; /* of the secrets of the blocks that it uses; NULL: none */
+  json_t *configuration;
+
+  gboolean pulled;     /* the image was asked for */
+  gboolean was_warned; /* the engine had warnings about the container it made */
+  guint name_index;    /* of the retries on a name in use */
+  guint network_index;
+  char *container_id;
+  char *container_name;
+  char *replaced_container_id; /* of one that a worker before has made, and that never started */
+  GError *refusal;             /* the engine's words, while what they mean is looked for */
+  gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
+  gboolean started_once;      /* the engine was told to start it */
+  gboolean start_interrupted; /* and did not answer */
+  gboolean made_anew;         /* since a start that was interrupted could not be made again */
+  gboolean timed_out;
+  gboolean startup_timed_out;
+  gboolean pulling;
+  gboolean cancel_reported;
+  gboolean cancelled; /* the server wants it ended */
+
+  PpApiCall *api_call;        /* the one call the state waits for */
+  PpStateRead *state_read;    /* or this */
+  PpStateRead *server_read;   /* pp_flow_run_look(), beside whatever it waits for */
+  PpApiCall *claim_call;      /* pp_flow_run_check_claim() */
+  PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
+  PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
+  PpInfrastructureCall *engine_call;
+  PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
+  PpInfrastructureCall *follow_call;
+  void (*retry) (PpFlowRun *run);   /* what TIMER calls, and the end of the container sooner */
+  PpInfrastructureCall *watch_call; /* waits for the container's end */
+  gboolean program_gone;            /* the kernel has seen it; the engine may not say so yet */
+  gboolean status_lost;             /* the container has ended, and nobody knows how */
+  gboolean asks_end;                /* engine_call asks how it has ended, or will */
+  PpInfrastructureCall *stop_call;
+  guint stop_level; /* of force (flow_run_stop.c) */
+  guint stop_refusals;
+  PpInfrastructureCall *look_call; /* whether a run whose time is up still runs */
+  guint stop_timer;
+  guint timer;         /* of the state */
+  guint timeout_timer; /* timeout_seconds */
+  gint64 timeout_at;   /* monotonic microseconds */
+  guint retries;       /* of what the state waits for */
+
+  PpOutput *output;
+  PpDelivery *delivery;    /* to the output */
+  gboolean output_lost;    /* some of it, and that was said */
+  gboolean damage_said;    /* that part of the log could not be read */
+  gboolean output_ended;   /* it was read to its end, or cannot be read */
+  gboolean follow_refused; /* it cannot be followed: read it when the container has ended */
+  gboolean output_unreadable;
+  PpLease *lease;
+  PpContainerEnd end;
+  gint64 begun_at; /* monotonic microseconds, when its container was; 0: by a worker before */
+  gint64 exited_at;
+  char *type_at_end;  /* of the state the server has when the container has ended */
+  gboolean never_ran; /* says that state: it did not get to Running */
+  gint64 report_sent; /* monotonic microseconds */
+  gint64 look_until;  /* monotonic: for what became of the report */
+  guint unanswered;   /* reports, one after the other */
+  gboolean end_known;
+  gint64 no_answer_since; /* monotonic microseconds; 0: the engine answers */
+  gboolean silence_said;  /* of the time since then */
+  gboolean slot_freed;
+  gboolean logs_safe;
+};
+
+/* flow_run.c: the one place that moves. */
+void pp_flow_run_move (PpFlowRun *run, PpFlowRunState state);
+
+/* A line in the run's log (and on the console), without secrets. */
+void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+/* TEXT, of which ownership is taken and which may be NULL, without the secrets of the worker and of
+ * the run's blocks:
+ * what refuses a value shows it. New string. */
+char *pp_flow_run_mask (const PpFlowRun *run, char *text);
+
+/* Calls NEXT after MILLISECONDS; the state's one timer. */
+void pp_flow_run_after (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *run));
+
+/* Keeps the lease that STATE (the server's) names. */
+void pp_flow_run_take_lease (PpFlowRun *run, const json_t *state);
+
+/* Related resources of the run's events; new array. */
+json_t *pp_flow_run_related (const PpFlowRun *run);
+
+/* The run is not ours after all: nothing to report; removes a container if there is one. */
+void pp_flow_run_drop (PpFlowRun *run);
+
+/* Keeps the lease LEASE_ID. */
+void pp_flow_run_keep_lease (PpFlowRun *run, const char *lease_id);
+
+/* flow_run_journal.c */
+
+/* Has the journal say that RUN is in PHASE; then NEXT. */
+void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFlowRun *run));
+
+/* Sets RUN up from what was written down of it. */
+void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
+
+/* As much of a description as a container that is there needs, from ENTRY; new. */
+PpContainerSpec *pp_flow_run_spec_from_entry (const PpJournalEntry *entry);
+
+/* Keeps how far the output has got, to standard output and in the container's log: in a moment,
+ * together with what comes meanwhile. */
+void pp_flow_run_note_shown_soon (PpFlowRun *run);
+
+/* What is to be noted is, and no more. */
+void pp_flow_run_close_position (PpFlowRun *run);
+
+/* Fills ENTRY with what the journal keeps of RUN; the strings are borrowed from RUN. */
+void pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry);
+
+/* flow_run_late.c */
+
+/* A request of RUN got no answer, or was given up: it may be carried out yet. */
+void pp_flow_run_expect_late (PpFlowRun *run);
+
+/* Has a note of RUN's requests, if one of them may be carried out yet, outlive RUN. */
+void pp_flow_run_leave_note (const PpFlowRun *run);
+
+/* Whether STATE, the API's object, was set by a late request of an earlier attempt of RUN: it will
+ * be put back, and says nothing of this attempt. */
+gboolean pp_flow_run_is_late_word (const PpFlowRun *run, const json_t *state);
+
+/* Whether a late request of an earlier attempt of RUN may change its state. */
+gboolean pp_flow_run_has_late_words (const PpFlowRun *run);
+
+/* flow_run_contest.c */
+
+/* Keeps what FLOW_RUN, the API's object, says of RUN; ASKED_AT: when it was asked for, monotonic
+ * microseconds. */
+void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
+
+/* NEXT, unless another worker has run RUN before our claim of it: then its end is put back, and RUN
+ * dropped. */
+void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* The same by RUN's states on the server, where nothing is known of the time before the claim. */
+void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again), and
+ * whether Prefect inside its container tells states (run->told_inside). May be asked beside what
+ * the state waits for; a later one takes the place of one under way. */
+void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
+void pp_flow_run_resubmit (PpFlowRun *run);
+
+/* Tells the server which container is RUN's. */
+void pp_flow_run_tell_pid (PpFlowRun *run);
+
+/* True if INSPECT is a container that this worker has made for this claim of RUN, and that was
+ * never started: the engine made it, but its answer was lost (curl asks again by itself where a
+ * kept connection broke). */
+gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
+
+/* A new UUID into ID. */
+void pp_flow_run_make_transition (char *id);
+
+/* flow_run_reschedule.c: gives the run back to the poll, where its failure has become
+ * AwaitingRetry, which it was to wait for in its container; then REPORTED. */
+void pp_flow_run_reschedule (PpFlowRun *run);
+
+/* Whether INSPECT is a container that Podman has made ready and knows no start of: its program may
+ * run. */
+gboolean pp_flow_run_is_initialized (const json_t *inspect);
+
+/* flow_run_take_up.c */
+void pp_flow_run_enter_taken_up (PpFlowRun *run);
+
+/* Whether the server's STATE is one that this worker, or one before it, has asked for on RUN's way
+ * to its start. */
+gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
+
+/* As pp_flow_run_is_own_state(), or a state without a transition's id: an old server's, or set by
+ * Prefect inside the container. */
+gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state);
+
+/* flow_run_attach.c */
+
+/* Follows RUN's container, which is there, by the description that was found. */
+void pp_flow_run_attach (PpFlowRun *run);
+
+/* Follows RUN's container, given the engine's INSPECT of it: an earlier worker started it and could
+ * not write that down. */
+void pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect);
+
+/* The same where none can be had (WHY): by what the container says of itself. It stays when it has
+ * ended. */
+void pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why);
+
+/* Stops the container, if it runs, of a run that is over for the server. */
+void pp_flow_run_stop_ended (PpFlowRun *run);
+
+/* flow_run_count.c: asks the server how much of the output it has beyond the position; then
+ * follows. */
+void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* flow_run_submit.c: what the engine refused by ERROR is tried again by AGAIN, after a while, when
+ * it may pass and RUN has tries left; else RUN has failed. */
+void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error,
+                                void (*again) (PpFlowRun *run));
+
+/* MESSAGE, the engine's about RUN's container, which it knows by its id, with the container's name;
+ * new string. */
+char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);
+
+/* flow_run_claim.c, flow_run_submit.c, flow_run_start.c: what each state does to be left. */
+void pp_flow_run_enter_claimed (PpFlowRun *run);
+void pp_flow_run_enter_pending (PpFlowRun *run);
+void pp_flow_run_enter_resolved (PpFlowRun *run);
+void pp_flow_run_enter_rendered (PpFlowRun *run);
+void pp_flow_run_enter_submitting (PpFlowRun *run);
+void pp_flow_run_enter_created (PpFlowRun *run);
+
+/* flow_run_watch.c */
+
+/* Calls AGAIN after MILLISECONDS, twice as long at each of RUN's retries; at most 15 s. */
+void pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run));
+
+/* Asks the engine, by pp_flow_run_ask_again() until it answers; the state's one call meanwhile. */
+void pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected);
+
+/* The engine does not say how RUN's container, which may run, is (ERROR): AGAIN after a while.
+ * However long that lasts: a run is not over because nobody can know. After 15 minutes its log says
+ * so, once. */
+void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
+
+/* RUN's container has ended, and the engine, which may not answer, is not asked how. */
+void pp_flow_run_end_without_status (PpFlowRun *run);
+
+void pp_flow_run_enter_started (PpFlowRun *run);
+
+/* flow_run_cleanup.c */
+void pp_flow_run_enter_reported (PpFlowRun *run);
+void pp_flow_run_enter_removed (PpFlowRun *run);
+
+/* flow_run_stop.c */
+
+/* Has timeout_seconds, or startup_timeout_seconds, end a container that has just started. */
+void pp_flow_run_start_timeout (PpFlowRun *run);
+
+/* Stops the container after SECONDS, unless it has ended by then. */
+void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);
+
+/* flow_run_tail.c */
+
+/* Whether FLOW_RUN, the API's object, has not been Running since RUN took it. */
+gboolean pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run);
+
+/* Puts the last lines of the container's output into the run's log, unless its output goes there.
+ */
+void pp_flow_run_log_tail (PpFlowRun *run);
+
+/* The same of a run that has failed before it was Running: TYPE is that of its state on the server.
+ */
+void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
+
+/* flow_run_report.c */
+/* CANCELLED, as the server asked. */
+void pp_flow_run_report_cancelled (PpFlowRun *run);
+void pp_flow_run_enter_exited (PpFlowRun *run);
+
+/* The run cannot be started: CRASHED with the peer's words and MESSAGE, then the rest is cleaned
+ * up. */
+void pp_flow_run_fail_submission (PpFlowRun *run, const char *message);
+
+/* Goes on with a failure that waited for the answer to "Submitting": a CRASHED run must not be set
+ * to PENDING after it. */
+void pp_flow_run_report_failure (PpFlowRun *run);
+
+/* Its container is gone: CRASHED. */
+void pp_flow_run_report_vanished (PpFlowRun *run);
+
+/* The run's deployment is gone: Cancelled, by force, as the peer does. */
+void pp_flow_run_cancel_for_deployment (PpFlowRun *run);

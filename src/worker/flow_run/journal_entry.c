@@ -1,0 +1,213 @@
+/* What the journal is told of a flow run, and a flow run from what it was told. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/state/state_dir.h"
+
+#include "worker/failpoint-private.h"
+
+/* How far the output is, is noted so long after it has moved on. */
+#define NOTE_MS 200
+
+static void
+on_written (const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  void (*next) (PpFlowRun *) = run->written;
+
+  pp_failpoint ("written", pp_journal_phase_name (run->phase));
+  run->journal_put = NULL;
+  /* What was not begun can be left to the next poll; what was goes on. */
+  if (error != NULL && run->state == PP_FLOW_RUN_CLAIMED)
+    {
+      g_warning ("Flow run '%s' is not taken: %s", run->id, error->message);
+      pp_flow_run_drop (run);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("Should this worker end now, it will not know how far flow run '%s' is: %s", run->id,
+               error->message);
+  next (run);
+}
+
+void
+pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
+{
+  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
+
+  *entry = (PpJournalEntry){
+    .flow_run_id = run->id,
+    .flow_run_name = run->name,
+    .deployment_id = run->deployment_id,
+    .flow_id = run->flow_id,
+    .phase = run->phase,
+    .claim_transition_id = (char *)run->transitions.claim,
+    .submitting_transition_id = (char *)run->transitions.submitting,
+    .running_transition_id = (char *)run->transitions.running,
+    .report_transition_id = (char *)run->transitions.report,
+    .report_type = run->report.type,
+    .report_name = run->report.name,
+    .report_message = run->report.message,
+    .report_force = run->report.force,
+    .container_id = run->container_id,
+    .container_name = run->container_name,
+    .replaced_container_id = run->replaced_container_id,
+    .undescribed
+    = run->spec == NULL && run->container_id != NULL && run->phase != PP_JOURNAL_CLAIMED,
+    .worker_reported = run->worker_reported,
+    .auto_remove = run->auto_remove,
+    .timed_out = run->timed_out || run->startup_timed_out,
+    .claimed_at = run->claimed_time,
+    .started_at = run->started_time,
+    .scheduled_time = run->scheduled_time,
+    .lease_id = run->lease != NULL ? (char *)pp_lease_id (run->lease) : NULL,
+    .engine_name = engine->name,
+    .engine_url = engine->url,
+    .boot_id = (char *)run->context->boot_id,
+  };
+  if (run->spec == NULL)
+    return;
+  entry->tty = run->spec->tty;
+  entry->stream_output = run->spec->stream_output;
+  entry->forward_output = pp_container_spec_forwards_output (run->spec);
+  entry->stop_timeout = run->spec->stop_timeout;
+  entry->timeout_seconds = run->spec->timeout_seconds;
+  entry->startup_timeout_seconds = run->spec->startup_timeout_seconds;
+}
+
+void
+pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFlowRun *run))
+{
+  PpJournalEntry entry;
+
+  run->phase = phase;
+  run->written = next;
+  pp_flow_run_describe (run, &entry);
+  if (run->journal_put != NULL)
+    pp_journal_put_cancel (run->journal_put);
+  run->journal_put = pp_journal_put (run->context->journal, &entry, on_written, run);
+}
+
+/* A container that is there needs no more of its description than this. */
+PpContainerSpec *
+pp_flow_run_spec_from_entry (const PpJournalEntry *entry)
+{
+  PpContainerSpec *spec = g_new0 (PpContainerSpec, 1);
+
+  spec->networks = g_ptr_array_new_with_free_func (g_free);
+  spec->warnings = g_ptr_array_new_with_free_func (g_free);
+  spec->tty = entry->tty;
+  spec->auto_remove = entry->auto_remove;
+  spec->stream_output = entry->stream_output;
+  spec->forward_output = entry->forward_output ? PP_FORWARD_ALWAYS : PP_FORWARD_NEVER;
+  spec->state_reporting = entry->worker_reported ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
+  spec->stop_timeout = (guint)CLAMP (entry->stop_timeout, 0, G_MAXINT);
+  spec->timeout_seconds = entry->timeout_seconds;
+  spec->startup_timeout_seconds = entry->startup_timeout_seconds;
+  return spec;
+}
+
+static void
+take_transition (char *into, const char *id)
+{
+  if (id != NULL)
+    g_strlcpy (into, id, PP_TRANSITION_ID_SIZE);
+}
+
+void
+pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
+{
+  run->phase = entry->phase;
+  run->replaced_container_id = g_strdup (entry->replaced_container_id);
+  /* The worker that wrote it may have been killed with any request under way. */
+  pp_flow_run_expect_late (run);
+  run->name = g_strdup (entry->flow_run_name);
+  run->deployment_id = g_strdup (entry->deployment_id);
+  run->flow_id = g_strdup (entry->flow_id);
+  take_transition (run->transitions.claim, entry->claim_transition_id);
+  take_transition (run->transitions.submitting, entry->submitting_transition_id);
+  take_transition (run->transitions.running, entry->running_transition_id);
+  take_transition (run->transitions.report, entry->report_transition_id);
+  run->report.type = g_strdup (entry->report_type);
+  run->report.name = g_strdup (entry->report_name);
+  run->report.message = g_strdup (entry->report_message);
+  run->report.force = entry->report_force;
+  run->claimed_time = entry->claimed_at;
+  run->started_time = entry->started_at;
+  run->scheduled_time = entry->scheduled_time;
+  run->host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
+                        && *run->context->boot_id != '\0'
+                        && !g_str_equal (entry->boot_id, run->context->boot_id);
+  if (entry->phase == PP_JOURNAL_CLAIMED)
+    return;
+  run->container_id = g_strdup (entry->container_id);
+  run->container_name = g_strdup (entry->container_name);
+  run->worker_reported = entry->worker_reported;
+  run->auto_remove = entry->auto_remove;
+  run->timed_out = entry->timed_out && entry->worker_reported;
+  run->startup_timed_out = entry->timed_out && !entry->worker_reported;
+  if (!entry->undescribed)
+    run->spec = pp_flow_run_spec_from_entry (entry);
+  if (entry->lease_id != NULL && entry->worker_reported)
+    pp_flow_run_keep_lease (run, entry->lease_id);
+}
+
+void
+pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
+{
+  /* What was counted is past the timestamp until there is a later one. */
+  run->position.records += run->counted + records;
+  run->counted = 0;
+  run->position.last_timestamp = timestamp;
+  if (run->position_file == NULL)
+    return;
+  pp_delivery_note (run->delivery);
+  pp_position_update (run->position_file, &run->position);
+}
+
+void
+pp_flow_run_sending (PpFlowRun *run, gint64 timestamp)
+{
+  run->position.sent_until = timestamp;
+  if (run->position_file != NULL)
+    pp_position_update (run->position_file, &run->position);
+}
+
+static void
+note_shown (PpFlowRun *run)
+{
+  if (run->spec->stream_output && pp_stdout_pending (run->context->out) == 0)
+    run->position.stdout_bytes = MAX (run->position.stdout_bytes, pp_output_shown (run->output));
+  pp_delivery_note (run->delivery);
+  pp_position_update (run->position_file, &run->position);
+}
+
+static gboolean
+on_note_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  /* Until all of it is shown. */
+  if (run->spec->stream_output && pp_stdout_pending (run->context->out) > 0)
+    return G_SOURCE_CONTINUE;
+  run->note_timer = 0;
+  note_shown (run);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_flow_run_note_shown_soon (PpFlowRun *run)
+{
+  if (run->note_timer == 0)
+    run->note_timer = g_timeout_add (NOTE_MS, on_note_timer, run);
+}
+
+void
+pp_flow_run_close_position (PpFlowRun *run)
+{
+  if (run->note_timer != 0)
+    note_shown (run);
+  g_clear_handle_id (&run->note_timer, g_source_remove);
+  pp_position_close (g_steal_pointer (&run->position_file));
+}

@@ -1,0 +1,49 @@
+/* What may be carried out after this worker has given up on it. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "worker/recovery/late_requests-private.h"
+
+void
+pp_flow_run_expect_late (PpFlowRun *run)
+{
+  run->late_until = g_get_real_time () + pp_late_patience (run->context->settings);
+}
+
+void
+pp_flow_run_leave_note (const PpFlowRun *run)
+{
+  PpJournalEntry entry;
+
+  if (run->context->late == NULL || run->late_until < g_get_real_time ())
+    return;
+  pp_flow_run_describe (run, &entry);
+  entry.late_until = run->late_until;
+  pp_late_requests_add (run->context->late, &entry);
+}
+
+gboolean
+pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id)
+{
+  return transition_id != NULL
+         && (g_ascii_strcasecmp (transition_id, run->transitions.claim) == 0
+             || g_ascii_strcasecmp (transition_id, run->transitions.submitting) == 0
+             || g_ascii_strcasecmp (transition_id, run->transitions.running) == 0
+             || g_ascii_strcasecmp (transition_id, run->transitions.report) == 0);
+}
+
+gboolean
+pp_flow_run_is_late_word (const PpFlowRun *run, const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+
+  return id != NULL && run->context->late != NULL && !pp_flow_run_asked_for (run, id)
+         && pp_late_requests_knows (run->context->late, run->id, id);
+}
+
+gboolean
+pp_flow_run_has_late_words (const PpFlowRun *run)
+{
+  return run->context->late != NULL && pp_late_requests_has (run->context->late, run->id);
+}

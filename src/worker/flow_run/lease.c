@@ -1,0 +1,82 @@
+#include "lease-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* What is asked for, and when: the first lease may be as short as half a minute
+ * (PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION), and outlives a lost answer. */
+#define LEASE_SECONDS 300
+#define FIRST_RENEWAL_SECONDS 10
+#define RENEWAL_SECONDS 100
+
+struct PpLease
+{
+  PpApi *api;
+  char *id;
+  void (*lost) (const GError *error, gpointer user_data);
+  gpointer user_data;
+  guint timer;
+  PpApiCall *call;
+};
+
+static gboolean renew (gpointer user_data);
+
+static void
+on_renewed (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLease *lease = user_data;
+
+  (void)body;
+  lease->call = NULL;
+  if (error != NULL && !pp_api_error_may_pass (error))
+    {
+      lease->lost (error, lease->user_data);
+      return;
+    }
+  /* The lease outlives a renewal or two that an outage costs. */
+  lease->timer = g_timeout_add_seconds (error != NULL ? FIRST_RENEWAL_SECONDS : RENEWAL_SECONDS,
+                                        renew, lease);
+}
+
+static gboolean
+renew (gpointer user_data)
+{
+  PpLease *lease = user_data;
+
+  lease->timer = 0;
+  lease->call
+      = pp_concurrency_lease_renew (lease->api, lease->id, LEASE_SECONDS, on_renewed, lease);
+  return G_SOURCE_REMOVE;
+}
+
+PpLease *
+pp_lease_new (PpApi *api, const char *lease_id,
+              void (*lost) (const GError *error, gpointer user_data), gpointer user_data)
+{
+  PpLease *lease = g_new0 (PpLease, 1);
+
+  lease->api = api;
+  lease->id = g_strdup (lease_id);
+  lease->lost = lost;
+  lease->user_data = user_data;
+  lease->timer = g_timeout_add_seconds (FIRST_RENEWAL_SECONDS, renew, lease);
+  return lease;
+}
+
+void
+pp_lease_free (PpLease *lease)
+{
+  if (lease == NULL)
+    return;
+  if (lease->timer != 0)
+    g_source_remove (lease->timer);
+  if (lease->call != NULL)
+    pp_api_call_cancel (lease->call);
+  g_free (lease->id);
+  g_free (lease);
+}
+
+const char *
+pp_lease_id (const PpLease *lease)
+{
+  return lease->id;
+}

@@ -1,0 +1,478 @@
+/* A flow run that a worker before this one had in its hands: what the journal says of it, what the
+ * engine has of it and what the server takes it for are held against each other. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+#include "container_ownership-private.h"
+
+#include <string.h>
+
+/* A server that refuses to tell a run's state is asked again after this. */
+#define ASK_AGAIN_MS 15000
+
+/* A container that was never started and that the engine would not remove so often is left. */
+#define MAX_REMOVALS 5
+
+static void begin_again (PpFlowRun *run);
+static void look_again (PpFlowRun *run);
+
+static gboolean
+is_one_of (const char *word, const char *const *words)
+{
+  return word != NULL && g_strv_contains (words, word);
+}
+
+/* Whether a container of this STATUS (State.Status; may be NULL) was not started in this boot of
+ * the host. */
+static gboolean
+is_before_start (const char *status)
+{
+  static const char *const before[] = { "created", "initialized", "configured", NULL };
+
+  return is_one_of (status, before);
+}
+
+gboolean
+pp_flow_run_was_never_started (const json_t *inspect)
+{
+  const json_t *state = json_object_get (inspect, "State");
+  const char *started = pp_json_string (state, "StartedAt");
+
+  /* Podman that was killed as it started a container calls it "created" when it has run to its end,
+   * and tells no start: the process it had is what is left. */
+  return is_before_start (pp_json_string (state, "Status"))
+         && json_integer_value (json_object_get (state, "Pid")) == 0
+         && (started == NULL || *started == '\0' || g_str_has_prefix (started, "0001-"));
+}
+
+gboolean
+pp_flow_run_is_initialized (const json_t *inspect)
+{
+  return g_strcmp0 (pp_json_string (json_object_get (inspect, "State"), "Status"), "initialized")
+         == 0;
+}
+
+/* Whether the container the engine has was ever started, by its status in a list. */
+static gboolean
+was_started (const PpFlowRun *run)
+{
+  return run->found_status != NULL && !is_before_start (run->found_status);
+}
+
+gboolean
+pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
+{
+  if (run->phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
+    return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
+  return pp_container_is_of_claim (container, run->transitions.claim);
+}
+
+gboolean
+pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+
+  return pid != NULL && container_id != NULL && !g_str_has_suffix (pid, container_id);
+}
+
+gboolean
+pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+
+  return id != NULL
+         && (g_ascii_strcasecmp (id, run->transitions.claim) == 0
+             || g_ascii_strcasecmp (id, run->transitions.submitting) == 0
+             || g_ascii_strcasecmp (id, run->transitions.running) == 0);
+}
+
+gboolean
+pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state)
+{
+  return pp_json_string (json_object_get (state, "state_details"), "transition_id") == NULL
+         || pp_flow_run_is_own_state (run, state);
+}
+
+static void
+say (PpFlowRun *run, const char *what)
+{
+  g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
+}
+
+/* Follows the container, or its log if it has ended. */
+static void
+go_on (PpFlowRun *run)
+{
+  run->started_once = TRUE;
+  if (run->spec != NULL)
+    {
+      pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+      return;
+    }
+  /* Nothing was written down of it: its deployment says what it is. */
+  run->attaches = TRUE;
+  if (run->json != NULL)
+    pp_flow_run_resubmit (run);
+  else
+    pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
+}
+
+/* Follows it to an end that the server knows of, or need not know of. */
+static void
+go_on_unreported (PpFlowRun *run)
+{
+  run->server_ended = TRUE;
+  go_on (run);
+}
+
+/* What it left here goes, and nothing is reported. */
+static void
+leave (PpFlowRun *run, const char *why)
+{
+  say (run, why);
+  run->started_once = FALSE;
+  if (run->found_status == NULL)
+    g_clear_pointer (&run->container_id, g_free);
+  pp_flow_run_drop (run);
+}
+
+static void
+on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  pp_failpoint ("engine", "leftover");
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      pp_flow_run_ask_again (run, error, begin_again);
+      return;
+    }
+  run->no_answer_since = 0;
+  /* The engine does not remove what runs: the start of an earlier worker may have been carried out
+   * since the container was looked at. */
+  if (error != NULL && run->retries++ < MAX_REMOVALS)
+    {
+      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("Container '%s', which was never started, could not be removed: %s",
+               run->container_name, error->message);
+  g_clear_pointer (&run->found_status, g_free);
+  begin_again (run);
+}
+
+/* A container that was made and never started may lack a network: it goes first. */
+static void
+begin_again (PpFlowRun *run)
+{
+  if (run->found_status != NULL)
+    {
+      run->engine_call = pp_infrastructure_remove_unstarted (
+          run->context->infrastructure, run->container_id, on_leftover_removed, run);
+      return;
+    }
+  run->taken_up = FALSE;
+  run->host_restarted = FALSE;
+  if (run->container_id != NULL)
+    {
+      g_free (run->replaced_container_id);
+      run->replaced_container_id = g_steal_pointer (&run->container_id);
+    }
+  g_clear_pointer (&run->container_name, g_free);
+  pp_flow_run_resubmit (run);
+}
+
+/* That it begins anew is written down before its container is removed: a run whose start was
+ * announced, and whose container is nowhere, is taken for lost. */
+static void
+submit_again (PpFlowRun *run)
+{
+  say (run, "it was not started yet and is submitted again");
+  run->started_time = 0;
+  g_clear_pointer (&run->spec, pp_container_spec_free);
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
+}
+
+/* The engine may have been starting the container when its worker was killed. */
+
+/* One that waits for its start begins with it; one that runs refuses it. */
+static void
+on_begun (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      pp_flow_run_ask_again (run, error, look_again);
+      return;
+    }
+  run->no_answer_since = 0;
+  say (run, "its container is followed");
+  go_on (run);
+}
+
+static void
+on_looked_again (PpFlowRun *run, const json_t *container, const GError *gone)
+{
+  if (pp_flow_run_is_initialized (container))
+    {
+      run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,
+                                                  on_begun, run);
+      return;
+    }
+  run->no_answer_since = 0;
+  if (gone != NULL || pp_flow_run_was_never_started (container))
+    submit_again (run);
+  else
+    on_begun (NULL, NULL, run);
+}
+
+static void
+look_again (PpFlowRun *run)
+{
+  pp_flow_run_inspect (run, on_looked_again);
+}
+
+/* Nothing of it ran: once more from the start. */
+static void
+resubmit (PpFlowRun *run)
+{
+  if (run->found_status != NULL)
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
+  else
+    submit_again (run);
+}
+
+/* The container was started, or found without an entry (then nothing describes it), and is nowhere.
+ */
+static void
+go_on_without (PpFlowRun *run)
+{
+  if (run->spec == NULL && pp_flow_run_is_in_other_container (run->json, run->container_id))
+    {
+      leave (run, "it was begun again elsewhere");
+      return;
+    }
+  say (run, "its container is gone");
+  pp_flow_run_report_vanished (run);
+}
+
+/* The container of a run that is over for us is stopped, and goes if that was not its own end. */
+static void
+end_container (PpFlowRun *run)
+{
+  if ((run->stops_at_once || run->worker_reported)
+      && pp_container_status_is_alive (run->found_status))
+    run->auto_remove = TRUE;
+  go_on_unreported (run);
+  if (run->state == PP_FLOW_RUN_STARTED)
+    pp_flow_run_stop_ended (run);
+}
+
+static void
+on_server_ended (PpFlowRun *run, const char *type)
+{
+  if (!was_started (run))
+    {
+      leave (run, "the server has ended it meanwhile");
+      return;
+    }
+  say (run, "the server has ended it meanwhile; its container is seen to its end");
+  /* Prefect inside a container that says COMPLETED is about to end by itself. */
+  run->stops_at_once = g_str_equal (type, "CANCELLED");
+  run->auto_remove = run->auto_remove || run->stops_at_once;
+  end_container (run);
+}
+
+/* What was ours of it is over, however that came about. */
+static void
+on_begun_anew (PpFlowRun *run, const char *why)
+{
+  if (!was_started (run))
+    {
+      leave (run, why);
+      return;
+    }
+  say (run, why);
+  run->stops_at_once = TRUE;
+  end_container (run);
+}
+
+static void
+on_scheduled (PpFlowRun *run)
+{
+  /* A worker, or its user who has ended it, has a run that it reports on tried again; or Prefect
+   * inside the container, which waits for that. */
+  gboolean waits = pp_container_status_is_alive (run->found_status)
+                   && pp_flow_run_waits_in_container (run->json);
+  gboolean ended = run->worker_reported && run->phase == PP_JOURNAL_STARTING && !waits;
+
+  run->retry_scheduled = ended || run->phase == PP_JOURNAL_REPORTING;
+  if (was_started (run) && ended)
+    on_begun_anew (run, "it is scheduled once more, and its attempt here is over");
+  else if (was_started (run))
+    {
+      say (run, "its container is seen to its end");
+      go_on (run);
+    }
+  else if (run->phase != PP_JOURNAL_CLAIMED)
+    {
+      /* Prefect waited for its retry inside the container, or the worker has given it back. */
+      run->auto_remove = TRUE;
+      pp_flow_run_reschedule (run);
+    }
+  else
+    leave (run, "it is scheduled, and comes by the poll");
+}
+
+static void
+on_pending_or_running (PpFlowRun *run)
+{
+  const json_t *state = json_object_get (run->json, "state");
+  gboolean pending = g_strcmp0 (pp_json_string (state, "type"), "PENDING") == 0;
+  gboolean own = pp_flow_run_is_own_state (run, state);
+
+  /* An image may be pulled for longer than the lease lasts. */
+  if (own)
+    pp_flow_run_take_lease (run, state);
+  if (run->claimed_again)
+    on_begun_anew (run, "another worker has begun it again");
+  else if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
+           && !pp_flow_run_may_be_own_state (run, state))
+    {
+      /* The failure was reported, and this is the next attempt, maybe another worker's. */
+      say (run, "its failure was reported");
+      if (was_started (run))
+        go_on_unreported (run);
+      else
+        leave (run, "its retry is in other hands");
+    }
+  else if (was_started (run))
+    {
+      say (run, "its container is followed");
+      go_on (run);
+    }
+  else if (run->found_status != NULL)
+    resubmit (run);
+  else if (run->phase == PP_JOURNAL_CLAIMED)
+    {
+      if (own)
+        pp_flow_run_check_history (run, resubmit);
+      else
+        leave (run, "it is in other hands");
+    }
+  else if (pending && run->spec != NULL && (run->worker_reported || run->container_id == NULL))
+    resubmit (run); /* RUNNING comes before the start */
+  else
+    go_on_without (run);
+}
+
+/* The server does not know the run any more. */
+static void
+on_deleted (PpFlowRun *run)
+{
+  if (g_strcmp0 (run->found_status, "running") != 0)
+    {
+      leave (run, "it was deleted on the server");
+      return;
+    }
+  say (run, "it was deleted on the server: its container is stopped");
+  run->stops_at_once = TRUE;
+  end_container (run);
+}
+
+static void
+on_cancelling (PpFlowRun *run)
+{
+  say (run, "it is being cancelled");
+  if (was_started (run))
+    {
+      go_on (run);
+      pp_flow_run_cancel (run);
+      return;
+    }
+  run->cancelled = TRUE;
+  pp_flow_run_report_cancelled (run);
+}
+
+/* Keeps what BODY, the API's object, says of RUN. */
+static void
+keep_flow_run (PpFlowRun *run, json_t *body)
+{
+  json_decref (run->json);
+  run->json = json_incref (body);
+  g_free (run->name);
+  run->name = g_strdup (pp_json_string (body, "name"));
+  if (run->deployment_id == NULL)
+    run->deployment_id = g_strdup (pp_json_string (body, "deployment_id"));
+  if (run->flow_id == NULL)
+    run->flow_id = g_strdup (pp_json_string (body, "flow_id"));
+}
+
+/* A pause, or a suspension. */
+static void
+on_paused (PpFlowRun *run, const json_t *state)
+{
+  if (was_started (run))
+    go_on (run);
+  else if (run->phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
+    go_on_without (run);
+  else
+    leave (run, "it is paused, and comes by the poll");
+}
+
+static void
+on_known (PpFlowRun *run, json_t *body)
+{
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+
+  keep_flow_run (run, body);
+  if (was_started (run) && pp_json_string (body, "infrastructure_pid") == NULL)
+    pp_flow_run_tell_pid (run);
+  if (pp_flow_run_state_is_terminal (state))
+    on_server_ended (run, type);
+  else if (g_strcmp0 (type, "CANCELLING") == 0)
+    on_cancelling (run);
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    on_scheduled (run);
+  else if (g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
+    pp_flow_run_check_claim (run, on_pending_or_running);
+  else
+    on_paused (run, state);
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->state_read = NULL;
+  if (error == NULL)
+    on_known (run, body);
+  else if (g_error_matches (error, PP_API_ERROR, 404))
+    on_deleted (run);
+  else
+    {
+      /* Nobody else takes up what is of a worker that lives. */
+      if (run->retries++ == 0)
+        g_warning ("Flow run '%s' is not taken up again yet, its state is not known: %s", run->id,
+                   error->message);
+      pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_taken_up);
+    }
+}
+
+void
+pp_flow_run_enter_taken_up (PpFlowRun *run)
+{
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
+}

@@ -1,0 +1,497 @@
+/* What the server is told of a run's end, and by whom. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+
+/* How long Prefect inside an ended container may still be believed to be heard of: its last calls
+ * may be on their way. */
+#define GRACE_US (10 * G_USEC_PER_SEC)
+/* The server is asked before the end of a run that took longer is told. */
+#define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
+/* That an end is not taken is said at this try. */
+#define SAY_UNANSWERED 3
+/* Lines inside a state's message; the log has PP_OUTPUT_TAIL_LINES. */
+#define MESSAGE_LINES 5
+
+static void read_state (PpFlowRun *run);
+static void look_before_report (PpFlowRun *run);
+static void send_report (PpFlowRun *run);
+
+static gboolean
+is_cancelling (const json_t *state)
+{
+  return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
+}
+
+static void
+on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("answered", "end");
+  run->api_call = NULL;
+  if (error != NULL && pp_api_may_try_again (run->context->api, error))
+    {
+      gint64 now = g_get_monotonic_time ();
+
+      pp_flow_run_expect_late (run);
+      if (++run->unanswered == SAY_UNANSWERED)
+        g_warning (
+            "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: "
+            "%s",
+            run->name, run->id, error->message);
+      run->look_until = now + pp_look_time (now - run->report_sent);
+      pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
+                         look_before_report);
+      return;
+    }
+  if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
+      && !run->cancel_reported)
+    {
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
+  else if (result == NULL)
+    pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
+                     error != NULL ? error->message : "no answer");
+  else if (result->status == PP_SET_STATE_REJECT)
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
+                     result->state != NULL ? pp_json_string (result->state, "name")
+                                           : "in another state",
+                     result->reason != NULL ? result->reason : "the server decided so");
+  else if (result->status == PP_SET_STATE_ABORT)
+    g_debug ("Flow run %s keeps its state: %s", run->id,
+             result->reason != NULL ? result->reason : "");
+  if (result != NULL && result->status == PP_SET_STATE_REJECT
+      && g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0)
+    {
+      pp_flow_run_reschedule (run);
+      return;
+    }
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+/* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
+ * same failure said again would be the end of that retry. And while it was out of reach, its user
+ * may have ended a run that seemed to be lost, and another worker have begun it again. So it is
+ * looked at before each try. */
+
+static void
+send_unless_claimed_again (PpFlowRun *run)
+{
+  if (!run->claimed_again)
+    {
+      send_report (run);
+      return;
+    }
+  g_message ("Flow run '%s' (%s) was begun again by another worker, who reports its end", run->name,
+             run->id);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+static void
+on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+  gboolean begun = g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0;
+  PpSetStateResult scheduled = { .status = PP_SET_STATE_REJECT, .state = state };
+
+  run->state_read = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    on_proposed (NULL, error, run);
+  else if (pp_flow_run_is_late_word (run, state))
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    on_proposed (&scheduled, NULL, run);
+  else if (begun && !pp_flow_run_may_be_own_state (run, state))
+    pp_flow_run_check_claim (run, send_unless_claimed_again); /* or Prefect's, inside */
+  else if (pp_flow_run_state_is_terminal (state))
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* told already, or ended by hand */
+  else if (begun && g_get_monotonic_time () < run->look_until)
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
+  else
+    send_report (run);
+}
+
+/* Of a run that Prefect inside the container reports on, a state is not told from another
+ * attempt's; the claim is. Its failures become no retries. */
+static void
+look_before_report (PpFlowRun *run)
+{
+  if (run->worker_reported)
+    run->state_read
+        = pp_state_reader_read (run->context->states, run->id, on_looked_at_report, run);
+  else
+    pp_flow_run_check_claim (run, send_unless_claimed_again);
+}
+
+static void
+send_report (PpFlowRun *run)
+{
+  run->report_sent = g_get_monotonic_time ();
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
+                                         run->report.type, run->report.name, run->report.message,
+                                         run->report.force, PP_API_TRY, on_proposed, run);
+}
+
+/* Whether somebody else may have had a hand in the run's state. One that has taken a while may have
+ * been ended, or begun again, by its user, or elsewhere. */
+static gboolean
+may_be_changed (const PpFlowRun *run)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (pp_flow_run_has_late_words (run))
+    return TRUE;
+  if (!run->started_once)
+    return now - run->claimed_at > LOOK_AFTER_US;
+  return run->worker_reported
+         && (now - run->begun_at > LOOK_AFTER_US || (run->spec != NULL && run->spec->runs_prefect));
+}
+
+/* The first time. */
+static void
+begin_report (PpFlowRun *run)
+{
+  if (may_be_changed (run))
+    look_before_report (run);
+  else
+    send_report (run);
+}
+
+/* Another end than a worker before this one was about to propose is another proposal. */
+static void
+decide_report (PpFlowRun *run, const char *type, const char *name, const char *message,
+               gboolean force)
+{
+  if (run->report.type != NULL && !g_str_equal (run->report.type, type))
+    pp_flow_run_make_transition (run->transitions.report);
+  g_free (run->report.type);
+  g_free (run->report.name);
+  g_free (run->report.message);
+  run->report.type = g_strdup (type);
+  run->report.name = g_strdup (name);
+  run->report.message
+      = message != NULL ? pp_flow_run_mask (run, g_utf8_make_valid (message, -1)) : NULL;
+  run->report.force = force;
+}
+
+static void
+propose (PpFlowRun *run, const char *type, const char *name, const char *message, gboolean force)
+{
+  PpLogLevel level = g_str_equal (type, "COMPLETED") || g_str_equal (type, "CANCELLED")
+                         ? PP_LOG_INFO
+                         : PP_LOG_ERROR;
+
+  if (message != NULL)
+    pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
+                     name != NULL ? name : type, message);
+  decide_report (run, type, name, message, force);
+  /* A success can be proposed again by whoever finds the container; a failure may have become
+   * another attempt by then. */
+  if (g_str_equal (type, "COMPLETED"))
+    begin_report (run);
+  else
+    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, begin_report);
+}
+
+void
+pp_flow_run_report_cancelled (PpFlowRun *run)
+{
+  const char *text = !run->started_once ? "Flow run cancelled by the worker before it was started."
+                     : run->cancelled   ? "Flow run cancelled: its container was stopped."
+                                        : "The container ended while the run was being cancelled.";
+
+  run->cancel_reported = TRUE;
+  run->auto_remove = TRUE;
+  propose (run, "CANCELLED", NULL, text, FALSE);
+}
+
+void
+pp_flow_run_report_failure (PpFlowRun *run)
+{
+  propose (run, "CRASHED", NULL, run->failure, FALSE);
+}
+
+void
+pp_flow_run_fail_submission (PpFlowRun *run, const char *message)
+{
+  g_autofree char *what = pp_flow_run_name_container (run, message);
+
+  run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", what);
+  /* What never ran is of no use to anyone. */
+  run->auto_remove = TRUE;
+  if (run->submitting_call == NULL)
+    pp_flow_run_report_failure (run);
+}
+
+void
+pp_flow_run_cancel_for_deployment (PpFlowRun *run)
+{
+  g_autofree char *text
+      = g_strdup_printf ("Deployment %s no longer exists, cancelled run.", run->deployment_id);
+
+  propose (run, "CANCELLED", NULL, text, TRUE);
+}
+
+/* What the engine cannot tell any more, a worker before this one may have seen and written down. */
+static gboolean
+report_as_written (PpFlowRun *run)
+{
+  if (run->phase != PP_JOURNAL_REPORTING || !run->worker_reported)
+    return FALSE;
+  send_report (run);
+  return TRUE;
+}
+
+void
+pp_flow_run_report_vanished (PpFlowRun *run)
+{
+  if (report_as_written (run))
+    return;
+  g_autofree char *text
+      = run->taken_up
+            ? g_strdup_printf (
+                "Flow run infrastructure vanished while no worker watched: %scontainer "
+                "'%s' (%.12s) is gone from the engine; its exit status is not known.",
+                run->host_restarted ? "the host was started anew, and " : "", run->container_name,
+                run->container_id)
+            : g_strdup_printf (
+                "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was "
+                "watched; its exit status is not known.",
+                run->container_name, run->container_id);
+
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+static void
+report_startup_timeout (PpFlowRun *run)
+{
+  g_autofree char *text = g_strdup_printf (
+      "Prefect inside the container did not report Running within startup_timeout_seconds, %g s.",
+      run->spec->startup_timeout_seconds);
+
+  run->auto_remove = TRUE;
+  pp_flow_run_log_tail (run);
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+static void
+report_by_worker (PpFlowRun *run)
+{
+  g_autofree char *tail = pp_output_tail (run->output, MESSAGE_LINES);
+  g_autofree char *message = NULL;
+  const char *type;
+
+  if (run->end.never_ended && report_as_written (run))
+    return;
+  if (run->timed_out)
+    {
+      g_autofree char *text = g_strdup_printf (
+          "Flow run timed out: it exceeded timeout_seconds, %g s.", run->spec->timeout_seconds);
+
+      propose (run, "FAILED", "TimedOut", text, FALSE);
+      return;
+    }
+  type = pp_container_end_to_state (&run->end, tail, &message);
+  if (!g_str_equal (type, "COMPLETED"))
+    pp_flow_run_log_tail (run);
+  propose (run, type, NULL, message, FALSE);
+}
+
+/* The engine inside ended well, and the server does not know of an end. */
+static void
+report_after_success (PpFlowRun *run)
+{
+  if (g_str_equal (run->type_at_end, "PENDING"))
+    {
+      propose (run, "COMPLETED", NULL,
+               "Container exited with status 0 without Prefect inside it ever reporting: the "
+               "worker takes the exit "
+               "status for the run's end.",
+               FALSE);
+      return;
+    }
+  propose (
+      run, "CRASHED", NULL,
+      "Container exited with status 0, but Prefect inside it never reported the end of the run.",
+      FALSE);
+}
+
+static void
+report_after_failure (PpFlowRun *run)
+{
+  const char *advice = NULL;
+  const char *explanation = pp_exit_code_explain (run->end.exit_code, &advice);
+  g_autofree char *text = g_strdup_printf (
+      "Flow run infrastructure exited with non-zero status code %" G_GINT64_FORMAT ". %s",
+      run->end.exit_code, explanation);
+
+  pp_flow_run_log (run, PP_LOG_INFO, "%s", advice);
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+/* No exit status: neither success nor failure of what should have run. */
+static void
+report_no_end (PpFlowRun *run)
+{
+  g_autofree char *text = pp_container_end_explain_none (&run->end);
+
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+/* Whether STATE is one that nobody leaves any more once the container is over. */
+static gboolean
+is_left_behind (const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+
+  return g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0
+         || pp_flow_run_is_paused_in_container (state);
+}
+
+/* Whether Prefect inside the container, which has ended well, may be heard of yet. */
+static gboolean
+may_be_heard_of (const PpFlowRun *run)
+{
+  return run->end_known && !run->end.never_ended && run->end.exit_code == 0
+         && !g_str_equal (run->type_at_end, "PENDING")
+         && g_get_monotonic_time () - run->exited_at < GRACE_US;
+}
+
+static void
+on_end_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error,
+                 gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->api_call = NULL;
+  if (error != NULL)
+    g_warning ("The end of flow run '%s' (%s), on top of which the server has put a late request, "
+               "could not be put back: %s",
+               run->name, run->id, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+/* Prefect inside the container has said the end, and then our "Submitting" has arrived. */
+static void
+put_back_end (PpFlowRun *run)
+{
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Flow run '%s' is set back to %s, its end: a request that was carried out late "
+                   "had changed that",
+                   run->name, pp_json_string (run->overwritten_end, "name"));
+  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, run->overwritten_end,
+                                             on_end_put_back, run);
+}
+
+static void
+report_by_end (PpFlowRun *run)
+{
+  gboolean succeeded = run->end_known && !run->end.never_ended && run->end.exit_code == 0;
+
+  if (run->overwritten_end != NULL)
+    {
+      put_back_end (run);
+      return;
+    }
+  if (run->claimed_again)
+    {
+      send_unless_claimed_again (run);
+      return;
+    }
+  /* Prefect inside never got to say anything: its traceback is all there is. */
+  if (run->never_ran && !succeeded)
+    pp_flow_run_log_tail (run);
+  if (!run->end_known)
+    pp_flow_run_report_vanished (run);
+  else if (run->end.never_ended)
+    report_no_end (run);
+  else if (run->end.exit_code == 0)
+    report_after_success (run);
+  else
+    report_after_failure (run);
+}
+
+static void
+on_state_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+
+  run->state_read = NULL;
+  if (error != NULL)
+    {
+      g_message ("The state of flow run '%s' after its container's end is not known: %s", run->id,
+                 error->message);
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+      return;
+    }
+  /* By Prefect inside the container, or by force: as if the worker had stopped it. */
+  if (g_strcmp0 (type, "CANCELLED") == 0)
+    run->auto_remove = TRUE;
+  g_free (run->type_at_end);
+  run->type_at_end = g_strdup (type);
+  run->never_ran = pp_flow_run_never_ran (run, body);
+  if (pp_flow_run_is_late_word (run, state))
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, read_state);
+  else if (g_strcmp0 (type, "CANCELLING") == 0)
+    pp_flow_run_report_cancelled (run);
+  else if (g_strcmp0 (type, "SCHEDULED") == 0)
+    pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */
+  else if (!is_left_behind (state))
+    {
+      pp_flow_run_log_tail_of_failure (run, type);
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+    }
+  else if (may_be_heard_of (run))
+    pp_flow_run_after (run, 1000, read_state);
+  else
+    pp_flow_run_check_claim (run, report_by_end);
+}
+
+static void
+read_state (PpFlowRun *run)
+{
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_state_read, run);
+}
+
+void
+pp_flow_run_enter_exited (PpFlowRun *run)
+{
+  run->exited_at = g_get_monotonic_time ();
+  g_clear_handle_id (&run->timeout_timer, g_source_remove);
+  g_clear_handle_id (&run->stop_timer, g_source_remove);
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
+  /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
+  pp_api_call_cancel (g_steal_pointer (&run->api_call));
+  pp_api_call_cancel (g_steal_pointer (&run->claim_call));
+  pp_output_finish (run->output);
+  /* What the worker before has told of another container may have arrived since. */
+  if (run->replaced_container_id != NULL)
+    pp_flow_run_tell_pid (run);
+  pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
+                            run->container_id, run->container_name, pp_flow_run_related (run));
+  if (run->retry_scheduled)
+    pp_flow_run_reschedule (run);
+  else if (run->server_ended)
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+  else if (run->startup_timed_out)
+    report_startup_timeout (run);
+  else if (!run->worker_reported || run->cancelled)
+    read_state (run);
+  else if (!run->end_known && !run->timed_out)
+    pp_flow_run_report_vanished (run);
+  else
+    report_by_worker (run);
+}

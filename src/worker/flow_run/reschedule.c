@@ -1,0 +1,47 @@
+/* A run that has retries left was set to AwaitingRetry instead of FAILED. The server takes it for
+ * granted that whoever says FAILED waits and runs it again (RetryFailedFlows: retry_type
+ * "in_process"), and its polls pass such runs over. A container is made anew: the run is to come
+ * back through the poll, to whichever worker has a place for it. */
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+static void
+on_rescheduled (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)body;
+  run->api_call = NULL;
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_ERROR, "Flow run '%s' could not be given back for its retry: %s",
+                     run->name, error->message);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
+
+static void
+on_policy_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *policy = json_object_get (body, "empirical_policy");
+  json_auto_t *changed = json_is_object (policy) ? json_deep_copy (policy) : json_object ();
+
+  run->api_call = NULL;
+  if (error != NULL || g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") != 0)
+    {
+      on_rescheduled (NULL, error, run);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
+                   run->name);
+  json_object_set_new (changed, "retry_type", json_string ("reschedule"));
+  run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,
+                                                       on_rescheduled, run);
+}
+
+void
+pp_flow_run_reschedule (PpFlowRun *run)
+{
+  run->api_call
+      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_policy_read, run);
+}

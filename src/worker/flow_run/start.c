@@ -1,0 +1,346 @@
+/* A container's start: at its time, with the server's word, and once. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+
+/* A run that was claimed longer ago is looked at before it is started. */
+#define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
+
+static void look_before_running (PpFlowRun *run);
+static void start_container (PpFlowRun *run);
+static void look_before_start (PpFlowRun *run);
+static void remove_half (PpFlowRun *run);
+static void on_started (json_t *result, const GError *error, gpointer user_data);
+
+static void
+on_pid_updated (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)body;
+  run->pid_call = NULL;
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "infrastructure_pid of flow run '%s' could not be set: %s", run->id,
+                     error->message);
+  if (run->state != PP_FLOW_RUN_REPORTED)
+    return;
+  /* What waits for us by then. */
+  if (run->logs_safe)
+    g_clear_handle_id (&run->timer, g_source_remove);
+  pp_flow_run_enter_reported (run);
+}
+
+/* Podman that was killed while it started a container may have left half of it with the runtime,
+ * which refuses to make it once more. Podman writes down that the runtime has made it
+ * ("initialized") before it has it run: one of which only the creation is known never ran, and is
+ * made anew. Docker does not, and what it has lost sight of may run. An "initialized" one waits,
+ * and its start begins it, or runs already, and the runtime refuses: then it is followed. One that
+ * somebody removed before its start (`podman container prune`) is made anew too. */
+
+static void
+on_half_removed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    {
+      pp_flow_run_retry_or_fail (run, error, remove_half);
+      return;
+    }
+  g_clear_pointer (&run->container_id, g_free);
+  run->network_index = 0;
+  pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
+}
+
+static void
+remove_half (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
+                                               on_half_removed, run);
+}
+
+static gboolean
+is_podman (const PpFlowRun *run)
+{
+  return pp_infrastructure_engine (run->context->infrastructure)->kind == PP_ENGINE_PODMAN;
+}
+
+static void
+on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
+  gboolean gone
+      = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND);
+  gboolean never_started
+      = gone ? !run->start_interrupted : error == NULL && pp_flow_run_was_never_started (result);
+  gboolean is_half = run->start_interrupted && is_podman (run);
+
+  run->engine_call = NULL;
+  if (pp_flow_run_is_initialized (result))
+    {
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "Whether container '%s' runs is not known after an interrupted start; it is "
+                       "followed: %s",
+                       run->container_name, refusal->message);
+      on_started (NULL, NULL, run);
+      return;
+    }
+  if (never_started)
+    run->started_once = FALSE;
+  if (!never_started || !(gone || is_half) || run->cancelled || run->made_anew)
+    {
+      pp_flow_run_retry_or_fail (run, refusal, look_before_start);
+      return;
+    }
+  pp_flow_run_log (
+      run, PP_LOG_WARNING, "Container '%s' %s; it is made anew: %s", run->container_name,
+      gone ? "was removed before its start" : "cannot be started after an interrupted start",
+      refusal->message);
+  run->made_anew = TRUE;
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_half);
+}
+
+static void
+on_start_failed (PpFlowRun *run, const GError *error)
+{
+  gboolean no_answer
+      = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+
+  if (no_answer && (run->cancelled || run->retries >= run->spec->infrastructure_retries))
+    {
+      run->refusal = g_error_copy (error);
+      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
+    }
+  else if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
+           || (!no_answer && run->start_interrupted && is_podman (run)))
+    {
+      run->refusal = g_error_copy (error);
+      run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                    on_looked_after_refusal, run);
+    }
+  else
+    pp_flow_run_retry_or_fail (run, error, look_before_start);
+  run->start_interrupted = run->start_interrupted || no_answer;
+}
+
+static void
+on_started (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("engine", "started");
+  (void)result;
+  run->engine_call = NULL;
+  if (error != NULL)
+    {
+      on_start_failed (run, error);
+      return;
+    }
+  pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+  if (run->cancelled)
+    pp_flow_run_stop_container_in (run, 0);
+}
+
+/* Once more, though no try is left: what waits for its start would wait for ever. */
+static void
+start_initialized (PpFlowRun *run)
+{
+  g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
+
+  if (refusal != NULL)
+    pp_flow_run_ask_again (run, refusal, start_container);
+  else
+    start_container (run);
+}
+
+/* A start whose answer was lost may have been one: a container that has run would run once more,
+ * and one that runs is not to be taken for one that failed to. */
+
+static void
+on_looked_before_start (PpFlowRun *run, const json_t *container, const GError *gone)
+{
+  if (gone != NULL)
+    {
+      pp_flow_run_fail_submission (run, gone->message);
+      return;
+    }
+  if (pp_flow_run_is_initialized (container) && !run->cancelled)
+    {
+      start_initialized (run);
+      return;
+    }
+  run->no_answer_since = 0;
+  if (!pp_flow_run_was_never_started (container))
+    on_started (NULL, NULL, run);
+  else if (run->cancelled)
+    {
+      run->started_once = FALSE;
+      pp_flow_run_report_cancelled (run);
+    }
+  else if (run->refusal != NULL)
+    pp_flow_run_fail_submission (run, run->refusal->message);
+  else
+    start_container (run);
+}
+
+static void
+look_before_start (PpFlowRun *run)
+{
+  pp_flow_run_inspect (run, on_looked_before_start);
+}
+
+void
+pp_flow_run_tell_pid (PpFlowRun *run)
+{
+  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
+  g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
+
+  if (run->pid_call != NULL)
+    pp_api_call_cancel (run->pid_call);
+  run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
+                                                         on_pid_updated, run);
+}
+
+static void
+start_container (PpFlowRun *run)
+{
+  if (!run->started_once)
+    pp_flow_run_tell_pid (run);
+  run->started_once = TRUE;
+  run->engine_call
+      = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
+}
+
+/* The server has another state for RUN, which is not to be started. */
+static void
+on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
+{
+  if (g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
+    {
+      run->cancelled = TRUE;
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
+  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is not started: the server says %s", run->id,
+                   reason != NULL ? reason : "no");
+  pp_flow_run_drop (run);
+}
+
+static void
+on_running (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("answered", "RUNNING");
+  run->api_call = NULL;
+  if (error != NULL && pp_api_may_try_again (run->context->api, error))
+    {
+      pp_flow_run_expect_late (run);
+      pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
+                         look_before_running);
+      return;
+    }
+  if (error != NULL)
+    {
+      pp_flow_run_log (run, PP_LOG_ERROR,
+                       "Flow run '%s' could not be set to Running and is not started: %s", run->id,
+                       error->message);
+      pp_flow_run_fail_submission (run, error->message);
+      return;
+    }
+  switch (result->status)
+    {
+    case PP_SET_STATE_ACCEPT:
+      pp_flow_run_take_lease (run, result->state);
+      run->retries = 0;
+      start_container (run);
+      return;
+    case PP_SET_STATE_WAIT:
+      pp_flow_run_after (run, (guint)(CLAMP (result->delay_seconds, 0.1, 3600) * 1000),
+                         look_before_running);
+      return;
+    case PP_SET_STATE_ABORT:
+    case PP_SET_STATE_REJECT:
+      on_not_running (run, result->state, result->reason);
+      return;
+    }
+}
+
+static void
+propose_running (PpFlowRun *run)
+{
+  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running,
+                                         "RUNNING", NULL, NULL, FALSE, PP_API_TRY, on_running, run);
+}
+
+static void
+announce_start (PpFlowRun *run)
+{
+  run->started_time = g_get_real_time ();
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING,
+                          run->worker_reported ? propose_running : start_container);
+}
+
+/* Whether STATE, the server's, is that of a run that is to be started. */
+static gboolean
+is_to_be_started (const PpFlowRun *run, const json_t *state)
+{
+  static const char *const types[] = { "PENDING", "RUNNING", NULL };
+  const char *type = pp_json_string (state, "type");
+
+  return pp_flow_run_is_late_word (run, state)
+         || (type != NULL && g_strv_contains (types, type)
+             && pp_flow_run_may_be_own_state (run, state));
+}
+
+static void
+on_state_before_start (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  g_autofree char *reason = NULL;
+
+  run->state_read = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    reason = g_strdup ("it was deleted");
+  else if (error == NULL && !is_to_be_started (run, state))
+    reason = g_strdup_printf ("it is %s", pp_json_string (state, "name"));
+  if (reason != NULL)
+    on_not_running (run, state, reason);
+  else
+    announce_start (run);
+}
+
+/* Its user may have ended it meanwhile, or another worker: the server takes RUNNING on top of an
+ * end. */
+static void
+look_before_running (PpFlowRun *run)
+{
+  run->state_read
+      = pp_state_reader_read (run->context->states, run->id, on_state_before_start, run);
+}
+
+void
+pp_flow_run_enter_created (PpFlowRun *run)
+{
+  gint64 early = run->scheduled_time - g_get_real_time ();
+
+  /* on_submitting() comes back here. */
+  if (run->submitting_call != NULL)
+    return;
+  /* Prefetched: everything is ready, its time has not come. */
+  if (early > 0)
+    pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_enter_created);
+  else if (g_get_monotonic_time () - run->claimed_at > LOOK_AFTER_US)
+    look_before_running (run);
+  else
+    announce_start (run);
+}

@@ -1,0 +1,351 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "state_reader-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* What is asked for soon after an answer waits for more to ask with it; a lone run does not. */
+#define GATHER_MS 150
+#define QUIET_US (1 * G_USEC_PER_SEC)
+/* A server answers a filter with 200 runs at most, or with PREFECT_SERVER_API_DEFAULT_LIMIT; in
+ * that case what is left out of an answer is read again, alone. */
+#define MAX_READ 100
+/* Runs that no list can hold, as far as they are remembered. */
+#define MAX_UNLISTABLE 1000
+
+struct PpStateRead
+{
+  PpStateReader *reader;
+  char *flow_run_id;
+  gboolean alone;  /* it was missing from an answer for many */
+  PpApiCall *call; /* this run alone is being read; or NULL */
+  GError *error;   /* why it is read alone; or NULL */
+  PpApiDoneFunc done;
+  gpointer user_data;
+};
+
+struct PpStateReader
+{
+  PpApi *api;
+  GQueue waiting;         /* of PpStateRead */
+  GQueue groups;          /* of GQueue of PpStateRead: parts of a list that the server failed at */
+  GQueue asked;           /* of PpStateRead: those the call under way is for */
+  GQueue single;          /* of PpStateRead: those with a call of their own */
+  GHashTable *unlistable; /* set of ids of runs that the server fails at in any list */
+  PpApiCall *call;
+  guint asked_for; /* how many runs that call asks for */
+  guint timer;
+  gint64 answered; /* when the last call was, monotonic microseconds */
+};
+
+static void ask (PpStateReader *reader);
+
+static void
+free_read (PpStateRead *read)
+{
+  pp_api_call_cancel (read->call);
+  g_clear_error (&read->error);
+  g_free (read->flow_run_id);
+  g_free (read);
+}
+
+PpStateReader *
+pp_state_reader_new (PpApi *api)
+{
+  PpStateReader *reader = g_new0 (PpStateReader, 1);
+
+  reader->api = api;
+  reader->unlistable = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  return reader;
+}
+
+static void
+free_reads (GQueue *reads)
+{
+  PpStateRead *read;
+
+  while ((read = g_queue_pop_head (reads)) != NULL)
+    free_read (read);
+}
+
+void
+pp_state_reader_free (PpStateReader *reader)
+{
+  GQueue *group;
+
+  if (reader == NULL)
+    return;
+  pp_api_call_cancel (reader->call);
+  g_clear_handle_id (&reader->timer, g_source_remove);
+  free_reads (&reader->asked);
+  free_reads (&reader->waiting);
+  free_reads (&reader->single);
+  while ((group = g_queue_pop_head (&reader->groups)) != NULL)
+    {
+      free_reads (group);
+      g_queue_free (group);
+    }
+  g_hash_table_unref (reader->unlistable);
+  g_free (reader);
+}
+
+static gboolean
+on_gathered (gpointer user_data)
+{
+  PpStateReader *reader = user_data;
+
+  reader->timer = 0;
+  ask (reader);
+  return G_SOURCE_REMOVE;
+}
+
+/* Has what waits asked for: at once, or when others may have come. */
+static void
+schedule (PpStateReader *reader)
+{
+  gboolean busy
+      = g_queue_is_empty (&reader->groups) && g_get_monotonic_time () - reader->answered < QUIET_US;
+
+  if (reader->call == NULL && reader->timer == 0
+      && !(g_queue_is_empty (&reader->waiting) && g_queue_is_empty (&reader->groups)))
+    reader->timer = g_timeout_add (busy ? GATHER_MS : 0, on_gathered, reader);
+}
+
+/* Ends READ with FLOW_RUN, or with ERROR if it is NULL. */
+static void
+finish (PpStateRead *read, json_t *flow_run, const GError *error)
+{
+  read->done (flow_run, flow_run == NULL ? error : NULL, read->user_data);
+  free_read (read);
+}
+
+static void
+give (PpStateRead *read, GHashTable *flow_runs)
+{
+  g_autoptr (GError) missing = g_error_new (
+      PP_API_ERROR, 404, "Flow run %s is not on the server any more", read->flow_run_id);
+
+  finish (read, g_hash_table_lookup (flow_runs, read->flow_run_id), missing);
+}
+
+/* One run alone: what a list cannot hold can be read by itself (the server writes lists with
+ * orjson, which knows no integer beyond 64 bits and no 255 levels of nesting), and a run that
+ * cannot be read at all has states that can. */
+
+static void
+remember_unlistable (const PpStateRead *read)
+{
+  GHashTable *unlistable = read->reader->unlistable;
+
+  if (read->error == NULL || g_hash_table_contains (unlistable, read->flow_run_id))
+    return;
+  if (g_hash_table_size (unlistable) >= MAX_UNLISTABLE)
+    g_hash_table_remove_all (unlistable);
+  g_hash_table_add (unlistable, g_strdup (read->flow_run_id));
+  g_warning ("The server fails at every list that flow run %s is in, so this worker reads it by "
+             "itself from now on (a number beyond 64 bits in its parameters or job variables does "
+             "this): %s",
+             read->flow_run_id, read->error->message);
+}
+
+static void
+on_states (json_t *body, const GError *error, gpointer user_data)
+{
+  PpStateRead *read = user_data;
+  json_t *state = json_array_get (body, json_array_size (body) - 1);
+
+  read->call = NULL;
+  g_queue_remove (&read->reader->single, read);
+  if (error != NULL || state == NULL)
+    {
+      finish (read, NULL, read->error);
+      return;
+    }
+  remember_unlistable (read);
+  json_auto_t *flow_run = json_pack ("{s:s, s:O}", "id", read->flow_run_id, "state", state);
+  finish (read, flow_run, NULL);
+}
+
+static void
+on_single (json_t *body, const GError *error, gpointer user_data)
+{
+  PpStateRead *read = user_data;
+
+  read->call = NULL;
+  if (error == NULL)
+    remember_unlistable (read);
+  if (error == NULL || g_error_matches (error, PP_API_ERROR, 404))
+    {
+      g_queue_remove (&read->reader->single, read);
+      finish (read, body, error);
+      return;
+    }
+  if (read->error == NULL)
+    read->error = g_error_copy (error);
+  read->call = pp_flow_run_states_read (read->reader->api, read->flow_run_id, on_states, read);
+}
+
+static void
+read_single (PpStateRead *read)
+{
+  PpStateReader *reader = read->reader;
+
+  g_queue_push_tail (&reader->single, read);
+  read->call
+      = pp_flow_run_read (reader->api, read->flow_run_id, PP_API_PERSIST_SHARED, on_single, read);
+}
+
+/* Lists. */
+
+static void
+ask_alone (PpStateRead *read)
+{
+  read->alone = TRUE;
+  g_queue_push_tail (&read->reader->waiting, read);
+}
+
+/* Makes a group of what is left of the list that was asked for after the first SKIP. It is asked
+ * for before anything else. */
+static void
+regroup (PpStateReader *reader, guint skip)
+{
+  GQueue *group = g_queue_new ();
+
+  while (g_queue_get_length (&reader->asked) > skip)
+    g_queue_push_head (group, g_queue_pop_tail (&reader->asked));
+  g_queue_push_head (&reader->groups, group);
+}
+
+/* The server failed at the list, perhaps because of one run in it: each half of it is asked for by
+ * itself, and the last one left is read alone. */
+static void
+split (PpStateReader *reader, const GError *error)
+{
+  guint half = g_queue_get_length (&reader->asked) / 2;
+  PpStateRead *read;
+
+  if (half > 0)
+    {
+      regroup (reader, half);
+      regroup (reader, 0);
+      return;
+    }
+  read = g_queue_pop_head (&reader->asked);
+  if (read == NULL)
+    return; /* cancelled meanwhile */
+  read->error = g_error_copy (error);
+  read_single (read);
+}
+
+static void
+on_answer (json_t *body, const GError *error, gpointer user_data)
+{
+  PpStateReader *reader = user_data;
+  g_autoptr (GHashTable) flow_runs = g_hash_table_new (g_str_hash, g_str_equal);
+  PpStateRead *read;
+  json_t *flow_run;
+  size_t index;
+
+  reader->call = NULL;
+  reader->answered = g_get_monotonic_time ();
+  json_array_foreach (body, index, flow_run)
+  {
+    const char *id = pp_json_string (flow_run, "id");
+
+    if (id != NULL)
+      g_hash_table_insert (flow_runs, (gpointer)id, flow_run);
+  }
+  if (error != NULL)
+    split (reader, error);
+  /* One by one: a callback may cancel another's. */
+  while (error == NULL && (read = g_queue_pop_head (&reader->asked)) != NULL)
+    if (reader->asked_for > 1 && !g_hash_table_contains (flow_runs, read->flow_run_id))
+      ask_alone (read);
+    else
+      give (read, flow_runs);
+  schedule (reader);
+}
+
+/* Whether the first that waits can go with what is to be asked for. */
+static gboolean
+may_join (PpStateReader *reader)
+{
+  const PpStateRead *next = g_queue_peek_head (&reader->waiting);
+  const PpStateRead *last = g_queue_peek_tail (&reader->asked);
+
+  return last == NULL
+         || (next != NULL && !next->alone && !last->alone
+             && g_queue_get_length (&reader->asked) < MAX_READ);
+}
+
+/* Fills the list that is asked for next: with a part of one that failed, else with what waits. */
+static void
+fill (PpStateReader *reader)
+{
+  GQueue *group;
+  PpStateRead *read;
+
+  while (g_queue_is_empty (&reader->asked) && (group = g_queue_pop_head (&reader->groups)) != NULL)
+    {
+      while ((read = g_queue_pop_head (group)) != NULL)
+        g_queue_push_tail (&reader->asked, read);
+      g_queue_free (group);
+    }
+  if (!g_queue_is_empty (&reader->asked))
+    return;
+  while (may_join (reader) && (read = g_queue_pop_head (&reader->waiting)) != NULL)
+    if (g_hash_table_contains (reader->unlistable, read->flow_run_id))
+      read_single (read);
+    else
+      g_queue_push_tail (&reader->asked, read);
+}
+
+static void
+ask (PpStateReader *reader)
+{
+  json_auto_t *ids = json_array ();
+
+  fill (reader);
+  for (const GList *link = reader->asked.head; link != NULL; link = link->next)
+    json_array_append_new (ids, json_string (((const PpStateRead *)link->data)->flow_run_id));
+  reader->asked_for = (guint)json_array_size (ids);
+  if (reader->asked_for > 0)
+    reader->call = pp_flow_runs_filter_ids (reader->api, ids, on_answer, reader);
+}
+
+PpStateRead *
+pp_state_reader_read (PpStateReader *reader, const char *flow_run_id, PpApiDoneFunc done,
+                      gpointer user_data)
+{
+  PpStateRead *read = g_new0 (PpStateRead, 1);
+
+  read->reader = reader;
+  read->flow_run_id = g_strdup (flow_run_id);
+  read->done = done;
+  read->user_data = user_data;
+  g_queue_push_tail (&reader->waiting, read);
+  schedule (reader);
+  return read;
+}
+
+gboolean
+pp_state_reader_is_unlistable (const PpStateReader *reader, const char *flow_run_id)
+{
+  return g_hash_table_contains (reader->unlistable, flow_run_id);
+}
+
+void
+pp_state_read_cancel (PpStateRead *read)
+{
+  gboolean found;
+
+  if (read == NULL)
+    return;
+  found = g_queue_remove (&read->reader->waiting, read)
+          || g_queue_remove (&read->reader->asked, read)
+          || g_queue_remove (&read->reader->single, read);
+  for (GList *link = read->reader->groups.head; !found && link != NULL; link = link->next)
+    found = g_queue_remove (link->data, read);
+  if (found)
+    free_read (read);
+}

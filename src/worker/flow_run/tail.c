@@ -1,0 +1,51 @@
+/* The last lines of a container's output, in the log of a run that failed: for whoever has to find
+ * out why. */
+#include "flow_run_inside-private.h"
+
+/* Of a run in several attempts, only this one counts. */
+gboolean
+pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run)
+{
+  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
+  json_int_t run_count = json_integer_value (json_object_get (flow_run, "run_count"));
+
+  return g_strcmp0 (type, "PENDING") == 0 || run_count <= run->seen_run_count;
+}
+
+/* How the container has ended, as a predicate of it; new string. */
+static char *
+describe_end (const PpFlowRun *run)
+{
+  if (!run->end_known)
+    return g_strdup ("is gone from the engine");
+  if (run->end.never_ended)
+    return g_strdup ("does not run and has no exit status");
+  return g_strdup_printf ("exited with status %" G_GINT64_FORMAT, run->end.exit_code);
+}
+
+void
+pp_flow_run_log_tail (PpFlowRun *run)
+{
+  g_autofree char *ended = describe_end (run);
+  g_autofree char *tail = NULL;
+
+  if (pp_output_is_forwarded (run->output))
+    return;
+  tail = pp_output_tail (run->output, PP_OUTPUT_TAIL_LINES);
+  if (*tail != '\0')
+    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s. The last lines of its output:\n%s",
+                     run->container_name, ended, tail);
+  else
+    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; %s.", run->container_name, ended,
+                     run->output_unreadable ? "its output cannot be read from the engine"
+                                            : "it left no output");
+}
+
+/* Prefect inside the container reports pull steps that fail, and tells why on its standard error
+ * alone. */
+void
+pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
+{
+  if (run->never_ran && (g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0))
+    pp_flow_run_log_tail (run);
+}

@@ -1,0 +1,402 @@
+/* A started container: its output and its end. */
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/state/state_dir.h"
+
+/* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
+#define MAX_BACK_OFF 15
+#define FOLLOW_AGAIN_MS 250
+/* That a run waits for the engine is said in its log after so long. */
+#define SAY_AWAY_MINUTES 15
+
+static void follow (PpFlowRun *run);
+static void inspect (PpFlowRun *run);
+static void read_finished_log (PpFlowRun *run);
+
+static void
+resume_output (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  if (run->follow_call != NULL)
+    pp_infrastructure_call_resume (run->follow_call);
+}
+
+static gboolean
+on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  gint64 log_time = pp_infrastructure_call_log_time (run->follow_call);
+  gboolean begins_late = pp_infrastructure_call_log_begins_late (run->follow_call);
+
+  run->retries = 0;
+  pp_flow_run_note_shown_soon (run);
+  return pp_delivery_take (run->delivery, stream, log_time, begins_late, data, length);
+}
+
+void
+pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
+{
+  pp_flow_run_after (run, MIN (milliseconds << MIN (run->retries, 8), MAX_BACK_OFF * 1000), again);
+  run->retries++;
+}
+
+/* The same, of what is not waited for any longer once the container has ended. */
+static void
+try_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
+{
+  run->retry = again;
+  pp_flow_run_later (run, milliseconds, again);
+}
+
+void
+pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 silence;
+
+  if (run->no_answer_since == 0)
+    {
+      run->no_answer_since = now;
+      run->silence_said = FALSE;
+    }
+  silence = now - run->no_answer_since;
+  if (silence >= SAY_AWAY_MINUTES * 60 * G_USEC_PER_SEC && !run->silence_said)
+    {
+      run->silence_said = TRUE;
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "For %d minutes the container engine has not told how container '%s' is; "
+                       "flow run '%s' waits for it: %s",
+                       SAY_AWAY_MINUTES, run->container_name, run->name, error->message);
+    }
+  pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
+}
+
+static void ask_engine (PpFlowRun *run);
+
+static void
+on_engine_answered (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->engine_call = NULL;
+  if (error == NULL
+      || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    run->inspected (run, result, error);
+  else
+    pp_flow_run_ask_again (run, error, ask_engine);
+}
+
+static void
+ask_engine (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                on_engine_answered, run);
+}
+
+void
+pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected)
+{
+  run->inspected = inspected;
+  ask_engine (run);
+}
+
+/* Nobody knows, or will know, how the container has ended. */
+static void
+conclude_lost (PpFlowRun *run)
+{
+  pp_container_end_clear (&run->end);
+  run->end = (PpContainerEnd){ .never_ended = TRUE,
+                               .status_lost = TRUE,
+                               .host_restarted = run->host_restarted };
+  run->end_known = TRUE;
+  run->asks_end = FALSE;
+  pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+}
+
+/* The container has ended: what RUN waits for is brought to its end. */
+static void
+end_follow (PpFlowRun *run)
+{
+  if (run->follow_call != NULL)
+    pp_infrastructure_follow_finish (run->follow_call);
+  else if (run->retry != NULL)
+    {
+      g_clear_handle_id (&run->timer, g_source_remove);
+      run->retry (run);
+    }
+  else if (run->asks_end || run->follow_refused)
+    {
+      pp_infrastructure_call_cancel (g_steal_pointer (&run->engine_call));
+      g_clear_handle_id (&run->timer, g_source_remove);
+      inspect (run);
+    }
+}
+
+void
+pp_flow_run_end_without_status (PpFlowRun *run)
+{
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
+  run->status_lost = TRUE;
+  end_follow (run);
+}
+
+static void
+on_watched (json_t *result, const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->watch_call = NULL;
+  run->status_lost = json_is_true (json_object_get (result, "StatusLost"));
+  end_follow (run);
+}
+
+static void
+on_watch_news (PpWatchNews news, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  if (news == PP_WATCH_PROGRAM_GONE)
+    {
+      run->program_gone = TRUE;
+      return;
+    }
+  pp_flow_run_log (
+      run, PP_LOG_WARNING,
+      "conmon of container '%s', which passes on its output and its exit status, is "
+      "gone: it was killed, maybe for want of memory (see dmesg). The program runs on, "
+      "and what it writes from now on is lost. Its end will be seen, its exit status "
+      "will not",
+      run->container_name);
+}
+
+static void
+watch_end (PpFlowRun *run)
+{
+  run->status_lost = FALSE;
+  run->program_gone = FALSE;
+  run->watch_call = pp_infrastructure_watch (run->context->infrastructure, run->container_id,
+                                             on_watch_news, on_watched, run);
+}
+
+static void
+on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
+{
+  run->asks_end = FALSE;
+  if (gone != NULL)
+    {
+      run->end_known = FALSE;
+      pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+      return;
+    }
+  run->no_answer_since = 0;
+  pp_container_end_clear (&run->end);
+  pp_container_end_parse (container, &run->end);
+  /* What runs was not lost with the host: it is another one's, or was started anew. */
+  run->host_restarted = run->host_restarted && !run->end.running;
+  if (run->host_restarted)
+    pp_container_end_note_boot (&run->end, container, pp_booted_at ());
+  /* It ran again when it had ended: somebody started it, or a restart policy. */
+  if (run->end.running && run->watch_call == NULL)
+    watch_end (run);
+  /* What a broken stream has left of the output is still to be had when the container has ended. */
+  if (run->end.running && run->output_ended)
+    {
+      try_later (run, FOLLOW_AGAIN_MS, follow);
+      return;
+    }
+  if (run->follow_refused)
+    {
+      /* on_watched() comes back here. */
+      if (!run->end.running)
+        read_finished_log (run);
+      return;
+    }
+  if (run->end.running || !run->output_ended)
+    {
+      follow (run);
+      return;
+    }
+  run->end_known = TRUE;
+  pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+}
+
+static void
+inspect (PpFlowRun *run)
+{
+  run->retry = NULL;
+  if (run->status_lost && run->follow_refused)
+    {
+      read_finished_log (run);
+      return;
+    }
+  if (run->status_lost)
+    {
+      conclude_lost (run);
+      return;
+    }
+  run->asks_end = TRUE;
+  pp_flow_run_inspect (run, on_inspected);
+}
+
+/* Says once what is missing of the output. */
+static void
+note_losses (PpFlowRun *run, const json_t *result, const GError *error)
+{
+  const char *damage = pp_json_string (result, "Damage");
+  const char *loss = pp_json_string (result, "OutputLost");
+
+  if (loss == NULL && error == NULL && pp_delivery_has_gap (run->delivery))
+    loss = "its log reached its limit of size (log_size_max in containers.conf, or max-size of "
+           "log_config) and was begun anew while no worker read it. Raise the limit to have all of "
+           "it";
+  if (loss != NULL && !run->output_lost)
+    {
+      run->output_lost = TRUE;
+      pp_flow_run_log (run, PP_LOG_WARNING, "Part of the output of container '%s' is lost: %s.",
+                       run->container_name, loss);
+    }
+  if (damage != NULL && !run->damage_said)
+    {
+      run->damage_said = TRUE;
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "Part of the output of container '%s' could not be read: %s. Everything "
+                       "around it was read. A disk that was full, or a host that crashed, leaves "
+                       "logs like this.",
+                       run->container_name, damage);
+    }
+}
+
+static void
+on_finished_log_read (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->follow_call = NULL;
+  note_losses (run, result, error);
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
+      && !run->status_lost)
+    {
+      try_later (run, 1000, inspect);
+      return;
+    }
+  run->output_unreadable = error != NULL;
+  if (error != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "The rest of the output of container '%s' is missing: its log could not be "
+                     "read after its end either: %s",
+                     run->container_name, error->message);
+  run->follow_refused = FALSE;
+  run->output_ended = TRUE;
+  inspect (run);
+}
+
+/* What a follow that was refused, or has failed, has left of the output. */
+static void
+read_finished_log (PpFlowRun *run)
+{
+  run->follow_call = pp_infrastructure_read_log (run->context->infrastructure, run->container_id,
+                                                 run->spec->tty, pp_delivery_place (run->delivery),
+                                                 on_output, on_finished_log_read, run);
+}
+
+static void
+on_followed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *status = json_object_get (result, "StatusCode");
+
+  run->follow_call = NULL;
+  note_losses (run, result, error);
+  run->output_ended
+      = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  if (status != NULL)
+    {
+      pp_container_end_clear (&run->end);
+      run->end = (PpContainerEnd){ .exit_code = json_integer_value (status) };
+      run->end_known = TRUE;
+      pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
+      return;
+    }
+  if (error == NULL
+      || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    {
+      inspect (run);
+      return;
+    }
+  if (run->retries == 0)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "The output of container '%s' cannot be followed for now: %s",
+                     run->container_name, error->message);
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      try_later (run, 1000, inspect);
+      return;
+    }
+  /* A log driver that cannot be followed, or a log that makes no sense: it is read as a whole once
+   * the container has ended. */
+  run->follow_refused = TRUE;
+  run->output_ended = FALSE;
+  if (run->watch_call == NULL)
+    inspect (run);
+}
+
+static void
+follow (PpFlowRun *run)
+{
+  run->retry = NULL;
+  run->follow_call
+      = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
+                                  pp_delivery_place (run->delivery), on_output, on_followed, run);
+  if (run->watch_call == NULL)
+    pp_infrastructure_follow_finish (run->follow_call);
+}
+
+/* What is not on the server yet, and what standard output has not had. */
+static void
+follow_rest (PpFlowRun *run)
+{
+  pp_delivery_set_counted (run->delivery, run->counted);
+  follow (run);
+}
+
+void
+pp_flow_run_enter_started (PpFlowRun *run)
+{
+  PpWorkerContext *context = run->context;
+  gboolean forward
+      = context->settings->logging_to_api_enabled && pp_container_spec_forwards_output (run->spec);
+
+  run->begun_at = run->taken_up ? 0 : g_get_monotonic_time ();
+  if (!run->taken_up)
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
+  else if (!run->server_ended)
+    pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': container '%s'",
+                     context->worker_name, run->name, run->container_name);
+  pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,
+                            run->container_name, pp_flow_run_related (run));
+  /* Prefect inside the container keeps the slot from here on. */
+  if (!run->worker_reported)
+    g_clear_pointer (&run->lease, pp_lease_free);
+  g_clear_pointer (&run->spec->create_body, json_decref);
+  g_clear_pointer (&run->spec->libpod_body, json_decref);
+  run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
+                               forward ? context->logs : NULL, resume_output, run);
+  pp_output_mask (run->output, context->secrets);
+  if (context->output_prefix)
+    pp_output_name_lines (run->output, run->name);
+  run->position_file = pp_position_open (context->journal, run->id, run->container_id,
+                                         !run->taken_up, &run->position);
+  run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);
+  /* What is counted by is earlier than what will be. */
+  pp_log_sender_go_on_after (context->logs, run->id,
+                             MAX (run->position.last_timestamp, run->claimed_time));
+  pp_flow_run_start_timeout (run);
+  watch_end (run);
+  if (!run->taken_up)
+    follow (run);
+  else if (forward)
+    pp_flow_run_count_delivered (run, follow_rest);
+  else
+    follow_rest (run);
+}

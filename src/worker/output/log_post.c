@@ -1,0 +1,310 @@
+/* One batch of log records under way: sent, looked for, sent again. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "log_sender_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+#include "worker/look-private.h"
+
+/* Logs that are refused for a reason that is none of theirs are offered again. */
+#define REFUSED_RETRY_SECONDS 30
+/* A record that the server fails at is tried so often again, after one interval, two, four, ..., up
+ * to so long: a server that is short of something fails at any record for a while. */
+#define FAILED_ALONE 6
+#define FAILED_RETRY_MAX_MS 30000
+/* That nothing is answered is said at this try. */
+#define SAY_UNANSWERED 5
+/* What got no answer in the time that the server has for it may be done for so much longer. */
+#define LATE_US (60 * G_USEC_PER_SEC)
+/* How long a batch waits for a slow disk to take a note of it. */
+#define NOTE_SECONDS 1
+
+/* Tells for each run with output among those in flight that it is about to be SENT, or not. Returns
+ * whether anybody was told. */
+static gboolean
+tell_sending (const PpLogSender *sender, gboolean sent)
+{
+  g_autoptr (GHashTable) last = g_hash_table_new (g_str_hash, g_str_equal); /* id -> PpLogRecord */
+  const GList *link = sender->records.head;
+  GHashTableIter iter;
+  gpointer record;
+
+  if (sender->on_sending == NULL)
+    return FALSE;
+  for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
+    if (((const PpLogRecord *)link->data)->is_output)
+      g_hash_table_insert (last, ((PpLogRecord *)link->data)->flow_run_id, link->data);
+  g_hash_table_iter_init (&iter, last);
+  while (g_hash_table_iter_next (&iter, NULL, &record))
+    sender->on_sending (((const PpLogRecord *)record)->flow_run_id,
+                        sent ? ((const PpLogRecord *)record)->timestamp : 0, sender->sending_data);
+  return g_hash_table_size (last) > 0;
+}
+
+/* Tells of the records of RECORD's run, of which it is the last of COUNT. */
+static void
+tell_delivered (const PpLogSender *sender, const PpLogRecord *record, guint count)
+{
+  if (count > 0 && sender->on_delivered != NULL)
+    sender->on_delivered (record->flow_run_id, count, record->timestamp, sender->delivered_data);
+}
+
+static void
+drop_delivered (PpLogSender *sender)
+{
+  g_autofree PpLogRecord *last = NULL; /* of a run's output, COUNT before it included */
+  guint count = 0;
+
+  for (guint i = 0; i < sender->in_flight; i++)
+    {
+      g_autofree PpLogRecord *record = g_queue_pop_head (&sender->records);
+
+      sender->bytes -= pp_log_record_size (record);
+      sender->delivered++;
+      if (!record->is_output)
+        continue;
+      if (last != NULL && !g_str_equal (last->flow_run_id, record->flow_run_id))
+        {
+          tell_delivered (sender, last, count);
+          count = 0;
+        }
+      count++;
+      g_free (last);
+      last = g_steal_pointer (&record);
+    }
+  tell_delivered (sender, last, count);
+  sender->in_flight = 0;
+}
+
+static void
+on_taken (PpLogSender *sender)
+{
+  drop_delivered (sender);
+  pp_failpoint ("logs", "noted");
+  sender->max_records = MIN (sender->max_records * 2, PP_LOG_BATCH_RECORDS);
+  sender->unanswered = 0;
+  pp_log_wake (sender);
+  pp_log_schedule (sender);
+}
+
+static gboolean on_look_timer (gpointer user_data);
+
+/* The server takes a batch as a whole, so its last record speaks for it; timestamps are our own,
+ * and no two of a run are the same. */
+static void
+on_looked (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  const PpLogRecord *last = g_queue_peek_nth (&sender->records, sender->in_flight - 1);
+  const char *timestamp = pp_json_string (json_array_get (body, 0), "timestamp");
+
+  sender->call = NULL;
+  if (error == NULL && timestamp != NULL && pp_api_parse_timestamp (timestamp) == last->timestamp)
+    {
+      sender->unsure = FALSE;
+      on_taken (sender);
+      return;
+    }
+  if (g_get_monotonic_time () < sender->look_until)
+    {
+      sender->timer = g_timeout_add (PP_LOOK_AGAIN_MS, on_look_timer, sender);
+      return;
+    }
+  sender->unsure = FALSE;
+  sender->in_flight = 0;
+  pp_log_send_batch (sender);
+}
+
+static gboolean
+on_look_timer (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  const PpLogRecord *last = g_queue_peek_nth (&sender->records, sender->in_flight - 1);
+
+  sender->timer = 0;
+  sender->call = pp_logs_read_after (sender->api, last->flow_run_id, last->timestamp - 1, 0, 1,
+                                     on_looked, sender);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whether ERROR says that the server will not have a record of the batch, whenever it is sent. */
+static gboolean
+is_about_records (const GError *error)
+{
+  return g_error_matches (error, PP_API_ERROR, 400) || g_error_matches (error, PP_API_ERROR, 413)
+         || g_error_matches (error, PP_API_ERROR, 422);
+}
+
+static gboolean
+on_refused_timer (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->timer = 0;
+  pp_log_send_batch (sender);
+  return G_SOURCE_REMOVE;
+}
+
+/* The server answers 500 to this batch and answers other calls: one record may be the reason. It is
+ * looked for by halves, tried alone, and dropped, but no two in a row: then it is the server. */
+static void
+on_server_failed (PpLogSender *sender, const GError *error)
+{
+  const PpLogRecord *first = g_queue_peek_head (&sender->records);
+  gboolean alone = sender->in_flight <= 1;
+
+  if (alone && sender->failed_alone++ >= FAILED_ALONE && !sender->dropped)
+    {
+      g_warning ("The server fails at a log record of flow run %s, which is dropped: %s",
+                 first->flow_run_id, error->message);
+      sender->dropped = TRUE;
+      on_taken (sender);
+      return;
+    }
+  sender->max_records = MAX (sender->in_flight / 2, 1);
+  if (alone)
+    tell_sending (sender, FALSE);
+  sender->in_flight = 0;
+  if (alone)
+    sender->timer = g_timeout_add (
+        MIN (sender->interval_ms << MIN (sender->failed_alone - 1, 8), FAILED_RETRY_MAX_MS),
+        on_refused_timer, sender);
+  else
+    pp_log_send_batch (sender);
+}
+
+static void
+on_sent (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  const PpLogRecord *first = g_queue_peek_head (&sender->records);
+
+  (void)body;
+  pp_failpoint ("logs", "answered");
+  sender->call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 500))
+    {
+      on_server_failed (sender, error);
+      return;
+    }
+  if (pp_api_error_is_transient (error))
+    {
+      gint64 now = g_get_monotonic_time ();
+
+      sender->refused = FALSE;
+      sender->unsure = TRUE;
+      sender->look_until = now + pp_look_time (now - sender->sent);
+      /* A server that was silent all the time may be at it for long. */
+      if (now - sender->sent >= sender->timeout)
+        sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
+      if (++sender->unanswered == SAY_UNANSWERED)
+        g_warning ("Logs get no answer and wait: %s", error->message);
+      sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
+      return;
+    }
+  if (error != NULL && !is_about_records (error))
+    {
+      /* A key that was revoked, a server that is being moved: the records are all right. */
+      if (!sender->refused)
+        g_warning ("Logs are not taken and wait: %s", error->message);
+      sender->refused = TRUE;
+      tell_sending (sender, FALSE);
+      sender->in_flight = 0;
+      sender->timer = g_timeout_add_seconds (REFUSED_RETRY_SECONDS, on_refused_timer, sender);
+      return;
+    }
+  sender->refused = FALSE;
+  if (error != NULL && sender->in_flight > 1)
+    {
+      /* One record the server will not have must not cost its neighbours: look for it by halves. */
+      sender->max_records = sender->in_flight / 2;
+      sender->in_flight = 0;
+      pp_log_send_batch (sender);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
+               error->message);
+  else
+    {
+      sender->dropped = FALSE;
+      sender->failed_alone = 0;
+    }
+  on_taken (sender);
+}
+
+static json_t *
+record_to_json (const PpLogRecord *record)
+{
+  g_autofree char *timestamp = pp_api_timestamp (record->timestamp);
+  json_t *json = json_object ();
+
+  json_object_set_new (json, "name", json_string (record->logger));
+  json_object_set_new (json, "level", json_integer (record->level));
+  json_object_set_new (json, "message", json_stringn (record->message, record->length));
+  json_object_set_new (json, "timestamp", json_string (timestamp));
+  json_object_set_new (json, "flow_run_id", json_string (record->flow_run_id));
+  return json;
+}
+
+/* Sends those in flight. */
+static void
+post_batch (PpLogSender *sender)
+{
+  json_t *batch = json_array ();
+  const GList *link = sender->records.head;
+
+  for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
+    json_array_append_new (batch, record_to_json (link->data));
+  sender->sent = g_get_monotonic_time ();
+  sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
+}
+
+static void
+on_noted (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->noting = NULL;
+  g_clear_handle_id (&sender->timer, g_source_remove);
+  post_batch (sender);
+}
+
+static gboolean
+on_note_timer (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->timer = 0;
+  pp_journal_put_cancel (g_steal_pointer (&sender->noting));
+  post_batch (sender);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_log_send_batch (PpLogSender *sender)
+{
+  gsize bytes = 0;
+
+  if (sender->call != NULL || sender->unsure || sender->noting != NULL
+      || g_queue_is_empty (&sender->records))
+    return;
+  g_clear_handle_id (&sender->timer, g_source_remove);
+  for (GList *link = sender->records.head; link != NULL && sender->in_flight < sender->max_records;
+       link = link->next)
+    {
+      bytes += pp_log_record_size (link->data);
+      if (bytes > sender->batch_bytes && sender->in_flight > 0)
+        break;
+      sender->in_flight++;
+    }
+  if (!tell_sending (sender, TRUE))
+    {
+      post_batch (sender);
+      return;
+    }
+  sender->noting = pp_journal_after (sender->journal, on_noted, sender);
+  sender->timer = g_timeout_add_seconds (NOTE_SECONDS, on_note_timer, sender);
+}

@@ -1,0 +1,236 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "log_sender_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include <string.h>
+
+/* What may wait before producers are told to; with room again at half of it. */
+#define HIGH_WATER (1024 * 1024)
+/* One POST: small enough that its JSON and the server's answering stay cheap. */
+#define BATCH_BYTES (256 * 1024)
+/* JSON around a message: names, timestamp, the run's id. */
+#define RECORD_OVERHEAD 256
+
+gsize
+pp_log_record_size (const PpLogRecord *record)
+{
+  return record->length + RECORD_OVERHEAD;
+}
+
+PpLogSender *
+pp_log_sender_new (PpApi *api, const PpSettings *settings)
+{
+  PpLogSender *sender = g_new0 (PpLogSender, 1);
+  gsize max_log = settings->logging_to_api_max_log_size;
+
+  sender->api = api;
+  sender->timeout = (gint64)(settings->api_request_timeout * G_USEC_PER_SEC);
+  g_queue_init (&sender->records);
+  sender->ahead = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  sender->max_records = PP_LOG_BATCH_RECORDS;
+  sender->batch_bytes = CLAMP (settings->logging_to_api_batch_size, 1, BATCH_BYTES);
+  sender->max_message = max_log > 2 * RECORD_OVERHEAD ? max_log - RECORD_OVERHEAD : RECORD_OVERHEAD;
+  sender->interval_ms = (guint)(CLAMP (settings->logging_to_api_batch_interval, 0.01, 60.0) * 1000);
+  return sender;
+}
+
+void
+pp_log_sender_free (PpLogSender *sender)
+{
+  if (sender == NULL)
+    return;
+  if (sender->call != NULL)
+    pp_api_call_cancel (sender->call);
+  if (sender->noting != NULL)
+    pp_journal_put_cancel (sender->noting);
+  if (sender->timer != 0)
+    g_source_remove (sender->timer);
+  if (sender->wake != 0)
+    g_source_remove (sender->wake);
+  while (!g_queue_is_empty (&sender->records))
+    g_free (g_queue_pop_head (&sender->records));
+  g_list_free_full (sender->waiters, g_free);
+  g_hash_table_unref (sender->ahead);
+  g_free (sender);
+}
+
+static gboolean
+on_interval (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->timer = 0;
+  pp_log_send_batch (sender);
+  return G_SOURCE_REMOVE;
+}
+
+/* Makes sure that what waits is sent: now when a batch is full, else at the end of the interval. */
+void
+pp_log_schedule (PpLogSender *sender)
+{
+  if (sender->call != NULL || sender->refused || sender->unsure || sender->noting != NULL
+      || g_queue_is_empty (&sender->records))
+    return;
+  if (sender->bytes >= sender->batch_bytes || sender->delivered < sender->flush_until)
+    {
+      pp_log_send_batch (sender);
+      return;
+    }
+  if (sender->timer == 0)
+    sender->timer = g_timeout_add (sender->interval_ms, on_interval, sender);
+}
+
+static gboolean
+waiter_is_due (const PpLogSender *sender, const Waiter *waiter)
+{
+  if (waiter->room)
+    return sender->bytes < HIGH_WATER / 2;
+  return sender->delivered >= waiter->position;
+}
+
+/* Runs the waiters whose time has come; each may add waiters or records. */
+static gboolean
+on_wake (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  gboolean found = TRUE;
+
+  sender->wake = 0;
+  while (found)
+    {
+      found = FALSE;
+      for (GList *link = sender->waiters; link != NULL; link = link->next)
+        {
+          g_autofree Waiter *waiter = NULL;
+
+          if (!waiter_is_due (sender, link->data))
+            continue;
+          waiter = link->data;
+          sender->waiters = g_list_delete_link (sender->waiters, link);
+          waiter->base.func (waiter->base.user_data);
+          found = TRUE;
+          break;
+        }
+    }
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_log_wake (PpLogSender *sender)
+{
+  if (sender->wake == 0 && sender->waiters != NULL)
+    sender->wake = g_idle_add (on_wake, sender);
+}
+
+void
+pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data)
+{
+  sender->on_delivered = func;
+  sender->delivered_data = user_data;
+}
+
+void
+pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSendingFunc func,
+                          gpointer user_data)
+{
+  sender->journal = journal;
+  sender->on_sending = func;
+  sender->sending_data = user_data;
+}
+
+void
+pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 timestamp)
+{
+  gint64 *ahead = g_hash_table_lookup (sender->ahead, flow_run_id);
+
+  if (timestamp <= MAX (g_get_real_time (), sender->last_timestamp))
+    return;
+  if (ahead == NULL)
+    {
+      ahead = g_new0 (gint64, 1);
+      g_hash_table_insert (sender->ahead, g_strdup (flow_run_id), ahead);
+    }
+  *ahead = MAX (*ahead, timestamp);
+}
+
+/* The time stamp of FLOW_RUN_ID's next record. A run that is ahead of the clock takes no other with
+ * it. */
+static gint64
+next_timestamp (PpLogSender *sender, const char *flow_run_id)
+{
+  gint64 *ahead = g_hash_table_lookup (sender->ahead, flow_run_id);
+
+  sender->last_timestamp = MAX (g_get_real_time (), sender->last_timestamp + 1);
+  if (ahead != NULL && *ahead >= sender->last_timestamp)
+    return ++*ahead;
+  if (ahead != NULL)
+    g_hash_table_remove (sender->ahead, flow_run_id);
+  return sender->last_timestamp;
+}
+
+void
+pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
+                   gboolean is_output, PpLogLevel level, const char *message, gsize length)
+{
+  PpLogRecord *record = g_malloc (sizeof *record + length + 1);
+
+  g_strlcpy (record->flow_run_id, flow_run_id, sizeof record->flow_run_id);
+  record->logger = logger;
+  record->timestamp = next_timestamp (sender, flow_run_id);
+  record->level = level;
+  record->is_output = is_output;
+  record->length = length;
+  memcpy (record->message, message, length);
+  record->message[length] = '\0';
+  g_queue_push_tail (&sender->records, record);
+  sender->bytes += pp_log_record_size (record);
+  sender->added++;
+  pp_log_schedule (sender);
+}
+
+gsize
+pp_log_sender_max_message (const PpLogSender *sender)
+{
+  return sender->max_message;
+}
+
+gboolean
+pp_log_sender_has_room (const PpLogSender *sender)
+{
+  return sender->bytes < HIGH_WATER;
+}
+
+void
+pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer), gpointer user_data)
+{
+  Waiter *waiter = g_new0 (Waiter, 1);
+
+  waiter->room = room;
+  waiter->position = sender->added;
+  waiter->base.func = func;
+  waiter->base.user_data = user_data;
+  sender->waiters = g_list_append (sender->waiters, waiter);
+  if (waiter_is_due (sender, waiter))
+    pp_log_wake (sender);
+}
+
+void
+pp_log_sender_forget (PpLogSender *sender, gpointer user_data)
+{
+  sender->waiters = pp_waiters_forget (sender->waiters, user_data);
+}
+
+void
+pp_log_sender_flush (PpLogSender *sender)
+{
+  sender->flush_until = sender->added;
+  pp_log_send_batch (sender);
+}
+
+guint
+pp_log_sender_pending (const PpLogSender *sender)
+{
+  return g_queue_get_length ((GQueue *)&sender->records);
+}

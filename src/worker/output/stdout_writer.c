@@ -1,0 +1,495 @@
+#include "config.h"
+
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "stdout_writer-private.h"
+
+#include "prefect-podman/files/files.h"
+#include "prefect-podman/files/write_thread.h"
+#include "prefect-podman/text/loss.h"
+
+#include "outlet-private.h"
+#include "waiters-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What may wait before producers are told to. */
+#define HIGH_WATER (256 * 1024)
+/* What the write thread gets of a file's output at once. */
+#define FILE_PIECE (64 * 1024)
+/* Output that nobody takes holds up the ends of runs: said after this. */
+#define STUCK_SECONDS 60
+/* Pieces written before the loop gets its turn. */
+#define PIECES_A_TURN 64
+/* ECMA-48's EL. */
+#define ERASE_TO_END_OF_LINE "\033[K"
+/* A write that failed is tried again after the first, then after twice as long each time. */
+#define FIRST_RETRY_MS 250u
+#define LAST_RETRY_MS 8000u
+
+struct PpStdout
+{
+  PpOutlet outlet;
+  gboolean erases;      /* a terminal that obeys escape sequences */
+  gboolean is_returned; /* what was written last has left its text behind the cursor */
+  GString *pending;
+  gsize written;      /* of pending, from its start */
+  PpFileWrite *piece; /* of pending, from there on, that the write thread has; or NULL */
+  guint source;
+  guint stuck_timer;
+  gboolean stuck; /* that was said */
+  int failure;    /* errno of the last write; 0: it went well */
+  guint retry_timer;
+  guint retry_ms;
+  PpLoss lost;
+  GList *waiters;
+};
+
+PpStdout *
+pp_stdout_new (int fd)
+{
+  PpStdout *out = g_new0 (PpStdout, 1);
+
+  pp_outlet_init (&out->outlet, fd);
+  out->erases = pp_terminal_obeys (fd);
+  out->pending = g_string_new (NULL);
+  return out;
+}
+
+static void
+lose (PpStdout *out, const char *text, gsize length)
+{
+  pp_loss_add_text (&out->lost, text, length, out->failure);
+}
+
+static void
+drop_pending (PpStdout *out)
+{
+  lose (out, out->pending->str + out->written, pp_stdout_pending (out));
+  g_string_truncate (out->pending, 0);
+  out->written = 0;
+}
+
+/* As pp_loss_describe(). */
+static char *
+describe_loss (const PpStdout *out, const char *what)
+{
+  return pp_loss_describe (&out->lost, what,
+                           out->outlet.is_file ? "the disk did not answer" : "nobody read them");
+}
+
+/* Logs what was lost, and forgets it. Returns what stands in its place on standard output; new
+ * string. */
+static char *
+report_loss (PpStdout *out)
+{
+  g_autofree char *shown = describe_loss (out, "are missing here");
+  g_autofree char *logged = describe_loss (out, "of standard output are lost");
+
+  g_warning ("%s", logged);
+  out->lost = (PpLoss){ 0 };
+  return g_strdup_printf ("... %s\n", shown);
+}
+
+static void
+succeed (PpStdout *out)
+{
+  g_clear_handle_id (&out->stuck_timer, g_source_remove);
+  if (out->stuck)
+    g_message ("Standard output is taken again");
+  out->stuck = FALSE;
+  if (out->failure == 0)
+    return;
+  g_message ("Standard output can be written again");
+  out->failure = 0;
+  out->retry_ms = 0;
+  g_clear_handle_id (&out->retry_timer, g_source_remove);
+  if (out->lost.since == 0)
+    return;
+  /* The lines before the lost ones are all in PENDING. */
+  g_autofree char *note = report_loss (out);
+  g_string_append (out->pending, note);
+}
+
+/* A reader that has gone takes nothing back: nothing waits for it. */
+static gboolean
+is_gone (const PpStdout *out)
+{
+  return !out->outlet.is_file && (out->failure == EPIPE || out->failure == ECONNRESET);
+}
+
+static void
+fail (PpStdout *out, int failure)
+{
+  gboolean is_new = out->failure != failure;
+
+  out->failure = failure;
+  /* The source is of the descriptor that is left. */
+  if (out->outlet.terminal >= 0)
+    g_clear_handle_id (&out->source, g_source_remove);
+  pp_outlet_leave_terminal (&out->outlet);
+  g_clear_handle_id (&out->stuck_timer, g_source_remove);
+  out->stuck = FALSE;
+  if (is_new && is_gone (out))
+    g_warning ("Standard output is gone (%s): the output of containers is no longer shown there, "
+               "unless something reads it again",
+               g_strerror (failure));
+  else if (is_new)
+    g_warning (
+        "Standard output cannot be written (%s). It is tried again; %d KiB wait meanwhile, "
+        "what is more is lost there. Runs go on, and the log of a run on the server has what "
+        "is forwarded to it",
+        g_strerror (failure), HIGH_WATER / 1024);
+  if (is_gone (out))
+    drop_pending (out);
+}
+
+/* What a write came to: the COUNT of bytes, or FAILURE. Returns FALSE when the descriptor takes no
+ * more for now. */
+static gboolean
+take_result (PpStdout *out, ssize_t count, int failure)
+{
+  if (count >= 0)
+    {
+      out->written += (gsize)count;
+      succeed (out);
+      return TRUE;
+    }
+  /* No file says EAGAIN, and nothing tells when it would take more. */
+  if (failure == EINTR || (failure == EAGAIN && !out->outlet.is_file))
+    return failure == EINTR;
+  fail (out, failure);
+  return FALSE;
+}
+
+static void on_written (gpointer user_data);
+
+/* Hands the next piece of a file's output to the write thread, unless that has one: whole lines, as
+ * others may write between two. */
+static void
+hand_over (PpStdout *out)
+{
+  const char *text = out->pending->str + out->written;
+  gsize length = MIN (pp_stdout_pending (out), FILE_PIECE);
+  gsize whole = length;
+
+  if (out->piece != NULL || length == 0)
+    return;
+  while (whole > 0 && text[whole - 1] != '\n')
+    whole--;
+  out->piece
+      = pp_file_write_new (out->outlet.fd, text, whole > 0 ? whole : length, on_written, out);
+}
+
+/* What the piece came to that the write thread is done with: as take_result(). */
+static gboolean
+collect (PpStdout *out)
+{
+  ssize_t count = pp_file_write_end (g_steal_pointer (&out->piece));
+
+  return take_result (out, count, errno);
+}
+
+/* Writes one piece. Returns FALSE when the descriptor takes no more for now. */
+static gboolean
+write_piece (PpStdout *out)
+{
+  gsize left = pp_stdout_pending (out);
+
+  if (out->outlet.is_file)
+    hand_over (out);
+  if (out->outlet.is_file || left == 0 || !pp_outlet_is_ready (&out->outlet))
+    return FALSE;
+  ssize_t count = pp_outlet_write (&out->outlet, out->pending->str + out->written,
+                                   MIN (left, PP_OUTLET_PIECE));
+  return take_result (out, count, errno);
+}
+
+/* Those who wait now; each may add waiters, and have others forgotten. */
+static void
+run_waiters (PpStdout *out)
+{
+  for (guint left = g_list_length (out->waiters); left > 0 && out->waiters != NULL; left--)
+    {
+      g_autofree PpWaiter *waiter = out->waiters->data;
+
+      out->waiters = g_list_delete_link (out->waiters, out->waiters);
+      waiter->func (waiter->user_data);
+    }
+}
+
+static gboolean
+on_stuck (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  out->stuck_timer = 0;
+  out->stuck = TRUE;
+  g_warning ("Standard output has taken nothing for %d s: runs with output for it wait with their "
+             "ends until %s",
+             STUCK_SECONDS,
+             out->outlet.is_file ? "its disk answers"
+                                 : "whatever reads it (a pipe, a terminal that is held) goes on");
+  return G_SOURCE_REMOVE;
+}
+
+static void
+expect_progress (PpStdout *out)
+{
+  if (out->stuck_timer == 0 && !out->stuck && out->failure == 0 && out->pending->len > 0)
+    out->stuck_timer = g_timeout_add_seconds (STUCK_SECONDS, on_stuck, out);
+}
+
+/* Makes room of what was written, and lets producers go on. */
+static void
+make_room (PpStdout *out)
+{
+  if (out->written >= out->pending->len)
+    {
+      g_string_truncate (out->pending, 0);
+      out->written = 0;
+    }
+  else if (out->written > HIGH_WATER / 2)
+    {
+      g_string_erase (out->pending, 0, (gssize)out->written);
+      out->written = 0;
+    }
+  if (out->waiters != NULL && pp_stdout_has_room (out))
+    run_waiters (out);
+}
+
+/* Writes what is taken now. */
+static void
+write_now (PpStdout *out)
+{
+  for (guint i = 0; i < PIECES_A_TURN && write_piece (out); i++)
+    ;
+  make_room (out);
+}
+
+static void watch (PpStdout *out);
+static void pause_after_failure (PpStdout *out);
+
+static gboolean
+on_retry (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  out->retry_timer = 0;
+  write_now (out);
+  if (out->failure != 0 && out->pending->len > 0)
+    pause_after_failure (out);
+  else
+    watch (out);
+  return G_SOURCE_REMOVE;
+}
+
+/* poll() does not see the end of a failure. */
+static void
+pause_after_failure (PpStdout *out)
+{
+  /* It is being tried. */
+  if (out->piece != NULL)
+    return;
+  out->retry_ms = CLAMP (out->retry_ms * 2, FIRST_RETRY_MS, LAST_RETRY_MS);
+  if (out->retry_timer == 0)
+    out->retry_timer = g_timeout_add (out->retry_ms, on_retry, out);
+}
+
+static gboolean
+on_writable (gint fd, GIOCondition condition, gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  (void)fd;
+  (void)condition;
+  write_now (out);
+  if (out->failure != 0)
+    pause_after_failure (out);
+  else if (out->pending->len > 0)
+    {
+      expect_progress (out);
+      return G_SOURCE_CONTINUE;
+    }
+  out->source = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* Of a file that has nothing to write: there is room. */
+static gboolean
+on_idle (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  out->source = 0;
+  write_now (out);
+  return G_SOURCE_REMOVE;
+}
+
+/* The write thread is done with a piece. */
+static void
+on_written (gpointer user_data)
+{
+  PpStdout *out = user_data;
+
+  if (collect (out))
+    write_now (out);
+  else
+    make_room (out);
+  if (out->failure != 0)
+    pause_after_failure (out);
+  else
+    watch (out);
+}
+
+static void
+watch_file (PpStdout *out)
+{
+  hand_over (out);
+  if (out->piece == NULL && out->source == 0)
+    out->source = g_idle_add_full (G_PRIORITY_DEFAULT, on_idle, out, NULL);
+}
+
+static void
+watch (PpStdout *out)
+{
+  gboolean is_idle = out->pending->len == 0 && out->waiters == NULL;
+
+  if (is_idle || out->retry_timer != 0)
+    return;
+  if (out->outlet.is_file)
+    watch_file (out);
+  else if (out->source == 0)
+    out->source = g_unix_fd_add (out->outlet.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, out);
+  expect_progress (out);
+}
+
+/* As far as the write thread gets in the time that the end has. */
+static void
+flush_file (PpStdout *out)
+{
+  do
+    hand_over (out);
+  while (out->piece != NULL && pp_write_thread_finish () && collect (out));
+}
+
+void
+pp_stdout_flush (PpStdout *out)
+{
+  if (out != NULL && out->outlet.is_file)
+    flush_file (out);
+  else
+    while (out != NULL && write_piece (out))
+      ;
+}
+
+void
+pp_stdout_free (PpStdout *out)
+{
+  if (out == NULL)
+    return;
+  pp_stdout_flush (out);
+  pp_file_write_end (out->piece);
+  drop_pending (out);
+  if (out->lost.since != 0)
+    {
+      g_autofree char *loss = describe_loss (out, "of standard output could not be written");
+      g_warning ("%s", loss);
+    }
+  g_clear_handle_id (&out->source, g_source_remove);
+  g_clear_handle_id (&out->stuck_timer, g_source_remove);
+  g_clear_handle_id (&out->retry_timer, g_source_remove);
+  g_list_free_full (out->waiters, g_free);
+  g_string_free (out->pending, TRUE);
+  pp_outlet_leave_terminal (&out->outlet);
+  g_free (out);
+}
+
+/* Writes the note of what was lost to a reader that had gone: it is taken once there is another. */
+static void
+try_again (PpStdout *out)
+{
+  g_autofree char *loss = describe_loss (out, "are missing here");
+  g_autofree char *note = g_strdup_printf ("... %s\n", loss);
+
+  if (!pp_outlet_is_ready (&out->outlet)
+      || pp_outlet_write (&out->outlet, note, strlen (note)) <= 0)
+    {
+      pause_after_failure (out);
+      return;
+    }
+  g_free (report_loss (out));
+  succeed (out);
+}
+
+void
+pp_stdout_write (PpStdout *out, const char *data, gsize length)
+{
+  gboolean is_full = out->failure != 0 && pp_stdout_pending (out) >= HIGH_WATER;
+
+  /* Once a line is lost, so are those after it until the note of it is written: it stands for one
+   * gap. */
+  if (is_gone (out) || is_full || out->lost.since != 0)
+    {
+      lose (out, data, length);
+      if (is_gone (out) && out->retry_timer == 0)
+        try_again (out);
+      return;
+    }
+  if (out->erases && out->is_returned)
+    g_string_append (out->pending, ERASE_TO_END_OF_LINE);
+  out->is_returned = length > 0 && data[length - 1] == '\r';
+  g_string_append_len (out->pending, data, (gssize)length);
+  watch (out);
+}
+
+gboolean
+pp_stdout_is_terminal (const PpStdout *out)
+{
+  /* A file's file system may be asked, and not answer. */
+  return !out->outlet.is_file && isatty (out->outlet.fd) == 1;
+}
+
+gboolean
+pp_stdout_is_failing (const PpStdout *out)
+{
+  return out->failure != 0;
+}
+
+gboolean
+pp_stdout_hangs (const PpStdout *out)
+{
+  return out->outlet.is_file && out->stuck;
+}
+
+gboolean
+pp_stdout_has_room (const PpStdout *out)
+{
+  return out->failure != 0 || pp_stdout_pending (out) < HIGH_WATER;
+}
+
+void
+pp_stdout_when_room (PpStdout *out, void (*func) (gpointer), gpointer user_data)
+{
+  PpWaiter *waiter = g_new0 (PpWaiter, 1);
+
+  waiter->func = func;
+  waiter->user_data = user_data;
+  out->waiters = g_list_append (out->waiters, waiter);
+  watch (out);
+}
+
+void
+pp_stdout_forget (PpStdout *out, gpointer user_data)
+{
+  out->waiters = pp_waiters_forget (out->waiters, user_data);
+}
+
+gsize
+pp_stdout_pending (const PpStdout *out)
+{
+  return out->pending->len - out->written;
+}

@@ -1,0 +1,382 @@
+/* What must be there before the first poll, and the heartbeat that keeps the server's view of the
+ * pool fresh. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/template/template.h"
+
+/* What the start waits for is tried after a second, then after 2, 4, and every 8 (all +-30 %): it
+ * is there soon after it came up. */
+#define START_SECONDS 1
+#define START_DOUBLINGS 3
+
+static void connect_engine (PpWorker *worker);
+static void sync_pool (PpWorker *worker);
+static void send_heartbeat (PpWorker *worker, gboolean ask);
+
+static void
+check_ready (PpWorker *worker)
+{
+  /* Runs are told the worker's id: it is asked for before the first of them is. */
+  if (worker->engine_ready && worker->pool_ready && !worker->asks_id && !worker->started)
+    {
+      worker->started = TRUE;
+      pp_worker_ready (worker);
+    }
+}
+
+/* The engine. */
+
+static gboolean
+on_engine_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->engine_timer = 0;
+  connect_engine (worker);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_engine (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  const PpEngineInfo *engine;
+
+  (void)result;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      guint milliseconds
+          = pp_worker_interval_ms (START_SECONDS, MIN (worker->engine_failures, START_DOUBLINGS));
+
+      worker->engine_failures++;
+
+      g_warning ("Not there yet, trying again in %.1f s: %s", milliseconds / 1000.0,
+                 error->message);
+      worker->engine_timer = g_timeout_add (milliseconds, on_engine_timer, worker);
+      return;
+    }
+  if (error != NULL)
+    {
+      g_autofree char *url = pp_http_url_for_display (worker->engine_url);
+
+      pp_worker_fail (worker, 2, "The container engine at %s cannot be used: %s", url,
+                      error->message);
+      return;
+    }
+  engine = pp_infrastructure_engine (worker->context.infrastructure);
+  g_info ("Engine: %s %s%s at %s", engine->name, engine->version,
+          engine->rootless ? " (rootless)" : "", engine->url);
+  worker->engine_ready = TRUE;
+  check_ready (worker);
+}
+
+static void
+connect_engine (PpWorker *worker)
+{
+  pp_infrastructure_connect (worker->context.infrastructure, on_engine, worker);
+}
+
+/* The pool. */
+
+static const char *
+served_type (const PpWorker *worker)
+{
+  return worker->options->type != NULL ? worker->options->type : "docker";
+}
+
+static gboolean
+serves (const char *type)
+{
+  return g_strcmp0 (type, "docker") == 0 || g_strcmp0 (type, "podman") == 0;
+}
+
+static gboolean
+on_sync_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->sync_timer = 0;
+  sync_pool (worker);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+sync_later (PpWorker *worker, double seconds, guint failures)
+{
+  if (worker->phase != PP_WORKER_STOPPING && worker->sync_timer == 0)
+    worker->sync_timer
+        = g_timeout_add (pp_worker_interval_ms (seconds, failures), on_sync_timer, worker);
+}
+
+/* The API did not do what it was asked: again later if that may help; before the first poll, an
+ * exit if it does not. */
+static void
+on_sync_failure (PpWorker *worker, const GError *error)
+{
+  guint failures = worker->sync_failures++;
+
+  if (pp_api_error_is_transient (error)
+      || (pp_worker_is_patient (worker) && pp_api_error_may_pass (error)))
+    {
+      g_warning ("The Prefect API does not answer%s, trying again: %s",
+                 worker->started ? "" : " yet", error->message);
+      if (worker->started)
+        sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
+      else
+        sync_later (worker, START_SECONDS, MIN (failures, START_DOUBLINGS));
+      return;
+    }
+  if (worker->started)
+    {
+      g_warning ("The work pool could not be read: %s", error->message);
+      sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
+    }
+  else
+    pp_worker_fail (worker, 2, "%s", error->message);
+}
+
+static void
+take_worker_id (PpWorker *worker, const char *id)
+{
+  if (id == NULL || !g_uuid_string_is_valid (id))
+    {
+      if (!worker->id_missing_said)
+        g_warning ("Prefect Cloud gave this worker no id: runs and calls are not attributed to it "
+                   "for now");
+      worker->id_missing_said = TRUE;
+      return;
+    }
+  worker->worker_id = g_strdup (id);
+  worker->context.worker_id = worker->worker_id;
+  pp_api_set_worker (worker->context.api, worker->name, id);
+}
+
+static void
+on_heartbeat (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  gboolean asked = worker->asks_id;
+
+  worker->heartbeat_call = NULL;
+  worker->asks_id = FALSE;
+  if (asked && (error == NULL || g_error_matches (error, PP_API_ERROR, 422)))
+    take_worker_id (worker, json_string_value (body));
+  if (asked && g_error_matches (error, PP_API_ERROR, 422))
+    {
+      send_heartbeat (worker, FALSE);
+      check_ready (worker);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("The heartbeat was not taken: %s", error->message);
+  check_ready (worker);
+}
+
+/* As WorkerChannel.send_worker_heartbeat() has it: ASK for an id, where there may be one. */
+static void
+send_heartbeat (PpWorker *worker, gboolean ask)
+{
+  if (worker->heartbeat_call != NULL)
+    return;
+  worker->asks_id = ask && worker->settings->connected_to_cloud && worker->worker_id == NULL;
+  worker->heartbeat_call = pp_work_pool_heartbeat (
+      worker->context.api, worker->options->work_pool, worker->name,
+      worker->settings->worker_heartbeat_seconds, worker->asks_id, on_heartbeat, worker);
+}
+
+static gboolean
+has_template (const json_t *work_pool)
+{
+  return json_object_size (json_object_get (work_pool, "base_job_template")) > 0;
+}
+
+static void
+accept_pool (PpWorker *worker, json_t *work_pool)
+{
+  const char *type = pp_json_string (work_pool, "type");
+
+  if (!serves (type) && worker->started)
+    {
+      g_warning ("Work pool '%s' has become one of type '%s', which this worker does not serve",
+                 worker->options->work_pool, type != NULL ? type : "unknown");
+      sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
+      return;
+    }
+  if (!serves (type))
+    {
+      pp_worker_fail (worker, 2,
+                      "Work pool '%s' is of type '%s'; this worker serves 'docker' and 'podman' "
+                      "pools. Start Prefect's "
+                      "own worker for it: prefect worker start --pool '%s' --type %s",
+                      worker->options->work_pool, type != NULL ? type : "unknown",
+                      worker->options->work_pool, type != NULL ? type : "TYPE");
+      return;
+    }
+  if (!worker->pool_ready && worker->options->type != NULL
+      && !g_str_equal (worker->options->type, type))
+    g_warning ("Worker type mismatch! --type says '%s', work pool '%s' is of type '%s': it is "
+               "served as that.",
+               worker->options->type, worker->options->work_pool, type);
+  json_decref (worker->context.work_pool);
+  worker->context.work_pool = json_incref (work_pool);
+  worker->context.type = g_str_equal (type, "podman") ? "podman" : "docker";
+  pp_events_set_work_pool (worker->context.events, work_pool);
+  if (json_is_true (json_object_get (work_pool, "is_paused")) && !worker->pool_ready)
+    g_message ("Work pool '%s' is paused: no runs come until it is resumed",
+               worker->options->work_pool);
+  worker->pool_ready = TRUE;
+  worker->pool_missing_said = FALSE;
+  worker->sync_failures = 0;
+  send_heartbeat (worker, TRUE);
+  sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
+  check_ready (worker);
+}
+
+static void
+on_template_updated (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  (void)body;
+  worker->sync_call = NULL;
+  if (error != NULL)
+    {
+      on_sync_failure (worker, error);
+      return;
+    }
+  sync_pool (worker);
+}
+
+static json_t *
+default_template (const PpWorker *worker, const char *type)
+{
+  if (worker->options->base_job_template != NULL)
+    return json_incref (worker->options->base_job_template);
+  return pp_template_default (type);
+}
+
+static void
+fill_in_template (PpWorker *worker, const char *type)
+{
+  json_auto_t *template = default_template (worker, type);
+
+  g_info ("Work pool '%s' has no base job template: it gets the default one",
+          worker->options->work_pool);
+  worker->sync_call = pp_work_pool_update_template (worker->context.api, worker->options->work_pool,
+                                                    template, on_template_updated, worker);
+}
+
+static void
+on_pool_created (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->sync_call = NULL;
+  /* Another worker was faster: read theirs. */
+  if (g_error_matches (error, PP_API_ERROR, 409))
+    {
+      sync_pool (worker);
+      return;
+    }
+  if (error != NULL)
+    {
+      on_sync_failure (worker, error);
+      return;
+    }
+  g_message ("Work pool '%s' created with type '%s'", worker->options->work_pool,
+             pp_json_string (body, "type"));
+  accept_pool (worker, body);
+}
+
+static void
+on_pool_missing (PpWorker *worker)
+{
+  json_auto_t *template = NULL;
+
+  if (!worker->options->create_pool_if_not_found)
+    {
+      if (!worker->pool_missing_said)
+        g_warning ("Work pool '%s' not found! Create it, or let this worker do it (leave out "
+                   "--no-create-pool-if-not-found); it looks for the pool at every heartbeat.",
+                   worker->options->work_pool);
+      worker->pool_missing_said = TRUE;
+      if (worker->options->run_once)
+        pp_worker_fail (worker, 1, "Work pool '%s' not found", worker->options->work_pool);
+      else
+        sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
+      return;
+    }
+  if (!serves (served_type (worker)))
+    {
+      pp_worker_fail (worker, 2,
+                      "Work pool '%s' does not exist, and --type '%s' is not one to create it "
+                      "with: this worker "
+                      "serves 'docker' and 'podman'",
+                      worker->options->work_pool, served_type (worker));
+      return;
+    }
+  template = default_template (worker, served_type (worker));
+  worker->sync_call = pp_work_pool_create (worker->context.api, worker->options->work_pool,
+                                           served_type (worker), template, on_pool_created, worker);
+}
+
+/* JSON, but not the API's. */
+static void
+on_no_pool (PpWorker *worker)
+{
+  g_autoptr (GError) error = g_error_new (
+      PP_API_ERROR, pp_worker_is_patient (worker) ? PP_API_ERROR_NO_ANSWER : PP_API_ERROR_SETUP,
+      "GET %s/work_pools/%s: the answer is no work pool; is PREFECT_API_URL right? It ends in /api",
+      pp_api_url (worker->context.api), worker->options->work_pool);
+
+  on_sync_failure (worker, error);
+}
+
+static void
+on_pool (json_t *body, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->sync_call = NULL;
+  if (error == NULL && pp_json_string (body, "type") == NULL)
+    on_no_pool (worker);
+  else if (g_error_matches (error, PP_API_ERROR, 404))
+    on_pool_missing (worker);
+  else if (error != NULL)
+    on_sync_failure (worker, error);
+  else if (!has_template (body) && serves (pp_json_string (body, "type")))
+    fill_in_template (worker, pp_json_string (body, "type"));
+  else
+    accept_pool (worker, body);
+}
+
+static void
+sync_pool (PpWorker *worker)
+{
+  worker->sync_call
+      = pp_work_pool_read (worker->context.api, worker->options->work_pool,
+                           worker->started ? PP_API_RETRY : PP_API_ONCE, on_pool, worker);
+}
+
+void
+pp_worker_sync_start (PpWorker *worker)
+{
+  connect_engine (worker);
+  sync_pool (worker);
+}
+
+void
+pp_worker_sync_stop (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->engine_timer, g_source_remove);
+  g_clear_handle_id (&worker->sync_timer, g_source_remove);
+  if (worker->sync_call != NULL)
+    pp_api_call_cancel (worker->sync_call);
+  if (worker->heartbeat_call != NULL)
+    pp_api_call_cancel (worker->heartbeat_call);
+  worker->sync_call = NULL;
+  worker->heartbeat_call = NULL;
+}

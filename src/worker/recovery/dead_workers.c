@@ -1,0 +1,98 @@
+/* Runs and containers of identities whose worker does not come back. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "late_requests-private.h"
+#include "prefect-podman/state/state_look.h"
+#include "worker/worker_inside-private.h"
+
+/* A worker that is about to come back has this long, twice, before its runs are taken from it. */
+#define ORPHANS_SECONDS 10
+
+/* Forgets whose workers are back: they see to their containers themselves. */
+static void
+forget_living (PpWorker *worker, GPtrArray *orphans)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, worker->adopted);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    if (!g_ptr_array_find_with_equal_func (orphans, name, g_str_equal, NULL)
+        && !g_hash_table_contains (worker->held, name))
+      g_hash_table_iter_remove (&iter);
+}
+
+static void
+note_adoption (PpWorker *worker, const PpAdoption *adoption)
+{
+  if (adoption->error != NULL)
+    {
+      g_warning ("The runs of worker %s cannot be taken over: %s", adoption->name,
+                 adoption->error->message);
+      return;
+    }
+  if (adoption->count > 0)
+    g_message ("Worker %s does not come back: its %d flow runs are taken over", adoption->name,
+               adoption->count);
+  g_hash_table_add (worker->adopted, g_strdup (adoption->name));
+}
+
+static void
+on_looked (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  PpOrphansLook *look = g_steal_pointer (&worker->orphans_look);
+
+  worker->orphans_put = NULL;
+  forget_living (worker, look->orphans);
+  worker->orphans = g_steal_pointer (&look->orphans);
+  for (guint i = 0; i < look->adoptions->len; i++)
+    note_adoption (worker, g_ptr_array_index (look->adoptions, i));
+  pp_worker_take_entries (worker, look->entries);
+  for (guint i = 0; i < look->notes->len; i++)
+    {
+      PpMovedNote *note = g_ptr_array_index (look->notes, i);
+
+      pp_late_requests_take (worker->context.late, note->id, g_steal_pointer (&note->entry));
+    }
+  /* Also where no run was written down: containers may be left. */
+  if (look->adoptions->len > 0)
+    pp_worker_list_containers (worker);
+}
+
+static gboolean
+on_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  g_autoptr (GPtrArray) before = NULL;
+
+  if (worker->orphans_put != NULL)
+    return G_SOURCE_CONTINUE;
+  before = g_steal_pointer (&worker->orphans);
+  if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL)
+    return G_SOURCE_CONTINUE;
+  worker->orphans_look
+      = pp_orphans_look_new (worker->identity, g_steal_pointer (&before), worker->adopted);
+  worker->orphans_put
+      = pp_journal_work (worker->context.journal, pp_orphans_look, worker->orphans_look,
+                         pp_orphans_look_free, on_looked, worker);
+  return G_SOURCE_CONTINUE;
+}
+
+void
+pp_worker_watch_orphans (PpWorker *worker)
+{
+  worker->orphans_timer = g_timeout_add_seconds (ORPHANS_SECONDS, on_timer, worker);
+}
+
+void
+pp_worker_leave_orphans (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->orphans_timer, g_source_remove);
+  if (worker->orphans_put != NULL)
+    pp_journal_put_cancel (worker->orphans_put);
+  worker->orphans_put = NULL;
+  worker->orphans_look = NULL; /* the put's */
+  g_clear_pointer (&worker->orphans, g_ptr_array_unref);
+  g_clear_pointer (&worker->adopted, g_hash_table_unref);
+}

@@ -1,0 +1,60 @@
+/* What the worker does about requests that outlive their flow run, this worker's and those of
+ * workers before it. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker/worker_inside-private.h"
+
+#include "late_requests-private.h"
+
+static PpLateHands
+on_hands (const char *flow_run_id, const char *transition_id, gpointer user_data)
+{
+  const PpWorker *worker = user_data;
+  const PpFlowRun *run = g_hash_table_lookup (worker->runs, flow_run_id);
+
+  if (run == NULL)
+    return PP_LATE_IN_NO_HANDS;
+  return pp_flow_run_asked_for (run, transition_id) ? PP_LATE_ASKED_FOR_IN_HAND : PP_LATE_IN_HAND;
+}
+
+/* The run is claimed already: it goes on as one that was claimed by a worker before this one. */
+static gboolean
+on_take_over (const PpJournalEntry *note, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  g_autofree char *report = g_uuid_string_random ();
+  const PpJournalEntry entry = {
+    .flow_run_id = note->flow_run_id,
+    .flow_run_name = note->flow_run_name,
+    .deployment_id = note->deployment_id,
+    .flow_id = note->flow_id,
+    .phase = PP_JOURNAL_CLAIMED,
+    .claim_transition_id = note->claim_transition_id,
+    .submitting_transition_id = note->submitting_transition_id,
+    .running_transition_id = note->running_transition_id,
+    /* The end of the attempt before may be on its way. */
+    .report_transition_id = report,
+    .claimed_at = g_get_real_time (),
+    .scheduled_time = note->scheduled_time,
+    .boot_id = worker->boot_id,
+  };
+
+  if (worker->phase != PP_WORKER_RUNNING || !pp_worker_has_slot (worker)
+      || worker->engine_silence != NULL || pp_journal_failure (worker->context.journal) != NULL)
+    return FALSE;
+  pp_journal_put (worker->context.journal, &entry, NULL, NULL);
+  pp_worker_take_into_hands (worker, &entry);
+  pp_worker_take_up_run (worker, note->flow_run_id);
+  return TRUE;
+}
+
+void
+pp_worker_expect_late_requests (PpWorker *worker)
+{
+  const PpLateFuncs funcs = { on_hands, on_take_over, worker };
+  PpWorkerContext *context = &worker->context;
+
+  context->late = pp_late_requests_new (context->api, context->states, context->journal,
+                                        pp_late_patience (worker->settings), &funcs);
+  pp_late_requests_load (context->late);
+}

@@ -1,0 +1,189 @@
+/* Containers that an engine has made late, when whoever asked for them was gone and their run had
+ * been begun anew, or was over. They were never started, and nobody will start them. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker/worker_inside-private.h"
+
+#include "late_requests-private.h"
+#include "worker/flow_run/container_ownership-private.h"
+
+typedef struct
+{
+  PpWorker *worker;
+  char *id;
+  char *flow_run_id;
+  char *claim;
+  PpInfrastructureCall *call;
+} Found;
+
+static void
+free_found (gpointer data)
+{
+  Found *found = data;
+
+  pp_infrastructure_call_cancel (found->call);
+  g_free (found->claim);
+  g_free (found->flow_run_id);
+  g_free (found->id);
+  g_free (found);
+}
+
+static void
+end_look (Found *found)
+{
+  found->worker->late_containers = g_list_remove (found->worker->late_containers, found);
+  free_found (found);
+}
+
+/* Whether nobody needs the container CONTAINER_ID of the claim CLAIM. A run in hand that does not
+ * know its container yet may get that one by its name. */
+static gboolean
+is_left_over (const PpWorker *worker, const char *flow_run_id, const char *claim,
+              const char *container_id)
+{
+  const PpFlowRun *run = g_hash_table_lookup (worker->runs, flow_run_id);
+  const char *own = run != NULL ? pp_flow_run_container_id (run) : NULL;
+
+  if (!pp_late_requests_knows (worker->context.late, flow_run_id, claim))
+    return FALSE;
+  return run == NULL || !pp_flow_run_asked_for (run, claim)
+         || (own != NULL && !g_str_equal (own, container_id));
+}
+
+static void
+on_removed (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Found *found = user_data;
+
+  found->call = NULL;
+  if (error != NULL)
+    g_debug ("Container %.12s cannot be removed yet: %s", found->id, error->message);
+  end_look (found);
+}
+
+static void
+on_inspected (json_t *result, const GError *error, gpointer user_data)
+{
+  Found *found = user_data;
+
+  found->call = NULL;
+  if (error != NULL || !pp_flow_run_was_never_started (result)
+      || !is_left_over (found->worker, found->flow_run_id, found->claim, found->id))
+    {
+      end_look (found);
+      return;
+    }
+  g_message ("Container %.12s of flow run %s is removed: the engine has made it late, when nobody "
+             "waited for it any more",
+             found->id, found->flow_run_id);
+  found->call = pp_infrastructure_remove_unstarted (found->worker->context.infrastructure,
+                                                    found->id, on_removed, found);
+}
+
+static gint
+has_id (gconstpointer found, gconstpointer id)
+{
+  return g_strcmp0 (((const Found *)found)->id, id);
+}
+
+static void
+look_at (PpWorker *worker, const json_t *container)
+{
+  const char *id = pp_json_string (container, "Id");
+  const char *flow_run_id = pp_container_label (container, PP_FLOW_RUN_LABEL);
+  const char *claim = pp_container_claim (container);
+  const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+  Found *found;
+
+  if (id == NULL || flow_run_id == NULL || claim == NULL || identity == NULL
+      || g_strcmp0 (pp_json_string (container, "State"), "created") != 0
+      || !is_left_over (worker, flow_run_id, claim, id)
+      || g_list_find_custom (worker->late_containers, id, has_id) != NULL)
+    return;
+  found = g_new0 (Found, 1);
+  found->worker = worker;
+  found->id = g_strdup (id);
+  found->flow_run_id = g_strdup (flow_run_id);
+  found->claim = g_strdup (claim);
+  worker->late_containers = g_list_prepend (worker->late_containers, found);
+  found->call = pp_infrastructure_inspect (worker->context.infrastructure, id, on_inspected, found);
+}
+
+static void
+look_at_all (PpWorker *worker, const json_t *containers)
+{
+  const json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container) look_at (worker, container);
+}
+
+static void list_next_claim (PpWorker *worker);
+
+static void
+on_claim_listed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->late_list_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    g_ptr_array_set_size (worker->late_claims, 0);
+  look_at_all (worker, result);
+  list_next_claim (worker);
+}
+
+static void
+list_next_claim (PpWorker *worker)
+{
+  GPtrArray *claims = worker->late_claims;
+
+  if (claims->len == 0)
+    {
+      g_clear_pointer (&worker->late_claims, g_ptr_array_unref);
+      return;
+    }
+  g_autofree char *claim = g_strconcat (
+      PP_CLAIM_LABEL "=", (const char *)g_ptr_array_index (claims, claims->len - 1), NULL);
+  const char *labels[] = { PP_IDENTITY_LABEL, claim, NULL };
+
+  g_ptr_array_set_size (claims, (gint)claims->len - 1);
+  worker->late_list_call
+      = pp_infrastructure_list (worker->context.infrastructure, labels, on_claim_listed, worker);
+}
+
+/* Podman refuses the whole list for one container in it that is broken: then there is a list for
+ * each claim. */
+static void
+on_listed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->late_list_call = NULL;
+  if (error == NULL)
+    {
+      look_at_all (worker, result);
+      return;
+    }
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    return;
+  worker->late_claims = pp_late_requests_claims (worker->context.late);
+  list_next_claim (worker);
+}
+
+void
+pp_worker_look_for_late_containers (PpWorker *worker)
+{
+  static const char *const labels[] = { PP_IDENTITY_LABEL, PP_CLAIM_LABEL, NULL };
+
+  if (worker->late_list_call == NULL && pp_late_requests_count (worker->context.late) > 0)
+    worker->late_list_call
+        = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
+}
+
+void
+pp_worker_leave_late_containers (PpWorker *worker)
+{
+  pp_infrastructure_call_cancel (g_steal_pointer (&worker->late_list_call));
+  g_clear_pointer (&worker->late_claims, g_ptr_array_unref);
+  g_list_free_full (g_steal_pointer (&worker->late_containers), free_found);
+}

@@ -1,0 +1,133 @@
+/* What a request that was carried out late has done to a flow run. */
+#include "late_requests-private.h"
+
+#include "prefect-podman/json.h"
+#include "worker/flow_run/flow_run-private.h"
+
+static gboolean
+is_type (const json_t *state, const char *type)
+{
+  return g_strcmp0 (pp_json_string (state, "type"), type) == 0;
+}
+
+static gboolean
+is_same_id (const char *id, const char *other)
+{
+  return id != NULL && other != NULL && g_ascii_strcasecmp (id, other) == 0;
+}
+
+static const char *
+transition_id (const json_t *state)
+{
+  return pp_json_string (json_object_get (state, "state_details"), "transition_id");
+}
+
+gboolean
+pp_late_is_of (const PpJournalEntry *note, const json_t *state)
+{
+  const char *id = transition_id (state);
+
+  return is_same_id (id, note->claim_transition_id)
+         || is_same_id (id, note->submitting_transition_id)
+         || is_same_id (id, note->running_transition_id)
+         || is_same_id (id, note->report_transition_id);
+}
+
+/* The states of a run's last attempt: those after the last SCHEDULED, without the very last state,
+ * which the note's request has set. */
+typedef struct
+{
+  json_t *scheduled;  /* or NULL */
+  json_t *before;     /* the state before the very last one, SCHEDULED included; or NULL */
+  json_t *end;        /* the last end, or NULL */
+  json_t *anothers;   /* the last state that is none of the note's, if it has another's claim */
+  gboolean has_other; /* any that is none of the note's: Prefect's in the container, too */
+  gboolean was_begun; /* the note's attempt has states before SCHEDULED: this is a later one */
+} Attempt;
+
+static void
+begin_attempt (Attempt *attempt, json_t *scheduled)
+{
+  attempt->scheduled = scheduled;
+  attempt->end = NULL;
+  attempt->anothers = NULL;
+  attempt->has_other = FALSE;
+}
+
+static Attempt
+read_attempt (const PpJournalEntry *note, json_t *states)
+{
+  Attempt attempt = { 0 };
+  gboolean has_own = FALSE;
+  size_t count = json_array_size (states);
+
+  for (size_t i = 0; i + 1 < count; i++)
+    {
+      json_t *state = json_array_get (states, i);
+      gboolean own = pp_late_is_of (note, state);
+
+      attempt.before = state;
+      if (is_type (state, "SCHEDULED"))
+        {
+          attempt.was_begun = has_own;
+          begin_attempt (&attempt, state);
+          continue;
+        }
+      has_own = has_own || own;
+      if (pp_flow_run_state_is_terminal (state))
+        attempt.end = state;
+      if (own)
+        continue;
+      attempt.has_other = TRUE;
+      if (is_type (state, "PENDING") || attempt.anothers != NULL)
+        attempt.anothers = state;
+    }
+  return attempt;
+}
+
+static PpLateVerdict
+put_back (json_t *state, json_t **earlier)
+{
+  *earlier = state;
+  return PP_LATE_PUT_BACK;
+}
+
+/* The last state is the end that the note's attempt has reported. */
+static PpLateVerdict
+judge_end (const Attempt *attempt, const json_t *last, gboolean in_hand, json_t **earlier)
+{
+  /* An end that was there before is the one that counts, an end that was reported twice does no
+   * harm. */
+  if (attempt->end != NULL)
+    return is_type (last, pp_json_string (attempt->end, "type")) ? PP_LATE_NOTHING
+                                                                 : put_back (attempt->end, earlier);
+  if (attempt->anothers != NULL)
+    return put_back (attempt->before, earlier);
+  /* It was scheduled for a retry: the attempt before has no say in that. */
+  if (attempt->was_begun && (attempt->before == attempt->scheduled || in_hand))
+    return put_back (attempt->before, earlier);
+  return PP_LATE_NOTHING;
+}
+
+PpLateVerdict
+pp_late_judge (const PpJournalEntry *note, json_t *states, gboolean in_hand, json_t **earlier)
+{
+  json_t *last = json_array_get (states, json_array_size (states) - 1);
+  Attempt attempt;
+
+  *earlier = NULL;
+  if (last == NULL || !pp_late_is_of (note, last))
+    return PP_LATE_NOTHING;
+  attempt = read_attempt (note, states);
+  if (pp_flow_run_state_is_terminal (last))
+    return judge_end (&attempt, last, in_hand, earlier);
+  if (attempt.end != NULL)
+    return put_back (attempt.end, earlier);
+  if (attempt.anothers != NULL)
+    return put_back (attempt.anothers, earlier);
+  /* Prefect has reported from the note's own container; or that container was started, which must
+   * not happen twice in one attempt. */
+  if (in_hand || attempt.has_other || (note->started_at > 0 && !attempt.was_begun))
+    return PP_LATE_NOTHING;
+  return PP_LATE_TAKE_OVER;
+}

@@ -1,0 +1,351 @@
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "late_requests-private.h"
+
+#include "prefect-podman/json.h"
+#include "prefect-podman/prefect/resources.h"
+
+#include <string.h>
+
+/* More than can be left by any crash: each is one id in a call of at most 100. */
+#define MAX_NOTES 1000
+
+typedef struct
+{
+  PpLateRequests *late;
+  char *id; /* of its file */
+  PpJournalEntry *entry;
+  gint64 asked_at; /* UNIX microseconds: when the state under way was asked for */
+  PpStateRead *read;
+  PpApiCall *call; /* the run's states, or the one that is put back */
+  PpApiCall *pid_call;
+  char *judged;    /* id of the last state that needed nothing */
+  char *looked_at; /* id of the state that the call is about */
+} Note;
+
+struct PpLateRequests
+{
+  PpApi *api;
+  PpStateReader *states;
+  PpJournal *journal;
+  gint64 patience; /* microseconds */
+  PpLateFuncs funcs;
+  GHashTable *notes; /* id -> Note */
+};
+
+static void
+free_note (gpointer data)
+{
+  Note *note = data;
+
+  pp_state_read_cancel (note->read);
+  pp_api_call_cancel (note->call);
+  pp_api_call_cancel (note->pid_call);
+  pp_journal_entry_free (note->entry);
+  g_free (note->judged);
+  g_free (note->looked_at);
+  g_free (note->id);
+  g_free (note);
+}
+
+gint64
+pp_late_patience (const PpSettings *settings)
+{
+  return (gint64)((settings->api_request_timeout + 60) * G_USEC_PER_SEC);
+}
+
+PpLateRequests *
+pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal, gint64 patience,
+                      const PpLateFuncs *funcs)
+{
+  PpLateRequests *late = g_new0 (PpLateRequests, 1);
+
+  late->api = api;
+  late->states = states;
+  late->journal = journal;
+  late->patience = patience;
+  late->funcs = *funcs;
+  late->notes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_note);
+  return late;
+}
+
+void
+pp_late_requests_free (PpLateRequests *late)
+{
+  if (late == NULL)
+    return;
+  g_hash_table_unref (late->notes);
+  g_free (late);
+}
+
+static void
+keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
+{
+  Note *note = g_new0 (Note, 1);
+  gint64 latest;
+
+  note->late = late;
+  note->id = g_strdup (id);
+  note->entry = entry;
+  /* A clock that was set back, or a damaged file, must not keep it for ever. */
+  latest = g_get_real_time () + late->patience;
+  /* An entry that was set aside has no time of its own. */
+  entry->late_until = entry->late_until > 0 ? MIN (entry->late_until, latest) : latest;
+  g_hash_table_insert (late->notes, note->id, note);
+}
+
+void
+pp_late_requests_take (PpLateRequests *late, const char *id, PpJournalEntry *entry)
+{
+  if (g_hash_table_contains (late->notes, id))
+    pp_journal_entry_free (entry);
+  else
+    keep (late, id, entry);
+}
+
+static void
+on_loaded (const char *id, PpJournalEntry *entry, gpointer user_data)
+{
+  pp_late_requests_take (user_data, id, entry);
+}
+
+void
+pp_late_requests_load (PpLateRequests *late)
+{
+  pp_journal_load_late (late->journal, on_loaded, late);
+}
+
+/* A copy that owns its strings. */
+static PpJournalEntry *
+copy_entry (const PpJournalEntry *entry)
+{
+  g_autofree char *text = pp_journal_entry_to_text (entry);
+
+  return pp_journal_entry_parse (text, strlen (text), NULL);
+}
+
+void
+pp_late_requests_add (PpLateRequests *late, const PpJournalEntry *entry)
+{
+  g_autofree char *id = g_uuid_string_random ();
+  PpJournalEntry *copy = copy_entry (entry);
+
+  if (copy == NULL || g_hash_table_size (late->notes) >= MAX_NOTES)
+    {
+      g_warning ("Flow run %s: should one of its requests be carried out late, nobody will notice",
+                 entry->flow_run_id);
+      pp_journal_entry_free (copy);
+      return;
+    }
+  pp_journal_put_late (late->journal, id, entry);
+  keep (late, id, copy);
+}
+
+static gboolean
+is_about (const Note *note, const char *flow_run_id)
+{
+  return g_ascii_strcasecmp (note->entry->flow_run_id, flow_run_id) == 0;
+}
+
+gboolean
+pp_late_requests_knows (const PpLateRequests *late, const char *flow_run_id,
+                        const char *transition_id)
+{
+  json_auto_t *state = json_pack ("{s:{s:s*}}", "state_details", "transition_id", transition_id);
+  GHashTableIter iter;
+  gpointer note;
+
+  g_hash_table_iter_init (&iter, late->notes);
+  while (g_hash_table_iter_next (&iter, NULL, &note))
+    if (is_about (note, flow_run_id) && pp_late_is_of (((const Note *)note)->entry, state))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+pp_late_requests_has (const PpLateRequests *late, const char *flow_run_id)
+{
+  GHashTableIter iter;
+  gpointer note;
+
+  g_hash_table_iter_init (&iter, late->notes);
+  while (g_hash_table_iter_next (&iter, NULL, &note))
+    if (is_about (note, flow_run_id))
+      return TRUE;
+  return FALSE;
+}
+
+GPtrArray *
+pp_late_requests_claims (const PpLateRequests *late)
+{
+  GPtrArray *claims = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer note;
+
+  g_hash_table_iter_init (&iter, late->notes);
+  while (g_hash_table_iter_next (&iter, NULL, &note))
+    if (((const Note *)note)->entry->claim_transition_id != NULL)
+      g_ptr_array_add (claims, g_strdup (((const Note *)note)->entry->claim_transition_id));
+  return claims;
+}
+
+guint
+pp_late_requests_count (const PpLateRequests *late)
+{
+  return g_hash_table_size (late->notes);
+}
+
+/* NOTE is not valid any more after this. */
+static void
+forget (Note *note)
+{
+  pp_journal_remove_late (note->late->journal, note->id);
+  g_hash_table_remove (note->late->notes, note->id);
+}
+
+/* The state that was asked for needs nothing. Once it was asked for after the note's time, nothing
+ * of it can be under way any more. */
+static void
+settle (Note *note)
+{
+  g_free (note->judged);
+  note->judged = g_steal_pointer (&note->looked_at);
+  if (note->asked_at > note->entry->late_until)
+    forget (note);
+}
+
+static void
+on_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Note *note = user_data;
+
+  note->call = NULL;
+  if (error != NULL)
+    g_warning (
+        "Flow run %s: a request that was carried out late has changed its state, which could "
+        "not be put back: %s",
+        note->entry->flow_run_id, error->message);
+  g_clear_pointer (&note->looked_at, g_free);
+}
+
+static PpLateHands
+hands (const Note *note, const json_t *state)
+{
+  const PpLateFuncs *funcs = &note->late->funcs;
+
+  return funcs->hands (note->entry->flow_run_id,
+                       pp_json_string (json_object_get (state, "state_details"), "transition_id"),
+                       funcs->user_data);
+}
+
+static void
+on_states (json_t *states, const GError *error, gpointer user_data)
+{
+  Note *note = user_data;
+  const char *id = note->entry->flow_run_id;
+  const json_t *last = json_array_get (states, json_array_size (states) - 1);
+  PpLateHands who = hands (note, last);
+  json_t *earlier = NULL;
+
+  note->call = NULL;
+  if (error != NULL || who == PP_LATE_ASKED_FOR_IN_HAND)
+    return;
+  switch (pp_late_judge (note->entry, states, who == PP_LATE_IN_HAND, &earlier))
+    {
+    case PP_LATE_NOTHING:
+      settle (note);
+      return;
+    case PP_LATE_TAKE_OVER:
+      if (note->late->funcs.take_over (note->entry, note->late->funcs.user_data))
+        g_message ("Flow run %s is taken over: the server has carried out late what an earlier "
+                   "attempt to begin it had asked for",
+                   id);
+      return;
+    case PP_LATE_PUT_BACK:
+      g_message ("Flow run %s was set to %s by a request that was carried out late: it is set back "
+                 "to %s",
+                 id, pp_json_string (last, "name"), pp_json_string (earlier, "name"));
+      note->call = pp_flow_run_restore_state (note->late->api, id, earlier, on_put_back, note);
+      return;
+    }
+}
+
+/* Whether another note of the same run is being acted on. */
+static gboolean
+is_busy (const Note *note)
+{
+  GHashTableIter iter;
+  gpointer other;
+
+  g_hash_table_iter_init (&iter, note->late->notes);
+  while (g_hash_table_iter_next (&iter, NULL, &other))
+    if (((const Note *)other)->call != NULL && is_about (other, note->entry->flow_run_id))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+on_pid (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  ((Note *)user_data)->pid_call = NULL;
+}
+
+/* The container of which a worker before has told the server was never started and is gone; and
+ * what was said of the one that took its place was overwritten. */
+static void
+correct_pid (Note *note, const json_t *flow_run)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+  const char *replaced = note->entry->replaced_container_id;
+
+  if (pid == NULL || replaced == NULL || note->entry->container_id == NULL
+      || !g_str_has_suffix (pid, replaced) || note->pid_call != NULL)
+    return;
+  g_autofree char *engine = g_strndup (pid, strlen (pid) - strlen (replaced));
+  g_autofree char *correct = g_strconcat (engine, note->entry->container_id, NULL);
+  note->pid_call = pp_flow_run_update_infrastructure_pid (note->late->api, note->entry->flow_run_id,
+                                                          correct, on_pid, note);
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  Note *note = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *state_id = pp_json_string (state, "id");
+
+  note->read = NULL;
+  if (error != NULL)
+    {
+      if (g_error_matches (error, PP_API_ERROR, 404)) /* it was deleted */
+        forget (note);
+      return;
+    }
+  correct_pid (note, body);
+  g_free (note->looked_at);
+  note->looked_at = g_strdup (state_id);
+  if (!pp_late_is_of (note->entry, state) || hands (note, state) == PP_LATE_ASKED_FOR_IN_HAND
+      || g_strcmp0 (state_id, note->judged) == 0)
+    settle (note);
+  else if (!is_busy (note))
+    note->call
+        = pp_flow_run_states_read (note->late->api, note->entry->flow_run_id, on_states, note);
+}
+
+void
+pp_late_requests_look (PpLateRequests *late)
+{
+  GHashTableIter iter;
+  gpointer data;
+
+  g_hash_table_iter_init (&iter, late->notes);
+  while (g_hash_table_iter_next (&iter, NULL, &data))
+    {
+      Note *note = data;
+
+      if (note->read != NULL || note->call != NULL)
+        continue;
+      note->asked_at = g_get_real_time ();
+      note->read = pp_state_reader_read (late->states, note->entry->flow_run_id, on_read, note);
+    }
+}

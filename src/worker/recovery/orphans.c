@@ -1,0 +1,454 @@
+/* Containers that nothing was written down of (a journal that was lost): runs that the server still
+ * waits for are gone on with; those that are over were left here as their users wished. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker/flow_run/container_ownership-private.h"
+#include "prefect-podman/state/state_look.h"
+#include "worker/worker_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+#include "worker/flow_run/exit_status-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* A container is made after its run was claimed; "Submitting" may be a moment later. */
+#define CREATED_SLACK_US (10 * G_USEC_PER_SEC)
+
+struct PpStray
+{
+  PpWorker *worker;
+  char *id;           /* the flow run's */
+  json_t *candidates; /* array of the engine's list entries of the containers that bear it */
+  json_t *container;  /* the one of them that is the run's, once that is known */
+  json_t *flow_run;   /* as the server has it */
+  char *claim;        /* transition ids of the states that the container was begun by */
+  char *running;      /* NULL where not known */
+  gint64 started_at;  /* the container; UNIX microseconds; 0: not yet */
+  PpStateRead *read;
+  PpApiCall *states_call;
+  PpInfrastructureCall *inspect_call;
+  PpJournalPut *put;
+  const PpRunLook *look; /* of put, while that is one */
+};
+
+static void
+free_stray (gpointer data)
+{
+  PpStray *stray = data;
+
+  pp_state_read_cancel (stray->read);
+  pp_api_call_cancel (stray->states_call);
+  pp_infrastructure_call_cancel (stray->inspect_call);
+  if (stray->put != NULL)
+    pp_journal_put_cancel (stray->put);
+  json_decref (stray->candidates);
+  json_decref (stray->container);
+  json_decref (stray->flow_run);
+  g_free (stray->claim);
+  g_free (stray->running);
+  g_free (stray->id);
+  g_free (stray);
+}
+
+/* STRAY is in our hands, or left alone. */
+static void
+end_look (PpStray *stray)
+{
+  PpWorker *worker = stray->worker;
+
+  worker->strays = g_list_remove (worker->strays, stray);
+  free_stray (stray);
+  /* A look at labels under way has not asked for the locks that are held. */
+  if (worker->strays == NULL && worker->list_put == NULL)
+    g_hash_table_remove_all (worker->held);
+}
+
+static void
+look_again (PpStray *stray, const GError *error)
+{
+  g_warning ("A container of flow run %s, of which nothing was written down, is looked at again "
+             "later: %s",
+             stray->id, error->message);
+  pp_worker_list_later (stray->worker);
+  end_look (stray);
+}
+
+/* Finds out whether a sibling has the run in hand, and has DONE called then. */
+static void
+look_for_sibling (PpStray *stray, PpJournalDoneFunc done)
+{
+  PpRunLook *look = pp_run_look_new (stray->worker->identity, stray->id);
+
+  stray->look = look;
+  stray->put = pp_journal_work (stray->worker->context.journal, pp_run_look, look, pp_run_look_free,
+                                done, stray);
+}
+
+/* Whether somebody has the run in hand, as it was found out. */
+static gboolean
+is_known (PpStray *stray)
+{
+  gboolean is_siblings = stray->look->found;
+
+  stray->put = NULL;
+  stray->look = NULL;
+  return is_siblings || g_hash_table_contains (stray->worker->runs, stray->id);
+}
+
+/* The run was claimed again after the container had ended, and the server does not know that
+ * attempt's container yet. An attempt's PENDING and RUNNING come before its container's end. */
+static gboolean
+is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
+{
+  const json_t *state = json_object_get (flow_run, "state");
+  const json_t *container = json_object_get (inspect, "State");
+  gint64 since = pp_api_parse_timestamp (pp_json_string (state, "timestamp"));
+  gint64 begun = pp_api_parse_timestamp (pp_json_string (container, "StartedAt"));
+  gint64 ended = pp_api_parse_timestamp (pp_json_string (container, "FinishedAt"));
+  gint64 created = pp_api_parse_timestamp (pp_json_string (inspect, "Created"));
+
+  if (json_is_true (json_object_get (container, "Running"))
+      || g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
+    return FALSE;
+  /* Both are in the year 1 where they have not been. */
+  if (ended > 0)
+    return since > ended;
+  return begun <= 0 && created > 0 && since > created + CREATED_SLACK_US;
+}
+
+/* What is known: enough to go on by, or to tell that it is gone by then. The strings are borrowed.
+ */
+static PpJournalEntry
+describe (const PpStray *stray)
+{
+  const json_t *created = json_object_get (stray->container, "Created");
+  const json_t *details
+      = json_object_get (json_object_get (stray->flow_run, "state"), "state_details");
+  const char *transition_id = pp_json_string (details, "transition_id");
+  gint64 scheduled
+      = pp_api_parse_timestamp (pp_json_string (stray->flow_run, "expected_start_time"));
+
+  if (transition_id != NULL && !g_uuid_string_is_valid (transition_id))
+    transition_id = NULL;
+  return (PpJournalEntry){
+    .flow_run_id = stray->id,
+    .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
+    .phase = PP_JOURNAL_STARTING,
+    .container_id = (char *)pp_json_string (stray->container, "Id"),
+    .container_name = (char *)pp_flow_run_listed_name (stray->container),
+    .undescribed = TRUE,
+    /* The state is ours, whoever has asked for it: a later claim is told from it. */
+    .claim_transition_id = stray->claim != NULL ? stray->claim : (char *)transition_id,
+    .submitting_transition_id = stray->claim != NULL ? (char *)transition_id : NULL,
+    .running_transition_id = stray->running,
+    .scheduled_time = MAX (scheduled, 0),
+    .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
+    .started_at = stray->started_at,
+    .boot_id = stray->worker->boot_id,
+  };
+}
+
+static void
+on_written (const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+  PpWorker *worker = stray->worker;
+  const PpJournalEntry entry = describe (stray);
+
+  stray->put = NULL;
+  if (error != NULL)
+    g_warning ("Should this worker end now, nobody will know that flow run '%s' is in its hands: "
+               "%s",
+               stray->id, error->message);
+  if (!g_hash_table_contains (worker->runs, stray->id))
+    pp_flow_run_take_up (pp_worker_take_into_hands (worker, &entry), stray->container);
+  end_look (stray);
+}
+
+/* Whoever looks for it from now on finds it in our hands. */
+static void
+write_down (PpStray *stray)
+{
+  const PpJournalEntry entry = describe (stray);
+
+  stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
+}
+
+/* Once more: the engine and the server have taken their time. */
+static void
+on_sibling_looked_for_again (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  if (is_known (stray))
+    end_look (stray);
+  else
+    write_down (stray);
+}
+
+static void
+on_inspected (json_t *result, const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+  const json_t *state = json_object_get (result, "State");
+  json_t *status = json_object_get (state, "Status");
+
+  stray->inspect_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
+    end_look (stray);
+  else if (error != NULL)
+    look_again (stray, error);
+  else if (is_of_earlier_attempt (stray->flow_run, result))
+    end_look (stray);
+  else
+    {
+      /* The list is older. */
+      if (json_is_string (status))
+        json_object_set (stray->container, "State", status);
+      stray->started_at = MAX (pp_api_parse_timestamp (pp_json_string (state, "StartedAt")), 0);
+      look_for_sibling (stray, on_sibling_looked_for_again);
+    }
+}
+
+/* Whether FLOW_RUN, the API's object, may wait for the end of CONTAINER. */
+static gboolean
+is_open (const json_t *flow_run, const json_t *container)
+{
+  static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
+  const json_t *state = json_object_get (flow_run, "state");
+  const char *type = pp_json_string (state, "type");
+
+  if (pp_flow_run_waits_in_container (flow_run))
+    return pp_container_status_is_alive (pp_json_string (container, "State"));
+  return (type != NULL && g_strv_contains (open, type))
+         || pp_flow_run_is_paused_in_container (state);
+}
+
+/* The RUNNING that the worker has asked for after CLAIM, among STATES (oldest first) of a run that
+ * it reports on; its transition id, borrowed, or NULL. */
+static const char *
+find_running (const json_t *states, const json_t *claim)
+{
+  gboolean after = FALSE;
+  const json_t *state;
+  size_t index;
+
+  json_array_foreach (states, index, state)
+  {
+    if (after && g_strcmp0 (pp_json_string (state, "type"), "RUNNING") == 0)
+      return pp_json_string (json_object_get (state, "state_details"), "transition_id");
+    after = after || state == claim;
+  }
+  return NULL;
+}
+
+/* Whether CONTAINER is that of STRAY's run, as the server has it: it was made for the last claim
+ * among STATES. One of version 0.1 has no label of its claim, and its label of the run may be the
+ * job's own: the server must know it by its id. */
+static gboolean
+is_of_run (const PpStray *stray, const json_t *states, const json_t *container)
+{
+  const char *claim = pp_container_claim (container);
+  const char *pid = pp_json_string (stray->flow_run, "infrastructure_pid");
+  const char *id = pp_json_string (container, "Id");
+
+  if (claim != NULL)
+    return pp_states_find_claim (states, claim) != NULL;
+  return pid != NULL && id != NULL && g_str_has_suffix (pid, id);
+}
+
+/* Picks STRAY's container by STATES, the run's on the server; FALSE if there is none. */
+static gboolean
+choose_container (PpStray *stray, const json_t *states)
+{
+  json_t *found = NULL;
+  json_t *container;
+  size_t index;
+
+  json_array_foreach (stray->candidates, index, container)
+  {
+    if (is_of_run (stray, states, container)
+        && (found == NULL || pp_container_is_better_candidate (container, found)))
+      found = container;
+  }
+  if (found == NULL)
+    return FALSE;
+  stray->container = json_incref (found);
+  stray->claim = g_strdup (pp_container_claim (found));
+  if (stray->claim != NULL
+      && g_strcmp0 (pp_container_label (found, PP_STATE_REPORTING_LABEL), "worker") == 0)
+    stray->running = g_strdup (find_running (states, pp_states_find_claim (states, stray->claim)));
+  return TRUE;
+}
+
+static void
+on_states (json_t *states, const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  stray->states_call = NULL;
+  if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
+    look_again (stray, error);
+  else if (error != NULL || !choose_container (stray, states)
+           || !is_open (stray->flow_run, stray->container)
+           || pp_flow_run_is_in_other_container (stray->flow_run,
+                                                 pp_json_string (stray->container, "Id")))
+    end_look (stray);
+  else
+    stray->inspect_call
+        = pp_infrastructure_inspect (stray->worker->context.infrastructure,
+                                     pp_json_string (stray->container, "Id"), on_inspected, stray);
+}
+
+/* A run of another pool is another worker's, whatever a label says. Of a run that can be read by
+ * its states only, the pool is not known: its container's claim must do. */
+static gboolean
+is_of_our_pool (const PpStray *stray, const json_t *flow_run)
+{
+  return json_object_get (flow_run, "work_pool_name") == NULL
+         || g_strcmp0 (pp_json_string (flow_run, "work_pool_name"),
+                       stray->worker->options->work_pool)
+                == 0;
+}
+
+static void
+on_read (json_t *body, const GError *error, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  stray->read = NULL;
+  if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
+    look_again (stray, error);
+  else if (error != NULL || !is_of_our_pool (stray, body))
+    end_look (stray);
+  else
+    {
+      stray->flow_run = json_incref (body);
+      stray->states_call
+          = pp_flow_run_states_read (stray->worker->context.api, stray->id, on_states, stray);
+    }
+}
+
+/* Whether the identity NAME is ours, or is kept from coming back until all strays are looked at:
+ * from then on it finds their runs in our hands. */
+static gboolean
+is_held (const PpWorker *worker, const char *name)
+{
+  return name != NULL
+         && (g_str_equal (name, worker->context.identity_name)
+             || g_hash_table_contains (worker->held, name));
+}
+
+gboolean
+pp_worker_has_to_hold (const PpWorker *worker, const json_t *container)
+{
+  const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+  const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
+
+  return identity != NULL && id != NULL && !is_held (worker, identity)
+         && g_hash_table_contains (worker->adopted, identity)
+         && !g_hash_table_contains (worker->runs, id);
+}
+
+/* Takes over the locks that LOOK has got. */
+static void
+hold (PpWorker *worker, PpLabelsLook *look)
+{
+  GHashTableIter iter;
+  gpointer name, lock;
+
+  g_hash_table_iter_init (&iter, look->locks);
+  while (g_hash_table_iter_next (&iter, &name, &lock))
+    if (GPOINTER_TO_INT (lock) >= 0 && !is_held (worker, name))
+      {
+        g_hash_table_insert (worker->held, g_strdup (name), lock);
+        g_hash_table_iter_remove (&iter);
+      }
+}
+
+/* Those of CONTAINERS that identities of ours have made, whose locks we hold. New array. */
+static json_t *
+find_candidates (const PpWorker *worker, const json_t *containers)
+{
+  json_t *candidates = json_array ();
+  json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    if (pp_json_string (container, "Id") != NULL
+        && is_held (worker, pp_container_label (container, PP_IDENTITY_LABEL)))
+      json_array_append (candidates, container);
+  }
+  return candidates;
+}
+
+static void
+on_sibling_looked_for (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpStray *stray = user_data;
+
+  if (is_known (stray))
+    end_look (stray);
+  else
+    stray->read = pp_state_reader_read (stray->worker->context.states, stray->id, on_read, stray);
+}
+
+static gint
+has_id (gconstpointer stray, gconstpointer id)
+{
+  return strcmp (((const PpStray *)stray)->id, id);
+}
+
+static void
+look_at (PpWorker *worker, const char *id, const json_t *containers)
+{
+  json_auto_t *candidates = find_candidates (worker, containers);
+  PpStray *stray;
+
+  if (json_array_size (candidates) == 0 || g_list_find_custom (worker->strays, id, has_id) != NULL)
+    return;
+  stray = g_new0 (PpStray, 1);
+  stray->worker = worker;
+  stray->id = g_strdup (id);
+  worker->strays = g_list_prepend (worker->strays, stray);
+  stray->candidates = g_steal_pointer (&candidates);
+  /* First of all, for a sibling that sees a run to its end tells the server before it forgets. */
+  look_for_sibling (stray, on_sibling_looked_for);
+}
+
+void
+pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *look)
+{
+  GHashTableIter iter;
+  gpointer id, containers;
+
+  hold (worker, look);
+  g_hash_table_iter_init (&iter, groups);
+  while (g_hash_table_iter_next (&iter, &id, &containers))
+    if (!g_hash_table_contains (worker->runs, id))
+      look_at (worker, id, containers);
+  if (worker->strays == NULL)
+    g_hash_table_remove_all (worker->held);
+}
+
+static void
+close_lock (gpointer fd)
+{
+  close (GPOINTER_TO_INT (fd));
+}
+
+void
+pp_worker_expect_strays (PpWorker *worker)
+{
+  worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  worker->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, close_lock);
+}
+
+void
+pp_worker_leave_strays (PpWorker *worker)
+{
+  g_list_free_full (g_steal_pointer (&worker->strays), free_stray);
+  g_clear_pointer (&worker->held, g_hash_table_unref);
+}

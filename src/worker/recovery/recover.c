@@ -1,0 +1,326 @@
+/* What workers before this one had in their hands, and the engine's list of containers by which it
+ * is gone on with. */
+#define G_LOG_DOMAIN "prefect.worker.podman"
+
+#include "worker/flow_run/container_ownership-private.h"
+#include "prefect-podman/state/state_look.h"
+#include "worker/worker_inside-private.h"
+
+#define MAX_BACK_OFF 15
+/* An engine whose list has failed so often in a row may not give it for one broken container in it.
+ */
+#define LIST_TRIES 3
+/* Where no run waits for a list, it is asked for this often at least. */
+#define MAX_LIST_SECONDS 60
+
+PpFlowRun *
+pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry)
+{
+  PpFlowRun *run
+      = pp_flow_run_new_from_journal (&worker->context, entry, pp_worker_on_run_notify, worker);
+
+  worker->slots_used++;
+  g_hash_table_insert (worker->runs, (gpointer)pp_flow_run_id (run), run);
+  return run;
+}
+
+void
+pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries)
+{
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const PpJournalEntry *entry = g_ptr_array_index (entries, i);
+
+      if (g_hash_table_contains (worker->runs, entry->flow_run_id))
+        continue;
+      pp_worker_take_into_hands (worker, entry);
+      g_ptr_array_add (worker->taken_up, g_strdup (entry->flow_run_id));
+    }
+}
+
+/* The arrays of CONTAINERS by the flow run that each container bears the id of. New table; the keys
+ * are borrowed from CONTAINERS. */
+static GHashTable *
+group_by_flow_run (const json_t *containers)
+{
+  GHashTable *groups
+      = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);
+  json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
+    json_t *group = id != NULL ? g_hash_table_lookup (groups, id) : NULL;
+
+    if (id == NULL || !g_uuid_string_is_valid (id))
+      continue;
+    if (group == NULL)
+      {
+        group = json_array ();
+        g_hash_table_insert (groups, (gpointer)id, group);
+      }
+    json_array_append (group, container);
+  }
+  return groups;
+}
+
+/* The container of RUN among CONTAINERS, which bear its id (NULL: none); borrowed, or NULL. It may
+ * have been made by an identity whose runs were handed over to ours. */
+static const json_t *
+find_container (const PpLabelsLook *look, const PpFlowRun *run, const json_t *containers)
+{
+  const json_t *found = NULL;
+  const json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+
+    if (identity != NULL && g_hash_table_contains (look->ours, identity)
+        && pp_flow_run_owns_container (run, container)
+        && (found == NULL || pp_container_is_better_candidate (container, found)))
+      found = container;
+  }
+  return found;
+}
+
+/* Containers of our pool whose worker is known to nobody here: nothing tells whether it lives. */
+static void
+say_unknown (const PpWorker *worker, const PpLabelsLook *look, const json_t *containers)
+{
+  const json_t *container;
+  const char *name = NULL;
+  size_t index;
+  guint count = 0;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+    const char *pool = pp_container_label (container, PP_WORK_POOL_LABEL);
+
+    if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
+        || g_hash_table_contains (worker->runs, pp_container_label (container, PP_FLOW_RUN_LABEL))
+        || GPOINTER_TO_INT (g_hash_table_lookup (look->states, identity)) != PP_IDENTITY_UNKNOWN)
+      continue;
+    name = pp_flow_run_listed_name (container);
+    count++;
+  }
+  if (count > 0)
+    g_warning (
+        "%u containers of this work pool (one is '%s') are of workers that %s knows nothing "
+        "of, and are left alone. Should it have been emptied, see to their flow runs by hand.",
+        count, name != NULL ? name : "without a name", worker->state_dir);
+}
+
+static gboolean
+on_list_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->list_timer = 0;
+  pp_worker_list_containers (worker);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whether containers are being listed, or what was listed is being looked at. */
+static gboolean
+is_listing (const PpWorker *worker)
+{
+  return worker->list_call != NULL || worker->list_put != NULL;
+}
+
+/* Asks for the list once more if something was taken over since it was asked for: that may have
+ * been made later. */
+static gboolean
+list_again_if_old (PpWorker *worker)
+{
+  if (!worker->list_is_old)
+    return FALSE;
+  worker->list_is_old = FALSE;
+  pp_worker_list_containers (worker);
+  return TRUE;
+}
+
+/* What the state directory says of the labels on the containers that were listed. */
+static void
+on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+  PpLabelsLook *look = g_steal_pointer (&worker->list_look);
+  json_auto_t *listed = g_steal_pointer (&worker->listed);
+  g_autoptr (GHashTable) groups = NULL;
+  g_autoptr (GPtrArray) taken_up = NULL;
+
+  worker->list_put = NULL;
+  if (list_again_if_old (worker))
+    return;
+  groups = group_by_flow_run (listed);
+  taken_up = g_steal_pointer (&worker->taken_up);
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < taken_up->len; i++)
+    {
+      const char *id = g_ptr_array_index (taken_up, i);
+      PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
+
+      pp_flow_run_take_up (run, find_container (look, run, g_hash_table_lookup (groups, id)));
+    }
+  pp_worker_look_at_strays (worker, groups, look);
+  if (!worker->unknown_said)
+    say_unknown (worker, look, listed);
+  worker->unknown_said = TRUE;
+}
+
+static void
+look_at_labels (PpWorker *worker, json_t *containers)
+{
+  PpLabelsLook *look = pp_labels_look_new (worker->identity);
+  const json_t *container;
+  size_t index;
+
+  json_array_foreach (containers, index, container)
+  {
+    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+
+    if (identity != NULL)
+      pp_labels_look_add (look, identity, pp_worker_has_to_hold (worker, container));
+  }
+  worker->listed = json_incref (containers);
+  worker->list_look = look;
+  worker->list_put = pp_journal_work (worker->context.journal, pp_labels_look, look,
+                                      pp_labels_look_free, on_labels, worker);
+}
+
+/* Takes up the runs whose containers can be found without a list. Where the engine has not refused
+ * one, but is away or does not come to its end, a run whose container is not known waits. */
+static void
+take_up_unlisted (PpWorker *worker)
+{
+  g_autoptr (GPtrArray) waiting = g_steal_pointer (&worker->taken_up);
+
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < waiting->len; i++)
+    {
+      const char *id = g_ptr_array_index (waiting, i);
+      PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
+
+      if (worker->list_is_refused || pp_flow_run_container_id (run) != NULL)
+        pp_flow_run_take_up_unlisted (run);
+      else
+        g_ptr_array_add (worker->taken_up, g_strdup (id));
+    }
+}
+
+/* Podman refuses the whole list for one container in it that is broken. */
+static void
+on_list_failed (PpWorker *worker, const GError *error)
+{
+  gboolean away
+      = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  gboolean was_refused = worker->list_is_refused;
+
+  worker->list_failures++;
+  worker->list_is_refused = was_refused || (!away && worker->list_failures >= LIST_TRIES);
+  if (worker->list_is_refused && !was_refused)
+    g_warning ("The container engine does not list its containers; one that is broken is enough "
+               "for that. Flow runs are taken up by what was written down of them (%u now), and "
+               "containers of which nothing was written down wait until the engine lists them: %s",
+               worker->taken_up->len, error->message);
+  else if (worker->taken_up->len > 0)
+    g_warning ("%u flow runs wait to be taken up again: %s", worker->taken_up->len, error->message);
+  if (worker->list_failures >= LIST_TRIES)
+    take_up_unlisted (worker);
+  worker->list_is_old = FALSE;
+  worker->list_timer
+      = g_timeout_add_seconds (MIN (1u << MIN (worker->list_failures - 1, 8),
+                                    worker->taken_up->len > 0 ? MAX_BACK_OFF : MAX_LIST_SECONDS),
+                               on_list_timer, worker);
+}
+
+static void
+on_listed (json_t *result, const GError *error, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->list_call = NULL;
+  if (error != NULL)
+    {
+      on_list_failed (worker, error);
+      return;
+    }
+  if (worker->list_is_refused)
+    g_message ("The container engine lists its containers again");
+  worker->list_is_refused = FALSE;
+  worker->list_failures = 0;
+  if (!list_again_if_old (worker))
+    look_at_labels (worker, result);
+}
+
+void
+pp_worker_list_later (PpWorker *worker)
+{
+  if (!is_listing (worker) && worker->list_timer == 0)
+    worker->list_timer = g_timeout_add_seconds (MAX_BACK_OFF, on_list_timer, worker);
+}
+
+void
+pp_worker_list_containers (PpWorker *worker)
+{
+  static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
+
+  if (is_listing (worker))
+    worker->list_is_old = TRUE;
+  else if (worker->list_timer == 0)
+    worker->list_call
+        = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
+  else if (worker->list_is_refused)
+    take_up_unlisted (worker);
+}
+
+void
+pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id)
+{
+  g_ptr_array_add (worker->taken_up, g_strdup (flow_run_id));
+  pp_worker_list_containers (worker);
+}
+
+void
+pp_worker_load_journal (PpWorker *worker)
+{
+  g_autoptr (GPtrArray) entries = pp_journal_load (worker->context.journal);
+
+  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  pp_worker_expect_strays (worker);
+  pp_worker_take_entries (worker, entries);
+  pp_identity_warn_of_others (worker->identity);
+  if (worker->taken_up->len > 0)
+    g_message ("%u flow runs were in the hands of this worker when it ended last",
+               worker->taken_up->len);
+}
+
+void
+pp_worker_take_up (PpWorker *worker)
+{
+  pp_worker_list_containers (worker);
+  if (!worker->options->run_once)
+    pp_worker_watch_orphans (worker);
+}
+
+void
+pp_worker_stop_taking_up (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->list_timer, g_source_remove);
+  if (worker->list_call != NULL)
+    pp_infrastructure_call_cancel (worker->list_call);
+  worker->list_call = NULL;
+  if (worker->list_put != NULL)
+    pp_journal_put_cancel (worker->list_put);
+  worker->list_put = NULL;
+  worker->list_look = NULL; /* the put's */
+  json_decref (g_steal_pointer (&worker->listed));
+  pp_worker_leave_orphans (worker);
+  pp_worker_leave_strays (worker);
+  pp_worker_leave_late_containers (worker);
+  g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
+}
