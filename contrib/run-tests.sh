@@ -62,15 +62,16 @@ stage_unit () {
 
 # What is compared with Prefect itself, in its own Python; side by side, each takes one core.
 stage_parity () {
-  local unit=$BUILD/gcc/tests/unit script pids=() pid status=0
-  for script in parity settings-parity peer-create; do
+  local unit=$BUILD/gcc/tests/unit script log pids=() pid status=0
+  for script in template/parity settings/parity infrastructure/containers/peer_create; do
     case $script in
-      parity) set -- --python-venv "$VENV" --harness "$unit/template-harness" ;;
-      settings-parity) set -- "$unit/settings-harness" ;;
-      peer-create) set -- --harness "$unit/spec-harness" ;;
+      template/parity) set -- --python-venv "$VENV" --harness "$unit/template/template_harness" ;;
+      settings/parity) set -- "$unit/settings/settings_harness" ;;
+      */peer_create) set -- --harness "$unit/infrastructure/containers/spec_harness" ;;
     esac
-    (cd "$BUILD/gcc" && pp_logged "$LOGS/$script.log" "$VENV/bin/python" "$PP_TOP/tests/unit/$script/run.py" "$@" &&
-      note "$script: $(tail -n1 "$LOGS/$script.log")") &
+    log=$LOGS/${script//\//-}.log
+    (cd "$BUILD/gcc" && pp_logged "$log" "$VENV/bin/python" "$PP_TOP/tests/unit/$script/run.py" "$@" &&
+      note "$script: $(tail -n1 "$log")") &
     pids+=($!)
   done
   for pid in "${pids[@]}"; do
@@ -113,9 +114,9 @@ stage_tidy () {
 
 stage_fuzz () {
   local target
-  grep -q fuzz- "$PP_TOP/tests/fuzz/Makefile.inc" || return 0
+  grep -q fuzz_ "$PP_TOP/tests/fuzz/Makefile.inc" || return 0
   pp_build "$PP_TOP" "$BUILD/fuzz" "$LOGS/fuzz" --enable-fuzzing CC=clang CXX=clang++
-  mapfile -t targets < <(cd "$PP_TOP/tests/fuzz" && ls fuzz-*.c)
+  mapfile -t targets < <(cd "$PP_TOP/tests/fuzz" && ls fuzz_*.c)
   pp_logged "$LOGS/fuzz-make-targets.log" make -C "$BUILD/fuzz" -j"$(nproc)" \
     $(printf 'tests/fuzz/%s ' "${targets[@]%.c}")
   for target in "${targets[@]%.c}"; do

@@ -1,5 +1,5 @@
 /* Data: every setting of Prefect 3.8.8, in the order of prefect.settings.models.root.Settings.
- * Source: the models of the installed package, by tests/unit/settings-parity/table.py (which also
+ * Source: the models of the installed package, by tests/unit/settings/parity/table.py (which also
  * checks this file). */
 #include "config.h"
 

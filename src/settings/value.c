@@ -1,5 +1,5 @@
 /* pydantic's lenient reading of settings (pydantic-core's input_python.rs and str parsing, checked
- * against pydantic 2.14 by tests/unit/settings-parity). */
+ * against pydantic 2.14 by tests/unit/settings/parity). */
 #include "config.h"
 
 #include "prefect-podman/settings/settings.h"

@@ -1,5 +1,5 @@
 /* A server for tests, on a thread. */
-#include "server.h"
+#include "tests/unit/server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,0 +1,252 @@
+/* Files that others can shape: what is not to be read is refused, and nothing waits. */
+#include "prefect-podman/files/files.h"
+
+#include "tests/unit/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+typedef struct
+{
+  char *path;
+  int fd;
+} Fixture;
+
+static char *
+path_of (const Fixture *fixture, const char *name)
+{
+  return g_build_filename (fixture->path, name, NULL);
+}
+
+static void
+write_file (const Fixture *fixture, const char *name, const char *text)
+{
+  g_autofree char *path = path_of (fixture, name);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  fixture->path = g_dir_make_tmp ("ppf-XXXXXX", NULL);
+  fixture->fd = open (fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_assert_cmpint (fixture->fd, >=, 0);
+  write_file (fixture, "file", "text");
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GDir) folder = g_dir_open (fixture->path, 0, NULL);
+  const char *name;
+
+  (void)data;
+  while ((name = g_dir_read_name (folder)) != NULL)
+    {
+      g_autofree char *path = path_of (fixture, name);
+      g_autofree char *inner = g_build_filename (path, "inner", NULL);
+
+      g_unlink (inner);
+      g_assert_cmpint (g_remove (path), ==, 0);
+    }
+  g_assert_cmpint (g_rmdir (fixture->path), ==, 0);
+  close (fixture->fd);
+  g_free (fixture->path);
+}
+
+static void
+assert_refused (const Fixture *fixture, const char *name, const char *words)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (pp_foreign_file_open (fixture->fd, name, geteuid (), &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, words));
+}
+
+static void
+test_file (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  int fd = pp_foreign_file_open (fixture->fd, "file", geteuid (), &error);
+  char text[5] = "";
+
+  (void)data;
+  g_assert_no_error (error);
+  g_assert_cmpint (read (fd, text, 4), ==, 4);
+  g_assert_cmpstr (text, ==, "text");
+  g_assert_cmpint (fcntl (fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+  close (fd);
+  g_assert_cmpint (pp_foreign_file_open (fixture->fd, "none", geteuid (), &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_MISSING);
+}
+
+/* A FIFO without a writer: the open neither waits nor succeeds. */
+static void
+test_fifo (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = path_of (fixture, "fifo");
+  g_autoptr (GError) error = NULL;
+  gsize length;
+
+  (void)data;
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  assert_refused (fixture, "fifo", "is a FIFO");
+  g_assert_null (pp_foreign_file_read (path, FALSE, 100, &length, &error));
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  /* Nor does one of ours wait. */
+  g_assert_cmpint (pp_own_open (fixture->fd, "fifo", O_WRONLY, 0), ==, -1);
+  g_assert_cmpint (errno, ==, ENXIO);
+}
+
+static void
+test_links (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *link = path_of (fixture, "link");
+  g_autofree char *other_name = path_of (fixture, "other-name");
+  g_autofree char *file = path_of (fixture, "file");
+
+  (void)data;
+  g_assert_cmpint (symlink ("file", link), ==, 0);
+  assert_refused (fixture, "link", "symbolic link");
+  g_assert_cmpint (g_unlink (link), ==, 0);
+  /* The same file by another name may be one that its owner keeps elsewhere. */
+  g_assert_cmpint (linkat (AT_FDCWD, file, AT_FDCWD, other_name, 0), ==, 0);
+  assert_refused (fixture, "other-name", "has another name");
+}
+
+static void
+test_no_files (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = path_of (fixture, "folder");
+  g_autofree char *path = path_of (fixture, "socket");
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int device = open ("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_autoptr (GError) error = NULL;
+
+  (void)data;
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  assert_refused (fixture, "folder", "is a folder");
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (const struct sockaddr *)&address, sizeof address), ==, 0);
+  assert_refused (fixture, "socket", "is no regular file");
+  g_assert_cmpint (pp_foreign_file_open (device, "zero", 0, &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  close (fd);
+  close (device);
+}
+
+static void
+test_other_user (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  (void)data;
+  g_assert_cmpint (pp_foreign_file_open (fixture->fd, "file", geteuid () + 1, &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, "another user"));
+}
+
+/* A link in the middle of a path, and a way out of the root. */
+static void
+test_folders (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = path_of (fixture, "folder");
+  g_autofree char *inner = path_of (fixture, "folder/inner");
+  g_autofree char *link = path_of (fixture, "link");
+  g_autoptr (GError) error = NULL;
+  int fd;
+
+  (void)data;
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (inner, "", 0, NULL));
+  g_assert_cmpint (symlink ("folder", link), ==, 0);
+  fd = pp_foreign_folder_open (fixture->fd, "folder", &error);
+  g_assert_no_error (error);
+  close (fd);
+  g_assert_cmpint (pp_foreign_folder_open (fixture->fd, "link", &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_cmpint (pp_foreign_folder_open (fixture->fd, "link/inner", &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_cmpint (pp_foreign_folder_open (fixture->fd, "..", &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_cmpint (pp_foreign_folder_open (fixture->fd, "none/folder", &error), ==, -1);
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_MISSING);
+}
+
+static void
+test_read (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = path_of (fixture, "file");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  g_autofree char *system = NULL;
+  gsize length = 0;
+
+  (void)data;
+  text = pp_foreign_file_read (path, FALSE, 4, &length, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (text, length, "text", 4);
+  g_assert_null (pp_foreign_file_read (path, FALSE, 3, &length, &error));
+  g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE);
+  /* A file of the kernel, whose size is 0. */
+  system = pp_foreign_file_read ("/proc/self/status", FALSE, 65536, &length, NULL);
+  g_assert_nonnull (system);
+  g_assert_cmpuint (length, >, 0);
+}
+
+/* What render --save writes is its user's: no other may read it, nor what was there before. */
+static void
+test_own_write (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = path_of (fixture, "file");
+  struct stat status;
+
+  (void)data;
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (pp_own_file_write (path, "text", NULL));
+      g_assert_cmpint (stat (path, &status), ==, 0);
+      g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+    }
+}
+
+static void
+add_tests (void)
+{
+  static const struct
+  {
+    const char *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/files/file", test_file },
+    { "/files/fifo", test_fifo },
+    { "/files/links", test_links },
+    { "/files/no-files", test_no_files },
+    { "/files/other-user", test_other_user },
+    { "/files/folders", test_folders },
+    { "/files/read", test_read },
+    { "/files/own-write", test_own_write },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

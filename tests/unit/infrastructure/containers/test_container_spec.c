@@ -1,0 +1,468 @@
+/* What peer-create/run.py cannot compare with the peer: what is only here. */
+#include "tests/unit/infrastructure/containers/spec_test.h"
+
+static void
+test_podman_variables (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"userns\": \"keep-id:uid=5,gid=5\", \"devices\": [\"/dev/fuse\"], \"shm_size\": \"1m\","
+      " \"user\": 1000, \"working_dir\": \"/w\", \"entrypoint\": \"/e 'x y'\","
+      " \"ulimits\": [\"nofile=10:20\", \"nproc=5\", {\"name\": \"core\", \"soft\": 1}],"
+      " \"security_opt\": [\"label=disable\"], \"extra_hosts\": {\"a\": \"10.0.0.1\"},"
+      " \"stop_timeout\": 7, \"timeout_seconds\": 2.5, \"command\": [\"a b\", \"c\"],"
+      " \"volumes\": [\"/a:/b:Z,U,idmap,rprivate,noexec\", \"data:/d:O\"], \"auto_remove\": true}",
+      &new_podman);
+  const json_t *host = json_object_get (spec->create_body, "HostConfig");
+
+  assert_json (host, "UsernsMode", "\"keep-id:uid=5,gid=5\"");
+  assert_json (host, "Devices",
+               "[{\"PathOnHost\": \"/dev/fuse\", \"PathInContainer\": \"/dev/fuse\","
+               " \"CgroupPermissions\": \"rwm\"}]");
+  assert_json (host, "ShmSize", "1048576");
+  assert_json (host, "Ulimits",
+               "[{\"Name\": \"nofile\", \"Soft\": 10, \"Hard\": 20},"
+               " {\"Name\": \"nproc\", \"Soft\": 5, \"Hard\": 5},"
+               " {\"Name\": \"core\", \"Soft\": 1, \"Hard\": null}]");
+  assert_json (host, "SecurityOpt", "[\"label=disable\"]");
+  assert_json (host, "ExtraHosts", "[\"a:10.0.0.1\"]");
+  assert_json (host, "Binds", "[\"/a:/b:Z,U,idmap,rprivate,noexec\", \"data:/d:O\"]");
+  assert_json (host, "AutoRemove", NULL);
+  assert_json (spec->create_body, "Volumes", "{\"/b\": {}, \"/d\": {}}");
+  assert_json (spec->create_body, "User", "\"1000\"");
+  assert_json (spec->create_body, "WorkingDir", "\"/w\"");
+  assert_json (spec->create_body, "Entrypoint", "[\"/e\", \"x y\"]");
+  assert_json (spec->create_body, "Cmd", "[\"a b\", \"c\"]");
+  assert_json (spec->create_body, "StopTimeout", "7");
+  g_assert_true (spec->auto_remove);
+  g_assert_true (spec->stream_output);
+  g_assert_cmpuint (spec->stop_timeout, ==, 7);
+  g_assert_cmpfloat (spec->timeout_seconds, ==, 2.5);
+  g_assert_cmpuint (spec->infrastructure_retries, ==, 3);
+  g_assert_null (spec->libpod_body);
+}
+
+static void
+test_errors (void)
+{
+  static const struct
+  {
+    const char *members;
+    const char *message;
+  } table[] = {
+    { "{\"container_create_kwargs\": {\"log_config\": {\"type\": \"k8s-file\", \"config\":"
+      " {\"path\": \"/var/x\"}}}}",
+      "container_create_kwargs.log_config: the option path would have the engine write to a file "
+      "of "
+      "the host; leave it out, and mount a volume for a file of the job's own" },
+    { "{\"container_create_kwargs\": {\"cpus\": 2}}",
+      "container_create_kwargs.cpus: docker-py's containers.create() has no such argument" },
+    { "{\"container_create_kwargs\": {\"read_only\": \"yes\"}}",
+      "container_create_kwargs.read_only: \"yes\" given, true or false needed" },
+    { "{\"container_create_kwargs\": {\"cpu_shares\": 1.5}}",
+      "container_create_kwargs.cpu_shares: 1.5 given, an integer needed" },
+    { "{\"container_create_kwargs\": {\"dns\": \"1.1.1.1\"}}",
+      "container_create_kwargs.dns: \"1.1.1.1\" given, a list of strings needed" },
+    { "{\"container_create_kwargs\": {\"environment\": {}}}",
+      "container_create_kwargs.environment: is set from the job variable 'env', set that one" },
+    { "{\"container_create_kwargs\": {\"ports\": {\"80\": {\"HostIp\": \"1.1.1.1\"}}}}",
+      "container_create_kwargs.ports.80: {\"HostIp\":\"1.1.1.1\"} given, a port, null, or an "
+      "object {\"HostIp\", \"HostPort\"} needed" },
+    { "{\"container_create_kwargs\": [1]}",
+      "container_create_kwargs: [1] given, an object needed" },
+    { "{\"ulimits\": [\"nofile\"]}",
+      "ulimits: \"nofile\" given, a list of objects {\"name\", \"soft\", \"hard\"} or strings "
+      "\"nofile=1024:2048\" needed" },
+    { "{\"mem_limit\": \"lots\"}",
+      "mem_limit: 'lots' is no amount of memory: a number with b, k, m or g after it is needed" },
+    { "{\"command\": \"sh -c 'open\"}", "command: no closing ' in 'sh -c 'open'" },
+    { "{\"volumes\": [\"nocolon\"]}",
+      "volumes: \"nocolon\" given, SOURCE:CONTAINER-PATH[:OPTIONS] or an absolute container path "
+      "needed" },
+    { "{\"image\": \"\"}", "image: \"\" given, the name of an image needed" },
+    { "{\"image\": \" \\t\\n\"}", "image: \" \\t\\n\" given, the name of an image needed" },
+    { "{\"image\": \"Busybox:1\"}",
+      "image: \"Busybox:1\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with "
+      "NAME in small letters needed" },
+    { "{\"image\": \"a b\"}",
+      "image: \"a b\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small "
+      "letters needed" },
+    { "{\"image\": \"quay.io/x:\"}",
+      "image: \"quay.io/x:\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with "
+      "NAME in small letters needed" },
+    { "{\"timeout_seconds\": \"30s\"}",
+      "timeout_seconds: \"30s\" given, a number of seconds, 0 or more needed" },
+    { "{\"timeout_seconds\": \"nan\"}",
+      "timeout_seconds: \"nan\" given, a number of seconds, 0 or more needed" },
+    { "{\"timeout_seconds\": true}",
+      "timeout_seconds: true given, a number of seconds, 0 or more needed" },
+    { "{\"stop_timeout\": \"2.5\"}", "stop_timeout: \"2.5\" given, an integer, 0 or more needed" },
+    { "{\"infrastructure_retries\": \"\"}",
+      "infrastructure_retries: \"\" given, an integer, 0 or more needed" },
+    { "{\"state_reporting\": \"me\"}", "state_reporting: \"me\" given, auto|engine|worker needed" },
+    { "{\"timeout_seconds\": -1}",
+      "timeout_seconds: -1 given, a number of seconds, 0 or more needed" },
+    { "{\"env\": {\"A\": {\"secret\": 1}}}", "env.A: a string is needed" },
+    { "{\"networks\": \"one\"}", "networks: \"one\" given, a list of strings needed" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_null (make_spec (table[i].members, &docker, &error));
+      g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+      g_assert_cmpstr (error->message, ==, table[i].message);
+    }
+}
+
+/* As pydantic takes numbers: a placeholder in text makes strings of them. */
+static void
+test_numbers_may_be_strings (void)
+{
+  g_autoptr (PpContainerSpec) spec
+      = good_spec ("{\"timeout_seconds\": \"2.5\", \"startup_timeout_seconds\": \" 30 \", "
+                   "\"stop_timeout\": \"7\","
+                   " \"infrastructure_retries\": \"1.0\"}",
+                   &docker);
+
+  g_assert_cmpfloat (spec->timeout_seconds, ==, 2.5);
+  g_assert_cmpfloat (spec->startup_timeout_seconds, ==, 30);
+  g_assert_cmpuint (spec->stop_timeout, ==, 7);
+  g_assert_cmpuint (spec->infrastructure_retries, ==, 1);
+  assert_json (spec->create_body, "StopTimeout", "7");
+}
+
+static void
+test_image_is_trimmed (void)
+{
+  static const char *const images[] = { "busybox",
+                                        "quay.io/a/b_c:1.0-x",
+                                        "localhost:5000/a--b/c@sha256:0123456789abcdef",
+                                        "[::1]:5000/x:t",
+                                        "docker://busybox:1",
+                                        "0123456789abcdef",
+                                        "Registry.Example/a/b" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (images); i++)
+    {
+      g_autofree char *members = g_strdup_printf ("{\"image\": \" %s\\n\"}", images[i]);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+      g_assert_cmpstr (spec->image, ==, images[i]);
+      g_assert_cmpstr (pp_json_string (spec->create_body, "Image"), ==, images[i]);
+    }
+}
+
+static void
+test_long_value_is_cut_at_a_character (void)
+{
+  g_autofree char *long_text = g_strnfill (77, 'x');
+  g_autofree char *members = g_strdup_printf (
+      "{\"container_create_kwargs\": {\"init\": \"%s\xc3\xa9\xc3\xa9\xc3\xa9\"}}", long_text);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (make_spec (members, &docker, &error));
+  g_assert_true (g_utf8_validate (error->message, -1, NULL));
+  g_assert_nonnull (strstr (error->message, "x\xc3\xa9... given"));
+}
+
+static void
+test_ignored_kwargs_are_told (void)
+{
+  g_autoptr (PpContainerSpec) spec
+      = good_spec ("{\"container_create_kwargs\": {\"volumes\": [\"/a:/b\"], \"mem_limit\": \"1g\","
+                   " \"privileged\": null}}",
+                   &docker);
+
+  g_assert_cmpuint (spec->warnings->len, ==, 2);
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 0),
+                                   "container_create_kwargs.volumes is ignored"));
+  g_assert_cmpstr (g_ptr_array_index (spec->warnings, 1), ==,
+                   "container_create_kwargs.mem_limit is ignored: set the job variable mem_limit");
+  assert_json (json_object_get (spec->create_body, "HostConfig"), "Binds", NULL);
+}
+
+/* The engine is never told of it; what would have an effect is warned of. */
+static void
+test_restarts_are_left_out (void)
+{
+  static const struct
+  {
+    const char *policy;
+    const char *warned_of;
+  } cases[] = {
+    { "{\"Name\": \"always\"}", "'always'" },
+    { "{\"Name\": \"unless-stopped\"}", "'unless-stopped'" },
+    { "{\"Name\": \"on-failure\", \"MaximumRetryCount\": 5}", "'on-failure'" },
+    { "{\"name\": \"always\", \"maximumRetryCount\": 5}", "'always'" },
+    { "{\"NAME\": \"always\"}", "'always'" },
+    { "{\"Name\": \"no\"}", NULL },
+    { "{\"Name\": \"\"}", NULL },
+    { "{\"MaximumRetryCount\": 5}", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *members = g_strdup_printf (
+          "{\"container_create_kwargs\": {\"restart_policy\": %s}}", cases[i].policy);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+
+      assert_json (json_object_get (spec->create_body, "HostConfig"), "RestartPolicy", NULL);
+      g_assert_cmpuint (spec->warnings->len, ==, cases[i].warned_of != NULL ? 1 : 0);
+      if (cases[i].warned_of != NULL)
+        {
+          const char *warning = g_ptr_array_index (spec->warnings, 0);
+          g_assert_nonnull (strstr (warning, cases[i].warned_of));
+          g_assert_nonnull (strstr (warning, "restart_policy"));
+          g_assert_nonnull (strstr (warning, "retries"));
+        }
+    }
+}
+
+/* Where the image's tag alone asks for a pull, a local image will do. */
+static void
+test_pull_policy (void)
+{
+  static const struct
+  {
+    const char *image;
+    const char *policy; /* JSON */
+    PpPullPolicy wanted;
+    gboolean implied;
+  } cases[] = {
+    { "prefect-with-docker:latest", "null", PP_PULL_ALWAYS, TRUE },
+    { "prefect-with-docker", "null", PP_PULL_ALWAYS, TRUE },
+    { "localhost:5000/team/tool", "\"\"", PP_PULL_ALWAYS, TRUE },
+    { "localhost:5000/team/tool:latest", "null", PP_PULL_ALWAYS, TRUE },
+    { "prefect-with-docker:latest", "\"Always\"", PP_PULL_ALWAYS, FALSE },
+    { "prefect-with-docker:latest", "\"IfPossible\"", PP_PULL_IF_POSSIBLE, FALSE },
+    { "prefect-with-docker:latest", "\"IfNotPresent\"", PP_PULL_IF_NOT_PRESENT, FALSE },
+    { "prefect-with-docker:latest", "\"Never\"", PP_PULL_NEVER, FALSE },
+    { "prefect-with-docker:7", "null", PP_PULL_IF_NOT_PRESENT, FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *members = g_strdup_printf ("{\"image\": \"%s\", \"image_pull_policy\": %s}",
+                                                  cases[i].image, cases[i].policy);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+
+      g_assert_cmpint (spec->pull_policy, ==, cases[i].wanted);
+      g_assert_cmpint (spec->pull_is_implied, ==, cases[i].implied);
+    }
+}
+
+static void
+check_hosts (const char *members, const PpEngineInfo *engine, const char *wanted)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (members, engine);
+  assert_json (json_object_get (spec->create_body, "HostConfig"), "ExtraHosts", wanted);
+}
+
+static void
+test_host_gateway (void)
+{
+  static const char local[] = "{\"env\": {\"PREFECT_API_URL\": \"http://localhost:4200/api\"}}";
+  PpEngineInfo nowhere = old_podman;
+  PpEngineInfo rootless = old_podman;
+
+  check_hosts (local, NULL, "[\"host.docker.internal:host-gateway\"]");
+  check_hosts (local, &docker, "[\"host.docker.internal:host-gateway\"]");
+  check_hosts (local, &new_podman, "[\"host.docker.internal:host-gateway\"]");
+  check_hosts (local, &old_podman, "[\"host.docker.internal:10.88.0.1\"]");
+  check_hosts ("{}", &old_podman, NULL);
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"]}", &old_podman, "[\"me:10.88.0.1\"]");
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"network_mode\": \"host\"}", &old_podman,
+               "[\"me:127.0.0.1\"]");
+  /* Its gateway is asked for when the container is created. */
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"networks\": [\"mine\"]}", &old_podman,
+               "[\"me:host-gateway\"]");
+  rootless.rootless = TRUE;
+  check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"networks\": [\"mine\"]}", &rootless,
+               "[\"me:10.88.0.1\"]");
+
+  nowhere.gateway = NULL;
+  g_autoptr (PpContainerSpec) spec = good_spec (local, &nowhere);
+  assert_json (json_object_get (spec->create_body, "HostConfig"), "ExtraHosts", "[]");
+  g_assert_cmpuint (spec->warnings->len, ==, 1);
+}
+
+static void
+test_cdi (void)
+{
+  static const char members[]
+      = "{\"devices\": [\"nvidia.com/gpu=all\", \"/dev/fuse:/dev/f:r\"], \"command\": \"x y\","
+        " \"env\": {\"A\": \"b=c\"}, \"labels\": {\"l\": \"m\"}, \"networks\": [\"mine\"],"
+        " \"mem_limit\": \"1k\", \"userns\": \"keep-id:uid=5\", \"ulimits\": [\"nofile=1:2\"],"
+        " \"volumes\": [\"/a:/b:ro,Z\", \"data:/d\", \"/anon\", \"/e:/f:O\"],"
+        " \"security_opt\": [\"label=type:t\", \"no-new-privileges\"]}";
+  static const char requests[] = "[{\"Driver\": \"cdi\", \"Count\": 0, \"Capabilities\": [],"
+                                 " \"DeviceIDs\": [\"nvidia.com/gpu=all\"], \"Options\": {}}]";
+  g_autoptr (PpContainerSpec) fresh = good_spec (members, &new_podman);
+  g_autoptr (PpContainerSpec) old = good_spec (members, &old_podman);
+
+  assert_json (json_object_get (fresh->create_body, "HostConfig"), "DeviceRequests", requests);
+  g_assert_null (fresh->libpod_body);
+  assert_json (old->libpod_body, "devices",
+               "[{\"path\": \"/dev/fuse:/dev/f:r\"}, {\"path\": \"nvidia.com/gpu=all\"}]");
+  assert_json (old->libpod_body, "command", "[\"x\", \"y\"]");
+  assert_json (old->libpod_body, "env", "{\"A\": \"b=c\"}");
+  assert_json (old->libpod_body, "labels", "{\"l\": \"m\"}");
+  assert_json (old->libpod_body, "Networks", "{\"mine\": {}}");
+  assert_json (old->libpod_body, "netns", "{\"nsmode\": \"bridge\"}");
+  assert_json (old->libpod_body, "userns", "{\"nsmode\": \"keep-id\", \"value\": \"uid=5\"}");
+  assert_json (old->libpod_body, "resource_limits", "{\"memory\": {\"limit\": 1024}}");
+  assert_json (old->libpod_body, "r_limits", "[{\"type\": \"nofile\", \"soft\": 1, \"hard\": 2}]");
+  assert_json (old->libpod_body, "mounts",
+               "[{\"type\": \"bind\", \"source\": \"/a\", \"destination\": \"/b\","
+               " \"options\": [\"rbind\", \"ro\", \"Z\"]}]");
+  assert_json (old->libpod_body, "volumes",
+               "[{\"Name\": \"data\", \"Dest\": \"/d\", \"Options\": []}, {\"Dest\": \"/anon\"}]");
+  assert_json (old->libpod_body, "overlay_volumes",
+               "[{\"source\": \"/e\", \"destination\": \"/f\", \"options\": [\"O\"]}]");
+  assert_json (old->libpod_body, "selinux_opts", "[\"type:t\"]");
+  assert_json (old->libpod_body, "no_new_privileges", "true");
+
+  g_autoptr (GError) error = NULL;
+  g_assert_null (make_spec ("{\"container_create_kwargs\": {\"links\": {\"a\": \"b\"}, \"devices\":"
+                            " [\"nvidia.com/gpu=0\"]}}",
+                            &old_podman, &error));
+  g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, "Podman 4.3.1"));
+  g_assert_nonnull (strstr (error->message, "Links"));
+}
+
+static void
+check_reporting (const char *members, PpStateReporting wanted, gboolean forwards)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+
+  g_assert_cmpint (spec->state_reporting, ==, wanted);
+  g_assert_cmpint (pp_container_spec_forwards_output (spec), ==, forwards);
+}
+
+static void
+test_state_reporting (void)
+{
+  check_reporting ("{\"command\": \"prefect flow-run execute\"}", PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"command\": \"echo hi\"}", PP_REPORT_WORKER, TRUE);
+  check_reporting ("{}", PP_REPORT_WORKER, TRUE);
+  check_reporting ("{\"entrypoint\": \"prefect flow-run execute\"}", PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"entrypoint\": \"sh -c\", \"command\": [\"exec prefect flow-run execute\"]}",
+                   PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"command\": \"echo hi\", \"state_reporting\": \"engine\"}", PP_REPORT_ENGINE,
+                   FALSE);
+  check_reporting ("{\"command\": \"prefect flow-run execute\", \"state_reporting\": \"worker\","
+                   " \"forward_output\": \"never\"}",
+                   PP_REPORT_WORKER, FALSE);
+  check_reporting ("{\"command\": \"prefect flow-run execute\", \"forward_output\": \"always\"}",
+                   PP_REPORT_ENGINE, TRUE);
+}
+
+static void
+test_podman_run (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"name\": \"n\", \"command\": \"sh -c 'a b'\", \"auto_remove\": true,"
+      " \"env\": {\"SECRET\": \"hunter2\"}, \"labels\": {\"l\": \"m\"}, \"mem_limit\": \"1m\","
+      " \"networks\": [\"one\", \"two\"], \"volumes\": [\"/a:/b:Z\"], \"privileged\": true,"
+      " \"devices\": [\"nvidia.com/gpu=all\"], \"extra_hosts\": [\"a:host-gateway\"],"
+      " \"timeout_seconds\": 60, \"entrypoint\": [\"/e\", \"x\"],"
+      " \"container_create_kwargs\": {\"ports\": {\"80\": 8080, \"81\": null}, \"nano_cpus\":"
+      " 1500000000, \"platform\": \"linux/amd64\"}}",
+      NULL);
+  guint image_at = 0;
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, &image_at);
+  g_autofree char *line = g_strjoinv (" ", argv);
+
+  g_assert_cmpstr (argv[image_at], ==, spec->image);
+  g_assert_cmpstr (
+      line, ==,
+      "podman run --rm --name n --pull missing --platform linux/amd64 --timeout 60 --label l=m "
+      "--env SECRET --entrypoint [\"/e\",\"x\"] --volume /a:/b:Z --network one "
+      "--add-host a:host-gateway --add-host host.docker.internal:host-gateway "
+      "--publish 8080:80/tcp --publish 81/tcp --memory 1048576b --cpus 1.5 --privileged "
+      "--device nvidia.com/gpu=all --network two busybox:1 sh -c a b");
+}
+
+static void
+test_credentials_stay_with_their_registry (void)
+{
+  static const struct
+  {
+    const char *image;
+    const char *url;
+    gboolean sent;
+  } table[] = {
+    { "quay.io/a/b", "quay.io", TRUE },
+    { "quay.io/a/b", "https://quay.io/v2/", TRUE },
+    { "busybox", "https://index.docker.io/v1/", TRUE },
+    { "docker.io/a/b", "docker.io", TRUE },
+    { "localhost:5000/b:1", "localhost:5000", TRUE },
+    { "a/b", "quay.io", FALSE },
+    { "quay.io/a/b", "quay.io.evil.example", FALSE },
+    { "evil.example/quay.io/b", "quay.io", FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *members = g_strdup_printf (
+          "{\"image\": \"%s\", \"registry_credentials\": {\"username\": \"u\", \"password\":"
+          " \"p\", \"registry_url\": \"%s\"}}",
+          table[i].image, table[i].url);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
+      g_test_message ("%s at %s", table[i].image, table[i].url);
+      g_assert_cmpint (spec->registry_auth != NULL, ==, table[i].sent);
+    }
+}
+
+/* The command line has them all as well. */
+static void
+test_podman_run_of_kwargs (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"container_create_kwargs\": {\"healthcheck\": {\"test\": [\"CMD\", \"a\", \"b\"],"
+      " \"interval\": 5000000000, \"retries\": 2},"
+      " \"mounts\": [{\"Type\": \"bind\", \"Source\": \"/s\", \"Target\": \"/m\","
+      " \"ReadOnly\": true, \"BindOptions\": {\"Propagation\": \"rslave\"}},"
+      " {\"Type\": \"tmpfs\", \"Target\": \"/x\", \"TmpfsOptions\": {\"SizeBytes\": 1024,"
+      " \"Mode\": 448}}], \"storage_opt\": {\"size\": \"1G\"},"
+      " \"log_config\": {\"type\": \"k8s-file\", \"config\": {\"max-size\": \"1m\"}},"
+      " \"device_read_bps\": [{\"Path\": \"/dev/sda\", \"Rate\": 7}],"
+      " \"blkio_weight_device\": [{\"Path\": \"/dev/sda\", \"Weight\": 9}]}}",
+      NULL);
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, NULL);
+  g_autofree char *line = g_strjoinv (" ", argv);
+
+  g_assert_cmpstr (line, ==,
+                   "podman run --pull missing --env PREFECT_API_URL --health-cmd [\"a\",\"b\"] "
+                   "--health-interval "
+                   "5000000000ns --health-retries 2 --mount "
+                   "type=bind,source=/s,target=/m,ro=true,bind-propagation=rslave --mount "
+                   "type=tmpfs,target=/x,tmpfs-size=1024,tmpfs-mode=700 --storage-opt size=1G "
+                   "--log-driver k8s-file --log-opt max-size=1m --blkio-weight-device /dev/sda:9 "
+                   "--device-read-bps /dev/sda:7 busybox:1");
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/container-spec/numbers-may-be-strings", test_numbers_may_be_strings);
+  g_test_add_func ("/container-spec/image-is-trimmed", test_image_is_trimmed);
+  g_test_add_func ("/container-spec/podman-variables", test_podman_variables);
+  g_test_add_func ("/container-spec/errors", test_errors);
+  g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
+  g_test_add_func ("/container-spec/ignored-kwargs", test_ignored_kwargs_are_told);
+  g_test_add_func ("/container-spec/pull-policy", test_pull_policy);
+  g_test_add_func ("/container-spec/restarts-are-left-out", test_restarts_are_left_out);
+  g_test_add_func ("/container-spec/host-gateway", test_host_gateway);
+  g_test_add_func ("/container-spec/cdi", test_cdi);
+  g_test_add_func ("/container-spec/state-reporting", test_state_reporting);
+  g_test_add_func ("/container-spec/podman-run", test_podman_run);
+  g_test_add_func ("/container-spec/podman-run-of-kwargs", test_podman_run_of_kwargs);
+  g_test_add_func ("/container-spec/credentials", test_credentials_stay_with_their_registry);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

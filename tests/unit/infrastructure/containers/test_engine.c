@@ -1,0 +1,521 @@
+/* The engine's calls against a server that answers as an engine does. */
+#include "prefect-podman/infrastructure/infrastructure.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct
+{
+  GMainLoop *loop;
+  PpHttp *http;
+  Server *server;
+  PpInfrastructure *infrastructure;
+  GError *error;
+  guint done;
+} Fixture;
+
+static void
+on_done (json_t *result, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  (void)result;
+  fixture->done++;
+  if (error != NULL)
+    fixture->error = g_error_copy (error);
+  g_main_loop_quit (fixture->loop);
+}
+
+static void
+start_with (Fixture *fixture, Handler handler, const char *user, gpointer data)
+{
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->http = pp_http_new ();
+  fixture->server = server_new (NULL, handler, data);
+  g_autofree char *url
+      = g_strdup_printf ("tcp://%s127.0.0.1:%d", user, server_port (fixture->server));
+  fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
+  g_assert_nonnull (fixture->infrastructure);
+}
+
+static void
+start (Fixture *fixture, Handler handler, const char *user)
+{
+  start_with (fixture, handler, user, NULL);
+}
+
+static void
+wait_done (Fixture *fixture)
+{
+  g_main_loop_run (fixture->loop);
+  g_assert_cmpuint (fixture->done, ==, 1);
+  fixture->done = 0;
+}
+
+static void
+stop (Fixture *fixture)
+{
+  g_clear_error (&fixture->error);
+  pp_infrastructure_free (fixture->infrastructure);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_main_loop_unref (fixture->loop);
+}
+
+static gboolean
+answer_as_docker (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "", "{\"Version\": \"27.0\", \"ApiVersion\": \"1.45\"}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (fd, 200, "", "{}");
+  return server_reply (fd, 500, "", "{\"message\": \"out of order\"}");
+}
+
+/* A password in the URL is sent, and never shown: not in the banner, not in infrastructure_pid, not
+ * in an error. */
+static void
+test_password (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_as_docker, "me:secret@");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  const PpEngineInfo *info = pp_infrastructure_engine (fixture.infrastructure);
+  g_autofree char *url = g_strdup_printf ("tcp://127.0.0.1:%d", server_port (fixture.server));
+  g_autofree char *base_url = server_url (fixture.server, "");
+  g_assert_cmpstr (info->url, ==, url);
+  g_assert_cmpstr (info->base_url, ==, base_url);
+  const char *sent
+      = g_hash_table_lookup (server_request (fixture.server, 0)->headers, "authorization");
+  g_assert_cmpstr (sent, ==, "Basic bWU6c2VjcmV0");
+
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "out of order"));
+  g_assert_null (strstr (fixture.error->message, "secret"));
+  g_clear_error (&fixture.error);
+
+  server_free (g_steal_pointer (&fixture.server));
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_assert_null (strstr (fixture.error->message, "secret"));
+  fixture.server = server_new (NULL, answer_as_docker, NULL);
+  stop (&fixture);
+}
+
+/* A gateway in front of the engine, for which there is nothing there just now. */
+static gboolean
+answer_as_gateway (Server *server, const Request *request, int fd, gpointer data)
+{
+  const char *const *answers = data;
+
+  (void)server;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "", "{\"Version\": \"27.0\", \"ApiVersion\": \"1.45\"}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (fd, 200, "", "{}");
+  return server_reply (fd, atoi (answers[0]), "", answers[1]);
+}
+
+/* Only the engine's own words say that something is not there, or that it cannot be done. */
+static void
+test_words_of_a_gateway (void)
+{
+  static const struct
+  {
+    const char *answer[2];
+    PpInfrastructureError code;
+  } cases[] = {
+    { { "404", "404 page not found\n" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "404", "<html>Not Found</html>" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "404", "{\"message\": \"page not found\"}" }, PP_INFRASTRUCTURE_ERROR_FAILED },
+    { { "403", "<html>Forbidden</html>" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "200", "<html>Log in</html>" }, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+    { { "404", "{\"message\": \"No such container: abc\"}" }, PP_INFRASTRUCTURE_ERROR_NOT_FOUND },
+    { { "404", "{\"cause\": \"image not known\", \"message\": \"x: image not known\"}" },
+      PP_INFRASTRUCTURE_ERROR_NOT_FOUND },
+    { { "500", "{\"message\": \"out of order\"}" }, PP_INFRASTRUCTURE_ERROR_FAILED },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Fixture fixture = { 0 };
+
+      start_with (&fixture, answer_as_gateway, "", (gpointer)cases[i].answer);
+      pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_no_error (fixture.error);
+      pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, (int)cases[i].code);
+      stop (&fixture);
+    }
+}
+
+/* Podman fails at /info for one broken container of anybody's: it is used all the same. */
+static gboolean
+answer_without_info (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "",
+                         "{\"Version\": \"5.4.0\", \"ApiVersion\": \"1.41\", \"Components\": "
+                         "[{\"Name\": \"Podman Engine\", \"Version\": \"5.4.0\"}]}");
+  return server_reply (fd, 500, "",
+                       "{\"cause\": \"container not known\", \"message\": \"getting container "
+                       "from store: container not known\", \"response\": 500}");
+}
+
+static void
+test_no_info (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_without_info, "");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "*container not known*podman ps -a --external*");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_test_assert_expected_messages ();
+  g_assert_no_error (fixture.error);
+  g_assert_cmpstr (pp_infrastructure_engine (fixture.infrastructure)->version, ==, "5.4.0");
+  stop (&fixture);
+}
+
+/* A container that others made so, or one of a flow run's name with a NUL. */
+static gboolean
+answer_with_nul (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/containers/json") != NULL)
+    return server_reply (fd, 200, "", "[{\"Id\": \"abc\", \"Labels\": {\"a\": \"x\\u0000y\"}}]");
+  return server_reply (fd, 200, "",
+                       "{\"Id\": \"abc\", \"Name\": \"/n\", \"State\": {\"Status\": \"running\"}, "
+                       "\"Config\": {\"Labels\": {\"a\": \"x\\u0000y\"}}}");
+}
+
+/* A NUL in one container's label does not make the engine's answers useless. */
+static void
+test_nul_in_a_label (void)
+{
+  const char *const labels[] = { "a", NULL };
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_with_nul, "");
+  pp_infrastructure_list (fixture.infrastructure, labels, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  stop (&fixture);
+}
+
+/* Longer than the few milliseconds that were left of a time-out counted in 32 bits. */
+static gboolean
+answer_late (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  (void)data;
+  g_usleep (200 * 1000);
+  return server_reply (fd, 204, "", "");
+}
+
+/* A huge stop_timeout is a long one: the call waits for the engine's answer. */
+static void
+test_huge_stop_timeout (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_late, "");
+  /* With the two minutes an answer may take: 40 ms more than 32 bits of milliseconds hold. */
+  pp_infrastructure_stop (fixture.infrastructure, "abc", 42949553, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  stop (&fixture);
+}
+
+static gboolean
+answer_pull (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  (void)data;
+  return server_reply (fd, 200, "", "{\"status\": \"Pull complete\"}\n");
+}
+
+/* The pull asks for the platform that the container is to have. */
+static void
+test_pull_has_the_platform (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_pull, "");
+  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", "linux/arm64", NULL, NULL,
+                          on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
+                          &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  g_assert_true (g_str_has_suffix (server_request (fixture.server, 0)->target,
+                                   "?fromImage=quay.io%2Fa%2Fb&tag=1&platform=linux%2Farm64"));
+  g_assert_true (g_str_has_suffix (server_request (fixture.server, 1)->target,
+                                   "?fromImage=quay.io%2Fa%2Fb&tag=1"));
+  stop (&fixture);
+}
+
+static gboolean
+answer_without_cdi (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "", "{\"Version\": \"20.10\", \"ApiVersion\": \"1.41\"}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (
+        fd, 200, "",
+        "{\"DefaultRuntime\": \"runc\", \"OSType\": \"linux\", \"SecurityOptions\":"
+        " [\"name=apparmor\", \"name=seccomp,profile=default\"]}");
+  return server_reply (fd, 500, "",
+                       "{\"message\": \"setting up CDI devices: unresolvable CDI devices "
+                       "nvidia.com/gpu=all\"}");
+}
+
+/* The engine says what it lacks, and not what to do. */
+static void
+test_missing_cdi_device (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_without_cdi, "");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  const PpEngineInfo *info = pp_infrastructure_engine (fixture.infrastructure);
+  g_assert_cmpstr (info->default_runtime, ==, "runc");
+  g_assert_true (info->has_apparmor);
+  g_assert_false (info->rootless);
+  g_assert_false (info->runs_windows);
+
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "unresolvable CDI devices nvidia.com/gpu=all"));
+  g_assert_nonnull (strstr (fixture.error->message, "nvidia-ctk cdi generate"));
+  stop (&fixture);
+}
+
+/* Podman of a version that the test changes: "4.3.1", then "5.4.2". */
+static gboolean
+answer_as_podman (Server *server, const Request *request, int fd, gpointer data)
+{
+  const gint *upgraded = data;
+  const char *version = g_atomic_int_get (upgraded) ? "5.4.2" : "4.3.1";
+  g_autofree char *head = g_strdup_printf ("Server: Libpod/%s (linux)\r\n", version);
+  g_autofree char *body
+      = g_strdup_printf ("{\"Version\": \"%s\", \"ApiVersion\": \"1.41\", \"Components\": "
+                         "[{\"Name\": \"Podman Engine\"}]}",
+                         version);
+
+  (void)server;
+  return server_reply (fd, 200, head, strstr (request->target, "/version") != NULL ? body : "{}");
+}
+
+static guint
+count_requests (const Fixture *fixture, const char *path)
+{
+  guint count = 0;
+
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    count += strstr (server_request (fixture->server, i)->target, path) != NULL;
+  return count;
+}
+
+static void
+start_podman (Fixture *fixture, gint *upgraded)
+{
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->http = pp_http_new ();
+  fixture->server = server_new (NULL, answer_as_podman, upgraded);
+  g_autofree char *url = g_strdup_printf ("tcp://127.0.0.1:%d", server_port (fixture->server));
+  fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
+  pp_infrastructure_connect (fixture->infrastructure, on_done, fixture);
+  wait_done (fixture);
+  g_assert_cmpstr (pp_infrastructure_engine (fixture->infrastructure)->version, ==, "4.3.1");
+}
+
+static void
+expect_news (void)
+{
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
+                         "The container engine is Podman 5.4.2 now, and was Podman 4.3.1");
+}
+
+/* Away, and back as another: known before the ping, which comes before runs are taken, has ended.
+ */
+static void
+test_version_after_a_silence (void)
+{
+  Fixture fixture = { 0 };
+  gint upgraded = FALSE;
+
+  start_podman (&fixture, &upgraded);
+  int port = server_port (fixture.server);
+  server_free (g_steal_pointer (&fixture.server));
+  pp_infrastructure_ping (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_clear_error (&fixture.error);
+  upgraded = TRUE;
+  fixture.server = server_new_on_port (port, answer_as_podman, &upgraded);
+  expect_news ();
+  pp_infrastructure_ping (fixture.infrastructure, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_no_error (fixture.error);
+  g_test_assert_expected_messages ();
+  g_assert_cmpstr (pp_infrastructure_engine (fixture.infrastructure)->version, ==, "5.4.2");
+  stop (&fixture);
+}
+
+/* Restarted between two calls, of which none failed: any answer tells. */
+static void
+test_version_after_a_restart (void)
+{
+  Fixture fixture = { 0 };
+  gint upgraded = FALSE;
+
+  start_podman (&fixture, &upgraded);
+  g_atomic_int_set (&upgraded, TRUE);
+  expect_news ();
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  wait_done (&fixture);
+  while (g_str_equal (pp_infrastructure_engine (fixture.infrastructure)->version, "4.3.1"))
+    g_main_context_iteration (NULL, TRUE);
+  g_test_assert_expected_messages ();
+  stop (&fixture);
+}
+
+/* Once: the same engine is not asked again and again. */
+static void
+test_version_is_not_asked_again (void)
+{
+  Fixture fixture = { 0 };
+  gint upgraded = FALSE;
+
+  start_podman (&fixture, &upgraded);
+  for (guint i = 0; i < 3; i++)
+    {
+      pp_infrastructure_ping (fixture.infrastructure, on_done, &fixture);
+      wait_done (&fixture);
+    }
+  g_assert_cmpuint (count_requests (&fixture, "/version"), ==, 1);
+  stop (&fixture);
+}
+
+/* A name is shown as it is; of an id, the head that people know. */
+static void
+test_container_in_an_error (void)
+{
+  static const char id[] = "7b6726c788a364d4381f22961d16bdd8391c53b05009d381c25c904408dbcf12";
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_as_docker, "");
+  pp_infrastructure_inspect (fixture.infrastructure, "a-long-name-of-a-run", on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "container 'a-long-name-of-a-run'"));
+  g_clear_error (&fixture.error);
+  pp_infrastructure_inspect (fixture.infrastructure, id, on_done, &fixture);
+  wait_done (&fixture);
+  g_assert_nonnull (strstr (fixture.error->message, "container 7b6726c788a3:"));
+  stop (&fixture);
+}
+
+/* A request for a container with an answer of 500 in Podman's words, as containers/podman issues
+ * 20809 and 25886 have them. */
+static gboolean
+answer_locked (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  (void)data;
+  return server_reply (fd, 500, "",
+                       "{\"cause\": \"database is locked\", \"message\": \"committing transaction: "
+                       "database is locked\", \"response\": 500}");
+}
+
+static void
+check_passing (Fixture *fixture)
+{
+  wait_done (fixture);
+  g_assert_error (fixture->error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_assert_nonnull (strstr (fixture->error->message, "database is locked"));
+  g_clear_error (&fixture->error);
+  /* It is busy, not away. */
+  g_assert_cmpint (pp_infrastructure_heard (fixture->infrastructure), >, 0);
+}
+
+/* A database that is locked for a moment costs no run: whatever was asked for may be asked again.
+ */
+static void
+test_locked_database_passes (void)
+{
+  const char *const labels[] = { "a", NULL };
+  json_auto_t *configuration = json_pack ("{s:s}", "image", "quay.io/a/b:1");
+  g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, NULL);
+  Fixture fixture = { 0 };
+
+  g_assert_nonnull (spec);
+  start (&fixture, answer_locked, "");
+  pp_infrastructure_create (fixture.infrastructure, spec, "name", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_stop (fixture.infrastructure, "abc", 1, on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_remove (fixture.infrastructure, "abc", on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_list (fixture.infrastructure, labels, on_done, &fixture);
+  check_passing (&fixture);
+  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
+                          &fixture);
+  check_passing (&fixture);
+  stop (&fixture);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/engine/version-after-a-silence", test_version_after_a_silence);
+  g_test_add_func ("/engine/version-after-a-restart", test_version_after_a_restart);
+  g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
+  g_test_add_func ("/engine/container-in-an-error", test_container_in_an_error);
+  g_test_add_func ("/engine/words-of-a-gateway", test_words_of_a_gateway);
+  g_test_add_func ("/engine/no-info", test_no_info);
+  g_test_add_func ("/engine/password", test_password);
+  g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
+  g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
+  g_test_add_func ("/engine/pull-has-the-platform", test_pull_has_the_platform);
+  g_test_add_func ("/engine/missing-cdi-device", test_missing_cdi_device);
+  g_test_add_func ("/engine/locked-database-passes", test_locked_database_passes);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

@@ -1,0 +1,408 @@
+/* What each engine takes, drops, and wants to be told in its own way. */
+#include "tests/unit/infrastructure/containers/spec_test.h"
+
+#define KWARGS(members) "{\"container_create_kwargs\": {" members "}}"
+
+/* What ENGINE, one that knows neither AppArmor nor a runtime but runc, refuses of MEMBERS. */
+static void
+assert_refused (const char *members, const PpEngineInfo *engine, const char *words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PpContainerSpec) spec = make_spec (members, engine, &error);
+
+  if (spec != NULL || error == NULL || strstr (error->message, words) == NULL)
+    {
+      g_test_message ("%s: %s, wanted ...%s...", members,
+                      error != NULL ? error->message : "(no error)", words);
+      g_test_fail ();
+      return;
+    }
+  g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+}
+
+static void
+test_dropped (void)
+{
+  static const struct
+  {
+    const char *members;
+    const char *key;
+    gboolean podman, docker; /* refused there */
+  } table[] = {
+    { KWARGS ("\"network_disabled\": true"), "network_disabled", TRUE, FALSE },
+    { KWARGS ("\"network_disabled\": false"), NULL, FALSE, FALSE },
+    { KWARGS ("\"mac_address\": \"02:42:ac:11:00:99\""), "mac_address", TRUE, FALSE },
+    { KWARGS ("\"device_cgroup_rules\": [\"c 1:11 rwm\"]"), "device_cgroup_rules", TRUE, FALSE },
+    { KWARGS ("\"runtime\": \"nvidia\""), "runtime", TRUE, FALSE },
+    { KWARGS ("\"runtime\": \"runc\""), NULL, FALSE, FALSE },
+    { KWARGS ("\"isolation\": \"hyperv\""), "isolation", TRUE, FALSE },
+    { KWARGS ("\"isolation\": \"default\""), NULL, FALSE, FALSE },
+    { KWARGS ("\"kernel_memory\": \"64m\""), "kernel_memory", TRUE, FALSE },
+    { KWARGS ("\"cpu_count\": 2"), "cpu_count", TRUE, TRUE },
+    { KWARGS ("\"cpu_percent\": 50"), "cpu_percent", TRUE, TRUE },
+    { KWARGS ("\"lxc_conf\": {\"a\": \"b\"}"), "lxc_conf", TRUE, TRUE },
+    { KWARGS ("\"volume_driver\": \"nfs\""), "volume_driver", TRUE, FALSE },
+    { KWARGS ("\"volume_driver\": \"local\""), NULL, FALSE, FALSE },
+    { KWARGS ("\"mounts\": [{\"Type\": \"volume\", \"Target\": \"/m\", \"Source\": \"v\","
+              " \"VolumeOptions\": {\"DriverConfig\": {\"Name\": \"nfs\"}}}]"),
+      "mounts", TRUE, FALSE },
+    { KWARGS ("\"mounts\": [{\"Type\": \"volume\", \"Target\": \"/m\", \"Source\": \"v\"}]"), NULL,
+      FALSE, FALSE },
+    { KWARGS ("\"userns_mode\": \"keep-id\""), "userns_mode", FALSE, TRUE },
+    { "{\"userns\": \"auto\"}", "userns_mode", FALSE, TRUE },
+    { "{\"userns\": \"host\"}", NULL, FALSE, FALSE },
+    { "{\"security_opt\": [\"apparmor=mine\"]}", "security_opt", FALSE, TRUE },
+    { "{\"security_opt\": [\"apparmor=unconfined\", \"label=disable\"]}", NULL, FALSE, FALSE },
+    { KWARGS ("\"device_requests\": [{\"driver\": \"tpu\", \"count\": 1}]"), "device_requests",
+      TRUE, FALSE },
+  };
+  char runc[] = "runc";
+  PpEngineInfo podman = old_podman, other = docker;
+
+  podman.default_runtime = other.default_runtime = runc;
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *on_podman = g_strdup_printf ("%s: Podman 4.3.1 ", table[i].key);
+      g_autofree char *on_docker = g_strdup_printf ("%s: Docker 24.0.7 drops it", table[i].key);
+      if (table[i].podman)
+        assert_refused (table[i].members, &podman, on_podman);
+      else
+        pp_container_spec_free (good_spec (table[i].members, &podman));
+      if (table[i].docker)
+        assert_refused (table[i].members, &other, on_docker);
+      else
+        pp_container_spec_free (good_spec (table[i].members, &other));
+      /* Offline, nothing is known of the engine. */
+      pp_container_spec_free (good_spec (table[i].members, NULL));
+    }
+}
+
+static void
+test_versions_and_hosts (void)
+{
+  static const char rules[] = KWARGS ("\"device_cgroup_rules\": [\"c 1:11 rwm\"]");
+  PpEngineInfo confined = docker, windows = docker;
+
+  confined.has_apparmor = TRUE;
+  windows.runs_windows = TRUE;
+  pp_container_spec_free (good_spec (rules, &new_podman));
+  pp_container_spec_free (good_spec ("{\"security_opt\": [\"apparmor=mine\"]}", &confined));
+  pp_container_spec_free (good_spec (KWARGS ("\"cpu_count\": 2"), &windows));
+  assert_refused (KWARGS ("\"network_disabled\": true"), &new_podman,
+                  "network_disabled: Podman 5.4.0 drops it without a word: the container would "
+                  "have a network. Set the job variable network_mode to \"none\"");
+}
+
+static void
+test_passed_over (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      KWARGS ("\"domainname\": \"d.example\", \"log_config\": {\"type\": \"json-file\","
+              " \"config\": {\"max-size\": \"1m\", \"max-file\": \"3\"}}"),
+      &old_podman);
+  g_autoptr (PpContainerSpec) none
+      = good_spec (KWARGS ("\"log_config\": {\"config\": {\"max-size\": \"1m\"}}"), &old_podman);
+
+  g_assert_cmpuint (spec->warnings->len, ==, 2);
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 0), "domainname: Podman"));
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 1), "log_config: Podman"));
+  g_assert_cmpuint (none->warnings->len, ==, 0);
+}
+
+static void
+test_ports (void)
+{
+  static const char *const modes[] = { "host", "none", "container:x" };
+  static const PpEngineInfo *const engines[] = { &old_podman, &new_podman, &docker, NULL };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (modes); i++)
+    for (gsize j = 0; j < G_N_ELEMENTS (engines); j++)
+      {
+        g_autofree char *members = g_strdup_printf ("{\"network_mode\": \"%s\","
+                                                    " \"container_create_kwargs\":"
+                                                    " {\"ports\": {\"80/tcp\": 8080}}}",
+                                                    modes[i]);
+        g_autofree char *words
+            = g_strdup_printf ("\"%s\" network_mode is incompatible with port_bindings", modes[i]);
+        assert_refused (members, engines[j], words);
+      }
+  pp_container_spec_free (
+      good_spec ("{\"network_mode\": \"bridge\","
+                 " \"container_create_kwargs\": {\"ports\": {\"80/tcp\": 8080}}}",
+                 &docker));
+  pp_container_spec_free (good_spec (
+      "{\"network_mode\": \"host\", \"container_create_kwargs\": {\"ports\": {}}}", &docker));
+}
+
+static void
+test_gpus (void)
+{
+  static const struct
+  {
+    const char *request;
+    const char *names; /* of CDI devices; NULL: refused */
+  } table[] = {
+    { "{\"count\": -1, \"capabilities\": [[\"gpu\"]]}", "[\"nvidia.com/gpu=all\"]" },
+    { "{\"count\": 2, \"capabilities\": [[\"compute\", \"gpu\"]]}",
+      "[\"nvidia.com/gpu=0\", \"nvidia.com/gpu=1\"]" },
+    { "{\"Driver\": \"nvidia\", \"DeviceIDs\": [\"1\", \"GPU-6e5a-f0\"]}",
+      "[\"nvidia.com/gpu=1\", \"nvidia.com/gpu=GPU-6e5a-f0\"]" },
+    { "{\"driver\": \"cdi\", \"device_ids\": [\"amd.com/gpu=0\"]}", "[\"amd.com/gpu=0\"]" },
+    { "{\"capabilities\": [[\"gpu\"]]}", NULL },
+    { "{\"count\": 1000000000, \"capabilities\": [[\"gpu\"]]}", NULL },
+    { "{\"count\": 1, \"device_ids\": [\"0\"], \"driver\": \"nvidia\"}", NULL },
+    { "{\"driver\": \"nvidia\", \"device_ids\": [\"a b\"]}", NULL },
+    { "{\"driver\": \"amd\", \"count\": -1, \"capabilities\": [[\"gpu\"]]}", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *members = g_strdup_printf (
+          "{\"container_create_kwargs\": {\"device_requests\": [%s]}}", table[i].request);
+      if (table[i].names == NULL)
+        {
+          assert_refused (members, &old_podman, "device_requests: Podman 4.3.1 would drop");
+          assert_refused (members, &new_podman, "device_requests: Podman 5.4.0 would drop");
+          continue;
+        }
+      g_autoptr (PpContainerSpec) old = good_spec (members, &old_podman);
+      g_autoptr (PpContainerSpec) fresh = good_spec (members, &new_podman);
+      json_auto_t *names = json_loads (table[i].names, 0, NULL);
+      const json_t *devices = json_object_get (old->libpod_body, "devices");
+      const json_t *requests
+          = json_object_get (json_object_get (fresh->create_body, "HostConfig"), "DeviceRequests");
+      g_assert_cmpuint (json_array_size (devices), ==, json_array_size (names));
+      for (gsize j = 0; j < json_array_size (names); j++)
+        g_assert_cmpstr (pp_json_string (json_array_get (devices, j), "path"), ==,
+                         json_string_value (json_array_get (names, j)));
+      g_assert_cmpuint (json_array_size (requests), ==, 1);
+      g_assert_cmpstr (pp_json_string (json_array_get (requests, 0), "Driver"), ==, "cdi");
+      assert_json (json_array_get (requests, 0), "DeviceIDs", table[i].names);
+    }
+  /* Docker has drivers of its own, and says when there is none. */
+  g_autoptr (PpContainerSpec) own = good_spec (
+      KWARGS ("\"device_requests\": [{\"count\": -1, \"capabilities\": [[\"gpu\"]]}]"), &docker);
+  assert_json (
+      json_object_get (own->create_body, "HostConfig"), "DeviceRequests",
+      "[{\"Driver\": \"\", \"Count\": -1, \"DeviceIDs\": [], \"Capabilities\": [[\"gpu\"]],"
+      " \"Options\": {}}]");
+}
+
+/* Beside a CDI device on a Podman whose Docker API knows none. */
+static void
+test_cdi_beside_all_others (void)
+{
+  static const struct
+  {
+    const char *kwarg;
+    const char *field; /* of Podman's own create body */
+    const char *value;
+  } table[] = {
+    { "\"tmpfs\": {\"/t\": \"size=1m,mode=700\", \"/u\": \"\"}", "mounts",
+      "[{\"type\": \"tmpfs\", \"source\": \"tmpfs\", \"destination\": \"/t\","
+      " \"options\": [\"size=1m\", \"mode=700\"]}, {\"type\": \"tmpfs\", \"source\": \"tmpfs\","
+      " \"destination\": \"/u\", \"options\": []}]" },
+    { "\"mounts\": [{\"Type\": \"bind\", \"Source\": \"/s\", \"Target\": \"/m\", \"ReadOnly\": "
+      "true,"
+      " \"BindOptions\": {\"Propagation\": \"rslave\"}}, {\"Type\": \"tmpfs\", \"Target\": \"/x\","
+      " \"TmpfsOptions\": {\"SizeBytes\": 1024, \"Mode\": 448}}]",
+      "mounts",
+      "[{\"type\": \"bind\", \"source\": \"/s\", \"destination\": \"/m\","
+      " \"options\": [\"ro\", \"rbind\", \"rslave\"]}, {\"type\": \"tmpfs\", \"source\": \"tmpfs\","
+      " \"destination\": \"/x\", \"options\": [\"size=1024\", \"mode=700\"]}]" },
+    { "\"mounts\": [{\"Type\": \"volume\", \"Source\": \"v\", \"Target\": \"/m\"}]", "volumes",
+      "[{\"Name\": \"v\", \"Dest\": \"/m\", \"Options\": []}]" },
+    { "\"ports\": {\"53/udp\": {\"HostPort\": 5353, \"HostIp\": \"127.0.0.1\"}, \"80\": null}",
+      "portmappings",
+      "[{\"container_port\": 53, \"host_port\": 5353, \"protocol\": \"udp\","
+      " \"host_ip\": \"127.0.0.1\"}, {\"container_port\": 80, \"host_port\": 0,"
+      " \"protocol\": \"tcp\"}]" },
+    { "\"publish_all_ports\": true", "publish_image_ports", "true" },
+    { "\"healthcheck\": {\"test\": \"true\", \"interval\": 5000000000}", "healthconfig",
+      "{\"Test\": [\"CMD-SHELL\", \"true\"], \"Interval\": 5000000000, \"Timeout\": 30000000000,"
+      " \"StartPeriod\": 0, \"Retries\": 3}" },
+    { "\"log_config\": {\"type\": \"k8s-file\", \"config\": {\"max-size\": \"10m\", \"tag\": "
+      "\"t\"}}",
+      "log_configuration",
+      "{\"driver\": \"k8s-file\", \"size\": 10485760, \"options\": {\"tag\": \"t\"}}" },
+    { "\"stop_signal\": \"SIGUSR1\"", "stop_signal", "10" },
+    { "\"stop_signal\": \"15\"", "stop_signal", "15" },
+    { "\"storage_opt\": {\"size\": \"1G\"}", "storage_opts", "{\"size\": \"1G\"}" },
+    { "\"blkio_weight\": 300", "resource_limits", "{\"blockIO\": {\"weight\": 300}}" },
+    { "\"mem_swappiness\": 10", "resource_limits", "{\"memory\": {\"swappiness\": 10}}" },
+    { "\"oom_kill_disable\": true", "resource_limits",
+      "{\"memory\": {\"disableOOMKiller\": true}}" },
+    { "\"cpu_rt_runtime\": 1000", "resource_limits", "{\"cpu\": {\"realtimeRuntime\": 1000}}" },
+    { "\"device_read_bps\": [{\"Path\": \"/dev/sda\", \"Rate\": 1024}]", "throttleReadBpsDevice",
+      "{\"/dev/sda\": {\"rate\": 1024}}" },
+    { "\"device_write_iops\": [{\"Path\": \"/dev/sda\", \"Rate\": 7}]", "throttleWriteIOPSDevice",
+      "{\"/dev/sda\": {\"rate\": 7}}" },
+    { "\"blkio_weight_device\": [{\"Path\": \"/dev/sda\", \"Weight\": 7}]", "weightDevice",
+      "{\"/dev/sda\": {\"weight\": 7}}" },
+    { "\"security_opt\": [\"mask=/a:/b\", \"proc-opts=hidepid=2\"]", "mask", "[\"/a\", \"/b\"]" },
+    { "\"security_opt\": [\"systempaths=unconfined\"]", "unmask", "[\"ALL\"]" },
+    { "\"ulimits\": [{\"name\": \"core\", \"soft\": 1}]", "r_limits",
+      "[{\"type\": \"core\", \"soft\": 1, \"hard\": 0}]" },
+    { "\"platform\": \"linux/amd64\"", NULL, NULL },
+    { "\"isolation\": \"default\"", NULL, NULL },
+    { "\"domainname\": \"d\"", NULL, NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *members
+          = g_strdup_printf ("{\"devices\": [\"nvidia.com/gpu=all\"], \"network_mode\": \"bridge\","
+                             " \"container_create_kwargs\": {%s}}",
+                             table[i].kwarg);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &old_podman);
+      g_assert_nonnull (spec->libpod_body);
+      if (table[i].field != NULL)
+        assert_json (spec->libpod_body, table[i].field, table[i].value);
+    }
+}
+
+static void
+test_cdi_beside_networks (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      "{\"devices\": [\"nvidia.com/gpu=all\"], \"networks\": [\"mine\"],"
+      " \"container_create_kwargs\": {\"networking_config\": {\"mine\": {\"Aliases\": [\"a\"],"
+      " \"IPAMConfig\": {\"IPv4Address\": \"10.1.0.9\"}, \"MacAddress\": \"02:00:00:00:00:01\"}}}}",
+      &old_podman);
+  g_autoptr (PpContainerSpec) slirp
+      = good_spec ("{\"devices\": [\"nvidia.com/gpu=all\"],"
+                   " \"network_mode\": \"slirp4netns:mtu=1300,port_handler=slirp4netns\"}",
+                   &old_podman);
+
+  assert_json (spec->libpod_body, "Networks",
+               "{\"mine\": {\"aliases\": [\"a\"], \"static_mac\": \"02:00:00:00:00:01\","
+               " \"static_ips\": [\"10.1.0.9\"]}}");
+  assert_json (spec->libpod_body, "netns", "{\"nsmode\": \"bridge\"}");
+  assert_json (slirp->libpod_body, "netns", "{\"nsmode\": \"slirp4netns\"}");
+  assert_json (slirp->libpod_body, "network_options",
+               "{\"slirp4netns\": [\"mtu=1300\", \"port_handler=slirp4netns\"]}");
+}
+
+/* What ENGINE shows of a container of MEMBERS. KEYS: that are said to be missing; NULL: none. */
+static void
+check_created (const char *members, const char *host_config, gboolean was_warned,
+               const PpEngineInfo *engine, const char *keys)
+{
+  g_autofree char *text = g_strdup_printf ("{\"HostConfig\": %s}", host_config);
+  json_auto_t *container = json_loads (text, 0, NULL);
+  g_autoptr (PpContainerSpec) spec = good_spec (members, engine);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *warning = NULL;
+  g_autofree char *words = keys != NULL ? g_strdup_printf ("without %s, which", keys) : NULL;
+
+  g_assert_nonnull (container);
+  g_assert_true (pp_container_spec_has_limits (spec));
+  g_assert_cmpint (
+      pp_container_spec_check_created (spec, container, was_warned, engine, &warning, &error), ==,
+      keys == NULL);
+  if (keys == NULL)
+    g_assert_no_error (error);
+  else
+    g_assert_nonnull (strstr (error->message, words));
+}
+
+static void
+test_created (void)
+{
+  static const char many[] = "{\"mem_limit\": \"64m\", \"ulimits\": [\"nofile=100:200\"],"
+                             " \"container_create_kwargs\": {\"nano_cpus\": 500000000,"
+                             " \"pids_limit\": 50, \"cpuset_cpus\": \"0\"}}";
+  PpEngineInfo rootless = old_podman;
+
+  rootless.rootless = TRUE;
+  check_created (many, "{\"Memory\": 0, \"NanoCpus\": 0, \"PidsLimit\": 0, \"CpusetCpus\": \"\"}",
+                 FALSE, &rootless, "mem_limit, nano_cpus, cpuset_cpus, pids_limit, ulimits");
+  check_created (many,
+                 "{\"Memory\": 67108864, \"NanoCpus\": 500000000, \"PidsLimit\": 50,"
+                 " \"CpusetCpus\": \"0\", \"Ulimits\": [{\"Name\": \"RLIMIT_NOFILE\"}]}",
+                 FALSE, &rootless, NULL);
+  /* A preference, in silence and with the engine's own warning. */
+  check_created (KWARGS ("\"blkio_weight\": 300"), "{\"BlkioWeight\": 0}", FALSE, &old_podman,
+                 "blkio_weight");
+  check_created (KWARGS ("\"blkio_weight\": 300"), "{\"BlkioWeight\": 0}", TRUE, &docker, NULL);
+  check_created ("{\"mem_limit\": \"64m\"}", "{\"Memory\": 0}", TRUE, &docker, "mem_limit");
+  check_created (KWARGS ("\"pids_limit\": -1"), "{\"PidsLimit\": 0}", FALSE, &docker, NULL);
+  check_created (KWARGS ("\"cgroupns\": \"private\""), "{\"CgroupMode\": \"host\"}", FALSE,
+                 &old_podman, "cgroupns");
+  check_created (KWARGS ("\"cgroupns\": \"private\""), "{\"CgroupnsMode\": \"private\"}", FALSE,
+                 &docker, NULL);
+  check_created (KWARGS ("\"device_read_bps\": [{\"Path\": \"/dev/sda\", \"Rate\": 1}]"),
+                 "{\"BlkioDeviceReadBps\": null}", FALSE, &old_podman, "device_read_bps");
+
+  g_autoptr (PpContainerSpec) plain = good_spec ("{\"command\": \"true\"}", &docker);
+  g_assert_false (pp_container_spec_has_limits (plain));
+}
+
+static void
+test_swap_without_a_limit (void)
+{
+  g_autoptr (PpContainerSpec) spec
+      = good_spec ("{\"mem_limit\": \"64m\", \"memswap_limit\": \"-1\"}", &old_podman);
+  json_auto_t *container
+      = json_pack ("{s:{s:i, s:i}}", "HostConfig", "Memory", 64 << 20, "MemorySwap", 128 << 20);
+  g_autofree char *warning = NULL;
+
+  g_assert_true (
+      pp_container_spec_check_created (spec, container, FALSE, &old_podman, &warning, NULL));
+  g_assert_nonnull (strstr (warning, "memswap_limit: Podman 4.3.1 does not take -1"));
+}
+
+static void
+test_platform (void)
+{
+  static const struct
+  {
+    const char *asked;
+    const char *image; /* os/arch/variant */
+    gboolean same;
+  } table[] = {
+    { "linux/arm64", "linux/amd64/", FALSE },   { "linux/amd64", "linux/amd64/", TRUE },
+    { "linux/x86_64", "linux/amd64/", TRUE },   { "arm64", "linux/amd64/", FALSE },
+    { "amd64", "linux/amd64/", TRUE },          { "linux", "linux/amd64/", TRUE },
+    { "windows", "linux/amd64/", FALSE },       { "linux/aarch64", "linux/arm64/v8", TRUE },
+    { "linux/arm64/v8", "linux/arm64/", TRUE }, { "linux/arm/v6", "linux/arm/v7", FALSE },
+    { "Linux/ARM/v7", "linux/arm/v7", TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *members = g_strdup_printf (
+          "{\"container_create_kwargs\": {\"platform\": \"%s\"}}", table[i].asked);
+      g_autoptr (PpContainerSpec) spec = good_spec (members, &old_podman);
+      g_auto (GStrv) parts = g_strsplit (table[i].image, "/", 3);
+      json_auto_t *image = json_pack ("{s:s, s:s, s:s}", "Os", parts[0], "Architecture", parts[1],
+                                      "Variant", parts[2]);
+      g_autoptr (GError) error = NULL;
+      g_assert_cmpint (pp_container_spec_check_image (spec, image, &old_podman, &error), ==,
+                       table[i].same);
+      if (!table[i].same)
+        g_assert_nonnull (
+            strstr (error->message, "image 'busybox:1' on Podman 4.3.1 is for 'linux/"));
+    }
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/engine-fit/dropped", test_dropped);
+  g_test_add_func ("/engine-fit/versions-and-hosts", test_versions_and_hosts);
+  g_test_add_func ("/engine-fit/passed-over", test_passed_over);
+  g_test_add_func ("/engine-fit/ports", test_ports);
+  g_test_add_func ("/engine-fit/gpus", test_gpus);
+  g_test_add_func ("/engine-fit/cdi-beside-all-others", test_cdi_beside_all_others);
+  g_test_add_func ("/engine-fit/cdi-beside-networks", test_cdi_beside_networks);
+  g_test_add_func ("/engine-fit/created", test_created);
+  g_test_add_func ("/engine-fit/swap-without-a-limit", test_swap_without_a_limit);
+  g_test_add_func ("/engine-fit/platform", test_platform);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

@@ -1,0 +1,370 @@
+/* The file thread and who asks it: a disk that hangs holds up the thread and nobody else, and
+ * nothing is lost between the two. The functions of log-tail.h are this program's own. */
+#include "prefect-podman/http/limits.h"
+#include "prefect-podman/infrastructure/infrastructure.h"
+#include "infrastructure/containers/log_tail-private.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/tap.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The disk. */
+
+struct PpLogTail
+{
+  guint reads;
+};
+
+static GMutex disk_mutex;
+static GCond disk_cond;
+static gboolean hangs;
+/* Something is written to the log after its end was read once. */
+static gboolean is_written_on;
+
+static void
+set_hangs (gboolean on)
+{
+  g_mutex_lock (&disk_mutex);
+  hangs = on;
+  g_cond_broadcast (&disk_cond);
+  g_mutex_unlock (&disk_mutex);
+}
+
+static void
+wait_for_disk (void)
+{
+  g_mutex_lock (&disk_mutex);
+  while (hangs)
+    g_cond_wait (&disk_cond, &disk_mutex);
+  g_mutex_unlock (&disk_mutex);
+}
+
+PpLogTail *
+pp_log_tail_open (const char *root, const char *folder, int inotify, GError **error)
+{
+  (void)root;
+  (void)folder;
+  (void)inotify;
+  (void)error;
+  wait_for_disk ();
+  return g_new0 (PpLogTail, 1);
+}
+
+void
+pp_log_tail_free (PpLogTail *tail)
+{
+  g_free (tail);
+}
+
+int
+pp_log_tail_watch (const PpLogTail *tail)
+{
+  return tail != NULL ? 1 : -1;
+}
+
+gboolean
+pp_log_tail_begins_late (const PpLogTail *tail)
+{
+  (void)tail;
+  return FALSE;
+}
+
+void
+pp_log_tail_look (PpLogTail *tail, gboolean moved)
+{
+  (void)tail;
+  (void)moved;
+}
+
+PpLogPiece *
+pp_log_tail_read (PpLogTail *tail)
+{
+  PpLogPiece *piece = g_new0 (PpLogPiece, 1);
+
+  wait_for_disk ();
+  piece->kind = tail->reads == 0 || (tail->reads == 2 && is_written_on) ? PP_LOG_TAIL_DATA
+                                                                        : PP_LOG_TAIL_END;
+  if (piece->kind == PP_LOG_TAIL_DATA)
+    {
+      piece->data
+          = g_strdup (tail->reads == 0 ? "T stdout F from the file\n" : "T stdout F and more\n");
+      piece->length = strlen (piece->data);
+    }
+  tail->reads++;
+  return piece;
+}
+
+void
+pp_log_piece_free (PpLogPiece *piece)
+{
+  if (piece == NULL)
+    return;
+  g_free (piece->data);
+  g_free (piece->error);
+  g_free (piece);
+}
+
+/* The engine. */
+
+typedef struct
+{
+  GMainLoop *loop;
+  PpHttp *http;
+  Server *server;
+  char *folder;
+  char *socket;
+  PpInfrastructure *infrastructure;
+  PpInfrastructureCall *call;
+  GString *output;
+  GError *error;
+} Fixture;
+
+static gboolean
+answer (Server *server, const Request *request, int fd, gpointer data)
+{
+  const char frame[] = "\1\0\0\0\0\0\0\20from the engine\n";
+
+  (void)server;
+  (void)data;
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "",
+                         "{\"Version\": \"5.4.0\", \"ApiVersion\": \"1.41\", \"Components\": "
+                         "[{\"Name\": \"Podman Engine\", \"Version\": \"5.4.0\"}]}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (fd, 200, "", "{\"DockerRootDir\": \"/disk\", \"Driver\": \"overlay\"}");
+  if (strstr (request->target, "/logs") != NULL)
+    return server_reply_bytes (fd, 200, "", frame, sizeof frame - 1);
+  return server_reply (fd, 200, "", "{\"State\": {\"Running\": false, \"Status\": \"exited\"}}");
+}
+
+static gboolean
+on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  (void)stream;
+  g_string_append_len (fixture->output, data, (gssize)length);
+  return TRUE;
+}
+
+static void
+on_done (json_t *result, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  (void)result;
+  g_clear_error (&fixture->error);
+  fixture->error = error != NULL ? g_error_copy (error) : NULL;
+  g_main_loop_quit (fixture->loop);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *url = NULL;
+
+  (void)data;
+  /* Warnings are what is looked for. */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->http = pp_http_new ();
+  fixture->output = g_string_new (NULL);
+  fixture->folder = g_dir_make_tmp ("ppf-XXXXXX", NULL);
+  fixture->socket = g_build_filename (fixture->folder, "socket", NULL);
+  fixture->server = server_new (fixture->socket, answer, fixture);
+  url = g_strconcat ("unix://", fixture->socket, NULL);
+  fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
+  pp_infrastructure_connect (fixture->infrastructure, on_done, fixture);
+  g_main_loop_run (fixture->loop);
+  g_assert_no_error (fixture->error);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  set_hangs (FALSE);
+  g_clear_error (&fixture->error);
+  pp_infrastructure_free (fixture->infrastructure);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_string_free (fixture->output, TRUE);
+  g_main_loop_unref (fixture->loop);
+  g_unlink (fixture->socket);
+  g_assert_cmpint (g_rmdir (fixture->folder), ==, 0);
+  g_free (fixture->socket);
+  g_free (fixture->folder);
+}
+
+static void
+follow (Fixture *fixture)
+{
+  pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
+                            fixture);
+  g_main_loop_run (fixture->loop);
+}
+
+static gboolean
+on_turn (gpointer user_data)
+{
+  guint *turns = user_data;
+
+  (*turns)++;
+  return G_SOURCE_CONTINUE;
+}
+
+/* Reading works, and the container's end is the log's. */
+static void
+test_well (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  follow (fixture);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
+  g_assert_null (pp_infrastructure_trouble (fixture->infrastructure));
+}
+
+/* The disk hangs when the log is opened: the loop turns, health can tell, the output comes through
+ * the engine, and so does the next run's, at once. */
+static void
+test_hanging_open (Fixture *fixture, gconstpointer data)
+{
+  guint turns = 0;
+  guint source = g_timeout_add (100, on_turn, &turns);
+
+  (void)data;
+  set_hangs (TRUE);
+  follow (fixture);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (fixture->output->str, ==, "from the engine\n");
+  g_assert_cmpuint (turns, >, 10);
+  g_assert_nonnull (strstr (pp_infrastructure_trouble (fixture->infrastructure),
+                            "/disk/overlay-containers/abc/userdata has not answered"));
+  g_string_truncate (fixture->output, 0);
+  follow (fixture);
+  g_assert_cmpstr (fixture->output->str, ==, "from the engine\n");
+  set_hangs (FALSE);
+  while (pp_infrastructure_trouble (fixture->infrastructure) != NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_string_truncate (fixture->output, 0);
+  follow (fixture);
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
+  g_source_remove (source);
+}
+
+static gboolean
+hang_after_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  set_hangs (TRUE);
+  return on_output (stream, data, length, user_data);
+}
+
+/* It hangs later: the caller is told to come back, from where the log was read. */
+static void
+test_hanging_read (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, hang_after_output, on_done,
+                            fixture);
+  g_main_loop_run (fixture->loop);
+  g_assert_error (fixture->error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+  g_assert_nonnull (strstr (fixture->error->message, "has not answered a read"));
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
+}
+
+static gboolean
+on_pause (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+pause_for (const Fixture *fixture, guint milliseconds)
+{
+  g_timeout_add (milliseconds, on_pause, fixture->loop);
+  g_main_loop_run (fixture->loop);
+}
+
+/* The process has too few descriptors for the file, and the container ends before there are more:
+ * its output comes, from one place only. */
+static void
+test_few_descriptors (Fixture *fixture, gconstpointer data)
+{
+  PpInfrastructureCall *call;
+  struct rlimit limit, before;
+
+  (void)data;
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  limit = before;
+  for (limit.rlim_cur = 200; pp_limits_probe (6) == 0; limit.rlim_cur--)
+    g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
+                                   fixture);
+  pp_infrastructure_follow_finish (call);
+  pause_for (fixture, 2500);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  g_main_loop_run (fixture->loop);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\n");
+}
+
+static gboolean is_busy;
+
+static gboolean
+output_unless_busy (PpStream stream, const char *data, gsize length, gpointer user_data)
+{
+  return !is_busy && on_output (stream, data, length, user_data);
+}
+
+/* Nothing is taken of the output for a while; meanwhile the end of the log is met, more is written,
+ * and the container ends: that end of the log is not the last one. */
+static void
+test_end_that_was_met_before (Fixture *fixture, gconstpointer data)
+{
+  PpInfrastructureCall *call;
+
+  (void)data;
+  is_written_on = TRUE;
+  is_busy = TRUE;
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, output_unless_busy,
+                                   on_done, fixture);
+  pause_for (fixture, 200);
+  pp_infrastructure_follow_finish (call);
+  pause_for (fixture, 200);
+  is_busy = FALSE;
+  pp_infrastructure_call_resume (call);
+  g_main_loop_run (fixture->loop);
+  is_written_on = FALSE;
+  g_assert_no_error (fixture->error);
+  g_assert_cmpstr (fixture->output->str, ==, "from the file\nand more\n");
+}
+
+static void
+add_tests (void)
+{
+  static const struct
+  {
+    const char *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/log-thread/well", test_well },
+    { "/log-thread/open", test_hanging_open },
+    { "/log-thread/read", test_hanging_read },
+    { "/log-thread/few-descriptors", test_few_descriptors },
+    { "/log-thread/end-that-was-met-before", test_end_that_was_met_before },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

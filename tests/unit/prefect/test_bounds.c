@@ -1,0 +1,160 @@
+/* An answer of the API costs a bounded amount of memory, whatever is in it. */
+#include "prefect-podman/http/http.h"
+#include "prefect-podman/prefect/resources.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((gsize)1024 * 1024)
+
+typedef struct
+{
+  GMainLoop *loop;
+  GError *error;
+  size_t members;
+} Answer;
+
+static void
+on_done (json_t *body, const GError *error, gpointer user_data)
+{
+  Answer *answer = user_data;
+
+  answer->error = error != NULL ? g_error_copy (error) : NULL;
+  answer->members = json_array_size (body);
+  g_main_loop_quit (answer->loop);
+}
+
+static gboolean
+reply (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd, gpointer data)
+{
+  return server_reply (fd, 200, "", data);
+}
+
+/* Polls a server that answers TEXT (stolen); the error's code, or 0 with *MEMBERS. */
+static int
+poll_for (char *text, size_t *members)
+{
+  g_autoptr (Server) server = server_new (NULL, reply, text);
+  g_autofree char *url = server_url (server, "/api");
+  g_autofree char *owned = text;
+  g_autoptr (PpHttp) http = pp_http_new ();
+  PpSettings settings = { .api_url = url, .api_request_timeout = 60 };
+  g_autoptr (PpApi) api = pp_api_new (http, &settings);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Answer answer = { loop, NULL, 0 };
+
+  pp_work_pool_get_scheduled_flow_runs (api, "p", NULL, 0, 0, on_done, &answer);
+  g_main_loop_run (loop);
+  if (members != NULL)
+    *members = answer.members;
+  int code = answer.error != NULL ? answer.error->code : 0;
+  if (answer.error != NULL)
+    g_assert_nonnull (strstr (answer.error->message, "get_scheduled_flow_runs"));
+  g_clear_error (&answer.error);
+  return code;
+}
+
+/* "[" + COUNT times ITEM + "]"; new. */
+static char *
+many (const char *item, gsize count)
+{
+  GString *text = g_string_new ("[");
+
+  for (gsize i = 0; i < count; i++)
+    g_string_append_printf (text, "%s%s", i > 0 ? "," : "", item);
+  g_string_append_c (text, ']');
+  return g_string_free (text, FALSE);
+}
+
+static void
+test_usual_answer (void)
+{
+  size_t members;
+
+  g_assert_cmpint (
+      poll_for (many ("{\"flow_run\": {\"id\": \"x\", \"parameters\": {\"a\": [1, 2]}}}", 200),
+                &members),
+      ==, 0);
+  g_assert_cmpuint (members, ==, 200);
+}
+
+static void
+test_too_large (void)
+{
+  char *text = g_strnfill (40 * MIB, ' ');
+
+  text[0] = '[';
+  g_assert_cmpint (poll_for (text, NULL), ==, PP_API_ERROR_TOO_MUCH);
+}
+
+/* Few bytes, much memory. */
+static void
+test_too_many_members (void)
+{
+  g_assert_cmpint (poll_for (many ("{}", 300000), NULL), ==, PP_API_ERROR_TOO_MUCH);
+  g_assert_cmpint (poll_for (many ("0", 3000000), NULL), ==, PP_API_ERROR_TOO_MUCH);
+}
+
+static void
+test_too_deep (void)
+{
+  GString *text = g_string_new (NULL);
+
+  for (int i = 0; i < 3000; i++)
+    g_string_append_c (text, '[');
+  for (int i = 0; i < 3000; i++)
+    g_string_append_c (text, ']');
+  g_assert_cmpint (poll_for (g_string_free (text, FALSE), NULL), ==, PP_API_ERROR_TOO_MUCH);
+}
+
+static gsize allocated;
+
+/* As malloc() of glibc rounds it. */
+static void *
+counting_malloc (size_t size)
+{
+  allocated += MAX ((size + 8 + 15) / 16 * 16, 32);
+  return malloc (size);
+}
+
+/* The estimate is none too small; what grows by doubling is counted each time it grows. */
+static void
+test_estimate (void)
+{
+  static const char *const items[] = { "{}",        "[]",
+                                       "0",         "1.5",
+                                       "\"\"",      "\"text of a run\"",
+                                       "{\"a\":1}", "{\"id\":\"x\",\"b\":{\"c\":[true,null]}}" };
+
+  json_set_alloc_funcs (counting_malloc, free);
+  for (gsize i = 0; i < G_N_ELEMENTS (items); i++)
+    {
+      g_autofree char *text = many (items[i], 20000);
+
+      allocated = 0;
+      json_auto_t *json = pp_json_parse (text, strlen (text), 0, NULL);
+      g_assert_nonnull (json);
+      g_assert_cmpuint (allocated, >, 0);
+      g_assert_cmpuint (allocated, <=, pp_json_memory (text, strlen (text)) * 3 / 2);
+    }
+  json_set_alloc_funcs (malloc, free);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/bounds/usual-answer", test_usual_answer);
+  g_test_add_func ("/bounds/too-large", test_too_large);
+  g_test_add_func ("/bounds/too-many-members", test_too_many_members);
+  g_test_add_func ("/bounds/too-deep", test_too_deep);
+  g_test_add_func ("/bounds/estimate", test_estimate);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

@@ -1,0 +1,238 @@
+/* The worker's own secrets: which they are, and that they are in no line of a container. */
+#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/template/mask.h"
+#include "worker/output/output-private.h"
+#include "prefect-podman/resolve/own_secrets.h"
+
+#include "tests/unit/tap.h"
+
+#include <string.h>
+
+static char key[] = "pnu_0123456789abcdef";
+static char auth[] = "admin:pa\"ss/word-of-it";
+#define AUTH_BASE64 "YWRtaW46cGEic3Mvd29yZC1vZi1pdA=="
+
+static PpSecrets *
+make_secrets (void)
+{
+  json_auto_t *environment
+      = json_pack ("{s:s, s:s}", "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+                   "postgresql+asyncpg://u:p@db/prefect", "PREFECT_LOGGING_LEVEL", "INFO-and-more");
+  json_auto_t *headers
+      = json_pack ("{s:s, s:s}", "X-Token", "header-token-value", "X-Site", "north");
+  const PpSettings settings = { .api_key = key,
+                                .api_auth_string = auth,
+                                .client_custom_headers = headers,
+                                .environment = environment };
+
+  return pp_own_secrets (&settings);
+}
+
+static void
+test_strings (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *masked; /* NULL: as it is */
+  } cases[] = {
+    { "PREFECT_API_KEY=pnu_0123456789abcdef", "PREFECT_API_KEY=" PP_MASKED },
+    { "two pnu_0123456789abcdefpnu_0123456789abcdef", "two " PP_MASKED PP_MASKED },
+    { "admin:pa\"ss/word-of-it!", PP_MASKED "!" },
+    { "{\"auth\": \"admin:pa\\\"ss\\/word-of-it\"}", NULL },
+    { "{\"auth\": \"admin:pa\\\"ss/word-of-it\"}", "{\"auth\": \"" PP_MASKED "\"}" },
+    { "x=admin%3Apa%22ss%2Fword-of-it", "x=" PP_MASKED },
+    { "Authorization: Basic " AUTH_BASE64, "Authorization: Basic " PP_MASKED },
+    { "the password pa\"ss/word-of-it alone", "the password " PP_MASKED " alone" },
+    { "postgresql+asyncpg://u:p@db/prefect", PP_MASKED },
+    { "header-token-value", PP_MASKED },
+    { "to the north", NULL },
+    { "INFO-and-more", NULL },
+    { "pnu_0123456789abcde", NULL },
+    { "", NULL },
+  };
+  g_autoptr (PpSecrets) secrets = make_secrets ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *masked = pp_secrets_mask (secrets, cases[i].text, strlen (cases[i].text));
+      g_test_message ("%s", cases[i].text);
+      g_assert_cmpstr (masked, ==, cases[i].masked);
+    }
+  g_assert_null (pp_secrets_mask (NULL, "text", 4));
+}
+
+/* What is short may be a word: it is not looked for. */
+static void
+test_short (void)
+{
+  g_autoptr (PpSecrets) secrets = pp_secrets_new ();
+
+  pp_secrets_add (secrets, "prefect", 1);
+  pp_secrets_add (secrets, NULL, 1);
+  g_assert_null (pp_secrets_mask (secrets, "prefect runs", 12));
+  pp_secrets_add (secrets, "prefect8", 1);
+  g_autofree char *masked = pp_secrets_mask (secrets, "prefect8 runs", 13);
+  g_assert_cmpstr (masked, ==, PP_MASKED " runs");
+}
+
+static void
+take (PpOutput *output, PpStream stream, const char *text, gsize piece)
+{
+  gsize length = strlen (text);
+
+  for (gsize at = 0; at < length; at += piece)
+    g_assert_true (pp_output_take (output, stream, text + at, MIN (piece, length - at)));
+}
+
+/* Whatever pieces they come in, on both streams, at the end and where a progress bar goes back. */
+static void
+test_lines (void)
+{
+  g_autoptr (PpSecrets) secrets = make_secrets ();
+
+  for (gsize piece = 1; piece < 40; piece += 6)
+    {
+      g_autoptr (PpOutput) output
+          = pp_output_new ("11111111-2222-3333-4444-555555555555", NULL, NULL, NULL, NULL);
+      pp_output_mask (output, secrets);
+      take (output, PP_STREAM_STDOUT, "key pnu_0123456789abcdef\nold\rBasic " AUTH_BASE64 "\n",
+            piece);
+      take (output, PP_STREAM_STDERR, "\xff pnu_0123456789abcdef", piece);
+      pp_output_finish (output);
+      g_autofree char *tail = pp_output_tail (output, 10);
+      g_assert_cmpstr (tail, ==, "key " PP_MASKED "\nBasic " PP_MASKED "\n\xef\xbf\xbd " PP_MASKED);
+    }
+}
+
+/* A line that is cut because of its length is not cut inside a secret. */
+static void
+test_long_line (void)
+{
+  const gsize limit = 64 * 1024;
+  g_autoptr (PpSecrets) secrets = make_secrets ();
+
+  for (gsize before = limit - strlen (key); before <= limit; before += 5)
+    {
+      g_autoptr (PpOutput) output
+          = pp_output_new ("11111111-2222-3333-4444-555555555555", NULL, NULL, NULL, NULL);
+      g_autofree char *text = g_strnfill (before, 'x');
+      pp_output_mask (output, secrets);
+      take (output, PP_STREAM_STDOUT, text, 4096);
+      take (output, PP_STREAM_STDOUT, key, 7);
+      take (output, PP_STREAM_STDOUT, " behind\n", 100);
+      g_autofree char *tail = pp_output_tail (output, 1);
+      if (before > limit - strlen (key))
+        g_assert_cmpstr (tail, ==, PP_MASKED " behind");
+      g_assert_null (strstr (tail, "abcdef"));
+    }
+}
+
+static void
+test_safe_length (void)
+{
+  g_autoptr (PpSecrets) secrets = make_secrets ();
+
+  g_assert_cmpuint (pp_secrets_safe_length (secrets, "line pnu_01", 11), ==, 5);
+  g_assert_cmpuint (pp_secrets_safe_length (secrets, "line pnu_02", 11), ==, 11);
+  g_assert_cmpuint (pp_secrets_safe_length (secrets, "pnu_01", 6), ==, 0);
+  g_assert_cmpuint (pp_secrets_safe_length (NULL, "pnu_01", 6), ==, 6);
+}
+
+/* ---- prefect_env ---- */
+
+/* The environment of a container of MEMBERS, job variables, as "NAME NAME=URL ...". */
+static char *
+environment_of (const char *members)
+{
+  json_auto_t *settings = json_pack (
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "PREFECT_API_KEY", key,
+      "PREFECT_API_AUTH_STRING", auth, "PREFECT_CLIENT_CUSTOM_HEADERS", "{}",
+      "PREFECT_SERVER_DATABASE_PASSWORD", "p", "PREFECT_SERVER_DOCKET_URL",
+      "redis://u:p/odd#one@host/0", "PREFECT_MESSAGING_URL", "redis://host/0?password=p",
+      "PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite://", "PREFECT_LOGGING_LEVEL", "INFO",
+      "PREFECT_API_URL", "https://u:p@api/api");
+  json_auto_t *given = json_pack ("{s:s, s:s}", "MY_KEY", "mine", "PREFECT_API_AUTH_STRING", "own");
+  json_auto_t *env = json_copy (settings);
+  json_auto_t *configuration = json_loads (members, 0, NULL);
+  g_autoptr (GError) error = NULL;
+
+  json_object_update (env, given);
+  json_object_set_new (configuration, "image", json_string ("busybox:1"));
+  json_object_set (configuration, "env", env);
+  json_object_set_new (configuration, PP_SECRET_ENVIRONMENT_KEY,
+                       pp_own_secret_environment (settings, given));
+  g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, &error);
+  g_assert_no_error (error);
+  const json_t *entries = json_object_get (spec->create_body, "Env");
+  GString *text = g_string_new (NULL);
+  for (gsize i = 0; i < json_array_size (entries); i++)
+    g_string_append_printf (text, "%s ", json_string_value (json_array_get (entries, i)));
+  return g_string_free (text, FALSE);
+}
+
+static void
+check_environment (const char *members, gboolean has_secrets)
+{
+  static const char *const secrets[] = { "PREFECT_API_KEY=",
+                                         "PREFECT_CLIENT_CUSTOM_HEADERS=",
+                                         "PREFECT_SERVER_DATABASE_PASSWORD=",
+                                         "PREFECT_SERVER_DOCKET_URL=",
+                                         "PREFECT_MESSAGING_URL=",
+                                         "PREFECT_SERVER_DATABASE_CONNECTION_URL=",
+                                         "https://u:p@api/api" };
+  g_autofree char *text = environment_of (members);
+
+  g_test_message ("%s: %s", members, text);
+  for (guint i = 0; i < G_N_ELEMENTS (secrets); i++)
+    g_assert_cmpint (strstr (text, secrets[i]) != NULL, ==, has_secrets);
+  g_assert_nonnull (strstr (text, "PREFECT_LOGGING_LEVEL=INFO "));
+  g_assert_nonnull (strstr (text, "MY_KEY=mine "));
+  g_assert_nonnull (strstr (text, "PREFECT_API_AUTH_STRING=own "));
+  g_assert_nonnull (strstr (text, "PREFECT_API_URL=https://"));
+}
+
+static void
+test_prefect_env (void)
+{
+  check_environment ("{\"command\": \"env\"}", FALSE);
+  check_environment ("{}", FALSE);
+  check_environment ("{\"command\": \"env\", \"prefect_env\": \"auto\"}", FALSE);
+  check_environment ("{\"command\": \"env\", \"prefect_env\": null}", FALSE);
+  check_environment ("{\"command\": \"env\", \"prefect_env\": \"always\"}", TRUE);
+  check_environment ("{\"command\": \"env\", \"state_reporting\": \"engine\"}", TRUE);
+  check_environment ("{\"command\": \"prefect flow-run execute\"}", TRUE);
+  check_environment ("{\"command\": \"prefect flow-run execute\", \"state_reporting\": \"worker\"}",
+                     TRUE);
+  check_environment ("{\"command\": \"prefect flow-run execute\", \"prefect_env\": \"never\"}",
+                     FALSE);
+}
+
+static void
+test_prefect_env_is_checked (void)
+{
+  json_auto_t *configuration
+      = json_pack ("{s:s, s:s}", "image", "busybox:1", "prefect_env", "sometimes");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (pp_container_spec_new (configuration, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "prefect_env"));
+}
+
+static void
+add (void)
+{
+  g_test_add_func ("/own-secrets/strings", test_strings);
+  g_test_add_func ("/own-secrets/short", test_short);
+  g_test_add_func ("/own-secrets/lines", test_lines);
+  g_test_add_func ("/own-secrets/long-line", test_long_line);
+  g_test_add_func ("/own-secrets/safe-length", test_safe_length);
+  g_test_add_func ("/own-secrets/prefect-env", test_prefect_env);
+  g_test_add_func ("/own-secrets/prefect-env-is-checked", test_prefect_env_is_checked);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add);
+}

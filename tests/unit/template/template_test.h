@@ -1,0 +1,37 @@
+/* JSON in C sources: ' stands for ". */
+#pragma once
+
+#include "prefect-podman/template/template.h"
+#include "tests/unit/tap.h"
+
+#include <string.h>
+
+static inline json_t *
+pp_test_json (const char *text)
+{
+  g_autofree char *quoted = g_strdelimit (g_strdup (text), "'", '"');
+  json_error_t error;
+  json_t *json = json_loads (quoted, JSON_DECODE_ANY, &error);
+  if (json == NULL)
+    g_error ("%s: %s", quoted, error.text);
+  return json;
+}
+
+/* ACTUAL is EXPECTED, the order of keys included. */
+static inline void
+pp_test_assert_json (const json_t *actual, const char *expected)
+{
+  json_auto_t *wanted = pp_test_json (expected);
+  g_autofree char *wanted_text = json_dumps (wanted, JSON_COMPACT | JSON_ENCODE_ANY);
+  g_autofree char *actual_text = json_dumps (actual, JSON_COMPACT | JSON_ENCODE_ANY);
+  g_assert_cmpstr (actual_text, ==, wanted_text);
+}
+
+/* ERROR is of template/ and its message has all of PART. */
+static inline void
+pp_test_assert_error (const GError *error, const char *part)
+{
+  g_assert_error (error, PP_TEMPLATE_ERROR, PP_TEMPLATE_ERROR_INVALID);
+  if (strstr (error->message, part) == NULL)
+    g_error ("'%s' is not in: %s", part, error->message);
+}

@@ -1,0 +1,183 @@
+/* What is shown must not hold secrets, and must stay readable. */
+#include "config.h"
+
+#include "prefect-podman/template/mask.h"
+#include "tests/unit/tap.h"
+
+static void
+test_names (void)
+{
+  static const char *const secret[] = { "PREFECT_API_KEY",
+                                        "AWS_SECRET_ACCESS_KEY",
+                                        "PREFECT_API_AUTH_STRING",
+                                        "apiToken",
+                                        "db-password",
+                                        "GITHUB_TOKEN",
+                                        "SSH_PRIVATE_KEY_PEM",
+                                        "PREFECT_CLIENT_CUSTOM_HEADERS" };
+  static const char *const open[]
+      = { "PATH", "TOKENIZERS_PARALLELISM", "KEYBOARD_LAYOUT", "image", "PREFECT_API_URL" };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (secret); i++)
+    g_assert_true (pp_mask_is_secret_name (secret[i]));
+  for (size_t i = 0; i < G_N_ELEMENTS (open); i++)
+    g_assert_false (pp_mask_is_secret_name (open[i]));
+}
+
+static void
+assert_text (const PpMask *mask, const char *text, const char *wanted)
+{
+  g_autofree char *masked = pp_mask_text (mask, text);
+  g_assert_cmpstr (masked, ==, wanted);
+}
+
+static void
+test_text (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = json_pack ("{s:s,s:[s,s]}", "value", "hunter2", "more", "ab", "hunter2long");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "hunter2", "********");
+  assert_text (mask, "echo hunter2long, hunter2 about", "echo ********, ******** about");
+  assert_text (mask, "ab", "********");
+  assert_text (mask, "MY_TOKEN=x=y", "MY_TOKEN=********");
+  assert_text (mask, "--flag=MY_KEY", "--flag=MY_KEY");
+  assert_text (mask, "URL=postgres://me:pa55@host/db", "URL=postgres://me:********@host/db");
+  assert_text (mask, "http://host:4200/api", "http://host:4200/api");
+  /* Not escaped as they should be, and in a parameter. */
+  assert_text (mask, "postgres://me:p/a5@5@host/db", "postgres://me:********@host/db");
+  assert_text (mask, "redis://host/0?db=1&password=pa55&x=2",
+               "redis://host/0?db=1&password=********&x=2");
+}
+
+/* One secret may be the start of another, and stand among many. */
+static void
+test_many (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = json_array ();
+
+  for (guint i = 0; i < 50000; i++)
+    json_array_append_new (block, json_sprintf ("many-%05u", i));
+  for (guint i = 4; i < 30; i++)
+    json_array_append_new (block, json_sprintf ("%.*s!", i, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+  json_array_append_new (block, json_string ("aaaaaaaa"));
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "many-00000 many-49999 many-50000 many-1",
+               "******** ******** many-50000 many-1");
+  assert_text (mask, "aaaaaaaaa? aaaa! aaaaaaa", "********a? ******** aaaaaaa");
+}
+
+/* Whole, in the longest of those that fit, quoted, and cut off by who shows it. */
+static void
+test_long_values (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block
+      = json_pack ("[s,s,s,s]", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.first-is-longer",
+                   "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.second", "line 1\nline \"2\"",
+                   "0123456789012345678901234567890\xc3\xa9");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.second'", "'********'");
+  assert_text (mask, "\"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.fi...", "\"********...");
+  assert_text (mask, "\"line 1\\nline \\\"2\\\"\" is not", "\"********\" is not");
+  assert_text (mask, "line 1\nline \"2\"!", "********!");
+  assert_text (mask, "eyJhbGciOiJIUzI1NiI", "eyJhbGciOiJIUzI1NiI");
+  assert_text (mask, "0123456789012345678901234567890\xc3\xa8",
+               "0123456789012345678901234567890\xc3\xa8");
+}
+
+static json_t *
+new_block (const char *secret_field)
+{
+  json_t *fields = secret_field != NULL ? json_pack ("[s]", secret_field) : json_array ();
+
+  return json_pack ("{s:{s:s,s:{s:s}},s:{s:{s:o}}}", "data", "registry_url",
+                    "registry.example:5000", "login", "password", "hunter2", "block_schema",
+                    "fields", "secret_fields", fields);
+}
+
+/* Of a block only what Prefect takes for a secret; a private registry's errors name it. */
+static void
+test_blocks (void)
+{
+  static const char *const some[] = { "login", "login.password", "login.*" };
+  const char *text = "registry.example:5000 says hunter2";
+
+  for (size_t i = 0; i < G_N_ELEMENTS (some); i++)
+    {
+      g_autoptr (PpMask) mask = pp_mask_new ();
+      json_auto_t *block = new_block (some[i]);
+
+      pp_mask_add_block (mask, block);
+      assert_text (mask, text, "registry.example:5000 says ********");
+    }
+
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = new_block (NULL);
+  pp_mask_add_block (mask, block);
+  assert_text (mask, text, "******** says ********");
+}
+
+static void
+test_json (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *json = json_pack ("{s:{s:s,s:s,s:i},s:[s]}", "env", "API_TOKEN", "t0p", "OTHER_KEY",
+                                 "{{ key }}", "PIN_KEY", 5, "Env", "A_SECRET=s");
+  json_auto_t *wanted
+      = json_pack ("{s:{s:s,s:s,s:i},s:[s]}", "env", "API_TOKEN", PP_MASKED, "OTHER_KEY",
+                   "{{ key }}", "PIN_KEY", 5, "Env", "A_SECRET=" PP_MASKED);
+  json_auto_t *masked = pp_mask_json (mask, json);
+
+  g_assert_true (json_equal (masked, wanted));
+}
+
+static void
+test_named_values_are_found_elsewhere (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *json = json_pack ("{s:{s:s}}", "env", "API_TOKEN", "t0psecret");
+
+  pp_mask_add_named (mask, json);
+  assert_text (mask, "curl -H 'X: t0psecret'", "curl -H 'X: ********'");
+}
+
+/* The stock `docker` template has one at a key with a secret name. */
+static void
+test_placeholders_are_no_secrets (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *json
+      = json_pack ("{s:s,s:s,s:s,s:{s:s}}", "registry_credentials", "{{ registry_credentials }}",
+                   "DB_PASSWORD", "{{ prefect.blocks.secret.db }}", "A_TOKEN", "{{ ctx.a }}b",
+                   "API_KEY", "default", "{{ $API_KEY }}");
+  json_auto_t *wanted = json_deep_copy (json);
+  json_auto_t *masked = NULL;
+
+  json_object_set_new (wanted, "A_TOKEN", json_string (PP_MASKED));
+  pp_mask_add_named (mask, json);
+  masked = pp_mask_json (mask, json);
+  g_assert_true (json_equal (masked, wanted));
+}
+
+static void
+add (void)
+{
+  g_test_add_func ("/mask/names", test_names);
+  g_test_add_func ("/mask/text", test_text);
+  g_test_add_func ("/mask/long-values", test_long_values);
+  g_test_add_func ("/mask/many", test_many);
+  g_test_add_func ("/mask/blocks", test_blocks);
+  g_test_add_func ("/mask/json", test_json);
+  g_test_add_func ("/mask/placeholders-are-no-secrets", test_placeholders_are_no_secrets);
+  g_test_add_func ("/mask/named-values-are-found-elsewhere", test_named_values_are_found_elsewhere);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add);
+}

@@ -1,0 +1,188 @@
+/* Whose a container is. */
+#include "config.h"
+
+#include "worker/flow_run/flow_run_inside-private.h"
+#include "worker/flow_run/container_ownership-private.h"
+
+#include "prefect-podman/json.h"
+#include "prefect-podman/state/journal.h"
+
+#include "tests/unit/tap.h"
+
+#define RUN "11111111-1111-4111-8111-111111111111"
+#define OTHER_RUN "22222222-2222-4222-8222-222222222222"
+#define CLAIM "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+#define CLAIM_UPPER "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA"
+#define OTHER_CLAIM "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+#define IDENTITY "pool.host.01234567.0"
+
+static json_t *
+make_labels (const char *run, const char *claim, const char *identity)
+{
+  return json_pack ("{s:s*, s:s*, s:s*}", PP_FLOW_RUN_LABEL, run, PP_CLAIM_LABEL, claim,
+                    PP_IDENTITY_LABEL, identity);
+}
+
+/* Of containers in a list. */
+static void
+test_owned (void)
+{
+  static const struct
+  {
+    PpJournalPhase phase;
+    const char *written_id; /* in the entry */
+    const char *id;
+    const char *claim; /* of the container; NULL: version 0.1 */
+    gboolean owned;
+  } cases[] = {
+    { PP_JOURNAL_CLAIMED, NULL, "c1", CLAIM, TRUE },
+    { PP_JOURNAL_CLAIMED, NULL, "c1", CLAIM_UPPER, TRUE },
+    { PP_JOURNAL_CLAIMED, NULL, "c1", OTHER_CLAIM, FALSE },
+    { PP_JOURNAL_CLAIMED, NULL, "c1", "", FALSE },
+    { PP_JOURNAL_CLAIMED, NULL, "c1", NULL, FALSE },
+    { PP_JOURNAL_STARTING, "c1", "c1", CLAIM, TRUE },
+    { PP_JOURNAL_STARTING, "c1", "c1", NULL, TRUE },
+    { PP_JOURNAL_STARTING, "c1", "c2", NULL, FALSE },
+    { PP_JOURNAL_STARTING, "c1", "c2", CLAIM, FALSE },
+    { PP_JOURNAL_REPORTING, "c1", "c1", NULL, TRUE },
+    { PP_JOURNAL_REPORTING, NULL, "c1", NULL, FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      PpFlowRun run = { .phase = cases[i].phase,
+                        .container_id = (char *)cases[i].written_id,
+                        .transitions = { .claim = CLAIM } };
+      json_auto_t *container
+          = json_pack ("{s:s, s:s, s:n, s:o}", "Id", cases[i].id, "State", "running", "Config",
+                       "Labels", make_labels (RUN, cases[i].claim, IDENTITY));
+
+      g_test_message ("case %zu", i);
+      g_assert_true (pp_flow_run_owns_container (&run, container) == cases[i].owned);
+    }
+}
+
+/* A claim that is not known is nobody's. */
+static void
+test_no_claim (void)
+{
+  PpFlowRun run = { .phase = PP_JOURNAL_CLAIMED };
+  json_auto_t *empty = json_pack ("{s:s, s:o}", "Id", "c1", "Labels", make_labels (RUN, "", NULL));
+  json_auto_t *none = json_pack ("{s:s, s:n}", "Id", "c1", "Labels");
+
+  g_assert_false (pp_flow_run_owns_container (&run, empty));
+  g_assert_false (pp_flow_run_owns_container (&run, none));
+}
+
+/* Of a container that has the name that a run's next one was to have. */
+static void
+test_unstarted (void)
+{
+  static const struct
+  {
+    const char *run;
+    const char *claim;
+    const char *identity;
+    const char *status;
+    gboolean ours;
+  } cases[] = {
+    { RUN, CLAIM, IDENTITY, "created", TRUE },
+    { OTHER_RUN, CLAIM, IDENTITY, "created", FALSE },
+    { RUN, OTHER_CLAIM, IDENTITY, "created", FALSE },
+    { RUN, NULL, IDENTITY, "created", FALSE },
+    { RUN, CLAIM, "pool.host.76543210.0", "created", FALSE },
+    { RUN, CLAIM, NULL, "created", FALSE },
+    { RUN, CLAIM, IDENTITY, "running", FALSE },
+  };
+  PpWorkerContext context = { .identity_name = IDENTITY };
+  PpFlowRun run = { .context = &context, .id = (char *)RUN, .transitions = { .claim = CLAIM } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      json_auto_t *inspect
+          = json_pack ("{s:s, s:{s:o}, s:{s:s, s:i, s:s}}", "Id", "c1", "Config", "Labels",
+                       make_labels (cases[i].run, cases[i].claim, cases[i].identity), "State",
+                       "Status", cases[i].status, "Pid", 0, "StartedAt", "0001-01-01T00:00:00Z");
+
+      g_test_message ("case %zu", i);
+      g_assert_true (pp_flow_run_is_unstarted (&run, inspect) == cases[i].ours);
+    }
+}
+
+static json_t *
+make_states (const char *words)
+{
+  g_auto (GStrv) types = g_strsplit (words, " ", -1);
+  json_t *states = json_array ();
+
+  /* "TYPE" or "TYPE=ID" */
+  for (guint i = 0; types[i] != NULL; i++)
+    {
+      g_auto (GStrv) parts = g_strsplit (types[i], "=", 2);
+      json_array_append_new (states, json_pack ("{s:s, s:{s:s*}}", "type", parts[0],
+                                                "state_details", "transition_id", parts[1]));
+    }
+  return states;
+}
+
+static void
+test_claim_among_states (void)
+{
+  static const struct
+  {
+    const char *states;
+    gboolean found;
+  } cases[] = {
+    { "SCHEDULED PENDING=" CLAIM, TRUE },
+    { "SCHEDULED PENDING=" CLAIM_UPPER, TRUE },
+    { "SCHEDULED PENDING=" CLAIM " PENDING=" OTHER_CLAIM " RUNNING", TRUE },
+    { "SCHEDULED PENDING=" OTHER_CLAIM " RUNNING", FALSE },
+    { "SCHEDULED PENDING RUNNING", FALSE },
+    { "", FALSE },
+    /* A retry inside the container; one that is due; one that was claimed. */
+    { "SCHEDULED PENDING=" CLAIM " RUNNING SCHEDULED RUNNING", TRUE },
+    { "SCHEDULED PENDING=" CLAIM " RUNNING SCHEDULED", TRUE },
+    { "SCHEDULED PENDING=" CLAIM " RUNNING SCHEDULED PENDING=" OTHER_CLAIM, FALSE },
+    { "SCHEDULED PENDING=" OTHER_CLAIM " RUNNING SCHEDULED PENDING=" CLAIM " RUNNING", TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      json_auto_t *states = make_states (cases[i].states);
+
+      g_test_message ("%s", cases[i].states);
+      g_assert_true ((pp_states_find_claim (states, CLAIM) != NULL) == cases[i].found);
+    }
+}
+
+/* A container to which another one links has more names, none of which is its own. */
+static void
+test_listed_name (void)
+{
+  static const char *const lists[]
+      = { "[\"/mine\"]", "[\"mine\"]", "[\"/other/alias\", \"/mine\", \"/mine2/x\"]" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
+    {
+      json_auto_t *container = json_pack ("{s:o}", "Names", json_loads (lists[i], 0, NULL));
+      g_assert_cmpstr (pp_flow_run_listed_name (container), ==, "mine");
+    }
+  json_auto_t *none = json_pack ("{s:[s]}", "Names", "/other/alias");
+  g_assert_null (pp_flow_run_listed_name (none));
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/ownership/owned", test_owned);
+  g_test_add_func ("/ownership/no-claim", test_no_claim);
+  g_test_add_func ("/ownership/unstarted", test_unstarted);
+  g_test_add_func ("/ownership/listed-name", test_listed_name);
+  g_test_add_func ("/ownership/claim-among-states", test_claim_among_states);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

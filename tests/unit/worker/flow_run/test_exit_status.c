@@ -1,0 +1,153 @@
+/* What the end of a container says about its flow run. */
+#include "tests/unit/tap.h"
+
+#include "prefect-podman/prefect/api.h"
+#include "worker/flow_run/exit_status-private.h"
+
+#include <string.h>
+
+typedef struct
+{
+  const char *inspect;
+  const char *type;
+  const char *message_has; /* NULL: no message */
+} Case;
+
+static const Case cases[] = {
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0}}", "COMPLETED", NULL },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 3}}", "FAILED",
+    "Container exited with status 3. Its last lines:\nlast words" },
+  { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+    "CRASHED", "its memory limit is 67108864 bytes" },
+  { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED", "no memory limit" },
+  { "{\"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
+  { "{\"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
+    "stopped by hand" },
+  /* Engines say exit status 0 of what never ran, or whose end they lost. */
+  { "{\"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
+    "\"0001-01-01T00:00:00Z\"}}",
+    "CRASHED", "never started" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
+    "\"0001-01-01T00:00:00Z\", \"Error\": \"conmon died\"}}",
+    "CRASHED", ": conmon died" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
+    "\"2026-11-22T09:00:00.1Z\"}}",
+    "COMPLETED", NULL },
+  /* Podman 5's, of a container whose conmon was killed. */
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"FinishedAt\": "
+    "\"2026-11-22T09:00:00.1Z\"}}",
+    "CRASHED", "exit status was lost: conmon" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"Checkpointed\": true, \"FinishedAt\": "
+    "\"2026-11-22T09:00:00.1Z\"}}",
+    "CRASHED", "was checkpointed" },
+  /* A program that earned its signal has failed; nobody ended it. */
+  { "{\"State\": {\"ExitCode\": 139}}", "FAILED", "Container exited with status 139." },
+  { "{\"State\": {\"ExitCode\": 134}}", "FAILED", "Container exited with status 134." },
+};
+
+static void
+test_states (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      json_auto_t *inspect = json_loads (cases[i].inspect, 0, NULL);
+      g_auto (PpContainerEnd) end;
+      g_autofree char *message = NULL;
+
+      pp_container_end_parse (inspect, &end);
+      g_assert_cmpstr (pp_container_end_to_state (&end, "last words", &message), ==, cases[i].type);
+      if (cases[i].message_has == NULL)
+        g_assert_null (message);
+      else
+        g_assert_nonnull (strstr (message, cases[i].message_has));
+    }
+}
+
+static void
+test_running (void)
+{
+  const char *statuses[] = { "running", "paused", "stopping", "restarting", "initialized" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (statuses); i++)
+    {
+      json_auto_t *inspect = json_pack ("{s:{s:s, s:b, s:b}}", "State", "Status", statuses[i],
+                                        "Running", i == 0, "Paused", i == 1);
+      g_auto (PpContainerEnd) end;
+
+      pp_container_end_parse (inspect, &end);
+      g_assert_true (end.running);
+    }
+}
+
+/* The host went down at 8 and came up at 9; Docker gives what ran then 255, and an end at 9. */
+static void
+test_boot (void)
+{
+  static const struct
+  {
+    const char *started, *finished;
+    int status;
+    const char *type;
+  } boots[] = {
+    { "2026-11-22T07:00:00Z", "2026-11-22T09:00:07.5Z", 255, "CRASHED" },
+    { "2026-11-22T07:00:00Z", "2026-11-22T07:30:00Z", 255, "FAILED" },
+    { "2026-11-22T09:00:08Z", "2026-11-22T09:30:00Z", 255, "FAILED" },
+    /* Of an engine on another host, which ran on. */
+    { "2026-11-22T07:00:00Z", "2026-11-22T09:30:00Z", 0, "COMPLETED" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (boots); i++)
+    {
+      json_auto_t *inspect = json_pack ("{s:{s:s, s:i, s:s, s:s}}", "State", "Status", "exited",
+                                        "ExitCode", boots[i].status, "StartedAt", boots[i].started,
+                                        "FinishedAt", boots[i].finished);
+      g_auto (PpContainerEnd) end;
+      g_autofree char *message = NULL;
+
+      pp_container_end_parse (inspect, &end);
+      pp_container_end_note_boot (&end, inspect, pp_api_parse_timestamp ("2026-11-22T09:00:00Z"));
+      g_assert_cmpstr (pp_container_end_to_state (&end, "", &message), ==, boots[i].type);
+      g_assert_true ((message != NULL && strstr (message, "the host was started anew") != NULL)
+                     == (i == 0));
+    }
+}
+
+static void
+test_long_tail (void)
+{
+  g_autofree char *line = g_strnfill (1400, 'z');
+  g_autofree char *tail = g_strdup_printf ("first %s\nsecond %s", line, line);
+  g_autofree char *message = NULL;
+  PpContainerEnd end = { .exit_code = 1 };
+
+  pp_container_end_to_state (&end, tail, &message);
+  g_assert_null (strstr (message, "first"));
+  g_assert_nonnull (strstr (message, "lines:\nsecond z"));
+}
+
+static void
+test_explanations (void)
+{
+  const char *advice = NULL;
+
+  g_assert_cmpstr (pp_exit_code_explain (127, &advice), ==, "Command not found.");
+  g_assert_nonnull (advice);
+  g_assert_cmpstr (pp_exit_code_explain (42, &advice), ==,
+                   "Process exited with an unexpected status code.");
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/exit-status/states", test_states);
+  g_test_add_func ("/exit-status/running", test_running);
+  g_test_add_func ("/exit-status/boot", test_boot);
+  g_test_add_func ("/exit-status/long-tail", test_long_tail);
+  g_test_add_func ("/exit-status/explanations", test_explanations);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

@@ -1,0 +1,202 @@
+/* The time stamps by which a run's records are ordered, and told from one another. */
+#include "prefect-podman/http/http.h"
+#include "prefect-podman/prefect/resources.h"
+#include "worker/output/log_sender-private.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/tap.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define RUN "11111111-2222-3333-4444-555555555555"
+#define OTHER_RUN "66666666-7777-8888-9999-000000000000"
+
+typedef struct
+{
+  GMainLoop *loop;
+  Server *server;
+  PpHttp *http;
+  PpApi *api;
+  PpSettings settings;
+  char *url;
+  PpLogSender *sender;
+} Fixture;
+
+/* How many log records, or batches of them, the server fails at before it is well. */
+static guint failures;
+
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data G_GNUC_UNUSED)
+{
+  if (g_str_equal (request->method, "GET"))
+    {
+      g_usleep (20000);
+      return server_reply (fd, 200, "", "{\"id\": \"x\"}");
+    }
+  if (strstr (request->body->str, "poison") != NULL || (failures > 0 && failures-- > 0))
+    return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
+  return server_reply (fd, 201, "", "");
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->loop = g_main_loop_new (NULL, FALSE);
+  fixture->server = server_new (NULL, answer, NULL);
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){
+    .api_url = fixture->url,
+    .api_request_timeout = 60,
+    .logging_to_api_max_log_size = 1000000,
+    .logging_to_api_batch_size = 1000000,
+    .logging_to_api_batch_interval = 0.01,
+  };
+  fixture->api = pp_api_new (fixture->http, &fixture->settings);
+  fixture->sender = pp_log_sender_new (fixture->api, &fixture->settings);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  pp_log_sender_free (fixture->sender);
+  pp_api_free (fixture->api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_main_loop_unref (fixture->loop);
+  g_free (fixture->url);
+}
+
+static void
+add (Fixture *fixture, const char *run)
+{
+  pp_log_sender_add (fixture->sender, run, "test", TRUE, PP_LOG_INFO, "line", strlen ("line"));
+}
+
+static void
+on_delivered (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+}
+
+/* The time stamps of what was added, COUNT records, as the server has them. */
+static void
+deliver (Fixture *fixture, gint64 *timestamps, guint count)
+{
+  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  const Request *request = server_request (fixture->server, server_requests (fixture->server) - 1);
+  json_auto_t *records = json_loads (request->body->str, 0, NULL);
+
+  g_assert_cmpuint (json_array_size (records), ==, count);
+  for (guint i = 0; i < count; i++)
+    timestamps[i] = pp_api_parse_timestamp (
+        json_string_value (json_object_get (json_array_get (records, i), "timestamp")));
+}
+
+/* A run whose last worker had a clock that was ahead takes no other run with it. */
+static void
+test_goes_on_after (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  const gint64 ahead = g_get_real_time () + 3600 * (gint64)G_USEC_PER_SEC;
+  gint64 timestamps[4];
+
+  pp_log_sender_go_on_after (fixture->sender, RUN, ahead);
+  pp_log_sender_go_on_after (fixture->sender, RUN, ahead - 1);
+  add (fixture, RUN);
+  add (fixture, OTHER_RUN);
+  add (fixture, RUN);
+  add (fixture, OTHER_RUN);
+  deliver (fixture, timestamps, 4);
+  g_assert_cmpint (timestamps[0], ==, ahead + 1);
+  g_assert_cmpint (timestamps[2], ==, ahead + 2);
+  g_assert_cmpint (timestamps[1], <=, g_get_real_time ());
+  g_assert_cmpint (timestamps[1], <, timestamps[3]);
+}
+
+/* Once the clock has got there, it counts again. */
+static void
+test_clock_catches_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  const gint64 ahead = g_get_real_time () + G_USEC_PER_SEC / 10;
+  gint64 timestamps[2];
+
+  pp_log_sender_go_on_after (fixture->sender, RUN, ahead);
+  add (fixture, RUN);
+  while (g_get_real_time () <= ahead + 1)
+    g_usleep (1000);
+  gint64 before = g_get_real_time ();
+  add (fixture, RUN);
+  deliver (fixture, timestamps, 2);
+  g_assert_cmpint (timestamps[0], ==, ahead + 1);
+  g_assert_cmpint (timestamps[1], >=, before);
+}
+
+static void
+on_noise (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_assert_no_error (error);
+  pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_noise, fixture);
+}
+
+/* One record that the server fails at costs no other: its run is named. */
+static void
+test_server_fails_at_a_record (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  guint sent = 0;
+
+  on_noise (NULL, NULL, fixture);
+  for (int i = 0; i < 4; i++)
+    pp_log_sender_add (fixture->sender, i == 2 ? OTHER_RUN : RUN, "test", TRUE, PP_LOG_INFO,
+                       i == 2 ? "poison" : "good", 4 + (i == 2 ? 2 : 0));
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "The server fails at a log record of flow run " OTHER_RUN "*dropped*500*");
+  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  g_test_assert_expected_messages ();
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    {
+      const char *body = server_request (fixture->server, i)->body->str;
+
+      if (strstr (body, "poison") != NULL)
+        continue;
+      for (const char *p = body; (p = strstr (p, "good")) != NULL; p++)
+        sent++;
+    }
+  g_assert_cmpuint (sent, ==, 3);
+}
+
+/* A server that is short of something itself answers 500 for a while, and other calls well: that is
+ * no record's fault. */
+static void
+test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  failures = 10;
+  on_noise (NULL, NULL, fixture);
+  add (fixture, RUN);
+  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  /* One that is dropped is warned of, and not offered until it is taken. */
+  g_assert_cmpuint (failures, ==, 0);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add ("/log-sender/server-fails-at-a-record", Fixture, NULL, set_up,
+              test_server_fails_at_a_record, tear_down);
+  g_test_add ("/log-sender/server-fails-for-a-while", Fixture, NULL, set_up,
+              test_server_fails_for_a_while, tear_down);
+  g_test_add ("/log-sender/goes-on-after", Fixture, NULL, set_up, test_goes_on_after, tear_down);
+  g_test_add ("/log-sender/clock-catches-up", Fixture, NULL, set_up, test_clock_catches_up,
+              tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}

@@ -1,0 +1,230 @@
+/* Notes of requests that may be carried out late: kept, read at each poll, acted on, forgotten. */
+#include "worker/recovery/late_requests-private.h"
+
+#include "prefect-podman/http/http.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/state_test.h"
+#include "tests/unit/tap.h"
+
+#include <string.h>
+
+#define RUN "11111111-2222-4333-8444-555555555555"
+#define CLAIM "cccccccc-0000-4000-8000-000000000000"
+#define OTHER "dddddddd-0000-4000-8000-000000000000"
+
+typedef struct
+{
+  char *root;
+  PpIdentity *identity;
+  PpJournal *journal;
+  char *notes; /* the folder */
+  Server *server;
+  PpHttp *http;
+  char *url;
+  PpSettings settings;
+  PpApi *api;
+  PpStateReader *reader;
+  PpLateRequests *late;
+  const char *states; /* of the run, JSON, oldest first */
+  PpLateHands hands;
+  guint taken_over;
+} Fixture;
+
+static char *
+last_of (const char *states)
+{
+  json_auto_t *list = json_loads (states, 0, NULL);
+  json_t *last = json_array_get (list, json_array_size (list) - 1);
+
+  g_assert_nonnull (last);
+  return json_dumps (last, 0);
+}
+
+/* The server: what the run's state is, and was. */
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  const Fixture *fixture = data;
+
+  if (g_str_has_suffix (request->target, "/flow_runs/filter"))
+    {
+      char *state = last_of (fixture->states);
+      g_autofree char *body = g_strdup_printf ("[{\"id\": \"" RUN "\", \"state\": %s}]", state);
+
+      free (state);
+      return server_reply (fd, 200, "", body);
+    }
+  if (strstr (request->target, "/flow_run_states/") != NULL)
+    return server_reply (fd, 200, "", fixture->states);
+  return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
+}
+
+static PpLateHands
+on_hands (const char *flow_run_id, const char *transition_id G_GNUC_UNUSED, gpointer user_data)
+{
+  g_assert_cmpstr (flow_run_id, ==, RUN);
+  return ((const Fixture *)user_data)->hands;
+}
+
+static gboolean
+on_take_over (const PpJournalEntry *note, gpointer user_data)
+{
+  g_assert_cmpstr (note->claim_transition_id, ==, CLAIM);
+  ((Fixture *)user_data)->taken_over++;
+  return TRUE;
+}
+
+static void
+open_notes (Fixture *fixture)
+{
+  const PpLateFuncs funcs = { on_hands, on_take_over, fixture };
+
+  fixture->late = pp_late_requests_new (fixture->api, fixture->reader, fixture->journal,
+                                        pp_late_patience (&fixture->settings), &funcs);
+  pp_late_requests_load (fixture->late);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autoptr (GError) error = NULL;
+
+  fixture->root = state_test_folder (FALSE);
+  fixture->identity = pp_identity_take (fixture->root, &state_test_key, &error);
+  g_assert_no_error (error);
+  fixture->journal = pp_journal_new (fixture->identity, &error);
+  g_assert_no_error (error);
+  fixture->notes = state_test_path (fixture->identity, "late", NULL);
+  fixture->server = server_new (NULL, answer, fixture);
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){ .api_url = fixture->url, .api_request_timeout = 60 };
+  fixture->api = pp_api_new (fixture->http, &fixture->settings);
+  fixture->reader = pp_state_reader_new (fixture->api);
+  open_notes (fixture);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  pp_late_requests_free (fixture->late);
+  pp_state_reader_free (fixture->reader);
+  pp_api_free (fixture->api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  pp_journal_free (fixture->journal);
+  pp_identity_free (fixture->identity);
+  state_test_remove (fixture->root);
+  g_free (fixture->notes);
+  g_free (fixture->url);
+  g_free (fixture->root);
+}
+
+/* Notes that a request may be carried out for SECONDS from now. */
+static void
+add_note (Fixture *fixture, int seconds)
+{
+  const PpJournalEntry entry = {
+    .flow_run_id = (char *)RUN,
+    .claim_transition_id = (char *)CLAIM,
+    .claimed_at = 1,
+    .late_until = g_get_real_time () + seconds * G_USEC_PER_SEC,
+  };
+
+  pp_late_requests_add (fixture->late, &entry);
+}
+
+static void
+wait_requests (Fixture *fixture, guint count)
+{
+  while (server_requests (fixture->server) < count || pp_api_pending (fixture->api) > 0
+         || pp_journal_pending (fixture->journal) > 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_taken_over (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"}]";
+  add_note (fixture, 60);
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 1);
+  g_assert_cmpuint (fixture->taken_over, ==, 0);
+  fixture->states
+      = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"}, {\"id\": \"2\", \"type\": \"PENDING\","
+        " \"state_details\": {\"transition_id\": \"" CLAIM "\"}}]";
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 3);
+  g_assert_cmpuint (fixture->taken_over, ==, 1);
+  /* From then on it is in hand. */
+  fixture->hands = PP_LATE_ASKED_FOR_IN_HAND;
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 4);
+  g_assert_cmpuint (fixture->taken_over, ==, 1);
+}
+
+/* By force, and as the state that it was. */
+static void
+test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states
+      = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"},"
+        " {\"id\": \"2\", \"type\": \"COMPLETED\", \"name\": \"Done\", \"message\": \"all well\","
+        " \"state_details\": {\"transition_id\": \"" OTHER "\"}},"
+        " {\"id\": \"3\", \"type\": \"PENDING\", \"name\": \"Pending\","
+        " \"state_details\": {\"transition_id\": \"" CLAIM "\"}}]";
+  add_note (fixture, 60);
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 3);
+  const Request *request = server_request (fixture->server, 2);
+  json_auto_t *body = json_loads (request->body->str, 0, NULL);
+  const json_t *state = json_object_get (body, "state");
+
+  g_assert_true (g_str_has_suffix (request->target, "/flow_runs/" RUN "/set_state"));
+  g_assert_true (json_is_true (json_object_get (body, "force")));
+  g_assert_cmpstr (json_string_value (json_object_get (state, "type")), ==, "COMPLETED");
+  g_assert_cmpstr (json_string_value (json_object_get (state, "name")), ==, "Done");
+  g_assert_cmpstr (json_string_value (
+                       json_object_get (json_object_get (state, "state_details"), "transition_id")),
+                   ==, OTHER);
+  g_assert_cmpuint (fixture->taken_over, ==, 0);
+}
+
+/* Through the end of this worker, and then until its time is up. */
+static void
+test_kept_and_forgotten (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"}]";
+  add_note (fixture, 60);
+  wait_requests (fixture, 0);
+  g_assert_cmpuint (state_test_count (fixture->notes), ==, 1);
+  pp_late_requests_free (fixture->late);
+  open_notes (fixture);
+  g_assert_true (pp_late_requests_knows (fixture->late, RUN, CLAIM));
+  g_assert_false (pp_late_requests_knows (fixture->late, RUN, OTHER));
+  g_assert_false (pp_late_requests_has (fixture->late, OTHER));
+  add_note (fixture, -1);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 2);
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 1);
+  wait_requests (fixture, 1);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
+  g_assert_cmpuint (state_test_count (fixture->notes), ==, 1);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add ("/late-requests/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
+  g_test_add ("/late-requests/put-back", Fixture, NULL, set_up, test_put_back, tear_down);
+  g_test_add ("/late-requests/kept-and-forgotten", Fixture, NULL, set_up, test_kept_and_forgotten,
+              tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  state_test_init ();
+  return pp_test_main (argc, argv, add_tests);
+}
