@@ -2,8 +2,6 @@
  */
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.render"
-
 #include "prefect-podman/files/files.h"
 #include "prefect-podman/cli/cli.h"
 #include "prefect-podman/infrastructure/infrastructure.h"

@@ -1,8 +1,6 @@
 /* prefect-podman worker start (the peer: prefect/cli/worker.py). */
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.worker.podman"
-
 #include "prefect-podman/cli/cli.h"
 #include "prefect-podman/settings/sources.h"
 #include "prefect-podman/worker/worker.h"

@@ -1,4 +1,6 @@
 /* One call: a request as curl's options, an answer collected from curl's callbacks. */
+#include "config.h"
+
 #include "call-private.h"
 
 #include <errno.h>

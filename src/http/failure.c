@@ -1,5 +1,7 @@
 /* What to say of a call that failed: whose fault it is (this process's own, the proxy's, the
  * server's), and in whose words. */
+#include "config.h"
+
 #include "call-private.h"
 
 #include "prefect-podman/http/limits.h"

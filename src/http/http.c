@@ -4,6 +4,8 @@
  * a turn of the loop costs the same with a hundred connections as with one. Whatever the public
  * functions ask for (start, resume, cancel) is only noted by them and done at the next dispatch:
  * curl is entered in one place, so that none of its callbacks can find it entered already. */
+#include "config.h"
+
 #include "prefect-podman/http/http.h"
 
 #include "call-private.h"

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "prefect-podman/json.h"
 
 #include <errno.h>

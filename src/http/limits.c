@@ -1,4 +1,6 @@
 /* What this process has run out of. */
+#include "config.h"
+
 #include "prefect-podman/files/files.h"
 #include "prefect-podman/http/limits.h"
 

@@ -1,6 +1,6 @@
 /* What is said while a call waits for the first byte of its answer: a server that accepts and says
  * nothing would otherwise be silent until the call's time is over. */
-#define G_LOG_DOMAIN "prefect.http"
+#include "config.h"
 
 #include "call-private.h"
 

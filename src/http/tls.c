@@ -1,5 +1,7 @@
 /* Whom a connection trusts. A setting that names CAs replaces all others: libcurl's own default is
  * a file and a folder, and naming a file leaves the folder in force. */
+#include "config.h"
+
 #include "call-private.h"
 
 #include "prefect-podman/files/files.h"

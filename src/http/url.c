@@ -1,4 +1,6 @@
 /* URLs: checked and shown. */
+#include "config.h"
+
 #include "prefect-podman/http/url.h"
 
 #include <string.h>

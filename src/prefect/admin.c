@@ -1,4 +1,6 @@
 /* The server itself: /admin/. */
+#include "config.h"
+
 #include "api-private.h"
 
 static gboolean

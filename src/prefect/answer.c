@@ -1,4 +1,6 @@
 /* What an answer means: its JSON, or an error in the server's own words. */
+#include "config.h"
+
 #include "api-private.h"
 
 #include <microhttpd.h>

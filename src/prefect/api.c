@@ -1,6 +1,6 @@
 /* The API client: calls, their queue and their attempts. What a call says is in headers.c and
  * csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
-#define G_LOG_DOMAIN "prefect.client"
+#include "config.h"
 
 #include "api-private.h"
 

@@ -1,4 +1,6 @@
 /* Block documents, with their secrets: /block_types/, /block_documents/. */
+#include "config.h"
+
 #include "path-private.h"
 #include "api-private.h"
 

@@ -1,6 +1,8 @@
 /* How large an answer of the API may be. A run's parameters have 512 KiB at most, unless the server
  * is set otherwise (PREFECT_SERVER_API_MAX_PARAMETER_SIZE); what asks for many things asks for
  * fewer when the answer is too large. */
+#include "config.h"
+
 #include "api-private.h"
 
 #define MIB ((gsize)1024 * 1024)

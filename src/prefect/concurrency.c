@@ -1,4 +1,6 @@
 /* Leases of concurrency slots: /v2/concurrency_limits/. */
+#include "config.h"
+
 #include "path-private.h"
 
 #include "prefect-podman/prefect/resources.h"

@@ -1,6 +1,6 @@
 /* CSRF protection: one token for all calls, fetched before the first that changes something (the
  * peer: _add_csrf_headers() in client/base.py). */
-#define G_LOG_DOMAIN "prefect.client"
+#include "config.h"
 
 #include "api-private.h"
 

@@ -1,4 +1,6 @@
 /* Deployments: /deployments/. */
+#include "config.h"
+
 #include "path-private.h"
 #include "api-private.h"
 

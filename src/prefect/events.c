@@ -1,4 +1,6 @@
 /* Events: /events. */
+#include "config.h"
+
 #include "api-private.h"
 
 /* The callback of a call that an older server may not know. */

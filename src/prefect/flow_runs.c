@@ -1,4 +1,6 @@
 /* Flow runs: /flow_runs/. */
+#include "config.h"
+
 #include "path-private.h"
 #include "api-private.h"
 

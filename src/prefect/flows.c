@@ -1,4 +1,6 @@
 /* Flows: /flows/. */
+#include "config.h"
+
 #include "path-private.h"
 #include "api-private.h"
 

@@ -1,9 +1,7 @@
 /* What every call says of itself: version, credentials, custom headers, attribution. */
-#define G_LOG_DOMAIN "prefect.client"
+#include "config.h"
 
 #include "api-private.h"
-
-#include "config.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What is said of the server as a whole: that it does not answer, and that its clock differs. */
-#define G_LOG_DOMAIN "prefect.client"
+#include "config.h"
 
 #include "api-private.h"
 

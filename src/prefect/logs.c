@@ -1,4 +1,6 @@
 /* Logs: /logs/. */
+#include "config.h"
+
 #include "api-private.h"
 
 PpApiCall *

@@ -1,4 +1,6 @@
 /* When a failed call is made again (the peer: PrefectHttpxAsyncClient in client/base.py). */
+#include "config.h"
+
 #include "api-private.h"
 
 #include <curl/curl.h>

@@ -1,4 +1,6 @@
 /* Timestamps as the API writes and reads them. */
+#include "config.h"
+
 #include "prefect-podman/prefect/api.h"
 
 /* The end of the year 9999, past which neither side can write a date. */

@@ -1,6 +1,6 @@
 /* The connection to the API: what the settings let happen on it, and what to do when there is none.
  */
-#define G_LOG_DOMAIN "prefect.client"
+#include "config.h"
 
 #include "api-private.h"
 

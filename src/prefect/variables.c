@@ -1,4 +1,6 @@
 /* Variables: /variables/. */
+#include "config.h"
+
 #include "path-private.h"
 #include "api-private.h"
 

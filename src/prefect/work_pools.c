@@ -1,4 +1,6 @@
 /* Work pools: /work_pools/. */
+#include "config.h"
+
 #include "path-private.h"
 #include "api-private.h"
 

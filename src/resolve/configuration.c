@@ -1,4 +1,6 @@
 /* What was fetched for a run -> its job configuration. Pure, but for the process's environment. */
+#include "config.h"
+
 #include "prefect-podman/resolve/resolve.h"
 
 #include "prefect-podman/infrastructure/infrastructure.h"

@@ -1,4 +1,6 @@
 /* What of the worker's settings nobody else is to see. */
+#include "config.h"
+
 #include "prefect-podman/resolve/own_secrets.h"
 
 #include "prefect-podman/http/url.h"

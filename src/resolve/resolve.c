@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "prefect-podman/resolve/resolve.h"
 
 #include "prefect-podman/prefect/resources.h"

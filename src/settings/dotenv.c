@@ -1,8 +1,6 @@
 /* The grammar is that of python-dotenv 1.2 (dotenv/parser.py, dotenv/variables.py). */
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.settings"
-
 #include "dotenv-private.h"
 #include "prefect-podman/settings/settings.h"
 

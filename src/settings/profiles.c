@@ -1,7 +1,5 @@
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.settings"
-
 #include "profiles-private.h"
 #include "prefect-podman/settings/settings.h"
 #include "toml-private.h"

@@ -2,8 +2,6 @@
  * (prefect/settings/base.py settings_customise_sources; models/root.py post_hoc_settings). */
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.settings"
-
 #include "profiles-private.h"
 #include "prefect-podman/settings/settings.h"
 #include "prefect-podman/settings/sources.h"

@@ -1,8 +1,6 @@
 /* The rules are those of prefect/settings/sources.py. */
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.settings"
-
 #include "prefect-podman/files/files.h"
 #include "dotenv-private.h"
 #include "prefect-podman/settings/settings.h"

@@ -1,5 +1,5 @@
 /* Taking over the runs of a worker that will not come back. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "identity-private.h"
 

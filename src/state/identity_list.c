@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "prefect-podman/state/identity_list.h"
 
 #include "prefect-podman/state/journal_entry.h"

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "prefect-podman/state/journal_entry.h"
 
 #include "prefect-podman/json.h"
@@ -8,7 +10,7 @@
 
 /* The format. A later one that this program could misread has a higher number; keys that may be
  * passed over can be added without. */
-#define VERSION 1
+#define ENTRY_VERSION 1
 
 /* Bytes. All of them together, every one escaped as \u00XX, are below PP_JOURNAL_ENTRY_MAX_BYTES.
  */
@@ -129,7 +131,7 @@ pp_journal_entry_to_text (const PpJournalEntry *entry)
 {
   json_auto_t *json = json_object ();
 
-  json_object_set_new (json, "version", json_integer (VERSION));
+  json_object_set_new (json, "version", json_integer (ENTRY_VERSION));
   json_object_set_new (json, "phase", json_string (phases[entry->phase]));
   for (gsize i = 0; i < G_N_ELEMENTS (fields); i++)
     {
@@ -230,12 +232,12 @@ check_version (const json_t *json, GError **error)
 
   if (!json_is_integer (version) || json_integer_value (version) < 1)
     return damaged (error, "version", "must be a whole number, at least 1");
-  if (json_integer_value (version) <= VERSION)
+  if (json_integer_value (version) <= ENTRY_VERSION)
     return TRUE;
   g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER,
                "key \"version\": is %" JSON_INTEGER_FORMAT
                ", written by a later prefect-podman; this one reads up to %d",
-               json_integer_value (version), VERSION);
+               json_integer_value (version), ENTRY_VERSION);
   return FALSE;
 }
 

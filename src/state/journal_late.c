@@ -1,4 +1,4 @@
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "prefect-podman/state/journal_late.h"
 

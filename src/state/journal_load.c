@@ -1,5 +1,5 @@
 /* Reading the journal: at the start, and after an adoption. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "prefect-podman/state/state_dir.h"
 

@@ -1,4 +1,4 @@
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "prefect-podman/state/journal_position.h"
 
@@ -11,12 +11,12 @@
 
 /* "3 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
  * PP_POSITION_BYTES. */
-#define VERSION "3"
+#define POSITION_VERSION "3"
 #define NUMBERS 9
 #define NUMBER_DIGITS 20
 #define CONTAINER_CHARS 12
 #define CHECK_DIGITS 16
-#define NUMBERS_AT (sizeof VERSION)
+#define NUMBERS_AT (sizeof POSITION_VERSION)
 #define CONTAINER_AT (NUMBERS_AT + NUMBERS * (NUMBER_DIGITS + 1))
 #define CHECK_AT (CONTAINER_AT + CONTAINER_CHARS + 1)
 #define LINE_LENGTH (CHECK_AT + CHECK_DIGITS)
@@ -60,7 +60,7 @@ pp_position_format (const PpPosition *position, const char *container_id,
     position->log_records,
     position->log_bytes,
   };
-  char line[PP_POSITION_BYTES + 1] = VERSION " ";
+  char line[PP_POSITION_BYTES + 1] = POSITION_VERSION " ";
   gsize at = NUMBERS_AT;
 
   for (guint i = 0; i < NUMBERS; i++, at += NUMBER_DIGITS + 1)

@@ -1,4 +1,6 @@
 /* What the journal does in order with its puts, and is none. */
+#include "config.h"
+
 #include "journal-private.h"
 
 PpJournalPut *

@@ -1,7 +1,5 @@
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.worker.podman"
-
 #include "prefect-podman/files/files.h"
 #include "prefect-podman/state/state_dir.h"
 

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "prefect-podman/state/state_look.h"
 
 #include "prefect-podman/state/journal_late.h"

@@ -1,5 +1,7 @@
 /* What the peer's model takes and refuses (pydantic, lax mode, DockerWorkerJobConfiguration), key
  * by key. Messages give keys and types, not values: those may be secrets. */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

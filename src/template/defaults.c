@@ -1,6 +1,8 @@
 /* The default base job templates. The peer's own for `docker`
  * (DockerWorker.get_default_base_job_template()) and ours for `podman` are JSON files beside this
  * one; Makefile.inc makes string literals of them. */
+#include "config.h"
+
 #include "template-private.h"
 
 static const char docker_template[] =

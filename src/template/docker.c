@@ -1,5 +1,7 @@
 /* What prefect_docker's DockerWorkerJobConfiguration adds to the base: network mode, labels in
  * Docker's spelling, the container's name. */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

@@ -1,5 +1,7 @@
 /* The objects that {{ ctx.flow.* }} and {{ ctx.flow_run.* }} look into: the peer's Flow and FlowRun
  * models as JSON (model_dump (mode="json")), made from the API's answers. */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

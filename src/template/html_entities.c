@@ -1,4 +1,6 @@
 /* The character entities of HTML 4 (https://www.w3.org/TR/html401/sgml/entities.html). */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 /* The job variables that the peer does not have: the worker's own and Podman's. */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

@@ -1,5 +1,7 @@
 /* The {{ placeholder }} engine: prefect/utilities/templating find_placeholders and apply_values,
  * prefect/utilities/collections get_from_dict. */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

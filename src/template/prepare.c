@@ -1,5 +1,7 @@
 /* prepare_for_flow_run: what the configuration gets from the run, its flow, deployment, work pool
  * and worker (prefect/workers/base.py, prefect_docker/worker.py). */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

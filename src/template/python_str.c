@@ -1,5 +1,7 @@
 /* Python's str(), repr(), bool() and int() of JSON values: what the peer's str.replace(...,
  * str(value)) puts into a string. */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <math.h>

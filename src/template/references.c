@@ -1,5 +1,7 @@
 /* {{ prefect.blocks.* }}, {"$ref": {"block_document_id": ...}} and {{ prefect.variables.* }}
  * (prefect/utilities/templating resolve_block_document_references, resolve_variables). */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

@@ -1,5 +1,7 @@
 /* python-slugify's slugify() as prefect_docker calls it for a container's name: lowercase=False,
  * max_length=250, regex_pattern="[^a-zA-Z0-9_.-]+". */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

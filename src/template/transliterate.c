@@ -3,6 +3,8 @@
  * them, Greek and Cyrillic, in the peer's spelling. A letter of another script becomes '?', which a
  * name does not keep: there the peer has a transcription ("北京" is "Bei Jing") and this has none.
  */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

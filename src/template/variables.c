@@ -1,5 +1,7 @@
 /* Job variables: merged, given defaults, and put into the job configuration
  * (BaseJobConfiguration.resolve_for_flow_run and from_template_and_values). */
+#include "config.h"
+
 #include "template-private.h"
 
 #include <string.h>

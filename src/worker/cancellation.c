@@ -1,6 +1,6 @@
 /* Runs in flight that the server wants ended, or does not know any more: one query each for all of
  * them, on a fixed beat. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker_inside-private.h"
 

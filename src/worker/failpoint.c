@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "failpoint-private.h"
 
 #ifdef PP_FAILPOINTS

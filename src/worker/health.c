@@ -1,4 +1,6 @@
 /* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
+#include "config.h"
+
 #include "health-private.h"
 
 #include "prefect-podman/http/limits.h"

@@ -1,5 +1,5 @@
 /* The poll: asks for runs that are due, and puts them into the hands of the state machine. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker_inside-private.h"
 

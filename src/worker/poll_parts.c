@@ -1,5 +1,5 @@
 /* The poll, queue by queue. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "poll_parts-private.h"
 

@@ -1,6 +1,6 @@
 /* What must be there before the first poll, and the heartbeat that keeps the server's view of the
  * pool fresh. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker_inside-private.h"
 

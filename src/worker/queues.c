@@ -1,5 +1,5 @@
 /* Which of the work queues that the worker was told to serve exist. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "queues-private.h"
 

@@ -1,6 +1,6 @@
 /* What the worker is short of itself: descriptors, memory, threads, ports. No runs are taken while
  * it lasts; those in hand wait for it. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker_inside-private.h"
 

@@ -3,7 +3,7 @@
  * run is due, get_scheduled_flow_runs answers 500 to every worker of the pool, for as long as the
  * run is SCHEDULED. Its id and its states can be read, and its state can be set: that ends it, with
  * the reason, and frees the others. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "poll_parts-private.h"
 

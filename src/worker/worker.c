@@ -1,5 +1,5 @@
 /* The worker's life: what it is made of, how it starts and how it ends. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker_inside-private.h"
 

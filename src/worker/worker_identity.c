@@ -1,5 +1,5 @@
 /* Who the worker is across restarts, and where it keeps what must outlive it. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker_inside-private.h"
 

@@ -1,7 +1,5 @@
 /* What answers: GET /version, GET /info, and an address of the host for engines that do not know
  * host-gateway. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
-
 #include "config.h"
 
 #include "engine_api-private.h"

@@ -1,5 +1,7 @@
 /* The engine's stream of events, one for all containers: it tells that a container whose log is
  * read from its file has ended. */
+#include "config.h"
+
 #include "engine_log_inside-private.h"
 
 #include "engine-private.h"

@@ -1,5 +1,7 @@
 /* Following a container of a local Podman through its log file: the file thread reads it, the
  * engine's event that the container has died says that there will be no more. */
+#include "config.h"
+
 #include "engine_log_inside-private.h"
 
 #include "prefect-podman/files/files.h"

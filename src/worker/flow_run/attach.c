@@ -1,6 +1,6 @@
 /* Following a container of which nothing was written down: the run's deployment says what it is,
  * and where that is gone or has changed beyond use, the container itself. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

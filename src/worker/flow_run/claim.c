@@ -1,5 +1,5 @@
 /* A flow run's way from the poll to the description of its container. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

@@ -1,4 +1,6 @@
 /* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
+#include "config.h"
+
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"

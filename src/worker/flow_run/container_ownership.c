@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "container_ownership-private.h"
 
 #include "prefect-podman/json.h"

@@ -1,5 +1,5 @@
 /* How much of a run's output the server has, where the worker that sent it was killed. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "exit_status-private.h"
 
 #include "prefect-podman/prefect/api.h"

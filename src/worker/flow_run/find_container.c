@@ -1,6 +1,6 @@
 /* How the container of a flow run that is taken up is found: in the engine's list, or by what was
  * written down of it. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

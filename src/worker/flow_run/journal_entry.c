@@ -1,5 +1,5 @@
 /* What the journal is told of a flow run, and a flow run from what it was told. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

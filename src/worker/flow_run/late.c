@@ -1,5 +1,5 @@
 /* What may be carried out after this worker has given up on it. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "lease-private.h"
 
 #include "prefect-podman/prefect/resources.h"

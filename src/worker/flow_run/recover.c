@@ -1,6 +1,6 @@
 /* A flow run that a worker before this one had in its hands: what the journal says of it, what the
  * engine has of it and what the server takes it for are held against each other. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

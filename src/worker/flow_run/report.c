@@ -1,5 +1,5 @@
 /* What the server is told of a run's end, and by whom. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

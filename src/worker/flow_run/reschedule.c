@@ -2,6 +2,8 @@
  * granted that whoever says FAILED waits and runs it again (RetryFailedFlows: retry_type
  * "in_process"), and its polls pass such runs over. A container is made anew: the run is to come
  * back through the poll, to whichever worker has a place for it. */
+#include "config.h"
+
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"

@@ -1,5 +1,5 @@
 /* A container's start: at its time, with the server's word, and once. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

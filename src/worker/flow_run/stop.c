@@ -1,4 +1,6 @@
 /* Ending a container before its own end: a time-out, a cancellation. */
+#include "config.h"
+
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"

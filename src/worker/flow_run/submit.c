@@ -1,5 +1,5 @@
 /* A flow run's way from its description to the container: image, container, networks. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "flow_run_inside-private.h"
 

@@ -1,5 +1,7 @@
 /* The last lines of a container's output, in the log of a run that failed: for whoever has to find
  * out why. */
+#include "config.h"
+
 #include "flow_run_inside-private.h"
 
 /* Of a run in several attempts, only this one counts. */

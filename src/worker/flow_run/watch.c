@@ -1,4 +1,6 @@
 /* A started container: its output and its end. */
+#include "config.h"
+
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/state/state_dir.h"

@@ -1,5 +1,5 @@
 /* One batch of log records under way: sent, looked for, sent again. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "log_sender_inside-private.h"
 

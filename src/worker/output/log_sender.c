@@ -1,4 +1,4 @@
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "log_sender_inside-private.h"
 

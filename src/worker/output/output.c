@@ -1,5 +1,7 @@
 /* Bytes become lines, by rules that look at the bytes alone: not at the pieces they come in, nor at
  * a clock. Who reads a log from its beginning again gets the same records. */
+#include "config.h"
+
 #include "output-private.h"
 
 #include "prefect-podman/text/visible.h"

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "resume_point-private.h"
 
 /* The more places wait for their delivery, the farther apart they are kept: by a record more for

@@ -1,7 +1,5 @@
 #include "config.h"
 
-#define G_LOG_DOMAIN "prefect.worker.podman"
-
 #include "stdout_writer-private.h"
 
 #include "prefect-podman/files/files.h"

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "waiters-private.h"
 
 GList *

@@ -1,5 +1,5 @@
 /* Runs and containers of identities whose worker does not come back. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "late_requests-private.h"
 #include "prefect-podman/state/state_look.h"

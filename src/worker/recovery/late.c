@@ -1,6 +1,6 @@
 /* What the worker does about requests that outlive their flow run, this worker's and those of
  * workers before it. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker/worker_inside-private.h"
 

@@ -1,6 +1,6 @@
 /* Containers that an engine has made late, when whoever asked for them was gone and their run had
  * been begun anew, or was over. They were never started, and nobody will start them. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker/worker_inside-private.h"
 

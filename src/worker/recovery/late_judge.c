@@ -1,4 +1,6 @@
 /* What a request that was carried out late has done to a flow run. */
+#include "config.h"
+
 #include "late_requests-private.h"
 
 #include "prefect-podman/json.h"

@@ -1,6 +1,6 @@
 /* Containers that nothing was written down of (a journal that was lost): runs that the server still
  * waits for are gone on with; those that are over were left here as their users wished. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker/flow_run/container_ownership-private.h"
 #include "prefect-podman/state/state_look.h"

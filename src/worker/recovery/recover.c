@@ -1,6 +1,6 @@
 /* What workers before this one had in their hands, and the engine's list of containers by which it
  * is gone on with. */
-#define G_LOG_DOMAIN "prefect.worker.podman"
+#include "config.h"
 
 #include "worker/flow_run/container_ownership-private.h"
 #include "prefect-podman/state/state_look.h"
