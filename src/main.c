@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefect-podman(1): the global options, and which command is meant. */
 #include "config.h"
 

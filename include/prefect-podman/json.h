@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Small helpers over jansson that every room uses. json_auto_t frees an owned json_t at the end of
  * a scope. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines in the form of Prefect's own (prefect/logging/logging.yml). */
 #include "config.h"
 

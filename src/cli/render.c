@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefect-podman render: what the worker would send to the engine for a flow run, secrets masked.
  */
 #include "config.h"

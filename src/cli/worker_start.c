@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefect-podman worker start (the peer: prefect/cli/worker.py). */
 #include "config.h"
 

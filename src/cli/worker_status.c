@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefect-podman worker status: what the state directory says, without a server or an engine. */
 #include "config.h"
 

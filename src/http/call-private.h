@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One call: its curl easy handle and what has come of its answer. Private to src/http. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One call: a request as curl's options, an answer collected from curl's callbacks. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What to say of a call that failed: whose fault it is (this process's own, the proxy's, the
  * server's), and in whose words. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One curl multi handle behind one GSource.
  *
  * The source polls one descriptor, an epoll of every socket curl names, and wakes at curl's timer:

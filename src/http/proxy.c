@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The proxy that the environment names for a URL. libcurl reads the same variables, but knows no
  * ports in no_proxy, networks only since 7.86, takes another default port than the peer's client,
  * and shows the password of a URL that it cannot read. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is said while a call waits for the first byte of its answer: a server that accepts and says
  * nothing would otherwise be silent until the call's time is over. */
 #include "config.h"

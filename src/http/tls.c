@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whom a connection trusts. A setting that names CAs replaces all others: libcurl's own default is
  * a file and a folder, and naming a file leaves the folder in force. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a kind of infrastructure is: functions with the contracts of infrastructure.h. A new kind is
  * one file with one of these, and its row in infrastructure.c. Used inside the room only. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an answer means: its JSON, or an error in the server's own words. */
 #include "config.h"
 

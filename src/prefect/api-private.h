@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What api.c and the files beside it share: the client, one call of it, and the steps of an
  * attempt. Private to src/prefect. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The API client: calls, their queue and their attempts. What a call says is in headers.c and
  * csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Block documents, with their secrets: /block_types/, /block_documents/. */
 #include "config.h"
 

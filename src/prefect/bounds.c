@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How large an answer of the API may be. A run's parameters have 512 KiB at most, unless the server
  * is set otherwise (PREFECT_SERVER_API_MAX_PARAMETER_SIZE); what asks for many things asks for
  * fewer when the answer is too large. */

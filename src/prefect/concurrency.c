@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Leases of concurrency slots: /v2/concurrency_limits/. */
 #include "config.h"
 

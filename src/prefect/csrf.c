@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CSRF protection: one token for all calls, fetched before the first that changes something (the
  * peer: _add_csrf_headers() in client/base.py). */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flow runs: /flow_runs/. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every call says of itself: version, credentials, custom headers, attribution. */
 #include "config.h"
 

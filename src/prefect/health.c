@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of the server as a whole: that it does not answer, and that its clock differs. */
 #include "config.h"
 

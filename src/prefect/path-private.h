@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Paths of the API. Private to src/prefect. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* When a failed call is made again (the peer: PrefectHttpxAsyncClient in client/base.py). */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Timestamps as the API writes and reads them. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The connection to the API: what the settings let happen on it, and what to do when there is none.
  */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Work pools: /work_pools/. */
 #include "config.h"
 

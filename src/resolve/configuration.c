@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What was fetched for a run -> its job configuration. Pure, but for the process's environment. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What of the worker's settings nobody else is to see. */
 #include "config.h"
 

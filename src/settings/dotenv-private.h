@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* .env as python-dotenv reads it. Pure. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The grammar is that of python-dotenv 1.2 (dotenv/parser.py, dotenv/variables.py). */
 #include "config.h"
 

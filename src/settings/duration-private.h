@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Durations as pydantic reads and writes them. Pure. */
 #pragma once
 

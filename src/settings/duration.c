@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The forms are those of pydantic-core (speedate's Duration::parse_bytes). */
 #include "config.h"
 

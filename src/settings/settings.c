@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Puts the sources in order and reads each setting from the first that has it
  * (prefect/settings/base.py settings_customise_sources; models/root.py post_hoc_settings). */
 #include "config.h"

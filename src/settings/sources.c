@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rules are those of prefect/settings/sources.py. */
 #include "config.h"
 

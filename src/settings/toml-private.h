@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* toml++ behind one function: TOML text in, JSON out. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The only C++ file: toml++ does the parsing, nothing of it (and no exception) leaves here. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One value of a setting: what pydantic makes of it, and its spelling as an environment variable.
  * Pure. */
 #pragma once

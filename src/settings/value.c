@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pydantic's lenient reading of settings (pydantic-core's input_python.rs and str parsing, checked
  * against pydantic 2.14 by tests/unit/settings/parity). */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Settings of several values: sets, objects, lists of delays. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The readers of value.c, a type each (value_scalars.c, value_collections.c). Used inside the room
  * only. Each returns a new value, or NULL with ERROR, which names neither file nor key. */
 #pragma once

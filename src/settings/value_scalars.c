@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Settings of one value: numbers, words, paths, durations. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A setting's value as the text Prefect's own settings write into an environment. */
 #include "config.h"
 

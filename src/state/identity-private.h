@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The files of an identity's folder, for identity.c, identity_adopt.c, identity_list.c and the
  * journal only. */
 #pragma once

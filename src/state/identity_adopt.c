@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Taking over the runs of a worker that will not come back. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the journal, for journal.c (the queue, on the main loop), journal_group.c (the
  * thread), journal_load.c, journal_late.c, journal_position.c and journal_work.c only. */
 #pragma once

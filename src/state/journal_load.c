@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the journal: at the start, and after an adoption. */
 #include "config.h"
 

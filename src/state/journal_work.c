@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the journal does in order with its puts, and is none. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Small files of a folder that is ours alone: read with bounds, written durably. For the files of
  * the state directory only (state_dir.c, identity*.c, journal*.c). */
 #pragma once

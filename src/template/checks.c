@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the peer's model takes and refuses (pydantic, lax mode, DockerWorkerJobConfiguration), key
  * by key. Messages give keys and types, not values: those may be secrets. */
 #include "config.h"

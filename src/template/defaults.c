@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The default base job templates. The peer's own for `docker`
  * (DockerWorker.get_default_base_job_template()) and ours for `podman` are JSON files beside this
  * one; Makefile.inc makes string literals of them. */

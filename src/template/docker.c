@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What prefect_docker's DockerWorkerJobConfiguration adds to the base: network mode, labels in
  * Docker's spelling, the container's name. */
 #include "config.h"

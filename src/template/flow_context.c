@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The objects that {{ ctx.flow.* }} and {{ ctx.flow_run.* }} look into: the peer's Flow and FlowRun
  * models as JSON (model_dump (mode="json")), made from the API's answers. */
 #include "config.h"

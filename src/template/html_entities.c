@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The character entities of HTML 4 (https://www.w3.org/TR/html401/sgml/entities.html). */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The job variables that the peer does not have: the worker's own and Podman's. */
 #include "config.h"
 

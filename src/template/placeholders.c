@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The {{ placeholder }} engine: prefect/utilities/templating find_placeholders and apply_values,
  * prefect/utilities/collections get_from_dict. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prepare_for_flow_run: what the configuration gets from the run, its flow, deployment, work pool
  * and worker (prefect/workers/base.py, prefect_docker/worker.py). */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Python's str(), repr(), bool() and int() of JSON values: what the peer's str.replace(...,
  * str(value)) puts into a string. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* {{ prefect.blocks.* }}, {"$ref": {"block_document_id": ...}} and {{ prefect.variables.* }}
  * (prefect/utilities/templating resolve_block_document_references, resolve_variables). */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* python-slugify's slugify() as prefect_docker calls it for a container's name: lowercase=False,
  * max_length=250, regex_pattern="[^a-zA-Z0-9_.-]+". */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text in ASCII for a container's name. The peer has a table for all of Unicode (text-unidecode);
  * here GLib knows most of the Latin script and punctuation, and the tables below what it lacks of
  * them, Greek and Cyrillic, in the peer's spelling. A letter of another script becomes '?', which a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Job variables: merged, given defaults, and put into the job configuration
  * (BaseJobConfiguration.resolve_for_flow_run and from_template_and_values). */
 #include "config.h"

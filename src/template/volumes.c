@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The grammar of a volume (prefect_docker/types.py assert_volume_str), with every option that
  * `podman run -v` has, and without Windows paths: the engine of a Podman worker is on Linux. */
 #include "config.h"

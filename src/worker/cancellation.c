@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs in flight that the server wants ended, or does not know any more: one query each for all of
  * them, on a fixed beat. */
 #include "config.h"

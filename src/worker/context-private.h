@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What all flow runs of a worker share. Owned by the worker; borrowed by its runs. */
 #pragma once
 

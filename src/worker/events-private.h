@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Events for the server's event feed (POST /events), sent in batches. They decorate: a failure
  * costs nothing but themselves. */
 #pragma once

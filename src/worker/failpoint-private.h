@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where a test may end the worker as kill -9 does: only in builds of configure --enable-failpoints;
  * in all others nothing. Private to src/worker. */
 #pragma once

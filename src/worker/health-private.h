@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /health (the peer: prefect/workers/server.py), on the main loop through libmicrohttpd's epoll
  * descriptor. */
 #pragma once

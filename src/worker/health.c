@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
 #include "config.h"
 

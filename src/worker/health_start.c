@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Starts the health check. Where its address is in use, most often by a worker that is just going,
  * or is not there yet (a network that is being set up), it is tried again for a while: meanwhile
  * the worker goes on with its runs, and takes no new ones. */

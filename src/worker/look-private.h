@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What got no answer is looked for: how soon, and for how long. */
 #pragma once
 

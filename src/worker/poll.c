@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The poll: asks for runs that are due, and puts them into the hands of the state machine. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A poll whose whole the server fails at (500), queue by queue: one bad run, or queue, must not
  * keep the others from being served. Private to src/worker. */
 #pragma once

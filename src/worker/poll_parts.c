@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The poll, queue by queue. */
 #include "config.h"
 

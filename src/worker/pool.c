@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What must be there before the first poll, and the heartbeat that keeps the server's view of the
  * pool fresh. */
 #include "config.h"

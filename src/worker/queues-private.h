@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The work queues that a worker was told to serve (--work-queue): which of them exist. Prefect
  * answers the poll for several queues with 404 as soon as one of them does not. Private to
  * src/worker. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which of the work queues that the worker was told to serve exist. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the worker is short of itself: descriptors, memory, threads, ports. No runs are taken while
  * it lasts; those in hand wait for it. */
 #include "config.h"

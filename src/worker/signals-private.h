@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The signals that end the worker, as events of the main loop. */
 #pragma once
 

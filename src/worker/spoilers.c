@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs that the server cannot write out, in any answer: nested deeper than its JSON writer goes, or
  * with half a character in a string; or that are too large for this worker to read. Where such a
  * run is due, get_scheduled_flow_runs answers 500 to every worker of the pool, for as long as the

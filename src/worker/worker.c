@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's life: what it is made of, how it starts and how it ends. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who the worker is across restarts, and where it keeps what must outlive it. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the worker, for the files of its loops only: worker.c (life, signals), sync.c
  * (engine, pool, heartbeat), poll.c. */
 #pragma once

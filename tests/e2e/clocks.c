@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into a worker: its clocks are ahead by what the file of TEST_CLOCKS says, 64-bit
  * numbers of seconds, of the wall clock and the monotonic one. Whoever writes there steps them.
  * With a third number that is not 0, the disk does not answer to those who write to it, or look for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the API's answer: JSON or not, errors of every shape, set_state's results, dates and
  * headers. The first line is the Retry-After and Location header, its first byte picks the status.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine streams: a container's log and a pull's progress; and the log file that conmon
  * writes. The first byte chooses how the
  * rest is cut and whether the consumer refuses now and then; whatever the cuts, the same comes out.

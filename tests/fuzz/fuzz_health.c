@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as what a stranger sends to the health check. */
 #include "worker/health-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the journal reads back: an entry, a position. What is taken is written the same again. */
 #include "prefect-podman/state/journal_entry.h"
 #include "prefect-podman/state/journal_position.h"

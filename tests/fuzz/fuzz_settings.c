@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer: the files a settings directory may hold. The first byte chooses .env or TOML; what
  * parses is read as settings too. */
 #include "config.h"

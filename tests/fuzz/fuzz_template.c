@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer: a case as template_harness.c takes them -- {"template", "deployment", "flow_run",
  * "blocks", "block_ids", "variables", "configuration"} -- through every step of template/. The
  * answers of a server are as untrusted as this input. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A disk in the hands of a test: see pp_write_thread_use(). */
 #pragma once
 

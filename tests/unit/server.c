@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A server for tests, on a thread. */
 #include "tests/unit/server.h"
 

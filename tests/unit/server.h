@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A server for tests, on a thread: it reads requests as HTTP has them and lets a handler write any
  * bytes it likes, so that it can do what no real server does on demand (half an answer, a reset).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of the state directory share: a folder of their own on a small file system, and no
  * root's rights, so that a full disk and a read-only folder are what they are for a worker. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every unit test's main() does: TAP output for automake's driver, which passes no arguments.
  */
 #pragma once

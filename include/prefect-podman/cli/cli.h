@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of prefect-podman(1). Each takes the arguments after its name (ARGV[0] is the name
  * for messages) and returns the exit code. */
 #pragma once

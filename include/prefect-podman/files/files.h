@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every file that is opened is opened by one of these two sources (contrib/run-tests.sh checks
  * that): foreign_file.c for what others can shape (files of containers, of the engine, of users),
  * own_file.c for what is ours. No open waits for the other end of a FIFO, and every descriptor is

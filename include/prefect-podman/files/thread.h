@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Threads for work on files, which a disk that hangs may block for good. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One thread for writes to files that are no file of ours: standard output and standard error,
  * where they are regular files. A disk that hangs (NFS, a device that is away) blocks a write to
  * them for as long, O_NONBLOCK or not; here it blocks this thread, and nobody else. All jobs are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One curl multi handle on the GLib main loop: requests with a callback, and streams with
  * back-pressure.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What this process has run out of: descriptors, memory, threads, ports. Such a failure says
  * nothing about the other side, and passes when the limit is raised or others give something back.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The proxy that the environment names for a URL. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where a flow run runs. One interface; a kind is one file and one row in a table
  * (infrastructure.c). Every call is asynchronous: its callback runs on the main loop, never from
  * inside the call. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where in a container's log a reader is, told by the log itself: a log with a limit of size loses
  * its beginning, and what is left of it does not say how much came before.
  *

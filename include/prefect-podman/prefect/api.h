@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The Prefect REST API: authentication, CSRF, headers, retries (the peer: prefect/client/base.py).
  */
 #pragma once

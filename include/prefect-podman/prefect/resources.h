@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The resources of the Prefect API that a worker uses: one source file each, src/prefect/NAME.c.
  * Every function starts one call and returns it (see pp_api_call()); json_t arguments are borrowed
  * unless said otherwise. Where no patience is asked for: what decorates is tried once, what the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The Prefect this worker speaks as: servers decide by it what a client can do (leases of
  * concurrency slots from 3.4.11 on). */
 #pragma once

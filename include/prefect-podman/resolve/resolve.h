@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a flow run to its finished job configuration: fetches what it refers to (deployment, flow,
  * blocks, variables), then calls the pure room template/. Shared by the worker and by
  * `prefect-podman render`. */

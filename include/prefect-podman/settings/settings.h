@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where a PREFECT_* value comes from: environment > .env > prefect.toml > pyproject.toml
  * [tool.prefect] > the active profile of $PREFECT_HOME/profiles.toml. Read once at start; plain
  * values after that. */

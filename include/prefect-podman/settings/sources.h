@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The places a setting may come from, read but not yet interpreted. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The settings of Prefect: their names, and how a value is read. */
 #pragma once
 

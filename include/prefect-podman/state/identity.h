@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who a worker is across restarts: a folder of the state directory, and a lock on it. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The workers of this host, read from the state directory without any lock. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The journal: one small file a flow run in flight, so that a worker that was killed, or a host
  * that lost its power, can be followed by one that knows. Files are written by a helper thread that
  * is there only while there is something to write; all that came meanwhile is its next group, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the journal says of one flow run in flight. Pure: struct <-> JSON. */
 #pragma once
 

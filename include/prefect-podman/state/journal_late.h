@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The journal's notes of flow runs that are in nobody's hands any more, while a request about them
  * may still be carried out: one small file a note, beside the entries (late_requests.h uses them).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How far a run's output has been delivered: a small record beside the journal's entry, overwritten
  * in place. It is there after a kill -9; after a power cut it may be older, or gone. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The state directory: where workers keep what must outlive them. One folder a worker identity in
  * it (identity.h), one small file a flow run in flight in that (journal.h). */
 #pragma once

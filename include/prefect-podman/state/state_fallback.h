@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the state directory is when the user has no home that can be written: a private directory
  * that is forgotten sooner. */
 #pragma once

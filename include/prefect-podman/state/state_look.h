@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the worker asks the state directory while it runs. The functions that look block, and are
  * works of the journal (pp_journal_work()): a disk that hangs holds up its thread and nobody else.
  * What is found is the main loop's, once the work is done. */

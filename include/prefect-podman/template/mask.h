@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Takes secrets out of what is shown. Pure. */
 #pragma once
 

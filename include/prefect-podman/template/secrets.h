@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets that are taken out of text of others: of the lines a container prints. Unlike PpMask it
  * looks for the given strings only, fast enough for all that a container prints. Pure. */
 #pragma once

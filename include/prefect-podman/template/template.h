@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Job variables -> job configuration. Pure: JSON in, JSON out, no I/O, no clock. The semantics are
  * Prefect's (prefect/workers/base.py BaseJobConfiguration, prefect/utilities/templating,
  * prefect_docker DockerWorkerJobConfiguration).

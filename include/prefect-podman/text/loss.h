@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Output that could not be written: counted until a note can take its place. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text of others (containers, servers, engines, job authors), made visible: nothing in it can steer
  * a terminal, hide, or pass for more than one line. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The worker: heartbeat, pool sync, poll, and the flow runs in flight. */
 #pragma once
 

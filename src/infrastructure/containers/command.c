@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a command runs Prefect: who reports the run's state hangs on it. */
 #include "config.h"
 

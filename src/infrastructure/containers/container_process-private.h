@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A container's processes, as the kernel of this host shows them: what Podman cannot tell once
  * conmon, which runs beside each container, is gone. Used inside the room only. */
 #pragma once

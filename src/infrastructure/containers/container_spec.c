@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Job configuration -> what is sent to the engine (prefect_docker/worker.py
  * _build_container_settings, docker/models/containers.py _create_container_args). */
 #include "config.h"

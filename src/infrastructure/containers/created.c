@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an image or a container that the engine made has of what was asked for. Whether a limit is
  * taken depends on the host (its kernel, its cgroups, their delegation), so the container is looked
  * at: rootless Podman on cgroups v1 drops every limit without a word. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One function a shape of docker-py argument: the value as the API wants it, or an error that names
  * the key and the value. */
 #pragma once

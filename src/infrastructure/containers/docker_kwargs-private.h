@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* docker-py's arguments of containers.create -> fields of the Docker API's create body. Used inside
  * the room only. */
 #pragma once

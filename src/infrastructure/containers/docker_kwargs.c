@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which docker-py argument becomes which field, and when docker-py leaves it out
  * (docker/models/containers.py RUN_CREATE_KWARGS and RUN_HOST_CONFIG_KWARGS,
  * docker/types/containers.py ContainerConfig and HostConfig). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* docker-py's ports, links and extra_hosts as the API's fields. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine takes in the create call and drops without a word. Where that changes what the
  * job means, the run is refused with the engine and its version; else the run's log has a warning.
  * Each row was tried: the container was created with it and looked at, on Podman 4.3.1 (rootful and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's API: where it is, how its calls are made. Used inside the room only. */
 #pragma once
 

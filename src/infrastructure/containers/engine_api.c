@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kind "engine API": Podman's and Docker's Docker API over a socket. This file: the engine, and
  * a call's way to it and back. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What answers: GET /version, GET /info, and an address of the host for engines that do not know
  * host-gateway. */
 #include "config.h"

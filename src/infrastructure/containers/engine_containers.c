@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Containers, images and networks: one request, one answer each. */
 #include "config.h"
 

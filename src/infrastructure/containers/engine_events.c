@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's stream of events, one for all containers: it tells that a container whose log is
  * read from its file has ended. */
 #include "config.h"

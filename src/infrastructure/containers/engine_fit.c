@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What each engine wants to be told in a way of its own: host-gateway, CDI devices and GPUs. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Following a container of a local Podman through its log file: the file thread reads it, the
  * engine's event that the container has died says that there will be no more. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the sources that follow a container through its log file share. */
 #pragma once
 

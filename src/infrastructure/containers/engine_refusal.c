@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The engine API kind: what an engine means by an answer of 400 or more. */
 #include "config.h"
 

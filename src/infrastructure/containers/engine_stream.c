@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The two answers that come bit by bit: a pull's progress and a container's log. */
 #include "config.h"
 

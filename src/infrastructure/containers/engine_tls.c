@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TLS to an engine at a TCP address, as Docker's own clients set it up. */
 #include "config.h"
 

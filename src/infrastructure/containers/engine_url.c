@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An engine's URL: taken apart, shown, and what to do when nothing can be reached there. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a container's end is learned, whatever becomes of its log and of the engine's events: from
  * the kernel where the container's processes are seen on this host, else from the engine's wait. */
 #include "config.h"

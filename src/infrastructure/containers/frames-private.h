@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The demultiplexer of a container's log: frames of a stream number, three zero bytes, the
  * payload's length (four bytes, big endian) and the payload. Incremental; nothing of the payload is
  * kept, but a stamp that is not whole. Used inside the room only. */

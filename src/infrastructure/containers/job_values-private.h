@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Members of the job configuration, read as the type they have to be. Null and missing are alike:
  * the value is left as it was, unless said otherwise. FALSE with ERROR
  * (PP_INFRASTRUCTURE_ERROR_INVALID, it names KEY) for another type. Used inside the room only. */

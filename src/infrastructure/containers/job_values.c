@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Members of the job configuration, read as the type they have to be. */
 #include "config.h"
 

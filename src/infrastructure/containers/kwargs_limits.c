@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a job cannot have of the engine, for it would touch other runs or outlive its own. */
 #include "config.h"
 

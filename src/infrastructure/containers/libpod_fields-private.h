@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a SpecGenerator (podman/pkg/specgen/specgen.go) with a shape of their own. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Networks, logs, health checks and the like of a Docker create body, as Podman's SpecGenerator has
  * them. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mounts of a Docker create body (Binds, Mounts, Tmpfs) as Podman's SpecGenerator has them. */
 #include "config.h"
 

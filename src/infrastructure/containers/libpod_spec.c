@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Docker create body as Podman's own (SpecGenerator, podman/pkg/specgen/specgen.go): what the
  * Docker API of an older Podman cannot say, CDI devices, is said there. A field without a line in
  * the tables below is an error, so that nothing a deployment asks for is dropped in silence. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What comes of a container's log as conmon writes it (log driver k8s-file), read from its files.
  * Used inside the room only.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The records of a log that conmon writes (log driver k8s-file): "TIME STREAM TAG TEXT\n", TAG F
  * for a whole line and P for a part of one (src/ctr_logging.c, write_k8s_log). conmon 2.0.3 to
  * 2.2.1 write the same, but that 2.2.0 ends an unfinished last line with a record that has neither

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines that Docker gives twice: where it goes on with a log's next file, its follower (20.10)
  * reads once more what it has read since it last waited, be that a line or a whole burst of them.
  * Who counts lines must not count these, for the log has them once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The files of one container's log on disk. For the file thread (log-thread.h), since each of these
  * functions may block on a disk that hangs.
  *

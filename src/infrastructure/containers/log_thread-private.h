@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The file thread: the one exception to "one thread". It opens and reads the log files of
  * containers, for two reasons: a read of a file on a disk that hangs does not return, whatever
  * flags it was opened with, and must not hold up the loop; and a log with a limit of size loses

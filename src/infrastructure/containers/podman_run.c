@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A container spec as the `podman run` a person would type. */
 #include "config.h"
 

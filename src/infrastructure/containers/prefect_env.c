@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The job variable prefect_env: whether a container gets the secrets among the worker's settings.
  */
 #include "config.h"

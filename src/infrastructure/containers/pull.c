@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The stream of POST /images/create: a JSON object a line, thousands of them for a large layer. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parts of a container spec with a file of their own. Used inside the room only. */
 #pragma once
 

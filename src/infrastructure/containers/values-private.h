@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Values as docker-py reads them. Used inside the room only. */
 #pragma once
 

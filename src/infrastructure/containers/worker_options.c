@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the job configuration asks of the worker itself, beside the create call. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Following a container of which nothing was written down: the run's deployment says what it is,
  * and where that is gone or has changed beyond use, the container itself. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A flow run's way from the poll to the description of its container. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whose a container is: told by the labels that the worker sets on each one (context.h) and by what
  * this worker, or the server, knows of the run. Never by a name, or by what a job can say. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How much of a run's output the server has, where the worker that sent it was killed. */
 #include "config.h"
 

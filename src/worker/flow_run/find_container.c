@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the container of a flow run that is taken up is found: in the engine's list, or by what was
  * written down of it. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One flow run in the worker's hands: a state machine from the poll that saw it to the container's
  * removal. */
 #pragma once

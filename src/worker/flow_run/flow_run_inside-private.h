@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
  * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
  * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the journal is told of a flow run, and a flow run from what it was told. */
 #include "config.h"
 

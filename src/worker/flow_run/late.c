@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What may be carried out after this worker has given up on it. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps the lease of a deployment's concurrency slot alive for as long as a run holds it. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A flow run that a worker before this one had in its hands: what the journal says of it, what the
  * engine has of it and what the server takes it for are held against each other. */
 #include "config.h"

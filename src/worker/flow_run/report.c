@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the server is told of a run's end, and by whom. */
 #include "config.h"
 

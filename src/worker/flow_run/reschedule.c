@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run that has retries left was set to AwaitingRetry instead of FAILED. The server takes it for
  * granted that whoever says FAILED waits and runs it again (RetryFailedFlows: retry_type
  * "in_process"), and its polls pass such runs over. A container is made anew: the run is to come

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether another worker has run a flow run between our sight of it and our claim. Two PENDINGs on
  * top of each other are refused, but the server takes one on top of COMPLETED, FAILED or CRASHED: a
  * claim that was long on its way may arrive after another worker's whole run. */

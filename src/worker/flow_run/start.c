@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A container's start: at its time, with the server's word, and once. */
 #include "config.h"
 

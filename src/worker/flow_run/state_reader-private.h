@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads flow runs from the server, those of one moment in one call: when many containers end
  * together, each of their runs is looked at, and the server answers for a dozen as fast as for one.
  * One run must not stop the others: where the server fails at a list, the list is split, and the

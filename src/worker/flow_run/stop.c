@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ending a container before its own end: a time-out, a cancellation. */
 #include "config.h"
 

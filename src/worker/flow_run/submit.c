@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A flow run's way from its description to the container: image, container, networks. */
 #include "config.h"
 

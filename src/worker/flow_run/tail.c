@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The last lines of a container's output, in the log of a run that failed: for whoever has to find
  * out why. */
 #include "config.h"

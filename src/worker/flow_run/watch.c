@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A started container: its output and its end. */
 #include "config.h"
 

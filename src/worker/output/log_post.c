@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One batch of log records under way: sent, looked for, sent again. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Log records on their way to POST /logs/: in order, in batches by size and time, bounded in
  * memory. Nothing is dropped while the server is away: whoever produces is told to wait
  * (pp_log_sender_has_room()). */

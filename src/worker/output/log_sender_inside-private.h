@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the log sender, for log_sender.c (what waits, and who waits for it) and log_post.c
  * (what is under way) only. */
 #pragma once

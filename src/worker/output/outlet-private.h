@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where output goes: a pipe, a socket, a terminal or a file that others may share. Used inside the
  * room only. */
 #pragma once

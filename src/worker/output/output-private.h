@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One container's output: split into lines, repaired to UTF-8, handed to standard output and to the
  * run's log. On a terminal its control characters are escaped, tabs excepted; in a file or a pipe,
  * and in the run's log, they are left as they are. */

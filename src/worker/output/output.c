@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes become lines, by rules that look at the bytes alone: not at the pieces they come in, nor at
  * a clock. Who reads a log from its beginning again gets the same records. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a container's log to its output, across the end of a worker: which of what a log still has
  * was delivered before.
  *

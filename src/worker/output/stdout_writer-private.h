@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's standard output, written without ever blocking the loop. What a slow reader does not
  * take waits here, bounded. When a write fails (a full disk, a quota, a file size limit, an I/O
  * error, a reader that has gone), it is tried again for as long as the worker runs; what does not

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who wants to be told once: a list of functions and whom they are for. Used inside the room only.
  */
 #pragma once

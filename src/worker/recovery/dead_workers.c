@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs and containers of identities whose worker does not come back. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the worker does about requests that outlive their flow run, this worker's and those of
  * workers before it. */
 #include "config.h"

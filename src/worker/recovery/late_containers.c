@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Containers that an engine has made late, when whoever asked for them was gone and their run had
  * been begun anew, or was over. They were never started, and nobody will start them. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a request that was carried out late has done to a flow run. */
 #include "config.h"
 

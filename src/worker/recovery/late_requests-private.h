@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that outlive whoever sent them. A server or a proxy may carry out a state that was asked
  * for long after its sender has given up waiting, or was killed: a claim that arrives when nobody
  * has the run in hand any more leaves it Pending for ever, and one that arrives on top of the run's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Containers that nothing was written down of (a journal that was lost): runs that the server still
  * waits for are gone on with; those that are over were left here as their users wished. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What workers before this one had in their hands, and the engine's list of containers by which it
  * is gone on with. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The console: the form of a log line, levels, and that nothing another side says can steer the
  * terminal. Standard error is a pipe here, or a file. */
 #include "config.h"

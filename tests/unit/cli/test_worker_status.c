@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `worker status`: what a person, and a script, is told. */
 #include "prefect-podman/cli/cli.h"
 #include "prefect-podman/json.h"

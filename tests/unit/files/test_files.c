@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files that others can shape: what is not to be read is refused, and nothing waits. */
 #include "prefect-podman/files/files.h"
 

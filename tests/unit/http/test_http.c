@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests and streams against a real server, well-behaved and not. */
 #include "prefect-podman/http/http.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The way to a server: proxies of the environment, and what this process itself is short of. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/http/limits.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A server that says nothing, or no good, is told of within seconds, and once; so is a clock that
  * differs. */
 #include "prefect-podman/http/http.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The API client against a server that does what servers and their proxies do on bad days. */
 #include "prefect-podman/prefect/resources.h"
 

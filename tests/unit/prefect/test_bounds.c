@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An answer of the API costs a bounded amount of memory, whatever is in it. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"

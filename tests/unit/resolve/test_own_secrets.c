@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's own secrets: which they are, and that they are in no line of a container. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/template/mask.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The image of a run that names none follows the server, for the worker and `render` alike. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/resolve/resolve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Prints the settings of this process as JSON, for tests/unit/settings/parity/run.py. Holds
  * secrets: for made-up ones only. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Settings: which source wins, what is said of a wrong one, and the grammar of .env. The values
  * themselves are compared with Prefect's by settings-parity/run.py. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who a worker is across restarts. */
 #include "prefect-podman/state/identity_list.h"
 #include "prefect-podman/state/state_dir.h"

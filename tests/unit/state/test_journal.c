@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The journal's files: what is written when, what is read again, and what a bad disk does. */
 #include "prefect-podman/state/journal.h"
 #include "prefect-podman/state/journal_position.h"

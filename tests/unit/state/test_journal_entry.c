@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the journal's files say, and what is made of files that say something else. */
 #include "prefect-podman/state/journal_entry.h"
 #include "prefect-podman/state/journal_position.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is said to be durable is there after a kill -9, whenever that comes. */
 #include "prefect-podman/state/journal_position.h"
 #include "tests/unit/state_test.h"

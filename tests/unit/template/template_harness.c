@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Renders cases of the parity test: a JSON object a line on standard input, its result a line on
  * standard output. See parity/run.py, which compares with Prefect's own functions.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON in C sources: ' stands for ". */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is shown must not hold secrets, and must stay readable. */
 #include "config.h"
 

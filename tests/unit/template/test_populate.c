@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Job variables put into the job configuration, quirk by quirk. parity/run.py compares with Prefect
  * itself; here stands what each rule is. */
 #include "tests/unit/template/template_test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a resolved configuration gets from its run, and what it may hold. */
 #include "tests/unit/template/template_test.h"
 

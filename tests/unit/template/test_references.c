@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Blocks and variables that the job configuration refers to. */
 #include "tests/unit/template/template_test.h"
 

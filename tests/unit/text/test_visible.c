@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text of others, made visible. */
 #include "tests/unit/tap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One event that the server will not have costs no other. */
 #include "prefect-podman/http/http.h"
 #include "worker/events-private.h"

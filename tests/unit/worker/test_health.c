@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /health as probes call it. */
 #include "prefect-podman/http/http.h"
 #include "worker/health-private.h"

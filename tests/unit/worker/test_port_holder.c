@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who listens on a port. */
 #include "tests/unit/tap.h"
 

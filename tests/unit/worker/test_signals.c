@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The dispositions that a process is started with count: each case is a child of its own. */
 #include "tests/unit/tap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes container specs for peer-create/run.py, which compares them with docker-py's: a JSON object
  * a line on standard input, its result a line on standard output.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Container specs for tests of them: engines, specs of a few members, looks at their JSON. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel shows of a container's processes: on a made-up /proc, and with real children. */
 #include "infrastructure/containers/container_process-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What peer-create/run.py cannot compare with the peer: what is only here. */
 #include "tests/unit/infrastructure/containers/spec_test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's calls against a server that answers as an engine does. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where an engine is looked for, and in which order. */
 #include "tests/unit/tap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What each engine takes, drops, and wants to be told in its own way. */
 #include "tests/unit/infrastructure/containers/spec_test.h"
 

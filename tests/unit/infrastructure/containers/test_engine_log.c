@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A container's log as the engine gives it: followed, read when the container has ended, damaged,
  * or refused. */
 #include "prefect-podman/infrastructure/infrastructure.h"

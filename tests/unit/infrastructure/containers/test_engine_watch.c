@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the end of a container is learned from an engine that does not tell it: a server that answers
  * as Podman does, and real processes for conmon and the container's program. */
 #include "prefect-podman/infrastructure/infrastructure.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The log's frames and the pull's lines, cut in every way a network may cut them. */
 #include "tests/unit/tap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conmon's log files: what is read of them while conmon writes, and begins them anew. */
 #include "infrastructure/containers/log_file-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The times of a log's entries, and reading on by them. */
 #include "prefect-podman/infrastructure/log_place.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The file thread and who asks it: a disk that hangs holds up the thread and nobody else, and
  * nothing is lost between the two. The functions of log-tail.h are this program's own. */
 #include "prefect-podman/http/limits.h"

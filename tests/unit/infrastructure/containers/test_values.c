@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Values as docker-py reads them: the tables hold what Python gave for the same text. */
 #include "tests/unit/tap.h"
 

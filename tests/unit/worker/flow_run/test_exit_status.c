@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the end of a container says about its flow run. */
 #include "tests/unit/tap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Many flow runs that are looked at in one moment cost the server few calls, and each reader gets
  * its own. */
 #include "prefect-podman/http/http.h"

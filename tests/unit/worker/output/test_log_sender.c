@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The time stamps by which a run's records are ordered, and told from one another. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"

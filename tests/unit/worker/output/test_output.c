@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A container's output on its way to standard output and to the run's log. */
 #include "tests/unit/tap.h"
 

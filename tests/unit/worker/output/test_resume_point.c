@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A container's log on its way to two readers, while workers are killed, streams break and the log
  * loses its beginning: what comes of it is what would have come of the whole log at once. */
 #include "worker/output/resume_point-private.h"

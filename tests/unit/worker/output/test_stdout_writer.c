@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Standard output that fails for a while: what is written then, what is lost, and what is said. */
 #include "tests/unit/disk.h"
 #include "tests/unit/tap.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is concluded from a run's states once a request of ours was carried out late. */
 #include "worker/recovery/late_requests-private.h"
 #include "tests/unit/tap.h"

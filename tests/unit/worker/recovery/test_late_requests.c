@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Notes of requests that may be carried out late: kept, read at each poll, acted on, forgotten. */
 #include "worker/recovery/late_requests-private.h"
 
