@@ -70,6 +70,21 @@ def test_out_of_memory(api, engine, pool, start_worker):
         assert "memory" in run["state"]["message"].lower()
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_out_of_memory_that_the_program_handles(api, engine, pool, start_worker):
+    """A child is killed: the program's own exit status is the run's end, and the memory is named."""
+    start_worker(api, engine, pool)
+    limits = {"mem_limit": "32m", "memswap_limit": "32m"}
+    child = "dd if=/dev/zero of=/dev/null bs=256M count=2"
+    good, bad = (api.go(pool, {**limits, "command": f"sh -c '{child}; exit {code}'"}, f"exits-{code}") for code in (0, 3))
+    good, bad = api.wait_end(good, bad)
+    assert (good["state"]["type"], bad["state"]["type"]) == ("COMPLETED", "FAILED"), (good["state"], bad["state"])
+    for run in (good, bad):
+        (container,) = engine.containers_of(run["id"])
+        if engine.inspect(container["Id"])["State"]["OOMKilled"]:
+            assert "killed for want of memory" in api.wait_text(run["id"], "want of memory")
+
+
 def test_retries_of_the_flow(api, engine, pool, start_worker, tmp_path):
     """The server answers a FAILED with AwaitingRetry: the run comes again, and may succeed then."""
     run = api.retried(pool, tmp_path)

@@ -15,9 +15,9 @@ typedef struct
   gboolean status_lost; /* it never_ended because conmon, which keeps the status, is gone */
   gboolean checkpointed;   /* it never_ended: podman container checkpoint, which gives status 0 */
   gboolean host_restarted; /* since it was started; not the engine's to say, so not parsed */
-  gboolean oom_killed;
-  gint64 memory_limit; /* bytes; 0: none */
-  char *error;         /* the engine's words (State.Error), or NULL */
+  gboolean oom_killed;     /* the kernel has killed a process in it, not always its own program */
+  gint64 memory_limit;     /* bytes; 0: none */
+  char *error;             /* the engine's words (State.Error), or NULL */
 } PpContainerEnd;
 
 /* Whether a container of STATUS (State.Status, or State in a list; may be NULL) has not ended, as
@@ -38,6 +38,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PpContainerEnd, pp_container_end_clear)
 /* The state a worker-reported run ends in: its type ("COMPLETED", "FAILED", "CRASHED"); *MESSAGE
  * gets a new string, or NULL for none. TAIL: the container's last lines. */
 const char *pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message);
+
+/* What to say of the memory of an END in which a process was killed for want of it: half a
+ * sentence, and what to do. New string; NULL where none was. */
+char *pp_container_end_explain_memory (const PpContainerEnd *end);
 
 /* What to say of an END that is never_ended; new string. */
 char *pp_container_end_explain_none (const PpContainerEnd *end);

@@ -182,26 +182,46 @@ pp_container_end_explain_none (const PpContainerEnd *end)
       end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
 }
 
+char *
+pp_container_end_explain_memory (const PpContainerEnd *end)
+{
+  if (!end->oom_killed)
+    return NULL;
+  if (end->memory_limit > 0)
+    return g_strdup_printf ("the container's memory limit is %" G_GINT64_FORMAT
+                            " bytes. Give the run more with the job variable mem_limit.",
+                            end->memory_limit);
+  return g_strdup ("the container has no memory limit of its own. Look at `dmesg` or `journalctl "
+                   "-k` for what had a limit, or used up the host's memory.");
+}
+
+/* OOMKilled says that the kernel has killed some process of the container. The container's own
+ * program, of which the engine tells the status, was only killed with it if SIGKILL has ended it.
+ */
+static char *
+describe_end (const PpContainerEnd *end, const char *signal_name)
+{
+  const char *separator = end->error != NULL ? ": " : "";
+  const char *error = end->error != NULL ? end->error : "";
+
+  if (end->oom_killed && end->exit_code == SIGNAL_BASE + SIGKILL)
+    return g_strdup_printf ("Container was killed for want of memory (OOMKilled, exit status "
+                            "%" G_GINT64_FORMAT ")%s%s:",
+                            end->exit_code, separator, error);
+  if (signal_name != NULL)
+    return g_strdup_printf (
+        "Container was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT ")%s%s.",
+        signal_name, end->exit_code, separator, error);
+  return g_strdup_printf ("Container exited with status %" G_GINT64_FORMAT ".", end->exit_code);
+}
+
 const char *
 pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *memory = pp_container_end_explain_memory (end);
   const char *signal_name = outside_signal (end->exit_code);
 
   *message = NULL;
-  if (end->oom_killed)
-    {
-      g_autofree char *limit
-          = end->memory_limit > 0 ? g_strdup_printf (
-                "its memory limit is %" G_GINT64_FORMAT " bytes", end->memory_limit)
-                                  : g_strdup ("it has no memory limit of its own");
-
-      *message = g_strdup_printf (
-          "Container was killed for want of memory (OOMKilled, exit status %" G_GINT64_FORMAT
-          "): %s. Give the run more with the job variable mem_limit.",
-          end->exit_code, limit);
-      return "CRASHED";
-    }
   if (end->never_ended)
     {
       *message = pp_container_end_explain_none (end);
@@ -209,16 +229,12 @@ pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **m
     }
   if (end->exit_code == 0)
     return "COMPLETED";
-  if (signal_name != NULL)
-    {
-      *message = g_strdup_printf (
-          "Container was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT
-          ")%s%s.",
-          signal_name, end->exit_code, end->error != NULL ? ": " : "",
-          end->error != NULL ? end->error : "");
-      return "CRASHED";
-    }
-  text = g_strdup_printf ("Container exited with status %" G_GINT64_FORMAT ".", end->exit_code);
-  *message = with_last_lines (text, tail);
-  return "FAILED";
+  g_autofree char *described = describe_end (end, signal_name);
+  g_autoptr (GString) text = g_string_new (described);
+  if (memory != NULL && !g_str_has_suffix (described, ":"))
+    g_string_append (text, " A process in it was killed for want of memory (OOMKilled):");
+  if (memory != NULL)
+    g_string_append_printf (text, " %s", memory);
+  *message = signal_name != NULL ? g_strdup (text->str) : with_last_lines (text->str, tail);
+  return signal_name != NULL ? "CRASHED" : "FAILED";
 }

@@ -98,6 +98,7 @@ struct PpFlowRun
   PpContainerSpec *spec; /* from RENDERED on; without its bodies once STARTED */
   gboolean worker_reported;
   gboolean auto_remove;
+  gboolean may_lack_memory; /* its container has a limit, or may have one */
 
   PpResolveCall *resolve;
   GError *resolve_error;
@@ -364,6 +365,9 @@ void pp_flow_run_log_tail (PpFlowRun *run);
 /* The same of a run that has failed before it was Running: TYPE is that of its state on the server.
  */
 void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
+
+/* Warns in the run's log of a process of its container that was killed for want of memory. */
+void pp_flow_run_log_memory (PpFlowRun *run);
 
 /* flow_run_report.c */
 /* CANCELLED, as the server asked. */

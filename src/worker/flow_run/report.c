@@ -483,6 +483,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
     pp_flow_run_tell_pid (run);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
+  pp_flow_run_log_memory (run);
   if (run->retry_scheduled)
     pp_flow_run_reschedule (run);
   else if (run->server_ended)

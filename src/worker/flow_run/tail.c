@@ -52,3 +52,15 @@ pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
   if (run->never_ran && (g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0))
     pp_flow_run_log_tail (run);
 }
+
+/* Its own program may have gone on without the process that was killed, and ended well. */
+void
+pp_flow_run_log_memory (PpFlowRun *run)
+{
+  g_autofree char *memory = run->end_known ? pp_container_end_explain_memory (&run->end) : NULL;
+
+  if (memory != NULL)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "A process in container '%s' was killed for want of memory (OOMKilled): %s",
+                     run->container_name, memory);
+}

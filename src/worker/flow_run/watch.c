@@ -313,7 +313,8 @@ on_followed (json_t *result, const GError *error, gpointer user_data)
   note_losses (run, result, error);
   run->output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
-  if (status != NULL)
+  /* An end that may not be all there is to say is asked for. */
+  if (status != NULL && !run->may_lack_memory)
     {
       pp_container_end_clear (&run->end);
       run->end = (PpContainerEnd){ .exit_code = json_integer_value (status) };
@@ -381,6 +382,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   /* Prefect inside the container keeps the slot from here on. */
   if (!run->worker_reported)
     g_clear_pointer (&run->lease, pp_lease_free);
+  run->may_lack_memory = run->taken_up || pp_container_spec_has_limits (run->spec);
   g_clear_pointer (&run->spec->create_body, json_decref);
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,

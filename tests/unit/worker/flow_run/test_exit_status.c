@@ -19,9 +19,22 @@ static const Case cases[] = {
   { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 3}}", "FAILED",
     "Container exited with status 3. Its last lines:\nlast words" },
   { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
-    "CRASHED", "its memory limit is 67108864 bytes" },
+    "CRASHED",
+    "killed for want of memory (OOMKilled, exit status 137): the container's memory limit is "
+    "67108864 bytes" },
   { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED", "no memory limit" },
   { "{\"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
+  /* The kernel has killed a process in it, and its own program has handled that. */
+  { "{\"State\": {\"ExitCode\": 0, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+    "COMPLETED", NULL },
+  { "{\"State\": {\"ExitCode\": 3, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+    "FAILED",
+    "Container exited with status 3. A process in it was killed for want of memory (OOMKilled): "
+    "the container's memory limit is 67108864 bytes" },
+  { "{\"State\": {\"ExitCode\": 143, \"OOMKilled\": true}}", "CRASHED",
+    "SIGTERM (exit status 143). A process in it was killed for want of memory" },
+  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"OOMKilled\": true}}", "CRASHED",
+    "exit status was lost: conmon" },
   { "{\"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
     "stopped by hand" },
   /* Engines say exit status 0 of what never ran, or whose end they lost. */
@@ -62,6 +75,20 @@ test_states (void)
       else
         g_assert_nonnull (strstr (message, cases[i].message_has));
     }
+}
+
+static void
+test_memory (void)
+{
+  PpContainerEnd end = { .oom_killed = TRUE, .memory_limit = 1048576 };
+  g_autofree char *limited = pp_container_end_explain_memory (&end);
+
+  g_assert_nonnull (strstr (limited, "1048576 bytes. Give the run more"));
+  end.memory_limit = 0;
+  g_autofree char *unlimited = pp_container_end_explain_memory (&end);
+  g_assert_nonnull (strstr (unlimited, "no memory limit"));
+  end.oom_killed = FALSE;
+  g_assert_null (pp_container_end_explain_memory (&end));
 }
 
 static void
@@ -141,6 +168,7 @@ static void
 add_tests (void)
 {
   g_test_add_func ("/exit-status/states", test_states);
+  g_test_add_func ("/exit-status/memory", test_memory);
   g_test_add_func ("/exit-status/running", test_running);
   g_test_add_func ("/exit-status/boot", test_boot);
   g_test_add_func ("/exit-status/long-tail", test_long_tail);
