@@ -79,6 +79,24 @@ def test_server_that_gives_out_no_run(api, engine, pool, proxy, start_worker):
         assert run["state"]["type"] == "COMPLETED"
 
 
+@pytest.mark.parametrize("code", [422, 409])
+def test_state_at_the_end_is_refused_for_a_while(api, engine, pool, proxy, start_worker, code):
+    """Only a 404 in the API's own words means that the run is gone; nothing else ends it unreported: not for the run
+    that Prefect reports on, not for one whose end is proposed."""
+    worker = start_worker(proxy.api, engine, pool)
+    inside = api.go(pool, {"command": "sh -c 'sleep 3; exit 5'", "state_reporting": "engine"}, "inside")
+    plain = api.go(pool, {"command": "sh -c 'sleep 3'"}, "plain")
+    wait_for(lambda: engine.containers_of(inside) and engine.containers_of(plain), 60, "containers")
+    wait_type(api, plain, "RUNNING")
+    refuse = status(code, b'{"exception_message":"refused"}')
+    reads = r"POST /api/flow_runs/filter|GET /api/flow_runs/[^/]+$|GET /api/flow_run_states/"
+    with proxy.with_rules(Rule(f"{reads}|POST /api/flow_runs/[^/]+/set_state", refuse)):
+        worker.wait_line(f"The end of flow run '.*' .{inside}. waits", 40)
+        proxy.wait_count("set_state", proxy.count("set_state") + 2, 40)
+    for run, type in ((inside, "CRASHED"), (plain, "COMPLETED")):
+        assert api.wait_end(run, timeout=60)["state"]["type"] == type
+
+
 def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
     """The server fails at the poll of all queues: they are polled one by one."""
     proxy.add(Rule(POLL, status(500, b'{"exception_message":"Internal Server Error"}'), times=2))

@@ -26,6 +26,8 @@ move_to_pending (PpFlowRun *run)
   pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
 }
 
+static void claim_later (PpFlowRun *run, double seconds);
+
 static void
 on_claim_state (json_t *body, const GError *error, gpointer user_data)
 {
@@ -44,6 +46,8 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
       pp_flow_run_take_lease (run, state);
       pp_flow_run_check_contest (run, move_to_pending);
     }
+  else if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
+    claim_later (run, MAX_BACK_OFF); /* it may be ours already */
   else
     {
       g_message ("Flow run %s is left alone: %s", run->id,

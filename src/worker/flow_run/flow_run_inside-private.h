@@ -267,7 +267,13 @@ gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
 /* A new UUID into ID. */
 void pp_flow_run_make_transition (char *id);
 
-/* flow_run_reschedule.c: gives the run back to the poll, where its failure has become
+/* flow_run_reschedule.c */
+
+/* What RUN's end waits for, its state on the server, could not be read or changed (ERROR). Only the
+ * API's own 404 is an end, REPORTED; after anything else AGAIN is called, in 15 s. Warns once. */
+void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
+
+/* Gives the run back to the poll, where its failure has become
  * AwaitingRetry, which it was to wait for in its container; then REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 

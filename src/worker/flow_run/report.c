@@ -35,7 +35,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
   pp_failpoint ("answered", "end");
   run->api_call = NULL;
-  if (error != NULL && pp_api_may_try_again (run->context->api, error))
+  if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
     {
       gint64 now = g_get_monotonic_time ();
 
@@ -58,9 +58,6 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
     }
   if (g_error_matches (error, PP_API_ERROR, 404))
     g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
-  else if (result == NULL)
-    pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
-                     error != NULL ? error->message : "no answer");
   else if (result->status == PP_SET_STATE_REJECT)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
                      result->state != NULL ? pp_json_string (result->state, "name")
@@ -432,9 +429,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (error != NULL)
     {
-      g_message ("The state of flow run '%s' after its container's end is not known: %s", run->id,
-                 error->message);
-      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+      pp_flow_run_on_unread (run, error, read_state);
       return;
     }
   /* By Prefect inside the container, or by force: as if the worker had stopped it. */

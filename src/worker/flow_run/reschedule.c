@@ -9,6 +9,26 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+/* A server that refuses is asked again after this. */
+#define ASK_AGAIN_MS 15000
+
+void
+pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
+{
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    {
+      g_message ("Flow run '%s' (%s) was deleted on the server before its end was settled",
+                 run->name, run->id);
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+      return;
+    }
+  if (run->retries++ == 0)
+    g_warning ("The end of flow run '%s' (%s) waits, its state cannot be read or changed; the "
+               "server is asked again every %d s: %s",
+               run->name, run->id, ASK_AGAIN_MS / 1000, error->message);
+  pp_flow_run_after (run, ASK_AGAIN_MS, again);
+}
+
 static void
 on_rescheduled (json_t *body, const GError *error, gpointer user_data)
 {
@@ -17,9 +37,9 @@ on_rescheduled (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   run->api_call = NULL;
   if (error != NULL)
-    pp_flow_run_log (run, PP_LOG_ERROR, "Flow run '%s' could not be given back for its retry: %s",
-                     run->name, error->message);
-  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+    pp_flow_run_on_unread (run, error, pp_flow_run_reschedule);
+  else
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
 static void

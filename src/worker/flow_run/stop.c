@@ -239,8 +239,14 @@ on_startup_state (json_t *body, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->api_call = NULL;
-  if (error == NULL && run->state == PP_FLOW_RUN_STARTED
-      && g_strcmp0 (pp_json_string (json_object_get (body, "state"), "type"), "PENDING") == 0)
+  if (run->state == PP_FLOW_RUN_STARTED && error != NULL
+      && !g_error_matches (error, PP_API_ERROR, 404))
+    {
+      run->timeout_at = g_get_monotonic_time () + LOOK_SECONDS * G_USEC_PER_SEC;
+      arm_timeout (run);
+    }
+  else if (error == NULL && run->state == PP_FLOW_RUN_STARTED
+           && g_strcmp0 (pp_json_string (json_object_get (body, "state"), "type"), "PENDING") == 0)
     look_before_stop (run);
 }
 
