@@ -90,8 +90,14 @@ sources () {
 }
 
 # Files are opened by two sources only: what others can shape must not block the loop, nor lead elsewhere.
+# A library that is given a path opens it on the loop: libcurl is given the content (src/http/tls.c).
 check_opens () {
   local found
+  found=$(cd "$PP_TOP" && grep -rnE '\bCURLOPT_((PROXY_|DOH_)?(CAINFO|CAPATH|SSLCERT|SSLKEY|CRLFILE|ISSUERCERT)|COOKIEFILE|COOKIEJAR|NETRC|NETRC_FILE|HSTS|ALTSVC|RANDOM_FILE|EGDSOCKET|SSH_[A-Z_]*(KEYFILE|KNOWNHOSTS))\b' \
+    src include --include='*.c' --include='*.cc' --include='*.h' | grep -v '^src/http/tls\.c:') && {
+    printf 'a path given to libcurl outside of src/http/tls.c:\n%s\n' "$found" >&2
+    return 1
+  }
   found=$(cd "$PP_TOP" && grep -rnE '\b(open|openat|open64|creat|fopen|freopen|opendir|mkstemp|mkostemp|popen|ifstream|json_load_file|json_dump_file|g_open|g_fopen|g_mkstemp|g_file_get_contents|g_file_set_contents|g_dir_open|g_file_new_for_path|g_mapped_file_new|g_io_channel_new_file|g_key_file_load_from_file|toml::parse_file) ?\(' \
     src include --include='*.c' --include='*.cc' --include='*.h' | grep -vE '^src/files/(foreign|own)_file\.c:|:[0-9]+: *(/?\*|//)') || return 0
   printf 'opened outside of src/files/foreign_file.c and src/files/own_file.c:\n%s\n' "$found" >&2

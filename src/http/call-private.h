@@ -49,8 +49,23 @@ struct PpHttpCall
 PpHttpCall *pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
                               PpHttpDoneFunc done, gpointer user_data);
 
-/* tls.c: whom the connections of REQUEST trust. */
-void pp_http_set_tls (CURL *easy, const PpHttpRequest *request);
+/* tls.c: whom the connections of CALL, which has its proxy, trust. */
+void pp_http_set_tls (PpHttpCall *call, const PpHttpRequest *request);
+
+/* pem.c */
+
+/* A table for the files of one PpHttp: path -> PpPem. */
+typedef struct PpPem PpPem;
+GHashTable *pp_http_pems_new (void);
+GHashTable *pp_http_pems (PpHttp *http);
+
+/* The content of the file of certificates or keys at PATH, which has PEM header lines with MARKER
+ * (static): empty where it could not be read yet. Borrowed, valid until the next turn of the loop.
+ * Blocks when PATH is named first; later a thread reads the file again where that is due. */
+GBytes *pp_http_pem (PpHttp *http, const char *path, const char *marker);
+
+/* A connection has failed by TLS: has all files read again, by threads. */
+void pp_http_pems_doubt (PpHttp *http);
 
 /* failure.c: the errno of what this process is short of, where CALL failed with RESULT for that; 0:
  * it did not. EAGAIN: threads. */

@@ -252,7 +252,7 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
     curl_easy_setopt (easy, CURLOPT_BUFFERSIZE, STREAM_BUFFER_BYTES);
   set_route (call, request);
   set_protocol (easy, request);
-  pp_http_set_tls (easy, request);
+  pp_http_set_tls (call, request);
   set_headers (call, request->headers);
   set_body (call, request);
   set_method (easy, request->method);

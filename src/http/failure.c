@@ -13,6 +13,8 @@
 /* What a name's look-up, or the load of CA certificates, opens at most. */
 #define HELPER_DESCRIPTORS 6
 
+G_DEFINE_QUARK (pp - http - error - quark, pp_http_error)
+
 static PpHttpError
 error_code (CURLcode result)
 {
@@ -205,6 +207,9 @@ pp_http_call_error (PpHttpCall *call, CURLcode result)
   int shortage = pp_http_call_shortage (call, result);
   PpHttpError code = error_code (result);
 
+  /* TLS 1.3 tells of a certificate that is refused only when an answer is read. */
+  if (code == PP_HTTP_ERROR_TLS || code == PP_HTTP_ERROR_RESET)
+    pp_http_pems_doubt (call->http);
   if (call->too_large)
     return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE,
                         "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes", call->address,

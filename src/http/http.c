@@ -46,6 +46,7 @@ struct PpHttp
   gpointer notify_data;
   GQueue spare;       /* CURL handles of calls that are over */
   GHashTable *silent; /* silence.c */
+  GHashTable *pems;   /* pem.c */
   gint64 timer;       /* when curl wants to be called, monotonic microseconds; -1: never */
   guint64 requests;
   gboolean dispatching;
@@ -57,8 +58,6 @@ typedef struct
   GSource base;
   PpHttp *http;
 } PpHttpSource;
-
-G_DEFINE_QUARK (pp - http - error - quark, pp_http_error)
 
 /* Has the source dispatched at once when something waits to be done, or at curl's timer. */
 static void
@@ -290,9 +289,8 @@ destroy (PpHttp *http)
   GHashTableIter iter;
   gpointer key;
 
-  while ((call = g_queue_pop_head (&http->starting)) != NULL)
-    pp_http_call_free (call);
-  while ((call = g_queue_pop_head (&http->held)) != NULL)
+  while ((call = g_queue_pop_head (&http->starting)) != NULL
+         || (call = g_queue_pop_head (&http->held)) != NULL)
     pp_http_call_free (call);
   g_hash_table_iter_init (&iter, http->active);
   while (g_hash_table_iter_next (&iter, &key, NULL))
@@ -311,6 +309,7 @@ destroy (PpHttp *http)
   g_hash_table_unref (http->active);
   g_hash_table_unref (http->sockets);
   g_hash_table_unref (http->silent);
+  g_hash_table_unref (http->pems);
   g_source_destroy (http->source);
   g_source_unref (http->source);
   g_free (http->shortage);
@@ -355,6 +354,7 @@ pp_http_new (void)
   http->timer = -1;
   http->sockets = g_hash_table_new (NULL, NULL);
   http->active = g_hash_table_new (NULL, NULL);
+  http->pems = pp_http_pems_new ();
   http->silent = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   http->source = g_source_new (&funcs, sizeof (PpHttpSource));
   ((PpHttpSource *)http->source)->http = http;
@@ -484,6 +484,12 @@ GHashTable *
 pp_http_silent (PpHttp *http)
 {
   return http->silent;
+}
+
+GHashTable *
+pp_http_pems (PpHttp *http)
+{
+  return http->pems;
 }
 
 guint64

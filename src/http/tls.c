@@ -5,12 +5,7 @@
 
 #include "call-private.h"
 
-#include "prefect-podman/files/files.h"
-
 #include <string.h>
-
-/* The CAs of all the world are a quarter of a megabyte. */
-#define MAX_PEM_BYTES ((gsize)16 * 1024 * 1024)
 
 /* The value of the environment's NAME, or NULL where that is empty. */
 static const char *
@@ -21,9 +16,72 @@ variable (const char *name)
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* The server's CAs. As httpx's create_ssl_context() has it, SSL_CERT_FILE hides SSL_CERT_DIR. */
+/* The files that can be named, each with the option that takes its content instead. */
+typedef enum
+{
+  SERVER_CAS,
+  PROXY_CAS,
+  CERTIFICATE,
+  KEY,
+} File;
+
+#if LIBCURL_VERSION_NUM >= 0x074d00 /* 7.77 */
+#define BLOB(option) option
+#else
+#define BLOB(option) 0
+#endif
+
+static const struct
+{
+  CURLoption path;
+  CURLoption blob; /* 0: libcurl is too old for it */
+  const char *marker;
+} files[] = {
+  [SERVER_CAS] = { CURLOPT_CAINFO, BLOB (CURLOPT_CAINFO_BLOB), "CERTIFICATE" },
+  [PROXY_CAS] = { CURLOPT_PROXY_CAINFO, BLOB (CURLOPT_PROXY_CAINFO_BLOB), "CERTIFICATE" },
+  [CERTIFICATE] = { CURLOPT_SSLCERT, BLOB (CURLOPT_SSLCERT_BLOB), "CERTIFICATE" },
+  [KEY] = { CURLOPT_SSLKEY, BLOB (CURLOPT_SSLKEY_BLOB), "PRIVATE KEY" },
+};
+
+#if LIBCURL_VERSION_NUM >= 0x074d00
+/* True if libcurl's TLS takes all of FILES by their content: with another library it ignores some
+ * of the options. */
+static gboolean
+takes_content (void)
+{
+  const char *library = curl_version_info (CURLVERSION_NOW)->ssl_version;
+
+  return library != NULL
+         && (g_str_has_prefix (library, "OpenSSL/") || g_str_has_prefix (library, "LibreSSL/"));
+}
+#endif
+
+/* Has CALL use the FILE at PATH; NULL: none. */
 static void
-set_server_cas (CURL *easy, const char *ca_file)
+set_file (PpHttpCall *call, File file, const char *path)
+{
+#if LIBCURL_VERSION_NUM >= 0x074d00
+  if (path != NULL && takes_content ())
+    {
+      gsize length;
+      gconstpointer content
+          = g_bytes_get_data (pp_http_pem (call->http, path, files[file].marker), &length);
+      /* Of a file that could not be read nothing is trusted; libcurl copies no NULL. */
+      struct curl_blob blob
+          = { .data = (void *)(length > 0 ? content : ""), .len = length, .flags = CURL_BLOB_COPY };
+
+      curl_easy_setopt (call->easy, files[file].path, NULL);
+      curl_easy_setopt (call->easy, files[file].blob, &blob);
+      return;
+    }
+#endif
+  curl_easy_setopt (call->easy, files[file].path, path);
+}
+
+/* The server's CAs. As httpx's create_ssl_context() has it, SSL_CERT_FILE hides SSL_CERT_DIR, whose
+ * files OpenSSL reads as it needs them. */
+static void
+set_server_cas (PpHttpCall *call, const char *ca_file)
 {
   const char *folder = variable ("SSL_CERT_DIR");
 
@@ -31,88 +89,40 @@ set_server_cas (CURL *easy, const char *ca_file)
     ca_file = variable ("SSL_CERT_FILE");
   if (ca_file == NULL && folder == NULL)
     return; /* what libcurl was built with: the system's */
-  curl_easy_setopt (easy, CURLOPT_CAINFO, ca_file);
-  curl_easy_setopt (easy, CURLOPT_CAPATH, ca_file != NULL ? NULL : folder);
+  set_file (call, SERVER_CAS, ca_file);
+  curl_easy_setopt (call->easy, CURLOPT_CAPATH, ca_file != NULL ? NULL : folder);
 }
 
 /* The CAs of an https:// proxy. What names the server's CAs does not count here: the proxy is
  * another party. */
 static void
-set_proxy_cas (CURL *easy)
+set_proxy_cas (PpHttpCall *call)
 {
   const char *file = variable ("SSL_CERT_FILE");
   const char *folder = variable ("SSL_CERT_DIR");
 
   if (file == NULL && folder == NULL)
     return;
-  curl_easy_setopt (easy, CURLOPT_PROXY_CAINFO, file);
-  curl_easy_setopt (easy, CURLOPT_PROXY_CAPATH, file != NULL ? NULL : folder);
+  set_file (call, PROXY_CAS, file);
+  curl_easy_setopt (call->easy, CURLOPT_PROXY_CAPATH, file != NULL ? NULL : folder);
 }
 
 void
-pp_http_set_tls (CURL *easy, const PpHttpRequest *request)
+pp_http_set_tls (PpHttpCall *call, const PpHttpRequest *request)
 {
-  set_proxy_cas (easy);
+  if (call->proxy != NULL && g_str_has_prefix (call->proxy->url, "https:"))
+    set_proxy_cas (call);
+  if (!g_str_has_prefix (request->url, "https:"))
+    return;
   if (request->tls_skip_verify)
     {
-      curl_easy_setopt (easy, CURLOPT_SSL_VERIFYPEER, 0L);
-      curl_easy_setopt (easy, CURLOPT_SSL_VERIFYHOST, 0L);
+      curl_easy_setopt (call->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+      curl_easy_setopt (call->easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
   else
-    set_server_cas (easy, request->tls_ca_file);
-  curl_easy_setopt (easy, CURLOPT_SSLCERT, request->tls_cert_file);
-  curl_easy_setopt (easy, CURLOPT_SSLKEY, request->tls_key_file);
-}
-
-static gboolean
-fail (GError **error, const char *path, const char *problem)
-{
-  g_set_error (error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS, "%s: %s", path, problem);
-  return FALSE;
-}
-
-/* The text of the file at PATH, new; NULL with ERROR. */
-static GString *
-read_file (const char *path, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-  gsize length;
-  g_autofree char *text = pp_foreign_file_read (path, FALSE, MAX_PEM_BYTES, &length, &local);
-
-  if (text != NULL)
-    return g_string_new_len (text, (gssize)length);
-  fail (error, path, local->message);
-  return NULL;
-}
-
-gboolean
-pp_http_check_pem (const char *path, const char *marker, GError **error)
-{
-  g_autoptr (GString) text = read_file (path, error);
-  g_autofree char *tail = g_strconcat (marker, "-----", NULL);
-  guint begins = 0, ends = 0;
-
-  if (text == NULL)
-    return FALSE;
-  if (text->len == 0)
-    return fail (error, path, "the file is empty");
-  for (const char *line = strstr (text->str, "-----"); line != NULL;
-       line = strstr (line + 1, "-----"))
-    {
-      gsize length = strcspn (line, "\r\n");
-      gboolean is_marked = g_strrstr_len (line, (gssize)length, tail) != NULL;
-
-      if (is_marked && g_str_has_prefix (line, "-----BEGIN "))
-        begins++;
-      if (is_marked && g_str_has_prefix (line, "-----END "))
-        ends++;
-    }
-  g_autofree char *none = g_strdup_printf ("there is no %s in it (PEM: it begins with a line "
-                                           "-----BEGIN %s-----)",
-                                           marker, marker);
-  if (begins == 0)
-    return fail (error, path, none);
-  return begins == ends || fail (error, path, "it is cut off: a line -----END is missing");
+    set_server_cas (call, request->tls_ca_file);
+  set_file (call, CERTIFICATE, request->tls_cert_file);
+  set_file (call, KEY, request->tls_key_file);
 }
 
 gboolean
@@ -126,6 +136,7 @@ pp_http_check_ca_folders (GError **error)
   for (char **folder = folders; *folder != NULL; folder++)
     if (g_file_test (*folder, G_FILE_TEST_IS_DIR))
       return TRUE;
-  g_autofree char *path = g_strconcat ("SSL_CERT_DIR: ", value, NULL);
-  return fail (error, path, "there is no such folder of CA certificates");
+  g_set_error (error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS,
+               "SSL_CERT_DIR: %s: there is no such folder of CA certificates", value);
+  return FALSE;
 }
