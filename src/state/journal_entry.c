@@ -68,6 +68,7 @@ static const Field fields[] = {
     G_STRUCT_OFFSET (PpJournalEntry, startup_timeout_seconds) },
   { "claimed_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, claimed_at), TRUE },
   { "started_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_at) },
+  { "started_uptime", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_uptime) },
   { "scheduled_time", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, scheduled_time) },
   { "late_until", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, late_until) },
   { "lease_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, lease_id) },

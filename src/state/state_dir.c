@@ -166,13 +166,21 @@ pp_state_dir_id (const char *path, GError **error)
 }
 
 gint64
-pp_booted_at (void)
+pp_uptime (void)
 {
   struct timespec since;
 
   if (clock_gettime (CLOCK_BOOTTIME, &since) != 0)
     return 0;
-  return g_get_real_time () - (gint64)since.tv_sec * G_USEC_PER_SEC - since.tv_nsec / 1000;
+  return (gint64)since.tv_sec * G_USEC_PER_SEC + since.tv_nsec / 1000;
+}
+
+gint64
+pp_booted_at (void)
+{
+  gint64 uptime = pp_uptime ();
+
+  return uptime > 0 ? g_get_real_time () - uptime : 0;
 }
 
 char *

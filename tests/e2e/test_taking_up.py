@@ -875,6 +875,18 @@ def test_disk_that_hangs_while_it_is_looked_for_runs_left_behind(api, engine, po
     assert "the disk does not answer" in worker.output()
 
 
+def test_wall_clock_is_set_forward_meanwhile(api, engine, pool, start_worker, clocks):
+    """An hour that only the clock has seen is no part of timeout_seconds."""
+    worker = start_worker(api, engine, pool, settings=clocks.settings)
+    run = api.go(pool, {"command": "sh -c 'sleep 10'", "timeout_seconds": 120, "auto_remove": True})
+    api.wait_state(run, "RUNNING")
+    worker.end(signal.SIGKILL)
+    clocks.step(wall=3600)
+    start_worker(api, engine, pool, settings=clocks.settings)
+    state = api.wait_end(run)["state"]
+    assert state["type"] == "COMPLETED", state
+
+
 def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
     """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
     without their sender's knowing."""

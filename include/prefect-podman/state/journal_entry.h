@@ -54,6 +54,9 @@ typedef struct
   gint64 scheduled_time;
   gint64 late_until; /* of a note (journal_late.h) */
 
+  gint64 started_uptime; /* microseconds of CLOCK_BOOTTIME at started_at, in the boot boot_id; 0:
+                            not known */
+
   char *lease_id;
   char *engine_name;
   char *engine_url;

@@ -50,6 +50,10 @@ char *pp_state_dir_id (const char *path, GError **error);
 /* The id of this boot of the host, "" when the system does not say. New string. */
 char *pp_boot_id (void);
 
+/* Microseconds since this boot of the host, sleep included; no step of the wall clock changes it. 0
+ * when the system does not say. */
+gint64 pp_uptime (void);
+
 /* When this boot of the host was, UNIX microseconds; 0 when the system does not say. */
 gint64 pp_booted_at (void);
 

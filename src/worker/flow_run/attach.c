@@ -47,6 +47,7 @@ pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect)
   run->container_id = g_strdup (pp_json_string (inspect, "Id"));
   run->found_status = g_strdup (pp_json_string (state, "Status"));
   run->started_time = started > 0 ? started : g_get_real_time ();
+  run->started_uptime = 0;
   run->started_once = TRUE;
   run->taken_up = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO, "Container '%s' was started before; it is followed",

@@ -42,11 +42,12 @@ struct PpFlowRun
   gint64 seen_at;        /* when the server was asked what we know of it; monotonic microseconds */
   gint64 looked_at;      /* when it was asked for once more */
   json_int_t seen_run_count; /* how often it had run then */
-  gint64 claimed_time; /* UNIX microseconds, as all times that the journal keeps; of a run that
-                          nothing was written down of: when its container was made */
-  gint64 started_time; /* 0: not yet */
-  gint64 late_until;   /* UNIX microseconds: a request that got no answer may be carried out until
-                          then, this worker's or an earlier one's; 0: there is none */
+  gint64 claimed_time;   /* UNIX microseconds, as all times that the journal keeps; of a run that
+                            nothing was written down of: when its container was made */
+  gint64 started_time;   /* 0: not yet */
+  gint64 started_uptime; /* the same, microseconds of pp_uptime(); 0: not known in this boot */
+  gint64 late_until;     /* UNIX microseconds: a request that got no answer may be carried out until
+                            then, this worker's or an earlier one's; 0: there is none */
   gint64 submitting_sent;  /* monotonic microseconds */
   json_t *overwritten_end; /* the end that a late request of ours has put another state on top of */
 

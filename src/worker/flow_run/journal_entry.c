@@ -61,6 +61,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .timed_out = run->timed_out || run->startup_timed_out,
     .claimed_at = run->claimed_time,
     .started_at = run->started_time,
+    .started_uptime = run->started_uptime,
     .scheduled_time = run->scheduled_time,
     .lease_id = run->lease != NULL ? (char *)pp_lease_id (run->lease) : NULL,
     .engine_name = engine->name,
@@ -140,6 +141,10 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
                         && *run->context->boot_id != '\0'
                         && !g_str_equal (entry->boot_id, run->context->boot_id);
+  /* It counts in its own boot only, and only where that is known. */
+  if (entry->boot_id != NULL && *entry->boot_id != '\0' && !run->host_restarted
+      && g_str_equal (entry->boot_id, run->context->boot_id))
+    run->started_uptime = entry->started_uptime;
   if (entry->phase == PP_JOURNAL_CLAIMED)
     return;
   run->container_id = g_strdup (entry->container_id);

@@ -5,6 +5,7 @@
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/state/state_dir.h"
 
 #include "worker/failpoint-private.h"
 
@@ -286,6 +287,7 @@ static void
 announce_start (PpFlowRun *run)
 {
   run->started_time = g_get_real_time ();
+  run->started_uptime = pp_uptime ();
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING,
                           run->worker_reported ? propose_running : start_container);
 }

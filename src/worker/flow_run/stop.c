@@ -5,6 +5,7 @@
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/state/state_dir.h"
 
 /* An engine that refuses to stop a container is asked again after so many seconds: once more the
  * same, then with more force. */
@@ -277,6 +278,18 @@ arm_timeout (PpFlowRun *run)
   run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
 }
 
+/* How long a run that is taken up again has run for, microseconds. The wall clock may have been
+ * stepped since: it counts only where the host's uptime does not, after a restart of the host. */
+static gint64
+time_since_start (const PpFlowRun *run)
+{
+  gint64 uptime = pp_uptime ();
+
+  if (run->started_uptime > 0 && uptime > 0)
+    return MAX (uptime - run->started_uptime, 0);
+  return run->started_time > 0 ? MAX (g_get_real_time () - run->started_time, 0) : 0;
+}
+
 void
 pp_flow_run_start_timeout (PpFlowRun *run)
 {
@@ -287,8 +300,7 @@ pp_flow_run_start_timeout (PpFlowRun *run)
     return;
   run->timeout_at
       = g_get_monotonic_time () + (gint64)(MIN (seconds, MAX_TIMEOUT_SECONDS) * G_USEC_PER_SEC);
-  /* Of a run that is taken up again, a part has passed. */
-  if (run->taken_up && run->started_time > 0)
-    run->timeout_at -= MAX (g_get_real_time () - run->started_time, 0);
+  if (run->taken_up)
+    run->timeout_at -= time_since_start (run);
   arm_timeout (run);
 }
