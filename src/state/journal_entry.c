@@ -69,6 +69,7 @@ static const Field fields[] = {
   { "claimed_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, claimed_at), TRUE },
   { "started_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_at) },
   { "started_uptime", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_uptime) },
+  { "seen_run_count", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, seen_run_count) },
   { "scheduled_time", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, scheduled_time) },
   { "late_until", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, late_until) },
   { "lease_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, lease_id) },

@@ -887,6 +887,21 @@ def test_wall_clock_is_set_forward_meanwhile(api, engine, pool, start_worker, cl
     assert state["type"] == "COMPLETED", state
 
 
+def test_retry_that_never_ran_is_taken_up(api, engine, pool, start_worker):
+    """What it had run before says nothing of this attempt: its last lines tell why it failed."""
+    run = api.go(pool, {"command": "sh -c 'echo the cause; sleep 8; exit 1'", "state_reporting": "engine"})
+    for type in ("RUNNING", "SCHEDULED"):
+        api.call("POST", f"/flow_runs/{run}/set_state", json={"state": {"type": type}, "force": True})
+    assert api.call("GET", f"/flow_runs/{run}")["run_count"] == 1
+    worker = start_worker(api, engine, pool)
+    wait_for(lambda: any(c["State"] == "running" for c in engine.containers_of(run)), 60, "container that runs")
+    worker.end(signal.SIGKILL)
+    worker = start_worker(api, engine, pool)
+    worker.wait_line("goes on with flow run")
+    api.call("POST", f"/flow_runs/{run}/set_state", json={"state": {"type": "FAILED"}})  # as Prefect inside would
+    assert "the cause" in api.wait_text(run, "The last lines of its output")
+
+
 def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
     """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
     without their sender's knowing."""

@@ -56,6 +56,7 @@ typedef struct
 
   gint64 started_uptime; /* microseconds of CLOCK_BOOTTIME at started_at, in the boot boot_id; 0:
                             not known */
+  gint64 seen_run_count; /* how often the run had run before this attempt */
 
   char *lease_id;
   char *engine_name;

@@ -27,6 +27,7 @@ test_round_trip (void)
     .claimed_at = 1763800000000000,
     .started_at = 1763800000000001,
     .started_uptime = 86400000001,
+    .seen_run_count = 2,
     .forward_output = TRUE,
   };
   g_autofree char *text = pp_journal_entry_to_text (&entry);
@@ -43,6 +44,7 @@ test_round_trip (void)
   g_assert_cmpfloat (read->timeout_seconds, ==, 1.5);
   g_assert_cmpint (read->started_at, ==, entry.started_at);
   g_assert_cmpint (read->started_uptime, ==, 86400000001);
+  g_assert_cmpint (read->seen_run_count, ==, 2);
   g_assert_null (read->lease_id);
   g_autofree char *again = pp_journal_entry_to_text (read);
   g_assert_cmpstr (again, ==, text);
@@ -157,6 +159,7 @@ test_tolerant (void)
   g_assert_cmpfloat (entry->timeout_seconds, ==, 3);
   /* Of a version before them. */
   g_assert_cmpint (entry->started_uptime, ==, 0);
+  g_assert_cmpint (entry->seen_run_count, ==, 0);
 }
 
 static void
