@@ -565,7 +565,8 @@ test_recorded (gconstpointer data)
   const char *version = data;
   Fixture fixture = { 0 };
   g_autofree char *name = g_strconcat ("conmon-", version, ".k8s", NULL);
-  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "infrastructure", "containers", "logs", name, NULL);
+  g_autofree char *path
+      = g_test_build_filename (G_TEST_DIST, "infrastructure", "containers", "logs", name, NULL);
   g_autofree char *x = g_strnfill (40, 'x');
   g_autofree char *expected = g_strconcat ("1:one\n2:two\n1:part of a line1: and its end\n1:", x,
                                            "1:\n1:a progress\rbar\r\n1:\n1:unfinished2:so is this",
@@ -585,8 +586,8 @@ static void
 test_recorded_full_disk (void)
 {
   Fixture fixture = { 0 };
-  g_autofree char *path
-      = g_test_build_filename (G_TEST_DIST, "infrastructure", "containers", "logs", "conmon-2.1.6-full-disk.k8s", NULL);
+  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "infrastructure", "containers",
+                                                 "logs", "conmon-2.1.6-full-disk.k8s", NULL);
 
   open_recording (&fixture, path);
   assert_read (&fixture, "1:line 49 before the disk is full\n1:line 50 before the disk is full\n"
