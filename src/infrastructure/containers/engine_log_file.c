@@ -175,6 +175,7 @@ on_look (gpointer user_data)
 static void
 look_later (FileFollow *follow)
 {
+  g_clear_handle_id (&follow->look, g_source_remove);
   follow->look = g_timeout_add (follow->look_ms, on_look, follow);
   follow->look_ms = MIN (follow->look_ms * 2, LAST_LOOK_MS);
 }
@@ -199,7 +200,8 @@ on_open (FileFollow *follow, gboolean begins_late)
   pp_engine_events_open (events);
   follow->look_ms
       = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
-  if (!follow->ended)
+  /* A look that an event has caused goes on by itself. */
+  if (!follow->ended && follow->looking == NULL)
     look_later (follow);
   ask (follow);
 }
@@ -386,6 +388,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
     }
   follow = g_new0 (FileFollow, 1);
   follow->call = call;
+  follow->look_ms = FIRST_LOOK_MS;
   follow->number = ++events->last_number;
   follow->id = g_strdup (container_id);
   follow->path = g_build_filename (call->engine->log_root, folder, PP_LOG_NAME, NULL);

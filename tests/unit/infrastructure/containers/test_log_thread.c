@@ -111,6 +111,39 @@ pp_log_piece_free (PpLogPiece *piece)
 
 /* The engine. */
 
+/* What it says of the container and when; of the looks at it, and of the stream of events. */
+typedef struct
+{
+  GMutex mutex;
+  GCond cond;
+  gboolean holds_looks; /* a look at the container is not answered yet */
+  gboolean tells;       /* an event about the container is sent */
+  const char *state;    /* the answer to a look; NULL: 500 */
+  guint looks;
+} Script;
+
+static Script script;
+
+static void
+set_script (gboolean holds_looks, gboolean tells, const char *state)
+{
+  g_mutex_lock (&script.mutex);
+  script.holds_looks = holds_looks;
+  script.tells = tells;
+  script.state = state;
+  g_cond_broadcast (&script.cond);
+  g_mutex_unlock (&script.mutex);
+}
+
+static guint
+count_looks (void)
+{
+  g_mutex_lock (&script.mutex);
+  guint looks = script.looks;
+  g_mutex_unlock (&script.mutex);
+  return looks;
+}
+
 typedef struct
 {
   GMainLoop *loop;
@@ -123,6 +156,33 @@ typedef struct
   GString *output;
   GError *error;
 } Fixture;
+
+static gboolean
+answer_events (int fd)
+{
+  const char event[]
+      = "HTTP/1.1 200 OK\r\n\r\n{\"status\": \"stop\", \"Actor\": {\"ID\": \"abc\"}}\n";
+
+  g_mutex_lock (&script.mutex);
+  while (!script.tells)
+    g_cond_wait (&script.cond, &script.mutex);
+  g_mutex_unlock (&script.mutex);
+  return server_write (fd, event, sizeof event - 1);
+}
+
+static gboolean
+answer_look (int fd)
+{
+  g_mutex_lock (&script.mutex);
+  script.looks++;
+  while (script.holds_looks)
+    g_cond_wait (&script.cond, &script.mutex);
+  const char *state = script.state;
+  g_mutex_unlock (&script.mutex);
+  if (state == NULL)
+    return server_reply (fd, 500, "", "{\"message\": \"database is locked\"}");
+  return server_reply (fd, 200, "", state);
+}
 
 static gboolean
 answer (Server *server, const Request *request, int fd, gpointer data)
@@ -139,7 +199,11 @@ answer (Server *server, const Request *request, int fd, gpointer data)
     return server_reply (fd, 200, "", "{\"DockerRootDir\": \"/disk\", \"Driver\": \"overlay\"}");
   if (strstr (request->target, "/logs") != NULL)
     return server_reply_bytes (fd, 200, "", frame, sizeof frame - 1);
-  return server_reply (fd, 200, "", "{\"State\": {\"Running\": false, \"Status\": \"exited\"}}");
+  if (strstr (request->target, "/start") != NULL)
+    return server_reply (fd, 204, "", "");
+  if (strstr (request->target, "/events") != NULL)
+    return answer_events (fd);
+  return answer_look (fd);
 }
 
 static gboolean
@@ -169,6 +233,7 @@ set_up (Fixture *fixture, gconstpointer data)
   g_autofree char *url = NULL;
 
   (void)data;
+  set_script (FALSE, FALSE, "{\"State\": {\"Running\": false, \"Status\": \"exited\"}}");
   /* Warnings are what is looked for. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK);
   fixture->loop = g_main_loop_new (NULL, FALSE);
@@ -189,6 +254,7 @@ tear_down (Fixture *fixture, gconstpointer data)
 {
   (void)data;
   set_hangs (FALSE);
+  set_script (FALSE, TRUE, NULL);
   g_clear_error (&fixture->error);
   pp_infrastructure_free (fixture->infrastructure);
   pp_http_free (fixture->http);
@@ -345,6 +411,72 @@ test_end_that_was_met_before (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->output->str, ==, "from the file\nand more\n");
 }
 
+static gboolean
+has_looked (void)
+{
+  return count_looks () > 0;
+}
+
+static void
+wait_for_look (void)
+{
+  guint source = g_timeout_add (5, on_turn, &(guint){ 0 });
+
+  while (!has_looked ())
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (source);
+}
+
+/* A follow whose log is not open yet, of a container that an event has caused a look at. */
+static PpInfrastructureCall *
+follow_with_early_event (Fixture *fixture, gboolean holds_looks)
+{
+  PpInfrastructureCall *call;
+
+  script.looks = 0;
+  /* This opens the stream of events. */
+  pp_infrastructure_start (fixture->infrastructure, "abc", on_done, fixture);
+  g_main_loop_run (fixture->loop);
+  set_hangs (TRUE);
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
+                                   fixture);
+  set_script (holds_looks, TRUE, NULL);
+  wait_for_look ();
+  return call;
+}
+
+/* The log is opened while the look is under way, which the engine fails at: there is one timer for
+ * the next look, and none when nobody follows any more. */
+static void
+test_event_before_open (Fixture *fixture, gconstpointer data)
+{
+  PpInfrastructureCall *call = follow_with_early_event (fixture, TRUE);
+
+  (void)data;
+  set_hangs (FALSE);
+  while (fixture->output->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  set_script (FALSE, TRUE, NULL);
+  pause_for (fixture, 100);
+  pp_infrastructure_call_cancel (call);
+  g_assert_cmpuint (count_looks (), ==, 1);
+  pause_for (fixture, 800);
+  g_assert_cmpuint (count_looks (), ==, 1);
+}
+
+/* The log cannot be opened for a while, and the engine says nothing of use: there is a pause
+ * between two looks. */
+static void
+test_looks_before_open (Fixture *fixture, gconstpointer data)
+{
+  PpInfrastructureCall *call = follow_with_early_event (fixture, FALSE);
+
+  (void)data;
+  pause_for (fixture, 600);
+  g_assert_cmpuint (count_looks (), <=, 3);
+  pp_infrastructure_call_cancel (call);
+}
+
 static void
 add_tests (void)
 {
@@ -356,6 +488,8 @@ add_tests (void)
     { "/log-thread/well", test_well },
     { "/log-thread/open", test_hanging_open },
     { "/log-thread/read", test_hanging_read },
+    { "/log-thread/event-before-open", test_event_before_open },
+    { "/log-thread/looks-before-open", test_looks_before_open },
     { "/log-thread/few-descriptors", test_few_descriptors },
     { "/log-thread/end-that-was-met-before", test_end_that_was_met_before },
   };
