@@ -6,7 +6,6 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-#include "worker/recovery/late_requests-private.h"
 #include "poll_parts-private.h"
 #include "queues-private.h"
 
@@ -358,8 +357,6 @@ poll_now (PpWorker *worker)
 
   if (worker->phase != PP_WORKER_RUNNING)
     return;
-  pp_late_requests_look (worker->context.late);
-  pp_worker_look_for_late_containers (worker);
   if (worker->poll_call != NULL || worker->ping_call != NULL || worker->poll_parts != NULL)
     return;
   if (engine_is_there (worker))

@@ -114,6 +114,7 @@ pp_worker_ready (PpWorker *worker)
   pp_worker_note_served (worker);
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
   pp_worker_take_up (worker);
+  pp_worker_watch_late_requests (worker);
   pp_worker_poll_start (worker);
   pp_worker_watch_cancellations (worker);
   pp_memory_settle ();

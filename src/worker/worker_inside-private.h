@@ -55,6 +55,7 @@ typedef struct
   GHashTable *held;       /* names of identities whose strays they are -> locks on them */
   GList *late_containers; /* that are being looked at (late_containers.c) */
   PpInfrastructureCall *late_list_call;
+  guint late_timer;       /* of the next look at what was carried out late */
   GPtrArray *late_claims; /* still to be listed one by one; or NULL */
   gboolean list_is_old;   /* list_call, list_put: it was asked for once more since */
   PpInfrastructureCall *list_call;
@@ -191,13 +192,18 @@ void pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id);
 void pp_worker_watch_orphans (PpWorker *worker);
 void pp_worker_leave_orphans (PpWorker *worker);
 
-/* late_containers.c: to be called at each poll. Removes containers that the engine has made late,
- * and that nobody will start, for the runs of which there are notes. */
+/* late_containers.c: to be called from time to time. Removes containers that the engine has made
+ * late, and that nobody will start, for the runs of which there are notes. */
 void pp_worker_look_for_late_containers (PpWorker *worker);
 void pp_worker_leave_late_containers (PpWorker *worker);
 
 /* late.c: reads the notes of requests that may outlive their runs, and has such be watched for. */
 void pp_worker_expect_late_requests (PpWorker *worker);
+
+/* Looks now, and from time to time, what late requests have done, also while the worker is
+ * draining: runs in its hands wait for what they have changed to be put back. To be called once. */
+void pp_worker_watch_late_requests (PpWorker *worker);
+void pp_worker_leave_late_requests (PpWorker *worker);
 
 /* strays.c */
 

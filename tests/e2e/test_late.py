@@ -131,6 +131,36 @@ def test_failure_that_was_retried(api, engine, pool, proxy, start_worker, tmp_pa
     assert api.state(run)["type"] == "COMPLETED"
 
 
+@pytest.mark.parametrize("once", [False, True], ids=["SIGQUIT", "--run-once"])
+def test_failure_that_was_retried_by_a_worker_that_ends(api, engine, pool, proxy, start_worker, tmp_path, once):
+    """It arrives while the retry runs, in the hands of a worker that takes no more runs."""
+    (tmp_path / "kept").mkdir()
+    hold = Hold(proxy, SET_STATE, after=2)
+    worker = start_worker(proxy.api, engine, pool)
+    command = "sh -c 'echo only once; test -e /kept/seen || { touch /kept/seen; exit 1; }; sleep 7'"
+    variables = {"command": command, "auto_remove": True, "volumes": [f"{tmp_path}/kept:/kept"]}
+    run = api.run(api.deploy(pool, variables=variables), empirical_policy={"retries": 1, "retry_delay": 0})
+    hold.kill(worker)
+    if once:
+        worker = start_worker(proxy.api, engine, pool, settings={"PREFECT_WORKER_QUERY_SECONDS": 60})
+        wait_type(api, run, "SCHEDULED")
+        time.sleep(2)
+        worker.end(signal.SIGKILL)
+        worker = start_worker(proxy.api, engine, pool, "--run-once", health=False)
+    else:
+        worker = start_worker(proxy.api, engine, pool)
+    running = lambda: [state["type"] for state in api.states(run)].count("RUNNING") == 2  # noqa: E731
+    wait_for(running, 30, "the retry runs")
+    if not once:
+        worker.send(signal.SIGQUIT)
+        worker.wait_line("SIGQUIT: no more runs are taken")
+    hold.let_go()
+    assert worker.wait(40) == 0
+    assert api.state(run)["type"] == "COMPLETED"
+    assert starts(api, run) == 2
+    check_nothing_left(engine, run, tmp_path)
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_create(api, engine, pool, door, start_worker, tmp_path, listed):
     """The container is made when its run, begun anew, is over. Where the engine does not list all containers, for one that

@@ -7,6 +7,9 @@
 
 #include "late_requests-private.h"
 
+/* Seconds between two looks, at the most: runs may wait for what they find. */
+#define LOOK_SECONDS 15.0
+
 static PpLateHands
 on_hands (const char *flow_run_id, const char *transition_id, gpointer user_data)
 {
@@ -58,4 +61,33 @@ pp_worker_expect_late_requests (PpWorker *worker)
   context->late = pp_late_requests_new (context->api, context->states, context->journal,
                                         pp_late_patience (worker->settings), &funcs);
   pp_late_requests_load (context->late);
+}
+
+static gboolean
+on_timer (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->late_timer = 0;
+  pp_worker_watch_late_requests (worker);
+  return G_SOURCE_REMOVE;
+}
+
+void
+pp_worker_watch_late_requests (PpWorker *worker)
+{
+  double seconds = MIN (worker->settings->worker_query_seconds, LOOK_SECONDS);
+
+  if (worker->phase == PP_WORKER_STOPPING)
+    return;
+  pp_late_requests_look (worker->context.late);
+  pp_worker_look_for_late_containers (worker);
+  worker->late_timer = g_timeout_add (pp_worker_interval_ms (seconds, 0), on_timer, worker);
+}
+
+void
+pp_worker_leave_late_requests (PpWorker *worker)
+{
+  g_clear_handle_id (&worker->late_timer, g_source_remove);
+  pp_worker_leave_late_containers (worker);
 }

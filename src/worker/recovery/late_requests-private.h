@@ -3,7 +3,7 @@
  * for long after its sender has given up waiting, or was killed: a claim that arrives when nobody
  * has the run in hand any more leaves it Pending for ever, and one that arrives on top of the run's
  * end undoes that end. A note keeps the transition ids of such requests, durably, and the states of
- * its run are read at each poll until the last of them can have arrived. */
+ * its run are read from time to time until the last of them can have arrived. */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
@@ -64,8 +64,8 @@ GPtrArray *pp_late_requests_claims (const PpLateRequests *late);
 /* How many notes there are. */
 guint pp_late_requests_count (const PpLateRequests *late);
 
-/* To be called at each poll: reads the states of all noted runs, and does what has to be done about
- * those that a late request has changed. Notes that are past their time are forgotten. */
+/* To be called from time to time: reads the states of all noted runs, and does what has to be done
+ * about those that a late request has changed. Notes that are past their time are forgotten. */
 void pp_late_requests_look (PpLateRequests *late);
 
 /* late_judge.c: pure. */

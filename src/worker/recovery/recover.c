@@ -322,6 +322,6 @@ pp_worker_stop_taking_up (PpWorker *worker)
   json_decref (g_steal_pointer (&worker->listed));
   pp_worker_leave_orphans (worker);
   pp_worker_leave_strays (worker);
-  pp_worker_leave_late_containers (worker);
+  pp_worker_leave_late_requests (worker);
   g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
 }
