@@ -277,6 +277,30 @@ def test_concurrency_slot_is_kept(api, engine, pool, start_worker):
     assert end <= begin
 
 
+RENEWAL = r"POST /api/v2/concurrency_limits/leases/[0-9a-f-]{36}/renew"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_concurrency_slot_is_kept_until_prefect_is_running(api, engine, pool, proxy, start_worker, killed):
+    """A container that installs packages first may take longer than the lease; Prefect in it renews it from Running on,
+    and the worker no more."""
+    variables = {"command": "sleep 600", "state_reporting": "engine", "auto_remove": True, "stop_timeout": 1}
+    deployment = api.deploy(pool, variables=variables, concurrency_limit=1)
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.run(deployment)
+    wait_for(lambda: any(c["State"] == "running" for c in engine.containers_of(run)), 60, "container that runs")
+    if killed:
+        worker.end(signal.SIGKILL)
+        worker = start_worker(proxy.api, engine, pool)
+    proxy.add(Rule(RENEWAL, status(503), times=1))  # tried again after 10 s
+    proxy.wait_count(RENEWAL, 1, 30)
+    api.call("POST", f"/flow_runs/{run}/set_state", json={"state": {"type": "RUNNING"}})
+    time.sleep(15)
+    assert proxy.count(RENEWAL) == 1 and "could not be renewed" not in worker.output()
+    api.set_state(run, "CANCELLED")
+    assert api.wait_end(run)["state"]["type"] == "CANCELLED"
+
+
 def test_concurrency_slot_is_kept_while_an_image_is_pulled(api, engine, pool, proxy, door, start_worker):
     door.add(Rule(r"POST .*/images/create", slow(600)))
     worker = start_worker(proxy.api, door.url, pool)

@@ -157,8 +157,10 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->startup_timed_out = entry->timed_out && !entry->worker_reported;
   if (!entry->undescribed)
     run->spec = pp_flow_run_spec_from_entry (entry);
-  if (entry->lease_id != NULL && entry->worker_reported)
+  if (entry->lease_id != NULL)
     pp_flow_run_keep_lease (run, entry->lease_id);
+  if (run->lease != NULL && !run->worker_reported)
+    pp_lease_keep_until_running (run->lease, run->context->states, run->id);
 }
 
 void

@@ -19,6 +19,9 @@ struct PpLease
   gpointer user_data;
   guint timer;
   PpApiCall *call;
+  PpStateReader *states; /* NULL: renewed whatever the run's state */
+  char *flow_run_id;
+  PpStateRead *read;
 };
 
 static gboolean renew (gpointer user_data);
@@ -40,15 +43,48 @@ on_renewed (json_t *body, const GError *error, gpointer user_data)
                                         renew, lease);
 }
 
+static void
+send_renewal (PpLease *lease)
+{
+  lease->call
+      = pp_concurrency_lease_renew (lease->api, lease->id, LEASE_SECONDS, on_renewed, lease);
+}
+
+/* The server renews the lease at RUNNING, or gives another
+ * (ValidateDeploymentConcurrencyAtRunning). Prefect inside the container renews it from then on,
+ * and the run's end revokes it. A state that cannot be read is no reason to lose it. */
+static void
+on_state (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLease *lease = user_data;
+  const char *type = pp_json_string (json_object_get (body, "state"), "type");
+
+  lease->read = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 404)
+      || (error == NULL && g_strcmp0 (type, "PENDING") != 0))
+    return;
+  send_renewal (lease);
+}
+
 static gboolean
 renew (gpointer user_data)
 {
   PpLease *lease = user_data;
 
   lease->timer = 0;
-  lease->call
-      = pp_concurrency_lease_renew (lease->api, lease->id, LEASE_SECONDS, on_renewed, lease);
+  if (lease->states != NULL)
+    lease->read = pp_state_reader_read (lease->states, lease->flow_run_id, on_state, lease);
+  else
+    send_renewal (lease);
   return G_SOURCE_REMOVE;
+}
+
+void
+pp_lease_keep_until_running (PpLease *lease, PpStateReader *states, const char *flow_run_id)
+{
+  lease->states = states;
+  g_free (lease->flow_run_id);
+  lease->flow_run_id = g_strdup (flow_run_id);
 }
 
 PpLease *
@@ -74,6 +110,8 @@ pp_lease_free (PpLease *lease)
     g_source_remove (lease->timer);
   if (lease->call != NULL)
     pp_api_call_cancel (lease->call);
+  pp_state_read_cancel (lease->read);
+  g_free (lease->flow_run_id);
   g_free (lease->id);
   g_free (lease);
 }

@@ -379,9 +379,8 @@ pp_flow_run_enter_started (PpFlowRun *run)
                      context->worker_name, run->name, run->container_name);
   pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,
                             run->container_name, pp_flow_run_related (run));
-  /* Prefect inside the container keeps the slot from here on. */
-  if (!run->worker_reported)
-    g_clear_pointer (&run->lease, pp_lease_free);
+  if (!run->worker_reported && run->lease != NULL)
+    pp_lease_keep_until_running (run->lease, context->states, run->id);
   run->may_lack_memory = run->taken_up || pp_container_spec_has_limits (run->spec);
   g_clear_pointer (&run->spec->create_body, json_decref);
   g_clear_pointer (&run->spec->libpod_body, json_decref);
