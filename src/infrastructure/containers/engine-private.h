@@ -24,9 +24,21 @@ char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, G
  * ERROR for a scheme it does not speak, and for what can never be reached. */
 gboolean pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error);
 
+/* Names for messages. They are looked up once, at the start: a name service (LDAP) may hang. */
+typedef struct
+{
+  char *user;  /* this process's */
+  gid_t gid;   /* of the socket's group, 0 where it did not matter, or there was no socket */
+  char *group; /* its name, or NULL */
+} PpEngineNames;
+
+/* Fills NAMES for the socket at SOCKET_PATH (NULL: none). Blocks. */
+void pp_engine_names_init (PpEngineNames *names, const char *socket_path);
+void pp_engine_names_clear (PpEngineNames *names);
+
 /* What to do when nobody could be reached at SOCKET_PATH (NULL: no socket); new string, the end of
  * an error's sentence, "" where nobody knows. */
-char *pp_engine_connect_hint (const char *socket_path);
+char *pp_engine_connect_hint (const char *socket_path, const PpEngineNames *names);
 
 /* A line of a pull's stream. */
 typedef struct PpPull PpPull;

@@ -45,6 +45,7 @@ struct Engine
   char *socket_path; /* or NULL */
   char *base_url;    /* "http://localhost"; a secret where it has a password */
   PpEngineTls tls;
+  PpEngineNames names;
   char *prefix;                 /* "/v1.41"; "" before connect */
   PpEngineInfo *info;           /* NULL before connect */
   char *server;                 /* the header "Server" of the answer that INFO is from, or NULL */

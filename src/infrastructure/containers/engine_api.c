@@ -63,6 +63,7 @@ engine_new (PpHttp *http, const char *url, GError **error)
   engine->url = pp_http_url_for_display (url);
   engine->socket_path = g_steal_pointer (&socket_path);
   engine->base_url = g_steal_pointer (&base_url);
+  pp_engine_names_init (&engine->names, engine->socket_path);
   engine->prefix = g_strdup ("");
   engine->calls = g_hash_table_new (NULL, NULL);
   engine->events = pp_engine_events_new (engine);
@@ -156,6 +157,7 @@ engine_free (PpInfrastructure *infrastructure)
   g_free (engine->socket_path);
   g_free (engine->base_url);
   pp_engine_tls_clear (&engine->tls);
+  pp_engine_names_clear (&engine->names);
   g_free (engine->prefix);
   g_free (engine);
 }
@@ -237,7 +239,8 @@ fail_transport (EngineCall *call, const GError *error)
 {
   gboolean is_connect = g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_CONNECT);
   Engine *engine = call->engine;
-  g_autofree char *hint = is_connect ? pp_engine_connect_hint (engine->socket_path) : NULL;
+  g_autofree char *hint
+      = is_connect ? pp_engine_connect_hint (engine->socket_path, &engine->names) : NULL;
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);

@@ -108,31 +108,51 @@ pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GErro
                error);
 }
 
-/* The name of the group whose members may use the socket at PATH, or NULL where that is nobody who
- * is not root already. */
-static const char *
+/* The id of the group whose members may use the socket at PATH; 0 where that is nobody who is not
+ * root already. */
+static gid_t
 group_of (const char *path)
 {
   struct stat st;
-  const struct group *group;
 
-  if (stat (path, &st) != 0 || st.st_gid == 0 || (st.st_mode & 060) != 060)
-    return NULL;
-  group = getgrgid (st.st_gid);
-  return group != NULL ? group->gr_name : NULL;
+  return stat (path, &st) == 0 && (st.st_mode & 060) == 060 ? st.st_gid : 0;
+}
+
+void
+pp_engine_names_init (PpEngineNames *names, const char *socket_path)
+{
+  gid_t gid = socket_path != NULL ? group_of (socket_path) : 0;
+  const struct group *group = gid != 0 ? getgrgid (gid) : NULL;
+
+  names->user = g_strdup (g_get_user_name ());
+  names->gid = gid;
+  names->group = g_strdup (group != NULL ? group->gr_name : NULL);
+}
+
+void
+pp_engine_names_clear (PpEngineNames *names)
+{
+  g_clear_pointer (&names->user, g_free);
+  g_clear_pointer (&names->group, g_free);
 }
 
 static char *
-denied_hint (const char *socket_path)
+denied_hint (const char *socket_path, const PpEngineNames *names)
 {
-  const char *group = group_of (socket_path);
-  const char *user = g_get_user_name ();
-  g_autofree char *join
-      = group != NULL ? g_strdup_printf ("let the user join group '%s' (sudo usermod -aG %s %s, "
-                                         "then log in again)",
-                                         group, group, user)
-                      : g_strdup ("start the worker as the socket's owner");
+  gid_t gid = group_of (socket_path);
+  const char *user = names->user;
+  g_autofree char *join = NULL;
 
+  if (gid == 0)
+    join = g_strdup ("start the worker as the socket's owner");
+  else if (gid == names->gid && names->group != NULL)
+    join = g_strdup_printf ("let the user join group '%s' (sudo usermod -aG %s %s, "
+                            "then log in again)",
+                            names->group, names->group, user);
+  else
+    join = g_strdup_printf ("let the user join group %u (getent group %u tells its name; "
+                            "sudo usermod -aG NAME %s, then log in again)",
+                            gid, gid, user);
   return g_strdup_printf (
       "; user '%s' (uid %u) has no access to the socket %s: %s, or use a Podman "
       "of the user's own (systemctl --user enable --now podman.socket), or name "
@@ -141,12 +161,12 @@ denied_hint (const char *socket_path)
 }
 
 char *
-pp_engine_connect_hint (const char *socket_path)
+pp_engine_connect_hint (const char *socket_path, const PpEngineNames *names)
 {
   if (socket_path == NULL)
     return g_strdup ("");
   if (access (socket_path, R_OK | W_OK) != 0 && errno == EACCES)
-    return denied_hint (socket_path);
+    return denied_hint (socket_path, names);
   if (strstr (socket_path, "docker") != NULL)
     return g_strdup ("; start it with: systemctl enable --now docker");
   if (g_str_has_prefix (socket_path, "/run/podman/"))

@@ -5,6 +5,7 @@
 #include "infrastructure/containers/engine-private.h"
 
 #include <glib/gstdio.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -182,9 +183,23 @@ test_long_socket_path (void)
   g_assert_nonnull (strstr (error->message, "107 bytes"));
 }
 
+/* A name service, which is asked at the start only. */
+static gboolean names_hang;
+
+struct group *
+getgrgid (gid_t gid)
+{
+  static char name[] = "dockers";
+  static struct group group = { .gr_name = name };
+
+  g_assert_false (names_hang);
+  group.gr_gid = gid;
+  return &group;
+}
+
 /* The hint a user gets who may not use the socket at PATH; root's tests ask as somebody else. */
 static char *
-hint_of_a_stranger (const char *path)
+hint_of_a_stranger (const char *path, const PpEngineNames *names)
 {
   char text[4096] = "";
   int ends[2];
@@ -197,7 +212,8 @@ hint_of_a_stranger (const char *path)
     {
       if (getuid () == 0 && setuid (65534) != 0)
         _exit (1);
-      g_autofree char *hint = pp_engine_connect_hint (path);
+      names_hang = TRUE;
+      g_autofree char *hint = pp_engine_connect_hint (path, names);
       _exit (write (ends[1], hint, strlen (hint)) < 0);
     }
   close (ends[1]);
@@ -215,8 +231,10 @@ test_hints (void)
   g_autofree char *path = g_strconcat (root, "/podman.sock", NULL);
   int fd = make_socket (root, "/podman.sock");
 
+  PpEngineNames names = { NULL };
+  pp_engine_names_init (&names, path);
   g_assert_cmpint (g_chmod (path, 0), ==, 0);
-  g_autofree char *denied = hint_of_a_stranger (path);
+  g_autofree char *denied = hint_of_a_stranger (path, &names);
   g_assert_nonnull (strstr (denied, path));
   g_assert_nonnull (strstr (denied, "no access"));
   g_assert_nonnull (strstr (denied, "--engine-url"));
@@ -226,12 +244,43 @@ test_hints (void)
   g_assert_cmpint (g_unlink (path), ==, 0);
   g_assert_cmpint (g_rmdir (root), ==, 0);
 
-  g_autofree char *missing = pp_engine_connect_hint (path);
+  g_autofree char *missing = pp_engine_connect_hint (path, &names);
   g_assert_nonnull (strstr (missing, "start it with"));
-  g_autofree char *docker = pp_engine_connect_hint ("/nowhere/docker.sock");
+  g_autofree char *docker = pp_engine_connect_hint ("/nowhere/docker.sock", &names);
   g_assert_nonnull (strstr (docker, "enable --now docker"));
-  g_autofree char *remote = pp_engine_connect_hint (NULL);
+  g_autofree char *remote = pp_engine_connect_hint (NULL, &names);
   g_assert_cmpstr (remote, ==, "");
+  pp_engine_names_clear (&names);
+}
+
+/* The names are those of the start, whenever access is denied. */
+static void
+test_names (void)
+{
+  g_autofree char *root = g_dir_make_tmp ("ppf-XXXXXX", NULL);
+  g_autofree char *path = g_strconcat (root, "/docker.sock", NULL);
+  PpEngineNames none = { .user = (char *)"me" };
+  PpEngineNames names = { NULL };
+  int fd = make_socket (root, "/docker.sock");
+
+  if (getuid () != 0)
+    g_test_skip ("only root gives a file to another group");
+  else
+    {
+      g_assert_cmpint (g_chmod (root, 0755), ==, 0);
+      g_assert_cmpint (chown (path, 0, 4711), ==, 0);
+      g_assert_cmpint (g_chmod (path, 0660), ==, 0);
+      pp_engine_names_init (&names, path);
+      g_autofree char *known = hint_of_a_stranger (path, &names);
+      g_assert_nonnull (strstr (known, "usermod -aG dockers"));
+      /* The socket was not there yet. */
+      g_autofree char *unknown = hint_of_a_stranger (path, &none);
+      g_assert_nonnull (strstr (unknown, "join group 4711"));
+      pp_engine_names_clear (&names);
+    }
+  close (fd);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  g_assert_cmpint (g_rmdir (root), ==, 0);
 }
 
 static void
@@ -240,6 +289,7 @@ add_tests (void)
   g_test_add_func ("/infrastructure/find/password-is-not-shown", test_password_is_not_shown);
   g_test_add_func ("/infrastructure/find/long-socket-path", test_long_socket_path);
   g_test_add_func ("/infrastructure/find/hints", test_hints);
+  g_test_add_func ("/infrastructure/find/names", test_names);
   g_test_add_func ("/infrastructure/find/sockets", test_sockets);
   g_test_add_func ("/infrastructure/find/given", test_given);
   g_test_add_func ("/infrastructure/find/schemes", test_schemes);
