@@ -36,6 +36,10 @@ gboolean pp_json_number (const json_t *value, double *number);
  * of text ("{},{}") may become hundreds of memory. */
 gsize pp_json_memory (const char *text, gsize length);
 
+/* True if LENGTH bytes of TEXT and their parse take no more than BOUND bytes; a small TEXT always
+ * fits. */
+gboolean pp_json_fits (const char *text, gsize length, gsize bound);
+
 /* The string at KEY of OBJECT, borrowed; NULL when OBJECT is NULL, KEY is missing or no string. */
 static inline const char *
 pp_json_string (const json_t *object, const char *key)

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+/* A text that is smaller is parsed without a look at what it will take. */
+#define CHEAP_BYTES ((gsize)16 * 1024)
 /* How JSON writes a NUL, and what takes its place. */
 #define NUL "\\u0000"
 #define REPLACEMENT "\\ufffd"
@@ -179,4 +181,10 @@ pp_json_memory (const char *text, gsize length)
         }
     }
   return bytes + 2 * longest; /* the lexer's buffer, which grows by doubling */
+}
+
+gboolean
+pp_json_fits (const char *text, gsize length, gsize bound)
+{
+  return length < CHEAP_BYTES || pp_json_memory (text, length) + length <= bound;
 }

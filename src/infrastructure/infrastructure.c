@@ -174,9 +174,9 @@ pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure, const char
 
 PpInfrastructureCall *
 pp_infrastructure_list (PpInfrastructure *infrastructure, const char *const *labels,
-                        PpInfrastructureDoneFunc done, gpointer user_data)
+                        PpListScope scope, PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return infrastructure->kind->list (infrastructure, labels, done, user_data);
+  return infrastructure->kind->list (infrastructure, labels, scope, done, user_data);
 }
 
 void

@@ -55,7 +55,8 @@ typedef struct PpInfrastructureKind
                                    gboolean force, PpInfrastructureDoneFunc done,
                                    gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, const char *const *labels,
-                                 PpInfrastructureDoneFunc done, gpointer user_data);
+                                 PpListScope scope, PpInfrastructureDoneFunc done,
+                                 gpointer user_data);
   gint64 (*log_time) (const PpInfrastructureCall *call);
   gboolean (*log_begins_late) (const PpInfrastructureCall *call);
   void (*call_resume) (PpInfrastructureCall *call);

@@ -10,8 +10,6 @@
 /* Of the server's words, in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
-/* An answer that is smaller is parsed without a look at what it will take. */
-#define CHEAP_BYTES ((gsize)16 * 1024)
 
 G_DEFINE_QUARK (pp - api - error - quark, pp_api_error)
 
@@ -301,8 +299,7 @@ why_too_much (const PpHttpResponse *response, const char *path)
 {
   gsize bound = pp_api_bound (path);
 
-  if (response->body_length < CHEAP_BYTES
-      || pp_json_memory (response->body, response->body_length) + response->body_length <= bound)
+  if (pp_json_fits (response->body, response->body_length, bound))
     return NULL;
   return g_strdup_printf ("the answer of %" G_GSIZE_FORMAT
                           " bytes would take more than %" G_GSIZE_FORMAT " MiB of memory",

@@ -61,7 +61,9 @@ typedef struct
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the look at the labels of LISTED, or NULL */
   PpLabelsLook *list_look;  /* what list_put asks and finds */
-  json_t *listed;           /* containers */
+  json_t *listed;           /* containers, */
+  PpListScope list_scope;   /* and which */
+  gboolean list_is_cut;     /* that those that have ended are too many was said */
   guint list_failures;      /* in a row */
   gboolean list_is_refused; /* the engine answers, and gives none */
   guint list_timer;

@@ -170,6 +170,26 @@ def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_p
     assert worker.output().count("does not list its containers") <= 1
 
 
+def too_large():
+    """As from an engine with thousands of containers that were kept."""
+    return status(200, b"[" + b"{}," * 6_000_000 + b"{}]")
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_engine_lists_too_many_containers(api, engine, pool, door, start_worker, tmp_path):
+    """Those that have ended are left out: the runs in flight are gone on with, one without an entry too."""
+    commands = ["sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; echo over'"]
+    forgotten, long, short = begin_and_kill(api, door.url, pool, start_worker, *commands)
+    (entry,) = tmp_path.glob(f"state/*/runs/{forgotten}.json")
+    entry.unlink()
+    door.add(Rule(r"GET .*/containers/json\?(?!.*status)", too_large()))
+    worker = start_worker(api, door.url, pool)
+    for run in short, long, forgotten:
+        check_end(api, engine, run)
+    assert worker.output().count("too many containers of flow runs") == 1
+    assert "does not list its containers" not in worker.output()
+
+
 def test_engine_lists_no_containers_while_one_has_no_entry(api, engine, pool, door, start_worker, tmp_path):
     """It waits, which is said, and is gone on with once the engine lists it."""
     (run,) = begin_and_kill(api, door.url, pool, start_worker, "sh -c 'echo up; sleep 5; echo over'")

@@ -22,8 +22,10 @@ typedef enum
                                           out */
   PP_INFRASTRUCTURE_ERROR_NOT_FOUND,   /* no such container, image or network */
   PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
-  PP_INFRASTRUCTURE_ERROR_INVALID, /* a job configuration that cannot be made into a container:
-                                      names the key */
+  PP_INFRASTRUCTURE_ERROR_INVALID,   /* a job configuration that cannot be made into a container:
+                                        names the key */
+  PP_INFRASTRUCTURE_ERROR_TOO_LARGE, /* the answer is larger, or would take more memory, than this
+                                        program reads */
 } PpInfrastructureError;
 
 typedef enum
@@ -286,10 +288,18 @@ PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infr
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
-/* Containers (running or not) that have all of LABELS ("k=v" strings, NULL-terminated). RESULT: the
+/* Which containers a list is of. Those that have ended and were kept may be thousands. */
+typedef enum
+{
+  PP_LIST_ALL,
+  PP_LIST_NOT_ENDED,
+  PP_LIST_NOT_STARTED,
+} PpListScope;
+
+/* Containers of SCOPE that have all of LABELS ("k=v" strings, NULL-terminated). RESULT: the
  * engine's array. */
 PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure,
-                                              const char *const *labels,
+                                              const char *const *labels, PpListScope scope,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
 
 void pp_infrastructure_call_resume (PpInfrastructureCall *call);

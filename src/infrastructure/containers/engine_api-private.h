@@ -256,6 +256,7 @@ PpInfrastructureCall *pp_engine_remove (PpInfrastructure *infrastructure, const 
                                         gboolean force, PpInfrastructureDoneFunc done,
                                         gpointer user_data);
 PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels,
-                                      PpInfrastructureDoneFunc done, gpointer user_data);
+                                      PpListScope scope, PpInfrastructureDoneFunc done,
+                                      gpointer user_data);
 
 G_END_DECLS

@@ -16,6 +16,7 @@
 #define LOOK_TIMEOUT_MS 120000
 /* Inspecting the largest container or listing all of them stays far below. */
 #define MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
+#define MAX_RESPONSE_MEMORY ((gsize)64 * 1024 * 1024)
 /* A call's milliseconds are counted in an int by some: a run may ask for a stop of 68 years. */
 #define MAX_SECONDS (G_MAXINT / 1000)
 
@@ -243,7 +244,7 @@ fail_transport (EngineCall *call, const GError *error)
       = is_connect ? pp_engine_connect_hint (engine->socket_path, &engine->names) : NULL;
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_TOO_LARGE, "%s", error->message);
   else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE
            && call->pull == NULL)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
@@ -424,8 +425,17 @@ json_t *
 pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
 {
   json_error_t why;
-  json_t *json = pp_json_parse (response->body, response->body_length, 0, &why);
+  json_t *json;
 
+  if (!pp_json_fits (response->body, response->body_length, MAX_RESPONSE_MEMORY))
+    {
+      pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_TOO_LARGE,
+                           "the answer of %" G_GSIZE_FORMAT
+                           " bytes would take more than %" G_GSIZE_FORMAT " MiB of memory",
+                           response->body_length, MAX_RESPONSE_MEMORY / 1024 / 1024);
+      return NULL;
+    }
+  json = pp_json_parse (response->body, response->body_length, 0, &why);
   if (json == NULL)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
                          "what answers at %s (status %ld) is no container engine: %s",

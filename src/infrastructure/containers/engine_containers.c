@@ -247,17 +247,42 @@ pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id, gb
   return &call->base;
 }
 
+/* The words of ENGINE for the states in SCOPE; new array, or NULL for any. An engine refuses a list
+ * for a word that it does not know (Podman: "restarting"). */
+static json_t *
+states_of (const Engine *engine, PpListScope scope)
+{
+  gboolean is_podman = engine->info != NULL && engine->info->kind == PP_ENGINE_PODMAN;
+
+  switch (scope)
+    {
+    case PP_LIST_NOT_STARTED:
+      return is_podman ? json_pack ("[s,s]", "created", "initialized")
+                       : json_pack ("[s]", "created");
+    case PP_LIST_NOT_ENDED:
+      if (is_podman)
+        return json_pack ("[s,s,s,s,s,s]", "created", "initialized", "running", "paused", "stopped",
+                          "removing");
+      return json_pack ("[s,s,s,s,s]", "created", "running", "paused", "restarting", "removing");
+    default:
+      return NULL;
+    }
+}
+
 PpInfrastructureCall *
-pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels,
+pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels, PpListScope scope,
                 PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  EngineCall *call = pp_engine_call_new ((Engine *)infrastructure, g_strdup ("list containers"),
-                                         done, user_data);
+  Engine *engine = (Engine *)infrastructure;
+  EngineCall *call = pp_engine_call_new (engine, g_strdup ("list containers"), done, user_data);
+  json_t *states = states_of (engine, scope);
   json_t *wanted = json_array ();
   json_auto_t *filters = json_pack ("{s:o}", "label", wanted);
 
   for (guint i = 0; labels[i] != NULL; i++)
     json_array_append_new (wanted, json_string (labels[i]));
+  if (states != NULL)
+    json_object_set_new (filters, "status", states);
   char *text = json_dumps (filters, JSON_COMPACT);
   g_autofree char *escaped = escape (text);
   free (text);

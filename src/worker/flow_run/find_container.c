@@ -61,7 +61,8 @@ static void look_unlisted (PpFlowRun *run);
 static gboolean
 is_beyond_look (const PpFlowRun *run, const GError *error)
 {
-  return g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_FAILED)
+  return (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_FAILED)
+          || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_TOO_LARGE))
          && run->phase != PP_JOURNAL_CLAIMED && run->no_answer_since != 0
          && g_get_monotonic_time () - run->no_answer_since > MAX_REFUSED_US;
 }

@@ -148,8 +148,8 @@ list_next_claim (PpWorker *worker)
   const char *labels[] = { PP_IDENTITY_LABEL, claim, NULL };
 
   g_ptr_array_set_size (claims, (gint)claims->len - 1);
-  worker->late_list_call
-      = pp_infrastructure_list (worker->context.infrastructure, labels, on_claim_listed, worker);
+  worker->late_list_call = pp_infrastructure_list (worker->context.infrastructure, labels,
+                                                   PP_LIST_NOT_STARTED, on_claim_listed, worker);
 }
 
 /* Podman refuses the whole list for one container in it that is broken: then there is a list for
@@ -177,8 +177,8 @@ pp_worker_look_for_late_containers (PpWorker *worker)
   static const char *const labels[] = { PP_IDENTITY_LABEL, PP_CLAIM_LABEL, NULL };
 
   if (worker->late_list_call == NULL && pp_late_requests_count (worker->context.late) > 0)
-    worker->late_list_call
-        = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
+    worker->late_list_call = pp_infrastructure_list (worker->context.infrastructure, labels,
+                                                     PP_LIST_NOT_STARTED, on_listed, worker);
 }
 
 void

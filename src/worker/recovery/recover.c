@@ -165,7 +165,12 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
       const char *id = g_ptr_array_index (taken_up, i);
       PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
 
-      pp_flow_run_take_up (run, find_container (look, run, g_hash_table_lookup (groups, id)));
+      const json_t *container = find_container (look, run, g_hash_table_lookup (groups, id));
+
+      if (container == NULL && worker->list_scope != PP_LIST_ALL)
+        pp_flow_run_take_up_unlisted (run); /* it may have ended */
+      else
+        pp_flow_run_take_up (run, container);
     }
   pp_worker_look_at_strays (worker, groups, look);
   if (!worker->unknown_said)
@@ -239,12 +244,44 @@ on_list_failed (PpWorker *worker, const GError *error)
                                on_list_timer, worker);
 }
 
+static void on_listed (json_t *result, const GError *error, gpointer user_data);
+
+static void
+list_containers (PpWorker *worker, PpListScope scope)
+{
+  static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
+
+  worker->list_scope = scope;
+  worker->list_call
+      = pp_infrastructure_list (worker->context.infrastructure, labels, scope, on_listed, worker);
+}
+
+/* auto_remove is off by default: whoever never removes a container has thousands some day. */
+static void
+list_without_ended (PpWorker *worker, const GError *error)
+{
+  if (!worker->list_is_cut)
+    g_warning ("There are too many containers of flow runs for a list of all: %s. Those that have "
+               "ended are left out of it; flow runs whose containers have ended meanwhile are gone "
+               "on with if they were written down. 'podman container prune' (or docker) removes "
+               "containers that have ended, the job variable auto_remove does it for each",
+               error->message);
+  worker->list_is_cut = TRUE;
+  list_containers (worker, PP_LIST_NOT_ENDED);
+}
+
 static void
 on_listed (json_t *result, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
   worker->list_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_TOO_LARGE)
+      && worker->list_scope == PP_LIST_ALL)
+    {
+      list_without_ended (worker, error);
+      return;
+    }
   if (error != NULL)
     {
       on_list_failed (worker, error);
@@ -253,6 +290,7 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
   if (worker->list_is_refused)
     g_message ("The container engine lists its containers again");
   worker->list_is_refused = FALSE;
+  worker->list_is_cut = worker->list_is_cut && worker->list_scope != PP_LIST_ALL;
   worker->list_failures = 0;
   if (!list_again_if_old (worker))
     look_at_labels (worker, result);
@@ -268,13 +306,10 @@ pp_worker_list_later (PpWorker *worker)
 void
 pp_worker_list_containers (PpWorker *worker)
 {
-  static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
-
   if (is_listing (worker))
     worker->list_is_old = TRUE;
   else if (worker->list_timer == 0)
-    worker->list_call
-        = pp_infrastructure_list (worker->context.infrastructure, labels, on_listed, worker);
+    list_containers (worker, PP_LIST_ALL);
   else if (worker->list_is_refused)
     take_up_unlisted (worker);
 }

@@ -214,7 +214,7 @@ test_nul_in_a_label (void)
   Fixture fixture = { 0 };
 
   start (&fixture, answer_with_nul, "");
-  pp_infrastructure_list (fixture.infrastructure, labels, on_done, &fixture);
+  pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
   pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
@@ -490,7 +490,7 @@ test_locked_database_passes (void)
   check_passing (&fixture);
   pp_infrastructure_remove (fixture.infrastructure, "abc", on_done, &fixture);
   check_passing (&fixture);
-  pp_infrastructure_list (fixture.infrastructure, labels, on_done, &fixture);
+  pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
   check_passing (&fixture);
   pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
                           &fixture);
@@ -498,9 +498,46 @@ test_locked_database_passes (void)
   stop (&fixture);
 }
 
+/* Three bytes of text for each of its hundreds of memory, as from a site that keeps all containers.
+ */
+static gboolean
+answer_too_much (Server *server, const Request *request, int fd, gpointer data)
+{
+  GString *body = g_string_new ("[{}");
+
+  (void)server;
+  (void)request;
+  for (guint i = 0; i < GPOINTER_TO_UINT (data); i++)
+    g_string_append (body, ",{}");
+  g_string_append (body, "]");
+  gboolean kept = server_reply (fd, 200, "", body->str);
+  g_string_free (body, TRUE);
+  return kept;
+}
+
+/* One that is larger than 16 MiB, and one that is not but would take too much. */
+static void
+test_too_large (void)
+{
+  const guint counts[] = { 6 * 1024 * 1024, 1024 * 1024 };
+  const char *const labels[] = { "a", NULL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
+    {
+      Fixture fixture = { 0 };
+
+      start_with (&fixture, answer_too_much, "", GUINT_TO_POINTER (counts[i]));
+      pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_TOO_LARGE);
+      stop (&fixture);
+    }
+}
+
 static void
 add_tests (void)
 {
+  g_test_add_func ("/engine/too-large", test_too_large);
   g_test_add_func ("/engine/version-after-a-silence", test_version_after_a_silence);
   g_test_add_func ("/engine/version-after-a-restart", test_version_after_a_restart);
   g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
