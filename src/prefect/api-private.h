@@ -8,11 +8,15 @@
 /* The API version spoken (the peer: client/constants.py SERVER_API_VERSION). */
 #define PP_API_VERSION "0.8.4"
 
-/* What a run waits for goes before what only tells of it. */
+/* What a run waits for goes before what only tells of it, and what all runs wait for before that.
+ */
 typedef enum
 {
-  PP_API_NEEDED,
-  PP_API_LATER, /* logs: one at a time while others wait */
+  PP_API_SHARED, /* polls, heartbeats, reads of many runs at once, cancellations among them */
+  PP_API_STATE,  /* a run's state is set: a server may be slow at one deployment's (a lock, a hook)
+                  */
+  PP_API_NEEDED, /* anything else that a run waits for */
+  PP_API_LATER,  /* logs: one at a time while others wait */
   PP_API_LAST, /* labels, events: when the server has nothing else to do for us, or after a while */
   PP_API_URGENCIES,
 } PpApiUrgency;
@@ -83,6 +87,10 @@ PpApiCall *pp_api_call_full (PpApi *api, const char *method, const char *path, j
                              PpApiPatience patience, PpApiUrgency urgency, PpApiDoneFunc done,
                              gpointer user_data, GDestroyNotify destroy);
 
+/* pp_api_call() for what all runs wait for. */
+PpApiCall *pp_api_call_shared (PpApi *api, const char *method, const char *path, json_t *body,
+                               PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
+
 /* CALL, whose success is one only with a body of SHAPE: something in the server's place that says
  * 200 to whatever it is asked is not believed that a run is gone. */
 PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
@@ -106,6 +114,9 @@ void pp_api_pump (PpApi *api);
 PpHttpCall *pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body,
                          const char *csrf_token, gboolean body_once, PpHttpDoneFunc done,
                          gpointer user_data);
+
+/* queue.c: takes the call that is to be sent now from those that wait; NULL: none is. */
+PpApiCall *pp_api_take_next (PpApi *api);
 
 /* headers.c */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The API client: calls, their queue and their attempts. What a call says is in headers.c and
- * csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
+/* The API client: calls and their attempts. Which of them goes next is in queue.c, what a call says
+ * in headers.c and csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
 #include "config.h"
 
 #include "api-private.h"
@@ -9,8 +9,6 @@
 
 /* The failure of a call that is never given up which the user is told of; earlier ones pass. */
 #define SAY_AT_ATTEMPT 5
-/* What decorates waits no longer than this for a busy server. */
-#define LAST_WAITS_US (10 * G_USEC_PER_SEC)
 
 static void
 free_call (PpApiCall *call)
@@ -222,82 +220,12 @@ start_attempt (PpApiCall *call)
                                  body_once, on_answer, call);
 }
 
-/* Takes the first call that can be sent now from QUEUE; NULL when there is none. */
-static PpApiCall *
-take_ready (PpApi *api, GQueue *queue)
-{
-  for (GList *link = queue->head; link != NULL; link = link->next)
-    {
-      PpApiCall *call = link->data;
-      if (!pp_api_csrf_ready (api, call->method))
-        continue;
-      g_queue_delete_link (queue, link);
-      return call;
-    }
-  return NULL;
-}
-
-static guint
-under_way (const PpApi *api)
-{
-  guint count = 0;
-
-  for (guint i = 0; i < PP_API_URGENCIES; i++)
-    count += api->under_way[i];
-  return count;
-}
-
-static gboolean
-on_late (gpointer user_data)
-{
-  PpApi *api = user_data;
-
-  api->late_timer = 0;
-  pp_api_pump (api);
-  return G_SOURCE_REMOVE;
-}
-
-/* A busy server's work for the runs is not held up by what only decorates them: that goes one call
- * at a time, when nothing else is under way or when it has waited long enough. */
-static PpApiCall *
-take_last (PpApi *api)
-{
-  const PpApiCall *oldest = g_queue_peek_head (&api->waiting[PP_API_LAST]);
-  gint64 left;
-
-  if (oldest == NULL || api->under_way[PP_API_LAST] > 0)
-    return NULL;
-  left = oldest->queued + LAST_WAITS_US - g_get_monotonic_time ();
-  if (api->under_way[PP_API_NEEDED] == 0 || left <= 0)
-    return take_ready (api, &api->waiting[PP_API_LAST]);
-  if (api->late_timer == 0)
-    api->late_timer = g_timeout_add ((guint)(left / 1000 + 1), on_late, api);
-  return NULL;
-}
-
-static PpApiCall *
-take_next (PpApi *api)
-{
-  PpApiCall *call = NULL;
-
-  /* One at a time always passes: a busy worker's logs come late, not never. */
-  if (api->under_way[PP_API_LATER] == 0)
-    call = take_ready (api, &api->waiting[PP_API_LATER]);
-  if (call == NULL)
-    call = take_ready (api, &api->waiting[PP_API_NEEDED]);
-  if (call == NULL)
-    call = take_ready (api, &api->waiting[PP_API_LATER]);
-  if (call == NULL)
-    call = take_last (api);
-  return call;
-}
-
 void
 pp_api_pump (PpApi *api)
 {
   PpApiCall *call;
 
-  while (under_way (api) < PP_API_MAX_UNDER_WAY && (call = take_next (api)) != NULL)
+  while ((call = pp_api_take_next (api)) != NULL)
     start_attempt (call);
 }
 
@@ -351,6 +279,13 @@ pp_api_call (PpApi *api, const char *method, const char *path, json_t *body, PpA
              PpApiDoneFunc done, gpointer user_data)
 {
   return pp_api_call_full (api, method, path, body, patience, PP_API_NEEDED, done, user_data, NULL);
+}
+
+PpApiCall *
+pp_api_call_shared (PpApi *api, const char *method, const char *path, json_t *body,
+                    PpApiPatience patience, PpApiDoneFunc done, gpointer user_data)
+{
+  return pp_api_call_full (api, method, path, body, patience, PP_API_SHARED, done, user_data, NULL);
 }
 
 PpApiCall *

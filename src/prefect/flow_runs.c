@@ -157,7 +157,7 @@ set_state (PpApi *api, const char *id, const char *transition_id, json_t *state,
   json_object_set_new (details, "transition_id", json_string (closure->transition_id));
   json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
   return pp_api_expects (has_status,
-                         pp_api_call_full (api, "POST", path, body, patience, PP_API_NEEDED,
+                         pp_api_call_full (api, "POST", path, body, patience, PP_API_STATE,
                                            on_set_state, closure, set_state_free));
 }
 
@@ -267,8 +267,9 @@ PpApiCall *
 pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
-  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
-                                                       PP_API_PERSIST_SHARED, done, user_data));
+  return pp_api_expects (pp_api_is_array,
+                         pp_api_call_shared (api, "POST", "/flow_runs/filter", body,
+                                             PP_API_PERSIST_SHARED, done, user_data));
 }
 
 PpApiCall *
@@ -279,23 +280,23 @@ pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before, PpApiDo
   json_t *body = json_pack ("{s:{s:{s:{s:[s]}}, s:{s:s}}, s:{s:{s:[s]}}}", "flow_runs", "state",
                             "type", "any_", "SCHEDULED", "next_scheduled_start_time", "before_",
                             timestamp, "work_pools", "name", "any_", pool);
-  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/ui/flow_runs/history", body,
-                                                       PP_API_ONCE, done, user_data));
+  return pp_api_expects (pp_api_is_array, pp_api_call_shared (api, "POST", "/ui/flow_runs/history",
+                                                              body, PP_API_ONCE, done, user_data));
 }
 
 PpApiCall *
 pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}, s:i}", "flow_runs", "id", "not_any_", ids, "limit", 1);
-  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
-                                                       PP_API_ONCE, done, user_data));
+  return pp_api_expects (pp_api_is_array, pp_api_call_shared (api, "POST", "/flow_runs/filter",
+                                                              body, PP_API_ONCE, done, user_data));
 }
 
 PpApiCall *
 pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
-  return pp_api_call (api, "POST", "/flow_runs/count", body, PP_API_ONCE, done, user_data);
+  return pp_api_call_shared (api, "POST", "/flow_runs/count", body, PP_API_ONCE, done, user_data);
 }
 
 PpApiCall *
@@ -304,6 +305,6 @@ pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer
   json_t *body = json_pack ("{s:{s:{s:O}, s:{s:{s:[s,s,s,s,s,s]}}}}", "flow_runs", "id", "any_",
                             ids, "state", "type", "any_", "CANCELLING", "CANCELLED", "COMPLETED",
                             "FAILED", "CRASHED", "SCHEDULED");
-  return pp_api_expects (pp_api_is_array, pp_api_call (api, "POST", "/flow_runs/filter", body,
-                                                       PP_API_ONCE, done, user_data));
+  return pp_api_expects (pp_api_is_array, pp_api_call_shared (api, "POST", "/flow_runs/filter",
+                                                              body, PP_API_ONCE, done, user_data));
 }

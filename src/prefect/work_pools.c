@@ -12,7 +12,7 @@ pp_work_pool_read (PpApi *api, const char *name, PpApiPatience patience, PpApiDo
                    gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/work_pools", name, NULL);
-  return pp_api_call (api, "GET", path, NULL, patience, done, user_data);
+  return pp_api_call_shared (api, "GET", path, NULL, patience, done, user_data);
 }
 
 PpApiCall *
@@ -21,7 +21,7 @@ pp_work_pool_create (PpApi *api, const char *name, const char *type, json_t *bas
 {
   json_t *body = json_pack ("{s:s, s:s, s:O*}", "name", name, "type", type, "base_job_template",
                             base_job_template);
-  return pp_api_call (api, "POST", "/work_pools/", body, PP_API_RETRY, done, user_data);
+  return pp_api_call_shared (api, "POST", "/work_pools/", body, PP_API_RETRY, done, user_data);
 }
 
 PpApiCall *
@@ -30,7 +30,7 @@ pp_work_pool_update_template (PpApi *api, const char *name, json_t *base_job_tem
 {
   g_autofree char *path = pp_api_path ("/work_pools", name, NULL);
   json_t *body = json_pack ("{s:O}", "base_job_template", base_job_template);
-  return pp_api_call (api, "PATCH", path, body, PP_API_RETRY, done, user_data);
+  return pp_api_call_shared (api, "PATCH", path, body, PP_API_RETRY, done, user_data);
 }
 
 PpApiCall *
@@ -44,7 +44,7 @@ pp_work_pool_heartbeat (PpApi *api, const char *pool, const char *worker_name,
                             "heartbeat_interval_seconds", (json_int_t)ceil (interval_seconds));
   if (return_id)
     json_object_set_new (body, "return_id", json_true ());
-  return pp_api_call (api, "POST", path, body, PP_API_RETRY, done, user_data);
+  return pp_api_call_shared (api, "POST", path, body, PP_API_RETRY, done, user_data);
 }
 
 PpApiCall *
@@ -65,8 +65,8 @@ pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
     }
   if (limit > 0)
     json_object_set_new (body, "limit", json_integer (limit));
-  return pp_api_expects (pp_api_is_array,
-                         pp_api_call (api, "POST", path, body, PP_API_RETRY, done, user_data));
+  return pp_api_expects (
+      pp_api_is_array, pp_api_call_shared (api, "POST", path, body, PP_API_RETRY, done, user_data));
 }
 
 PpApiCall *
@@ -83,6 +83,6 @@ pp_work_queues_read (PpApi *api, const char *pool, const char *const *names, PpA
         json_array_append_new (any, json_string (*names));
       json_object_set_new (body, "work_queues", json_pack ("{s:{s:o}}", "name", "any_", any));
     }
-  return pp_api_expects (pp_api_is_array,
-                         pp_api_call (api, "POST", path, body, PP_API_RETRY, done, user_data));
+  return pp_api_expects (
+      pp_api_is_array, pp_api_call_shared (api, "POST", path, body, PP_API_RETRY, done, user_data));
 }

@@ -84,8 +84,9 @@ void pp_api_expect (PpApi *api);
 void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 
 /* How many calls may be under way at once; the rest waits in order, logs, labels and events behind
- * what a run waits for. A server's database bears few
- * writers, and each call under way is a connection. */
+ * what a run waits for. A server's database bears few writers, and each call under way is a
+ * connection. No one kind of call takes all places: where the server does not answer when the
+ * states of some runs are set, polls, reads and logs go on. */
 #define PP_API_MAX_UNDER_WAY 8
 
 /* Calls METHOD on PATH (starts with "/", relative to the API URL, already percent-encoded). BODY is

@@ -1025,6 +1025,81 @@ test_decoration_comes_last (void)
     g_assert_cmpint (g_str_equal (server_request (server, i)->method, "GET"), ==, i < 80);
 }
 
+#define TRANSITION "0cc175b9-c0f1-b6a8-31c3-99e269772661"
+
+/* A server that does not answer calls whose path has DATA, until they are given up. */
+static gboolean
+answer_others (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  if (strstr (request->target, data) != NULL)
+    g_usleep (3 * G_USEC_PER_SEC);
+  if (strstr (request->target, "/logs/") != NULL)
+    return server_reply (fd, 201, "", "null");
+  return server_reply (fd, 200, "",
+                       strstr (request->target, "filter") != NULL
+                           ? "[]"
+                           : "{\"id\": \"x\", \"status\": \"ACCEPT\"}");
+}
+
+static void
+on_answered_state (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error,
+                   gpointer user_data)
+{
+  on_done (NULL, error, user_data);
+}
+
+/* Calls of one kind that hang, more than there are places, leave room for the others. */
+static void
+check_others_go_on (const char *hanging, void (*hang) (Fixture *fixture))
+{
+  g_autoptr (Server) server = server_new (NULL, answer_others, (gpointer)hanging);
+  const Step steps[] = { { 200, NULL, "{}" } };
+  g_autoptr (Fixture) fixture = fixture_new (steps, 1);
+  json_auto_t *ids = json_array ();
+  gint64 began = g_get_monotonic_time ();
+
+  g_free (fixture->url);
+  fixture->settings.api_url = fixture->url = server_url (server, "/api");
+  start (fixture);
+  for (int i = 0; i < 20; i++)
+    hang (fixture);
+  pp_flow_runs_filter_ended (fixture->api, ids, on_done, fixture);
+  pp_logs_create (fixture->api, json_array (), on_done, fixture);
+  if (g_str_equal (hanging, "/set_state"))
+    pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_done, fixture);
+  else
+    pp_flow_run_set_state (fixture->api, "x", TRANSITION, "RUNNING", NULL, NULL, FALSE,
+                           PP_API_PERSIST, on_answered_state, fixture);
+  while (fixture->done < 3)
+    g_main_loop_run (fixture->loop);
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 2 * G_USEC_PER_SEC);
+}
+
+static void
+hang_state (Fixture *fixture)
+{
+  pp_flow_run_set_state (fixture->api, "x", TRANSITION, "RUNNING", NULL, NULL, FALSE,
+                         PP_API_PERSIST, on_answered_state, fixture);
+}
+
+static void
+hang_read (Fixture *fixture)
+{
+  pp_deployment_read (fixture->api, "x", NULL, NULL);
+}
+
+static void
+test_states_hang (void)
+{
+  check_others_go_on ("/set_state", hang_state);
+}
+
+static void
+test_reads_hang (void)
+{
+  check_others_go_on ("/deployments/", hang_read);
+}
+
 /* Waiting for a slot, for a token, for an answer, for the next attempt. */
 static void
 test_cancel (void)
@@ -1070,8 +1145,6 @@ test_free_in_callback (void)
 }
 
 /* --- resources --- */
-
-#define TRANSITION "0cc175b9-c0f1-b6a8-31c3-99e269772661"
 
 typedef struct
 {
@@ -1368,6 +1441,8 @@ add (void)
   g_test_add_func ("/api/csrf/refused-for-good", test_csrf_refused_for_good);
   g_test_add_func ("/api/csrf/fetch-fails", test_csrf_fetch_fails);
   g_test_add_func ("/api/queue/few-at-once-in-order", test_few_at_once_in_order);
+  g_test_add_func ("/api/queue/states-hang", test_states_hang);
+  g_test_add_func ("/api/queue/reads-hang", test_reads_hang);
   g_test_add_func ("/api/queue/logs-wait", test_logs_wait);
   g_test_add_func ("/api/queue/decoration-comes-last", test_decoration_comes_last);
   g_test_add_func ("/api/queue/cancel", test_cancel);
