@@ -556,7 +556,8 @@ def test_infrastructure_pid_that_is_never_taken_holds_nothing_up(api, engine, po
     wait_for(lambda: not engine.containers_of(run), 60, lambda: f"no container left: {engine.containers_of(run)}")
 
 
-def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker):
+@pytest.mark.parametrize("body", [b"{}", b"[]"], ids=["object", "list"])
+def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker, body):
     """An outage, and something in the server's place for the rest of it that knows of no run: it was not deleted."""
     start_worker(proxy.api, engine, pool)
     script = "for i in $(seq 1 30); do echo line $i; sleep 0.5; done"
@@ -564,7 +565,7 @@ def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker):
     api.wait_text(run, "line 3")
     with proxy.with_rules(Rule("", reset())):
         proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 1)
-    with proxy.with_rules(Rule("", status(200, b"{}"))):
+    with proxy.with_rules(Rule("", status(200, body))):
         proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 3)
         wait_for(lambda: not is_running(engine, run), 30, "its container has ended")
     state = api.wait_end(run)["state"]

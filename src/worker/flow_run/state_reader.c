@@ -5,11 +5,12 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "worker/look-private.h"
+
 /* What is asked for soon after an answer waits for more to ask with it; a lone run does not. */
 #define GATHER_MS 150
 #define QUIET_US (1 * G_USEC_PER_SEC)
-/* A server answers a filter with 200 runs at most, or with PREFECT_SERVER_API_DEFAULT_LIMIT; in
- * that case what is left out of an answer is read again, alone. */
+/* A server answers a filter with 200 runs at most, or with PREFECT_SERVER_API_DEFAULT_LIMIT. */
 #define MAX_READ 100
 /* Runs that no list can hold, as far as they are remembered. */
 #define MAX_UNLISTABLE 1000
@@ -18,9 +19,11 @@ struct PpStateRead
 {
   PpStateReader *reader;
   char *flow_run_id;
-  gboolean alone;  /* it was missing from an answer for many */
   PpApiCall *call; /* this run alone is being read; or NULL */
-  GError *error;   /* why it is read alone; or NULL */
+  guint timer;     /* to the next such call; or 0 */
+  guint unknown;   /* calls in a row that said nothing of the run */
+  GError *error;   /* of the list that it was in; or NULL */
+  GError *refusal; /* of the last call for it alone; or NULL */
   PpApiDoneFunc done;
   gpointer user_data;
 };
@@ -31,10 +34,9 @@ struct PpStateReader
   GQueue waiting;         /* of PpStateRead */
   GQueue groups;          /* of GQueue of PpStateRead: parts of a list that the server failed at */
   GQueue asked;           /* of PpStateRead: those the call under way is for */
-  GQueue single;          /* of PpStateRead: those with a call of their own */
+  GQueue single;          /* of PpStateRead: those that are read alone */
   GHashTable *unlistable; /* set of ids of runs that the server fails at in any list */
   PpApiCall *call;
-  guint asked_for; /* how many runs that call asks for */
   guint timer;
   gint64 answered; /* when the last call was, monotonic microseconds */
 };
@@ -45,7 +47,9 @@ static void
 free_read (PpStateRead *read)
 {
   pp_api_call_cancel (read->call);
+  g_clear_handle_id (&read->timer, g_source_remove);
   g_clear_error (&read->error);
+  g_clear_error (&read->refusal);
   g_free (read->flow_run_id);
   g_free (read);
 }
@@ -112,26 +116,38 @@ schedule (PpStateReader *reader)
     reader->timer = g_timeout_add (busy ? GATHER_MS : 0, on_gathered, reader);
 }
 
-/* Ends READ with FLOW_RUN, or with ERROR if it is NULL. */
+/* Ends READ with FLOW_RUN, or with ERROR; the other one is NULL. */
 static void
 finish (PpStateRead *read, json_t *flow_run, const GError *error)
 {
-  read->done (flow_run, flow_run == NULL ? error : NULL, read->user_data);
+  read->done (flow_run, error, read->user_data);
   free_read (read);
-}
-
-static void
-give (PpStateRead *read, GHashTable *flow_runs)
-{
-  g_autoptr (GError) missing = g_error_new (
-      PP_API_ERROR, 404, "Flow run %s is not on the server any more", read->flow_run_id);
-
-  finish (read, g_hash_table_lookup (flow_runs, read->flow_run_id), missing);
 }
 
 /* One run alone: what a list cannot hold can be read by itself (the server writes lists with
  * orjson, which knows no integer beyond 64 bits and no 255 levels of nesting), and a run that
- * cannot be read at all has states that can. */
+ * cannot be read at all has states that can. That a list does not have a run proves nothing: it may
+ * be cut short, or come from something in the server's place. Only the 404 for the run itself says
+ * that it was deleted. */
+
+static void read_single (PpStateRead *read);
+
+static gboolean
+on_single_timer (gpointer user_data)
+{
+  PpStateRead *read = user_data;
+
+  read->timer = 0;
+  read_single (read);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+finish_single (PpStateRead *read, json_t *flow_run, const GError *error)
+{
+  g_queue_remove (&read->reader->single, read);
+  finish (read, flow_run, error);
+}
 
 static void
 remember_unlistable (const PpStateRead *read)
@@ -156,15 +172,19 @@ on_states (json_t *body, const GError *error, gpointer user_data)
   json_t *state = json_array_get (body, json_array_size (body) - 1);
 
   read->call = NULL;
-  g_queue_remove (&read->reader->single, read);
+  if (error == NULL && state == NULL && pp_api_error_may_pass (read->refusal))
+    {
+      read->timer = g_timeout_add (pp_look_delay (++read->unknown), on_single_timer, read);
+      return;
+    }
   if (error != NULL || state == NULL)
     {
-      finish (read, NULL, read->error);
+      finish_single (read, NULL, read->refusal);
       return;
     }
   remember_unlistable (read);
   json_auto_t *flow_run = json_pack ("{s:s, s:O}", "id", read->flow_run_id, "state", state);
-  finish (read, flow_run, NULL);
+  finish_single (read, flow_run, NULL);
 }
 
 static void
@@ -177,33 +197,29 @@ on_single (json_t *body, const GError *error, gpointer user_data)
     remember_unlistable (read);
   if (error == NULL || g_error_matches (error, PP_API_ERROR, 404))
     {
-      g_queue_remove (&read->reader->single, read);
-      finish (read, body, error);
+      finish_single (read, body, error);
       return;
     }
-  if (read->error == NULL)
-    read->error = g_error_copy (error);
+  g_clear_error (&read->refusal);
+  read->refusal = g_error_copy (error);
   read->call = pp_flow_run_states_read (read->reader->api, read->flow_run_id, on_states, read);
 }
 
 static void
 read_single (PpStateRead *read)
 {
-  PpStateReader *reader = read->reader;
+  read->call = pp_flow_run_read (read->reader->api, read->flow_run_id, PP_API_PERSIST_SHARED,
+                                 on_single, read);
+}
 
-  g_queue_push_tail (&reader->single, read);
-  read->call
-      = pp_flow_run_read (reader->api, read->flow_run_id, PP_API_PERSIST_SHARED, on_single, read);
+static void
+leave_lists (PpStateRead *read)
+{
+  g_queue_push_tail (&read->reader->single, read);
+  read_single (read);
 }
 
 /* Lists. */
-
-static void
-ask_alone (PpStateRead *read)
-{
-  read->alone = TRUE;
-  g_queue_push_tail (&read->reader->waiting, read);
-}
 
 /* Makes a group of what is left of the list that was asked for after the first SKIP. It is asked
  * for before anything else. */
@@ -235,7 +251,7 @@ split (PpStateReader *reader, const GError *error)
   if (read == NULL)
     return; /* cancelled meanwhile */
   read->error = g_error_copy (error);
-  read_single (read);
+  leave_lists (read);
 }
 
 static void
@@ -260,23 +276,14 @@ on_answer (json_t *body, const GError *error, gpointer user_data)
     split (reader, error);
   /* One by one: a callback may cancel another's. */
   while (error == NULL && (read = g_queue_pop_head (&reader->asked)) != NULL)
-    if (reader->asked_for > 1 && !g_hash_table_contains (flow_runs, read->flow_run_id))
-      ask_alone (read);
-    else
-      give (read, flow_runs);
+    {
+      flow_run = g_hash_table_lookup (flow_runs, read->flow_run_id);
+      if (flow_run != NULL)
+        finish (read, flow_run, NULL);
+      else
+        leave_lists (read);
+    }
   schedule (reader);
-}
-
-/* Whether the first that waits can go with what is to be asked for. */
-static gboolean
-may_join (PpStateReader *reader)
-{
-  const PpStateRead *next = g_queue_peek_head (&reader->waiting);
-  const PpStateRead *last = g_queue_peek_tail (&reader->asked);
-
-  return last == NULL
-         || (next != NULL && !next->alone && !last->alone
-             && g_queue_get_length (&reader->asked) < MAX_READ);
 }
 
 /* Fills the list that is asked for next: with a part of one that failed, else with what waits. */
@@ -294,9 +301,10 @@ fill (PpStateReader *reader)
     }
   if (!g_queue_is_empty (&reader->asked))
     return;
-  while (may_join (reader) && (read = g_queue_pop_head (&reader->waiting)) != NULL)
+  while (g_queue_get_length (&reader->asked) < MAX_READ
+         && (read = g_queue_pop_head (&reader->waiting)) != NULL)
     if (g_hash_table_contains (reader->unlistable, read->flow_run_id))
-      read_single (read);
+      leave_lists (read);
     else
       g_queue_push_tail (&reader->asked, read);
 }
@@ -309,8 +317,7 @@ ask (PpStateReader *reader)
   fill (reader);
   for (const GList *link = reader->asked.head; link != NULL; link = link->next)
     json_array_append_new (ids, json_string (((const PpStateRead *)link->data)->flow_run_id));
-  reader->asked_for = (guint)json_array_size (ids);
-  if (reader->asked_for > 0)
+  if (json_array_size (ids) > 0)
     reader->call = pp_flow_runs_filter_ids (reader->api, ids, on_answer, reader);
 }
 
