@@ -120,19 +120,21 @@ def late(seconds):
     return act
 
 
-def held(gate):
+def held(gate, breaks=False):
     """Upstream does it once GATE is set (a threading.Event), or after GATE seconds (a number, or a function that says one),
-    though the caller may be gone by then; one that is not gets the answer."""
+    though the caller may be gone by then; one that is not gets the answer. BREAKS: its connection is reset at once."""
 
     async def act(exchange):
         exchange.proxy.holding += 1
+        if breaks:
+            exchange.reset()
         try:
             if isinstance(gate, threading.Event):
                 while not gate.is_set():
                     await asyncio.sleep(0.02)
             else:
                 await asyncio.sleep(gate() if callable(gate) else gate)
-            await exchange.forward(relay=not exchange.is_left())
+            await exchange.forward(relay=not (breaks or exchange.is_left()))
             exchange.proxy.passed += 1
         finally:
             exchange.proxy.holding -= 1

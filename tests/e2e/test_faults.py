@@ -337,29 +337,27 @@ def test_engine_away_for_long_during_a_run(api, engine, pool, door, start_worker
 
 
 def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_worker):
-    """Podman that is killed in a start leaves half a container with runc, which never ran and never will."""
-    words = b'{"message":"runc create failed: container with given ID already exists: OCI runtime error"}'
-    door.add(Rule(r"POST .*/start", reset(), times=1), Rule(r"POST .*/start", status(500, words), after=1, times=1))
+    """Podman that is killed in a start may leave half a container with runc, which never ran and never will."""
+    door.add(Rule(r"POST .*/start", reset(), times=1))
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
     check_once(api, run)
-    assert "is made anew: " in api.text(run)
+    assert "is made anew" in api.text(run)
     assert door.count(r"POST .*/containers/create") == 2
     wait_for(lambda: not engine.containers_of(run), 30, "no container left")
 
 
 def test_start_is_interrupted_on_a_full_disk(api, engine, pool, door, start_worker, tmp_path):
     """That the container is made anew cannot be written down: the run goes on."""
-    words = b'{"message":"runc create failed: container with given ID already exists: OCI runtime error"}'
     start = r"POST .*/start"
-    door.add(Rule(start, reset(), times=1), Rule(start, status(500, words), after=1, times=1))
+    door.add(Rule(start, reset(), times=1))
     with small_disk(tmp_path / "state") as state:
         worker = start_worker(api, door.url, pool)
         run = api.go(pool, {"command": "echo only once", "auto_remove": True})
         door.wait_count(start, 1)
         fill(state / "filler")
         check_once(api, run)
-        assert "is made anew: " in api.text(run)
+        assert "is made anew" in api.text(run)
         assert "Should this worker end now" in worker.output()
         worker.end()
 

@@ -18,12 +18,12 @@ SET_STATE = r"POST .*/set_state"
 class Hold:
     """Holds back the call after the first AFTER that match PATTERN, until it is let go."""
 
-    def __init__(self, proxy, pattern, after=0):
+    def __init__(self, proxy, pattern, after=0, breaks=False):
         self.proxy = proxy
         self.pattern = pattern
         self.number = proxy.count(pattern) + after + 1
         self.gate = threading.Event()
-        proxy.add(Rule(pattern, held(self.gate), after=after, times=1))
+        proxy.add(Rule(pattern, held(self.gate, breaks), after=after, times=1))
 
     def kill(self, worker):
         """Kills WORKER, which has made the call."""
@@ -192,6 +192,37 @@ def test_start(api, engine, pool, door, start_worker):
     time.sleep(1)
     assert [container["State"] for container in engine.containers_of(run)] == ["exited"]
     assert starts(api, run) == 1
+
+
+@pytest.mark.parametrize("when", ["ended", "waiting"])
+def test_start_of_a_worker_that_lives(api, engine, pool, door, start_worker, tmp_path, when):
+    """The way to the engine breaks while the start is on it. It is carried out when the run is over, its container kept, or
+    while the run waits to try again."""
+    (tmp_path / "kept").mkdir()
+    hold = Hold(door, r"POST .*/start", breaks=True)
+    start_worker(api, door.url, pool)
+    command = "sh -c 'echo only once | tee -a /kept/seen; sleep 1'"
+    run = api.go(pool, {"command": command, "volumes": [f"{tmp_path}/kept:/kept"]})
+    door.wait_count(hold.pattern, 1)
+    if when == "ended":
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    hold.let_go()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    time.sleep(3)
+    assert [container["State"] for container in engine.containers_of(run)] == ["exited"]
+    assert (tmp_path / "kept" / "seen").read_text() == "only once\n"
+    assert starts(api, run) == 1
+
+
+def test_start_of_a_run_that_is_given_up(api, engine, pool, door, start_worker):
+    """No try is left: what is reported as Crashed does not run later."""
+    hold = Hold(door, r"POST .*/start", breaks=True)
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": PROGRAM, "infrastructure_retries": 0})
+    assert api.wait_end(run)["state"]["type"] == "CRASHED"
+    assert engine.containers_of(run) == []
+    hold.let_go()
+    assert "only once" not in api.text(run)
 
 
 def test_lines(api, engine, pool, proxy, start_worker, tmp_path):

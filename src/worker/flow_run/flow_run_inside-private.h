@@ -114,12 +114,14 @@ struct PpFlowRun
   guint network_index;
   char *container_id;
   char *container_name;
-  char *replaced_container_id; /* of one that a worker before has made, and that never started */
+  char *replaced_container_id; /* of one that never started, and that this one was made for */
   GError *refusal;             /* the engine's words, while what they mean is looked for */
   gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
   gboolean started_once;      /* the engine was told to start it */
   gboolean start_interrupted; /* and did not answer */
-  gboolean made_anew;         /* since a start that was interrupted could not be made again */
+  gboolean made_anew;         /* since somebody removed it before its start */
+  guint start_retries;        /* those of the start, whichever container it was of */
+  guint start_removals;       /* refused, of a container that was not started */
   gboolean timed_out;
   gboolean startup_timed_out;
   gboolean pulling;

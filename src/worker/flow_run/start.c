@@ -11,11 +11,13 @@
 
 /* A run that was claimed longer ago is looked at before it is started. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
+/* A container that was not started, and that the engine would not remove so often, is left. */
+#define MAX_REMOVALS 5
 
 static void look_before_running (PpFlowRun *run);
 static void start_container (PpFlowRun *run);
 static void look_before_start (PpFlowRun *run);
-static void remove_half (PpFlowRun *run);
+static void remove_unstarted (PpFlowRun *run);
 static void on_started (json_t *result, const GError *error, gpointer user_data);
 
 static void
@@ -37,35 +39,63 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
   pp_flow_run_enter_reported (run);
 }
 
-/* Podman that was killed while it started a container may have left half of it with the runtime,
- * which refuses to make it once more. Podman writes down that the runtime has made it
- * ("initialized") before it has it run: one of which only the creation is known never ran, and is
- * made anew. Docker does not, and what it has lost sight of may run. An "initialized" one waits,
- * and its start begins it, or runs already, and the runtime refuses: then it is followed. One that
+/* A start that got no answer may be carried out later, even when the container has been started by
+ * another request and has ended: its program would run once more. A container that has not run is
+ * removed, without force, and made anew: the late start finds nothing. Podman writes down that the
+ * runtime has made a container ("initialized") before it has it run; that one may run, so its start
+ * is repeated, or refused by the runtime because it runs: then it is followed. A container that
  * somebody removed before its start (`podman container prune`) is made anew too. */
 
 static void
-on_half_removed (json_t *result, const GError *error, gpointer user_data)
+look_again_before_start (PpFlowRun *run)
 {
-  PpFlowRun *run = user_data;
-
-  (void)result;
-  run->engine_call = NULL;
-  if (error != NULL)
-    {
-      pp_flow_run_retry_or_fail (run, error, remove_half);
-      return;
-    }
-  g_clear_pointer (&run->container_id, g_free);
-  run->network_index = 0;
-  pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
+  pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
 }
 
 static void
-remove_half (PpFlowRun *run)
+on_unstarted_removed (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
 {
-  run->engine_call = pp_infrastructure_remove (run->context->infrastructure, run->container_id,
-                                               on_half_removed, run);
+  PpFlowRun *run = user_data;
+  g_autoptr (GError) refusal = NULL;
+
+  run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      pp_flow_run_ask_again (run, error, remove_unstarted);
+      return;
+    }
+  run->no_answer_since = 0;
+  /* The engine does not remove what runs by now. */
+  if (error != NULL && run->start_removals++ < MAX_REMOVALS)
+    {
+      pp_flow_run_write_down (run, PP_JOURNAL_STARTING, look_again_before_start);
+      return;
+    }
+  if (error != NULL)
+    g_warning ("Container '%s', which was never started, could not be removed: %s",
+               run->container_name, error->message);
+  run->started_once = FALSE;
+  run->start_interrupted = FALSE;
+  refusal = g_steal_pointer (&run->refusal);
+  if (run->cancelled)
+    pp_flow_run_report_cancelled (run);
+  else if (refusal != NULL)
+    pp_flow_run_fail_submission (run, refusal->message);
+  else
+    {
+      g_free (run->replaced_container_id);
+      run->replaced_container_id = g_steal_pointer (&run->container_id);
+      run->network_index = 0;
+      run->start_retries = run->retries;
+      pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
+    }
+}
+
+static void
+remove_unstarted (PpFlowRun *run)
+{
+  run->engine_call = pp_infrastructure_remove_unstarted (
+      run->context->infrastructure, run->container_id, on_unstarted_removed, run);
 }
 
 static gboolean
@@ -81,9 +111,6 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
   gboolean gone
       = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND);
-  gboolean never_started
-      = gone ? !run->start_interrupted : error == NULL && pp_flow_run_was_never_started (result);
-  gboolean is_half = run->start_interrupted && is_podman (run);
 
   run->engine_call = NULL;
   if (pp_flow_run_is_initialized (result))
@@ -95,19 +122,18 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
       on_started (NULL, NULL, run);
       return;
     }
-  if (never_started)
+  if (gone ? !run->start_interrupted : error == NULL && pp_flow_run_was_never_started (result))
     run->started_once = FALSE;
-  if (!never_started || !(gone || is_half) || run->cancelled || run->made_anew)
+  if (!gone || run->start_interrupted || run->cancelled || run->made_anew)
     {
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
     }
-  pp_flow_run_log (
-      run, PP_LOG_WARNING, "Container '%s' %s; it is made anew: %s", run->container_name,
-      gone ? "was removed before its start" : "cannot be started after an interrupted start",
-      refusal->message);
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "Container '%s' was removed before its start; it is made anew: %s",
+                   run->container_name, refusal->message);
   run->made_anew = TRUE;
-  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_half);
+  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
 }
 
 static void
@@ -182,15 +208,15 @@ on_looked_before_start (PpFlowRun *run, const json_t *container, const GError *g
   run->no_answer_since = 0;
   if (!pp_flow_run_was_never_started (container))
     on_started (NULL, NULL, run);
-  else if (run->cancelled)
-    {
-      run->started_once = FALSE;
-      pp_flow_run_report_cancelled (run);
-    }
-  else if (run->refusal != NULL)
-    pp_flow_run_fail_submission (run, run->refusal->message);
   else
-    start_container (run);
+    {
+      if (!run->cancelled && run->refusal == NULL)
+        pp_flow_run_log (run, PP_LOG_WARNING,
+                         "Container '%s' has not been started; it is made anew, since the start "
+                         "that got no answer may be carried out yet",
+                         run->container_name);
+      pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
+    }
 }
 
 static void
@@ -217,6 +243,7 @@ start_container (PpFlowRun *run)
   if (!run->started_once)
     pp_flow_run_tell_pid (run);
   run->started_once = TRUE;
+  run->retries = MAX (run->retries, run->start_retries);
   run->engine_call
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
