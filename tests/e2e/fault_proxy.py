@@ -108,6 +108,17 @@ def status_after_passing(code, body):
     return act
 
 
+def unanswered():
+    """Upstream does it; the caller waits for the answer."""
+
+    async def act(exchange):
+        await exchange.forward(relay=False)
+        await exchange.reader.read()
+        return True
+
+    return act
+
+
 def late(seconds):
     """Upstream does it after SECONDS, when the caller may have left."""
 

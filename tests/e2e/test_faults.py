@@ -22,6 +22,7 @@ from fault_proxy import (
     slow,
     status,
     status_after_passing,
+    unanswered,
 )
 from parts import fill, small_disk, wait_for
 from test_loop import POLL
@@ -625,6 +626,19 @@ def test_answer_to_start_is_lost(api, engine, pool, door, start_worker):
     check_once(api, run)
     (container,) = engine.containers_of(run)
     engine.remove(container["Id"])
+
+
+def test_start_is_not_answered(api, engine, pool, door, start_worker):
+    """The container runs and the call hangs: timeout_seconds and cancelling do not wait for it."""
+    door.add(Rule(r"POST .*/start", unanswered(), times=2))
+    start_worker(api, door.url, pool)
+    timed = api.go(pool, {"command": "sleep 300", "timeout_seconds": 3, "stop_timeout": 1}, name="timed")
+    cancelled = api.go(pool, {"command": "sleep 300", "stop_timeout": 1})
+    door.wait_count(r"POST .*/start", 2)
+    api.set_state(cancelled, "CANCELLING")
+    assert api.wait_end(timed, timeout=60)["state"]["name"] == "TimedOut"
+    assert api.wait_end(cancelled, timeout=60)["state"]["type"] == "CANCELLED"
+    assert door.count(r"POST .*/start") == 2
 
 
 def test_last_answer_to_start_is_lost_and_the_engine_with_it(api, engine, pool, door, start_worker):

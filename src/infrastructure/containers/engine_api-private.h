@@ -83,11 +83,12 @@ struct EngineCall
   PpLogPlace place; /* how far it has got */
   PpOutputFunc output;
   FileFollow *file;      /* follow, through the log file */
-  char *container_id;    /* follow; as it stands in a URL */
+  char *container_id;    /* follow: as it stands in a URL; start */
   gboolean has_place;    /* follow: PLACE was given */
-  guint wait;            /* follow: source of the next try to open the file, or 0 */
+  guint wait;            /* source of the next try to open the file (follow), or of the next look
+                            (start), or 0 */
   gboolean finishes;     /* the container ended during that wait */
-  PpHttpCall *look;      /* at the container, beside the stream */
+  PpHttpCall *look;      /* at the container, beside the stream, or the start */
   gint64 look_sent;      /* monotonic, microseconds */
   gint64 trusted_until;  /* what the stream gives before is the log's; same clock */
   gboolean held_is_good; /* so is the piece that was refused last */

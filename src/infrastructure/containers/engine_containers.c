@@ -14,6 +14,10 @@
 #define QUICK_SECONDS 120
 /* Copying an image's files (vfs storage) takes minutes. */
 #define SLOW_SECONDS 600
+/* A container whose start is not answered is looked at after so many seconds, and then every so
+ * many. */
+#define FIRST_START_LOOK_SECONDS 10
+#define START_LOOK_SECONDS 15
 
 static void
 end_with_json (EngineCall *call, const PpHttpResponse *response)
@@ -191,6 +195,58 @@ pp_engine_connect_network (PpInfrastructure *infrastructure, const char *network
   return &call->base;
 }
 
+/* An engine that does not answer a start may have carried it out (containers/podman issue 13126: a
+ * conmon that is stuck). The container is looked at beside the call, which is over when the
+ * container runs or has run. */
+
+static void look_in (EngineCall *call, guint seconds);
+
+static gboolean
+has_begun (const PpHttpResponse *response)
+{
+  json_auto_t *container = pp_json_parse (response->body, response->body_length, 0, NULL);
+  const json_t *state = json_object_get (container, "State");
+  const char *status = pp_json_string (state, "Status");
+  const char *started = pp_json_string (state, "StartedAt");
+
+  return started != NULL && *started != '\0' && !g_str_has_prefix (started, "0001-")
+         && g_strcmp0 (status, "created") != 0 && g_strcmp0 (status, "configured") != 0
+         && g_strcmp0 (status, "initialized") != 0;
+}
+
+static void
+on_start_looked (const PpHttpResponse *response, const GError *error, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->look = NULL;
+  if (error != NULL || response->status >= 400 || !has_begun (response))
+    {
+      look_in (call, START_LOOK_SECONDS);
+      return;
+    }
+  g_debug ("The engine does not answer, and has done it: %s", call->what);
+  pp_http_call_cancel (g_steal_pointer (&call->http_call));
+  pp_engine_call_end (call, NULL, NULL);
+}
+
+static gboolean
+on_start_look (gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->wait = 0;
+  call->look = pp_engine_ask (call->engine, "GET", call->container_id, "/json", FALSE,
+                              on_start_looked, call);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_in (EngineCall *call, guint seconds)
+{
+  call->wait = g_timeout_add_seconds (seconds, on_start_look, call);
+}
+
 PpInfrastructureCall *
 pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
                  PpInfrastructureDoneFunc done, gpointer user_data)
@@ -198,7 +254,9 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
   EngineCall *call = container_call (infrastructure, "start", container_id, done, user_data);
 
   pp_engine_events_expect (call->engine);
+  call->container_id = g_strdup (container_id);
   send_container (call, "POST", container_id, "/start", SLOW_SECONDS, pp_engine_end_plain);
+  look_in (call, FIRST_START_LOOK_SECONDS);
   return &call->base;
 }
 
