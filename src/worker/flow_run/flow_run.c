@@ -84,8 +84,8 @@ pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
     {
       g_autofree char *visible = pp_text_visible (message, "\n\t");
 
-      pp_log_sender_add (run->context->logs, run->id, "prefect.flow_runs.worker", FALSE, level,
-                         visible, strlen (visible));
+      pp_log_sender_add_text (run->context->logs, run->id, "prefect.flow_runs.worker", level,
+                              visible);
     }
 }
 

@@ -49,6 +49,19 @@ void pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSen
 void pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
                         gboolean is_output, PpLogLevel level, const char *message, gsize length);
 
+/* How many bytes of TEXT (valid UTF-8, LENGTH bytes) fit into MAX bytes of JSON; never cuts a
+ * character, never 0 unless LENGTH is. */
+gsize pp_fitting_prefix (const char *text, gsize length, gsize max);
+
+/* How many bytes of TEXT (valid UTF-8, LENGTH bytes) one record takes: whole characters, never 0
+ * unless LENGTH is. */
+gsize pp_log_sender_fitting (const PpLogSender *sender, const char *text, gsize length);
+
+/* Queues MESSAGE (valid UTF-8), the worker's own words about FLOW_RUN_ID, as pp_log_sender_add()
+ * does; in several records where it is too long for one, cut between its lines if that can be. */
+void pp_log_sender_add_text (PpLogSender *sender, const char *flow_run_id, const char *logger,
+                             PpLogLevel level, const char *message);
+
 /* Has all further records of FLOW_RUN_ID be later than TIMESTAMP (UNIX microseconds), also where
  * the clock was set back since then: by their time stamps a next worker tells those that it knows
  * of from others. */

@@ -191,6 +191,64 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   pp_log_schedule (sender);
 }
 
+/* Bytes that C takes inside a JSON string. */
+static gsize
+json_cost (unsigned char c)
+{
+  if (c == '"' || c == '\\')
+    return 2;
+  return c < 0x20 || c == 0x7f ? 6 : 1;
+}
+
+gsize
+pp_fitting_prefix (const char *text, gsize length, gsize max)
+{
+  gsize cost = 0;
+  gsize position = 0;
+
+  while (position < length)
+    {
+      gsize next = position;
+      gsize width = (gsize)g_utf8_skip[(unsigned char)text[position]];
+
+      for (; next < length && next < position + width; next++)
+        cost += json_cost ((unsigned char)text[next]);
+      if (cost > max && position > 0)
+        return position;
+      position = next;
+    }
+  return position;
+}
+
+gsize
+pp_log_sender_fitting (const PpLogSender *sender, const char *text, gsize length)
+{
+  return pp_fitting_prefix (text, length, sender->max_message);
+}
+
+void
+pp_log_sender_add_text (PpLogSender *sender, const char *flow_run_id, const char *logger,
+                        PpLogLevel level, const char *message)
+{
+  gsize length = strlen (message);
+
+  do
+    {
+      gsize piece = pp_log_sender_fitting (sender, message, length);
+      const char *newline = piece < length ? g_strrstr_len (message, (gssize)piece, "\n") : NULL;
+      gboolean is_between = newline != NULL && newline > message;
+
+      if (is_between)
+        piece = (gsize)(newline - message);
+      pp_log_sender_add (sender, flow_run_id, logger, FALSE, level, message, piece);
+      if (is_between)
+        piece++;
+      message += piece;
+      length -= piece;
+    }
+  while (length > 0);
+}
+
 gsize
 pp_log_sender_max_message (const PpLogSender *sender)
 {

@@ -105,43 +105,12 @@ pp_output_mask (PpOutput *output, const PpSecrets *secrets)
   output->secrets = secrets;
 }
 
-/* Bytes that C takes inside a JSON string. */
-static gsize
-json_cost (unsigned char c)
-{
-  if (c == '"' || c == '\\')
-    return 2;
-  return c < 0x20 || c == 0x7f ? 6 : 1;
-}
-
-/* How many bytes of the valid UTF-8 TEXT fit into MAX bytes of JSON; never cuts a character, never
- * 0. */
-static gsize
-fitting_prefix (const char *text, gsize length, gsize max)
-{
-  gsize cost = 0;
-  gsize position = 0;
-
-  while (position < length)
-    {
-      gsize next = position;
-      gsize width = (gsize)g_utf8_skip[(unsigned char)text[position]];
-
-      for (; next < length && next < position + width; next++)
-        cost += json_cost ((unsigned char)text[next]);
-      if (cost > max && position > 0)
-        return position;
-      position = next;
-    }
-  return position;
-}
-
 static void
 forward (PpOutput *output, const StreamState *stream, const char *text, gsize length)
 {
   do
     {
-      gsize piece = fitting_prefix (text, length, output->max_line);
+      gsize piece = pp_log_sender_fitting (output->forward_to, text, length);
 
       if (output->records++ >= output->skip_records)
         pp_log_sender_add (output->forward_to, output->flow_run_id, stream->logger, TRUE,
@@ -158,7 +127,7 @@ keep_in_tail (PpOutput *output, const char *text, gsize length)
   if (g_queue_get_length (&output->tail) >= PP_OUTPUT_TAIL_LINES)
     g_free (g_queue_pop_head (&output->tail));
   g_queue_push_tail (&output->tail,
-                     g_strndup (text, fitting_prefix (text, length, TAIL_LINE_BYTES)));
+                     g_strndup (text, pp_fitting_prefix (text, length, TAIL_LINE_BYTES)));
 }
 
 /* In one write, as lines are lost as a whole. */

@@ -184,9 +184,45 @@ test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
   g_assert_cmpuint (failures, ==, 0);
 }
 
+/* The last lines of a container are more than Prefect Cloud takes in one record: they come in
+ * several, none too long and no line torn. */
+static void
+test_long_message (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autoptr (GString) text = g_string_new ("The last lines:");
+  g_autoptr (GString) received = g_string_new (NULL);
+
+  pp_log_sender_free (fixture->sender);
+  fixture->settings.logging_to_api_max_log_size = 25000;
+  fixture->sender = pp_log_sender_new (fixture->api, &fixture->settings);
+  for (int i = 0; i < 50; i++)
+    g_string_append_printf (text, "\n%02d %s", i, "\xc3\xa4\"\t.");
+  while (text->len < 80000)
+    g_string_append (text, "\n\xc3\xa4 a line of some words, and a \"quote\"");
+  pp_log_sender_add_text (fixture->sender, RUN, "test", PP_LOG_ERROR, text->str);
+  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    {
+      json_auto_t *records = json_loads (server_request (fixture->server, i)->body->str, 0, NULL);
+      size_t k;
+      json_t *record;
+
+      json_array_foreach (records, k, record)
+      {
+        const char *message = json_string_value (json_object_get (record, "message"));
+
+        g_assert_cmpuint (strlen (message), <=, 25000);
+        g_string_append_printf (received, "%s%s", received->len > 0 ? "\n" : "", message);
+      }
+    }
+  g_assert_cmpstr (received->str, ==, text->str);
+}
+
 static void
 add_tests (void)
 {
+  g_test_add ("/log-sender/long-message", Fixture, NULL, set_up, test_long_message, tear_down);
   g_test_add ("/log-sender/server-fails-at-a-record", Fixture, NULL, set_up,
               test_server_fails_at_a_record, tear_down);
   g_test_add ("/log-sender/server-fails-for-a-while", Fixture, NULL, set_up,
