@@ -18,8 +18,28 @@ pp_api_error_is_transient (const GError *error)
 {
   if (error == NULL || error->domain != PP_API_ERROR)
     return FALSE;
-  return error->code == PP_API_ERROR_NO_ANSWER || error->code == PP_API_ERROR_NO_ROUTE
-         || error->code == 408 || error->code == 429 || error->code >= 500;
+  return error->code == PP_API_ERROR_NO_ANSWER || error->code == PP_API_ERROR_STRANGER
+         || error->code == PP_API_ERROR_NO_ROUTE || error->code == 408 || error->code == 429
+         || error->code >= 500;
+}
+
+gboolean
+pp_api_error_may_be_done (const GError *error)
+{
+  if (error == NULL || error->domain != PP_API_ERROR)
+    return FALSE;
+  switch (error->code)
+    {
+    case PP_API_ERROR_NO_ANSWER:
+    case 502:
+    case 503:
+    case 504:
+    case 520:
+    case 524:
+      return TRUE;
+    default:
+      return FALSE;
+    }
 }
 
 gboolean
@@ -187,14 +207,11 @@ code_of_refusal (const PpApi *api, const char *path, long status, const json_t *
     case 413: /* too large for a gateway: it will be */
     case 429:
       return (int)status;
-    case 400: /* speaks TLS; or will not have what a log record says, whoever sends it again */
-      if (g_str_equal (path, "/logs/"))
-        return (int)status;
-      /* fall through */
+    case 400: /* speaks TLS */
     case 407:
-      return api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
+      return api->heard ? PP_API_ERROR_STRANGER : (int)status;
     default:
-      return PP_API_ERROR_NO_ANSWER;
+      return PP_API_ERROR_STRANGER;
     }
 }
 
@@ -220,7 +237,7 @@ advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_
     return " (" RIGHT_URL ")";
   if (code == PP_API_ERROR_NO_ROUTE)
     return " (said of the address, not of what was asked for)";
-  if (code == PP_API_ERROR_NO_ANSWER)
+  if (code == PP_API_ERROR_STRANGER)
     return api->heard ? " (not the API's own answer)"
                       : " (not the API's own answer: " RIGHT_URL ")";
   return "";
@@ -289,7 +306,7 @@ error_code (const PpApi *api, const char *path, long status, const json_t *json)
 {
   if (status >= 400)
     return code_of_refusal (api, path, status, json);
-  return api->heard ? PP_API_ERROR_NO_ANSWER : (int)status;
+  return api->heard ? PP_API_ERROR_STRANGER : (int)status;
 }
 
 /* Why the JSON of RESPONSE, an answer to PATH, is not parsed at all; new string, or NULL. With what

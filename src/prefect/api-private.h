@@ -77,6 +77,7 @@ struct PpApiCall
   char *csrf_token;       /* that this attempt was made with, or NULL */
   GSource *timer;         /* of the next attempt, or of ERROR's delivery; or NULL */
   GError *error;          /* to deliver from TIMER; or NULL */
+  gboolean not_sent;      /* this attempt failed before the request went out */
   gboolean nothing;       /* nothing is sent: TIMER delivers a success */
 };
 

@@ -102,6 +102,15 @@ log_retry (const PpApiCall *call, const GError *error, double delay)
     g_debug ("%s; again in %.1f s", error->message, delay);
 }
 
+/* Also because a proxy gave no way to the server (proxy_failed() in src/http/failure.c). */
+static gboolean
+failed_before_it_was_sent (const GError *http_error)
+{
+  return g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_CONNECT)
+         || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESOLVE)
+         || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_SHORTAGE);
+}
+
 /* PpHttpDoneFunc of an attempt. */
 static void
 on_answer (const PpHttpResponse *response, const GError *http_error, gpointer user_data)
@@ -117,6 +126,7 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   log_attempt (call, response);
   if (response != NULL)
     api->has_answer = TRUE;
+  call->not_sent = failed_before_it_was_sent (http_error);
 
   pp_api_check_clock (api, response, call->started);
   if (pp_api_read_answer (api, call->method, call->path, call->shape, response, http_error, &body,

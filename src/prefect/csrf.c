@@ -28,7 +28,7 @@ forget_token (PpApi *api)
 static gboolean
 says_off (const PpHttpResponse *response, const GError *error)
 {
-  return error->code != PP_API_ERROR_NO_ANSWER
+  return error->code != PP_API_ERROR_NO_ANSWER && error->code != PP_API_ERROR_STRANGER
          && (response->status == 404
              || (response->status == 422
                  && strstr (response->body, "CSRF protection is disabled.") != NULL));

@@ -23,12 +23,21 @@ pp_api_note_success (PpApi *api)
   api->outage_said = FALSE;
 }
 
+gint64
+pp_api_answered (const PpApi *api)
+{
+  return api->answered;
+}
+
 gboolean
 pp_api_say_outage (const PpApiCall *call, const GError *error, double delay)
 {
   PpApi *api = call->api;
   double waited = (double)(g_get_monotonic_time () - call->queued) / G_USEC_PER_SEC;
 
+  /* One call that is refused, among others that are not. */
+  if (error->code != PP_API_ERROR_NO_ANSWER && api->answered > call->queued)
+    return FALSE;
   if (api->outage_said || (waited + delay) * 1000 < PP_HTTP_SLOW_MS)
     return FALSE;
   api->outage_said = TRUE;

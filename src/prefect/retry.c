@@ -22,6 +22,9 @@
  * answered other calls, may fail for one of its members. */
 #define SHARED_ATTEMPTS 2
 #define SHARED_WAIT_US (5 * G_USEC_PER_SEC)
+/* An answer to another call that is no older than this when a call is made says that the server is
+ * there. */
+#define RECENT_US (10 * G_USEC_PER_SEC)
 /* A jitter factor may be any number; eleven days are as good as never. */
 #define MAX_DELAY 1e6
 
@@ -101,33 +104,26 @@ back_off (const PpApiCall *call)
   return seconds;
 }
 
-/* What gateways say who had no answer (520 and 524 are a well-known one's), 503 also where the
- * connection broke off (Envoy). */
+/* True if CALL, which failed with RESPONSE (NULL: none came) or ERROR, may have been carried out.
+ * 503 is also what Envoy says where the connection broke off, and then not in the API's own words.
+ */
 static gboolean
-may_have_been_done (const PpHttpResponse *response)
+may_be_done (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
 {
-  switch (response->status)
-    {
-    case 502:
-    case 504:
-    case 520:
-    case 524:
-      return TRUE;
-    case 503:
-      return !pp_api_is_own_error (response);
-    default:
-      return FALSE;
-    }
+  if (response == NULL)
+    return !call->not_sent;
+  return pp_api_error_may_be_done (error)
+         && !(response->status == 503 && pp_api_is_own_error (response));
 }
 
 /* True if the failure of CALL, which asks for many things at once, may be the fault of one of them.
  * A server that is busy or will not have our key says so of every call. */
 static gboolean
-may_be_one_members_fault (const PpApiCall *call, const PpHttpResponse *response)
+may_be_one_members_fault (const PpApiCall *call, const GError *error)
 {
   const PpApi *api = call->api;
 
-  switch (response != NULL ? response->status : 0)
+  switch (error->code)
     {
     case 500:
       return TRUE;
@@ -145,12 +141,31 @@ may_be_one_members_fault (const PpApiCall *call, const PpHttpResponse *response)
   return call->attempts >= SHARED_ATTEMPTS && api->answered > call->queued;
 }
 
-/* True if the server has answered CALL with 500 ATTEMPTS times, and other calls well meanwhile. */
+/* True if the server has failed at CALL, or a gateway has not let it through, ATTEMPTS times, and
+ * other calls were answered well meanwhile. */
 static gboolean
-fails_at_this_call (const PpApiCall *call, const PpHttpResponse *response, int attempts)
+fails_at_this_call (const PpApiCall *call, const GError *error, int attempts)
 {
-  return response != NULL && response->status == 500 && call->attempts >= attempts
+  return (error->code == 500 || error->code == PP_API_ERROR_STRANGER) && call->attempts >= attempts
          && call->api->answered > call->queued;
+}
+
+/* True if CALL was refused with ERROR twice, other calls were answered well, and that server is not
+ * merely busy: one log record that a gateway does not let through, say. */
+static gboolean
+is_refused_alone (const PpApiCall *call, const GError *error)
+{
+  switch (error->code)
+    {
+    case PP_API_ERROR_NO_ANSWER:
+    case 408:
+    case 429:
+    case 503:
+      return FALSE;
+    default:
+      return call->attempts >= SHARED_ATTEMPTS && call->api->answered > 0
+             && call->api->answered > call->queued - RECENT_US;
+    }
 }
 
 guint
@@ -183,18 +198,15 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
           && call->attempts >= TOLD_ATTEMPTS)
         return FALSE;
       /* A block document that the server cannot write out, say. */
-      if (fails_at_this_call (call, response, FAILED_ATTEMPTS))
+      if (fails_at_this_call (call, error, FAILED_ATTEMPTS))
         return FALSE;
       break;
     case PP_API_PERSIST_REFUSED:
-      if (response == NULL || may_have_been_done (response))
-        return FALSE;
-      /* One log record that the server fails at, say, while it answers other calls. */
-      if (fails_at_this_call (call, response, SHARED_ATTEMPTS))
+      if (may_be_done (call, response, error) || is_refused_alone (call, error))
         return FALSE;
       break;
     case PP_API_PERSIST_SHARED:
-      if (may_be_one_members_fault (call, response))
+      if (may_be_one_members_fault (call, error))
         return FALSE;
       break;
     case PP_API_PERSIST:

@@ -21,9 +21,7 @@ GQuark pp_api_error_quark (void);
 
 typedef enum
 {
-  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out; a 4xx (403, 404, ...) without the API's
-                                 own words, from something in the server's place; once the API was
-                                 heard also a page from there */
+  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out */
   PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
                                  any call succeeded), a URL that is none or has no such route
                                  (before the API was heard) */
@@ -32,13 +30,21 @@ typedef enum
                                  or an older one */
   PP_API_ERROR_TOO_MUCH = -3, /* the answer is larger, would take more memory, or is nested deeper
                                  than this program reads: for fewer things at once it may do */
+  PP_API_ERROR_STRANGER = -4, /* something else answered in the API's place: a 4xx (403, 404, ...)
+                                 without the API's own words; once the API was heard also a page or
+                                 a redirect. Of one call among others that are answered well, that
+                                 is a gateway which does not let it through */
 } PpApiError;
 
-/* Whether ERROR may pass by itself: no answer, no route, 408, 429, any 5xx. */
+/* Whether ERROR may pass by itself: no answer, a stranger's, no route, 408, 429, any 5xx. */
 gboolean pp_api_error_is_transient (const GError *error);
 
 /* Whether ERROR may pass by itself or by what somebody does: these, 401 and 403. */
 gboolean pp_api_error_may_pass (const GError *error);
+
+/* Whether what has failed with ERROR may have been carried out all the same: no answer, or the
+ * 502, 503, 504, 520 or 524 of a gateway. */
+gboolean pp_api_error_may_be_done (const GError *error);
 
 typedef enum
 {
@@ -48,16 +54,16 @@ typedef enum
   PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
   PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_may_pass()) */
   PP_API_PERSIST_UNLESS_TOLD, /* as PERSIST; but what the API itself says, 403 or no route, ends it
-                                 after a minute and a half, and a 500 after five and a half while
-                                 the server answers other calls: for what a run can do without, or
-                                 cannot begin without */
+                                 after a minute and a half, and a 500, or a stranger's answer, after
+                                 five and a half while the server answers other calls: for what a
+                                 run can do without, or cannot begin without */
   PP_API_PERSIST_SHARED,  /* as PERSIST, for a call about many runs: what may be the fault of one of
                              them ends it (500; or it fails again and again while the server answers
                              other calls), so that the caller can ask for fewer */
-  PP_API_PERSIST_REFUSED, /* as PERSIST while the server says that it did not do it; what it may
-                             have done (no answer; 502, 504, 520, 524; 503 without the API's own
-                             words) is a transient error, for the caller to look at; so is a 500
-                                 said again and again while the server answers other calls */
+  PP_API_PERSIST_REFUSED, /* as PERSIST while it is certain that it was not done; what may have been
+                             done (pp_api_error_may_be_done()) ends it, for the caller to look at;
+                             so does a refusal, said again while other calls are answered well, of
+                             which the call may be the reason (not 408, 429, 503) */
 } PpApiPatience;
 
 /* The end of a call: BODY is the answer's JSON (NULL for an empty answer) or NULL with ERROR; both
@@ -108,6 +114,9 @@ guint pp_api_rest_ms (const PpApi *api, guint milliseconds);
 
 /* How many calls wait for an answer or a retry. */
 guint pp_api_pending (const PpApi *api);
+
+/* When a call was last answered well, as g_get_monotonic_time() microseconds; 0: none was. */
+gint64 pp_api_answered (const PpApi *api);
 
 /* End of the latest maintenance back-off the server asked for (Prefect-Maintenance: true with
  * Retry-After), as g_get_monotonic_time() microseconds; 0 when there was none. */

@@ -9,13 +9,8 @@
 #include "worker/failpoint-private.h"
 #include "worker/look-private.h"
 
-/* Logs that are refused for a reason that is none of theirs are offered again. */
-#define REFUSED_RETRY_SECONDS 30
-/* A record that the server fails at is tried so often again, after one interval, two, four, ..., up
- * to so long: a server that is short of something fails at any record for a while. */
-#define FAILED_ALONE 6
-#define FAILED_RETRY_MAX_MS 30000
-/* That nothing is answered is said at this try. */
+/* That nothing is answered is said at this try; from then on, while other calls are answered, it
+ * may be for one of the records: some gateways break the connection off. */
 #define SAY_UNANSWERED 5
 /* What got no answer in the time that the server has for it may be done for so much longer. */
 #define LATE_US (60 * G_USEC_PER_SEC)
@@ -52,8 +47,8 @@ tell_delivered (const PpLogSender *sender, const PpLogRecord *record, guint coun
     sender->on_delivered (record->flow_run_id, count, record->timestamp, sender->delivered_data);
 }
 
-static void
-drop_delivered (PpLogSender *sender)
+void
+pp_log_drop_in_flight (PpLogSender *sender)
 {
   g_autofree PpLogRecord *last = NULL; /* of a run's output, COUNT before it included */
   guint count = 0;
@@ -82,7 +77,8 @@ drop_delivered (PpLogSender *sender)
 static void
 on_taken (PpLogSender *sender)
 {
-  drop_delivered (sender);
+  pp_log_note_taken (sender);
+  pp_log_drop_in_flight (sender);
   pp_failpoint ("logs", "noted");
   sender->max_records = MIN (sender->max_records * 2, PP_LOG_BATCH_RECORDS);
   sender->unanswered = 0;
@@ -114,6 +110,11 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
       return;
     }
   sender->unsure = FALSE;
+  if (error == NULL && sender->unanswered >= SAY_UNANSWERED)
+    {
+      pp_log_batch_refused (sender, sender->why);
+      return;
+    }
   sender->in_flight = 0;
   pp_log_send_batch (sender);
 }
@@ -138,102 +139,70 @@ is_about_records (const GError *error)
          || g_error_matches (error, PP_API_ERROR, 422);
 }
 
-static gboolean
-on_refused_timer (gpointer user_data)
-{
-  PpLogSender *sender = user_data;
-
-  sender->timer = 0;
-  pp_log_send_batch (sender);
-  return G_SOURCE_REMOVE;
-}
-
-/* The server answers 500 to this batch and answers other calls: one record may be the reason. It is
- * looked for by halves, tried alone, and dropped, but no two in a row: then it is the server. */
+/* Those in flight got no answer (ERROR): they are looked for, then sent again. */
 static void
-on_server_failed (PpLogSender *sender, const GError *error)
+look_for_batch (PpLogSender *sender, const GError *error)
 {
-  const PpLogRecord *first = g_queue_peek_head (&sender->records);
-  gboolean alone = sender->in_flight <= 1;
+  gint64 now = g_get_monotonic_time ();
 
-  if (alone && sender->failed_alone++ >= FAILED_ALONE && !sender->dropped)
-    {
-      g_warning ("The server fails at a log record of flow run %s, which is dropped: %s",
-                 first->flow_run_id, error->message);
-      sender->dropped = TRUE;
-      on_taken (sender);
-      return;
-    }
-  sender->max_records = MAX (sender->in_flight / 2, 1);
-  if (alone)
-    tell_sending (sender, FALSE);
-  sender->in_flight = 0;
-  if (alone)
-    sender->timer = g_timeout_add (
-        MIN (sender->interval_ms << MIN (sender->failed_alone - 1, 8), FAILED_RETRY_MAX_MS),
-        on_refused_timer, sender);
-  else
-    pp_log_send_batch (sender);
-}
-
-static void
-on_sent (json_t *body, const GError *error, gpointer user_data)
-{
-  PpLogSender *sender = user_data;
-  const PpLogRecord *first = g_queue_peek_head (&sender->records);
-
-  (void)body;
-  pp_failpoint ("logs", "answered");
-  sender->call = NULL;
-  if (g_error_matches (error, PP_API_ERROR, 500))
-    {
-      on_server_failed (sender, error);
-      return;
-    }
-  if (pp_api_error_is_transient (error))
-    {
-      gint64 now = g_get_monotonic_time ();
-
-      sender->refused = FALSE;
-      sender->unsure = TRUE;
-      sender->look_until = now + pp_look_time (now - sender->sent);
-      /* A server that was silent all the time may be at it for long. */
-      if (now - sender->sent >= sender->timeout)
-        sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
-      if (++sender->unanswered == SAY_UNANSWERED)
-        g_warning ("Logs get no answer and wait: %s", error->message);
-      sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
-      return;
-    }
-  if (error != NULL && !is_about_records (error))
-    {
-      /* A key that was revoked, a server that is being moved: the records are all right. */
-      if (!sender->refused)
-        g_warning ("Logs are not taken and wait: %s", error->message);
-      sender->refused = TRUE;
-      tell_sending (sender, FALSE);
-      sender->in_flight = 0;
-      sender->timer = g_timeout_add_seconds (REFUSED_RETRY_SECONDS, on_refused_timer, sender);
-      return;
-    }
   sender->refused = FALSE;
-  if (error != NULL && sender->in_flight > 1)
+  sender->unsure = TRUE;
+  g_clear_error (&sender->why);
+  sender->why = g_error_copy (error);
+  sender->look_until = now + pp_look_time (now - sender->sent);
+  /* A server that was silent all the time may be at it for long. */
+  if (now - sender->sent >= sender->timeout)
+    sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
+  if (++sender->unanswered == SAY_UNANSWERED)
+    g_warning ("Logs get no answer and wait: %s", error->message);
+  sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
+}
+
+/* The server will not have a record of those in flight, and says so (ERROR). It must not cost its
+ * neighbours: look for it by halves. */
+static void
+drop_or_halve (PpLogSender *sender, const GError *error)
+{
+  const PpLogRecord *first = g_queue_peek_head (&sender->records);
+
+  sender->refused = FALSE;
+  if (sender->in_flight > 1)
     {
-      /* One record the server will not have must not cost its neighbours: look for it by halves. */
       sender->max_records = sender->in_flight / 2;
       sender->in_flight = 0;
       pp_log_send_batch (sender);
       return;
     }
-  if (error != NULL)
-    g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
-               error->message);
+  g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
+             error->message);
+  on_taken (sender);
+}
+
+static void
+on_sent (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  pp_failpoint ("logs", "answered");
+  sender->call = NULL;
+  if (error == NULL)
+    on_taken (sender);
+  else if (sender->abandoned)
+    pp_log_wait_out_refusal (sender, error);
+  else if (pp_api_error_may_be_done (error))
+    look_for_batch (sender, error);
+  else if (is_about_records (error) && sender->original == NULL)
+    drop_or_halve (sender, error);
   else
     {
-      sender->dropped = FALSE;
-      sender->failed_alone = 0;
+      tell_sending (sender, FALSE);
+      /* A key that was revoked: the records are all right. */
+      if (g_error_matches (error, PP_API_ERROR, 401))
+        pp_log_wait_out_refusal (sender, error);
+      else
+        pp_log_batch_refused (sender, error);
     }
-  on_taken (sender);
+  sender->abandoned = FALSE;
 }
 
 static json_t *
@@ -293,6 +262,7 @@ pp_log_send_batch (PpLogSender *sender)
       || g_queue_is_empty (&sender->records))
     return;
   g_clear_handle_id (&sender->timer, g_source_remove);
+  sender->resting = FALSE;
   for (GList *link = sender->records.head; link != NULL && sender->in_flight < sender->max_records;
        link = link->next)
     {

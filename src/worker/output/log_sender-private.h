@@ -21,10 +21,19 @@ typedef enum
   PP_LOG_ERROR = 40,
 } PpLogLevel;
 
+/* Where nothing at all is taken for so long (seconds), while the API answers other calls (a role
+ * that may not write logs; a gateway that lets none through), what waits is dropped, with a
+ * warning, and so is what comes until something is taken: runs wait for their logs to be safe, and
+ * would wait for ever. */
+#define PP_LOG_PATIENCE_SECONDS 900
+
 /* API and SETTINGS must outlive the sender. */
 PpLogSender *pp_log_sender_new (PpApi *api, const PpSettings *settings);
 void pp_log_sender_free (PpLogSender *sender);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogSender, pp_log_sender_free)
+
+/* As if SECONDS (4 or more) were PP_LOG_PATIENCE_SECONDS; for tests. */
+void pp_log_sender_give_up_after (PpLogSender *sender, guint seconds);
 
 /* Called with how many records of FLOW_RUN_ID's output were delivered (or refused for good) since
  * the last call for it, and the timestamp of the last of them (UNIX microseconds). */

@@ -31,6 +31,7 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
   g_queue_init (&sender->records);
   sender->ahead = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sender->max_records = PP_LOG_BATCH_RECORDS;
+  sender->patience = PP_LOG_PATIENCE_SECONDS;
   sender->batch_bytes = CLAMP (settings->logging_to_api_batch_size, 1, BATCH_BYTES);
   sender->max_message = max_log > 2 * RECORD_OVERHEAD ? max_log - RECORD_OVERHEAD : RECORD_OVERHEAD;
   sender->interval_ms = (guint)(CLAMP (settings->logging_to_api_batch_interval, 0.01, 60.0) * 1000);
@@ -50,6 +51,10 @@ pp_log_sender_free (PpLogSender *sender)
     g_source_remove (sender->timer);
   if (sender->wake != 0)
     g_source_remove (sender->wake);
+  if (sender->check != 0)
+    g_source_remove (sender->check);
+  g_free (sender->original);
+  g_clear_error (&sender->why);
   while (!g_queue_is_empty (&sender->records))
     g_free (g_queue_pop_head (&sender->records));
   g_list_free_full (sender->waiters, g_free);
@@ -71,7 +76,7 @@ on_interval (gpointer user_data)
 void
 pp_log_schedule (PpLogSender *sender)
 {
-  if (sender->call != NULL || sender->refused || sender->unsure || sender->noting != NULL
+  if (sender->call != NULL || sender->resting || sender->unsure || sender->noting != NULL
       || g_queue_is_empty (&sender->records))
     return;
   if (sender->bytes >= sender->batch_bytes || sender->delivered < sender->flush_until)
@@ -188,6 +193,7 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   g_queue_push_tail (&sender->records, record);
   sender->bytes += pp_log_record_size (record);
   sender->added++;
+  pp_log_watch (sender);
   pp_log_schedule (sender);
 }
 

@@ -602,6 +602,42 @@ test_what_the_server_fails_at (void)
   g_assert_error (fixture->error, PP_API_ERROR, 500);
 }
 
+/* A gateway that does not let one call through, while it does others, is what a server is that
+ * fails at it; one that is before everything is waited out. */
+static void
+test_what_a_gateway_refuses (void)
+{
+  const Step heard = { 200, NULL, "[]" };
+  const Step refusals[] = {
+    { 403, NOW, "<html>Request blocked</html>" },
+    { 406, NOW, "Not Acceptable!" },
+    { 400, NOW, "<html>Bad Request</html>" },
+    { 200, NOW, "<html>The requested URL was rejected.</html>" },
+    { 302, NOW "Location: /blocked\r\n", "" },
+    { 403, NOW, "{\"detail\": \"no right to write logs\"}" },
+    { 501, NOW, "Method Not Implemented" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (refusals); i++)
+    {
+      const Step steps[] = { heard, refusals[i] };
+      const Step away[] = { refusals[i], refusals[i], refusals[i], refusals[i], heard };
+      g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
+      g_autoptr (Fixture) other = started (away, G_N_ELEMENTS (away));
+
+      call (f, "GET", "/x", PP_API_ONCE);
+      call (f, "POST", "/logs/", PP_API_PERSIST_REFUSED);
+      g_assert_nonnull (f->error);
+      g_assert_false (pp_api_error_may_be_done (f->error));
+      g_assert_cmpuint (server_requests (f->server), ==, 3);
+
+      pp_api_expect (other->api);
+      call (other, "POST", "/logs/", PP_API_PERSIST_REFUSED);
+      g_assert_no_error (other->error);
+      g_assert_cmpuint (server_requests (other->server), ==, 5);
+    }
+}
+
 /* A key may lose a right and get it back; what a gateway finds too large is not smaller later. */
 static void
 test_what_persists (void)
@@ -670,11 +706,11 @@ test_success_of_a_stranger (void)
       call (f, "GET", "/x", PP_API_ONCE);
       pp_flow_run_read (f->api, "x", PP_API_ONCE, on_done, f);
       g_main_loop_run (f->loop);
-      g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_NO_ANSWER);
+      g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_STRANGER);
       pp_flow_run_set_state (f->api, "x", "y", "COMPLETED", NULL, NULL, FALSE, PP_API_TRY,
                              on_state_set, f);
       g_main_loop_run (f->loop);
-      g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_NO_ANSWER);
+      g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_STRANGER);
       pp_flow_runs_filter_ids (f->api, ids, on_done, f);
       g_main_loop_run (f->loop);
       g_assert_no_error (f->error);
@@ -692,13 +728,13 @@ test_stranger_before_the_server (void)
   const Step forbidden = { 403, NULL, "<html>403 Forbidden</html>" };
   const Step own = { 404, NULL, "{\"detail\": \"Not Found\"}" };
 
-  assert_message (&plain, PP_API_ERROR_NO_ANSWER,
+  assert_message (&plain, PP_API_ERROR_STRANGER,
                   "404 Not Found: 404 page not found (not the API's own answer: is "
                   "PREFECT_API_URL right? It ends in /api)");
-  assert_message (&method, PP_API_ERROR_NO_ANSWER,
+  assert_message (&method, PP_API_ERROR_STRANGER,
                   "405 Method Not Allowed: <html>405 Not Allowed</html> (not the API's own answer: "
                   "is PREFECT_API_URL right? It ends in /api)");
-  assert_message (&forbidden, PP_API_ERROR_NO_ANSWER,
+  assert_message (&forbidden, PP_API_ERROR_STRANGER,
                   "403 Forbidden: <html>403 Forbidden</html> (not the API's own answer: is "
                   "PREFECT_API_URL right? It ends in /api)");
   assert_message (&own, PP_API_ERROR_SETUP,
@@ -1423,6 +1459,7 @@ add (void)
   g_test_add_func ("/api/answer/stranger-before-the-server", test_stranger_before_the_server);
   g_test_add_func ("/api/answer/object-that-is-not-there", test_object_that_is_not_there);
   g_test_add_func ("/api/answer/what-persists", test_what_persists);
+  g_test_add_func ("/api/answer/what-a-gateway-refuses", test_what_a_gateway_refuses);
   g_test_add_func ("/api/answer/what-was-refused", test_what_was_refused);
   g_test_add_func ("/api/answer/rest-that-is-asked-for", test_rest_that_is_asked_for);
   g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);

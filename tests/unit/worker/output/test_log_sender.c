@@ -27,6 +27,17 @@ typedef struct
 /* How many log records, or batches of them, the server fails at before it is well. */
 static guint failures;
 
+/* How a gateway refuses the records it does not like, or all of them; NULL: there is none. */
+typedef struct
+{
+  int status;
+  const char *body;
+  gboolean is_slow; /* the worker waits before it asks again */
+} Refusal;
+
+static const Refusal *refusal;
+static gboolean refuses_all;
+
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data G_GNUC_UNUSED)
 {
@@ -35,6 +46,10 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
       g_usleep (20000);
       return server_reply (fd, 200, "", "{\"id\": \"x\"}");
     }
+  if (refusal != NULL && (refuses_all || strstr (request->body->str, "<script>") != NULL))
+    return server_reply (fd, refusal->status,
+                         refusal->is_slow ? "Retry-After: 1\r\n" : "Retry-After: 0\r\n",
+                         refusal->body);
   if (strstr (request->body->str, "poison") != NULL || (failures > 0 && failures-- > 0))
     return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
   return server_reply (fd, 201, "", "");
@@ -134,6 +149,13 @@ test_clock_catches_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (timestamps[1], >=, before);
 }
 
+static gboolean
+on_quit (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_noise (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
 {
@@ -184,6 +206,112 @@ test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
   g_assert_cmpuint (failures, ==, 0);
 }
 
+/* Other calls are answered well from now on. */
+static void
+begin_noise (Fixture *fixture)
+{
+  on_noise (NULL, NULL, fixture);
+  while (pp_api_answered (fixture->api) == 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* Runs until all that was added is delivered or dropped. */
+static void
+run_until_delivered (Fixture *fixture)
+{
+  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+}
+
+static void
+add_text (Fixture *fixture, const char *run, const char *text)
+{
+  pp_log_sender_add (fixture->sender, run, "test", TRUE, PP_LOG_INFO, text, strlen (text));
+}
+
+/* How often TEXT is in what the server took. */
+static guint
+count_taken (Fixture *fixture, const char *text)
+{
+  guint count = 0;
+
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    {
+      const char *body = server_request (fixture->server, i)->body->str;
+
+      if (strstr (body, "<script>") != NULL)
+        continue;
+      for (const char *p = body; (p = strstr (p, text)) != NULL; p++)
+        count++;
+    }
+  return count;
+}
+
+/* What a gateway takes for an attack costs no other line, nor the rest of the run: a placeholder
+ * stands in the place of each line that it does not let through, also of two in a row. */
+static void
+test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
+{
+  refusal = data;
+  begin_noise (fixture);
+  for (int i = 0; i < 8; i++)
+    add_text (fixture, i == 3 || i == 4 ? OTHER_RUN : RUN, i == 3 || i == 4 ? "<script>" : "good");
+  for (int i = 0; i < 2; i++)
+    g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                           "A log record of flow run " OTHER_RUN
+                           " is not let through and is dropped: *blocked*");
+  run_until_delivered (fixture);
+  g_test_assert_expected_messages ();
+  g_assert_cmpuint (count_taken (fixture, "good"), ==, 6);
+  g_assert_cmpuint (count_taken (fixture, "a log record was left out"), ==, 2);
+  refusal = NULL;
+}
+
+/* While a gateway is before everything, nothing is dropped, however long that lasts. */
+static void
+test_gateway_before_everything (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  static const Refusal page = { 403, "<html>403 Forbidden</html>", TRUE };
+
+  refusal = &page;
+  refuses_all = TRUE;
+  pp_log_sender_give_up_after (fixture->sender, 4);
+  pp_api_expect (fixture->api);
+  add_text (fixture, RUN, "good");
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*asking again for as long*");
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*asking again in*");
+  g_timeout_add_seconds (12, on_quit, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  g_test_assert_expected_messages ();
+  g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, 1);
+  refuses_all = FALSE;
+  refusal = NULL;
+  run_until_delivered (fixture);
+  g_assert_cmpuint (server_requests (fixture->server), >, 2);
+}
+
+/* A role that may not write logs holds no run for ever. */
+static void
+test_no_right_to_write_logs (Fixture *fixture, gconstpointer data)
+{
+  refusal = data;
+  refuses_all = TRUE;
+  pp_log_sender_give_up_after (fixture->sender, 8);
+  begin_noise (fixture);
+  add_text (fixture, RUN, "good");
+  add_text (fixture, OTHER_RUN, "good");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "Logs are not taken and wait: *no right*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "No logs were taken for *" RUN ", " OTHER_RUN "*no right*");
+  run_until_delivered (fixture);
+  g_test_assert_expected_messages ();
+  refuses_all = FALSE;
+  refusal = NULL;
+  add_text (fixture, RUN, "good");
+  run_until_delivered (fixture);
+}
+
 /* The last lines of a container are more than Prefect Cloud takes in one record: they come in
  * several, none too long and no line torn. */
 static void
@@ -222,6 +350,33 @@ test_long_message (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 static void
 add_tests (void)
 {
+  static const Refusal refusals[] = {
+    { 403, "<html>Request blocked</html>" },
+    { 406, "blocked" },
+    { 400, "<html>blocked</html>" },
+    { 200, "<html>The request was blocked. Your support ID is 1</html>" },
+    { 403, "{\"detail\": \"blocked by policy 7\"}" },
+  };
+  static const Refusal denials[] = {
+    { 403, "{\"detail\": \"no right to write logs\"}" },
+    { 401, "{\"exception_message\": \"no right\"}" },
+    { 405, "<html>no right</html>" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (refusals); i++)
+    {
+      g_autofree char *name
+          = g_strdup_printf ("/log-sender/gateway-refuses-a-record/%" G_GSIZE_FORMAT, i);
+      g_test_add (name, Fixture, &refusals[i], set_up, test_gateway_refuses_a_record, tear_down);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (denials); i++)
+    {
+      g_autofree char *name
+          = g_strdup_printf ("/log-sender/no-right-to-write-logs/%" G_GSIZE_FORMAT, i);
+      g_test_add (name, Fixture, &denials[i], set_up, test_no_right_to_write_logs, tear_down);
+    }
+  g_test_add ("/log-sender/gateway-before-everything", Fixture, NULL, set_up,
+              test_gateway_before_everything, tear_down);
   g_test_add ("/log-sender/long-message", Fixture, NULL, set_up, test_long_message, tear_down);
   g_test_add ("/log-sender/server-fails-at-a-record", Fixture, NULL, set_up,
               test_server_fails_at_a_record, tear_down);

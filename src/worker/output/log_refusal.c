@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log records that are not let through: by a server that fails at one of them, by a gateway that
+ * takes its text for an attack, or all of them, by a role that may not write logs. */
+#include "config.h"
+
+#include "log_sender_inside-private.h"
+
+#include <string.h>
+
+/* A record that is refused alone is tried so often again, after one interval, two, four, ..., up to
+ * so long: a server that is short of something fails at any record for a while. */
+#define REFUSED_ALONE 6
+#define RETRY_MAX_MS 30000
+/* Logs that are refused for a reason that is none of theirs are offered again: soon, then rarely.
+ */
+#define FIRST_RETRY_MS 5000
+#define REFUSED_RETRY_MS 30000
+/* What is sent in the place of a record that is refused. Nobody refuses this for its text. */
+#define PLACEHOLDER "(a log record was left out: the way to the Prefect API does not take it)"
+/* How often it is looked whether any record is taken. */
+#define CHECK_SECONDS 30
+/* Runs that a warning names. */
+#define MAX_NAMED 5
+
+static gboolean
+on_retry (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+
+  sender->timer = 0;
+  pp_log_send_batch (sender);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+retry_in (PpLogSender *sender, guint milliseconds)
+{
+  sender->in_flight = 0;
+  sender->resting = TRUE;
+  sender->timer = g_timeout_add (milliseconds, on_retry, sender);
+}
+
+static void
+take_original (PpLogSender *sender, PpLogRecord *record)
+{
+  PpLogRecord *head = g_queue_pop_head (&sender->records);
+
+  sender->bytes += pp_log_record_size (record);
+  sender->bytes -= pp_log_record_size (head);
+  g_free (head);
+  g_queue_push_head (&sender->records, record);
+}
+
+/* Sends PLACEHOLDER as the first record: if it is taken, the record's text was the reason; if not,
+ * it was none of the record's. */
+static void
+send_placeholder (PpLogSender *sender)
+{
+  PpLogRecord *record = g_queue_peek_head (&sender->records);
+  PpLogRecord *placeholder = g_malloc (sizeof *record + sizeof PLACEHOLDER);
+
+  *placeholder = *record;
+  placeholder->length = strlen (PLACEHOLDER);
+  memcpy (placeholder->message, PLACEHOLDER, sizeof PLACEHOLDER);
+  g_queue_pop_head (&sender->records);
+  g_queue_push_head (&sender->records, placeholder);
+  sender->bytes += pp_log_record_size (placeholder);
+  sender->bytes -= pp_log_record_size (record);
+  sender->original = record;
+  sender->in_flight = 0;
+  pp_log_send_batch (sender);
+}
+
+static void
+keep_reason (PpLogSender *sender, const GError *error)
+{
+  if (sender->why == error)
+    return;
+  g_clear_error (&sender->why);
+  sender->why = g_error_copy (error);
+}
+
+void
+pp_log_wait_out_refusal (PpLogSender *sender, const GError *error)
+{
+  guint milliseconds = sender->refused ? REFUSED_RETRY_MS : FIRST_RETRY_MS;
+
+  if (!sender->refused)
+    g_warning ("Logs are not taken and wait: %s", error->message);
+  keep_reason (sender, error);
+  sender->refused = TRUE;
+  retry_in (sender, milliseconds);
+}
+
+static guint
+retry_delay (const PpLogSender *sender)
+{
+  guint doublings = MIN (sender->failed_alone - 1, 8);
+
+  return sender->refused ? REFUSED_RETRY_MS : MIN (sender->interval_ms << doublings, RETRY_MAX_MS);
+}
+
+void
+pp_log_batch_refused (PpLogSender *sender, const GError *error)
+{
+  if (sender->original != NULL)
+    {
+      take_original (sender, g_steal_pointer (&sender->original));
+      sender->failed_alone = 0;
+      sender->text_refused = FALSE;
+      pp_log_wait_out_refusal (sender, error);
+      return;
+    }
+  sender->max_records = MAX (sender->in_flight / 2, 1);
+  if (sender->in_flight > 1)
+    {
+      sender->in_flight = 0;
+      pp_log_send_batch (sender);
+      return;
+    }
+  keep_reason (sender, error);
+  /* What a gateway refuses one record for, it will others: then once is enough. */
+  if ((sender->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
+    send_placeholder (sender);
+  else
+    retry_in (sender, retry_delay (sender));
+}
+
+/* The placeholder was taken, so the record was not for its text. */
+static void
+say_dropped (const PpLogSender *sender)
+{
+  const char *run = sender->original->flow_run_id;
+
+  if (sender->why->code >= 500)
+    g_warning ("The server fails at a log record of flow run %s, which is dropped: %s", run,
+               sender->why->message);
+  else
+    g_warning ("A log record of flow run %s is not let through and is dropped: %s", run,
+               sender->why->message);
+}
+
+void
+pp_log_note_taken (PpLogSender *sender)
+{
+  if (sender->given_up > 0)
+    g_message ("Logs are taken again; %" G_GUINT64_FORMAT " log records were dropped",
+               sender->given_up);
+  sender->taken = TRUE;
+  sender->failed_alone = 0;
+  sender->refused = FALSE;
+  sender->given_up = 0;
+  if (sender->original != NULL)
+    {
+      say_dropped (sender);
+      sender->text_refused = sender->why->code < 500;
+      g_clear_pointer (&sender->original, g_free);
+    }
+  g_clear_error (&sender->why);
+}
+
+/* The ids of the runs that records wait of, some of them; new string. */
+static char *
+name_runs (const PpLogSender *sender)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  GString *names = g_string_new (NULL);
+
+  for (const GList *link = sender->records.head; link != NULL; link = link->next)
+    {
+      PpLogRecord *record = link->data;
+
+      if (!g_hash_table_add (seen, record->flow_run_id) || g_hash_table_size (seen) > MAX_NAMED)
+        continue;
+      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", record->flow_run_id);
+    }
+  if (g_hash_table_size (seen) > MAX_NAMED)
+    g_string_append_printf (names, " and %u more", g_hash_table_size (seen) - MAX_NAMED);
+  return g_string_free (names, FALSE);
+}
+
+/* Drops all that waits. A POST that is under way goes on: its answer tells whether logs are taken
+ * again. */
+static void
+give_up (PpLogSender *sender)
+{
+  if (sender->given_up == 0)
+    {
+      g_autofree char *runs = name_runs (sender);
+
+      g_warning ("No logs were taken for %u minutes, though the Prefect API answers other calls: "
+                 "those that wait are dropped, of flow runs %s%s%s. So are others until logs are "
+                 "taken again",
+                 sender->patience / 60, runs, sender->why != NULL ? ": " : "",
+                 sender->why != NULL ? sender->why->message : "");
+    }
+  g_clear_pointer (&sender->original, g_free);
+  if (sender->call != NULL && sender->unsure)
+    pp_api_call_cancel (g_steal_pointer (&sender->call)); /* it only looks */
+  g_clear_handle_id (&sender->timer, g_source_remove);
+  sender->abandoned = sender->call != NULL;
+  sender->unsure = FALSE;
+  sender->resting = FALSE;
+  sender->failed_alone = 0;
+  sender->in_flight = g_queue_get_length (&sender->records);
+  sender->given_up += sender->in_flight;
+  pp_log_drop_in_flight (sender);
+  pp_log_wake (sender);
+}
+
+static gboolean
+on_check (gpointer user_data)
+{
+  PpLogSender *sender = user_data;
+  gboolean answered = pp_api_answered (sender->api) > sender->checked;
+
+  sender->checked = g_get_monotonic_time ();
+  if (sender->taken)
+    sender->stalled = 0;
+  else if (answered)
+    sender->stalled += sender->check_seconds;
+  sender->taken = FALSE;
+  if (g_queue_is_empty (&sender->records))
+    {
+      sender->check = 0;
+      return G_SOURCE_REMOVE;
+    }
+  if (sender->stalled >= sender->patience && sender->noting == NULL)
+    give_up (sender);
+  return G_SOURCE_CONTINUE;
+}
+
+void
+pp_log_watch (PpLogSender *sender)
+{
+  if (sender->check != 0)
+    return;
+  sender->checked = g_get_monotonic_time ();
+  sender->check_seconds = MIN (CHECK_SECONDS, MAX (sender->patience / 4, 1));
+  sender->check = g_timeout_add_seconds (sender->check_seconds, on_check, sender);
+}
+
+void
+pp_log_sender_give_up_after (PpLogSender *sender, guint seconds)
+{
+  sender->patience = seconds;
+}
