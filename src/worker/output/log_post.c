@@ -12,6 +12,9 @@
 /* That nothing is answered is said at this try; from then on, while other calls are answered, it
  * may be for one of the records: some gateways break the connection off. */
 #define SAY_UNANSWERED 5
+/* What may have gone out is looked for at least so long: a proxy may hold it back, though it has
+ * broken the connection off. Nothing in a record lets the server know it again. */
+#define LEAST_LOOK_US (15 * G_USEC_PER_SEC)
 /* What got no answer in the time that the server has for it may be done for so much longer. */
 #define LATE_US (60 * G_USEC_PER_SEC)
 /* How long a batch waits for a slow disk to take a note of it. */
@@ -149,7 +152,7 @@ look_for_batch (PpLogSender *sender, const GError *error)
   sender->unsure = TRUE;
   g_clear_error (&sender->why);
   sender->why = g_error_copy (error);
-  sender->look_until = now + pp_look_time (now - sender->sent);
+  sender->look_until = now + MAX (pp_look_time (now - sender->sent), LEAST_LOOK_US);
   /* A server that was silent all the time may be at it for long. */
   if (now - sender->sent >= sender->timeout)
     sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);

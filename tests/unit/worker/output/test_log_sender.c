@@ -38,13 +38,40 @@ typedef struct
 static const Refusal *refusal;
 static gboolean refuses_all;
 
+/* It breaks the connection of the first request off, and carries it out when its records have been
+ * looked for LATE_LOOKS times. */
+#define LATE_LOOKS 5
+static gboolean breaks_off;
+static guint looks;
+
+static const char *
+answer_to_look (Server *server)
+{
+  static char found[256];
+  json_auto_t *records = json_loads (server_request (server, 0)->body->str, 0, NULL);
+
+  if (++looks < LATE_LOOKS)
+    return "[]";
+  g_snprintf (found, sizeof found, "[{\"timestamp\": \"%s\"}]",
+              json_string_value (json_object_get (
+                  json_array_get (records, json_array_size (records) - 1), "timestamp")));
+  return found;
+}
+
 static gboolean
-answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data G_GNUC_UNUSED)
+answer (Server *server, const Request *request, int fd, gpointer data G_GNUC_UNUSED)
 {
   if (g_str_equal (request->method, "GET"))
     {
       g_usleep (20000);
       return server_reply (fd, 200, "", "{\"id\": \"x\"}");
+    }
+  if (strstr (request->target, "/logs/filter") != NULL)
+    return server_reply (fd, 200, "", answer_to_look (server));
+  if (breaks_off && request->number == 0)
+    {
+      server_reset (fd);
+      return FALSE;
     }
   if (refusal != NULL && (refuses_all || strstr (request->body->str, "<script>") != NULL))
     return server_reply (fd, refusal->status,
@@ -312,6 +339,18 @@ test_no_right_to_write_logs (Fixture *fixture, gconstpointer data)
   run_until_delivered (fixture);
 }
 
+/* A proxy that breaks the connection off may carry the request out all the same, later. */
+static void
+test_carried_out_late (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  breaks_off = TRUE;
+  add_text (fixture, RUN, "good");
+  run_until_delivered (fixture);
+  g_assert_cmpuint (count_taken (fixture, "good"), ==, 1);
+  g_assert_cmpuint (looks, ==, LATE_LOOKS);
+  breaks_off = FALSE;
+}
+
 /* The last lines of a container are more than Prefect Cloud takes in one record: they come in
  * several, none too long and no line torn. */
 static void
@@ -377,6 +416,8 @@ add_tests (void)
     }
   g_test_add ("/log-sender/gateway-before-everything", Fixture, NULL, set_up,
               test_gateway_before_everything, tear_down);
+  g_test_add ("/log-sender/carried-out-late", Fixture, NULL, set_up, test_carried_out_late,
+              tear_down);
   g_test_add ("/log-sender/long-message", Fixture, NULL, set_up, test_long_message, tear_down);
   g_test_add ("/log-sender/server-fails-at-a-record", Fixture, NULL, set_up,
               test_server_fails_at_a_record, tear_down);
