@@ -39,6 +39,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PpContainerEnd, pp_container_end_clear)
  * gets a new string, or NULL for none. TAIL: the container's last lines. */
 const char *pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message);
 
+/* MESSAGE, of such a state, without the container's last lines; new string, or NULL where it quotes
+ * none. */
+char *pp_container_end_without_lines (const char *message);
+
 /* What to say of the memory of an END in which a process was killed for want of it: half a
  * sentence, and what to do. New string; NULL where none was. */
 char *pp_container_end_explain_memory (const PpContainerEnd *end);

@@ -142,6 +142,16 @@ outside_signal (gint64 exit_code)
     }
 }
 
+#define BEFORE_LINES " Its last lines:\n"
+
+char *
+pp_container_end_without_lines (const char *message)
+{
+  const char *lines = strstr (message, BEFORE_LINES);
+
+  return lines != NULL ? g_strndup (message, (gsize)(lines - message)) : NULL;
+}
+
 static char *
 with_last_lines (const char *text, const char *tail)
 {
@@ -156,7 +166,7 @@ with_last_lines (const char *text, const char *tail)
     }
   if (*start == '\0')
     return g_strdup (text);
-  return g_strdup_printf ("%s Its last lines:\n%s", text, start);
+  return g_strconcat (text, BEFORE_LINES, start, NULL);
 }
 
 char *

@@ -163,11 +163,13 @@ struct PpFlowRun
   PpContainerEnd end;
   gint64 begun_at; /* monotonic microseconds, when its container was; 0: by a worker before */
   gint64 exited_at;
-  char *type_at_end;  /* of the state the server has when the container has ended */
-  gboolean never_ran; /* says that state: it did not get to Running */
-  gint64 report_sent; /* monotonic microseconds */
-  gint64 look_until;  /* monotonic: for what became of the report */
-  guint unanswered;   /* reports, one after the other */
+  char *type_at_end;       /* of the state the server has when the container has ended */
+  gboolean never_ran;      /* says that state: it did not get to Running */
+  gint64 report_sent;      /* monotonic microseconds */
+  gint64 look_until;       /* monotonic: for what became of the report */
+  guint unanswered;        /* reports, one after the other */
+  gboolean report_refused; /* the last one was, perhaps for its message */
+  guint refusals;          /* such reports, while other calls were answered well */
   gboolean end_known;
   gint64 no_answer_since; /* monotonic microseconds; 0: the engine answers */
   gboolean silence_said;  /* of the time since then */
@@ -377,6 +379,19 @@ void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
 
 /* Warns in the run's log of a process of its container that was killed for want of memory. */
 void pp_flow_run_log_memory (PpFlowRun *run);
+
+/* report_message.c */
+
+/* RUN's end was not taken (ERROR), and is proposed again. */
+void pp_flow_run_note_refusal (PpFlowRun *run, const GError *error);
+
+/* Before RUN's end is proposed again: makes its message shorter where that may be what is refused.
+ */
+void pp_flow_run_reconsider_message (PpFlowRun *run);
+
+/* Whether the API itself will not have RUN's end as it is (ERROR), and RUN's end now has no
+ * message, for another try. */
+gboolean pp_flow_run_drop_invalid_message (PpFlowRun *run, const GError *error);
 
 /* flow_run_report.c */
 /* CANCELLED, as the server asked. */

@@ -40,6 +40,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
       gint64 now = g_get_monotonic_time ();
 
       pp_flow_run_expect_late (run);
+      pp_flow_run_note_refusal (run, error);
       if (++run->unanswered == SAY_UNANSWERED)
         g_warning (
             "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: "
@@ -48,6 +49,11 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
       run->look_until = now + pp_look_time (now - run->report_sent);
       pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
                          look_before_report);
+      return;
+    }
+  if (pp_flow_run_drop_invalid_message (run, error))
+    {
+      look_before_report (run);
       return;
     }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
@@ -134,6 +140,7 @@ look_before_report (PpFlowRun *run)
 static void
 send_report (PpFlowRun *run)
 {
+  pp_flow_run_reconsider_message (run);
   run->report_sent = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,
@@ -155,7 +162,6 @@ may_be_changed (const PpFlowRun *run)
          && (now - run->begun_at > LOOK_AFTER_US || (run->spec != NULL && run->spec->runs_prefect));
 }
 
-/* The first time. */
 static void
 begin_report (PpFlowRun *run)
 {
@@ -313,8 +319,7 @@ report_after_success (PpFlowRun *run)
     {
       propose (run, "COMPLETED", NULL,
                "Container exited with status 0 without Prefect inside it ever reporting: the "
-               "worker takes the exit "
-               "status for the run's end.",
+               "worker takes the exit status for the run's end.",
                FALSE);
       return;
     }

@@ -151,6 +151,9 @@ test_long_tail (void)
   pp_container_end_to_state (&end, tail, &message);
   g_assert_null (strstr (message, "first"));
   g_assert_nonnull (strstr (message, "lines:\nsecond z"));
+  g_autofree char *rest = pp_container_end_without_lines (message);
+  g_assert_cmpstr (rest, ==, "Container exited with status 1.");
+  g_assert_null (pp_container_end_without_lines (rest));
 }
 
 static void

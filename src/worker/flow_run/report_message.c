@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An end that is refused for what its message quotes is told without it. */
+#include "config.h"
+
+#include "flow_run_inside-private.h"
+
+/* An end that is refused so often, while other calls are answered well, may be so for what its
+ * message quotes: a gateway takes that for an attack. It is told without the container's lines
+ * then, and after twice as often without any message. */
+#define REFUSALS_WITH_LINES 3
+
+/* Whether an end that was not taken (ERROR) may be so for what its message says. A server that is
+ * busy, or will not have our key, says so of any end. */
+static gboolean
+may_be_for_message (const GError *error)
+{
+  switch (error->code)
+    {
+    case 401:
+    case 408:
+    case 429:
+    case 503:
+      return FALSE;
+    default:
+      return TRUE;
+    }
+}
+
+/* Takes the lines that the message of RUN's end quotes out of it, or ALL of it. */
+static void
+shorten_message (PpFlowRun *run, gboolean all)
+{
+  char *rest = all ? NULL : pp_container_end_without_lines (run->report.message);
+
+  g_warning ("The end of flow run '%s' (%s) may be refused for its message; it is told without %s",
+             run->name, run->id, rest != NULL ? "the container's last lines" : "a message");
+  g_free (run->report.message);
+  run->report.message = rest;
+}
+
+void
+pp_flow_run_note_refusal (PpFlowRun *run, const GError *error)
+{
+  run->report_refused = may_be_for_message (error);
+}
+
+void
+pp_flow_run_reconsider_message (PpFlowRun *run)
+{
+  gboolean answered = pp_api_answered (run->context->api) > run->report_sent;
+
+  if (!run->report_refused || !answered || run->report.message == NULL)
+    return;
+  run->report_refused = FALSE;
+  if (++run->refusals % REFUSALS_WITH_LINES == 0)
+    shorten_message (run, run->refusals > REFUSALS_WITH_LINES);
+}
+
+gboolean
+pp_flow_run_drop_invalid_message (PpFlowRun *run, const GError *error)
+{
+  if (run->report.message == NULL
+      || !(g_error_matches (error, PP_API_ERROR, 400) || g_error_matches (error, PP_API_ERROR, 413)
+           || g_error_matches (error, PP_API_ERROR, 422)))
+    return FALSE;
+  shorten_message (run, TRUE);
+  return TRUE;
+}
