@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "prefect-podman/cli/cli.h"
+#include "cli/api_url-private.h"
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/http/proxy.h"
 
@@ -31,6 +31,7 @@ gboolean
 pp_command_check_api_url (const PpSettings *settings, GError **error)
 {
   const char *url = settings->api_url;
+  g_autoptr (GError) local = NULL;
 
   if (url == NULL)
     {
@@ -42,7 +43,12 @@ pp_command_check_api_url (const PpSettings *settings, GError **error)
     }
   if ((g_str_has_prefix (url, "http://") && url[7] != '\0')
       || (g_str_has_prefix (url, "https://") && url[8] != '\0'))
-    return check_certificates (settings, error) && pp_proxy_check (url, error);
+    {
+      if (check_certificates (settings, &local) && pp_proxy_check (url, &local))
+        return TRUE;
+      g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, local->message);
+      return FALSE;
+    }
   g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
                        "PREFECT_API_URL must begin with http:// or https:// and end in /api");
   return FALSE;

@@ -2,7 +2,8 @@
 /* Log lines in the form of Prefect's own (prefect/logging/logging.yml). */
 #include "config.h"
 
-#include "prefect-podman/cli/cli.h"
+#include "cli/console-private.h"
+#include "cli/print-private.h"
 #include "prefect-podman/files/files.h"
 #include "prefect-podman/files/write_thread.h"
 #include "prefect-podman/text/loss.h"
@@ -22,8 +23,8 @@ static const struct
   const char *name;
   const char *color;
 } levels[] = {
-  { "DEBUG", "\033[2m" },  { "INFO", "\033[36m" },       { "WARNING", "\033[33m" },
-  { "ERROR", "\033[31m" }, { "CRITICAL", "\033[1;31m" },
+  { "DEBUG", PP_COLOR_DIM }, { "INFO", PP_COLOR_CYAN },         { "WARNING", PP_COLOR_YELLOW },
+  { "ERROR", PP_COLOR_RED }, { "CRITICAL", PP_COLOR_BOLD_RED },
 };
 
 /* How long a reader of standard error may keep the worker waiting, once. */
@@ -274,7 +275,7 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
       = g_string_new (console.colors || console.erases ? ERASE_TO_END_OF_LINE : NULL);
   append_time (line);
   g_string_append_printf (line, " | %s%-7s%s | %s - ", console.colors ? levels[level].color : "",
-                          levels[level].name, console.colors ? "\033[0m" : "",
+                          levels[level].name, console.colors ? PP_COLOR_RESET : "",
                           logger != NULL ? logger : "prefect");
   append_message (line, message != NULL ? message : "");
   g_string_append_c (line, '\n');
@@ -314,14 +315,6 @@ pp_console_init (const char *level_name, gboolean colors, GError **error)
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                "\"%s\" is no log level: use DEBUG, INFO, WARNING, ERROR or CRITICAL", level_name);
   return FALSE;
-}
-
-gboolean
-pp_console_is_colored (int fd)
-{
-  const char *no_color = g_getenv ("NO_COLOR");
-
-  return (no_color == NULL || *no_color == '\0') && pp_terminal_obeys (fd);
 }
 
 int

@@ -3,8 +3,8 @@
  */
 #include "config.h"
 
+#include "cli/commands-private.h"
 #include "prefect-podman/files/files.h"
-#include "prefect-podman/cli/cli.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/mask.h"
@@ -25,50 +25,38 @@ typedef struct
   char *save;
   char *format;
   char *name;
-  char *flow_run_id; /* borrowed from argv */
-} Arguments;
+} Options;
 
-static void
-arguments_clear (Arguments *arguments)
-{
-  g_free (arguments->file);
-  g_free (arguments->save);
-  g_free (arguments->format);
-  g_free (arguments->name);
-}
+static const char *const formats[] = { "json", "podman-run", NULL };
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+static const PpOption options[] = {
+  { "file", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, file),
+    "Read the run from a file that --save wrote, without asking the API", "FILE" },
+  { "save", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, save),
+    "Also write all that the run is made of to FILE, secrets masked", "FILE" },
+  { "format", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, format),
+    "json (default) or podman-run, a command line", "FORMAT", .choices = formats },
+  { "name", 'n', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, name),
+    "The worker's name to put in (default: PodmanWorker)", "NAME" },
+  { NULL },
+};
+
+static const PpArgument arguments[] = {
+  { "FLOW_RUN_ID", "The flow run's id, which the run's page in the UI ends in" },
+  { NULL },
+};
 
 static gboolean
-parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
+check (const PpCommandLine *line, GError **error)
 {
-  const GOptionEntry entries[] = {
-    { "file", 0, 0, G_OPTION_ARG_FILENAME, &arguments->file,
-      "Read the run from a file that --save wrote, without asking the API", "FILE" },
-    { "save", 0, 0, G_OPTION_ARG_FILENAME, &arguments->save,
-      "Also write all that the run is made of to FILE, secrets masked", "FILE" },
-    { "format", 0, 0, G_OPTION_ARG_FILENAME, &arguments->format,
-      "json (default) or podman-run, a command line", "FORMAT" },
-    { "name", 'n', 0, G_OPTION_ARG_FILENAME, &arguments->name,
-      "The worker's name to put in (default: PodmanWorker)", "NAME" },
-    { NULL },
-  };
-  g_autoptr (GOptionContext) context = g_option_context_new ("[FLOW_RUN_ID]");
-
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_set_summary (
-      context, "Prints what would be sent to the engine for a flow run, with secrets masked.");
-  if (!g_option_context_parse (context, &argc, &argv, error))
-    return FALSE;
-  arguments->flow_run_id = argc > 1 ? argv[1] : NULL;
+  const Options *given = line->options;
+  const char *id = line->arguments[0];
   const char *what = NULL;
-  if ((arguments->flow_run_id == NULL) == (arguments->file == NULL) || argc > 2)
+
+  if ((id == NULL) == (given->file == NULL))
     what = "give either one FLOW_RUN_ID or --file FILE";
-  else if (arguments->flow_run_id != NULL && !g_uuid_string_is_valid (arguments->flow_run_id))
+  else if (id != NULL && !g_uuid_string_is_valid (id))
     what = "FLOW_RUN_ID must be a UUID (the run's page in the UI ends in it)";
-  else if (arguments->format != NULL && strcmp (arguments->format, "json") != 0
-           && strcmp (arguments->format, "podman-run") != 0)
-    what = "--format must be json or podman-run";
   if (what == NULL)
     return TRUE;
   g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, what);
@@ -79,22 +67,9 @@ parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
 
 typedef struct
 {
-  const Arguments *arguments;
-  GMainLoop *loop;
-  PpApi *api;
-  PpResolver *resolver;
-  json_t *flow_run;
+  PpSession *session;
   PpResolveParts *parts; /* the result */
-  GError *error;
 } Fetching;
-
-static void
-end (Fetching *fetching, const GError *error)
-{
-  if (error != NULL)
-    fetching->error = g_error_copy (error);
-  g_main_loop_quit (fetching->loop);
-}
 
 static json_t *
 reference (json_t *json)
@@ -119,55 +94,42 @@ on_parts (const PpResolveParts *parts, const GError *error, gpointer user_data)
       fetching->parts->variables = reference (parts->variables);
       fetching->parts->server = reference (parts->server);
     }
-  end (fetching, error);
+  pp_session_done (NULL, error, fetching->session);
 }
 
-static void
-on_work_pool (json_t *body, const GError *error, gpointer user_data)
+/* Reads the flow run ID and its work pool; new references. FALSE with ERROR. */
+static gboolean
+read_run (PpSession *session, PpApi *api, const char *id, json_t **flow_run, json_t **work_pool,
+          GError **error)
 {
-  Fetching *fetching = user_data;
-
-  if (error != NULL)
-    end (fetching, error);
-  else
-    pp_resolver_fetch (fetching->resolver, fetching->flow_run, body, on_parts, fetching);
-}
-
-static void
-on_flow_run (json_t *body, const GError *error, gpointer user_data)
-{
-  Fetching *fetching = user_data;
-  const char *pool = pp_json_string (body, "work_pool_name");
-  g_autoptr (GError) no_pool = NULL;
-
-  if (error == NULL && pool == NULL)
-    no_pool = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_FETCH,
-                           "flow run %s is in no work pool: no worker would run it",
-                           fetching->arguments->flow_run_id);
-  if (error != NULL || no_pool != NULL)
+  pp_flow_run_read (api, id, PP_API_RETRY, pp_session_done, session);
+  if (!pp_session_wait (session, flow_run, error))
+    return FALSE;
+  const char *pool = pp_json_string (*flow_run, "work_pool_name");
+  if (pool == NULL)
     {
-      end (fetching, error != NULL ? error : no_pool);
-      return;
+      g_set_error (error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_FETCH,
+                   "flow run %s is in no work pool: no worker would run it", id);
+      return FALSE;
     }
-  fetching->flow_run = json_incref (body);
-  pp_work_pool_read (fetching->api, pool, PP_API_RETRY, on_work_pool, fetching);
+  pp_work_pool_read (api, pool, PP_API_RETRY, pp_session_done, session);
+  return pp_session_wait (session, work_pool, error);
 }
 
 static PpResolveParts *
-fetch_parts (const Arguments *arguments, const PpSettings *settings, GError **error)
+fetch_parts (PpSession *session, const char *id, GError **error)
 {
-  g_autoptr (PpHttp) http = pp_http_new ();
-  g_autoptr (PpApi) api = pp_api_new (http, settings);
+  PpApi *api = pp_session_api (session, error);
+  json_auto_t *flow_run = NULL;
+  json_auto_t *work_pool = NULL;
+  Fetching fetching = { session, NULL };
+
+  if (api == NULL || !read_run (session, api, id, &flow_run, &work_pool, error))
+    return NULL;
   json_auto_t *process_environment = pp_resolve_process_environment ();
   g_autoptr (PpResolver) resolver = pp_resolver_new (api, process_environment);
-  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  Fetching fetching = { arguments, loop, api, resolver, NULL, NULL, NULL };
-
-  pp_flow_run_read (api, arguments->flow_run_id, PP_API_RETRY, on_flow_run, &fetching);
-  g_main_loop_run (loop);
-  json_decref (fetching.flow_run);
-  if (fetching.error != NULL)
-    g_propagate_error (error, fetching.error);
+  pp_resolver_fetch (resolver, flow_run, work_pool, on_parts, &fetching);
+  pp_session_wait (session, NULL, error);
   return fetching.parts;
 }
 
@@ -360,10 +322,10 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
 }
 
 static gboolean
-render_masked (const Arguments *arguments, const PpResolveIdentity *identity, PpResolveParts *parts,
+render_masked (const Options *given, const PpResolveIdentity *identity, PpResolveParts *parts,
                const PpMask *mask, GError **error)
 {
-  if (arguments->save != NULL && !save_parts (parts, mask, arguments->save, error))
+  if (given->save != NULL && !save_parts (parts, mask, given->save, error))
     return FALSE;
   json_auto_t *configuration = pp_resolve_configuration (parts, identity, error);
   if (configuration == NULL)
@@ -376,7 +338,7 @@ render_masked (const Arguments *arguments, const PpResolveIdentity *identity, Pp
       g_autofree char *warning = pp_mask_text (mask, g_ptr_array_index (spec->warnings, i));
       g_warning ("%s", warning);
     }
-  g_autofree char *text = print_spec (spec, mask, arguments->format);
+  g_autofree char *text = print_spec (spec, mask, given->format);
   if (fputs (text, stdout) >= 0 && fflush (stdout) == 0)
     return TRUE;
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "standard output: %s",
@@ -385,46 +347,43 @@ render_masked (const Arguments *arguments, const PpResolveIdentity *identity, Pp
 }
 
 static gboolean
-render (const Arguments *arguments, const PpSettings *settings, PpResolveParts *parts,
-        GError **error)
+render (const Options *given, const PpSettings *settings, PpResolveParts *parts, GError **error)
 {
   json_auto_t *process_environment = pp_resolve_process_environment ();
   g_autoptr (PpMask) mask = learn_secrets (parts, settings, process_environment);
-  PpResolveIdentity identity = { arguments->name != NULL ? arguments->name : "PodmanWorker", NULL,
+  PpResolveIdentity identity = { given->name != NULL ? given->name : "PodmanWorker", NULL,
                                  settings->environment, process_environment };
   g_autoptr (GError) cause = NULL;
 
-  if (render_masked (arguments, &identity, parts, mask, &cause))
+  if (render_masked (given, &identity, parts, mask, &cause))
     return TRUE;
   g_autofree char *message = pp_mask_text (mask, cause->message);
   g_set_error_literal (error, cause->domain, cause->code, message);
   return FALSE;
 }
 
-int
-pp_command_render (int argc, char **argv, const char *profile)
+static int
+run (const PpCommandLine *line, PpSession *session, GError **error)
 {
-  g_auto (Arguments) arguments = { 0 };
-  g_autoptr (PpSettings) settings = NULL;
-  g_autoptr (PpResolveParts) parts = NULL;
-  g_autoptr (GError) error = NULL;
+  const Options *given = line->options;
+  g_autoptr (PpResolveParts) parts = given->file != NULL
+                                         ? read_parts (given->file, error)
+                                         : fetch_parts (session, line->arguments[0], error);
 
-  if (!parse_arguments (argc, argv, &arguments, &error))
-    return pp_command_fail ("render: %s (see render --help)", error->message);
-  pp_console_init ("WARNING", pp_console_is_colored (STDERR_FILENO), NULL);
-  settings = pp_settings_load (profile, &error);
-  if (settings == NULL || (arguments.file == NULL && !pp_command_check_api_url (settings, &error)))
-    return pp_command_fail ("%s", error->message);
-  if (arguments.file != NULL)
-    {
-      parts = read_parts (arguments.file, &error);
-      if (parts == NULL)
-        return pp_command_fail ("%s", error->message);
-    }
-  else
-    parts = fetch_parts (&arguments, settings, &error);
-  if (parts != NULL && render (&arguments, settings, parts, &error))
-    return 0;
-  pp_command_fail ("render: %s", error->message);
-  return 1;
+  if (parts != NULL && render (given, pp_session_settings (session), parts, error))
+    return PP_EXIT_DONE;
+  return PP_EXIT_FAILED;
 }
+
+const PpCommand pp_command_render = {
+  .words = { "render" },
+  .summary = "show what would be sent to the engine for a flow run",
+  .description = "Prints what would be sent to the engine for a flow run, with secrets masked.",
+  .exit_codes = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings.",
+  .arguments = arguments,
+  .options = options,
+  .options_size = sizeof (Options),
+  .session = PP_SESSION_QUIET,
+  .check = check,
+  .run = run,
+};

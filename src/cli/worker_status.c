@@ -2,7 +2,8 @@
 /* prefect-podman worker status: what the state directory says, without a server or an engine. */
 #include "config.h"
 
-#include "prefect-podman/cli/cli.h"
+#include "cli/commands-private.h"
+#include "cli/print-private.h"
 #include "prefect-podman/json.h"
 #include "prefect-podman/prefect/api.h"
 #include "prefect-podman/text/visible.h"
@@ -16,9 +17,13 @@
 
 typedef struct
 {
-  char *state_dir;
   gboolean json;
-} Arguments;
+} Options;
+
+static const PpOption options[] = {
+  { "json", 0, PP_OPTION_SWITCH, G_STRUCT_OFFSET (Options, json), "Print JSON" },
+  { NULL },
+};
 
 /* A state directory and the workers in it. */
 typedef struct
@@ -48,57 +53,6 @@ place_free (gpointer data)
   g_free (place);
 }
 
-static gboolean
-parse_arguments (int argc, char **argv, Arguments *arguments, GError **error)
-{
-  const GOptionEntry entries[] = {
-    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &arguments->state_dir,
-      "The workers' state directory (default: PREFECT_PODMAN_STATE_DIR, /var/lib/prefect-podman "
-      "for root, $XDG_STATE_HOME/prefect-podman)",
-      "DIR" },
-    { "json", 0, 0, G_OPTION_ARG_NONE, &arguments->json, "Print JSON", NULL },
-    { NULL },
-  };
-  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
-
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_set_summary (
-      context, "Lists the workers of this host and the flow runs they have in flight. Asks neither "
-               "the server nor the engine.");
-  g_option_context_set_description (
-      context, "Exit codes: 0 done, 1 the state directory cannot be read, 2 wrong usage.\n"
-               "See also prefect-podman(1).\n");
-  if (!g_option_context_parse (context, &argc, &argv, error))
-    return FALSE;
-  if (argc > 1)
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                 "\"%s\" is no option: worker status takes options only", argv[1]);
-  else if (arguments->state_dir != NULL && *arguments->state_dir == '\0')
-    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                         PP_COMMAND_EMPTY_STATE_DIR);
-  else
-    return TRUE;
-  return FALSE;
-}
-
-/* "3 d 4 h", "2 h 5 min", "17 min", "8 s"; new string. */
-static char *
-duration (gint64 microseconds)
-{
-  gint64 seconds = MAX (microseconds / G_USEC_PER_SEC, 0);
-  gint64 minutes = seconds / 60;
-
-  if (minutes == 0)
-    return g_strdup_printf ("%" G_GINT64_FORMAT " s", seconds);
-  if (minutes < 60)
-    return g_strdup_printf ("%" G_GINT64_FORMAT " min", minutes);
-  if (minutes < 24L * 60)
-    return g_strdup_printf ("%" G_GINT64_FORMAT " h %" G_GINT64_FORMAT " min", minutes / 60,
-                            minutes % 60);
-  return g_strdup_printf ("%" G_GINT64_FORMAT " d %" G_GINT64_FORMAT " h", minutes / 60 / 24,
-                          minutes / 60 % 24);
-}
-
 /* What a run waits for, as far as the journal knows; new string. */
 static char *
 waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
@@ -116,7 +70,7 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
   if (early < G_USEC_PER_SEC)
     return g_strdup ("the server's word, its image and its container");
   /* Its image and its container are made meanwhile. */
-  g_autofree char *left = duration (early);
+  g_autofree char *left = pp_duration_text (early);
   return g_strdup_printf ("its time, in %s", left);
 }
 
@@ -210,104 +164,78 @@ print_json (const GPtrArray *places)
 
 /* Text. */
 
-/* TEXT for a terminal: what a server or a file says must not move its cursor. New string. */
-static char *
-printable (const char *text)
-{
-  GString *clean = g_string_new (NULL);
-  g_autofree char *valid = g_utf8_make_valid (text != NULL ? text : "-", -1);
-
-  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at))
-    {
-      gunichar character = g_utf8_get_char (at);
-      gboolean is_safe = g_unichar_isprint (character) && !pp_text_is_control (character);
-      g_string_append_unichar (clean, is_safe ? character : '?');
-    }
-  return g_string_free (clean, FALSE);
-}
-
-/* How long ago SINCE (UNIX microseconds) was; new string. */
-static char *
-age (gint64 since)
-{
-  return since > 0 ? duration (g_get_real_time () - since) : g_strdup ("-");
-}
-
-/* Adds TEXT and blanks up to WIDTH characters, and one between columns. */
-static void
-add_column (GString *line, const char *text, glong width)
-{
-  g_autofree char *clean = printable (text);
-
-  g_string_append (line, clean);
-  for (glong length = g_utf8_strlen (clean, -1); length < width; length++)
-    g_string_append_c (line, ' ');
-  g_string_append (line, "  ");
-}
-
-#define ID_WIDTH 36
-#define NAME_WIDTH 20
-#define AGE_WIDTH 11
-#define PHASE_WIDTH 9
-#define CONTAINER_WIDTH 20
-
-static void
-print_run (const char *id, const char *name, const char *run_age, const char *phase,
-           const char *container, const char *waits)
-{
-  g_autoptr (GString) line = g_string_new ("  ");
-
-  add_column (line, id, ID_WIDTH);
-  add_column (line, name, NAME_WIDTH);
-  add_column (line, run_age, AGE_WIDTH);
-  add_column (line, phase, PHASE_WIDTH);
-  add_column (line, container, CONTAINER_WIDTH);
-  g_print ("%s%s\n", line->str, waits);
-}
-
+/* The flow runs of the worker INFO. */
 static void
 print_runs (const PpIdentityInfo *info)
 {
-  if (info->entries->len > 0)
-    print_run ("FLOW RUN", "NAME", "AGE", "PHASE", "CONTAINER", "WAITS FOR");
-  else
-    g_print ("  no runs in flight\n");
+  static const PpColumn columns[] = {
+    { "FLOW RUN" }, { "NAME", TRUE },      { "AGE" },
+    { "PHASE" },    { "CONTAINER", TRUE }, { "WAITS FOR", TRUE },
+  };
+  g_autoptr (PpTable) table = pp_table_new (columns, G_N_ELEMENTS (columns), 2);
+
+  if (info->entries->len == 0)
+    {
+      g_print ("  no runs in flight\n");
+      return;
+    }
   for (guint i = 0; i < info->entries->len; i++)
     {
       const PpJournalEntry *entry = g_ptr_array_index (info->entries, i);
-      g_autofree char *run_age = age (entry->claimed_at);
+      g_autofree char *age = pp_age_text (entry->claimed_at);
       g_autofree char *waits = waits_for (info, entry);
+      const char *const cells[] = { entry->flow_run_id,
+                                    entry->flow_run_name,
+                                    age,
+                                    pp_journal_phase_name (entry->phase),
+                                    entry->container_name,
+                                    waits };
 
-      print_run (entry->flow_run_id, entry->flow_run_name, run_age,
-                 pp_journal_phase_name (entry->phase), entry->container_name, waits);
+      pp_table_add (table, cells);
     }
+  pp_table_print (table);
+}
+
+static void
+print_problem (const char *text)
+{
+  g_autofree char *clean = pp_printable_text (text);
+  g_autofree char *mark = pp_color_text (PP_COLOR_RED, "!");
+
+  g_print ("  %s %s\n", mark, clean);
 }
 
 static void
 print_worker (const char *state_dir, const PpIdentityInfo *info)
 {
-  g_autofree char *name = printable (info->worker_name != NULL ? info->worker_name : info->name);
-  g_autofree char *pool = printable (info->work_pool);
-  g_autofree char *api = printable (info->api_url);
-  g_autofree char *engine = printable (info->engine_url);
-  g_autofree char *host = printable (info->host);
-  g_autofree char *since = age (info->started_at);
+  g_autofree char *plain_name
+      = pp_printable_text (info->worker_name != NULL ? info->worker_name : info->name);
+  g_autofree char *name = pp_color_text (PP_COLOR_BOLD, plain_name);
+  g_autofree char *running = pp_color_text (PP_COLOR_GREEN, "running");
+  g_autofree char *not_running = pp_color_text (PP_COLOR_YELLOW, "not running");
+  g_autofree char *pool = pp_printable_text (info->work_pool);
+  g_autofree char *api = pp_printable_text (info->api_url);
+  g_autofree char *engine = pp_printable_text (info->engine_url);
+  g_autofree char *host = pp_printable_text (info->host);
+  g_autofree char *since = pp_age_text (info->started_at);
 
   if (info->state == PP_IDENTITY_LIVING)
-    g_print ("%s: running for %s, pid %" G_GINT64_FORMAT " on %s\n", name, since, info->pid, host);
+    g_print ("%s: %s for %s, pid %" G_GINT64_FORMAT " on %s\n", name, running, since, info->pid,
+             host);
   else
-    g_print ("%s: not running (was pid %" G_GINT64_FORMAT " on %s, started %s ago)\n", name,
+    g_print ("%s: %s (was pid %" G_GINT64_FORMAT " on %s, started %s ago)\n", name, not_running,
              info->pid, host, since);
   g_print ("  pool %s, API %s, engine %s\n", pool, api, engine);
   print_runs (info);
   for (guint i = 0; i < info->problems->len; i++)
-    {
-      g_autofree char *problem = printable (g_ptr_array_index (info->problems, i));
-      g_print ("  ! %s\n", problem);
-    }
+    print_problem (g_ptr_array_index (info->problems, i));
   if (info->set_aside > 0)
-    g_print ("  ! %u files that could not be used were set aside: %s/%s/set-aside\n",
-             info->set_aside, state_dir, info->name);
+    {
+      g_autofree char *note
+          = g_strdup_printf ("%u files that could not be used were set aside: %s/%s/set-aside",
+                             info->set_aside, state_dir, info->name);
+      print_problem (note);
+    }
 }
 
 static void
@@ -318,7 +246,7 @@ print_text (const GPtrArray *places)
   for (guint i = 0; i < places->len; i++)
     {
       const Place *place = g_ptr_array_index (places, i);
-      g_autofree char *path = printable (place->state_dir);
+      g_autofree char *path = pp_printable_text (place->state_dir);
 
       for (guint j = 0; j < place->infos->len; j++)
         {
@@ -329,7 +257,8 @@ print_text (const GPtrArray *places)
     }
   if (printed > 0)
     return;
-  g_autofree char *path = printable (((const Place *)g_ptr_array_index (places, 0))->state_dir);
+  g_autofree char *path
+      = pp_printable_text (((const Place *)g_ptr_array_index (places, 0))->state_dir);
   g_print ("No worker has left anything in %s\n"
            "Another user's workers, and those with another --state-dir, keep theirs elsewhere.\n",
            path);
@@ -352,46 +281,44 @@ add_fallbacks (GPtrArray *places)
 }
 
 static int
-show (const char *state_dir, const Arguments *arguments)
+run (const PpCommandLine *line, PpSession *session, GError **error)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) infos = pp_identity_list (state_dir, &error);
-
+  const Options *given = line->options;
+  g_autofree char *state_dir = pp_state_dir_default (line->shared.state_dir);
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GPtrArray) infos = pp_identity_list (state_dir, &local);
   g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (place_free);
 
-  /* Where nobody said that there is one, none is no error. */
-  if (g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE) && arguments->state_dir == NULL)
+  (void)session;
+  /* A directory that nobody named need not be there. */
+  if (g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE)
+      && line->shared.state_dir == NULL)
     infos = g_ptr_array_new ();
   if (infos != NULL)
     g_ptr_array_add (places, place_new (state_dir, g_steal_pointer (&infos)));
-  if (!pp_state_dir_is_named (arguments->state_dir))
+  if (!pp_state_dir_is_named (line->shared.state_dir))
     add_fallbacks (places);
   if (places->len == 0)
     {
-      pp_command_fail ("worker status: %s", error->message);
-      return 1;
+      g_propagate_error (error, g_steal_pointer (&local));
+      return PP_EXIT_FAILED;
     }
-  if (arguments->json)
+  if (given->json)
     print_json (places);
   else
     print_text (places);
-  return 0;
+  return PP_EXIT_DONE;
 }
 
-int
-pp_command_worker_status (int argc, char **argv, const char *profile)
-{
-  Arguments arguments = { 0 };
-  g_autoptr (GError) error = NULL;
-
-  (void)profile; /* nothing in it is asked for */
-  if (!parse_arguments (argc, argv, &arguments, &error))
-    {
-      g_free (arguments.state_dir);
-      return pp_command_fail ("worker status: %s (see worker status --help)", error->message);
-    }
-  g_autofree char *state_dir = pp_state_dir_default (arguments.state_dir);
-  int code = show (state_dir, &arguments);
-  g_free (arguments.state_dir);
-  return code;
-}
+const PpCommand pp_command_worker_status = {
+  .words = { "worker", "status" },
+  .summary = "show this host's workers and their runs",
+  .description = "Lists the workers of this host and the flow runs they have in flight. Asks "
+                 "neither the server nor the engine.",
+  .exit_codes = "Exit codes: 0 done, 1 the state directory cannot be read, 2 wrong usage.",
+  .options = options,
+  .options_size = sizeof (Options),
+  .shared = PP_SHARE_STATE_DIR,
+  .session = PP_SESSION_NONE,
+  .run = run,
+};

@@ -5,7 +5,7 @@
 
 #define G_LOG_DOMAIN "prefect.test"
 
-#include "prefect-podman/cli/cli.h"
+#include "cli/console-private.h"
 #include "worker/output/stdout_writer-private.h"
 
 #include "tests/unit/disk.h"

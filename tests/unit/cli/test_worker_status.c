@@ -59,10 +59,15 @@ make_workers (const char *state_dir)
 static int
 run_status (const char *state_dir, const char *flag)
 {
-  char *argv[]
-      = { (char *)"worker status", (char *)"--state-dir", (char *)state_dir, (char *)flag, NULL };
+  char *argv[] = { (char *)"prefect-podman",
+                   (char *)"worker",
+                   (char *)"status",
+                   (char *)"--state-dir",
+                   (char *)state_dir,
+                   (char *)flag,
+                   NULL };
 
-  return pp_command_worker_status (flag != NULL ? 4 : 3, argv, NULL);
+  return pp_cli_run (flag != NULL ? 6 : 5, argv);
 }
 
 static void

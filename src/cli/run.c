@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the program's arguments to a command's exit code. */
+#include "config.h"
+
+#include "cli/command-private.h"
+#include "cli/console-private.h"
+#include "prefect-podman/cli/cli.h"
+
+#include <string.h>
+
+int
+pp_command_exit_code (const GError *error)
+{
+  gboolean is_callers = error->domain == G_OPTION_ERROR || error->domain == PP_SETTINGS_ERROR;
+
+  return is_callers ? PP_EXIT_USAGE : PP_EXIT_FAILED;
+}
+
+/* Prints the ERROR of COMMAND, one line. Returns the exit code. */
+static int
+report (const PpCommand *command, const GError *error)
+{
+  g_autofree char *name = pp_command_name (command);
+
+  if (error->domain == G_OPTION_ERROR)
+    pp_command_fail ("%s: %s (see %s --help)", name, error->message, name);
+  else if (error->domain == PP_SETTINGS_ERROR)
+    pp_command_fail ("%s", error->message);
+  else
+    pp_command_fail ("%s: %s", name, error->message);
+  return pp_command_exit_code (error);
+}
+
+static int
+run_command (const PpCommand *command, int argc, char **argv, const char *profile)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PpCommandLine) line = pp_command_line_parse (command, argc, argv, profile, &error);
+  g_autoptr (PpSession) session = NULL;
+
+  if (line == NULL)
+    return report (command, error);
+  if (command->session != PP_SESSION_NONE)
+    {
+      session = pp_session_new (command->session, profile, line->shared.log_level, &error);
+      if (session == NULL)
+        return report (command, error);
+    }
+  int code = command->run (line, session, &error);
+  return error != NULL ? report (command, error) : code;
+}
+
+/* `worker` and `worker --help`. */
+static int
+show_group (const PpCommand *const *table, int words, int argc, char **argv)
+{
+  g_autofree char *group = pp_command_join (argv, words);
+  g_autofree char *list = pp_command_list (table, argv, words);
+
+  g_print ("Usage:\n  %s %s COMMAND\n\n%s", g_get_prgname (), group, list);
+  return argc > words ? PP_EXIT_DONE : PP_EXIT_USAGE;
+}
+
+/* The first WORDS of ARGV are a group, or 0; what comes next is no command of it. */
+static int
+fail_unknown (const PpCommand *const *table, int words, int argc, char **argv)
+{
+  g_autofree char *group = pp_command_join (argv, words);
+  g_autofree char *unknown = pp_command_join (argv, words + 1);
+  g_autofree char *nearest = pp_command_nearest (table, argc, argv);
+  const char *blank = words > 0 ? " " : "";
+
+  if (nearest != NULL)
+    return pp_command_fail ("unknown command \"%s\": did you mean \"%s\"? See %s%s%s --help",
+                            unknown, nearest, g_get_prgname (), blank, group);
+  return pp_command_fail ("unknown command \"%s\": see %s%s%s --help", unknown, g_get_prgname (),
+                          blank, group);
+}
+
+/* ARGV begins with the command's first word. */
+static int
+dispatch (const PpCommand *const *table, int argc, char **argv, const char *profile)
+{
+  int words = 0;
+  const PpCommand *command = pp_command_find (table, argc, argv, &words);
+
+  if (command == NULL)
+    {
+      words = pp_command_group_words (table, argc, argv);
+      gboolean asks_help
+          = argc > words
+            && (g_str_equal (argv[words], "--help") || g_str_equal (argv[words], "-h"));
+      if (words > 0 && (argc == words || asks_help))
+        return show_group (table, words, argc, argv);
+      return fail_unknown (table, words, argc, argv);
+    }
+  g_autofree char *name = pp_command_name (command);
+  g_autofree char *full_name = g_strdup_printf ("%s %s", g_get_prgname (), name);
+  g_set_prgname (full_name); /* the head of the command's help */
+  return run_command (command, argc - words + 1, argv + words - 1, profile);
+}
+
+int
+pp_commands_run (const PpCommand *const *table, int argc, char **argv)
+{
+  PpGlobalOptions global = { 0 };
+  g_autofree char *name = g_path_get_basename (argc > 0 ? argv[0] : "prefect-podman");
+  g_autoptr (PpOptionSet) set = pp_option_set_new ();
+  g_autoptr (GError) error = NULL;
+  int code;
+
+  g_set_prgname (name);
+  pp_option_set_add (set, pp_global_options, &global);
+  g_autoptr (GOptionContext) context = pp_commands_context (table, set);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    code = pp_command_fail ("%s (see %s --help)", error->message, name);
+  else if (global.version)
+    {
+      g_print ("%s\n", PACKAGE_STRING);
+      code = PP_EXIT_DONE;
+    }
+  else if (argc <= 1)
+    code = pp_command_fail ("no command given: see %s --help", name);
+  else
+    code = dispatch (table, argc - 1, argv + 1, global.profile);
+  pp_options_clear (pp_global_options, &global);
+  return code;
+}
+
+int
+pp_cli_run (int argc, char **argv)
+{
+  return pp_commands_run (pp_commands, argc, argv);
+}
