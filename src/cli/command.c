@@ -147,12 +147,14 @@ pp_command_nearest (const PpCommand *const *table, int argc, char **argv)
     {
       int count = count_words (*command);
 
-      for (int words = 1; words <= count; words++)
-        compare (&best, *command, 0, words, argv, typed);
-      /* `start` for `worker start`. */
-      for (int skipped = 1; skipped < count; skipped++)
+      /* Also `start` for `worker start`. */
+      for (int skipped = 0; skipped < count; skipped++)
         compare (&best, *command, skipped, count, argv, typed);
     }
+  gboolean is_command = best.command != NULL;
+  for (const PpCommand *const *command = table; *command != NULL && !is_command; command++)
+    for (int words = 1; words < count_words (*command); words++)
+      compare (&best, *command, 0, words, argv, typed);
   if (best.command == NULL)
     return NULL;
   return pp_command_join ((char *const *)best.command->words, best.words);

@@ -95,7 +95,7 @@ pp_session_free (PpSession *session)
   pp_http_free (session->http);
   g_clear_pointer (&session->loop, g_main_loop_unref);
   drop_answer (session);
-  pp_settings_free (session->settings);
+  g_clear_pointer (&session->settings, pp_settings_free);
   g_free (session);
 }
 
