@@ -35,6 +35,11 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
   pp_failpoint ("answered", "end");
   run->api_call = NULL;
+  if (pp_flow_run_drop_invalid_message (run, error))
+    {
+      look_before_report (run);
+      return;
+    }
   if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
     {
       gint64 now = g_get_monotonic_time ();
@@ -51,18 +56,13 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
                          look_before_report);
       return;
     }
-  if (pp_flow_run_drop_invalid_message (run, error))
-    {
-      look_before_report (run);
-      return;
-    }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
       && !run->cancel_reported)
     {
       pp_flow_run_report_cancelled (run);
       return;
     }
-  if (g_error_matches (error, PP_API_ERROR, 404))
+  if (result == NULL)
     g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
   else if (result->status == PP_SET_STATE_REJECT)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
