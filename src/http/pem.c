@@ -113,7 +113,7 @@ take (PpPem *pem)
       g_clear_pointer (&pem->bytes, g_bytes_unref);
       pem->bytes = g_steal_pointer (&pem->new_bytes);
     }
-  else if (!pem->failed)
+  else if (!pem->failed && pem->error != NULL)
     g_warning ("%s; %s", pem->error->message,
                g_bytes_get_size (pem->bytes) > 0 ? "what was read of it before stays in use"
                                                  : "it is read again every minute");
@@ -150,12 +150,11 @@ read_again (PpPem *pem)
   if (pem->is_reading)
     return;
   pem->read_at = g_get_monotonic_time ();
+  if (pp_file_thread_start (read_in_thread, pem, STACK_BYTES, NULL) != 0)
+    return;
+  /* The thread's reference: on_read(), on this thread, gives it back. */
   pem->is_reading = TRUE;
   g_atomic_int_inc (&pem->references);
-  if (pp_file_thread_start (read_in_thread, pem, STACK_BYTES, NULL) == 0)
-    return;
-  pem->is_reading = FALSE;
-  unref (pem);
 }
 
 GHashTable *
