@@ -89,7 +89,8 @@ distance (const char *a, const char *b)
 {
   gsize rows = strlen (a) + 1;
   gsize columns = strlen (b) + 1;
-  g_autofree guint *table = g_new0 (guint, rows * columns);
+  guint *table = g_new0 (guint, rows * columns);
+  guint changes;
 
   for (gsize i = 0; i < rows; i++)
     for (gsize j = 0; j < columns; j++)
@@ -106,7 +107,9 @@ distance (const char *a, const char *b)
         if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
           *cell = MIN (*cell, cell[-2 * (gssize)columns - 2] + 1);
       }
-  return table[rows * columns - 1];
+  changes = table[rows * columns - 1];
+  g_free (table);
+  return changes;
 }
 
 /* A command or group that may be meant. */

@@ -63,19 +63,26 @@ init_console (const PpSettings *settings, const char *log_level, GError **error)
   return FALSE;
 }
 
+static gboolean
+load_settings (PpSession *session, PpSessionKind kind, const char *profile, const char *log_level,
+               GError **error)
+{
+  if (!init_console_early (kind, log_level, error))
+    return FALSE;
+  session->settings = pp_settings_load (profile, error);
+  return session->settings != NULL
+         && (kind != PP_SESSION_LOG || init_console (session->settings, log_level, error));
+}
+
 PpSession *
 pp_session_new (PpSessionKind kind, const char *profile, const char *log_level, GError **error)
 {
-  g_autoptr (PpSession) session = g_new0 (PpSession, 1);
+  PpSession *session = g_new0 (PpSession, 1);
 
-  if (!init_console_early (kind, log_level, error))
-    return NULL;
-  session->settings = pp_settings_load (profile, error);
-  if (session->settings == NULL)
-    return NULL;
-  if (kind == PP_SESSION_LOG && !init_console (session->settings, log_level, error))
-    return NULL;
-  return g_steal_pointer (&session);
+  if (load_settings (session, kind, profile, log_level, error))
+    return session;
+  pp_session_free (session);
+  return NULL;
 }
 
 static void

@@ -160,7 +160,7 @@ char *
 pp_table_text (const PpTable *table, guint width, gboolean colors)
 {
   GString *text = g_string_new (NULL);
-  g_autofree guint *widths = g_new0 (guint, table->count);
+  guint *widths = g_new0 (guint, table->count);
 
   measure (table, widths);
   if (width > 0)
@@ -178,6 +178,7 @@ pp_table_text (const PpTable *table, guint width, gboolean colors)
       append_cell (table, text, column, g_ptr_array_index (table->cells, i), widths);
       g_string_append (text, column + 1 == table->count ? "\n" : "");
     }
+  g_free (widths);
   return g_string_free (text, FALSE);
 }
 
