@@ -565,7 +565,7 @@ def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker, b
     with proxy.with_rules(Rule("", reset())):
         proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 1)
     with proxy.with_rules(Rule("", status(200, body))):
-        proxy.wait_count("/flow_runs/filter", proxy.count("/flow_runs/filter") + 3)
+        proxy.wait_count(READINGS, proxy.count(READINGS) + 3)
         wait_for(lambda: not is_running(engine, run), 30, "its container has ended")
     state = api.wait_end(run)["state"]
     assert state["type"] == "COMPLETED", state
