@@ -256,7 +256,7 @@ To go on, with a server and a pool of your own:
   $BINARY worker start --pool NAME --with-healthcheck
 
 PREFECT_API_URL and PREFECT_API_KEY are read where \`prefect config set\` puts them, or from the
-environment. Deployments need no change; README.md has the table of job variables.
+environment. Deployments need no change; docs/job-variables.md lists their job variables.
 TEXT
 }
 
