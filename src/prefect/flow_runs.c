@@ -29,12 +29,6 @@ set_state_free (gpointer data)
 }
 
 static gboolean
-has_status (const json_t *json, long status G_GNUC_UNUSED)
-{
-  return pp_json_string (json, "status") != NULL;
-}
-
-static gboolean
 parse_status (const char *status, PpSetStateStatus *parsed)
 {
   static const struct
@@ -53,6 +47,15 @@ parse_status (const char *status, PpSetStateStatus *parsed)
         return TRUE;
       }
   return FALSE;
+}
+
+/* Something in the server's place may answer with a status of its own ({"status": "ok"}). */
+static gboolean
+has_status (const json_t *json, long status G_GNUC_UNUSED)
+{
+  PpSetStateStatus parsed;
+
+  return parse_status (pp_json_string (json, "status"), &parsed);
 }
 
 /* A call made again after its answer was lost finds its own transition already made, and the server

@@ -693,7 +693,8 @@ on_state_set (const PpSetStateResult *result, const GError *error, gpointer user
 static void
 test_success_of_a_stranger (void)
 {
-  static const char *const bodies[] = { "{}", "", "null", "\"ok\"", "{\"status\": true}" };
+  static const char *const bodies[]
+      = { "{}", "", "null", "\"ok\"", "{\"status\": true}", "{\"status\": \"ok\"}" };
   const Step heard = { 200, NULL, "[]" };
 
   for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
