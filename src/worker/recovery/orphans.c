@@ -98,7 +98,9 @@ is_known (PpStray *stray)
 }
 
 /* The run was claimed again after the container had ended, and the server does not know that
- * attempt's container yet. An attempt's PENDING and RUNNING come before its container's end. */
+ * attempt's container yet. An attempt's PENDING and RUNNING come before its container's end, as far
+ * as the server's clock and this host's agree: only for containers without a label of their claim.
+ */
 static gboolean
 is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
 {
@@ -200,7 +202,7 @@ on_inspected (json_t *result, const GError *error, gpointer user_data)
     end_look (stray);
   else if (error != NULL)
     look_again (stray, error);
-  else if (is_of_earlier_attempt (stray->flow_run, result))
+  else if (stray->claim == NULL && is_of_earlier_attempt (stray->flow_run, result))
     end_look (stray);
   else
     {
