@@ -211,10 +211,11 @@ pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
   PpFlowRun *run = new_run (context, pp_json_string (flow_run, "id"), notify, user_data);
   const json_t *details = json_object_get (json_object_get (flow_run, "state"), "state_details");
   const char *scheduled = pp_json_string (details, "scheduled_time");
+  const char *name = pp_json_string (flow_run, "name");
 
   if (scheduled == NULL)
     scheduled = pp_json_string (flow_run, "next_scheduled_start_time");
-  run->name = g_strdup (pp_json_string (flow_run, "name"));
+  run->name = g_strdup (name != NULL ? name : run->id);
   run->deployment_id = g_strdup (pp_json_string (flow_run, "deployment_id"));
   run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
   run->json = json_incref (flow_run);

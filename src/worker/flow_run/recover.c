@@ -15,6 +15,9 @@
 /* A server that refuses to tell a run's state is asked again after this. */
 #define ASK_AGAIN_MS 15000
 
+/* So often is a run asked for of which only the states are told: five minutes. */
+#define MAX_UNTOLD 20
+
 /* A container that was never started and that the engine would not remove so often is left. */
 #define MAX_REMOVALS 5
 
@@ -190,11 +193,27 @@ begin_again (PpFlowRun *run)
   pp_flow_run_resubmit (run);
 }
 
+/* A server that is short of database connections gives a run's states and not the run. Then nothing
+ * says what to submit: it is asked again, for a while. */
+static gboolean
+is_not_told (PpFlowRun *run)
+{
+  if (pp_json_string (run->json, "flow_id") != NULL || run->retries >= MAX_UNTOLD)
+    return FALSE;
+  if (run->retries++ == 0)
+    g_warning ("Flow run '%s' (%s) is not submitted again yet: the server tells its states only",
+               run->name, run->id);
+  pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_taken_up);
+  return TRUE;
+}
+
 /* That it begins anew is written down before its container is removed: a run whose start was
  * announced, and whose container is nowhere, is taken for lost. */
 static void
 submit_again (PpFlowRun *run)
 {
+  if (is_not_told (run))
+    return;
   say (run, "it was not started yet and is submitted again");
   run->started_time = 0;
   run->started_uptime = 0;
@@ -410,10 +429,16 @@ on_cancelling (PpFlowRun *run)
 static void
 keep_flow_run (PpFlowRun *run, json_t *body)
 {
+  const char *name = pp_json_string (body, "name");
+
   json_decref (run->json);
   run->json = json_incref (body);
-  g_free (run->name);
-  run->name = g_strdup (pp_json_string (body, "name"));
+  /* A run of which only the states can be read comes without its name. */
+  if (name != NULL || run->name == NULL)
+    {
+      g_free (run->name);
+      run->name = g_strdup (name != NULL ? name : run->id);
+    }
   if (run->deployment_id == NULL)
     run->deployment_id = g_strdup (pp_json_string (body, "deployment_id"));
   if (run->flow_id == NULL)
