@@ -332,6 +332,23 @@ def test_container_that_was_not_started_goes_first(api, engine, pool, door, star
     check_nothing_left(engine, run, tmp_path)
 
 
+def test_run_of_which_only_the_states_are_told_waits(api, engine, pool, proxy, door, start_worker, tmp_path):
+    """A server whose database has no connections left fails at reads of the run and not at those of its states."""
+    door.add(Rule(r"POST .*/start", status(503)))
+    worker = start_worker(proxy.api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    door.wait_count(r"POST .*/start", 1)
+    worker.end(signal.SIGKILL)
+    door.clear()
+    failure = status(500, b'{"exception_message":"Internal Server Error"}')
+    with proxy.with_rules(Rule(rf"POST /api/flow_runs/filter|GET /api/flow_runs/{run}$", failure)):
+        worker = start_worker(proxy.api, door.url, pool, "--output-prefix")
+        worker.wait_line(f"{run}.* is not submitted again yet: the server tells its states only")
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert api.wait_text(run, "only once").splitlines().count("only once") == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
 @pytest.fixture
 def own_podman():
     with engines.podman() as engine:
