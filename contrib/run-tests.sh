@@ -27,12 +27,12 @@ VENV=$PP_CACHE/venv-prefect3
 FUZZ_SECONDS=${PREFECT_PODMAN_FUZZ_SECONDS:-20}
 E2E_PROCESSES=${PREFECT_PODMAN_E2E_PROCESSES:-3}
 
-TEST_APT="clang clang-tidy clang-format libclang-rt-dev xz-utils openssl
+TEST_APT="clang clang-tidy clang-format codespell shellcheck libclang-rt-dev xz-utils openssl
   podman runc conmon netavark aardvark-dns iptables slirp4netns uidmap catatonit
   docker.io docker-registry apache2-utils postgresql debootstrap busybox-static
   tinyproxy-bin nghttp2-proxy
   python3 python3-venv python3-dev util-linux procps"
-TEST_DNF="clang clang-tools-extra compiler-rt libasan libubsan xz openssl
+TEST_DNF="clang clang-tools-extra codespell ShellCheck compiler-rt libasan libubsan xz openssl
   podman runc conmon netavark aardvark-dns iptables slirp4netns shadow-utils-subid catatonit
   moby-engine docker-distribution httpd-tools postgresql-server debootstrap busybox
   tinyproxy nghttp2
@@ -106,6 +106,8 @@ check_opens () {
 
 stage_format () {
   check_opens
+  (cd "$PP_TOP" && git ls-files -z | pp_logged_input "$LOGS/codespell.log" xargs -0 codespell &&
+    git ls-files -z '*.sh' .ci/run | pp_logged_input "$LOGS/shellcheck.log" xargs -0 shellcheck -S warning)
   sources . | pp_logged_input "$LOGS/format.log" xargs clang-format --dry-run -Werror
 }
 
