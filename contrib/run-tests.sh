@@ -2,7 +2,7 @@
 # Installs what the tests need, builds with sanitizers and runs every test there is.
 #
 #   contrib/run-tests.sh                 what CI runs
-#   contrib/run-tests.sh all             the same, and then the end-to-end tests again with Podman 5
+#   contrib/run-tests.sh all             the same with the longest end-to-end tests, and then these again with Podman 5
 #   contrib/run-tests.sh STAGE...        only these: install build unit parity clang format tidy fuzz
 #                                        distcheck e2e e2e_and_tidy proof e2e_podman5
 #   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
@@ -24,7 +24,7 @@ esac
 BUILD=${PREFECT_PODMAN_BUILD:-$PP_TOP/build-tests}
 LOGS=$BUILD/logs
 VENV=$PP_CACHE/venv-prefect3
-FUZZ_SECONDS=${PREFECT_PODMAN_FUZZ_SECONDS:-20}
+FUZZ_SECONDS=${PREFECT_PODMAN_FUZZ_SECONDS:-10}
 E2E_PROCESSES=${PREFECT_PODMAN_E2E_PROCESSES:-3}
 
 TEST_APT="clang clang-tidy clang-format codespell shellcheck libclang-rt-dev xz-utils openssl
@@ -43,9 +43,19 @@ stage_install () {
   # apt's list of mirrors is what the image build asks.
   [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ] ||
     ! command -v apt-get >/dev/null || pp_logged "$LOGS/apt-update.log" pp_as_root apt-get update
-  pp_venv "$PP_TOP/tests/requirements-prefect3.txt" "$VENV" "$LOGS/venv3.log"
-  pp_venv "$PP_TOP/tests/requirements-prefect2.txt" "$PP_CACHE/venv-prefect2" "$LOGS/venv2.log"
-  "$PP_TOP/tests/testbed/images.sh" "$LOGS"
+  # Most of it is fetching: what does not need the other goes side by side.
+  local pid pids=() status=0
+  pp_venv "$PP_TOP/tests/requirements-prefect3.txt" "$VENV" "$LOGS/venv3.log" &
+  pids+=($!)
+  pp_venv "$PP_TOP/tests/requirements-prefect2.txt" "$PP_CACHE/venv-prefect2" "$LOGS/venv2.log" &
+  pids+=($!)
+  "$PP_TOP/tests/testbed/images.sh" "$LOGS" busybox base podman5 &
+  pids+=($!)
+  for pid in "${pids[@]}"; do
+    wait "$pid" || status=1
+  done
+  [ "$status" = 0 ] || return 1
+  "$PP_TOP/tests/testbed/images.sh" "$LOGS" prefect3 prefect2
 }
 
 stage_build () {
@@ -148,13 +158,17 @@ pytest_e2e () {
     --dist loadgroup --durations 15 "$@"
 }
 
+# Without arguments: all of them that CI runs, or with `all` all of them.
+e2e_usual=(-m "not long")
+
 # What fails is run once more, alone: these tests share two cores with servers and engines. What passes only then is named,
 # for whoever reads the log; what fails twice fails.
 stage_e2e () {
   [ -x "$BUILD/gcc/prefect-podman" ] || stage_build
-  pytest_e2e -n "$E2E_PROCESSES" "${@:-$PP_TOP/tests/e2e}" && return
+  [ $# -gt 0 ] || set -- "${e2e_usual[@]}" "$PP_TOP/tests/e2e"
+  pytest_e2e -n "$E2E_PROCESSES" "$@" && return
   note "again, what has failed"
-  pytest_e2e -n 1 --last-failed --last-failed-no-failures none "${@:-$PP_TOP/tests/e2e}" || return 1
+  pytest_e2e -n 1 --last-failed --last-failed-no-failures none "$@" || return 1
   note "passed at the second attempt only: see the summary of the first"
 }
 
@@ -188,7 +202,7 @@ prove () {
 stage_proof () {
   local crash status=0
   pp_build "$PP_TOP" "$BUILD/proof" "$LOGS/proof" --enable-failpoints --enable-sanitizers --enable-werror
-  prove crash --kills 40 &
+  prove crash --kills 32 &
   crash=$!
   prove soak --runs 60 || status=1
   wait "$crash" || status=1
@@ -237,7 +251,10 @@ if [ "${1-}" = e2e ]; then
 fi
 case ${1-} in
   "") stages=("${usual[@]}") ;;
-  all) stages=("${usual[@]}" e2e_podman5) ;;
+  all)
+    stages=("${usual[@]}" e2e_podman5)
+    e2e_usual=()
+    ;;
   *) stages=("$@") ;;
 esac
 for stage in "${stages[@]}"; do

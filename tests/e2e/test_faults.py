@@ -38,6 +38,7 @@ def check_once(api, run, text="only once"):
     assert lines.count(text) == 1, lines
 
 
+@pytest.mark.long
 def test_every_third_call_is_503(api, engine, pool, proxy, start_worker):
     deployment = api.deploy(pool, variables={"command": "echo only once", "auto_remove": True})
     runs = [api.run(deployment) for _ in range(6)]

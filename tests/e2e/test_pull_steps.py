@@ -19,19 +19,23 @@ TOLD = "The last lines of its output"
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("image")
-def test_pull_step_fails(testbed, api, engine, pool, start_worker):
+@pytest.mark.parametrize(
+    "kinds", [["git", "script"], pytest.param(list(PULL_STEPS), marks=pytest.mark.long)], ids=["two", "all"]
+)
+def test_pull_step_fails(testbed, api, engine, pool, start_worker, kinds):
     """Prefect inside the container reports the end, with or without stream_output; and nothing comes twice where the
     output is in the log already."""
     engine.need(PREFECT3)
     start_worker(api, engine, pool)
     runs = {}
-    for kind, (step, _) in PULL_STEPS.items():
+    for kind in kinds:
         variables = {"image": PREFECT3, "auto_remove": True, "stream_output": kind != "git"}
         variables["forward_output"] = "always" if kind == "script" else "auto"
-        runs[kind] = api.go(pool, variables, kind, entrypoint="hello.py:hello", pull_steps=[step])
+        runs[kind] = api.go(pool, variables, kind, entrypoint="hello.py:hello", pull_steps=[PULL_STEPS[kind][0]])
     for run in api.wait_end(*runs.values(), timeout=240):
         assert run["state"]["type"] == "CRASHED" and run["run_count"] == 0, run["state"]
-    for kind, (_, cause) in PULL_STEPS.items():
+    for kind in kinds:
+        cause = PULL_STEPS[kind][1]
         log = api.wait_text(runs[kind], cause if kind == "script" else TOLD, timeout=30)
         assert log.count(TOLD) == (0 if kind == "script" else 1), log
         assert cause in log[max(log.find(TOLD), 0):], f"{kind}: {log}"

@@ -52,7 +52,20 @@ def test_plain_image(testbed, api, engine, pool, start_worker):
         wait_for(lambda: not engine.containers_of(each), 30, f"container of {each} removed")
 
 
-@EVERYWHERE
+# The other engines run such an image as they run any: test_plain_image.
+@pytest.mark.parametrize(
+    ("engine", "api"),
+    [
+        pytest.param("podman", "3", marks=pytest.mark.xdist_group("image")),
+        ("docker", "3"),
+        ("podman", "2"),
+        pytest.param("podman5", "3", marks=pytest.mark.long),
+        pytest.param("rootless", "3", marks=pytest.mark.long),
+        pytest.param("podman", "3pg", marks=pytest.mark.long),
+    ],
+    indirect=True,
+    ids=["podman", "docker", "prefect2", "podman5", "rootless", "postgres"],
+)
 def test_prefect_in_the_image(testbed, api, engine, pool, start_worker):
     """The stock case: the flow's own engine, inside the container, reports state and logs."""
     image = PREFECT2 if api.version == 2 else PREFECT3

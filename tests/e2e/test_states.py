@@ -198,6 +198,7 @@ def test_container_dies_before_its_retry(api, engine, pool, start_worker):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_end_of_the_container_where_states_may_not_be_read(api, engine, pool, proxy, start_worker):
     """A gateway that does not let the one call pass: whose claim is the last is not known, and ours is taken for it."""
     proxy.add(Rule(r"GET .*/flow_run_states/", status(403, b'{"detail":"Forbidden"}')))

@@ -637,7 +637,14 @@ def test_run_that_is_scheduled_again_while_it_runs(api, engine, pool, start_work
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ended,action", [(False, reset()), (True, reset()), (True, status(503))])
+@pytest.mark.parametrize(
+    "ended,action",
+    [
+        (True, reset()),
+        pytest.param(False, reset(), marks=pytest.mark.long),
+        pytest.param(True, status(503), marks=pytest.mark.long),
+    ],
+)
 def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
     api, engine, pool, proxy, start_worker, elsewhere, tmp_path, ended, action
 ):

@@ -5,7 +5,8 @@
 #   prefect3.tar  Debian with Python and Prefect as tests/requirements-prefect3.txt has it
 #   prefect2.tar  the same with tests/requirements-prefect2.txt
 # and podman5, the folder of a newer Debian with its Podman: an engine of the tests runs in there.
-# Usage: images.sh LOG_DIR [busybox|prefect3|prefect2|podman5]...   (as root; made once, then kept)
+# Usage: images.sh LOG_DIR [busybox|base|prefect3|prefect2|podman5]...   (as root; made once, then kept)
+# base is what both with Prefect begin with.
 set -euo pipefail
 . "$(dirname "$0")/../../contrib/lib.sh"
 
@@ -103,6 +104,7 @@ make_prefect () {
 for image; do
   case $image in
     busybox) make_busybox ;;
+    base) make_base ;;
     podman5) make_podman5 ;;
     prefect2 | prefect3)
       pp_venv "$PP_TOP/tests/requirements-$image.txt" "$PP_CACHE/venv-$image" "$logs/venv-$image.log"
