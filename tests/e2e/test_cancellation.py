@@ -197,7 +197,7 @@ def test_run_that_is_ended_by_hand_is_stopped(api, engine, pool, start_worker, s
 def test_run_that_was_ended_by_hand_before_its_time_is_not_started(api, engine, pool, start_worker, state):
     """The server would take RUNNING on top of it."""
     start_worker(api, engine, pool, "--prefetch-seconds", "60")
-    run = api.run(api.deploy(pool, variables={"command": "echo never", "auto_remove": True}), after=9)
+    run = api.run(api.deploy(pool, variables={"command": "echo never", "auto_remove": True}), after=14)
     wait_for(lambda: engine.containers_of(run), 20, "its container")
     api.set_state(run, state)
     wait_for(lambda: not engine.containers_of(run), 30, "its container is removed")
