@@ -1,6 +1,8 @@
 """Images from a registry that wants a password: pull policies and credentials."""
 
+import base64
 import copy
+import json
 import re
 
 import pytest
@@ -67,6 +69,24 @@ def test_pull_with_credentials(api, engine, pool, start_worker, pushed, credenti
     assert len(log.splitlines()) < 30, log  # a few lines, not one a chunk
     for text in (log, worker.output()):
         assert testbed.registry.password not in text
+
+
+@ENGINES
+def test_pull_after_docker_login(api, engine, pool, start_worker, pushed, testbed, tmp_path):
+    """Docker's own configuration has the credentials; the job has none."""
+    engine.remove_image(pushed)
+    registry = testbed.registry
+    secret = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
+    folder = tmp_path / "docker-login"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": secret}}}), encoding="utf-8")
+    settings = {"DOCKER_CONFIG": folder, "PREFECT_LOGGING_LEVEL": "DEBUG"}
+    worker = start_worker(api, engine, pool, settings=settings)
+    run = api.wait_end(api.go(pool, {"image": pushed, "image_pull_policy": "Always", "command": "echo pulled and run"}))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    log = api.wait_text(run["id"], "pulled and run")
+    for text in (log, worker.output()):
+        assert registry.password not in text and secret not in text
 
 
 @ENGINES

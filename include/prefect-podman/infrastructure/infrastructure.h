@@ -175,8 +175,9 @@ const char *pp_infrastructure_trouble (const PpInfrastructure *infrastructure);
  * both borrowed. */
 typedef void (*PpInfrastructureDoneFunc) (json_t *result, const GError *error, gpointer user_data);
 
-/* A line about a pull's progress, for the run's log: layers and bytes, a few lines a pull. */
-typedef void (*PpPullProgressFunc) (const char *line, gpointer user_data);
+/* A line about a pull, for the run's log: layers and bytes, a few lines a pull; or a warning about
+ * its credentials. */
+typedef void (*PpPullProgressFunc) (gboolean is_warning, const char *line, gpointer user_data);
 
 typedef enum
 {
@@ -203,8 +204,9 @@ PpInfrastructureCall *pp_infrastructure_image_inspect (PpInfrastructure *infrast
                                                        const char *image,
                                                        PpInfrastructureDoneFunc done,
                                                        gpointer user_data);
-/* PLATFORM ("os/arch[/variant]") and REGISTRY_AUTH may be NULL. An error line inside the 200 stream
- * is an error here. */
+/* PLATFORM ("os/arch[/variant]") and REGISTRY_AUTH may be NULL. Without REGISTRY_AUTH docker's own
+ * configuration on this host may have the credentials (~/.docker/config.json). An error line inside
+ * the 200 stream is an error here. */
 PpInfrastructureCall *pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image,
                                               const char *platform, const char *registry_auth,
                                               PpPullProgressFunc progress,

@@ -2,6 +2,7 @@
 /* Inside the engine API kind: what its files share. */
 #pragma once
 
+#include "docker_reader-private.h"
 #include "engine-private.h"
 #include "frames-private.h"
 #include "infrastructure/kind-private.h"
@@ -54,6 +55,7 @@ struct Engine
   gint64 heard;                 /* as pp_infrastructure_heard() */
   char *log_root;               /* folder of a local Podman's containers, or NULL */
   EngineEvents *events;
+  PpDockerReader *docker;
 };
 
 struct EngineCall
@@ -74,8 +76,10 @@ struct EngineCall
   guint busy;            /* depth of callbacks of the user's below us on the stack */
 
   json_t *body;       /* create: to be sent */
-  char *path;         /* create, follow: below the prefix */
+  char *path;         /* create, pull, follow: below the prefix */
   PpEngineInfo *info; /* connect: being filled */
+  char *image;        /* pull */
+  PpDockerRead *docker_read;
   PpPull *pull;
   PpPullProgressFunc progress;
   PpFrames frames;  /* follow */
@@ -216,11 +220,13 @@ PpInfrastructureCall *pp_engine_ping (PpInfrastructure *infrastructure,
 /* The first IPv4 gateway in the answer of GET /networks/NAME, borrowed, or NULL. */
 const char *pp_engine_network_gateway (const json_t *network);
 
-/* engine_stream.c */
+/* engine_pull.c */
 PpInfrastructureCall *pp_engine_pull (PpInfrastructure *infrastructure, const char *image,
                                       const char *platform, const char *registry_auth,
                                       PpPullProgressFunc progress, PpInfrastructureDoneFunc done,
                                       gpointer user_data);
+
+/* engine_stream.c */
 PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id,
                                         gboolean tty, const PpLogPlace *place,
                                         PpOutputFunc on_output, PpInfrastructureDoneFunc done,

@@ -68,6 +68,7 @@ engine_new (PpHttp *http, const char *url, GError **error)
   engine->prefix = g_strdup ("");
   engine->calls = g_hash_table_new (NULL, NULL);
   engine->events = pp_engine_events_new (engine);
+  engine->docker = pp_docker_reader_new ();
   return &engine->base;
 }
 
@@ -92,6 +93,7 @@ call_free (EngineCall *call)
   g_free (call->what);
   json_decref (call->body);
   g_free (call->path);
+  g_free (call->image);
   g_free (call->container_id);
   pp_engine_info_free (call->info);
   pp_pull_free (call->pull);
@@ -108,6 +110,7 @@ stop_rest (EngineCall *call)
   call->ended = TRUE;
   g_hash_table_remove (call->engine->calls, call);
   pp_http_call_cancel (g_steal_pointer (&call->look));
+  pp_docker_read_cancel (g_steal_pointer (&call->docker_read));
   g_clear_handle_id (&call->wait, g_source_remove);
   g_clear_handle_id (&call->cut_timer, g_source_remove);
   if (call->file != NULL)
@@ -151,6 +154,7 @@ engine_free (PpInfrastructure *infrastructure)
   g_list_free (calls);
   g_hash_table_unref (engine->calls);
   pp_engine_events_free (engine->events);
+  pp_docker_reader_free (engine->docker);
   g_free (engine->log_root);
   pp_engine_info_free (engine->info);
   g_free (engine->server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two answers that come bit by bit: a pull's progress and a container's log. */
+/* A container's log through the engine, which comes bit by bit. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -18,67 +18,6 @@
 /* What a follow through the log's file opens, and how often that is tried. */
 #define FOLLOW_DESCRIPTORS 6
 #define WAIT_MS 1000
-
-/* A pull's progress goes to the user through here. */
-static void
-on_progress (const char *line, gpointer user_data)
-{
-  EngineCall *call = user_data;
-
-  if (!call->ended && call->progress != NULL)
-    call->progress (line, call->user_data);
-}
-
-static gboolean
-on_pull_data (const char *data, gsize length, gpointer user_data)
-{
-  EngineCall *call = user_data;
-
-  pp_engine_call_enter (call);
-  pp_pull_push (call->pull, data, length);
-  pp_engine_call_leave (call);
-  return TRUE;
-}
-
-static void
-on_pull_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
-{
-  g_autoptr (GError) error = NULL;
-
-  pp_engine_call_enter (call);
-  pp_pull_finish (call->pull, &error);
-  if (pp_engine_call_leave (call))
-    pp_engine_call_end (call, NULL, error);
-}
-
-PpInfrastructureCall *
-pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char *platform,
-                const char *registry_auth, PpPullProgressFunc progress,
-                PpInfrastructureDoneFunc done, gpointer user_data)
-{
-  g_autofree char *name = NULL;
-  g_autofree char *tag = NULL;
-  EngineCall *call = pp_engine_call_new (
-      (Engine *)infrastructure, g_strdup_printf ("pull image '%s'", image), done, user_data);
-
-  pp_image_split (image, &name, &tag);
-  g_autofree char *escaped_name = g_uri_escape_string (name, NULL, FALSE);
-  g_autofree char *escaped_tag = g_uri_escape_string (tag != NULL ? tag : "latest", NULL, FALSE);
-  g_autofree char *escaped_platform
-      = platform != NULL ? g_uri_escape_string (platform, NULL, FALSE) : NULL;
-  g_autofree char *path
-      = g_strconcat ("/images/create?fromImage=", escaped_name, "&tag=", escaped_tag,
-                     escaped_platform != NULL ? "&platform=" : NULL, escaped_platform, NULL);
-  EngineRequest request = { .method = "POST",
-                            .path = path,
-                            .registry_auth = registry_auth,
-                            .silence_seconds = PP_ENGINE_PULL_SILENCE_SECONDS,
-                            .on_data = on_pull_data };
-  call->progress = progress;
-  call->pull = pp_pull_new (image, on_progress, call);
-  pp_engine_call_send (call, &request, on_pull_end);
-  return &call->base;
-}
 
 static gboolean
 on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)

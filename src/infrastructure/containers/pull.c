@@ -127,7 +127,7 @@ report (PpPull *pull)
   g_autofree char *want = g_format_size (total);
   g_autofree char *line = g_strdup_printf ("Pulling image '%s': %u of %u layers done, %s of %s",
                                            pull->image, done, all, have, want);
-  pull->progress (line, pull->user_data);
+  pull->progress (FALSE, line, pull->user_data);
 }
 
 static gint64
@@ -244,6 +244,6 @@ pp_pull_finish (PpPull *pull, GError **error)
       = g_strdup_printf ("Pulled image '%s' in %.1f s: %u layers%s%s", pull->image,
                          (double)(g_get_monotonic_time () - pull->started) / G_USEC_PER_SEC, all,
                          total > 0 ? ", " : "", total > 0 ? size : "");
-  pull->progress (line, pull->user_data);
+  pull->progress (FALSE, line, pull->user_data);
   return TRUE;
 }

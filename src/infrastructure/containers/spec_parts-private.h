@@ -36,6 +36,17 @@ json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const 
  * string, a secret. */
 char *pp_registry_auth (const json_t *credentials, const char *image);
 
+/* AUTH, an object of the API's AuthConfig, as the value of X-Registry-Auth. New string, a secret.
+ */
+char *pp_registry_auth_encode (const json_t *auth);
+
+/* The host of a registry that is named by URL, or by its host alone: "docker.io" for Docker Hub
+ * under any of its names (docker/auth.py resolve_index_name). New string. */
+char *pp_registry_host (const char *url);
+
+/* The host of the registry that IMAGE names (docker/auth.py split_repo_name). New string. */
+char *pp_image_registry (const char *image);
+
 /* Takes the worker's secrets (PP_SECRET_ENVIRONMENT_KEY of CONFIGURATION) out of SPEC's environment
  * where CONFIGURATION's prefect_env says so: "always" gives them, "never" does not, "auto" gives
  * them where the engine reports the state or the command runs Prefect. FALSE with ERROR for another

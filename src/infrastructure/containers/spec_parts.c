@@ -124,9 +124,8 @@ pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *ne
   return pp_docker_extra_hosts (key, hosts, error);
 }
 
-/* docker/auth.py resolve_index_name; new string. */
-static char *
-registry_host (const char *url)
+char *
+pp_registry_host (const char *url)
 {
   if (g_str_has_prefix (url, "https://"))
     url += strlen ("https://");
@@ -136,16 +135,25 @@ registry_host (const char *url)
   return g_strdup (g_str_equal (host, "index.docker.io") ? "docker.io" : host);
 }
 
-/* The registry IMAGE names (docker/auth.py split_repo_name); new string. */
-static char *
-image_registry (const char *image)
+char *
+pp_image_registry (const char *image)
 {
   const char *slash = strchr (image, '/');
   g_autofree char *first = g_strndup (image, slash != NULL ? (gsize)(slash - image) : 0);
 
   if (strpbrk (first, ".:") == NULL && !g_str_equal (first, "localhost"))
     return g_strdup ("docker.io");
-  return registry_host (first);
+  return pp_registry_host (first);
+}
+
+char *
+pp_registry_auth_encode (const json_t *auth)
+{
+  char *text = json_dumps (auth, JSON_COMPACT | JSON_ENSURE_ASCII);
+  char *encoded = g_base64_encode ((const guchar *)text, strlen (text));
+  free (text);
+  /* The URL-safe alphabet, as the engines decode it. */
+  return g_strdelimit (g_strdelimit (encoded, "+", '-'), "/", '_');
 }
 
 char *
@@ -157,18 +165,14 @@ pp_registry_auth (const json_t *credentials, const char *image)
 
   if (username == NULL || password == NULL)
     return NULL;
-  g_autofree char *wanted = image_registry (image);
-  g_autofree char *given = registry_host (url != NULL ? url : "docker.io");
+  g_autofree char *wanted = pp_image_registry (image);
+  g_autofree char *given = pp_registry_host (url != NULL ? url : "docker.io");
   if (!g_str_equal (wanted, given))
     return NULL;
 
   json_auto_t *auth = json_pack ("{s:s, s:s, s:s}", "username", username, "password", password,
                                  "serveraddress", url != NULL ? url : "docker.io");
-  char *text = json_dumps (auth, JSON_COMPACT | JSON_ENSURE_ASCII);
-  char *encoded = g_base64_encode ((const guchar *)text, strlen (text));
-  free (text);
-  /* The URL-safe alphabet, as the engines decode it. */
-  return g_strdelimit (g_strdelimit (encoded, "+", '-'), "/", '_');
+  return pp_registry_auth_encode (auth);
 }
 
 char *

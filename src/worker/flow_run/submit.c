@@ -60,11 +60,11 @@ static void connect_networks (PpFlowRun *run);
 static void pull_image (PpFlowRun *run);
 
 static void
-on_progress (const char *line, gpointer user_data)
+on_progress (gboolean is_warning, const char *line, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  pp_flow_run_log (run, PP_LOG_INFO, "%s", line);
+  pp_flow_run_log (run, is_warning ? PP_LOG_WARNING : PP_LOG_INFO, "%s", line);
 }
 
 /* ERROR, of a look at what may be there, says nothing about that: the engine is asked again. */

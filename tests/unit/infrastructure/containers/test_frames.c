@@ -277,8 +277,9 @@ static const char docker_pull[]
       "{\"status\":\"Status: Downloaded newer image for 127.0.0.1:5871/team/bb:1\"}\r\n";
 
 static void
-keep_line (const char *line, gpointer user_data)
+keep_line (gboolean is_warning, const char *line, gpointer user_data)
 {
+  g_assert_false (is_warning);
   g_ptr_array_add (user_data, g_strdup (line));
 }
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pull: whose credentials go with it, and its progress, which comes bit by bit. */
+#include "config.h"
+
+#include "engine_api-private.h"
+
+#include "values-private.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A pull's progress goes to the user through here. */
+static void
+on_progress (gboolean is_warning, const char *line, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  if (!call->ended && call->progress != NULL)
+    call->progress (is_warning, line, call->user_data);
+}
+
+static gboolean
+on_pull_data (const char *data, gsize length, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  pp_engine_call_enter (call);
+  pp_pull_push (call->pull, data, length);
+  pp_engine_call_leave (call);
+  return TRUE;
+}
+
+static void
+on_pull_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
+{
+  g_autoptr (GError) error = NULL;
+
+  pp_engine_call_enter (call);
+  pp_pull_finish (call->pull, &error);
+  if (pp_engine_call_leave (call))
+    pp_engine_call_end (call, NULL, error);
+}
+
+static void
+send_pull (EngineCall *call, const char *registry_auth)
+{
+  EngineRequest request = { .method = "POST",
+                            .path = call->path,
+                            .registry_auth = registry_auth,
+                            .silence_seconds = PP_ENGINE_PULL_SILENCE_SECONDS,
+                            .on_data = on_pull_data };
+
+  pp_engine_call_send (call, &request, on_pull_end);
+}
+
+/* Whether ENGINE finds what CONFIG says by itself. Podman's service reads, as its user, what
+ * `podman login` has written, and then docker's file (containers/image, getAuthFilePaths()), and a
+ * header of ours would come before both. It does not know our DOCKER_CONFIG, nor another user's
+ * home. */
+static gboolean
+reads_config_itself (const Engine *engine, const PpDockerConfig *config)
+{
+  struct stat status;
+
+  return engine->info != NULL && engine->info->kind == PP_ENGINE_PODMAN
+         && engine->socket_path != NULL && !config->is_named
+         && stat (engine->socket_path, &status) == 0 && status.st_uid == geteuid ();
+}
+
+static void
+on_config (const PpDockerConfig *config, gpointer user_data)
+{
+  EngineCall *call = user_data;
+  g_autofree char *trouble = NULL;
+  g_autofree char *auth = NULL;
+
+  call->docker_read = NULL;
+  if (!reads_config_itself (call->engine, config))
+    auth = pp_docker_config_auth (config, call->image, &trouble);
+  pp_engine_call_enter (call);
+  if (config->trouble != NULL)
+    on_progress (TRUE, config->trouble, call);
+  if (trouble != NULL)
+    on_progress (TRUE, trouble, call);
+  if (pp_engine_call_leave (call))
+    send_pull (call, auth);
+}
+
+PpInfrastructureCall *
+pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char *platform,
+                const char *registry_auth, PpPullProgressFunc progress,
+                PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  Engine *engine = (Engine *)infrastructure;
+  g_autofree char *name = NULL;
+  g_autofree char *tag = NULL;
+  EngineCall *call
+      = pp_engine_call_new (engine, g_strdup_printf ("pull image '%s'", image), done, user_data);
+
+  pp_image_split (image, &name, &tag);
+  g_autofree char *escaped_name = g_uri_escape_string (name, NULL, FALSE);
+  g_autofree char *escaped_tag = g_uri_escape_string (tag != NULL ? tag : "latest", NULL, FALSE);
+  g_autofree char *escaped_platform
+      = platform != NULL ? g_uri_escape_string (platform, NULL, FALSE) : NULL;
+  call->path = g_strconcat ("/images/create?fromImage=", escaped_name, "&tag=", escaped_tag,
+                            escaped_platform != NULL ? "&platform=" : NULL, escaped_platform, NULL);
+  call->image = g_strdup (image);
+  call->progress = progress;
+  call->pull = pp_pull_new (image, on_progress, call);
+  if (registry_auth != NULL)
+    send_pull (call, registry_auth);
+  else
+    call->docker_read = pp_docker_reader_read (engine->docker, on_config, call);
+  return &call->base;
+}
