@@ -180,14 +180,54 @@ pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id, co
   return set_state (api, id, transition_id, state, force, patience, done, user_data);
 }
 
+/* The callback of a read of states. */
+typedef struct
+{
+  PpApiDoneFunc done;
+  gpointer user_data;
+} States;
+
+static void
+on_states (json_t *body, const GError *error, gpointer user_data)
+{
+  const States *states = user_data;
+  g_autoptr (GError) none = NULL;
+
+  if (error == NULL && json_array_size (body) == 0)
+    {
+      g_set_error_literal (&none, PP_API_ERROR, PP_API_ERROR_NO_STATES,
+                           "the server's list of the run's states is empty");
+      body = NULL;
+      error = none;
+    }
+  states->done (body, error, states->user_data);
+}
+
+static gboolean
+are_states (const json_t *json, long status G_GNUC_UNUSED)
+{
+  const json_t *state;
+  size_t index;
+
+  json_array_foreach (json, index, state)
+  {
+    if (pp_json_string (state, "type") == NULL)
+      return FALSE;
+  }
+  return json_is_array (json);
+}
+
 PpApiCall *
 pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = g_strconcat ("/flow_run_states/?flow_run_id=", id, NULL);
+  States *closure = g_new0 (States, 1);
 
-  return pp_api_expects (
-      pp_api_is_array,
-      pp_api_call (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
+  closure->done = done;
+  closure->user_data = user_data;
+  return pp_api_expects (are_states,
+                         pp_api_call_full (api, "GET", path, NULL, PP_API_PERSIST_UNLESS_TOLD,
+                                           PP_API_NEEDED, on_states, closure, g_free));
 }
 
 PpApiCall *

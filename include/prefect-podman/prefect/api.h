@@ -21,19 +21,20 @@ GQuark pp_api_error_quark (void);
 
 typedef enum
 {
-  PP_API_ERROR_NO_ANSWER = 0, /* refused, reset, timed out */
-  PP_API_ERROR_SETUP = -1,    /* waiting does not help: a certificate that is not trusted (before
-                                 any call succeeded), a URL that is none or has no such route
-                                 (before the API was heard) */
-  PP_API_ERROR_NO_ROUTE = -2, /* 405, or a 404 that does not speak of the object of the call, of an
-                                 API that was heard before: one that is being started or changed,
-                                 or an older one */
-  PP_API_ERROR_TOO_MUCH = -3, /* the answer is larger, would take more memory, or is nested deeper
-                                 than this program reads: for fewer things at once it may do */
-  PP_API_ERROR_STRANGER = -4, /* something else answered in the API's place: a 4xx (403, 404, ...)
-                                 without the API's own words; once the API was heard also a page or
-                                 a redirect. Of one call among others that are answered well, that
-                                 is a gateway which does not let it through */
+  PP_API_ERROR_NO_ANSWER = 0,  /* refused, reset, timed out */
+  PP_API_ERROR_SETUP = -1,     /* waiting does not help: a certificate that is not trusted (before
+                                  any call succeeded), a URL that is none or has no such route
+                                  (before the API was heard) */
+  PP_API_ERROR_NO_ROUTE = -2,  /* 405, or a 404 that does not speak of the object of the call, of an
+                                  API that was heard before: one that is being started or changed,
+                                  or an older one */
+  PP_API_ERROR_TOO_MUCH = -3,  /* the answer is larger, would take more memory, or is nested deeper
+                                  than this program reads: for fewer things at once it may do */
+  PP_API_ERROR_NO_STATES = -5, /* of pp_flow_run_states_read() only: the list was empty */
+  PP_API_ERROR_STRANGER = -4,  /* something else answered in the API's place: a 4xx (403, 404, ...)
+                                  without the API's own words; once the API was heard also a page or
+                                  a redirect. Of one call among others that are answered well, that
+                                  is a gateway which does not let it through */
 } PpApiError;
 
 /* Whether ERROR may pass by itself: no answer, a stranger's, no route, 408, 429, any 5xx. */

@@ -66,7 +66,9 @@ PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *transi
                                   const char *type, const char *name, const char *message,
                                   gboolean force, PpApiPatience patience, PpSetStateDoneFunc done,
                                   gpointer user_data);
-/* The run's states, oldest first. */
+/* The run's states, oldest first; one at least. An empty list is PP_API_ERROR_NO_STATES: a run that
+ * is there has a state, so that the run was deleted, or something else has answered (a server that
+ * is being restored, say). Only a read of the run itself tells which. */
 PpApiCall *pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done,
                                     gpointer user_data);
 /* Sets the run back to STATE, one that it had, by force: also its transition id, scheduled time and

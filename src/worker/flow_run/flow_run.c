@@ -252,7 +252,7 @@ pp_flow_run_free (PpFlowRun *run)
   if (run == NULL)
     return;
   cancel_api_call (&run->api_call);
-  cancel_api_call (&run->claim_call);
+  pp_flow_run_forget_claim_check (run);
   pp_state_read_cancel (run->state_read);
   pp_state_read_cancel (run->server_read);
   cancel_api_call (&run->submitting_call);
@@ -492,7 +492,7 @@ pp_flow_run_cancel (PpFlowRun *run)
     pp_flow_run_expect_late (run);
   cancel_engine_call (&run->engine_call);
   cancel_api_call (&run->api_call);
-  cancel_api_call (&run->claim_call);
+  pp_flow_run_forget_claim_check (run);
   pp_state_read_cancel (g_steal_pointer (&run->state_read));
   g_clear_pointer (&run->resolve, pp_resolve_call_cancel);
   g_clear_handle_id (&run->timer, g_source_remove);

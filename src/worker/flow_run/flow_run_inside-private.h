@@ -128,12 +128,20 @@ struct PpFlowRun
   gboolean cancel_reported;
   gboolean cancelled; /* the server wants it ended */
 
-  PpApiCall *api_call;        /* the one call the state waits for */
-  PpStateRead *state_read;    /* or this */
-  PpStateRead *server_read;   /* pp_flow_run_look(), beside whatever it waits for */
-  PpApiCall *claim_call;      /* pp_flow_run_check_claim() */
-  PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
-  PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
+  PpApiCall *api_call;      /* the one call the state waits for */
+  PpStateRead *state_read;  /* or this */
+  PpStateRead *server_read; /* pp_flow_run_look(), beside whatever it waits for */
+  PpApiCall *claim_call;    /* pp_flow_run_check_claim() */
+  struct
+  {
+    PpStateRead *read;
+    guint timer;
+    guint tries; /* in a row */
+    void (*again) (PpFlowRun *run);
+    void (*gone) (PpFlowRun *run); /* what follows where the run was deleted */
+  } states_wait;                   /* for states of the run, of which the server has told none */
+  PpApiCall *submitting_call;      /* "Submitting", beside the image and the container */
+  PpApiCall *pid_call;             /* infrastructure_pid, beside the start */
   PpInfrastructureCall *engine_call;
   PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
   PpInfrastructureCall *follow_call;
@@ -257,6 +265,9 @@ void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
  * whether Prefect inside its container tells states (run->told_inside). May be asked beside what
  * the state waits for; a later one takes the place of one under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
+
+/* Ends a pp_flow_run_check_claim() under way, and a wait for what it asks for. */
+void pp_flow_run_forget_claim_check (PpFlowRun *run);
 
 /* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
 void pp_flow_run_resubmit (PpFlowRun *run);

@@ -78,6 +78,80 @@ find_end (json_t *states)
   return end;
 }
 
+/* The server has told no states of RUN. Where the run was deleted, GONE follows; else they are
+ * asked for again by AGAIN, until there are some: that nothing is told is no word on who has the
+ * run. */
+
+static gboolean
+on_states_timer (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->states_wait.timer = 0;
+  run->states_wait.again (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_read_without_states (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->states_wait.read = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    {
+      run->states_wait.gone (run);
+      return;
+    }
+  if (run->states_wait.tries++ == 0)
+    g_warning ("The server tells no states of flow run '%s' (%s), which is there: it is asked "
+               "again for as long as it lasts",
+               run->name, run->id);
+  run->states_wait.timer
+      = g_timeout_add (pp_look_delay (run->states_wait.tries), on_states_timer, run);
+}
+
+static void
+wait_for_states (PpFlowRun *run, void (*again) (PpFlowRun *run), void (*gone) (PpFlowRun *run))
+{
+  run->states_wait.again = again;
+  run->states_wait.gone = gone;
+  run->states_wait.read
+      = pp_state_reader_read (run->context->states, run->id, on_read_without_states, run);
+}
+
+static void
+stop_waiting_for_states (PpFlowRun *run)
+{
+  pp_state_read_cancel (g_steal_pointer (&run->states_wait.read));
+  g_clear_handle_id (&run->states_wait.timer, g_source_remove);
+}
+
+void
+pp_flow_run_forget_claim_check (PpFlowRun *run)
+{
+  pp_api_call_cancel (g_steal_pointer (&run->claim_call));
+  stop_waiting_for_states (run);
+}
+
+/* It is nobody's to begin. */
+static void
+drop_deleted (PpFlowRun *run)
+{
+  g_message ("Flow run %s is left alone: it was deleted on the server", run->id);
+  pp_flow_run_drop (run);
+}
+
+static void
+warn_of_unread_states (const PpFlowRun *run, const GError *error)
+{
+  g_warning ("The states of flow run '%s' (%s) cannot be read, so this worker takes it for its "
+             "own: %s",
+             run->name, run->id, error->message);
+}
+
+static void read_history (PpFlowRun *run);
+
 static void
 on_history (json_t *body, const GError *error, gpointer user_data)
 {
@@ -85,8 +159,14 @@ on_history (json_t *body, const GError *error, gpointer user_data)
   json_t *end = find_end (body);
 
   run->api_call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
+    {
+      wait_for_states (run, read_history, drop_deleted);
+      return;
+    }
+  run->states_wait.tries = 0;
   if (error != NULL)
-    g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
+    warn_of_unread_states (run, error);
   if (end == NULL)
     {
       run->next (run);
@@ -99,11 +179,18 @@ on_history (json_t *body, const GError *error, gpointer user_data)
   run->api_call = pp_flow_run_restore_state (run->context->api, run->id, end, on_restored, run);
 }
 
+static void
+read_history (PpFlowRun *run)
+{
+  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_history, run);
+}
+
 void
 pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run))
 {
+  stop_waiting_for_states (run);
   run->next = next;
-  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_history, run);
+  read_history (run);
 }
 
 /* Whether STATES, oldest first, have a claim after ours: it was SCHEDULED once more, for a retry or
@@ -164,14 +251,32 @@ have_other_running (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
+static void read_claims (PpFlowRun *run);
+
+/* Whoever asked finds out by his next call. */
+static void
+go_on_deleted (PpFlowRun *run)
+{
+  run->claimed_again = FALSE;
+  run->told_inside = TRUE;
+  json_decref (g_steal_pointer (&run->overwritten_end));
+  run->claim_known (run);
+}
+
 static void
 on_claims (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->claim_call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
+    {
+      wait_for_states (run, read_claims, go_on_deleted);
+      return;
+    }
+  run->states_wait.tries = 0;
   if (error != NULL)
-    g_debug ("The states of flow run %s are not known: %s", run->id, error->message);
+    warn_of_unread_states (run, error);
   run->claimed_again = have_later_claim (run, body);
   json_decref (run->overwritten_end);
   run->overwritten_end = find_overwritten_end (run, body);
@@ -180,22 +285,31 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   run->claim_known (run);
 }
 
+static void
+read_claims (PpFlowRun *run)
+{
+  run->claim_call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
+}
+
 void
 pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run))
 {
-  pp_api_call_cancel (run->claim_call);
+  pp_flow_run_forget_claim_check (run);
   run->claim_known = next;
-  run->claim_call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
+  read_claims (run);
 }
 
 static void
 on_read (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  const json_t *count = json_object_get (body, "run_count");
 
   run->state_read = NULL;
-  if (error == NULL
-      && json_integer_value (json_object_get (body, "run_count")) > run->seen_run_count)
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    drop_deleted (run);
+  /* Of a run that cannot be read, or by its states only, those tell. */
+  else if (!json_is_integer (count) || json_integer_value (count) > run->seen_run_count)
     pp_flow_run_check_history (run, run->next);
   else
     run->next (run);

@@ -172,12 +172,13 @@ on_states (json_t *body, const GError *error, gpointer user_data)
   json_t *state = json_array_get (body, json_array_size (body) - 1);
 
   read->call = NULL;
-  if (error == NULL && state == NULL && pp_api_error_may_pass (read->refusal))
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES)
+      && pp_api_error_may_pass (read->refusal))
     {
       read->timer = g_timeout_add (pp_look_delay (++read->unknown), on_single_timer, read);
       return;
     }
-  if (error != NULL || state == NULL)
+  if (error != NULL)
     {
       finish_single (read, NULL, read->refusal);
       return;

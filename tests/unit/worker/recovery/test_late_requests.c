@@ -28,6 +28,7 @@ typedef struct
   PpStateReader *reader;
   PpLateRequests *late;
   const char *states; /* of the run, JSON, oldest first */
+  const char *told;   /* in their place; or NULL */
   PpLateHands hands;
   guint taken_over;
 } Fixture;
@@ -57,7 +58,7 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
       return server_reply (fd, 200, "", body);
     }
   if (strstr (request->target, "/flow_run_states/") != NULL)
-    return server_reply (fd, 200, "", fixture->states);
+    return server_reply (fd, 200, "", fixture->told != NULL ? fixture->told : fixture->states);
   return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
 }
 
@@ -192,6 +193,26 @@ test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (fixture->taken_over, ==, 0);
 }
 
+/* Something in the server's place that tells no states says nothing of the request, though its time
+ * is up. */
+static void
+test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  static const char claimed[] = "[{\"id\": \"2\", \"type\": \"PENDING\","
+                                " \"state_details\": {\"transition_id\": \"" CLAIM "\"}}]";
+
+  fixture->states = claimed;
+  fixture->told = "[]";
+  add_note (fixture, -1);
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 2);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
+  fixture->told = NULL;
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 4);
+  g_assert_cmpuint (fixture->taken_over, ==, 1);
+}
+
 /* Through the end of this worker, and then until its time is up. */
 static void
 test_kept_and_forgotten (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -219,6 +240,7 @@ add_tests (void)
 {
   g_test_add ("/late-requests/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
   g_test_add ("/late-requests/put-back", Fixture, NULL, set_up, test_put_back, tear_down);
+  g_test_add ("/late-requests/no-states", Fixture, NULL, set_up, test_no_states, tear_down);
   g_test_add ("/late-requests/kept-and-forgotten", Fixture, NULL, set_up, test_kept_and_forgotten,
               tear_down);
 }

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who has a flow run: a server that tells no states of it says nothing of that. */
+#include "worker/flow_run/flow_run_inside-private.h"
+
+#include "prefect-podman/http/http.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/tap.h"
+
+#include <string.h>
+
+#define RUN "11111111-2222-4333-8444-555555555555"
+#define OWN "cccccccc-0000-4000-8000-000000000000"
+#define OTHER "dddddddd-0000-4000-8000-000000000000"
+
+#define STATE(type, transition)                                                                    \
+  "{\"type\": \"" type "\", \"state_details\": {\"transition_id\": \"" transition "\"}}"
+/* Ours, and then another worker's. */
+#define CLAIMED_AGAIN                                                                              \
+  "[" STATE ("PENDING", OWN) ", {\"type\": \"SCHEDULED\"}, " STATE ("PENDING", OTHER) "]"
+#define CLAIMED "[{\"type\": \"SCHEDULED\"}, " STATE ("PENDING", OWN) "]"
+
+typedef struct
+{
+  Server *server;
+  PpHttp *http;
+  PpApi *api;
+  PpSettings settings;
+  PpWorkerContext context;
+  PpFlowRun *run;
+  char *url;
+  const char *nothing; /* what is told in the place of states first */
+  const char *states;
+  gboolean deleted;
+  gint lists; /* of states that were asked for */
+  gboolean known;
+} Fixture;
+
+/* The first list of states is empty, whoever tells them. */
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  Fixture *fixture = data;
+
+  if (strstr (request->target, "/flow_run_states/") != NULL)
+    {
+      gboolean told = g_atomic_int_add (&fixture->lists, 1) >= 1 && !fixture->deleted;
+
+      return server_reply (fd, 200, "", told ? fixture->states : fixture->nothing);
+    }
+  if (fixture->deleted && g_str_equal (request->method, "GET"))
+    return server_reply (fd, 404, "", "{\"detail\": \"Flow run not found\"}");
+  if (fixture->deleted)
+    return server_reply (fd, 200, "", "[]");
+  return server_reply (fd, 200, "", "[{\"id\": \"" RUN "\"}]");
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->server = server_new (NULL, answer, fixture);
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){ .api_url = fixture->url, .api_request_timeout = 60 };
+  fixture->api = pp_api_new (fixture->http, &fixture->settings);
+  pp_api_expect (fixture->api);
+  fixture->context.settings = &fixture->settings;
+  fixture->context.api = fixture->api;
+  fixture->context.states = pp_state_reader_new (fixture->api);
+  fixture->run = g_new0 (PpFlowRun, 1);
+  fixture->run->context = &fixture->context;
+  fixture->run->user_data = fixture;
+  fixture->run->id = g_strdup (RUN);
+  fixture->run->name = g_strdup ("clever-crow");
+  g_strlcpy (fixture->run->transitions.claim, OWN, PP_TRANSITION_ID_SIZE);
+  fixture->nothing = "[]";
+  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* it warns */
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  pp_flow_run_forget_claim_check (fixture->run);
+  json_decref (fixture->run->overwritten_end);
+  g_free (fixture->run->id);
+  g_free (fixture->run->name);
+  g_free (fixture->run);
+  pp_state_reader_free (fixture->context.states);
+  pp_api_free (fixture->api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_free (fixture->url);
+}
+
+static void
+on_known (PpFlowRun *run)
+{
+  ((Fixture *)run->user_data)->known = TRUE;
+}
+
+static void
+wait_known (const Fixture *fixture)
+{
+  while (!fixture->known)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = CLAIMED_AGAIN;
+  pp_flow_run_check_claim (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_true (fixture->run->claimed_again);
+  g_assert_cmpint (fixture->lists, ==, 2);
+}
+
+static void
+test_not_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = CLAIMED;
+  pp_flow_run_check_claim (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_false (fixture->run->claimed_again);
+  g_assert_false (fixture->run->told_inside);
+}
+
+/* What follows hears so from the server. */
+static void
+test_deleted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->deleted = TRUE;
+  pp_flow_run_check_claim (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_false (fixture->run->claimed_again);
+  g_assert_cmpint (fixture->lists, ==, 1);
+}
+
+/* Before it is begun. */
+static void
+test_history (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = CLAIMED;
+  pp_flow_run_check_history (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_cmpint (fixture->lists, ==, 2);
+}
+
+/* How often it has run is not told: its states tell. */
+static void
+test_contest (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = CLAIMED;
+  pp_flow_run_check_contest (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_cmpint (fixture->lists, ==, 2);
+}
+
+/* A list of what is no state is no list of states. */
+static void
+test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->nothing = "[{\"status\": \"ok\"}]";
+  fixture->states = CLAIMED_AGAIN;
+  pp_flow_run_check_claim (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_true (fixture->run->claimed_again);
+}
+
+static void
+add_tests (void)
+{
+#define ADD(name, function)                                                                        \
+  g_test_add ("/run-ownership/" name, Fixture, NULL, set_up, function, tear_down)
+  ADD ("claimed-again", test_claimed_again);
+  ADD ("not-claimed-again", test_not_claimed_again);
+  ADD ("deleted", test_deleted);
+  ADD ("history", test_history);
+  ADD ("contest", test_contest);
+  ADD ("no-states", test_no_states);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
