@@ -40,7 +40,8 @@ struct PpApi
   gint64 clock_differed;             /* the last time they did, monotonic microseconds; 0: never */
   gint64 answered;                   /* the last success of any call; monotonic microseconds */
   gint64 maintenance_until;
-  gint64 rest_until; /* Retry-After of what its callers make again (PP_API_TRY); monotonic */
+  gint64 rest_until;  /* Retry-After of what its callers make again (PP_API_TRY); monotonic */
+  double wait_factor; /* of the time until a call is made again: 1, but in tests */
 
   /* csrf.c */
   gboolean csrf_enabled;

@@ -357,6 +357,7 @@ pp_api_new (PpHttp *http, const PpSettings *settings)
 
   api->http = http;
   api->settings = settings;
+  api->wait_factor = 1;
   api->url = g_strdup (settings->api_url);
   while (g_str_has_suffix (api->url, "/"))
     api->url[strlen (api->url) - 1] = '\0';

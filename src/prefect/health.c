@@ -18,6 +18,7 @@ void
 pp_api_note_success (PpApi *api)
 {
   api->answered = g_get_monotonic_time ();
+  api->rest_until = 0;
   if (api->outage_said)
     g_message ("The Prefect API at %s answers as it should again", api->display_url);
   api->outage_said = FALSE;

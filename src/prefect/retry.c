@@ -16,8 +16,10 @@
 /* How often a server that answers other calls may fail at such a call (500): for five minutes and a
  * half. A server that runs short of something fails now and then at any call. */
 #define FAILED_ATTEMPTS 16
-/* What a server may ask for with Retry-After: past an hour we rather ask again. */
-#define MAX_RETRY_AFTER 3600.0
+/* What a server may ask for with Retry-After: past five minutes we rather ask again. */
+#define MAX_RETRY_AFTER 300.0
+/* The least pause, whatever the server asks for. A date may be past for this host's clock. */
+#define MIN_RETRY_AFTER 0.1
 /* A shared call that has failed so often, or waited so long for an answer, while the server
  * answered other calls, may fail for one of its members. */
 #define SHARED_ATTEMPTS 2
@@ -104,6 +106,20 @@ back_off (const PpApiCall *call)
   return seconds;
 }
 
+/* Seconds until CALL is made again; ASKED is the server's wish, or -1. What is made again for as
+ * long as it takes never is so sooner than without that wish: "at once" would be at once for ever.
+ */
+static double
+pause_before_retry (const PpApiCall *call, double asked)
+{
+  double factor = call->api->settings->client_retry_jitter_factor;
+  double seconds = back_off (call);
+
+  if (asked >= 0)
+    seconds = MAX (asked, pp_api_call_persists (call) ? seconds : MIN_RETRY_AFTER);
+  return MIN (with_jitter (seconds, factor, asked >= 0), MAX_DELAY) * call->api->wait_factor;
+}
+
 /* True if CALL, which failed with RESPONSE (NULL: none came) or ERROR, may have been carried out.
  * 503 is also what Envoy says where the connection broke off, and then not in the API's own words.
  */
@@ -174,6 +190,12 @@ pp_api_rest_ms (const PpApi *api, guint milliseconds)
   gint64 left = (api->rest_until - g_get_monotonic_time ()) / 1000;
 
   return (guint)CLAMP (left, (gint64)milliseconds, (gint64)(MAX_RETRY_AFTER * 1000));
+}
+
+void
+pp_api_hurry (PpApi *api, double factor)
+{
+  api->wait_factor = factor;
 }
 
 gboolean
@@ -248,8 +270,7 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
   if (!may_try_again (call, response, error))
     return FALSE;
 
-  double factor = api->settings->client_retry_jitter_factor;
-  *delay = MIN (with_jitter (asked >= 0 ? asked : back_off (call), factor, asked >= 0), MAX_DELAY);
+  *delay = pause_before_retry (call, asked);
   if (in_maintenance)
     api->maintenance_until = g_get_monotonic_time () + (gint64)(*delay * G_USEC_PER_SEC);
   return TRUE;

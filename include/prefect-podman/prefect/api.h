@@ -113,6 +113,9 @@ gboolean pp_api_may_try_again (const PpApi *api, const GError *error);
  * (Retry-After). */
 guint pp_api_rest_ms (const PpApi *api, guint milliseconds);
 
+/* Has calls be made again after FACTOR of the time that they would wait otherwise: for tests. */
+void pp_api_hurry (PpApi *api, double factor);
+
 /* How many calls wait for an answer or a retry. */
 guint pp_api_pending (const PpApi *api);
 

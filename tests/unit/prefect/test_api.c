@@ -21,8 +21,6 @@ typedef struct
   guint n_steps;
 } Script;
 
-#define NOW "Retry-After: 0\r\n"
-
 typedef struct
 {
   GMainLoop *loop;
@@ -114,6 +112,16 @@ started (const Step *steps, guint n_steps)
 {
   Fixture *fixture = fixture_new (steps, n_steps);
   start (fixture);
+  return fixture;
+}
+
+/* What is made again is so at once. */
+static Fixture *
+hurried (const Step *steps, guint n_steps)
+{
+  Fixture *fixture = started (steps, n_steps);
+
+  pp_api_hurry (fixture->api, 0.001);
   return fixture;
 }
 
@@ -220,11 +228,12 @@ test_retry_statuses (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
     {
-      const Step steps[] = { { codes[i], NOW, "" }, { codes[i], NOW, "" }, { 200, NULL, "{}" } };
+      const Step steps[] = { { codes[i], NULL, "" }, { codes[i], NULL, "" }, { 200, NULL, "{}" } };
       const int extra[] = { 418, 0 };
       g_autoptr (Fixture) fixture = fixture_new (steps, 3);
       fixture->settings.client_retry_extra_codes = (int *)extra;
       start (fixture);
+      pp_api_hurry (fixture->api, 0.001);
       call (fixture, "GET", "/x", PP_API_RETRY);
       g_assert_no_error (fixture->error);
       g_assert_cmpuint (server_requests (fixture->server), ==, 3);
@@ -234,8 +243,8 @@ test_retry_statuses (void)
 static void
 test_retry_has_an_end (void)
 {
-  const Step steps[] = { { 503, NOW, "{\"exception_message\": \"Service Unavailable\"}" } };
-  g_autoptr (Fixture) fixture = started (steps, 1);
+  const Step steps[] = { { 503, NULL, "{\"exception_message\": \"Service Unavailable\"}" } };
+  g_autoptr (Fixture) fixture = hurried (steps, 1);
 
   call (fixture, "GET", "/x", PP_API_RETRY);
   g_assert_error (fixture->error, PP_API_ERROR, 503);
@@ -250,8 +259,8 @@ test_not_retried (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
     {
-      const Step steps[] = { { codes[i], NOW, "{\"detail\": \"Flow not found\"}" } };
-      g_autoptr (Fixture) fixture = started (steps, 1);
+      const Step steps[] = { { codes[i], NULL, "{\"detail\": \"Flow not found\"}" } };
+      g_autoptr (Fixture) fixture = hurried (steps, 1);
       call (fixture, "GET", "/flows/x", PP_API_RETRY);
       g_assert_error (fixture->error, PP_API_ERROR, codes[i]);
       g_assert_cmpuint (server_requests (fixture->server), ==, 1);
@@ -261,8 +270,8 @@ test_not_retried (void)
 static void
 test_once (void)
 {
-  const Step steps[] = { { 503, NOW, "" } };
-  g_autoptr (Fixture) fixture = started (steps, 1);
+  const Step steps[] = { { 503, NULL, "" } };
+  g_autoptr (Fixture) fixture = hurried (steps, 1);
 
   call (fixture, "GET", "/x", PP_API_ONCE);
   g_assert_error (fixture->error, PP_API_ERROR, 503);
@@ -312,15 +321,46 @@ test_retry_after (void)
     }
 }
 
+/* A server that asks to be asked at once, or at a time that is past for this host's clock. */
+static void
+test_no_pause_is_asked_for (void)
+{
+  static const char *const headers[] = { "Retry-After: 0\r\n", "Retry-After: -3600\r\n",
+                                         "Retry-After: Thu, 01 Jan 2015 00:00:00 GMT\r\n" };
+  static const struct
+  {
+    PpApiPatience patience;
+    double seconds;
+  } calls[] = { { PP_API_RETRY, 0.1 },
+                { PP_API_PERSIST, 1 },
+                { PP_API_PERSIST_REFUSED, 1 },
+                { PP_API_PERSIST_UNLESS_TOLD, 1 },
+                { PP_API_PERSIST_SHARED, 1 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      const Step steps[]
+          = { { 429, headers[i % G_N_ELEMENTS (headers)], "{\"detail\": \"slow down\"}" },
+              { 200, NULL, "{}" } };
+      g_autoptr (Fixture) fixture = started (steps, 2);
+      gint64 before = g_get_monotonic_time ();
+      call (fixture, "POST", "/x", calls[i].patience);
+      double seconds = (double)(g_get_monotonic_time () - before) / G_USEC_PER_SEC;
+      g_assert_no_error (fixture->error);
+      g_assert_cmpfloat (seconds, >=, calls[i].seconds);
+      g_assert_cmpfloat (seconds, <, 2);
+    }
+}
+
 static void
 test_maintenance_does_not_count (void)
 {
-  const Step down = { 503, NOW "Prefect-Maintenance: true\r\n", "" };
+  const Step down = { 503, "Prefect-Maintenance: true\r\n", "" };
   Step steps[11];
   for (guint i = 0; i < 10; i++)
     steps[i] = down;
   steps[10] = (Step){ 200, NULL, "{}" };
-  g_autoptr (Fixture) fixture = started (steps, 11);
+  g_autoptr (Fixture) fixture = hurried (steps, 11);
 
   g_assert_cmpint (pp_api_maintenance_until (fixture->api), ==, 0);
   call (fixture, "GET", "/x", PP_API_RETRY);
@@ -337,9 +377,9 @@ test_persist (void)
     steps[i] = (Step){ i == 9       ? 401
                        : i % 2 == 0 ? 503
                                     : 500,
-                       NOW, "{\"exception_message\": \"database\"}" };
+                       NULL, "{\"exception_message\": \"database\"}" };
   steps[30] = (Step){ 200, NULL, "{}" };
-  g_autoptr (Fixture) fixture = started (steps, 31);
+  g_autoptr (Fixture) fixture = hurried (steps, 31);
 
   /* What lasts is said once. */
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*503*database*asking again*");
@@ -349,7 +389,7 @@ test_persist (void)
   g_assert_cmpuint (server_requests (fixture->server), ==, 31);
 
   const Step refused[] = { { 422, NULL, "{\"detail\": \"no\"}" } };
-  g_autoptr (Fixture) other = started (refused, 1);
+  g_autoptr (Fixture) other = hurried (refused, 1);
   call (other, "POST", "/x", PP_API_PERSIST);
   g_assert_error (other->error, PP_API_ERROR, 422);
 }
@@ -475,24 +515,24 @@ static void
 test_stranger_in_the_servers_place (void)
 {
   const Step strangers[] = {
-    { 404, NOW, "default backend - 404" },
-    { 404, NOW, "" },
-    { 404, NOW, "{\"message\": \"no Route matched with those values\"}" },
-    { 404, NOW, "{\"message\": \"Deployment not found\"}" },
-    { 404, NOW, "{\"detail\": \"Not Found\"}" },
-    { 404, NOW, "{\"detail\": null}" },
-    { 404, NOW, "{\"detail\": \"Workspace not found\"}" },
-    { 404, NOW, "{\"detail\": \"No static resource deployments/d\"}" },
-    { 405, NOW, "{\"detail\": \"Method Not Allowed\"}" },
-    { 400, NOW, "<html>Bad Request</html>" },
-    { 401, NOW, "<html>Sign in</html>" },
-    { 403, NOW, "<html>Forbidden</html>" },
-    { 403, NOW, "{\"message\": \"Forbidden\"}" },
-    { 407, NOW, "" },
-    { 421, NOW, "" },
-    { 200, NOW, "<html>back soon</html>" },
-    { 302, NOW "Location: /login\r\n", "" },
-    { 302, NOW "Location: /login\r\n", "{\"to\": \"/login\"}" },
+    { 404, NULL, "default backend - 404" },
+    { 404, NULL, "" },
+    { 404, NULL, "{\"message\": \"no Route matched with those values\"}" },
+    { 404, NULL, "{\"message\": \"Deployment not found\"}" },
+    { 404, NULL, "{\"detail\": \"Not Found\"}" },
+    { 404, NULL, "{\"detail\": null}" },
+    { 404, NULL, "{\"detail\": \"Workspace not found\"}" },
+    { 404, NULL, "{\"detail\": \"No static resource deployments/d\"}" },
+    { 405, NULL, "{\"detail\": \"Method Not Allowed\"}" },
+    { 400, NULL, "<html>Bad Request</html>" },
+    { 401, NULL, "<html>Sign in</html>" },
+    { 403, NULL, "<html>Forbidden</html>" },
+    { 403, NULL, "{\"message\": \"Forbidden\"}" },
+    { 407, NULL, "" },
+    { 421, NULL, "" },
+    { 200, NULL, "<html>back soon</html>" },
+    { 302, "Location: /login\r\n", "" },
+    { 302, "Location: /login\r\n", "{\"to\": \"/login\"}" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (strangers); i++)
@@ -500,7 +540,7 @@ test_stranger_in_the_servers_place (void)
       const Step steps[] = { { 200, NULL, "[]" },
                              strangers[i],
                              { 404, NULL, "{\"detail\": \"Deployment not found\"}" } };
-      g_autoptr (Fixture) fixture = started (steps, 3);
+      g_autoptr (Fixture) fixture = hurried (steps, 3);
 
       call (fixture, "GET", "/x", PP_API_PERSIST);
       g_assert_no_error (fixture->error);
@@ -568,8 +608,8 @@ test_what_the_api_denies (void)
       g_autoptr (Fixture) fixture = NULL;
 
       for (guint k = 1; k < G_N_ELEMENTS (steps); k++)
-        steps[k] = (Step){ answers[i].status, NOW, answers[i].words };
-      fixture = started (steps, G_N_ELEMENTS (steps));
+        steps[k] = (Step){ answers[i].status, NULL, answers[i].words };
+      fixture = hurried (steps, G_N_ELEMENTS (steps));
       call (fixture, "GET", "/x", PP_API_ONCE);
       g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING,
                              "*/block_documents/b*asking again*");
@@ -591,8 +631,8 @@ call_others (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpoi
 static void
 test_what_the_server_fails_at (void)
 {
-  const Step steps[] = { { 500, NOW, "{\"exception_message\": \"Internal Server Error\"}" } };
-  g_autoptr (Fixture) fixture = started (steps, 1);
+  const Step steps[] = { { 500, NULL, "{\"exception_message\": \"Internal Server Error\"}" } };
+  g_autoptr (Fixture) fixture = hurried (steps, 1);
 
   call_others (NULL, NULL, fixture->api);
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING,
@@ -609,21 +649,21 @@ test_what_a_gateway_refuses (void)
 {
   const Step heard = { 200, NULL, "[]" };
   const Step refusals[] = {
-    { 403, NOW, "<html>Request blocked</html>" },
-    { 406, NOW, "Not Acceptable!" },
-    { 400, NOW, "<html>Bad Request</html>" },
-    { 200, NOW, "<html>The requested URL was rejected.</html>" },
-    { 302, NOW "Location: /blocked\r\n", "" },
-    { 403, NOW, "{\"detail\": \"no right to write logs\"}" },
-    { 501, NOW, "Method Not Implemented" },
+    { 403, NULL, "<html>Request blocked</html>" },
+    { 406, NULL, "Not Acceptable!" },
+    { 400, NULL, "<html>Bad Request</html>" },
+    { 200, NULL, "<html>The requested URL was rejected.</html>" },
+    { 302, "Location: /blocked\r\n", "" },
+    { 403, NULL, "{\"detail\": \"no right to write logs\"}" },
+    { 501, NULL, "Method Not Implemented" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (refusals); i++)
     {
       const Step steps[] = { heard, refusals[i] };
       const Step away[] = { refusals[i], refusals[i], refusals[i], refusals[i], heard };
-      g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
-      g_autoptr (Fixture) other = started (away, G_N_ELEMENTS (away));
+      g_autoptr (Fixture) f = hurried (steps, G_N_ELEMENTS (steps));
+      g_autoptr (Fixture) other = hurried (away, G_N_ELEMENTS (away));
 
       call (f, "GET", "/x", PP_API_ONCE);
       call (f, "POST", "/logs/", PP_API_PERSIST_REFUSED);
@@ -642,10 +682,10 @@ test_what_a_gateway_refuses (void)
 static void
 test_what_persists (void)
 {
-  const Step steps[] = { { 403, NOW, "{\"detail\": \"Forbidden\"}" }, { 200, NULL, "[]" } };
-  const Step large[] = { { 413, NOW, "<html>Request Entity Too Large</html>" } };
-  g_autoptr (Fixture) fixture = started (steps, 2);
-  g_autoptr (Fixture) other = started (large, 1);
+  const Step steps[] = { { 403, NULL, "{\"detail\": \"Forbidden\"}" }, { 200, NULL, "[]" } };
+  const Step large[] = { { 413, NULL, "<html>Request Entity Too Large</html>" } };
+  g_autoptr (Fixture) fixture = hurried (steps, 2);
+  g_autoptr (Fixture) other = hurried (large, 1);
 
   call (fixture, "POST", "/x", PP_API_PERSIST);
   g_assert_no_error (fixture->error);
@@ -667,15 +707,30 @@ test_rest_that_is_asked_for (void)
   g_assert_cmpuint (pp_api_rest_ms (fixture->api, 9000), ==, 9000);
 }
 
+/* A server that asks for an hour is not left alone for so long, nor when it answers again. */
+static void
+test_rest_that_is_over (void)
+{
+  const Step steps[] = { { 503, "Retry-After: 3600\r\n", "" }, { 200, NULL, "{}" } };
+  g_autoptr (Fixture) fixture = started (steps, G_N_ELEMENTS (steps));
+
+  call (fixture, "POST", "/x", PP_API_TRY);
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), >, 290 * 1000);
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), <=, 300 * 1000);
+  call (fixture, "POST", "/x", PP_API_TRY);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), ==, 1000);
+}
+
 /* What the API says it did not do is done again; what something before it says may have been done.
  */
 static void
 test_what_was_refused (void)
 {
   const Step steps[]
-      = { { 503, NOW, "{\"exception_message\": \"Service Unavailable\"}" },
-          { 503, NOW, "upstream connect error or disconnect/reset before headers" } };
-  g_autoptr (Fixture) fixture = started (steps, G_N_ELEMENTS (steps));
+      = { { 503, NULL, "{\"exception_message\": \"Service Unavailable\"}" },
+          { 503, NULL, "upstream connect error or disconnect/reset before headers" } };
+  g_autoptr (Fixture) fixture = hurried (steps, G_N_ELEMENTS (steps));
 
   call (fixture, "POST", "/x", PP_API_PERSIST_REFUSED);
   g_assert_error (fixture->error, PP_API_ERROR, 503);
@@ -699,9 +754,9 @@ test_success_of_a_stranger (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
     {
-      const Step strange = { 200, NOW, bodies[i] };
+      const Step strange = { 200, NULL, bodies[i] };
       const Step steps[] = { heard, strange, strange, strange, heard };
-      g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
+      g_autoptr (Fixture) f = hurried (steps, G_N_ELEMENTS (steps));
       json_auto_t *ids = json_pack ("[s]", "x");
 
       call (f, "GET", "/x", PP_API_ONCE);
@@ -954,9 +1009,10 @@ static void
 test_csrf_fetch_fails (void)
 {
   const Step steps[] = {
-    { 503, NOW, "" }, { 503, NOW, "" }, { 200, NULL, TOKEN ("abc", LATER) }, { 200, NULL, "{}" }
+    { 503, NULL, "" }, { 503, NULL, "" }, { 200, NULL, TOKEN ("abc", LATER) }, { 200, NULL, "{}" }
   };
   g_autoptr (Fixture) fixture = csrf_fixture (steps, 4);
+  pp_api_hurry (fixture->api, 0.001);
   call (fixture, "POST", "/x", PP_API_RETRY);
   g_assert_no_error (fixture->error);
   g_assert_cmpuint (server_requests (fixture->server), ==, 4);
@@ -1449,6 +1505,7 @@ add (void)
   g_test_add_func ("/api/retry/once", test_once);
   g_test_add_func ("/api/retry/broken-connections", test_retry_broken_connections);
   g_test_add_func ("/api/retry/retry-after", test_retry_after);
+  g_test_add_func ("/api/retry/no-pause", test_no_pause_is_asked_for);
   g_test_add_func ("/api/retry/maintenance-does-not-count", test_maintenance_does_not_count);
   g_test_add_func ("/api/retry/persist", test_persist);
   g_test_add_func ("/api/retry/server-comes-back", test_server_comes_back);
@@ -1463,6 +1520,7 @@ add (void)
   g_test_add_func ("/api/answer/what-a-gateway-refuses", test_what_a_gateway_refuses);
   g_test_add_func ("/api/answer/what-was-refused", test_what_was_refused);
   g_test_add_func ("/api/answer/rest-that-is-asked-for", test_rest_that_is_asked_for);
+  g_test_add_func ("/api/answer/rest-that-is-over", test_rest_that_is_over);
   g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);
   g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);
   g_test_add_func ("/api/answer/failed-at-for-long", test_what_the_server_fails_at);
