@@ -73,18 +73,21 @@ def test_pull_with_credentials(api, engine, pool, start_worker, pushed, credenti
 
 @ENGINES
 def test_pull_after_docker_login(api, engine, pool, start_worker, pushed, testbed, tmp_path):
-    """Docker's own configuration has the credentials; the job has none."""
+    """Docker's own configuration has the credentials; the job has none. Its proxies are in the environment."""
     engine.remove_image(pushed)
     registry = testbed.registry
     secret = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
     folder = tmp_path / "docker-login"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": secret}}}), encoding="utf-8")
+    proxies = {"default": {"httpProxy": "http://proxy.invalid:3128"}}
+    config = {"auths": {registry.host: {"auth": secret}}, "proxies": proxies}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     settings = {"DOCKER_CONFIG": folder, "PREFECT_LOGGING_LEVEL": "DEBUG"}
     worker = start_worker(api, engine, pool, settings=settings)
-    run = api.wait_end(api.go(pool, {"image": pushed, "image_pull_policy": "Always", "command": "echo pulled and run"}))
+    variables = {"image": pushed, "image_pull_policy": "Always", "command": "sh -c 'echo by $http_proxy, $HTTP_PROXY'"}
+    run = api.wait_end(api.go(pool, variables))
     assert run["state"]["type"] == "COMPLETED", run["state"]
-    log = api.wait_text(run["id"], "pulled and run")
+    log = api.wait_text(run["id"], "by http://proxy.invalid:3128, http://proxy.invalid:3128")
     for text in (log, worker.output()):
         assert registry.password not in text and secret not in text
 

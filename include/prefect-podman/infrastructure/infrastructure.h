@@ -77,13 +77,14 @@ typedef struct
 {
   char *name; /* container name, or NULL for the engine's choice */
   char *image;
-  json_t *create_body; /* body of POST /containers/create */
-  json_t *libpod_body; /* where only Podman's own API can say it: the body of POST
-                          /libpod/containers/create; else NULL */
-  char *platform;      /* "os/arch[/variant]" for pull and create, or NULL */
-  GPtrArray *networks; /* (char *) networks to connect after create; may be empty */
-  GPtrArray *warnings; /* (char *) lines for the run's log; may be empty */
-  gboolean tty;        /* the log of the container comes without frames */
+  json_t *create_body;    /* body of POST /containers/create */
+  json_t *libpod_body;    /* where only Podman's own API can say it: the body of POST
+                             /libpod/containers/create; else NULL */
+  char *platform;         /* "os/arch[/variant]" for pull and create, or NULL */
+  GPtrArray *networks;    /* (char *) networks to connect after create; may be empty */
+  GPtrArray *warnings;    /* (char *) lines for the run's log; may be empty */
+  gboolean wants_proxies; /* those of docker's own configuration go into the environment */
+  gboolean tty;           /* the log of the container comes without frames */
   PpPullPolicy pull_policy;
   gboolean pull_is_implied; /* ALWAYS by the image's tag: where the pull fails, a local image of
                                that name will do */

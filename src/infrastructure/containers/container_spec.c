@@ -324,6 +324,7 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
     json_object_set_new (host_config, "ExtraHosts", hosts);
 
   spec->platform = g_strdup (pp_json_string (rest, "platform"));
+  spec->wants_proxies = !json_is_false (json_object_get (rest, "use_config_proxy"));
   spec->tty = json_is_true (json_object_get (spec->create_body, "Tty"));
   resolve_state_reporting (spec);
   if (!pp_spec_withhold_secrets (spec, configuration, error))

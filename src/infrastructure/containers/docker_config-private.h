@@ -31,4 +31,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpDockerConfig, pp_docker_config_free)
  * registry's entry (new string, without secrets), else it is NULL. */
 char *pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **trouble);
 
+/* The variables that the `proxies` of CONFIG want in a container of the engine at URL: those of
+ * URL, else the default ones, but for what ENV, an array of "NAME=VALUE" or "NAME" (may be NULL),
+ * has itself (docker/utils/proxy.py). New object, NAME -> VALUE, may be empty; values may have
+ * passwords. */
+json_t *pp_docker_config_proxies (const PpDockerConfig *config, const char *url, const json_t *env);
+
 G_END_DECLS

@@ -192,3 +192,46 @@ pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **t
                               registry, config->path, registry);
   return NULL;
 }
+
+/* Whether ENV has NAME, with a value or to be taken out. */
+static gboolean
+has_variable (const json_t *env, const char *name)
+{
+  gsize length = strlen (name);
+
+  for (gsize i = 0; i < json_array_size (env); i++)
+    {
+      const char *entry = json_string_value (json_array_get (env, i));
+      if (entry != NULL && strncmp (entry, name, length) == 0
+          && (entry[length] == '=' || entry[length] == '\0'))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+json_t *
+pp_docker_config_proxies (const PpDockerConfig *config, const char *url, const json_t *env)
+{
+  static const struct
+  {
+    const char *key;
+    const char *names[2];
+  } table[] = { { "httpProxy", { "HTTP_PROXY", "http_proxy" } },
+                { "httpsProxy", { "HTTPS_PROXY", "https_proxy" } },
+                { "ftpProxy", { "FTP_PROXY", "ftp_proxy" } },
+                { "noProxy", { "NO_PROXY", "no_proxy" } } };
+  const json_t *all = json_object_get (config->json, "proxies");
+  const json_t *proxies = json_object_get (all, url);
+  json_t *wanted = json_object ();
+
+  if (proxies == NULL)
+    proxies = json_object_get (all, "default");
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      const char *value = pp_json_string (proxies, table[i].key);
+      for (gsize j = 0; j < 2; j++)
+        if (value != NULL && *value != '\0' && !has_variable (env, table[i].names[j]))
+          json_object_set_new (wanted, table[i].names[j], json_string (value));
+    }
+  return wanted;
+}

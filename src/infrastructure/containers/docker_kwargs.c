@@ -42,7 +42,7 @@ static const Kwarg kwargs_table[] = {
   { "extra_hosts", "extra_hosts", IN_REST, FALSE, pp_convert_hosts_or_list },
   { "networking_config", "networking_config", IN_REST, TRUE, pp_convert_object },
   { "platform", "platform", IN_REST, TRUE, pp_convert_string },
-  { "use_config_proxy", NULL, NOWHERE, FALSE, pp_convert_bool },
+  { "use_config_proxy", "use_config_proxy", IN_REST, FALSE, pp_convert_bool },
   { "version", NULL, NOWHERE, FALSE, pp_convert_any },
 
   { "blkio_weight", "BlkioWeight", IN_HOST, TRUE, pp_convert_integer },

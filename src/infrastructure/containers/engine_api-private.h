@@ -56,6 +56,7 @@ struct Engine
   char *log_root;               /* folder of a local Podman's containers, or NULL */
   EngineEvents *events;
   PpDockerReader *docker;
+  char *docker_trouble; /* what was said last of docker's configuration, or NULL */
 };
 
 struct EngineCall
@@ -76,6 +77,8 @@ struct EngineCall
   guint busy;            /* depth of callbacks of the user's below us on the stack */
 
   json_t *body;       /* create: to be sent */
+  json_t *env;        /* create: as the job has it */
+  char *network;      /* create: whose gateway is asked for; or NULL */
   char *path;         /* create, pull, follow: below the prefix */
   PpEngineInfo *info; /* connect: being filled */
   char *image;        /* pull */

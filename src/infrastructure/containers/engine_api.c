@@ -92,6 +92,8 @@ call_free (EngineCall *call)
 {
   g_free (call->what);
   json_decref (call->body);
+  json_decref (call->env);
+  g_free (call->network);
   g_free (call->path);
   g_free (call->image);
   g_free (call->container_id);
@@ -155,6 +157,7 @@ engine_free (PpInfrastructure *infrastructure)
   g_hash_table_unref (engine->calls);
   pp_engine_events_free (engine->events);
   pp_docker_reader_free (engine->docker);
+  g_free (engine->docker_trouble);
   g_free (engine->log_root);
   pp_engine_info_free (engine->info);
   g_free (engine->server);

@@ -131,6 +131,72 @@ on_gateway (EngineCall *call, const PpHttpResponse *response)
   send_create (call);
 }
 
+/* The body of CALL is whole, but for an address. */
+static void
+ask_gateway_and_send (EngineCall *call)
+{
+  if (call->network == NULL)
+    {
+      send_create (call);
+      return;
+    }
+  g_autofree char *escaped = escape (call->network);
+  g_autofree char *path = g_strconcat ("/networks/", escaped, NULL);
+  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
+
+  pp_engine_call_send (call, &request, on_gateway);
+}
+
+/* Once, until it changes: no run's own fault, and no reason to hold one up. */
+static void
+warn_of_config (Engine *engine, const char *trouble)
+{
+  if (g_strcmp0 (trouble, engine->docker_trouble) == 0)
+    return;
+  if (trouble != NULL)
+    g_warning ("%s Its proxies, if any, are not set in containers.", trouble);
+  g_free (engine->docker_trouble);
+  engine->docker_trouble = g_strdup (trouble);
+}
+
+/* PROXIES into the body of CALL: an object in Podman's own API, else an array. */
+static void
+add_proxies (EngineCall *call, json_t *proxies)
+{
+  gboolean is_own = g_str_has_prefix (call->path, PP_LIBPOD);
+  const char *field = is_own ? "env" : "Env";
+  const char *name;
+  json_t *value;
+
+  if (json_object_size (proxies) == 0)
+    return;
+  if (json_object_get (call->body, field) == NULL)
+    json_object_set_new (call->body, field, is_own ? json_object () : json_array ());
+  json_t *env = json_object_get (call->body, field);
+  if (is_own)
+    json_object_update (env, proxies);
+  else
+    {
+      json_object_foreach (proxies, name, value)
+      {
+        g_autofree char *entry = g_strconcat (name, "=", json_string_value (value), NULL);
+        json_array_append_new (env, json_string (entry));
+      }
+    }
+}
+
+static void
+on_config (const PpDockerConfig *config, gpointer user_data)
+{
+  EngineCall *call = user_data;
+  json_auto_t *proxies = pp_docker_config_proxies (config, call->engine->url, call->env);
+
+  call->docker_read = NULL;
+  warn_of_config (call->engine, config->trouble);
+  add_proxies (call, proxies);
+  ask_gateway_and_send (call);
+}
+
 PpInfrastructureCall *
 pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec, const char *name,
                   PpInfrastructureDoneFunc done, gpointer user_data)
@@ -163,16 +229,14 @@ pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
 
   const char *mode
       = pp_json_string (json_object_get (spec->create_body, "HostConfig"), "NetworkMode");
-  if (pp_engine_knows_host_gateway (engine->info) || !pp_network_is_user_defined (mode)
-      || !pp_has_host_gateway (hosts_of (call->body)))
-    {
-      send_create (call);
-      return &call->base;
-    }
-  g_autofree char *escaped_network = escape (mode);
-  g_autofree char *path = g_strconcat ("/networks/", escaped_network, NULL);
-  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
-  pp_engine_call_send (call, &request, on_gateway);
+  if (!pp_engine_knows_host_gateway (engine->info) && pp_network_is_user_defined (mode)
+      && pp_has_host_gateway (hosts_of (call->body)))
+    call->network = g_strdup (mode);
+  call->env = json_incref (json_object_get (spec->create_body, "Env"));
+  if (spec->wants_proxies)
+    call->docker_read = pp_docker_reader_read (engine->docker, on_config, call);
+  else
+    ask_gateway_and_send (call);
   return &call->base;
 }
 

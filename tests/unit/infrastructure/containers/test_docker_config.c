@@ -368,6 +368,101 @@ test_cancel (void)
     }
 }
 
+#define PROXIES                                                                                    \
+  "{\"proxies\": {\"default\": {\"httpProxy\": \"http://u:p@a:1\", \"noProxy\": \"x,y\", "         \
+  "\"ftpProxy\": \"\", \"other\": \"z\"}, \"tcp://e:2375\": {\"httpsProxy\": \"b\"}}}"
+
+static void
+assert_proxies (const char *url, const char *env, const char *wanted)
+{
+  g_autoptr (PpDockerConfig) config = read_config ();
+  json_auto_t *names = json_loads (env, 0, NULL);
+  json_auto_t *expected = json_loads (wanted, 0, NULL);
+  json_auto_t *found = pp_docker_config_proxies (config, url, names);
+
+  g_assert_nonnull (expected);
+  g_assert_true (json_equal (found, expected));
+}
+
+static void
+test_proxies (void)
+{
+  put (".docker/config.json", PROXIES);
+  assert_proxies ("unix:///x", "[]",
+                  "{\"HTTP_PROXY\": \"http://u:p@a:1\", \"http_proxy\": \"http://u:p@a:1\", "
+                  "\"NO_PROXY\": \"x,y\", \"no_proxy\": \"x,y\"}");
+  assert_proxies ("tcp://e:2375", "[]", "{\"HTTPS_PROXY\": \"b\", \"https_proxy\": \"b\"}");
+  /* What the job has set, or has taken out, stays so. */
+  assert_proxies ("unix:///x", "[\"HTTP_PROXY=mine\", \"NO_PROXY\", \"no_proxy_=a\"]",
+                  "{\"http_proxy\": \"http://u:p@a:1\", \"no_proxy\": \"x,y\"}");
+  put (".docker/config.json", "{\"proxies\": [\"default\"]}");
+  assert_proxies ("unix:///x", "[]", "{}");
+  put (".docker/config.json", "{\"proxies\": {\"default\": {\"httpProxy\": 1}}}");
+  assert_proxies ("unix:///x", "[]", "{}");
+  take_away (".docker/config.json");
+  assert_proxies ("unix:///x", "[]", "{}");
+}
+
+/* The environment that a container is created with, new reference; NULL: none. */
+static json_t *
+created_with (Fixture *fixture, const char *configuration, const PpEngineInfo *engine,
+              const char *field)
+{
+  json_auto_t *json = json_loads (configuration, 0, NULL);
+  guint number = server_requests (fixture->server);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PpContainerSpec) spec = pp_container_spec_new (json, engine, &error);
+
+  g_assert_no_error (error);
+  pp_infrastructure_create (fixture->infrastructure, spec, "name", on_done, fixture);
+  g_main_loop_run (fixture->loop);
+  const Request *request = server_request (fixture->server, number);
+  g_assert_nonnull (strstr (request->target, "/containers/create"));
+  json_auto_t *body = json_loads (request->body->str, 0, NULL);
+  return json_incref (json_object_get (body, field));
+}
+
+static void
+assert_created (Fixture *fixture, const char *configuration, const PpEngineInfo *engine,
+                const char *field, const char *wanted)
+{
+  json_auto_t *env = created_with (fixture, configuration, engine, field);
+  json_auto_t *expected = wanted != NULL ? json_loads (wanted, 0, NULL) : NULL;
+
+  g_assert_true (env == expected || json_equal (env, expected));
+}
+
+/* In the bodies of both APIs, whether the job has an environment or not. */
+static void
+test_create (void)
+{
+  static const char devices[] = "{\"image\": \"i:1\", \"env\": {\"A\": \"1\"}, "
+                                "\"devices\": [\"nvidia.com/gpu=all\"]}";
+  PpEngineInfo old = { .kind = PP_ENGINE_PODMAN, .name = "Podman", .version = "4.3.1" };
+  Fixture fixture = { 0 };
+
+  put (".docker/config.json", "{\"proxies\": {\"default\": {\"httpsProxy\": \"b\"}}}");
+  start (&fixture, podman, FALSE);
+  assert_created (&fixture, "{\"image\": \"i:1\", \"env\": {\"A\": \"1\"}}", NULL, "Env",
+                  "[\"A=1\", \"HTTPS_PROXY=b\", \"https_proxy=b\"]");
+  assert_created (&fixture, "{\"image\": \"i:1\"}", NULL, "Env",
+                  "[\"HTTPS_PROXY=b\", \"https_proxy=b\"]");
+  assert_created (&fixture,
+                  "{\"image\": \"i:1\", \"container_create_kwargs\": {\"use_config_proxy\": "
+                  "false}}",
+                  NULL, "Env", NULL);
+  assert_created (&fixture, devices, &old, "env",
+                  "{\"A\": \"1\", \"HTTPS_PROXY\": \"b\", \"https_proxy\": \"b\"}");
+  /* A file that is none holds no run up, and is told once. */
+  put (".docker/config.json", "secret");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "*/.docker/config.json is not used*proxies*");
+  assert_created (&fixture, "{\"image\": \"i:1\"}", NULL, "Env", NULL);
+  g_test_assert_expected_messages ();
+  assert_created (&fixture, "{\"image\": \"i:1\"}", NULL, "Env", NULL);
+  stop (&fixture);
+}
+
 static void
 add (void)
 {
@@ -377,6 +472,8 @@ add (void)
   g_test_add_func ("/docker-config/bad-files", test_bad_files);
   g_test_add_func ("/docker-config/places", test_places);
   g_test_add_func ("/docker-config/pull", test_pull);
+  g_test_add_func ("/docker-config/proxies", test_proxies);
+  g_test_add_func ("/docker-config/create", test_create);
   g_test_add_func ("/docker-config/pull-by-podman", test_pull_by_podman);
   g_test_add_func ("/docker-config/cancel", test_cancel);
 }
