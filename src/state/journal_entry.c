@@ -71,7 +71,7 @@ static const Field fields[] = {
   { "started_uptime", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_uptime) },
   { "seen_run_count", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, seen_run_count) },
   { "scheduled_time", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, scheduled_time) },
-  { "late_until", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, late_until) },
+  { "late_until_uptime", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, late_until_uptime) },
   { "lease_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, lease_id) },
   { "engine_name", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, engine_name) },
   { "engine_url", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, engine_url) },

@@ -52,11 +52,11 @@ typedef struct
   gint64 claimed_at;
   gint64 started_at;
   gint64 scheduled_time;
-  gint64 late_until; /* of a note (journal_late.h) */
 
-  gint64 started_uptime; /* microseconds of CLOCK_BOOTTIME at started_at, in the boot boot_id; 0:
-                            not known */
-  gint64 seen_run_count; /* how often the run had run before this attempt */
+  gint64 started_uptime;    /* microseconds of CLOCK_BOOTTIME at started_at, in the boot boot_id; 0:
+                               not known */
+  gint64 late_until_uptime; /* of a note (journal_late.h), the same; 0: not known */
+  gint64 seen_run_count;    /* how often the run had run before this attempt */
 
   char *lease_id;
   char *engine_name;

@@ -46,8 +46,8 @@ struct PpFlowRun
                             nothing was written down of: when its container was made */
   gint64 started_time;   /* 0: not yet */
   gint64 started_uptime; /* the same, microseconds of pp_uptime(); 0: not known in this boot */
-  gint64 late_until;     /* UNIX microseconds: a request that got no answer may be carried out until
-                            then, this worker's or an earlier one's; 0: there is none */
+  gint64 late_until; /* microseconds of pp_uptime(): a request that got no answer may be carried out
+                        until then, this worker's or an earlier one's; 0: there is none */
   gint64 submitting_sent;  /* monotonic microseconds */
   json_t *overwritten_end; /* the end that a late request of ours has put another state on top of */
 

@@ -4,12 +4,13 @@
 
 #include "flow_run_inside-private.h"
 
+#include "prefect-podman/state/state_dir.h"
 #include "worker/recovery/late_requests-private.h"
 
 void
 pp_flow_run_expect_late (PpFlowRun *run)
 {
-  run->late_until = g_get_real_time () + pp_late_patience (run->context->settings);
+  run->late_until = pp_uptime () + pp_late_patience (run->context->settings);
 }
 
 void
@@ -17,10 +18,10 @@ pp_flow_run_leave_note (const PpFlowRun *run)
 {
   PpJournalEntry entry;
 
-  if (run->context->late == NULL || run->late_until < g_get_real_time ())
+  if (run->context->late == NULL || run->late_until < pp_uptime ())
     return;
   pp_flow_run_describe (run, &entry);
-  entry.late_until = run->late_until;
+  entry.late_until_uptime = run->late_until;
   pp_late_requests_add (run->context->late, &entry);
 }
 

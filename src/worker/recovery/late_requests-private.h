@@ -35,7 +35,10 @@ typedef struct
  * server's time for it, PREFECT_API_REQUEST_TIMEOUT, and a minute. */
 gint64 pp_late_patience (const PpSettings *settings);
 
-/* PATIENCE: pp_late_patience(); no note is kept for longer. API, STATES and JOURNAL must outlive
+/* PATIENCE: pp_late_patience(). Once it is over for a note, the note is kept until its run's states
+ * have been read after that; where they cannot be read, for five times PATIENCE more, of which only
+ * the time counts in which the server answers other calls. Time is the host's uptime: no step of
+ * the wall clock counts. API, STATES and JOURNAL must outlive
  * it, FUNCS is copied. */
 PpLateRequests *pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal,
                                       gint64 patience, const PpLateFuncs *funcs);
@@ -48,7 +51,7 @@ void pp_late_requests_load (PpLateRequests *late);
 void pp_late_requests_take (PpLateRequests *late, const char *id, PpJournalEntry *entry);
 
 /* Notes that requests with the transition ids of ENTRY (copied) may be carried out until its
- * late_until. */
+ * late_until_uptime. */
 void pp_late_requests_add (PpLateRequests *late, const PpJournalEntry *entry);
 
 /* Whether TRANSITION_ID is that of a request about FLOW_RUN_ID that was noted. */

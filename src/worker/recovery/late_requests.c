@@ -5,18 +5,24 @@
 
 #include "prefect-podman/json.h"
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/state/state_dir.h"
 
 #include <string.h>
 
 /* More than can be left by any crash: each is one id in a call of at most 100. */
 #define MAX_NOTES 1000
+/* A note that nothing can be found out about is kept for so many times the patience. */
+#define VAIN_PATIENCES 5
 
 typedef struct
 {
   PpLateRequests *late;
   char *id; /* of its file */
   PpJournalEntry *entry;
-  gint64 asked_at; /* UNIX microseconds: when the state under way was asked for */
+  gint64 until;       /* of pp_uptime(), microseconds: its requests may be carried out until then */
+  gint64 asked_at;    /* the same: when the state under way was asked for */
+  gint64 in_vain;     /* microseconds past UNTIL in which the server has answered others */
+  gboolean restoring; /* CALL puts a state back */
   PpStateRead *read;
   PpApiCall *call; /* the run's states, or the one that is put back */
   PpApiCall *pid_call;
@@ -32,6 +38,9 @@ struct PpLateRequests
   gint64 patience; /* microseconds */
   PpLateFuncs funcs;
   GHashTable *notes; /* id -> Note */
+  char *boot_id;     /* of the host */
+  gint64 looked_at;  /* the last time, monotonic microseconds; 0: not yet */
+  gint64 answered;   /* pp_api_answered() then */
 };
 
 static void
@@ -66,6 +75,7 @@ pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal, gin
   late->journal = journal;
   late->patience = patience;
   late->funcs = *funcs;
+  late->boot_id = pp_boot_id ();
   late->notes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_note);
   return late;
 }
@@ -76,6 +86,7 @@ pp_late_requests_free (PpLateRequests *late)
   if (late == NULL)
     return;
   g_hash_table_unref (late->notes);
+  g_free (late->boot_id);
   g_free (late);
 }
 
@@ -83,15 +94,17 @@ static void
 keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
 {
   Note *note = g_new0 (Note, 1);
-  gint64 latest;
+  gint64 latest = pp_uptime () + late->patience;
 
   note->late = late;
   note->id = g_strdup (id);
   note->entry = entry;
-  /* A clock that was set back, or a damaged file, must not keep it for ever. */
-  latest = g_get_real_time () + late->patience;
-  /* An entry that was set aside has no time of its own. */
-  entry->late_until = entry->late_until > 0 ? MIN (entry->late_until, latest) : latest;
+  /* An entry that was set aside has no time of its own, nor has a note of another boot. A damaged
+   * file must not keep it for ever. */
+  note->until = entry->late_until_uptime > 0 && *late->boot_id != '\0'
+                        && g_strcmp0 (entry->boot_id, late->boot_id) == 0
+                    ? MIN (entry->late_until_uptime, latest)
+                    : latest;
   g_hash_table_insert (late->notes, note->id, note);
 }
 
@@ -211,7 +224,7 @@ settle (Note *note)
 {
   g_free (note->judged);
   note->judged = g_steal_pointer (&note->looked_at);
-  if (note->asked_at > note->entry->late_until)
+  if (note->asked_at > note->until)
     forget (note);
 }
 
@@ -221,6 +234,7 @@ on_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error, 
   Note *note = user_data;
 
   note->call = NULL;
+  note->restoring = FALSE;
   if (error != NULL)
     g_warning (
         "Flow run %s: a request that was carried out late has changed its state, which could "
@@ -257,6 +271,7 @@ on_states (json_t *states, const GError *error, gpointer user_data)
       settle (note);
       return;
     case PP_LATE_TAKE_OVER:
+      note->in_vain = 0; /* it may have to wait for a slot */
       if (note->late->funcs.take_over (note->entry, note->late->funcs.user_data))
         g_message ("Flow run %s is taken over: the server has carried out late what an earlier "
                    "attempt to begin it had asked for",
@@ -266,6 +281,7 @@ on_states (json_t *states, const GError *error, gpointer user_data)
       g_message ("Flow run %s was set to %s by a request that was carried out late: it is set back "
                  "to %s",
                  id, pp_json_string (last, "name"), pp_json_string (earlier, "name"));
+      note->restoring = TRUE;
       note->call = pp_flow_run_restore_state (note->late->api, id, earlier, on_put_back, note);
       return;
     }
@@ -333,9 +349,40 @@ on_read (json_t *body, const GError *error, gpointer user_data)
         = pp_flow_run_states_read (note->late->api, note->entry->flow_run_id, on_states, note);
 }
 
+/* How long it is since the last look, if the server has answered a call since then; microseconds,
+ * else 0. */
+static gint64
+time_answered (PpLateRequests *late)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 answered = pp_api_answered (late->api);
+  gint64 passed = late->looked_at > 0 && answered > late->answered ? now - late->looked_at : 0;
+
+  late->looked_at = now;
+  late->answered = answered;
+  return passed;
+}
+
+/* Whether NOTE, which PASSED microseconds more were spent on, has to be given up. Warns. */
+static gboolean
+is_in_vain (Note *note, gint64 passed)
+{
+  if (note->restoring || pp_uptime () <= note->until)
+    return FALSE;
+  note->in_vain += passed;
+  if (note->in_vain <= VAIN_PATIENCES * note->late->patience)
+    return FALSE;
+  g_warning ("Flow run %s: whether a request of an earlier attempt was carried out late could not "
+             "be found out or mended, and is looked at no more. Should the run stay as it is, see "
+             "to it by hand",
+             note->entry->flow_run_id);
+  return TRUE;
+}
+
 void
 pp_late_requests_look (PpLateRequests *late)
 {
+  gint64 passed = time_answered (late);
   GHashTableIter iter;
   gpointer data;
 
@@ -344,9 +391,15 @@ pp_late_requests_look (PpLateRequests *late)
     {
       Note *note = data;
 
+      if (is_in_vain (note, passed))
+        {
+          pp_journal_remove_late (late->journal, note->id);
+          g_hash_table_iter_remove (&iter);
+          continue;
+        }
       if (note->read != NULL || note->call != NULL)
         continue;
-      note->asked_at = g_get_real_time ();
+      note->asked_at = pp_uptime ();
       note->read = pp_state_reader_read (late->states, note->entry->flow_run_id, on_read, note);
     }
 }

@@ -3,16 +3,35 @@
 #include "worker/recovery/late_requests-private.h"
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/state/state_dir.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/state_test.h"
 #include "tests/unit/tap.h"
 
 #include <string.h>
+#include <time.h>
 
 #define RUN "11111111-2222-4333-8444-555555555555"
 #define CLAIM "cccccccc-0000-4000-8000-000000000000"
 #define OTHER "dddddddd-0000-4000-8000-000000000000"
+
+/* By how much the wall clock was set, seconds. */
+static gint64 clock_set;
+
+/* In GLib's place. */
+gint64
+g_get_real_time (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_REALTIME, &now);
+  return (now.tv_sec + clock_set) * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* What a late claim has done. */
+static const char claimed[] = "[{\"id\": \"2\", \"type\": \"PENDING\","
+                              " \"state_details\": {\"transition_id\": \"" CLAIM "\"}}]";
 
 typedef struct
 {
@@ -29,6 +48,7 @@ typedef struct
   PpLateRequests *late;
   const char *states; /* of the run, JSON, oldest first */
   const char *told;   /* in their place; or NULL */
+  gint64 patience;    /* microseconds */
   PpLateHands hands;
   guint taken_over;
 } Fixture;
@@ -83,7 +103,7 @@ open_notes (Fixture *fixture)
   const PpLateFuncs funcs = { on_hands, on_take_over, fixture };
 
   fixture->late = pp_late_requests_new (fixture->api, fixture->reader, fixture->journal,
-                                        pp_late_patience (&fixture->settings), &funcs);
+                                        fixture->patience, &funcs);
   pp_late_requests_load (fixture->late);
 }
 
@@ -104,12 +124,14 @@ set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->settings = (PpSettings){ .api_url = fixture->url, .api_request_timeout = 60 };
   fixture->api = pp_api_new (fixture->http, &fixture->settings);
   fixture->reader = pp_state_reader_new (fixture->api);
+  fixture->patience = pp_late_patience (&fixture->settings);
   open_notes (fixture);
 }
 
 static void
 tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
+  clock_set = 0;
   pp_late_requests_free (fixture->late);
   pp_state_reader_free (fixture->reader);
   pp_api_free (fixture->api);
@@ -127,11 +149,13 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 static void
 add_note (Fixture *fixture, int seconds)
 {
+  g_autofree char *boot_id = pp_boot_id ();
   const PpJournalEntry entry = {
     .flow_run_id = (char *)RUN,
     .claim_transition_id = (char *)CLAIM,
     .claimed_at = 1,
-    .late_until = g_get_real_time () + seconds * G_USEC_PER_SEC,
+    .late_until_uptime = pp_uptime () + seconds * G_USEC_PER_SEC,
+    .boot_id = boot_id,
   };
 
   pp_late_requests_add (fixture->late, &entry);
@@ -198,9 +222,6 @@ test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 static void
 test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
-  static const char claimed[] = "[{\"id\": \"2\", \"type\": \"PENDING\","
-                                " \"state_details\": {\"transition_id\": \"" CLAIM "\"}}]";
-
   fixture->states = claimed;
   fixture->told = "[]";
   add_note (fixture, -1);
@@ -236,11 +257,99 @@ test_kept_and_forgotten (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 static void
+look_once (Fixture *fixture)
+{
+  guint count = server_requests (fixture->server);
+
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, count + 1);
+}
+
+/* Its time is not up for that, nor after a restart. */
+static void
+test_clock_set_forward (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"}]";
+  add_note (fixture, 60);
+  clock_set = 86400;
+  look_once (fixture);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
+  pp_late_requests_free (fixture->late);
+  open_notes (fixture);
+  look_once (fixture);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
+}
+
+static void
+test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"}]";
+  add_note (fixture, -1);
+  clock_set = -86400;
+  look_once (fixture);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 0);
+}
+
+/* What nothing can be found out about is not looked at for ever. */
+static void
+test_in_vain (Fixture *fixture, gconstpointer data)
+{
+  gint64 deadline = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
+
+  pp_late_requests_free (fixture->late);
+  fixture->patience = 100000;
+  open_notes (fixture);
+  fixture->states = data;
+  fixture->told = "[]";
+  add_note (fixture, 60);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "Flow run " RUN ": *see to it by hand");
+  while (pp_late_requests_count (fixture->late) > 0 && g_get_monotonic_time () < deadline)
+    {
+      pp_late_requests_look (fixture->late);
+      g_usleep (20000);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  g_test_assert_expected_messages ();
+  wait_requests (fixture, 0);
+  g_assert_cmpuint (state_test_count (fixture->notes), ==, 0);
+}
+
+/* It waits for a place, its run is ours: it is kept. */
+static void
+test_waits_for_a_place (Fixture *fixture, gconstpointer data)
+{
+  gint64 deadline = g_get_monotonic_time () + 1 * G_USEC_PER_SEC;
+
+  pp_late_requests_free (fixture->late);
+  fixture->patience = 100000;
+  open_notes (fixture);
+  fixture->states = data;
+  add_note (fixture, -1);
+  while (g_get_monotonic_time () < deadline)
+    {
+      pp_late_requests_look (fixture->late);
+      g_usleep (20000);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
+}
+
+static void
 add_tests (void)
 {
   g_test_add ("/late-requests/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
   g_test_add ("/late-requests/put-back", Fixture, NULL, set_up, test_put_back, tear_down);
   g_test_add ("/late-requests/no-states", Fixture, NULL, set_up, test_no_states, tear_down);
+  g_test_add ("/late-requests/clock-set-forward", Fixture, NULL, set_up, test_clock_set_forward,
+              tear_down);
+  g_test_add ("/late-requests/clock-set-back", Fixture, NULL, set_up, test_clock_set_back,
+              tear_down);
+  g_test_add ("/late-requests/in-vain", Fixture, claimed, set_up, test_in_vain, tear_down);
+  g_test_add ("/late-requests/waits-for-a-place", Fixture, claimed, set_up, test_waits_for_a_place,
+              tear_down);
   g_test_add ("/late-requests/kept-and-forgotten", Fixture, NULL, set_up, test_kept_and_forgotten,
               tear_down);
 }
