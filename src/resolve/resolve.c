@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "prefect-podman/resolve/resolve.h"
+#include "resolve-private.h"
 
 #include "prefect-podman/prefect/resources.h"
-
-#include <string.h>
 
 /* A deployment fetched for one run serves the runs of the same poll, and is then read afresh: a
  * redeployment counts at once. */
 #define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
 /* A flow is its name and id: they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
-/* A server may be upgraded, but not every minute. */
-#define VERSION_SHARED_US (60 * G_USEC_PER_SEC)
 
 G_DEFINE_QUARK (pp - resolve - error - quark, pp_resolve_error)
-
-typedef struct Fetch Fetch;
 
 /* One deployment or flow: being read, or read. */
 typedef struct
@@ -30,43 +24,6 @@ typedef struct
   PpApiCall *call; /* NULL once it has answered */
   GList *waiters;  /* of PpResolveCall */
 } CacheEntry;
-
-struct PpResolver
-{
-  PpApi *api;
-  const json_t *process_environment;
-  GHashTable *deployments; /* id -> CacheEntry */
-  GHashTable *flows;
-  GHashTable *calls;   /* set of PpResolveCall */
-  json_t *version;     /* the server's, or NULL */
-  gint64 version_read; /* monotonic microseconds */
-};
-
-/* One block document or variable, or the server's version, being read for one run. */
-struct Fetch
-{
-  PpResolveCall *resolve;
-  json_t *into; /* object of the parts; borrowed */
-  char *key;
-  gboolean may_be_missing; /* a 404 is null */
-  gboolean may_fail;       /* any error is */
-  PpApiCall *call;
-};
-
-struct PpResolveCall
-{
-  PpResolver *resolver;
-  PpResolveParts *parts;
-  PpResolveDoneFunc done;
-  gpointer user_data;
-  guint waiting;  /* answers still to come */
-  GList *fetches; /* of Fetch, under way */
-  gboolean references_known;
-  GError *error;
-  guint idle;
-};
-
-static void advance (PpResolveCall *call);
 
 void
 pp_resolve_parts_free (PpResolveParts *parts)
@@ -132,17 +89,6 @@ pp_resolver_free (PpResolver *resolver)
   g_free (resolver);
 }
 
-static void
-fetch_free (gpointer data)
-{
-  Fetch *fetch = data;
-
-  if (fetch->call != NULL)
-    pp_api_call_cancel (fetch->call);
-  g_free (fetch->key);
-  g_free (fetch);
-}
-
 static gboolean
 remove_waiter (gpointer key, gpointer value, gpointer user_data)
 {
@@ -159,7 +105,7 @@ pp_resolve_call_cancel (PpResolveCall *call)
   g_hash_table_foreach_remove (call->resolver->deployments, remove_waiter, call);
   g_hash_table_foreach_remove (call->resolver->flows, remove_waiter, call);
   g_hash_table_remove (call->resolver->calls, call);
-  g_list_free_full (call->fetches, fetch_free);
+  pp_resolve_drop_fetches (call);
   if (call->idle != 0)
     g_source_remove (call->idle);
   pp_resolve_parts_free (call->parts);
@@ -178,21 +124,20 @@ on_idle (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Ends CALL on the next turn of the loop; answers still under way are dropped then. */
-static void
-finish (PpResolveCall *call)
+void
+pp_resolve_finish (PpResolveCall *call)
 {
   if (call->idle == 0)
     call->idle = g_idle_add_full (G_PRIORITY_DEFAULT, on_idle, call, NULL);
 }
 
-static void
-fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
-      const GError *cause)
+void
+pp_resolve_fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
+                 const GError *cause)
 {
   if (call->error == NULL)
     g_set_error (&call->error, PP_RESOLVE_ERROR, (int)code, "%s %s: %s", what, key, cause->message);
-  finish (call);
+  pp_resolve_finish (call);
 }
 
 static json_t **
@@ -217,11 +162,11 @@ on_cached (json_t *body, const GError *error, gpointer user_data)
       if (error == NULL)
         *part_for (call, entry) = json_incref (body);
       else if (entry->is_deployment && g_error_matches (error, PP_API_ERROR, 404))
-        fail (call, PP_RESOLVE_ERROR_DEPLOYMENT_GONE, "Deployment", entry->key, error);
+        pp_resolve_fail (call, PP_RESOLVE_ERROR_DEPLOYMENT_GONE, "Deployment", entry->key, error);
       else
-        fail (call, PP_RESOLVE_ERROR_FETCH, entry->is_deployment ? "Deployment" : "Flow",
-              entry->key, error);
-      advance (call);
+        pp_resolve_fail (call, PP_RESOLVE_ERROR_FETCH, entry->is_deployment ? "Deployment" : "Flow",
+                         entry->key, error);
+      pp_resolve_advance (call);
     }
   g_list_free (waiters);
   if (error != NULL)
@@ -267,124 +212,6 @@ want_cached (PpResolveCall *call, GHashTable *table, const char *id, gint64 shar
   call->waiting++;
 }
 
-static void
-on_fetched (json_t *body, const GError *error, gpointer user_data)
-{
-  Fetch *fetch = user_data;
-  PpResolveCall *call = fetch->resolve;
-
-  fetch->call = NULL;
-  call->waiting--;
-  if (error != NULL && !fetch->may_fail
-      && !(fetch->may_be_missing && g_error_matches (error, PP_API_ERROR, 404)))
-    fail (call, PP_RESOLVE_ERROR_FETCH, "Reference", fetch->key, error);
-  else if (error == NULL)
-    json_object_set (fetch->into, fetch->key, body);
-  call->fetches = g_list_remove (call->fetches, fetch);
-  fetch_free (fetch);
-  advance (call);
-}
-
-static Fetch *
-fetch_new (PpResolveCall *call, json_t *into, const char *key)
-{
-  Fetch *fetch = g_new0 (Fetch, 1);
-
-  fetch->resolve = call;
-  fetch->into = into;
-  fetch->key = g_strdup (key);
-  /* Marks it as asked for. */
-  json_object_set_new (into, key, json_null ());
-  call->fetches = g_list_prepend (call->fetches, fetch);
-  call->waiting++;
-  return fetch;
-}
-
-/* Starts reading the variables of REFERENCES that were not asked for yet. */
-static void
-fetch_variables (PpResolveCall *call, const json_t *references)
-{
-  const json_t *item;
-  size_t index;
-
-  json_array_foreach (json_object_get (references, "variables"), index, item)
-  {
-    if (json_object_get (call->parts->variables, json_string_value (item)) != NULL)
-      continue;
-    Fetch *fetch = fetch_new (call, call->parts->variables, json_string_value (item));
-    fetch->may_be_missing = TRUE;
-    fetch->call
-        = pp_variable_read (call->resolver->api, json_string_value (item), on_fetched, fetch);
-  }
-}
-
-static void
-on_version (json_t *body, const GError *error, gpointer user_data)
-{
-  Fetch *fetch = user_data;
-  PpResolver *resolver = fetch->resolve->resolver;
-
-  if (error == NULL)
-    {
-      json_decref (resolver->version);
-      resolver->version = json_incref (body);
-      resolver->version_read = g_get_monotonic_time ();
-    }
-  /* One that was known before is better than none. */
-  on_fetched (error == NULL ? body : resolver->version, resolver->version == NULL ? error : NULL,
-              user_data);
-}
-
-/* Starts reading the server's version, where it says which image to run. Prefect Cloud has none. */
-static void
-fetch_version (PpResolveCall *call, const json_t *populated)
-{
-  PpResolver *resolver = call->resolver;
-  Fetch *fetch;
-
-  if (pp_json_truthy (json_object_get (populated, "image")) || pp_api_is_cloud (resolver->api))
-    return;
-  if (resolver->version != NULL
-      && g_get_monotonic_time () - resolver->version_read < VERSION_SHARED_US)
-    {
-      json_object_set (call->parts->server, "version", resolver->version);
-      return;
-    }
-  fetch = fetch_new (call, call->parts->server, "version");
-  fetch->may_fail = TRUE;
-  fetch->call = pp_server_version_read (resolver->api, on_version, fetch);
-}
-
-/* Starts reading what POPULATED refers to. */
-static void
-fetch_references (PpResolveCall *call, const json_t *populated)
-{
-  json_auto_t *references = pp_template_references (populated);
-  PpApi *api = call->resolver->api;
-  PpResolveParts *parts = call->parts;
-  const json_t *item;
-  size_t index;
-
-  json_array_foreach (json_object_get (references, "blocks"), index, item)
-  {
-    g_auto (GStrv) names = g_strsplit (json_string_value (item), "/", 2);
-
-    if (json_object_get (parts->blocks, json_string_value (item)) != NULL)
-      continue;
-    Fetch *fetch = fetch_new (call, parts->blocks, json_string_value (item));
-    fetch->call = pp_block_document_read_by_name (api, names[0], names[1] ? names[1] : "",
-                                                  on_fetched, fetch);
-  }
-  json_array_foreach (json_object_get (references, "block_ids"), index, item)
-  {
-    if (json_object_get (parts->block_ids, json_string_value (item)) != NULL)
-      continue;
-    Fetch *fetch = fetch_new (call, parts->block_ids, json_string_value (item));
-    fetch->call = pp_block_document_read (api, json_string_value (item), on_fetched, fetch);
-  }
-  fetch_variables (call, references);
-}
-
 /* The job variables of a deployment of Prefect 2 have another name. */
 static void
 modernise_deployment (json_t *deployment)
@@ -395,24 +222,8 @@ modernise_deployment (json_t *deployment)
     json_object_set (deployment, "job_variables", overrides);
 }
 
-/* Variables are put in after blocks (from_template_and_values), so a block's data may name some. */
-static void
-fetch_variables_of_blocks (PpResolveCall *call, json_t *blocks)
-{
-  const char *key;
-  const json_t *block;
-
-  json_object_foreach (blocks, key, block)
-  {
-    json_auto_t *references = pp_template_references (json_object_get (block, "data"));
-
-    fetch_variables (call, references);
-  }
-}
-
-/* Looks what CALL still needs once an answer is in. */
-static void
-advance (PpResolveCall *call)
+void
+pp_resolve_advance (PpResolveCall *call)
 {
   PpResolveParts *parts = call->parts;
 
@@ -429,19 +240,16 @@ advance (PpResolveCall *call)
         {
           call->error = g_error_new (PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_CONFIGURATION, "%s",
                                      error->message);
-          finish (call);
+          pp_resolve_finish (call);
           return;
         }
-      fetch_references (call, parts->populated);
-      fetch_version (call, parts->populated);
+      pp_resolve_fetch_version (call);
+      pp_resolve_fetch_references (call);
     }
   else
-    {
-      fetch_variables_of_blocks (call, parts->blocks);
-      fetch_variables_of_blocks (call, parts->block_ids);
-    }
+    pp_resolve_fetch_references_of_blocks (call);
   if (call->waiting == 0)
-    finish (call);
+    pp_resolve_finish (call);
 }
 
 PpResolveCall *
@@ -462,12 +270,13 @@ pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
   call->parts->block_ids = json_object ();
   call->parts->variables = json_object ();
   call->parts->server = json_object ();
+  g_queue_init (&call->wanted);
   g_hash_table_add (resolver->calls, call);
   if (deployment_id != NULL)
     want_cached (call, resolver->deployments, deployment_id, DEPLOYMENT_SHARED_US,
                  pp_deployment_read);
   if (flow_id != NULL)
     want_cached (call, resolver->flows, flow_id, FLOW_SHARED_US, pp_flow_read);
-  advance (call);
+  pp_resolve_advance (call);
   return call;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The image of a run that names none follows the server, for the worker and `render` alike. */
+/* What the resolver reads for a run, for the worker and `render` alike: the image of a run that
+ * names none follows the server, and what a run refers to is bounded. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/resolve/resolve.h"
 
@@ -123,11 +124,206 @@ test_image_of_a_run (void)
   check ("{\"a\": 1}", FALSE, "docker.io/prefecthq/prefect:3-latest", 2);
 }
 
+/* ---- how much a run refers to ---- */
+
+#define MAX_REFERENCES 1000
+#define MAX_AT_ONCE 4
+
+typedef enum
+{
+  REFER_VARIABLES,
+  REFER_BLOCKS,
+  REFER_BLOCK_IDS,
+  REFER_MIXED, /* a third of each */
+  REFER_KINDS,
+} Refer;
+
+/* A server of blocks and variables that is slow enough to see calls beside each other. The block
+ * "many" refers to more variables than a run can. */
+static gboolean
+answer_references (Server *server G_GNUC_UNUSED, const Request *request, int fd,
+                   gpointer data G_GNUC_UNUSED)
+{
+  g_usleep (1000);
+  if (g_str_has_prefix (request->target, "/api/variables/"))
+    return server_reply (fd, 200, "", "{\"id\": \"v\", \"name\": \"v\", \"value\": \"value\"}");
+  if (strstr (request->target, "/name/many?") == NULL)
+    return server_reply (fd, 200, "",
+                         "{\"id\": \"b\", \"data\": {\"value\": \"secret\"},"
+                         " \"block_type\": {\"slug\": \"secret\"}}");
+
+  g_autoptr (GString) body = g_string_new (
+      "{\"id\": \"b\", \"block_type\": {\"slug\": \"json\"}, \"data\": {\"value\": \"x\"");
+  for (guint i = 0; i < MAX_REFERENCES; i++)
+    g_string_append_printf (body, ", \"a%u\": \"{{ prefect.variables.v%u }}\"", i, i);
+  g_string_append (body, "}}");
+  return server_reply (fd, 200, "", body->str);
+}
+
+/* A flow run whose job variables refer to COUNT different things. */
+static json_t *
+run_that_refers (Refer refer, guint count)
+{
+  json_t *env = json_object ();
+
+  for (guint i = 0; i < count; i++)
+    {
+      Refer kind = refer == REFER_MIXED ? (Refer)(i % REFER_MIXED) : refer;
+      g_autofree char *key = g_strdup_printf ("V%u", i);
+      g_autofree char *id = g_strdup_printf ("8a3c4d5e-0000-4000-8000-%012u", i);
+      json_t *value;
+
+      if (kind == REFER_VARIABLES)
+        value = json_sprintf ("{{ prefect.variables.v%u }}", i);
+      else if (kind == REFER_BLOCKS)
+        value = json_sprintf ("{{ prefect.blocks.secret.b%u }}", i);
+      else
+        value = json_pack ("{s:{s:s}}", "$ref", "block_document_id", id);
+      json_object_set_new (env, key, value);
+    }
+  return json_pack ("{s:s, s:s, s:{}, s:{s:s, s:o}}", "id", "8a3c4d5e-0000-4000-8000-000000000001",
+                    "name", "run", "parameters", "job_variables", "image", "mine:1", "env", env);
+}
+
+typedef struct
+{
+  Server *server;
+  PpHttp *http;
+  PpSettings settings;
+  PpApi *api;
+  json_t *environment;
+  PpResolver *resolver;
+  json_t *pool;
+} Site;
+
+static void
+site_start (Site *site)
+{
+  *site = (Site){ .server = server_new (NULL, answer_references, NULL) };
+  site->http = pp_http_new ();
+  site->settings.api_url = server_url (site->server, "/api");
+  site->settings.api_request_timeout = 10;
+  site->api = pp_api_new (site->http, &site->settings);
+  site->environment = json_object ();
+  site->resolver = pp_resolver_new (site->api, site->environment);
+  site->pool = json_pack ("{s:s, s:s, s:o}", "name", "p", "type", "docker", "base_job_template",
+                          pp_template_default ("docker"));
+}
+
+static void
+site_end (Site *site)
+{
+  pp_resolver_free (site->resolver);
+  pp_api_free (site->api);
+  pp_http_free (site->http);
+  server_free (site->server);
+  json_decref (site->pool);
+  json_decref (site->environment);
+  g_free (site->settings.api_url);
+}
+
+typedef struct
+{
+  gboolean done;
+  char *error; /* or NULL */
+} Outcome;
+
+static void
+on_outcome (const PpResolveParts *parts, const GError *error, gpointer user_data)
+{
+  Outcome *outcome = user_data;
+
+  g_assert_true ((parts == NULL) == (error != NULL));
+  outcome->done = TRUE;
+  outcome->error = error != NULL ? g_strdup (error->message) : NULL;
+}
+
+/* Resolves FLOW_RUN, which is taken; its error or NULL, new. */
+static char *
+resolve_at (Site *site, json_t *flow_run)
+{
+  Outcome outcome = { FALSE, NULL };
+
+  pp_resolver_fetch (site->resolver, flow_run, site->pool, on_outcome, &outcome);
+  json_decref (flow_run);
+  while (!outcome.done)
+    g_main_context_iteration (NULL, TRUE);
+  return outcome.error;
+}
+
+/* A run that refers to more than it can fails before anything is read. */
+static void
+test_too_many_references (void)
+{
+  for (guint refer = 0; refer < REFER_KINDS; refer++)
+    {
+      Site site;
+
+      site_start (&site);
+      g_autofree char *error = resolve_at (&site, run_that_refers (refer, MAX_REFERENCES + 1));
+      g_assert_cmpstr (error, ==,
+                       "The job configuration refers to 1001 blocks and variables; a flow run can "
+                       "refer to 1000 at most");
+      g_assert_cmpuint (server_requests (site.server), ==, 0);
+      site_end (&site);
+    }
+}
+
+static void
+test_too_many_references_of_a_block (void)
+{
+  Site site;
+
+  site_start (&site);
+  json_t *flow_run = json_pack ("{s:s, s:s, s:{}, s:{s:s, s:{s:s}}}", "id", "x", "name", "run",
+                                "parameters", "job_variables", "image", "mine:1", "env", "A",
+                                "{{ prefect.blocks.json.many }}");
+  g_autofree char *error = resolve_at (&site, flow_run);
+  g_assert_nonnull (error);
+  g_test_message ("%s", error);
+  g_assert_nonnull (strstr (error, "1001 blocks and variables"));
+  g_assert_cmpuint (server_requests (site.server), ==, 1);
+  site_end (&site);
+}
+
+/* Few are asked for at once, so another run's come between them. */
+static void
+test_references_leave_room (void)
+{
+  for (guint refer = 0; refer < REFER_KINDS; refer++)
+    {
+      Site site;
+      Outcome large = { FALSE, NULL };
+      json_auto_t *flow_run = run_that_refers (refer, MAX_REFERENCES);
+
+      site_start (&site);
+      pp_resolver_fetch (site.resolver, flow_run, site.pool, on_outcome, &large);
+      g_autofree char *error = resolve_at (&site, run_that_refers (refer, 3));
+      g_assert_null (error);
+      g_assert_false (large.done);
+      g_assert_cmpuint (server_requests (site.server), <, 50);
+      while (!large.done)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_null (large.error);
+      g_assert_cmpuint (server_requests (site.server), ==, MAX_REFERENCES + 3);
+      site_end (&site);
+
+      site_start (&site);
+      g_autofree char *alone = resolve_at (&site, run_that_refers (refer, 100));
+      g_assert_null (alone);
+      g_assert_cmpuint (server_most_at_once (site.server), <=, MAX_AT_ONCE);
+      site_end (&site);
+    }
+}
+
 static void
 add_tests (void)
 {
   g_test_add_func ("/resolve/default-image", test_default_image);
   g_test_add_func ("/resolve/image-of-a-run", test_image_of_a_run);
+  g_test_add_func ("/resolve/too-many-references", test_too_many_references);
+  g_test_add_func ("/resolve/too-many-references-of-a-block", test_too_many_references_of_a_block);
+  g_test_add_func ("/resolve/references-leave-room", test_references_leave_room);
 }
 
 int
