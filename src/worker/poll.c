@@ -237,7 +237,7 @@ accept_answer (PpWorker *worker, json_t *body)
   if (worker->poll_failures > 0)
     g_message ("The Prefect API answers again");
   worker->poll_failures = 0;
-  worker->last_poll = g_get_monotonic_time ();
+  pp_worker_note_poll (worker);
   g_debug ("Discovered %" G_GSIZE_FORMAT " scheduled flow runs", json_array_size (body));
   if (engine_is_there (worker) || (json_array_size (body) == 0 && !engine_is_missed (worker)))
     {
@@ -378,7 +378,7 @@ poll_now (PpWorker *worker)
       /* Nothing could be taken; being alive is enough. */
       g_debug ("Flow run limit reached; %u flow runs in progress", worker->slots_used);
       worker->more_waits = TRUE;
-      worker->last_poll = g_get_monotonic_time ();
+      pp_worker_note_poll (worker);
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
       return;
     }

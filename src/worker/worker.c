@@ -23,9 +23,6 @@
 /* A loop that fails waits longer each time, up to this. */
 #define MAX_INTERVAL_SECONDS 60.0
 #define JITTER 0.3
-/* Polls may be missed for so many intervals before the worker calls itself unhealthy
- * (BaseWorker.is_worker_still_polling). */
-#define HEALTHY_INTERVALS 30
 
 guint
 pp_worker_interval_ms (double seconds, guint failures)
@@ -56,10 +53,7 @@ pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...)
 const char *
 pp_worker_find_illness (gpointer user_data)
 {
-  const PpWorker *worker = user_data;
-  gint64 now = g_get_monotonic_time ();
-  gint64 since = MAX (worker->last_poll, pp_api_maintenance_until (worker->context.api));
-  double window = worker->settings->worker_query_seconds * HEALTHY_INTERVALS * G_USEC_PER_SEC;
+  PpWorker *worker = user_data;
 
   if (pp_journal_failure (worker->context.journal) != NULL)
     return pp_journal_failure (worker->context.journal);
@@ -71,12 +65,8 @@ pp_worker_find_illness (gpointer user_data)
     return worker->engine_silence;
   if (pp_infrastructure_trouble (worker->context.infrastructure) != NULL)
     return pp_infrastructure_trouble (worker->context.infrastructure);
-  if (worker->phase != PP_WORKER_RUNNING || (double)(now - since) <= window)
-    return NULL;
-  g_critical ("Worker has not polled in the last %.0f seconds",
-              (double)(now - since) / G_USEC_PER_SEC);
   /* The peer's words (build_healthcheck_server()). */
-  return "Worker may be unresponsive at this time";
+  return pp_worker_poll_is_stale (worker) ? "Worker may be unresponsive at this time" : NULL;
 }
 
 static void
@@ -311,7 +301,7 @@ set_up (PpWorker *worker, GError **error)
   PpWorkerContext *context = &worker->context;
 
   worker->loop = g_main_loop_new (NULL, FALSE);
-  worker->last_poll = g_get_monotonic_time ();
+  pp_worker_note_poll (worker);
   worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);
   worker->http = pp_http_new ();
   pp_worker_expect_shortages (worker);

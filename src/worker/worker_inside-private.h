@@ -107,6 +107,7 @@ typedef struct
   GHashTable *unread;       /* id -> in how many polls in a row it could not be read; or NULL */
   gint64 polled_at;         /* monotonic microseconds of the last call */
   gint64 last_poll;         /* monotonic microseconds of the last answer, or of the start */
+  gboolean poll_is_stale;   /* that it is too long ago was said */
   gboolean more_waits;      /* the last poll left runs behind for want of a slot */
   json_t *polled;           /* the last answer, while the engine is asked whether it is there */
   PpInfrastructureCall *ping_call;
@@ -129,6 +130,13 @@ void pp_worker_stop (PpWorker *worker, int exit_code, const char *message);
 
 /* PpHealthFunc of the worker USER_DATA. */
 const char *pp_worker_find_illness (gpointer user_data);
+
+/* poll_age.c */
+
+/* A poll was answered, or none is due. */
+void pp_worker_note_poll (PpWorker *worker);
+/* Whether the last one is too long ago. A change is logged, once. */
+gboolean pp_worker_poll_is_stale (PpWorker *worker);
 
 /* worker_identity.c */
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long ago the last poll was answered. Whoever asks for the worker's health asks often: each
+ * change is logged once. */
+#include "config.h"
+
+#include "worker_inside-private.h"
+
+/* Polls may be missed for so many intervals before the worker calls itself unhealthy
+ * (BaseWorker.is_worker_still_polling). */
+#define HEALTHY_INTERVALS 30
+
+static void
+note_well (PpWorker *worker)
+{
+  if (worker->poll_is_stale)
+    g_message ("Worker polls again");
+  worker->poll_is_stale = FALSE;
+}
+
+void
+pp_worker_note_poll (PpWorker *worker)
+{
+  worker->last_poll = g_get_monotonic_time ();
+  note_well (worker);
+}
+
+gboolean
+pp_worker_poll_is_stale (PpWorker *worker)
+{
+  gint64 since = MAX (worker->last_poll, pp_api_maintenance_until (worker->context.api));
+  double age = (double)(g_get_monotonic_time () - since) / G_USEC_PER_SEC;
+
+  if (worker->phase != PP_WORKER_RUNNING)
+    return FALSE;
+  if (age <= worker->settings->worker_query_seconds * HEALTHY_INTERVALS)
+    {
+      note_well (worker);
+      return FALSE;
+    }
+  if (!worker->poll_is_stale)
+    g_critical ("Worker has not polled in the last %.0f seconds", age);
+  worker->poll_is_stale = TRUE;
+  return TRUE;
+}
