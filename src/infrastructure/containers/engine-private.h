@@ -19,6 +19,11 @@ typedef struct
 /* pp_engine_find() in PLACES. */
 char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, GError **error);
 
+/* ADDRESS as it was given, made a URL that pp_engine_url_parse() takes: as docker-py's parse_host()
+ * reads it (docker/utils/utils.py), so "unix://var/run/docker.sock" and "10.0.0.1:2375" too. What
+ * is no address at all comes back as it is, without blanks around it. New string. Pure. */
+char *pp_engine_address_to_url (const char *address);
+
 /* URL taken apart: SOCKET_PATH (unix:// only, else NULL) and BASE_URL, what requests start with
  * ("http://d", "http://host:2375", a user and password included); both new strings. FALSE with
  * ERROR for a scheme it does not speak, and for what can never be reached. */

@@ -51,8 +51,9 @@ pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, GError 
       g_autofree char *base_url = NULL;
       if (given[i].url == NULL || *given[i].url == '\0')
         continue;
-      if (pp_engine_url_parse (given[i].url, &socket_path, &base_url, error))
-        return g_strdup (given[i].url);
+      g_autofree char *url = pp_engine_address_to_url (given[i].url);
+      if (pp_engine_url_parse (url, &socket_path, &base_url, error))
+        return g_steal_pointer (&url);
       g_prefix_error (error, "%s: ", given[i].origin);
       return NULL;
     }

@@ -150,6 +150,77 @@ test_schemes (void)
   g_assert_true (g_str_has_prefix (error->message, "DOCKER_HOST: "));
 }
 
+/* DOCKER_HOST in all spellings that docker-py's parse_host() takes; what it makes of them, with one
+ * slash for two. */
+static void
+test_addresses (void)
+{
+  static const struct
+  {
+    const char *address;
+    const char *url; /* NULL: none */
+  } table[] = {
+    { "unix:///var/run/docker.sock", "unix:///var/run/docker.sock" },
+    { "unix://var/run/docker.sock", "unix:///var/run/docker.sock" },
+    { "unix:///var/run/docker.sock/", "unix:///var/run/docker.sock" },
+    { "unix:////var/run/docker.sock", "unix:///var/run/docker.sock" },
+    { "unix:/var/run/docker.sock", "unix:///var/run/docker.sock" },
+    { "unix:var/run/docker.sock", "unix:///var/run/docker.sock" },
+    { "unix://", "unix:///var/run/docker.sock" },
+    { " unix://\n", "unix:///var/run/docker.sock" },
+    { "http+unix://var/run/docker.sock", "http+unix:///var/run/docker.sock" },
+    { "http+unix:///var/run/docker.sock", "http+unix:///var/run/docker.sock" },
+    { "UNIX:///Run/My.sock", "unix:///Run/My.sock" },
+    { "unix://Run/My.sock", "unix:///run/My.sock" },
+    { "unix://me@run:80/my.sock", "unix:///run/my.sock" },
+    { "unix://docker.sock", "unix:///docker.sock" },
+    { "unix://./a", "unix:///./a" },
+    { "unix:///a b", "unix:///a b" },
+    { "unix:///a%20b", "unix:///a%20b" },
+    { "unix:///a//b", "unix:///a//b" },
+    { "tcp://host:2375", "tcp://host:2375" },
+    { "TCP://Host:2375/", "tcp://Host:2375/" },
+    { "tcp://:2375", "tcp://127.0.0.1:2375" },
+    { ":2375", "tcp://127.0.0.1:2375" },
+    { "http://:80", "http://127.0.0.1:80" },
+    { "host:2375", "tcp://host:2375" },
+    { " host:2375 ", "tcp://host:2375" },
+    { "my-host:2375", "tcp://my-host:2375" },
+    { "host1.example.com:2375", "tcp://host1.example.com:2375" },
+    { "10.0.0.1:2375", "tcp://10.0.0.1:2375" },
+    { "[::1]:2375", "tcp://[::1]:2375" },
+    { "me@10.0.0.1:2375/engine", "tcp://me@10.0.0.1:2375/engine" },
+    { "HTTPS://host:2376", "https://host:2376" },
+    { " ", NULL },
+    { "unix:", NULL },
+    { "tcp://", NULL },
+    { "tcp:host:2375", NULL },
+    { "host", NULL },
+    { "host:0", NULL },
+    { "host:65536", NULL },
+    { "host:2375?x", NULL },
+    { "/var/run/docker.sock", NULL },
+    { "var/run/docker.sock", NULL },
+    { "//host:2375", NULL },
+    { "fd://3", NULL },
+    { "npipe:////./pipe/docker_engine", NULL },
+    { "ftp://host:21", NULL },
+    { "ssh://host", NULL },
+    { "SSH://host", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      const PpEnginePlaces places = { .root = "/none", .docker_host = table[i].address };
+      g_autoptr (GError) error = NULL;
+      g_autofree char *url = pp_engine_find_in (NULL, &places, &error);
+
+      g_test_message ("%s: %s", table[i].address, error != NULL ? error->message : url);
+      g_assert_cmpstr (url, ==, table[i].url);
+      g_assert_cmpint (error == NULL, ==, url != NULL);
+    }
+}
+
 static void
 test_password_is_not_shown (void)
 {
@@ -167,6 +238,18 @@ test_password_is_not_shown (void)
       g_assert_null (strstr (error->message, "sec"));
       g_assert_null (strstr (error->message, "ret"));
       g_assert_nonnull (strstr (error->message, "://host"));
+    }
+
+  static const char *const addresses[]
+      = { "me:secret@host", "me:secret@host:0", "//me:secret@host", "tcp:me:secret@host:1" };
+  for (gsize i = 0; i < G_N_ELEMENTS (addresses); i++)
+    {
+      const PpEnginePlaces places = { .root = "/none", .docker_host = addresses[i] };
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (pp_engine_find_in (NULL, &places, &error));
+      g_assert_null (strstr (error->message, "secret"));
+      g_assert_nonnull (strstr (error->message, "host"));
     }
 }
 
@@ -286,6 +369,7 @@ test_names (void)
 static void
 add_tests (void)
 {
+  g_test_add_func ("/infrastructure/find/addresses", test_addresses);
   g_test_add_func ("/infrastructure/find/password-is-not-shown", test_password_is_not_shown);
   g_test_add_func ("/infrastructure/find/long-socket-path", test_long_socket_path);
   g_test_add_func ("/infrastructure/find/hints", test_hints);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An engine's address as people write it, for DOCKER_HOST above all, made a URL. */
+#include "config.h"
+
+#include "engine-private.h"
+
+#include <string.h>
+
+/* docker-py's DEFAULT_UNIX_SOCKET and DEFAULT_HTTP_HOST. */
+#define DEFAULT_SOCKET "/var/run/docker.sock"
+#define DEFAULT_HOST "127.0.0.1"
+
+/* Schemes that count without "//" too. */
+static const char *const schemes[]
+    = { "unix", "http+unix", "tcp", "http", "https", "ssh", "fd", "npipe", NULL };
+
+/* The scheme of ADDRESS in lower case, new; NULL where it has none: "host:2375". (docker-py asks
+ * Python's urlparse(), to which the letters before any colon are a scheme: it takes "10.0.0.1:2375"
+ * and "my-host:2375", and not "host:2375". Docker's own client takes all three.) */
+static char *
+scheme_of (const char *address)
+{
+  gsize length = 0;
+
+  while (g_ascii_isalpha (address[length]) || (length > 0 && address[length] == '+'))
+    length++;
+  if (length == 0 || address[length] != ':')
+    return NULL;
+  g_autofree char *scheme = g_ascii_strdown (address, (gssize)length);
+  if (g_str_has_prefix (address + length, "://") || g_strv_contains (schemes, scheme))
+    return g_steal_pointer (&scheme);
+  return NULL;
+}
+
+/* The host of NETLOC (user@host:port) in lower case, as Python's urlparse().hostname; new. */
+static char *
+hostname_of (const char *netloc)
+{
+  const char *at = strrchr (netloc, '@');
+  const char *host = at != NULL ? at + 1 : netloc;
+
+  if (*host == '[')
+    return g_ascii_strdown (host + 1, (gssize)strcspn (host + 1, "]"));
+  return g_ascii_strdown (host, (gssize)strcspn (host, ":"));
+}
+
+/* A socket's URL. What should be the path's first part is its host: unix://var/run/docker.sock. */
+static char *
+socket_url (const char *scheme, const char *netloc, const char *path)
+{
+  g_autofree char *host = hostname_of (netloc);
+  g_autofree char *full = NULL;
+
+  while (*path == '/' && (*host != '\0' || path[1] == '/'))
+    path++;
+  full = *host != '\0' ? g_strconcat ("/", host, "/", path, NULL)
+                       : g_strconcat (*path == '/' ? "" : "/", path, NULL);
+  for (gsize length = strlen (full); length > 1 && full[length - 1] == '/'; length--)
+    full[length - 1] = '\0';
+  return full[1] != '\0' ? g_strconcat (scheme, "://", full, NULL) : NULL;
+}
+
+/* The URL of a host and port. Without a host it is this one. */
+static char *
+tcp_url (const char *scheme, const char *netloc, const char *path)
+{
+  const char *at = strrchr (netloc, '@');
+  const char *host = at != NULL ? at + 1 : netloc;
+
+  if (*netloc == '\0')
+    return NULL;
+  if (*host == ':')
+    return g_strconcat (scheme, "://" DEFAULT_HOST, host, path, NULL);
+  return g_strconcat (scheme, "://", netloc, path, NULL);
+}
+
+/* The URL that ADDRESS, without blanks around it, stands for; NULL for none that is known. */
+static char *
+url_of (const char *address)
+{
+  g_autofree char *scheme = scheme_of (address);
+  const char *rest = scheme != NULL ? address + strlen (scheme) + 1 : address;
+  gboolean has_netloc = scheme == NULL || g_str_has_prefix (rest, "//");
+
+  if (scheme != NULL && has_netloc)
+    rest += 2;
+  gsize length = has_netloc ? strcspn (rest, "/") : 0;
+  g_autofree char *netloc = g_strndup (rest, length);
+  const char *path = rest + length;
+
+  if (scheme == NULL)
+    return tcp_url ("tcp", netloc, path);
+  if (g_str_equal (scheme, "tcp") || g_str_equal (scheme, "http") || g_str_equal (scheme, "https"))
+    return tcp_url (scheme, netloc, path);
+  if (g_str_equal (scheme, "unix") && has_netloc && *rest == '\0')
+    return g_strdup ("unix://" DEFAULT_SOCKET);
+  if (g_str_equal (scheme, "unix") || g_str_equal (scheme, "http+unix"))
+    return strpbrk (rest, "?#") == NULL ? socket_url (scheme, netloc, path) : NULL;
+  return NULL;
+}
+
+char *
+pp_engine_address_to_url (const char *address)
+{
+  g_autofree char *trimmed = g_strstrip (g_strdup (address));
+  char *url = url_of (trimmed);
+
+  return url != NULL ? url : g_steal_pointer (&trimmed);
+}
