@@ -27,13 +27,27 @@ G_STATIC_ASSERT (LINE_LENGTH < PP_POSITION_BYTES);
 struct PpPositionFile
 {
   PpJournal *journal;
-  PpJournalPut *put; /* under way; NULL: none */
-  gboolean nowhere;  /* the run has no name that a file could have */
-  gboolean failed;   /* the last write, and that was said */
+  PpJournalPut *put;      /* under way; NULL: none */
+  gboolean nowhere;       /* the run has no name that a file could have */
+  PpJournalPut *look_put; /* it is being read; NULL: it is not */
+  PpPositionReadFunc read_done;
+  gpointer user_data;
+  gboolean failed; /* the last write, and that was said */
   PpPosition last;
   char container_id[CONTAINER_CHARS + 1];
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
 };
+
+/* The record of a run, as a work of the journal reads it. */
+typedef struct
+{
+  PpIdentity *identity; /* held */
+  PpPositionFile *file; /* the main loop's */
+  gboolean nowhere;
+  char container_id[CONTAINER_CHARS + 1];
+  char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
+  PpPosition position; /* found */
+} Look;
 
 /* FNV-1a: enough to tell a whole record from a torn one. */
 static guint64
@@ -112,17 +126,23 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
   return TRUE;
 }
 
+/* On the journal's thread. */
 static void
-read_position (const PpPositionFile *file, const char *container_id, PpPosition *position)
+read_position (gpointer data)
 {
-  const PpFolder *runs = &file->journal->runs;
+  Look *look = data;
+  g_auto (PpFolder) runs = { -1, NULL };
   g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
   gboolean same_container = FALSE;
   gsize length = 0;
   PpJournalName name;
 
-  pp_journal_name (name, "", file->flow_run_id, PP_POSITION_SUFFIX);
-  g_autofree char *text = pp_small_file_read (runs, name, PP_POSITION_BYTES, &length, &error);
+  if (look->nowhere)
+    return;
+  pp_journal_name (name, "", look->flow_run_id, PP_POSITION_SUFFIX);
+  if (pp_folder_open (&runs, &look->identity->folder, PP_IDENTITY_RUNS, FALSE, &error))
+    text = pp_small_file_read (&runs, name, PP_POSITION_BYTES, &length, &error);
   if (text == NULL && g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     return;
   /* Made, and its worker killed before it was first written. */
@@ -130,28 +150,58 @@ read_position (const PpPositionFile *file, const char *container_id, PpPosition 
     return;
   if (text == NULL)
     g_warning ("%s: output that was delivered before may be delivered again", error->message);
-  else if (!pp_position_parse (text, length, container_id, position, &same_container))
-    g_warning ("%s/%s: damaged: output that was delivered before may be delivered again",
-               runs->path, name);
+  else if (!pp_position_parse (text, length, look->container_id, &look->position, &same_container))
+    g_warning ("%s/%s: damaged: output that was delivered before may be delivered again", runs.path,
+               name);
   else if (!same_container)
-    *position = (PpPosition){ 0 };
+    look->position = (PpPosition){ 0 };
+}
+
+static void
+look_free (gpointer data)
+{
+  Look *look = data;
+
+  pp_identity_free (look->identity);
+  g_free (look);
+}
+
+static void
+on_read (const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  Look *look = user_data;
+  PpPositionFile *file = look->file;
+
+  file->look_put = NULL;
+  file->last = look->position;
+  file->read_done (&look->position, file->user_data);
 }
 
 PpPositionFile *
-pp_position_open (PpJournal *journal, const char *flow_run_id, const char *container_id,
-                  gboolean is_new, PpPosition *position)
+pp_position_open (PpJournal *journal, const char *flow_run_id, const char *container_id)
 {
   PpPositionFile *file = g_new0 (PpPositionFile, 1);
 
-  *position = (PpPosition){ 0 };
   file->journal = journal;
   g_strlcpy (file->container_id, container_id, sizeof file->container_id);
   g_strlcpy (file->flow_run_id, flow_run_id, sizeof file->flow_run_id);
   file->nowhere = !g_uuid_string_is_valid (flow_run_id);
-  if (!file->nowhere && !is_new)
-    read_position (file, container_id, position);
-  file->last = *position;
   return file;
+}
+
+void
+pp_position_read (PpPositionFile *file, PpPositionReadFunc done, gpointer user_data)
+{
+  Look *look = g_new0 (Look, 1);
+
+  look->identity = pp_identity_ref (file->journal->identity);
+  look->file = file;
+  look->nowhere = file->nowhere;
+  memcpy (look->container_id, file->container_id, sizeof look->container_id);
+  memcpy (look->flow_run_id, file->flow_run_id, sizeof look->flow_run_id);
+  file->read_done = done;
+  file->user_data = user_data;
+  file->look_put = pp_journal_work (file->journal, read_position, look, look_free, on_read, look);
 }
 
 static void
@@ -171,7 +221,8 @@ pp_position_update (PpPositionFile *file, const PpPosition *position)
 {
   char record[PP_POSITION_BYTES];
 
-  if (file->nowhere || (!file->failed && memcmp (position, &file->last, sizeof *position) == 0))
+  if (file->nowhere || file->look_put != NULL
+      || (!file->failed && memcmp (position, &file->last, sizeof *position) == 0))
     return;
   file->last = *position;
   pp_position_format (position, file->container_id, record);
@@ -190,5 +241,7 @@ pp_position_close (PpPositionFile *file)
     return;
   if (file->put != NULL)
     pp_journal_put_cancel (file->put);
+  if (file->look_put != NULL)
+    pp_journal_put_cancel (file->look_put);
   g_free (file);
 }

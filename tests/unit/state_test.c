@@ -108,3 +108,31 @@ state_test_count (const char *path)
     count++;
   return count;
 }
+
+typedef struct
+{
+  gboolean done;
+  PpPosition position;
+} Read;
+
+static void
+on_position (const PpPosition *position, gpointer user_data)
+{
+  Read *read = user_data;
+
+  read->position = *position;
+  read->done = TRUE;
+}
+
+PpPosition
+state_test_position (PpJournal *journal, const char *flow_run_id, const char *container_id)
+{
+  g_autoptr (PpPositionFile) file = pp_position_open (journal, flow_run_id, container_id);
+  Read read = { FALSE };
+
+  pp_position_read (file, on_position, &read);
+  g_assert_false (read.done);
+  while (!read.done)
+    g_main_context_iteration (NULL, TRUE);
+  return read.position;
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "prefect-podman/state/journal.h"
+#include "prefect-podman/state/journal_position.h"
 
 /* Takes root's rights away. Call first thing in main(). */
 void state_test_init (void);
@@ -28,3 +29,7 @@ void state_test_write (const char *path, const char *text);
 
 /* How many names PATH has. */
 guint state_test_count (const char *path);
+
+/* The position of FLOW_RUN_ID that JOURNAL has, once it was read. */
+PpPosition state_test_position (PpJournal *journal, const char *flow_run_id,
+                                const char *container_id);

@@ -26,12 +26,18 @@ typedef struct
 
 typedef struct PpPositionFile PpPositionFile;
 
-/* Reads into *POSITION how far the output of the container CONTAINER_ID of FLOW_RUN_ID (a UUID) was
- * delivered: zeros when nothing was (IS_NEW: so it is, and no file is looked for), when the record
- * is of another container, or, with a warning, when it is damaged. JOURNAL must outlive the file.
- * Blocks, unless IS_NEW. Nothing is written before the first update. */
+/* The record of the output of the container CONTAINER_ID of FLOW_RUN_ID (a UUID). JOURNAL must
+ * outlive the file. The disk is not touched before the first read or update. */
 PpPositionFile *pp_position_open (PpJournal *journal, const char *flow_run_id,
-                                  const char *container_id, gboolean is_new, PpPosition *position);
+                                  const char *container_id);
+
+/* POSITION (borrowed): zeros when nothing was delivered, when the record is of another container,
+ * or, with a warning, when it is damaged. */
+typedef void (*PpPositionReadFunc) (const PpPosition *position, gpointer user_data);
+
+/* Has the journal's thread read how far the output was delivered, and then DONE called on the main
+ * loop; never, once FILE is closed. Until then, updates are left out. For the start, once. */
+void pp_position_read (PpPositionFile *file, PpPositionReadFunc done, gpointer user_data);
 
 /* Has the journal write POSITION, unless it is what was written last; not durable. That it cannot
  * be written is warned of once a file, and costs lines delivered twice after a crash, no more. */

@@ -170,7 +170,7 @@ pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
   run->position.records += run->counted + records;
   run->counted = 0;
   run->position.last_timestamp = timestamp;
-  if (run->position_file == NULL)
+  if (run->delivery == NULL)
     return;
   pp_delivery_note (run->delivery);
   pp_position_update (run->position_file, &run->position);

@@ -364,12 +364,41 @@ follow_rest (PpFlowRun *run)
   follow (run);
 }
 
+static gboolean
+forwards (const PpFlowRun *run)
+{
+  return run->context->settings->logging_to_api_enabled
+         && pp_container_spec_forwards_output (run->spec);
+}
+
+/* Its output goes on from POSITION. */
+static void
+deliver_from (PpFlowRun *run, const PpPosition *position)
+{
+  run->position = *position;
+  run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);
+  /* What is counted by is earlier than what will be. */
+  pp_log_sender_go_on_after (run->context->logs, run->id,
+                             MAX (run->position.last_timestamp, run->claimed_time));
+}
+
+static void
+on_position (const PpPosition *position, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  deliver_from (run, position);
+  if (forwards (run))
+    pp_flow_run_count_delivered (run, follow_rest);
+  else
+    follow_rest (run);
+}
+
 void
 pp_flow_run_enter_started (PpFlowRun *run)
 {
   PpWorkerContext *context = run->context;
-  gboolean forward
-      = context->settings->logging_to_api_enabled && pp_container_spec_forwards_output (run->spec);
+  const PpPosition nothing = { 0 };
 
   run->begun_at = run->taken_up ? 0 : g_get_monotonic_time ();
   if (!run->taken_up)
@@ -385,22 +414,18 @@ pp_flow_run_enter_started (PpFlowRun *run)
   g_clear_pointer (&run->spec->create_body, json_decref);
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
-                               forward ? context->logs : NULL, resume_output, run);
+                               forwards (run) ? context->logs : NULL, resume_output, run);
   pp_output_mask (run->output, context->secrets);
   if (context->output_prefix)
     pp_output_name_lines (run->output, run->name);
-  run->position_file = pp_position_open (context->journal, run->id, run->container_id,
-                                         !run->taken_up, &run->position);
-  run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);
-  /* What is counted by is earlier than what will be. */
-  pp_log_sender_go_on_after (context->logs, run->id,
-                             MAX (run->position.last_timestamp, run->claimed_time));
+  run->position_file = pp_position_open (context->journal, run->id, run->container_id);
   pp_flow_run_start_timeout (run);
   watch_end (run);
-  if (!run->taken_up)
-    follow (run);
-  else if (forward)
-    pp_flow_run_count_delivered (run, follow_rest);
-  else
-    follow_rest (run);
+  if (run->taken_up)
+    {
+      pp_position_read (run->position_file, on_position, run);
+      return;
+    }
+  deliver_from (run, &nothing);
+  follow (run);
 }

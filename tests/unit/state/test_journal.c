@@ -577,11 +577,10 @@ test_position (Fixture *fixture, gconstpointer data)
   g_autofree char *id = state_test_id (1);
   g_autofree char *path = file_of (fixture, 1, ".position");
   const char *container = "0123456789abcdef0123";
-  PpPosition position = { .records = 1, .stdout_bytes = 1, .log_time = 1 };
+  PpPosition position = state_test_position (fixture->journal, id, container);
 
   (void)data;
-  g_autoptr (PpPositionFile) file
-      = pp_position_open (fixture->journal, id, container, TRUE, &position);
+  g_autoptr (PpPositionFile) file = pp_position_open (fixture->journal, id, container);
   g_assert_cmpuint (position.records + position.stdout_bytes + (guint64)position.log_time, ==, 0);
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   for (guint i = 1; i <= 1000; i++)
@@ -592,23 +591,23 @@ test_position (Fixture *fixture, gconstpointer data)
   settle (fixture);
 
   /* It is there for whoever comes after a kill; another container has none of it. */
-  pp_position_close (pp_position_open (fixture->journal, id, container, FALSE, &position));
+  position = state_test_position (fixture->journal, id, container);
   g_assert_cmpuint (position.records, ==, 1000);
   g_assert_cmpint (position.last_timestamp, ==, 10000);
   g_assert_cmpuint (position.stdout_bytes, ==, 100000);
   g_assert_cmpuint (position.log_bytes, ==, 1000000);
-  pp_position_close (pp_position_open (fixture->journal, id, "fedcba9876543210", FALSE, &position));
+  position = state_test_position (fixture->journal, id, "fedcba9876543210");
   g_assert_cmpuint (position.records, ==, 0);
 
   state_test_write (path, "2 00000000000000000012");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*.position: damaged*");
-  pp_position_close (pp_position_open (fixture->journal, id, container, FALSE, &position));
+  position = state_test_position (fixture->journal, id, container);
   g_test_assert_expected_messages ();
   g_assert_cmpuint (position.records, ==, 0);
 
   /* Killed between making it and writing it: nothing is wrong. */
   state_test_write (path, "");
-  pp_position_close (pp_position_open (fixture->journal, id, container, FALSE, &position));
+  position = state_test_position (fixture->journal, id, container);
   g_assert_cmpuint (position.records, ==, 0);
 
   /* It goes with the entry. */
@@ -622,11 +621,9 @@ static void
 test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *id = state_test_id (1);
-  PpPosition position;
 
   (void)data;
-  g_autoptr (PpPositionFile) file
-      = pp_position_open (fixture->journal, id, "0123456789ab", FALSE, &position);
+  g_autoptr (PpPositionFile) file = pp_position_open (fixture->journal, id, "0123456789ab");
   g_chmod (fixture->runs, 0500);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "*.position: cannot be written: Permission denied*");
@@ -640,7 +637,7 @@ test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
   /* The same place once more, which no file has yet; and what comes then is said once more. */
   pp_position_update (file, &(PpPosition){ .records = 2 });
   settle (fixture);
-  pp_position_close (pp_position_open (fixture->journal, id, "0123456789ab", FALSE, &position));
+  PpPosition position = state_test_position (fixture->journal, id, "0123456789ab");
   g_assert_cmpuint (position.records, ==, 2);
 }
 
@@ -709,6 +706,53 @@ test_work_that_hangs (Fixture *fixture, gconstpointer data)
   g_assert_true (disk.freed);
 }
 
+static void
+on_position (const PpPosition *position, gpointer user_data)
+{
+  *(guint64 *)user_data = position->records;
+}
+
+/* A run's position is read by the journal's thread: the loop goes on, nothing is written over what
+ * is not read yet, and one that is closed meanwhile hears nothing. */
+static void
+test_position_of_a_disk_that_hangs (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *id = state_test_id (1);
+  Disk disk = { .hangs = TRUE };
+  gboolean turned = FALSE;
+  guint64 records = G_MAXUINT64;
+  guint64 closed = G_MAXUINT64;
+
+  (void)data;
+  PpPositionFile *before = pp_position_open (fixture->journal, id, "0123456789ab");
+  pp_position_update (before, &(PpPosition){ .records = 7 });
+  settle (fixture);
+  pp_position_close (before);
+  pp_journal_work (fixture->journal, wait_for_disk, &disk, NULL, NULL, NULL);
+  g_autoptr (PpPositionFile) file = pp_position_open (fixture->journal, id, "0123456789ab");
+  PpPositionFile *other = pp_position_open (fixture->journal, id, "0123456789ab");
+  pp_position_read (file, on_position, &records);
+  pp_position_read (other, on_position, &closed);
+  pp_position_update (file, &(PpPosition){ .records = 1 });
+  g_timeout_add (50, on_turn, &turned);
+  while (!turned)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (records, ==, G_MAXUINT64);
+  pp_position_close (other);
+
+  g_mutex_lock (&disk.mutex);
+  disk.hangs = FALSE;
+  g_cond_signal (&disk.cond);
+  g_mutex_unlock (&disk.mutex);
+  settle (fixture);
+  g_assert_cmpuint (records, ==, 7);
+  g_assert_cmpuint (closed, ==, G_MAXUINT64);
+  pp_position_update (file, &(PpPosition){ .records = 8 });
+  settle (fixture);
+  PpPosition position = state_test_position (fixture->journal, id, "0123456789ab");
+  g_assert_cmpuint (position.records, ==, 8);
+}
+
 /* Who asked is gone by the time of the answer. */
 static void
 test_work_that_is_cancelled (Fixture *fixture, gconstpointer data)
@@ -738,6 +782,7 @@ add_tests (void)
     { "/journal/put", FALSE, test_put },
     { "/journal/work-that-hangs", FALSE, test_work_that_hangs },
     { "/journal/work-that-is-cancelled", FALSE, test_work_that_is_cancelled },
+    { "/journal/position-of-a-disk-that-hangs", FALSE, test_position_of_a_disk_that_hangs },
     { "/journal/order", FALSE, test_order },
     { "/journal/groups", FALSE, test_groups },
     { "/journal/cancel", FALSE, test_cancel },

@@ -74,12 +74,9 @@ be_worker (const char *state_dir)
 
   for (guint n = 0; n < RUNS; n++)
     {
-      PpPosition position;
-
       runs[n] = (Run){ &worker, n };
       worker.ids[n] = state_test_id (n);
-      worker.positions[n]
-          = pp_position_open (worker.journal, worker.ids[n], "0123456789ab", FALSE, &position);
+      worker.positions[n] = pp_position_open (worker.journal, worker.ids[n], "0123456789ab");
       next (&runs[n]);
     }
   while (TRUE)
@@ -126,12 +123,10 @@ check_entries (const char *state_dir, const guint said[RUNS])
     {
       const PpJournalEntry *entry = g_ptr_array_index (entries, i);
       guint n = (guint)g_ascii_strtoull (entry->flow_run_id + 24, NULL, 10);
-      PpPosition position;
+      PpPosition position = state_test_position (journal, entry->flow_run_id, "0123456789ab");
 
       g_assert_cmpuint (n, <, RUNS);
       found[n] = entry->claimed_at;
-      pp_position_close (
-          pp_position_open (journal, entry->flow_run_id, "0123456789ab", FALSE, &position));
       g_assert_cmpuint (position.records, ==, position.stdout_bytes);
     }
   for (guint n = 0; n < RUNS; n++)
