@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <netdb.h>
 
 G_BEGIN_DECLS
 
@@ -12,15 +13,18 @@ typedef struct PpHealth PpHealth;
 /* Asked at each request: NULL for 200, or what is wrong (borrowed) for 503. */
 typedef const char *(*PpHealthFunc) (gpointer user_data);
 
-/* The code is an errno value, or 0 when HOST has no address. */
+/* The code is an errno value. */
 #define PP_HEALTH_ERROR (pp_health_error_quark ())
 GQuark pp_health_error_quark (void);
 
-/* Listens on HOST:PORT; HOST is a name or an address of IPv4 or IPv6, PORT 0 any free one. Answers
+/* The words for WHY there is no health check on HOST:PORT; new string. */
+char *pp_health_problem (const char *host, int port, const char *why);
+
+/* Listens on the first of ADDRESSES, HOST's with PORT (0: any free one), that can be had. Answers
  * from the thread-default main context of the caller. Returns NULL with ERROR naming host, port and
  * the system's words (a port in use ...). */
-PpHealth *pp_health_new (const char *host, int port, PpHealthFunc find_illness, gpointer user_data,
-                         GError **error);
+PpHealth *pp_health_new (const char *host, int port, const struct addrinfo *addresses,
+                         PpHealthFunc find_illness, gpointer user_data, GError **error);
 
 /* The port it listens on. */
 int pp_health_port (const PpHealth *health);

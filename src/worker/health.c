@@ -287,49 +287,42 @@ bound_port (int fd)
   return atoi (port);
 }
 
-static int
-listen_on_name (const char *host, int port, GError **error)
+char *
+pp_health_problem (const char *host, int port, const char *why)
 {
-  const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-  struct addrinfo *addresses = NULL;
-  const char *format = strchr (host, ':') != NULL ? "[%s]:%d" : "%s:%d";
-  char service[16];
-  char name[300];
+  const gboolean is_ipv6 = strchr (host, ':') != NULL;
+
+  return g_strdup_printf ("cannot listen on %s%s%s:%d for health checks: %s (see "
+                          "PREFECT_WORKER_WEBSERVER_HOST and PREFECT_WORKER_WEBSERVER_PORT)",
+                          is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port, why);
+}
+
+/* A listening socket on the first of ADDRESSES that has one, or -1 with errno. */
+static int
+listen_on_any (const struct addrinfo *addresses)
+{
   int fd = -1;
 
-  g_snprintf (service, sizeof service, "%d", port);
-  g_snprintf (name, sizeof name, format, host, port);
-  int failure = getaddrinfo (*host != '\0' ? host : NULL, service, &hints, &addresses);
-  if (failure != 0)
-    {
-      g_set_error (error, PP_HEALTH_ERROR, 0,
-                   "cannot listen on %s for health checks: %s (see PREFECT_WORKER_WEBSERVER_HOST "
-                   "and PREFECT_WORKER_WEBSERVER_PORT)",
-                   name, failure == EAI_SYSTEM ? g_strerror (errno) : gai_strerror (failure));
-      return -1;
-    }
   for (const struct addrinfo *address = addresses; address != NULL && fd < 0;
        address = address->ai_next)
     fd = listen_on (address);
-  int saved = errno;
-  freeaddrinfo (addresses);
-  if (fd < 0)
-    g_set_error (error, PP_HEALTH_ERROR, saved,
-                 "cannot listen on %s for health checks: %s (see PREFECT_WORKER_WEBSERVER_HOST and "
-                 "PREFECT_WORKER_WEBSERVER_PORT)",
-                 name, g_strerror (saved));
   return fd;
 }
 
 PpHealth *
-pp_health_new (const char *host, int port, PpHealthFunc find_illness, gpointer user_data,
-               GError **error)
+pp_health_new (const char *host, int port, const struct addrinfo *addresses,
+               PpHealthFunc find_illness, gpointer user_data, GError **error)
 {
   static GSourceFuncs funcs = { .dispatch = dispatch };
-  int fd = listen_on_name (host, port, error);
+  int fd = listen_on_any (addresses);
 
   if (fd < 0)
-    return NULL;
+    {
+      int saved = errno;
+      g_autofree char *problem = pp_health_problem (host, port, g_strerror (saved));
+      g_set_error_literal (error, PP_HEALTH_ERROR, saved, problem);
+      return NULL;
+    }
   PpHealth *health = g_new0 (PpHealth, 1);
   health->find_illness = find_illness;
   health->user_data = user_data;

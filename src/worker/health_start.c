@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starts the health check. Where its address is in use, most often by a worker that is just going,
- * or is not there yet (a network that is being set up), it is tried again for a while: meanwhile
- * the worker goes on with its runs, and takes no new ones. */
+ * or is not there yet (a network that is being set up), or its name cannot be looked up for now, it
+ * is tried again for a while: meanwhile the worker goes on with its runs, and takes no new ones. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -17,8 +17,8 @@ static PpHealth *
 listen_now (PpWorker *worker, GError **error)
 {
   return pp_health_new (worker->settings->worker_webserver_host,
-                        worker->settings->worker_webserver_port, pp_worker_find_illness, worker,
-                        error);
+                        worker->settings->worker_webserver_port, worker->health_addresses,
+                        pp_worker_find_illness, worker, error);
 }
 
 static gboolean
@@ -40,27 +40,99 @@ describe (const PpWorker *worker, const GError *error)
                           holder != NULL ? holder : "");
 }
 
+static char *
+describe_lookup (const PpWorker *worker, const char *why)
+{
+  return pp_health_problem (worker->settings->worker_webserver_host,
+                            worker->settings->worker_webserver_port, why);
+}
+
+/* Says once that WHAT is tried again. */
+static void
+warn_of (PpWorker *worker, const char *what)
+{
+  if (!worker->health_warned)
+    g_warning ("%s. Trying again for %d s; no runs are taken meanwhile", what,
+               (int)(GIVE_UP_US / G_USEC_PER_SEC));
+  worker->health_warned = TRUE;
+}
+
+static void
+give_up (PpWorker *worker, const char *what)
+{
+  pp_worker_health_stop (worker);
+  pp_worker_stop (worker, 2, what);
+}
+
+/* Tries to listen on the addresses that are known. */
+static void
+try_to_listen (PpWorker *worker)
+{
+  g_autoptr (GError) error = NULL;
+
+  worker->health = listen_now (worker, &error);
+  if (worker->health != NULL)
+    {
+      g_clear_handle_id (&worker->health_timer, g_source_remove);
+      if (worker->health_warned)
+        g_message ("Health checks are answered now");
+      if (worker->started)
+        pp_worker_poll_start (worker);
+      return;
+    }
+  gboolean again = may_pass (error) && g_get_monotonic_time () < worker->health_deadline;
+  if (again && worker->health_warned)
+    return;
+  g_autofree char *what = describe (worker, error);
+  if (again)
+    warn_of (worker, what);
+  else
+    give_up (worker, what);
+}
+
+static void
+on_looked_up (struct addrinfo *addresses, int failure, const char *why, gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->health_lookup = NULL;
+  if (addresses != NULL)
+    {
+      worker->health_addresses = addresses;
+      worker->health_deadline = g_get_monotonic_time () + GIVE_UP_US;
+      try_to_listen (worker);
+      return;
+    }
+  g_autofree char *what = describe_lookup (worker, why);
+  if (failure == EAI_AGAIN && g_get_monotonic_time () < worker->health_deadline)
+    warn_of (worker, what);
+  else
+    give_up (worker, what);
+}
+
+static void
+look_up (PpWorker *worker)
+{
+  worker->health_lookup
+      = pp_host_lookup_new (worker->settings->worker_webserver_host,
+                            worker->settings->worker_webserver_port, on_looked_up, worker);
+}
+
 static gboolean
 on_retry (gpointer user_data)
 {
   PpWorker *worker = user_data;
-  g_autoptr (GError) error = NULL;
 
-  worker->health = listen_now (worker, &error);
-  if (worker->health == NULL && may_pass (error)
-      && g_get_monotonic_time () < worker->health_deadline)
-    return G_SOURCE_CONTINUE;
-  worker->health_timer = 0;
-  if (worker->health != NULL)
+  if (worker->health_addresses != NULL)
+    try_to_listen (worker);
+  else if (worker->health_lookup == NULL)
+    look_up (worker);
+  else if (g_get_monotonic_time () >= worker->health_deadline)
     {
-      g_message ("Health checks are answered now");
-      if (worker->started)
-        pp_worker_poll_start (worker);
-      return G_SOURCE_REMOVE;
+      g_autofree char *what = describe_lookup (worker, "the name server does not answer");
+      give_up (worker, what);
     }
-  g_autofree char *what = describe (worker, error);
-  pp_worker_stop (worker, 2, what);
-  return G_SOURCE_REMOVE;
+  return worker->health_timer != 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
 gboolean
@@ -68,17 +140,24 @@ pp_worker_health_start (PpWorker *worker, GError **error)
 {
   g_autoptr (GError) local = NULL;
 
-  worker->health = listen_now (worker, &local);
+  worker->health_addresses = pp_host_addresses (worker->settings->worker_webserver_host,
+                                                worker->settings->worker_webserver_port);
+  if (worker->health_addresses == NULL)
+    look_up (worker);
+  else
+    worker->health = listen_now (worker, &local);
   if (worker->health != NULL)
     return TRUE;
-  if (!may_pass (local))
+  if (local != NULL && !may_pass (local))
     {
       g_propagate_error (error, g_steal_pointer (&local));
       return FALSE;
     }
-  g_autofree char *what = describe (worker, local);
-  g_warning ("%s. Trying again for %d s; no runs are taken meanwhile", what,
-             (int)(GIVE_UP_US / G_USEC_PER_SEC));
+  if (local != NULL)
+    {
+      g_autofree char *what = describe (worker, local);
+      warn_of (worker, what);
+    }
   worker->health_deadline = g_get_monotonic_time () + GIVE_UP_US;
   worker->health_timer = g_timeout_add (RETRY_MS, on_retry, worker);
   return TRUE;
@@ -88,5 +167,7 @@ void
 pp_worker_health_stop (PpWorker *worker)
 {
   g_clear_handle_id (&worker->health_timer, g_source_remove);
+  g_clear_pointer (&worker->health_lookup, pp_host_lookup_cancel);
+  g_clear_pointer (&worker->health_addresses, freeaddrinfo);
   g_clear_pointer (&worker->health, pp_health_free);
 }

@@ -6,6 +6,7 @@
 #include "context-private.h"
 #include "worker/flow_run/flow_run-private.h"
 #include "health-private.h"
+#include "host_lookup-private.h"
 #include "prefect-podman/state/identity.h"
 #include "prefect-podman/state/state_fallback.h"
 #include "prefect-podman/worker/worker.h"
@@ -37,6 +38,9 @@ typedef struct
   PpHealth *health;       /* NULL until it listens, and where nobody wants it */
   guint health_timer;     /* set while it is tried to listen */
   gint64 health_deadline; /* monotonic microseconds: for so long */
+  gboolean health_warned; /* that it is tried was said */
+  PpHostLookup *health_lookup;
+  struct addrinfo *health_addresses; /* to listen on; NULL: not known yet */
   char *engine_url;
 
   PpIdentity *identity;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as what a stranger sends to the health check. */
 #include "worker/health-private.h"
+#include "worker/host_lookup-private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,7 +37,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   struct sockaddr_in own = { .sin_family = AF_INET };
 
   if (health == NULL)
-    health = pp_health_new ("127.0.0.1", 0, find_illness, NULL, NULL);
+    health = pp_health_new ("127.0.0.1", 0, pp_host_addresses ("127.0.0.1", 0), find_illness, NULL,
+                            NULL);
   address.sin_port = htons ((uint16_t)pp_health_port (health));
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
 

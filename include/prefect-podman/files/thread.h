@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads for work on files, which a disk that hangs may block for good. */
+/* Threads for work on files, which a disk that hangs may block for good; and for the like. */
 #pragma once
 
 #include <glib.h>

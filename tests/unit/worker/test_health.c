@@ -2,6 +2,7 @@
 /* GET /health as probes call it. */
 #include "prefect-podman/http/http.h"
 #include "worker/health-private.h"
+#include "worker/host_lookup-private.h"
 
 #include "tests/unit/tap.h"
 
@@ -61,10 +62,20 @@ assert_answer (const char *host, PpHealth *health, const char *method, const cha
 }
 
 static PpHealth *
+listen_on (const char *host, int port, GError **error)
+{
+  struct addrinfo *addresses = pp_host_addresses (host, port);
+  PpHealth *health = pp_health_new (host, port, addresses, find_illness, NULL, error);
+
+  freeaddrinfo (addresses);
+  return health;
+}
+
+static PpHealth *
 start (const char *host)
 {
   g_autoptr (GError) error = NULL;
-  PpHealth *health = pp_health_new (host, 0, find_illness, NULL, &error);
+  PpHealth *health = listen_on (host, 0, &error);
   g_assert_no_error (error);
   return health;
 }
@@ -93,16 +104,16 @@ test_answers (void)
 static void
 test_hosts (void)
 {
-  const char *const hosts[] = { "localhost", "0.0.0.0", "" };
+  const char *const hosts[] = { "127.0.0.1", "0.0.0.0", "" };
 
   for (guint i = 0; i < G_N_ELEMENTS (hosts); i++)
     {
       g_autoptr (PpHealth) health = start (hosts[i]);
-      assert_answer ("localhost", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
+      assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
     }
 
   g_autoptr (GError) error = NULL;
-  g_autoptr (PpHealth) health = pp_health_new ("::1", 0, find_illness, NULL, &error);
+  g_autoptr (PpHealth) health = listen_on ("::1", 0, &error);
   if (health != NULL)
     assert_answer ("[::1]", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
   else /* a machine without IPv6 */
@@ -115,19 +126,14 @@ test_errors (void)
 {
   g_autoptr (PpHealth) health = start ("127.0.0.1");
   g_autoptr (GError) in_use = NULL;
-  g_autoptr (GError) unknown = NULL;
   g_autofree char *start = g_strdup_printf ("cannot listen on 127.0.0.1:%d for health checks: "
                                             "Address already in use",
                                             pp_health_port (health));
 
-  g_assert_null (pp_health_new ("127.0.0.1", pp_health_port (health), find_illness, NULL, &in_use));
+  g_assert_null (listen_on ("127.0.0.1", pp_health_port (health), &in_use));
   g_assert_error (in_use, PP_HEALTH_ERROR, EADDRINUSE);
   g_assert_true (g_str_has_prefix (in_use->message, start));
   g_assert_nonnull (strstr (in_use->message, "PREFECT_WORKER_WEBSERVER_PORT"));
-
-  g_assert_null (pp_health_new ("nowhere.invalid", 8080, find_illness, NULL, &unknown));
-  g_assert_error (unknown, PP_HEALTH_ERROR, 0);
-  g_assert_nonnull (strstr (unknown->message, "nowhere.invalid:8080"));
 }
 
 /* A new one can listen at once where the last one was. */
@@ -140,7 +146,7 @@ test_port_is_free_after (void)
 
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
   g_clear_pointer (&health, pp_health_free);
-  health = pp_health_new ("127.0.0.1", port, find_illness, NULL, &error);
+  health = listen_on ("127.0.0.1", port, &error);
   g_assert_no_error (error);
 }
 
