@@ -10,6 +10,7 @@ import pytest
 from engines import BUSYBOX
 from parts import wait_for
 
+VOLUME = {"Type": "volume", "Source": "some-volume", "Target": "/mnt"}
 CDI = pathlib.Path("/etc/cdi")
 
 
@@ -44,6 +45,8 @@ def test_podman_drops(api, engine, pool, start_worker):
         ("mac_address", kwargs(mac_address="02:42:ac:11:00:99")),
         ("device_requests", kwargs(device_requests=[{"driver": "tpu", "count": 1}])),
         ("cpu_count", kwargs(cpu_count=1)),
+        ("VolumeOptions.Subpath", kwargs(mounts=[{**VOLUME, "VolumeOptions": {"Subpath": "a"}}])),
+        ("Read_Only", kwargs(mounts=[{**VOLUME, "Read_Only": True}])),
     ]
     assert_refused(api, engine, pool, variables, f"Podman {version(engine)}")
 
@@ -56,6 +59,7 @@ def test_docker_drops(api, engine, pool, start_worker):
         ("userns_mode", {"command": "true", "userns": "auto"}),
         ("lxc_conf", kwargs(lxc_conf={"a": "b"})),
         ("cpu_count", kwargs(cpu_count=1)),
+        ("VolumeOptions.Subpath", kwargs(mounts=[{**VOLUME, "VolumeOptions": {"Subpath": "a"}}])),
     ]
     assert_refused(api, engine, pool, variables, f"Docker {version(engine)}")
     run = api.wait_end(api.go(pool, kwargs(network_disabled=True)))

@@ -46,6 +46,8 @@ json_t *pp_convert_links (const PpConvertContext *context, const json_t *value, 
 json_t *pp_convert_log_config (const PpConvertContext *context, const json_t *value,
                                GError **error);
 json_t *pp_convert_lxc_conf (const PpConvertContext *context, const json_t *value, GError **error);
+/* Keys of a mount as the API spells them: Go reads them in upper and lower case alike. */
+json_t *pp_convert_mounts (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_ports (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_sysctls (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_tmpfs (const PpConvertContext *context, const json_t *value, GError **error);

@@ -81,7 +81,7 @@ static const Kwarg kwargs_table[] = {
   { "lxc_conf", "LxcConf", IN_HOST, FALSE, pp_convert_lxc_conf },
   { "mem_reservation", "MemoryReservation", IN_HOST, TRUE, pp_convert_bytes },
   { "mem_swappiness", "MemorySwappiness", IN_HOST, FALSE, pp_convert_integer },
-  { "mounts", "Mounts", IN_HOST, FALSE, pp_convert_object_list },
+  { "mounts", "Mounts", IN_HOST, FALSE, pp_convert_mounts },
   { "nano_cpus", "NanoCpus", IN_HOST, TRUE, pp_convert_integer },
   { "oom_kill_disable", "OomKillDisable", IN_HOST, TRUE, pp_convert_bool },
   { "oom_score_adj", "OomScoreAdj", IN_HOST, TRUE, pp_convert_integer },

@@ -86,20 +86,6 @@ apparmor_without (const json_t *value, const PpEngineInfo *engine)
   return FALSE;
 }
 
-/* docker.types.Mount(no_copy=, driver_config=). Podman: compat/containers_create.go, cliOpts(). */
-static gboolean
-volume_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
-{
-  for (gsize i = 0; i < json_array_size (value); i++)
-    {
-      const json_t *options = json_object_get (json_array_get (value, i), "VolumeOptions");
-      if (pp_json_truthy (json_object_get (options, "DriverConfig"))
-          || pp_json_truthy (json_object_get (options, "NoCopy")))
-        return TRUE;
-    }
-  return FALSE;
-}
-
 /* Podman's log drivers have these (specgenutil, "max-size", "path", "tag"). */
 static gboolean
 log_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
@@ -145,10 +131,6 @@ static const Dropped dropped[] = {
   { "volume_driver", "VolumeDriver", ON_PODMAN, 0, 0, other_volume_driver, FALSE,
     "the volumes would be made by the driver \"local\"",
     "Make the volumes beforehand (podman volume create --driver) and name them in volumes" },
-  { "mounts", "Mounts", ON_PODMAN, 0, 0, volume_options, FALSE,
-    "a new volume would be an empty local one, filled from the image",
-    "Make the volume beforehand (podman volume create --opt), or use volumes: "
-    "[\"NAME:/path:nocopy\"]" },
   { "userns_mode", "UsernsMode", ON_DOCKER, 0, 0, other_userns, FALSE,
     "the container would share the host's user ids",
     "Docker has \"host\" only, and userns-remap for the whole daemon; Podman has these modes" },
@@ -218,5 +200,5 @@ pp_spec_refuse_dropped (PpContainerSpec *spec, const PpEngineInfo *engine, GErro
         }
       g_ptr_array_add (spec->warnings, g_steal_pointer (&text));
     }
-  return TRUE;
+  return engine == NULL || pp_spec_refuse_mounts (spec, engine, error);
 }

@@ -154,5 +154,9 @@ pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices, const P
   if (engine != NULL && engine->kind == PP_ENGINE_PODMAN
       && !fit_gpus (host_config, devices, engine, error))
     return FALSE;
-  return fit_cdi (spec, devices, engine, error);
+  if (!fit_cdi (spec, devices, engine, error))
+    return FALSE;
+  if (engine != NULL && engine->kind == PP_ENGINE_PODMAN && spec->libpod_body == NULL)
+    pp_spec_fit_mounts_to_podman (spec);
+  return TRUE;
 }

@@ -69,6 +69,12 @@ json_t *pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices
  * engine, its version and what to do. What is passed over becomes a warning of SPEC. */
 gboolean pp_spec_refuse_dropped (PpContainerSpec *spec, const PpEngineInfo *engine, GError **error);
 
+/* The same of SPEC's mounts, and of their options; ENGINE is known. */
+gboolean pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engine, GError **error);
+
+/* Says SPEC's mounts in the way in which Podman's Docker API does with them what Docker does. */
+void pp_spec_fit_mounts_to_podman (PpContainerSpec *spec);
+
 /* Puts host-gateway, CDI_DEVICES (names; may be NULL) and GPUs into SPEC in the way that ENGINE
  * (NULL: as the newest take them) reads, after pp_spec_refuse_dropped(). FALSE with ERROR. */
 gboolean pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices,

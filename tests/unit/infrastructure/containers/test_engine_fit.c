@@ -94,6 +94,128 @@ test_versions_and_hosts (void)
                   "have a network. Set the job variable network_mode to \"none\"");
 }
 
+#define MOUNT(members) KWARGS ("\"mounts\": [{\"Target\": \"/m\", " members "}]")
+#define VOLUME(options)                                                                            \
+  MOUNT ("\"Type\": \"volume\", \"Source\": \"v\", \"VolumeOptions\": {" options "}")
+#define BIND(options)                                                                              \
+  MOUNT ("\"Type\": \"bind\", \"Source\": \"/s\", \"BindOptions\": {" options "}")
+#define TMPFS(options) MOUNT ("\"Type\": \"tmpfs\", \"TmpfsOptions\": {" options "}")
+
+static PpEngineInfo
+docker_of (const char *version)
+{
+  PpEngineInfo info = docker;
+
+  info.version = (char *)version;
+  return info;
+}
+
+static void
+test_mounts (void)
+{
+  static const struct
+  {
+    const char *members;
+    const char *key;    /* as it is named */
+    const char *docker; /* the first that takes it; "": all; NULL: none */
+    gboolean podman;    /* takes it */
+  } table[] = {
+    { VOLUME ("\"Subpath\": \"a\""), "VolumeOptions.Subpath", "26.1.4", FALSE },
+    { VOLUME ("\"subPath\": \"a\""), "VolumeOptions.Subpath", "26.1.4", FALSE },
+    { MOUNT ("\"type\": \"volume\", \"volumeoptions\": {\"nocopy\": true}"), "VolumeOptions.NoCopy",
+      "", FALSE },
+    { VOLUME ("\"DriverConfig\": {\"Name\": \"nfs\"}"), "VolumeOptions.DriverConfig", "", FALSE },
+    { BIND ("\"ReadOnlyForceRecursive\": true"), "BindOptions.ReadOnlyForceRecursive", "25.0.0",
+      FALSE },
+    { BIND ("\"CreateMountpoint\": true"), "BindOptions.CreateMountpoint", "23.0.6", TRUE },
+    { BIND ("\"NonRecursive\": true"), "BindOptions.NonRecursive", "20.10.24", TRUE },
+    { BIND ("\"ReadOnlyNonRecursive\": true, \"Propagation\": \"rslave\""), NULL, "", TRUE },
+    { TMPFS ("\"Options\": [[\"noexec\"]]"), "TmpfsOptions.Options", "27.0.1", FALSE },
+    { TMPFS ("\"SizeBytes\": 4096, \"Mode\": 448"), NULL, "", TRUE },
+    { MOUNT ("\"Type\": \"image\", \"Source\": \"i\", \"ImageOptions\": {\"Subpath\": \"a\"}"),
+      "ImageOptions.Subpath", "", FALSE },
+    { MOUNT ("\"Type\": \"volume\", \"TmpfsOptions\": {\"SizeBytes\": 4096}"), "TmpfsOptions",
+      "23.0.6", FALSE },
+    /* docker-py's own spelling, and misspelt keys. */
+    { MOUNT ("\"Type\": \"volume\", \"read_only\": true"), "read_only", NULL, FALSE },
+    { VOLUME ("\"Subpat\": \"a\""), "VolumeOptions.Subpat", NULL, FALSE },
+    { BIND ("\"Recursive\": false"), "BindOptions.Recursive", NULL, FALSE },
+    { TMPFS ("\"Size\": 4096"), "TmpfsOptions.Size", NULL, FALSE },
+    { MOUNT ("\"Type\": \"volume\", \"readonly\": true"), NULL, "", TRUE },
+    { VOLUME ("\"Subpath\": \"\", \"NoCopy\": false"), NULL, "", TRUE },
+  };
+  static const char *const versions[]
+      = { "19.02.1", "20.10.24", "23.0.6", "25.0.0", "26.1.4", "27.0.1", "28.3.0" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *on_podman
+          = g_strdup_printf ("mounts: Podman 5.4.0 drops %s without a word", table[i].key);
+      if (table[i].podman)
+        pp_container_spec_free (good_spec (table[i].members, &new_podman));
+      else
+        assert_refused (table[i].members, &new_podman, on_podman);
+      gboolean taken = table[i].docker != NULL && *table[i].docker == '\0';
+      for (gsize j = 0; j < G_N_ELEMENTS (versions); j++)
+        {
+          PpEngineInfo info = docker_of (versions[j]);
+          g_autofree char *on_docker = g_strdup_printf ("mounts: Docker %s drops %s without a word",
+                                                        versions[j], table[i].key);
+          taken = taken || g_strcmp0 (table[i].docker, versions[j]) == 0;
+          if (taken)
+            pp_container_spec_free (good_spec (table[i].members, &info));
+          else
+            assert_refused (table[i].members, &info, on_docker);
+        }
+      pp_container_spec_free (good_spec (table[i].members, NULL));
+    }
+}
+
+/* The keys that a place has are told with the wrong one; labels are a warning. */
+static void
+test_words_of_mounts (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (VOLUME ("\"Labels\": {\"a\": \"b\"}"), &old_podman);
+
+  g_assert_cmpuint (spec->warnings->len, ==, 1);
+  g_assert_true (
+      g_str_has_prefix (g_ptr_array_index (spec->warnings, 0), "mounts: Podman 4.3.1 drops"));
+  assert_refused (VOLUME ("\"Subpat\": \"a\""), &docker,
+                  "Its place is for: NoCopy, Labels, DriverConfig, Subpath");
+  assert_refused (MOUNT ("\"read_only\": true"), &docker,
+                  "Its place is for: Type, Source, Target, ReadOnly, Consistency, BindOptions, ");
+  /* Beside a CDI device, which goes by Podman's own API. */
+  assert_refused (
+      "{\"devices\": [\"nvidia.com/gpu=all\"], \"container_create_kwargs\": {\"mounts\": "
+      "[{\"Type\": \"volume\", \"Target\": \"/m\", \"VolumeOptions\": "
+      "{\"Subpath\": \"a\"}}]}}",
+      &old_podman, "mounts: Podman 4.3.1 drops VolumeOptions.Subpath");
+}
+
+/* Podman's Docker API takes any BindOptions for NonRecursive, and no Mode for 000. */
+static void
+test_mounts_on_podman (void)
+{
+  g_autoptr (PpContainerSpec) spec = good_spec (
+      KWARGS ("\"mounts\": ["
+              "{\"Type\": \"bind\", \"Source\": \"/a\", \"Target\": \"/1\", \"ReadOnly\": true,"
+              " \"BindOptions\": {\"Propagation\": \"rslave\"}},"
+              "{\"Type\": \"bind\", \"Source\": \"/b\", \"Target\": \"/2\", \"BindOptions\": {}},"
+              "{\"Type\": \"bind\", \"Source\": \"/c\", \"Target\": \"/3\","
+              " \"BindOptions\": {\"NonRecursive\": true, \"Propagation\": \"slave\"}},"
+              "{\"Type\": \"tmpfs\", \"Target\": \"/4\", \"TmpfsOptions\": {\"SizeBytes\": 1}}]"),
+      &new_podman);
+  const json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+
+  assert_json (host_config, "Binds", "[\"/a:/1:ro,rslave\"]");
+  assert_json (host_config, "Mounts",
+               "[{\"Type\": \"bind\", \"Source\": \"/b\", \"Target\": \"/2\"},"
+               "{\"Type\": \"bind\", \"Source\": \"/c\", \"Target\": \"/3\","
+               " \"BindOptions\": {\"NonRecursive\": true, \"Propagation\": \"slave\"}},"
+               "{\"Type\": \"tmpfs\", \"Target\": \"/4\", \"TmpfsOptions\": {\"SizeBytes\": 1, "
+               "\"Mode\": 1023}}]");
+}
+
 static void
 test_passed_over (void)
 {
@@ -393,6 +515,9 @@ add_tests (void)
   g_test_add_func ("/engine-fit/dropped", test_dropped);
   g_test_add_func ("/engine-fit/versions-and-hosts", test_versions_and_hosts);
   g_test_add_func ("/engine-fit/passed-over", test_passed_over);
+  g_test_add_func ("/engine-fit/mounts", test_mounts);
+  g_test_add_func ("/engine-fit/words-of-mounts", test_words_of_mounts);
+  g_test_add_func ("/engine-fit/mounts-on-podman", test_mounts_on_podman);
   g_test_add_func ("/engine-fit/ports", test_ports);
   g_test_add_func ("/engine-fit/gpus", test_gpus);
   g_test_add_func ("/engine-fit/cdi-beside-all-others", test_cdi_beside_all_others);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HostConfig.Mounts (docker.types.Mount): the keys a mount has, which engine takes which, and what
+ * Podman wants to be told in another way. Engines drop a key that they do not know without a word.
+ * Read in the sources of Docker 20.10 to 28 (api/types/mount/mount.go) and of Podman 4.3 to 5.8 and
+ * its main branch (compat/containers_create.go, cliOpts()), and tried on Podman 4.3.1 and
+ * Docker 20.10.24. */
+#include "config.h"
+
+#include "spec_parts-private.h"
+
+#include "docker_convert-private.h"
+#include "values-private.h"
+
+#include <string.h>
+
+/* The first version of an engine that takes a key; all zero: every one. */
+typedef struct
+{
+  guint major, minor;
+} Since;
+
+#define NEVER                                                                                      \
+  {                                                                                                \
+    G_MAXUINT, 0                                                                                   \
+  }
+
+typedef struct
+{
+  const char *path; /* from the mount on; its last name is the key's */
+  const char *type; /* of a group of options: the mount's Type that it is for */
+  gboolean is_group;
+  Since docker, podman;
+  gboolean passed_over; /* a warning is enough */
+  const char *effect;   /* what becomes of the job, and what to do */
+} Key;
+
+#define NEW_VOLUME                                                                                 \
+  "a new volume would be an empty local one, filled from the image. Make the volume beforehand "   \
+  "(podman volume create --opt), or use volumes: [\"NAME:/path:nocopy\"]"
+
+/* ReadOnlyNonRecursive asks for what Podman, and Docker before 25, do anyway. */
+static const Key keys[] = {
+  { .path = "Type" },
+  { .path = "Source" },
+  { .path = "Target" },
+  { .path = "ReadOnly" },
+  { .path = "Consistency" },
+  { .path = "BindOptions", .type = "bind", .is_group = TRUE },
+  { .path = "BindOptions.Propagation" },
+  { .path = "BindOptions.NonRecursive",
+    .docker = { 19, 3 },
+    .effect = "what is mounted below the source would be there too. Update Docker (19.03)" },
+  { .path = "BindOptions.CreateMountpoint",
+    .docker = { 23, 0 },
+    .effect = "a source that is not there would not be made. Use volumes: "
+              "[\"/source:/target\"], or update Docker (23)" },
+  { .path = "BindOptions.ReadOnlyNonRecursive" },
+  { .path = "BindOptions.ReadOnlyForceRecursive",
+    .docker = { 25, 0 },
+    .podman = NEVER,
+    .effect = "what is mounted below the source could be written to. Leave it out, or use "
+              "Docker (25)" },
+  { .path = "VolumeOptions", .type = "volume", .is_group = TRUE },
+  { .path = "VolumeOptions.NoCopy", .podman = NEVER, .effect = NEW_VOLUME },
+  { .path = "VolumeOptions.Labels",
+    .podman = NEVER,
+    .passed_over = TRUE,
+    .effect = "a new volume has no labels. Make it beforehand (podman volume create --label)" },
+  { .path = "VolumeOptions.DriverConfig", .is_group = TRUE, .podman = NEVER, .effect = NEW_VOLUME },
+  { .path = "VolumeOptions.DriverConfig.Name" },
+  { .path = "VolumeOptions.DriverConfig.Options" },
+  { .path = "VolumeOptions.Subpath",
+    .docker = { 26, 0 },
+    .podman = { 6, 0 },
+    .effect = "the whole volume would be mounted. Mount it whole, and have the command go to the "
+              "folder in it, or update the engine (Docker 26, Podman 6)" },
+  { .path = "ImageOptions", .type = "image", .is_group = TRUE },
+  { .path = "ImageOptions.Subpath",
+    .podman = NEVER,
+    .effect = "the whole image would be mounted. Mount it whole" },
+  { .path = "TmpfsOptions", .type = "tmpfs", .is_group = TRUE },
+  { .path = "TmpfsOptions.SizeBytes" },
+  { .path = "TmpfsOptions.Mode" },
+  { .path = "TmpfsOptions.Options",
+    .docker = { 27, 0 },
+    .podman = NEVER,
+    .effect = "it would be mounted without them. Use tmpfs: {\"/target\": \"size=1g,noexec\"}" },
+  { .path = "ClusterOptions", .type = "cluster", .is_group = TRUE },
+};
+
+/* The key at PATH, whose letters Go reads in upper and lower case alike; NULL for none. */
+static const Key *
+find_key (const char *path)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (g_ascii_strcasecmp (keys[i].path, path) == 0)
+      return &keys[i];
+  return NULL;
+}
+
+/* OBJECT, which lies at PREFIX ("", "BindOptions.", ...), with its keys as the API spells them; new
+ * reference. */
+static json_t *
+spell (const json_t *object, const char *prefix)
+{
+  json_t *spelt = json_object ();
+  const char *name;
+  json_t *value;
+
+  json_object_foreach ((json_t *)object, name, value)
+  {
+    g_autofree char *path = g_strconcat (prefix, name, NULL);
+    const Key *key = find_key (path);
+    g_autofree char *below = key != NULL ? g_strconcat (key->path, ".", NULL) : NULL;
+
+    json_object_set_new (spelt, key != NULL ? key->path + strlen (prefix) : name,
+                         key != NULL && key->is_group && json_is_object (value)
+                             ? spell (value, below)
+                             : json_incref (value));
+  }
+  return spelt;
+}
+
+json_t *
+pp_convert_mounts (const PpConvertContext *context, const json_t *value, GError **error)
+{
+  json_auto_t *list = pp_convert_object_list (context, value, error);
+  gsize i;
+  json_t *mount;
+
+  if (list == NULL)
+    return NULL;
+  json_t *mounts = json_array ();
+  json_array_foreach (list, i, mount) { json_array_append_new (mounts, spell (mount, "")); }
+  return mounts;
+}
+
+static gboolean
+takes (const Key *key, const PpEngineInfo *engine)
+{
+  const Since *since = engine->kind == PP_ENGINE_PODMAN ? &key->podman : &key->docker;
+
+  return since->major == 0 || pp_version_at_least (engine->version, since->major, since->minor);
+}
+
+/* The names of the keys at PREFIX, joined; new string. */
+static char *
+names_at (const char *prefix)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  gsize length = strlen (prefix);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (g_str_has_prefix (keys[i].path, prefix) && strchr (keys[i].path + length, '.') == NULL)
+      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", keys[i].path + length);
+  return g_string_free (g_steal_pointer (&names), FALSE);
+}
+
+/* Why ENGINE would drop KEY (NULL: no engine has it) at PREFIX of a mount of TYPE, and what to do;
+ * new string, or NULL where it takes it. */
+static char *
+why_dropped (const Key *key, const char *prefix, const char *type, const PpEngineInfo *engine)
+{
+  if (key == NULL)
+    {
+      g_autofree char *names = names_at (prefix);
+      return g_strdup_printf ("no engine has that key. Its place is for: %s", names);
+    }
+  /* Docker refuses it by itself from API 1.42 on. */
+  if (key->type != NULL && type != NULL && !g_str_equal (key->type, type)
+      && (engine->kind == PP_ENGINE_PODMAN || !pp_version_at_least (engine->version, 23, 0)))
+    return g_strdup_printf ("it is for mounts of Type \"%s\", and this one is of \"%s\"", key->type,
+                            type);
+  return takes (key, engine) ? NULL : g_strdup (key->effect);
+}
+
+/* OBJECT: of a mount of TYPE, at PREFIX. */
+static gboolean
+check (PpContainerSpec *spec, const json_t *object, const char *prefix, const char *type,
+       const PpEngineInfo *engine, GError **error)
+{
+  const char *name;
+  json_t *value;
+
+  json_object_foreach ((json_t *)object, name, value)
+  {
+    g_autofree char *path = g_strconcat (prefix, name, NULL);
+    g_autofree char *below = g_strconcat (path, ".", NULL);
+    const Key *key = find_key (path);
+    if (json_is_null (value) || (key != NULL && !pp_json_truthy (value)))
+      continue;
+    g_autofree char *why = why_dropped (key, prefix, type, engine);
+    if (why == NULL)
+      {
+        if (key != NULL && key->is_group && !check (spec, value, below, type, engine, error))
+          return FALSE;
+        continue;
+      }
+    g_autofree char *text = g_strdup_printf ("mounts: %s %s drops %s without a word: %s",
+                                             engine->name, engine->version, path, why);
+    if (key == NULL || !key->passed_over)
+      {
+        g_set_error_literal (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID, text);
+        return FALSE;
+      }
+    g_ptr_array_add (spec->warnings, g_steal_pointer (&text));
+  }
+  return TRUE;
+}
+
+gboolean
+pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engine, GError **error)
+{
+  const json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+  gsize i;
+  json_t *mount;
+
+  json_array_foreach (json_object_get (host_config, "Mounts"), i, mount)
+  {
+    if (!check (spec, mount, "", pp_json_string (mount, "Type"), engine, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* MOUNT as one of HostConfig.Binds, where it is to propagate and to have what is mounted below its
+ * source; new reference, or NULL. */
+static json_t *
+as_bind (const json_t *mount)
+{
+  const json_t *options = json_object_get (mount, "BindOptions");
+  const char *propagation = pp_json_string (options, "Propagation");
+  const char *source = pp_json_string (mount, "Source");
+  const char *target = pp_json_string (mount, "Target");
+
+  if (propagation == NULL || *propagation == '\0' || source == NULL || *source != '/'
+      || target == NULL || strchr (source, ':') != NULL || strchr (target, ':') != NULL)
+    return NULL;
+  return json_sprintf ("%s:%s:%s%s", source, target,
+                       json_is_true (json_object_get (mount, "ReadOnly")) ? "ro," : "",
+                       propagation);
+}
+
+/* Podman's Docker API takes any BindOptions for NonRecursive, and a Mode that is not given for
+ * 000. */
+void
+pp_spec_fit_mounts_to_podman (PpContainerSpec *spec)
+{
+  /* 01777, Docker's */
+  const json_int_t tmpfs_mode = 1023;
+  json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+  json_t *mounts = json_object_get (host_config, "Mounts");
+
+  for (gsize i = 0; i < json_array_size (mounts);)
+    {
+      json_t *mount = json_array_get (mounts, i);
+      const json_t *bind = json_object_get (mount, "BindOptions");
+      json_t *tmpfs = json_object_get (mount, "TmpfsOptions");
+      json_t *as_volume = NULL;
+
+      if (json_is_object (tmpfs) && json_integer_value (json_object_get (tmpfs, "Mode")) == 0)
+        json_object_set_new (tmpfs, "Mode", json_integer (tmpfs_mode));
+      if (json_is_object (bind) && !json_is_true (json_object_get (bind, "NonRecursive")))
+        {
+          as_volume = as_bind (mount);
+          if (!pp_json_truthy (json_object_get (bind, "Propagation")))
+            json_object_del (mount, "BindOptions");
+        }
+      if (as_volume == NULL)
+        {
+          i++;
+          continue;
+        }
+      if (json_object_get (host_config, "Binds") == NULL)
+        json_object_set_new (host_config, "Binds", json_array ());
+      json_array_append_new (json_object_get (host_config, "Binds"), as_volume);
+      json_array_remove (mounts, i);
+    }
+}
