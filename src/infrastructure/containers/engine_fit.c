@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each engine wants to be told in a way of its own: host-gateway, CDI devices and GPUs. */
+/* What each engine wants to be told in a way of its own: host-gateway, CDI devices and GPUs, an
+ * empty entrypoint, variables that are to go. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -140,23 +141,66 @@ fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *e
   return TRUE;
 }
 
+/* Podman before 5.6 takes an empty Entrypoint for none: the image's stays, and the command becomes
+ * its arguments. [""] is what its own command line sends. */
+static void
+fit_entrypoint (json_t *body)
+{
+  json_t *entrypoint = json_object_get (body, "Entrypoint");
+
+  if (json_is_array (entrypoint) && json_array_size (entrypoint) == 0)
+    json_array_append_new (entrypoint, json_string (""));
+}
+
+/* Docker takes a variable without a value out of the image's environment. Podman gives the
+ * container the one that its own service has of that name (and, for "A*", all that begin so): it
+ * has a list for those to take out. */
+static void
+fit_environment (json_t *body)
+{
+  json_t *env = json_object_get (body, "Env");
+  json_auto_t *unset = json_array ();
+
+  for (gsize i = 0; i < json_array_size (env);)
+    {
+      json_t *entry = json_array_get (env, i);
+      if (strchr (json_string_value (entry), '=') != NULL)
+        {
+          i++;
+          continue;
+        }
+      json_array_append (unset, entry);
+      json_array_remove (env, i);
+    }
+  if (json_array_size (unset) == 0)
+    return;
+  json_object_set (body, "UnsetEnv", unset);
+  if (json_array_size (env) == 0)
+    json_object_del (body, "Env");
+}
+
 gboolean
 pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *engine,
                        GError **error)
 {
   json_t *host_config = json_object_get (spec->create_body, "HostConfig");
   json_auto_t *devices = cdi_devices != NULL ? json_copy ((json_t *)cdi_devices) : json_array ();
+  gboolean is_podman = engine != NULL && engine->kind == PP_ENGINE_PODMAN;
 
   if (!pp_spec_refuse_dropped (spec, engine, error))
     return FALSE;
   if (engine != NULL)
     fit_host_gateway (spec, engine);
-  if (engine != NULL && engine->kind == PP_ENGINE_PODMAN
-      && !fit_gpus (host_config, devices, engine, error))
+  if (is_podman && !fit_gpus (host_config, devices, engine, error))
     return FALSE;
+  if (is_podman)
+    {
+      fit_entrypoint (spec->create_body);
+      fit_environment (spec->create_body);
+    }
   if (!fit_cdi (spec, devices, engine, error))
     return FALSE;
-  if (engine != NULL && engine->kind == PP_ENGINE_PODMAN && spec->libpod_body == NULL)
+  if (is_podman && spec->libpod_body == NULL)
     pp_spec_fit_mounts_to_podman (spec);
   return TRUE;
 }

@@ -59,8 +59,7 @@ environment (json_t *target, const char *libpod_field, const json_t *value)
   for (gsize i = 0; i < json_array_size (value); i++)
     {
       g_auto (GStrv) parts = g_strsplit (json_string_value (json_array_get (value, i)), "=", 2);
-      /* A name alone asks for the engine's own variable, which only the CLI has: Podman's Docker
-       * API leaves it out as well. */
+      /* A name alone is in UnsetEnv. */
       if (g_strv_length (parts) == 2)
         json_object_set_new (env, parts[0], json_string (parts[1]));
     }
@@ -198,6 +197,7 @@ static const Translation container_translations[] = {
   { "Cmd", "command", words },
   { "Entrypoint", "entrypoint", words },
   { "Env", "env", environment },
+  { "UnsetEnv", "unsetenv", copy },
   { "Labels", "labels", copy },
   { "Tty", "terminal", copy },
   { "OpenStdin", "stdin", copy },

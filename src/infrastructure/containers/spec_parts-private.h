@@ -75,8 +75,8 @@ gboolean pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engin
 /* Says SPEC's mounts in the way in which Podman's Docker API does with them what Docker does. */
 void pp_spec_fit_mounts_to_podman (PpContainerSpec *spec);
 
-/* Puts host-gateway, CDI_DEVICES (names; may be NULL) and GPUs into SPEC in the way that ENGINE
- * (NULL: as the newest take them) reads, after pp_spec_refuse_dropped(). FALSE with ERROR. */
+/* Puts host-gateway, CDI_DEVICES (names; may be NULL), GPUs and the like into SPEC in the way that
+ * ENGINE (NULL: as the newest take them) reads, after pp_spec_refuse_dropped(). FALSE with ERROR. */
 gboolean pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices,
                                 const PpEngineInfo *engine, GError **error);
 

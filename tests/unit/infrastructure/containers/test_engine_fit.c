@@ -216,6 +216,37 @@ test_mounts_on_podman (void)
                "\"Mode\": 1023}}]");
 }
 
+/* Podman's Docker API drops an empty entrypoint, and gives the container its own service's variable
+ * for a name alone. */
+static void
+test_nothing_on_podman (void)
+{
+  static const char entrypoint[] = KWARGS ("\"entrypoint\": []");
+  static const char *const env[] = { "{\"env\": {\"A\": \"1\", \"B\": null, \"C*\": null}}",
+                                     "{\"env\": {\"B\": null, \"C*\": null}}",
+                                     "{\"devices\": [\"nvidia.com/gpu=all\"],"
+                                     " \"env\": {\"A\": \"1\", \"B\": null, \"C*\": null}}" };
+  g_autoptr (PpContainerSpec) podman = good_spec (entrypoint, &old_podman);
+  g_autoptr (PpContainerSpec) newer = good_spec (KWARGS ("\"entrypoint\": \"\""), &new_podman);
+  g_autoptr (PpContainerSpec) other = good_spec (entrypoint, &docker);
+
+  assert_json (podman->create_body, "Entrypoint", "[\"\"]");
+  assert_json (newer->create_body, "Entrypoint", "[\"\"]");
+  assert_json (other->create_body, "Entrypoint", "[]");
+  for (gsize i = 0; i < G_N_ELEMENTS (env); i++)
+    {
+      g_autoptr (PpContainerSpec) on_podman = good_spec (env[i], &old_podman);
+      g_autoptr (PpContainerSpec) on_docker = good_spec (env[i], &docker);
+      assert_json (on_podman->create_body, "Env", i == 1 ? NULL : "[\"A=1\"]");
+      assert_json (on_podman->create_body, "UnsetEnv", "[\"B\", \"C*\"]");
+      if (on_podman->libpod_body != NULL)
+        assert_json (on_podman->libpod_body, "unsetenv", "[\"B\", \"C*\"]");
+      assert_json (on_docker->create_body, "Env",
+                   i == 1 ? "[\"B\", \"C*\"]" : "[\"A=1\", \"B\", \"C*\"]");
+      assert_json (on_docker->create_body, "UnsetEnv", NULL);
+    }
+}
+
 static void
 test_passed_over (void)
 {
@@ -518,6 +549,7 @@ add_tests (void)
   g_test_add_func ("/engine-fit/mounts", test_mounts);
   g_test_add_func ("/engine-fit/words-of-mounts", test_words_of_mounts);
   g_test_add_func ("/engine-fit/mounts-on-podman", test_mounts_on_podman);
+  g_test_add_func ("/engine-fit/nothing-on-podman", test_nothing_on_podman);
   g_test_add_func ("/engine-fit/ports", test_ports);
   g_test_add_func ("/engine-fit/gpus", test_gpus);
   g_test_add_func ("/engine-fit/cdi-beside-all-others", test_cdi_beside_all_others);
