@@ -66,8 +66,8 @@ main (int argc, char **argv)
 {
   open_standard_streams ();
   signal (SIGPIPE, SIG_IGN);
-  /* A file size limit is an error of the write then (EFBIG). No program is started that would
-   * inherit either. */
+  /* A file size limit is an error of the write then (EFBIG). What a program that is
+   * started inherits of both, credential_helper.c sets back. */
   signal (SIGXFSZ, SIG_IGN);
   atexit (at_exit);
   return run (argc, argv);

@@ -31,6 +31,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpDockerConfig, pp_docker_config_free)
  * registry's entry (new string, without secrets), else it is NULL. */
 char *pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **trouble);
 
+/* Which docker-credential-NAME has the credentials for IMAGE's registry, by the `credHelpers` or
+ * the `credsStore` of CONFIG; borrowed, or NULL: none. *REGISTRY: what it knows the registry by,
+ * new string; *IS_STORE: it is the credsStore. */
+const char *pp_docker_config_helper (const PpDockerConfig *config, const char *image,
+                                     char **registry, gboolean *is_store);
+
 /* The variables that the `proxies` of CONFIG want in a container of the engine at URL: those of
  * URL, else the default ones, but for what ENV, an array of "NAME=VALUE" or "NAME" (may be NULL),
  * has itself (docker/utils/proxy.py). New object, NAME -> VALUE, may be empty; values may have

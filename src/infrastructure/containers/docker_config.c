@@ -193,6 +193,26 @@ pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **t
   return NULL;
 }
 
+const char *
+pp_docker_config_helper (const PpDockerConfig *config, const char *image, char **registry,
+                         gboolean *is_store)
+{
+  const json_t *helpers = json_object_get (config->json, "credHelpers");
+  g_autofree char *host = pp_image_registry (image);
+
+  *registry = g_strdup (g_str_equal (host, "docker.io") ? INDEX_URL : host);
+  const char *name = pp_json_string (helpers, *registry);
+  if (name == NULL)
+    name = pp_json_string (helpers, host);
+  *is_store = name == NULL || *name == '\0';
+  if (*is_store)
+    name = pp_json_string (config->json, "credsStore");
+  if (name != NULL && *name != '\0')
+    return name;
+  g_clear_pointer (registry, g_free);
+  return NULL;
+}
+
 /* Whether ENV has NAME, with a value or to be taken out. */
 static gboolean
 has_variable (const json_t *env, const char *name)

@@ -2,6 +2,7 @@
 /* Inside the engine API kind: what its files share. */
 #pragma once
 
+#include "credential_helper-private.h"
 #include "docker_reader-private.h"
 #include "engine-private.h"
 #include "frames-private.h"
@@ -83,6 +84,8 @@ struct EngineCall
   PpEngineInfo *info; /* connect: being filled */
   char *image;        /* pull */
   PpDockerRead *docker_read;
+  PpCredentialHelper *helper; /* pull */
+  char *registry_auth;        /* pull: where the helper has none; a secret, or NULL */
   PpPull *pull;
   PpPullProgressFunc progress;
   PpFrames frames;  /* follow */

@@ -96,6 +96,7 @@ call_free (EngineCall *call)
   g_free (call->network);
   g_free (call->path);
   g_free (call->image);
+  g_free (call->registry_auth);
   g_free (call->container_id);
   pp_engine_info_free (call->info);
   pp_pull_free (call->pull);
@@ -113,6 +114,7 @@ stop_rest (EngineCall *call)
   g_hash_table_remove (call->engine->calls, call);
   pp_http_call_cancel (g_steal_pointer (&call->look));
   pp_docker_read_cancel (g_steal_pointer (&call->docker_read));
+  pp_credential_helper_cancel (g_steal_pointer (&call->helper));
   g_clear_handle_id (&call->wait, g_source_remove);
   g_clear_handle_id (&call->cut_timer, g_source_remove);
   if (call->file != NULL)

@@ -67,23 +67,45 @@ reads_config_itself (const Engine *engine, const PpDockerConfig *config)
          && stat (engine->socket_path, &status) == 0 && status.st_uid == geteuid ();
 }
 
+/* Tells TROUBLE, which may be NULL. FALSE: CALL is gone. */
+static gboolean
+warn (EngineCall *call, const char *trouble)
+{
+  pp_engine_call_enter (call);
+  if (trouble != NULL)
+    on_progress (TRUE, trouble, call);
+  return pp_engine_call_leave (call);
+}
+
+static void
+on_helper (const char *auth, const char *trouble, gpointer user_data)
+{
+  EngineCall *call = user_data;
+
+  call->helper = NULL;
+  if (warn (call, trouble))
+    send_pull (call, auth != NULL ? auth : call->registry_auth);
+}
+
 static void
 on_config (const PpDockerConfig *config, gpointer user_data)
 {
   EngineCall *call = user_data;
+  gboolean is_read = reads_config_itself (call->engine, config);
+  g_autofree char *registry = NULL;
   g_autofree char *trouble = NULL;
-  g_autofree char *auth = NULL;
+  gboolean is_store;
+  const char *helper = pp_docker_config_helper (config, call->image, &registry, &is_store);
 
   call->docker_read = NULL;
-  if (!reads_config_itself (call->engine, config))
-    auth = pp_docker_config_auth (config, call->image, &trouble);
-  pp_engine_call_enter (call);
-  if (config->trouble != NULL)
-    on_progress (TRUE, config->trouble, call);
-  if (trouble != NULL)
-    on_progress (TRUE, trouble, call);
-  if (pp_engine_call_leave (call))
-    send_pull (call, auth);
+  if (!is_read)
+    call->registry_auth = pp_docker_config_auth (config, call->image, &trouble);
+  /* Podman asks credHelpers, and knows no credsStore. */
+  if (helper != NULL && (!is_read || is_store))
+    call->helper = pp_credential_helper_ask (helper, registry, config->path,
+                                             PP_CREDENTIAL_HELPER_SECONDS, on_helper, call);
+  if (warn (call, config->trouble != NULL ? config->trouble : trouble) && call->helper == NULL)
+    send_pull (call, call->registry_auth);
 }
 
 PpInfrastructureCall *

@@ -368,6 +368,80 @@ test_cancel (void)
     }
 }
 
+static void
+assert_helper (const char *json, const char *image, const char *wanted, const char *registry)
+{
+  g_autofree char *found = NULL;
+  gboolean is_store;
+
+  put (".docker/config.json", json);
+  g_autoptr (PpDockerConfig) config = read_config ();
+  const char *name = pp_docker_config_helper (config, image, &found, &is_store);
+  g_assert_cmpstr (name, ==, wanted);
+  g_assert_cmpstr (found, ==, registry);
+  if (name != NULL)
+    g_assert_cmpint (is_store, ==, g_str_equal (name, "pass"));
+}
+
+static void
+test_which_helper (void)
+{
+  static const char both[] = "{\"credsStore\": \"pass\", \"credHelpers\": {\"r.example\": \"ecr\", "
+                             "\"" HUB "\": \"hub\"}}";
+
+  assert_helper (both, "r.example/a", "ecr", "r.example");
+  assert_helper (both, "busybox", "hub", HUB);
+  assert_helper (both, "r.example:5000/a", "pass", "r.example:5000");
+  assert_helper ("{\"credHelpers\": {\"docker.io\": \"hub\"}}", "busybox", "hub", HUB);
+  assert_helper ("{\"credHelpers\": {\"r.example\": \"ecr\"}}", "busybox", NULL, NULL);
+  assert_helper ("{\"credsStore\": \"\", \"credHelpers\": []}", "busybox", NULL, NULL);
+}
+
+/* The helper goes before the file's own entry, which counts where the helper has none. */
+static void
+test_pull_with_helper (void)
+{
+  Fixture fixture = { 0 };
+  g_autofree char *program = g_build_filename (home, "docker-credential-pass", NULL);
+  g_autofree char *trouble = NULL;
+
+  put (".docker/config.json", "{\"credsStore\": \"pass\", \"auths\": {\"r.example\": " ME "}}");
+  put ("docker-credential-pass", "#!/bin/sh\necho '{\"Username\": \"a\", \"Secret\": \"b\"}'\n");
+  g_assert_cmpint (g_chmod (program, 0700), ==, 0);
+  g_autoptr (PpDockerConfig) config = read_config ();
+  g_autofree char *own = pp_docker_config_auth (config, "r.example/a", &trouble);
+  start (&fixture, docker, FALSE);
+  g_autofree char *helped = g_strdup (pulled_with (&fixture, NULL));
+  g_assert_nonnull (helped);
+  g_assert_cmpstr (helped, !=, own);
+  g_assert_cmpuint (fixture.warnings->len, ==, 0);
+  put ("docker-credential-pass", "#!/bin/sh\nexit 1\n");
+  g_assert_cmpint (g_chmod (program, 0700), ==, 0);
+  g_assert_cmpstr (pulled_with (&fixture, NULL), ==, own);
+  g_assert_cmpuint (fixture.warnings->len, ==, 1);
+  /* Cancelled while it is asked. */
+  put ("docker-credential-pass", "#!/bin/sh\nsleep 1\n");
+  g_assert_cmpint (g_chmod (program, 0700), ==, 0);
+  pp_infrastructure_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done,
+                          &fixture);
+  for (int i = 0; i < 100; i++)
+    {
+      g_usleep (2000);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  stop (&fixture);
+  /* Podman asks no credsStore by itself. */
+  put ("docker-credential-pass", "#!/bin/sh\necho '{\"Username\": \"a\", \"Secret\": \"b\"}'\n");
+  g_assert_cmpint (g_chmod (program, 0700), ==, 0);
+  start (&fixture, podman, FALSE);
+  g_assert_cmpstr (pulled_with (&fixture, NULL), ==, helped);
+  put (".docker/config.json", "{\"credHelpers\": {\"r.example\": \"pass\"}}");
+  g_assert_null (pulled_with (&fixture, NULL));
+  stop (&fixture);
+  take_away ("docker-credential-pass");
+}
+
 #define PROXIES                                                                                    \
   "{\"proxies\": {\"default\": {\"httpProxy\": \"http://u:p@a:1\", \"noProxy\": \"x,y\", "         \
   "\"ftpProxy\": \"\", \"other\": \"z\"}, \"tcp://e:2375\": {\"httpsProxy\": \"b\"}}}"
@@ -474,6 +548,8 @@ add (void)
   g_test_add_func ("/docker-config/pull", test_pull);
   g_test_add_func ("/docker-config/proxies", test_proxies);
   g_test_add_func ("/docker-config/create", test_create);
+  g_test_add_func ("/docker-config/which-helper", test_which_helper);
+  g_test_add_func ("/docker-config/pull-with-helper", test_pull_with_helper);
   g_test_add_func ("/docker-config/pull-by-podman", test_pull_by_podman);
   g_test_add_func ("/docker-config/cancel", test_cancel);
 }
@@ -486,6 +562,8 @@ main (int argc, char **argv)
 
   g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
   g_setenv ("HOME", home, TRUE);
+  g_autofree char *places = g_strconcat (home, ":", g_getenv ("PATH"), NULL);
+  g_setenv ("PATH", places, TRUE);
   g_unsetenv ("DOCKER_CONFIG");
   int result = pp_test_main (argc, argv, add);
   take_away (".docker/config.json");

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thread starts the helper, for to execute a file on a disk that hangs blocks, and waits for it.
+ */
+#include "config.h"
+
+#include "credential_helper-private.h"
+
+#include "prefect-podman/files/thread.h"
+#include "prefect-podman/json.h"
+
+#include "spec_parts-private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_ANSWER_BYTES ((gsize)64 * 1024)
+/* Fits into a pipe without waiting. */
+#define MAX_REGISTRY_BYTES 1024
+#define POLL_MS 50
+#define STACK_BYTES ((gsize)256 * 1024)
+/* docker/auth.py TOKEN_USERNAME */
+#define TOKEN_USERNAME "<token>"
+
+/* The loop's and the thread's. */
+struct PpCredentialHelper
+{
+  gint references;
+  char *name; /* docker-credential-NAME */
+  char *registry;
+  char *path;
+  char **environment;
+  guint seconds;
+
+  PpCredentialFunc func; /* the loop's; NULL: cancelled, or called */
+  gpointer user_data;
+  guint timer;
+
+  char *auth; /* the thread's, until it has ended */
+  char *trouble;
+};
+
+/* Gives COUNT references back. */
+static void
+unref (PpCredentialHelper *helper, gint count)
+{
+  if (g_atomic_int_add (&helper->references, -count) > count)
+    return;
+  g_free (helper->name);
+  g_free (helper->registry);
+  g_free (helper->path);
+  g_strfreev (helper->environment);
+  g_free (helper->auth);
+  g_free (helper->trouble);
+  g_free (helper);
+}
+
+static void
+set_trouble (PpCredentialHelper *helper, const char *why)
+{
+  g_free (helper->trouble);
+  helper->trouble = g_strdup_printf ("%s, which %s names, gives no credentials for %s: %s.",
+                                     helper->name, helper->path, helper->registry, why);
+}
+
+/* In the child: signals as a program expects them, a group of its own that can be killed as a
+ * whole and does not get the terminal's Ctrl-C, and no life beyond ours. */
+static void
+set_up_child (gpointer user_data G_GNUC_UNUSED)
+{
+  sigset_t none;
+
+  setsid ();
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  signal (SIGPIPE, SIG_DFL);
+  signal (SIGXFSZ, SIG_DFL);
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+}
+
+/* Takes what FD has to ANSWER, waiting a moment. FALSE at its end, or where it is too much. */
+static gboolean
+read_some (int fd, GByteArray *answer)
+{
+  struct pollfd waited = { .fd = fd, .events = POLLIN };
+  guint8 piece[4096];
+
+  if (poll (&waited, 1, POLL_MS) <= 0)
+    return TRUE;
+  ssize_t count = read (fd, piece, sizeof piece);
+  if (count < 0)
+    return errno == EINTR;
+  g_byte_array_append (answer, piece, (guint)count);
+  memset (piece, 0, sizeof piece);
+  return count > 0 && answer->len <= MAX_ANSWER_BYTES;
+}
+
+/* Reads the answer of PID from FD until PID has ended, whoever else has FD open. Returns its wait
+ * status, or -1 when it had to be killed. */
+static int
+wait_for (pid_t pid, int fd, guint seconds, GByteArray *answer)
+{
+  gint64 deadline = g_get_monotonic_time () + seconds * G_TIME_SPAN_SECOND;
+  gboolean is_open = TRUE;
+  int status;
+
+  for (;;)
+    {
+      guint before;
+      /* What was written before the end is read after it. */
+      gboolean has_ended = waitpid (pid, &status, WNOHANG) == pid;
+
+      do
+        {
+          before = answer->len;
+          is_open = is_open && read_some (fd, answer);
+        }
+      while (has_ended && is_open && answer->len > before);
+      if (has_ended)
+        return status;
+      if (g_get_monotonic_time () > deadline || answer->len > MAX_ANSWER_BYTES)
+        break;
+      if (!is_open)
+        g_usleep (POLL_MS * 1000);
+    }
+  kill (-pid, SIGKILL);
+  waitpid (pid, &status, 0);
+  return -1;
+}
+
+/* TEXT, the helper's answer, to HELPER's auth or trouble. */
+static void
+take_answer (PpCredentialHelper *helper, const char *text, gsize length)
+{
+  json_auto_t *json = pp_json_parse (text, length, 0, NULL);
+  const char *user = pp_json_string (json, "Username");
+  const char *secret = pp_json_string (json, "Secret");
+
+  if (user == NULL || secret == NULL)
+    {
+      set_trouble (helper, "its answer is no JSON object with Username and Secret");
+      return;
+    }
+  if (*user == '\0' && *secret == '\0')
+    return;
+  json_auto_t *auth
+      = g_str_equal (user, TOKEN_USERNAME)
+            ? json_pack ("{s:s, s:s}", "identitytoken", secret, "serveraddress", helper->registry)
+            : json_pack ("{s:s, s:s, s:s}", "username", user, "password", secret, "serveraddress",
+                         helper->registry);
+  helper->auth = pp_registry_auth_encode (auth);
+}
+
+static void
+take_end (PpCredentialHelper *helper, int status, GByteArray *answer)
+{
+  g_autofree char *why = NULL;
+
+  g_byte_array_append (answer, (const guint8 *)"", 1);
+  if (status == 0)
+    take_answer (helper, (const char *)answer->data, answer->len - 1);
+  else if (status == -1)
+    why = g_strdup_printf ("it had not ended after %u seconds, or its answer is too long",
+                           helper->seconds);
+  /* docker-credential-helpers, credentials/error.go: no trouble. */
+  else if (strstr ((const char *)answer->data, "credentials not found") == NULL)
+    why = WIFEXITED (status) ? g_strdup_printf ("exit status %d", WEXITSTATUS (status))
+                             : g_strdup_printf ("killed by signal %d", WTERMSIG (status));
+  if (why != NULL)
+    set_trouble (helper, why);
+}
+
+static gboolean
+on_end (gpointer user_data)
+{
+  PpCredentialHelper *helper = user_data;
+  PpCredentialFunc func = helper->func;
+
+  if (func != NULL)
+    {
+      helper->func = NULL;
+      g_clear_handle_id (&helper->timer, g_source_remove);
+      func (helper->auth, helper->trouble, helper->user_data);
+    }
+  unref (helper, func != NULL ? 2 : 1);
+  return G_SOURCE_REMOVE;
+}
+
+static void *
+ask_in_thread (void *data)
+{
+  PpCredentialHelper *helper = data;
+  char *argv[] = { helper->name, (char *)"get", NULL };
+  g_autoptr (GByteArray) answer = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+  GPid pid;
+  int in, out;
+
+  if (!g_spawn_async_with_pipes (NULL, argv, helper->environment,
+                                 G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD
+                                     | G_SPAWN_STDERR_TO_DEV_NULL,
+                                 set_up_child, NULL, &pid, &in, &out, NULL, &error))
+    set_trouble (helper, error->message);
+  else
+    {
+      /* A helper that does not read it answers all the same. */
+      if (write (in, helper->registry, strlen (helper->registry)) < 0)
+        g_debug ("%s does not read: %s", helper->name, g_strerror (errno));
+      close (in);
+      int status = wait_for (pid, out, helper->seconds, answer);
+      close (out);
+      take_end (helper, status, answer);
+      memset (answer->data, 0, answer->len);
+    }
+  g_idle_add_full (G_PRIORITY_DEFAULT, on_end, helper, NULL);
+  return NULL;
+}
+
+/* The thread is stuck: HELPER is its alone from now on. */
+static gboolean
+on_deadline (gpointer user_data)
+{
+  PpCredentialHelper *helper = user_data;
+  PpCredentialFunc func = helper->func;
+  g_autofree char *trouble = g_strdup_printf ("%s, which %s names, gives no credentials for %s: it "
+                                              "cannot be asked.",
+                                              helper->name, helper->path, helper->registry);
+
+  helper->timer = 0;
+  helper->func = NULL;
+  func (NULL, trouble, helper->user_data);
+  unref (helper, 1);
+  return G_SOURCE_REMOVE;
+}
+
+/* Ours without the settings of Prefect, which has secrets among them. New array. */
+static char **
+helper_environment (void)
+{
+  char **environment = g_get_environ ();
+  guint kept = 0;
+
+  for (guint i = 0; environment[i] != NULL; i++)
+    if (g_str_has_prefix (environment[i], "PREFECT_"))
+      g_free (environment[i]);
+    else
+      environment[kept++] = environment[i];
+  environment[kept] = NULL;
+  return environment;
+}
+
+PpCredentialHelper *
+pp_credential_helper_ask (const char *name, const char *registry, const char *path, guint seconds,
+                          PpCredentialFunc func, gpointer user_data)
+{
+  PpCredentialHelper *helper = g_new0 (PpCredentialHelper, 1);
+  gboolean is_asked = strchr (name, '/') == NULL && strlen (registry) <= MAX_REGISTRY_BYTES;
+
+  helper->references = 2;
+  helper->name = g_strconcat ("docker-credential-", name, NULL);
+  helper->registry = g_strdup (registry);
+  helper->path = g_strdup (path);
+  helper->environment = helper_environment ();
+  helper->seconds = seconds;
+  helper->func = func;
+  helper->user_data = user_data;
+  is_asked = is_asked && pp_file_thread_start (ask_in_thread, helper, STACK_BYTES, NULL) == 0;
+  if (!is_asked)
+    helper->references = 1;
+  helper->timer = g_timeout_add (is_asked ? (seconds + 2) * 1000 : 0, on_deadline, helper);
+  return helper;
+}
+
+void
+pp_credential_helper_cancel (PpCredentialHelper *helper)
+{
+  if (helper == NULL)
+    return;
+  helper->func = NULL;
+  g_clear_handle_id (&helper->timer, g_source_remove);
+  unref (helper, 1);
+}
