@@ -78,7 +78,7 @@ struct EngineCall
   guint busy;            /* depth of callbacks of the user's below us on the stack */
 
   json_t *body;       /* create: to be sent */
-  json_t *env;        /* create: as the job has it */
+  json_t *env;        /* create: what the job sets and takes out */
   char *network;      /* create: whose gateway is asked for; or NULL */
   char *path;         /* create, pull, follow: below the prefix */
   PpEngineInfo *info; /* connect: being filled */

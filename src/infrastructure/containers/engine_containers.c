@@ -232,7 +232,9 @@ pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
   if (!pp_engine_knows_host_gateway (engine->info) && pp_network_is_user_defined (mode)
       && pp_has_host_gateway (hosts_of (call->body)))
     call->network = g_strdup (mode);
-  call->env = json_incref (json_object_get (spec->create_body, "Env"));
+  call->env = json_array ();
+  json_array_extend (call->env, json_object_get (spec->create_body, "Env"));
+  json_array_extend (call->env, json_object_get (spec->create_body, "UnsetEnv"));
   if (spec->wants_proxies)
     call->docker_read = pp_docker_reader_read (engine->docker, on_config, call);
   else

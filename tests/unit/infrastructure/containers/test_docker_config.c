@@ -527,6 +527,9 @@ test_create (void)
                   NULL, "Env", NULL);
   assert_created (&fixture, devices, &old, "env",
                   "{\"A\": \"1\", \"HTTPS_PROXY\": \"b\", \"https_proxy\": \"b\"}");
+  /* What the job takes out stays out, which Podman is told apart from the rest. */
+  assert_created (&fixture, "{\"image\": \"i:1\", \"env\": {\"HTTPS_PROXY\": null}}", &old, "Env",
+                  "[\"https_proxy=b\"]");
   /* A file that is none holds no run up, and is told once. */
   put (".docker/config.json", "secret");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
