@@ -175,6 +175,16 @@ def cut_after(size):
     return act
 
 
+def altered(pattern, replacement):
+    """What matches in upstream's answer is replaced, by as many bytes."""
+
+    async def act(exchange):
+        await exchange.forward(change=lambda data: re.sub(pattern, replacement, data))
+        return True
+
+    return act
+
+
 def slow(seconds):
     async def act(exchange):
         await asyncio.sleep(seconds)
@@ -230,11 +240,13 @@ class Exchange:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
-    async def forward(self, relay=True, limit=None):
+    async def forward(self, relay=True, limit=None, change=None):
         reader, writer = await self.proxy.connect_upstream()
         try:
             upstream = h11.Connection(h11.CLIENT)
-            drop = (b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"expect")
+            drop = [b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"expect"]
+            if change is not None:
+                drop.append(b"accept-encoding")
             headers = [(name, value) for name, value in self.request.headers if name not in drop]
             headers += [("connection", "close")]
             if self.body or self.request.method not in (b"GET", b"HEAD", b"DELETE"):
@@ -253,6 +265,8 @@ class Exchange:
                     event = h11.Response(status_code=event.status_code, headers=kept)
                 if isinstance(event, h11.InformationalResponse):
                     continue
+                if change is not None and isinstance(event, h11.Data):
+                    event = h11.Data(data=change(bytes(event.data)))
                 if limit is not None and isinstance(event, h11.Data):
                     if limit < len(event.data):
                         await self.send(h11.Data(data=event.data[:limit]))

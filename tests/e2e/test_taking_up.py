@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import engines
-from fault_proxy import Rule, cut_after, not_json, reset, reset_after_passing, slow, status
+from fault_proxy import Rule, altered, cut_after, not_json, reset, reset_after_passing, slow, status
 from parts import fill, small_disk, wait_for
 from prefect_api import running_spans, when
 from test_states import DIES_BEFORE_RETRY, PAUSES, SAY, as_engine
@@ -830,6 +830,22 @@ def test_worker_that_does_not_come_back_nor_do_its_entries(api, engine, pool, st
     start_worker(api, engine, pool)
     first.end(signal.SIGKILL)
     lose_entries(tmp_path)
+    assert api.wait_end(run)["state"]["type"] == "FAILED"
+    check_nothing_left(engine, run, tmp_path)
+
+
+def test_entries_are_lost_and_the_servers_clock_is_ahead(api, engine, pool, proxy, start_worker, tmp_path):
+    """The container says itself whose claim it is of: that it ended before the run's last state is the clocks' fault."""
+    first = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 3; exit 3'", "auto_remove": True})
+    api.wait_text(run, "up")
+    first.end(signal.SIGKILL)
+    lose_entries(tmp_path)
+    (container,) = engine.containers_of(run)
+    wait_for(lambda: not engine.inspect(container["Id"])["State"]["Running"], 20, "the container's end")
+    ahead = altered(rb'"timestamp":"20', b'"timestamp":"21')
+    proxy.add(Rule(r"POST /api/flow_runs/filter|GET /api/flow_run", ahead))
+    start_worker(proxy.api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "FAILED"
     check_nothing_left(engine, run, tmp_path)
 
