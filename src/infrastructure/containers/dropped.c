@@ -86,6 +86,60 @@ apparmor_without (const json_t *value, const PpEngineInfo *engine)
   return FALSE;
 }
 
+/* Docker drops it from API 1.42 on, and warns of it before. */
+static gboolean
+kernel_memory (const json_t *value, const PpEngineInfo *engine)
+{
+  return pp_json_truthy (value)
+         && (engine->kind == PP_ENGINE_PODMAN || pp_version_at_least (engine->version, 23, 0));
+}
+
+/* True if an endpoint of CONFIG, the NetworkingConfig, has one of KEYS, which Go reads in
+ * upper and lower case alike. */
+static gboolean
+has_endpoint_key (const json_t *config, const char *const *keys)
+{
+  const char *network, *name;
+  json_t *endpoint, *value;
+
+  json_object_foreach (json_object_get (config, "EndpointsConfig"), network, endpoint)
+  {
+    json_object_foreach (endpoint, name, value)
+    {
+      for (guint i = 0; keys[i] != NULL; i++)
+        if (g_ascii_strcasecmp (keys[i], name) == 0 && pp_json_truthy (value))
+          return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+static gboolean
+endpoint_address (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  static const char *const keys[] = { "MacAddress", NULL };
+
+  return has_endpoint_key (value, keys);
+}
+
+static gboolean
+endpoint_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  static const char *const keys[] = { "Links", "DriverOpts", "GwPriority", NULL };
+
+  return has_endpoint_key (value, keys);
+}
+
+/* HOST_CONFIG shares another's /dev/shm. Podman refuses that by itself. */
+static gboolean
+shm_of_another (const json_t *host_config, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  const char *mode = pp_json_string (host_config, "IpcMode");
+
+  return pp_json_truthy (json_object_get (host_config, "ShmSize")) && mode != NULL
+         && (g_str_equal (mode, "host") || g_str_has_prefix (mode, "container:"));
+}
+
 /* Podman's log drivers have these (specgenutil, "max-size", "path", "tag"). */
 static gboolean
 log_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
@@ -118,7 +172,7 @@ static const Dropped dropped[] = {
     "[\"nvidia.com/gpu=all\"]" },
   { "isolation", "Isolation", ON_PODMAN, 0, 0, other_isolation, FALSE,
     "the container would not be isolated so", "Leave it out" },
-  { "kernel_memory", "KernelMemory", ON_PODMAN, 0, 0, any, FALSE,
+  { "kernel_memory", "KernelMemory", ON_PODMAN | ON_DOCKER, 0, 0, kernel_memory, FALSE,
     "the container would have no such limit", "Use mem_limit" },
   { "cpu_count", "CpuCount", ON_PODMAN | ON_DOCKER, 0, 0, on_linux, FALSE,
     "the container would have all CPUs (Windows alone has such a limit)",
@@ -131,6 +185,12 @@ static const Dropped dropped[] = {
   { "volume_driver", "VolumeDriver", ON_PODMAN, 0, 0, other_volume_driver, FALSE,
     "the volumes would be made by the driver \"local\"",
     "Make the volumes beforehand (podman volume create --driver) and name them in volumes" },
+  { "networking_config", "NetworkingConfig", ON_DOCKER, 25, 0, endpoint_address, FALSE,
+    "a network's MacAddress would not be set", "Use mac_address" },
+  { "networking_config", "NetworkingConfig", ON_PODMAN, 0, 0, endpoint_options, FALSE,
+    "its networks have no Links, DriverOpts and GwPriority", "Leave them out" },
+  { "shm_size", "HostConfig", ON_DOCKER, 0, 0, shm_of_another, TRUE,
+    "by ipc_mode, /dev/shm is the host's or another container's", "Leave one of the two out" },
   { "userns_mode", "UsernsMode", ON_DOCKER, 0, 0, other_userns, FALSE,
     "the container would share the host's user ids",
     "Docker has \"host\" only, and userns-remap for the whole daemon; Podman has these modes" },

@@ -4,6 +4,10 @@
 
 #define KWARGS(members) "{\"container_create_kwargs\": {" members "}}"
 
+#define NETWORK(endpoint)                                                                          \
+  "{\"networks\": [\"n\"], \"container_create_kwargs\": {\"networking_config\": {\"n\": "          \
+  "{" endpoint "}}}}"
+
 /* What ENGINE, one that knows neither AppArmor nor a runtime but runc, refuses of MEMBERS. */
 static void
 assert_refused (const char *members, const PpEngineInfo *engine, const char *words)
@@ -19,6 +23,15 @@ assert_refused (const char *members, const PpEngineInfo *engine, const char *wor
       return;
     }
   g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+}
+
+static PpEngineInfo
+docker_of (const char *version)
+{
+  PpEngineInfo info = docker;
+
+  info.version = (char *)version;
+  return info;
 }
 
 static void
@@ -38,7 +51,12 @@ test_dropped (void)
     { KWARGS ("\"runtime\": \"runc\""), NULL, FALSE, FALSE },
     { KWARGS ("\"isolation\": \"hyperv\""), "isolation", TRUE, FALSE },
     { KWARGS ("\"isolation\": \"default\""), NULL, FALSE, FALSE },
-    { KWARGS ("\"kernel_memory\": \"64m\""), "kernel_memory", TRUE, FALSE },
+    { KWARGS ("\"kernel_memory\": \"64m\""), "kernel_memory", TRUE, TRUE },
+    { KWARGS ("\"kernel_memory\": 0"), NULL, FALSE, FALSE },
+    { NETWORK ("\"MacAddress\": \"02:42:ac:11:00:99\""), "networking_config", FALSE, TRUE },
+    { NETWORK ("\"driveropts\": {\"a\": \"b\"}"), "networking_config", TRUE, FALSE },
+    { NETWORK ("\"Links\": [\"a\"]"), "networking_config", TRUE, FALSE },
+    { NETWORK ("\"Aliases\": [\"a\"], \"DriverOpts\": null"), NULL, FALSE, FALSE },
     { KWARGS ("\"cpu_count\": 2"), "cpu_count", TRUE, TRUE },
     { KWARGS ("\"cpu_percent\": 50"), "cpu_percent", TRUE, TRUE },
     { KWARGS ("\"lxc_conf\": {\"a\": \"b\"}"), "lxc_conf", TRUE, TRUE },
@@ -86,6 +104,10 @@ test_versions_and_hosts (void)
 
   confined.has_apparmor = TRUE;
   windows.runs_windows = TRUE;
+  PpEngineInfo old_docker = docker_of ("20.10.24"), newer_docker = docker_of ("25.0.1");
+  pp_container_spec_free (good_spec (KWARGS ("\"kernel_memory\": 67108864"), &old_docker));
+  pp_container_spec_free (
+      good_spec (NETWORK ("\"MacAddress\": \"02:42:ac:11:00:99\""), &newer_docker));
   pp_container_spec_free (good_spec (rules, &new_podman));
   pp_container_spec_free (good_spec ("{\"security_opt\": [\"apparmor=mine\"]}", &confined));
   pp_container_spec_free (good_spec (KWARGS ("\"cpu_count\": 2"), &windows));
@@ -100,15 +122,6 @@ test_versions_and_hosts (void)
 #define BIND(options)                                                                              \
   MOUNT ("\"Type\": \"bind\", \"Source\": \"/s\", \"BindOptions\": {" options "}")
 #define TMPFS(options) MOUNT ("\"Type\": \"tmpfs\", \"TmpfsOptions\": {" options "}")
-
-static PpEngineInfo
-docker_of (const char *version)
-{
-  PpEngineInfo info = docker;
-
-  info.version = (char *)version;
-  return info;
-}
 
 static void
 test_mounts (void)
@@ -261,6 +274,12 @@ test_passed_over (void)
   g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 0), "domainname: Podman"));
   g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 1), "log_config: Podman"));
   g_assert_cmpuint (none->warnings->len, ==, 0);
+
+  g_autoptr (PpContainerSpec) shared
+      = good_spec (KWARGS ("\"shm_size\": \"1g\", \"ipc_mode\": \"host\""), &docker);
+  g_assert_cmpuint (shared->warnings->len, ==, 1);
+  g_assert_true (
+      g_str_has_prefix (g_ptr_array_index (shared->warnings, 0), "shm_size: Docker 24.0.7 drops"));
 }
 
 static void
