@@ -68,21 +68,3 @@ pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
   return pp_api_expects (
       pp_api_is_array, pp_api_call_shared (api, "POST", path, body, PP_API_RETRY, done, user_data));
 }
-
-PpApiCall *
-pp_work_queues_read (PpApi *api, const char *pool, const char *const *names, PpApiDoneFunc done,
-                     gpointer user_data)
-{
-  g_autofree char *path = pp_api_path ("/work_pools", pool, "/queues/filter");
-  json_t *body = json_object ();
-
-  if (names != NULL)
-    {
-      json_t *any = json_array ();
-      for (; *names != NULL; names++)
-        json_array_append_new (any, json_string (*names));
-      json_object_set_new (body, "work_queues", json_pack ("{s:{s:o}}", "name", "any_", any));
-    }
-  return pp_api_expects (
-      pp_api_is_array, pp_api_call_shared (api, "POST", path, body, PP_API_RETRY, done, user_data));
-}

@@ -62,8 +62,8 @@ pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
       return;
     }
   worker->slots_used--;
-  if (worker->more_waits && worker->phase == PP_WORKER_RUNNING && worker->poll_call == NULL
-      && worker->poll_parts == NULL)
+  if (worker->more_waits && worker->phase == PP_WORKER_RUNNING && worker->queues_read == NULL
+      && worker->poll_call == NULL && worker->poll_parts == NULL)
     {
       gint64 wait = worker->last_poll + SOONEST_US - g_get_monotonic_time ();
 
@@ -327,7 +327,7 @@ on_queues (const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
-  worker->poll_call = NULL;
+  worker->queues_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
     accept_answer (worker, NULL); /* the pool is gone */
   else if (error != NULL)
@@ -357,7 +357,8 @@ poll_now (PpWorker *worker)
 
   if (worker->phase != PP_WORKER_RUNNING)
     return;
-  if (worker->poll_call != NULL || worker->ping_call != NULL || worker->poll_parts != NULL)
+  if (worker->queues_read != NULL || worker->poll_call != NULL || worker->ping_call != NULL
+      || worker->poll_parts != NULL)
     return;
   if (engine_is_there (worker))
     forget_silence (worker);
@@ -384,7 +385,7 @@ poll_now (PpWorker *worker)
     }
   worker->asked = MIN (slots, worker->poll_cap);
   if (pp_queues_want_look (worker->queues))
-    worker->poll_call = pp_queues_look (worker->queues, on_queues, worker);
+    worker->queues_read = pp_queues_look (worker->queues, on_queues, worker);
   else
     send_poll (worker);
 }
@@ -413,6 +414,7 @@ void
 pp_worker_poll_stop (PpWorker *worker)
 {
   g_clear_handle_id (&worker->poll_timer, g_source_remove);
+  g_clear_pointer (&worker->queues_read, pp_work_queues_read_cancel);
   if (worker->poll_call != NULL)
     pp_api_call_cancel (worker->poll_call);
   worker->poll_call = NULL;

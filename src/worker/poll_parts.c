@@ -18,8 +18,9 @@ struct PpPollParts
   guint next;       /* the queue after the one that is being polled */
   gboolean one_run; /* only the first run of the queue is asked for */
   json_t *found;
-  guint answered;  /* queues */
-  GString *failed; /* "'a', 'b'" */
+  guint answered;           /* queues */
+  GString *failed;          /* "'a', 'b'" */
+  PpWorkQueuesRead *queues; /* being read */
   PpApiCall *call;
 };
 
@@ -29,6 +30,7 @@ static void poll_queue (PpPollParts *parts, guint index);
 void
 pp_poll_parts_free (PpPollParts *parts)
 {
+  pp_work_queues_read_cancel (parts->queues);
   pp_api_call_cancel (parts->call);
   g_clear_error (&parts->error);
   g_ptr_array_unref (parts->names);
@@ -114,7 +116,7 @@ on_queues (json_t *body, const GError *error, gpointer user_data)
   const json_t *queue;
   size_t index;
 
-  parts->call = NULL;
+  parts->queues = NULL;
   if (error != NULL)
     {
       parts->done (NULL, parts->error, parts->user_data);
@@ -142,7 +144,7 @@ pp_poll_parts_start (PpWorker *worker, const GError *error, PpApiDoneFunc done, 
   parts->names = g_ptr_array_new_with_free_func (g_free);
   parts->found = json_array ();
   parts->failed = g_string_new (NULL);
-  parts->call = pp_work_queues_read (worker->context.api, worker->options->work_pool,
-                                     pp_queues_present (worker->queues), on_queues, parts);
+  parts->queues = pp_work_queues_read (worker->context.api, worker->options->work_pool,
+                                       pp_queues_present (worker->queues), on_queues, parts);
   return parts;
 }

@@ -4,7 +4,7 @@
  * src/worker. */
 #pragma once
 
-#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/prefect/resources.h"
 
 typedef struct PpQueues PpQueues;
 
@@ -32,5 +32,5 @@ gboolean pp_queues_want_look (const PpQueues *queues);
 void pp_queues_doubt (PpQueues *queues);
 
 /* Looks which queues exist and says what has changed: missing ones once, and again every hour.
- * Returns the call, which the caller may cancel until DONE was called. */
-PpApiCall *pp_queues_look (PpQueues *queues, PpQueuesDoneFunc done, gpointer user_data);
+ * Returns the read, which the caller may cancel until DONE is called. */
+PpWorkQueuesRead *pp_queues_look (PpQueues *queues, PpQueuesDoneFunc done, gpointer user_data);

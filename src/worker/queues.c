@@ -233,7 +233,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   queues->done (error, queues->user_data);
 }
 
-PpApiCall *
+PpWorkQueuesRead *
 pp_queues_look (PpQueues *queues, PpQueuesDoneFunc done, gpointer user_data)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new ();

@@ -7,6 +7,7 @@
 #include "worker/flow_run/flow_run-private.h"
 #include "health-private.h"
 #include "host_lookup-private.h"
+#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/identity.h"
 #include "prefect-podman/state/state_fallback.h"
 #include "prefect-podman/worker/worker.h"
@@ -102,7 +103,8 @@ typedef struct
   gboolean polls_without_limit; /* the server refused one */
   guint poll_timer;
   gboolean bad_members_said;
-  PpQueues *queues; /* that are polled; NULL before the first poll */
+  PpQueues *queues;              /* that are polled; NULL before the first poll */
+  PpWorkQueuesRead *queues_read; /* the look at QUEUES under way, or NULL */
   PpApiCall *poll_call;
   PpPollParts *poll_parts;  /* the poll goes on queue by queue (poll_parts.c), or NULL */
   gboolean polls_in_parts;  /* the last poll that was answered went so */

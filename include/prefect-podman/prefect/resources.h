@@ -30,10 +30,18 @@ PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
                                                  const char *const *work_queue_names,
                                                  gint64 scheduled_before, guint limit,
                                                  PpApiDoneFunc done, gpointer user_data);
-/* The pool's work queues: those called NAMES (NULL-terminated), or for NULL all of them (200, or as
- * many as the server gives at once). An array of {name, is_paused, ...}. */
-PpApiCall *pp_work_queues_read (PpApi *api, const char *pool, const char *const *names,
-                                PpApiDoneFunc done, gpointer user_data);
+/* work_queues.c */
+
+typedef struct PpWorkQueuesRead PpWorkQueuesRead;
+
+/* The pool's work queues: those called NAMES (NULL-terminated), or for NULL all of them. DONE gets
+ * an array of {name, is_paused, ...}, each queue once. A server gives 200 at once, unless it is set
+ * otherwise: it is asked until it gives none that is new, and for 10,000 at most. */
+PpWorkQueuesRead *pp_work_queues_read (PpApi *api, const char *pool, const char *const *names,
+                                       PpApiDoneFunc done, gpointer user_data);
+
+/* DONE will not be called. NULL is ignored. Not from inside DONE: READ is gone after it. */
+void pp_work_queues_read_cancel (PpWorkQueuesRead *read);
 
 /* flow_runs.c */
 typedef enum
