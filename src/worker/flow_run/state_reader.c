@@ -14,6 +14,9 @@
 #define MAX_READ 100
 /* Runs that no list can hold, as far as they are remembered. */
 #define MAX_UNLISTABLE 1000
+/* So many lists in a row that failed down to this run alone, while it could be read by itself, are
+ * its own fault. One is also what a server in trouble does. */
+#define LISTS_FAILED 2
 
 struct PpStateRead
 {
@@ -35,7 +38,7 @@ struct PpStateReader
   GQueue groups;          /* of GQueue of PpStateRead: parts of a list that the server failed at */
   GQueue asked;           /* of PpStateRead: those the call under way is for */
   GQueue single;          /* of PpStateRead: those that are read alone */
-  GHashTable *unlistable; /* set of ids of runs that the server fails at in any list */
+  GHashTable *unlistable; /* id -> lists with this run that the server failed at, in a row */
   PpApiCall *call;
   guint timer;
   gint64 answered; /* when the last call was, monotonic microseconds */
@@ -149,20 +152,30 @@ finish_single (PpStateRead *read, json_t *flow_run, const GError *error)
   finish (read, flow_run, error);
 }
 
+gboolean
+pp_state_reader_is_unlistable (const PpStateReader *reader, const char *flow_run_id)
+{
+  return GPOINTER_TO_UINT (g_hash_table_lookup (reader->unlistable, flow_run_id)) >= LISTS_FAILED;
+}
+
 static void
 remember_unlistable (const PpStateRead *read)
 {
   GHashTable *unlistable = read->reader->unlistable;
+  guint failed = GPOINTER_TO_UINT (g_hash_table_lookup (unlistable, read->flow_run_id));
 
-  if (read->error == NULL || g_hash_table_contains (unlistable, read->flow_run_id))
+  if (read->error == NULL || failed >= LISTS_FAILED)
     return;
   if (g_hash_table_size (unlistable) >= MAX_UNLISTABLE)
     g_hash_table_remove_all (unlistable);
-  g_hash_table_add (unlistable, g_strdup (read->flow_run_id));
-  g_warning ("The server fails at every list that flow run %s is in, so this worker reads it by "
-             "itself from now on (a number beyond 64 bits in its parameters or job variables does "
-             "this): %s",
-             read->flow_run_id, read->error->message);
+  g_hash_table_insert (unlistable, g_strdup (read->flow_run_id), GUINT_TO_POINTER (failed + 1));
+  if (failed + 1 < LISTS_FAILED)
+    return;
+  g_warning (
+      "The server fails at every list that flow run %s is in, so this worker reads it by "
+      "itself from now on (a number beyond 64 bits in its parameters or job variables may do "
+      "this): %s",
+      read->flow_run_id, read->error->message);
 }
 
 static void
@@ -280,7 +293,10 @@ on_answer (json_t *body, const GError *error, gpointer user_data)
     {
       flow_run = g_hash_table_lookup (flow_runs, read->flow_run_id);
       if (flow_run != NULL)
-        finish (read, flow_run, NULL);
+        {
+          g_hash_table_remove (reader->unlistable, read->flow_run_id);
+          finish (read, flow_run, NULL);
+        }
       else
         leave_lists (read);
     }
@@ -304,7 +320,7 @@ fill (PpStateReader *reader)
     return;
   while (g_queue_get_length (&reader->asked) < MAX_READ
          && (read = g_queue_pop_head (&reader->waiting)) != NULL)
-    if (g_hash_table_contains (reader->unlistable, read->flow_run_id))
+    if (pp_state_reader_is_unlistable (reader, read->flow_run_id))
       leave_lists (read);
     else
       g_queue_push_tail (&reader->asked, read);
@@ -335,12 +351,6 @@ pp_state_reader_read (PpStateReader *reader, const char *flow_run_id, PpApiDoneF
   g_queue_push_tail (&reader->waiting, read);
   schedule (reader);
   return read;
-}
-
-gboolean
-pp_state_reader_is_unlistable (const PpStateReader *reader, const char *flow_run_id)
-{
-  return g_hash_table_contains (reader->unlistable, flow_run_id);
 }
 
 void

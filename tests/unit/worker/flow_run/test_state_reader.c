@@ -60,6 +60,9 @@ fail_for_member (const char *ids, int fd, gboolean *open)
   return TRUE;
 }
 
+/* It fails at this many lists, whatever is in them. */
+static gint failing_lists;
+
 /* Something in the server's place answers this many requests first, whatever they are. */
 static gint strange_answers;
 
@@ -81,6 +84,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     return server_reply (fd, status, "", "{\"detail\": \"no\"}");
   if (g_str_equal (request->method, "GET"))
     return answer_single (request, fd);
+  if (g_atomic_int_add (&failing_lists, -1) > 0)
+    return server_reply (fd, 500, "", "{\"exception_message\": \"database is locked\"}");
   if (fail_for_member (request->body->str, fd, &open))
     return open;
   g_usleep (20000); /* others want something meanwhile */
@@ -248,13 +253,15 @@ test_bad_member (void)
       g_autofree char *id = g_strdup_printf ("%d", i);
       read_run (fixture, i == 13 ? "bad" : id);
     }
+  g_main_loop_run (fixture->loop);
   expect_warning ("*fails at every list that flow run bad is in*500*");
+  read_run (fixture, "bad");
   g_main_loop_run (fixture->loop);
   g_test_assert_expected_messages ();
   g_assert_nonnull (strstr (fixture->heard->str, "bad "));
   g_assert_nonnull (strstr (fixture->heard->str, "12 "));
   g_assert_nonnull (strstr (fixture->heard->str, "19 "));
-  g_assert_cmpuint (server_requests (fixture->server), <, 14);
+  g_assert_cmpuint (server_requests (fixture->server), <, 16);
   requests = server_requests (fixture->server);
   g_string_truncate (fixture->heard, 0);
   read_run (fixture, "a");
@@ -262,6 +269,25 @@ test_bad_member (void)
   read_run (fixture, "b");
   g_main_loop_run (fixture->loop);
   g_assert_cmpuint (server_requests (fixture->server), ==, requests + 2);
+}
+
+/* A server that fails at a list now and then says nothing of the runs in it. */
+static void
+test_lists_that_fail_now_and_then (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (200);
+
+  for (int i = 0; i < 3; i++)
+    {
+      g_atomic_int_set (&failing_lists, 1);
+      read_run (fixture, "a");
+      g_main_loop_run (fixture->loop);
+      g_assert_false (pp_state_reader_is_unlistable (fixture->reader, "a"));
+      read_run (fixture, "a");
+      g_main_loop_run (fixture->loop);
+    }
+  g_atomic_int_set (&failing_lists, 0);
+  g_assert_cmpstr (fixture->heard->str, ==, "a a a a a a ");
 }
 
 /* Many of them, one that was deleted, and one that the server cannot write out at all: its states
@@ -275,6 +301,10 @@ test_bad_members (void)
   read_run (fixture, "mute");
   read_run (fixture, "a");
   read_run (fixture, "gone");
+  read_run (fixture, "bad2");
+  g_main_loop_run (fixture->loop);
+  read_run (fixture, "bad1");
+  read_run (fixture, "mute");
   read_run (fixture, "bad2");
   expect_warning ("*flow run bad1*");
   expect_warning ("*flow run mute*");
@@ -307,6 +337,9 @@ test_no_answer_for_member (gconstpointer id)
   read_run (fixture, "a");
   read_run (fixture, id);
   read_run (fixture, "b");
+  pp_flow_run_read (fixture->api, "noise", PP_API_ONCE, on_noise, fixture);
+  g_main_loop_run (fixture->loop);
+  read_run (fixture, id);
   pp_flow_run_read (fixture->api, "noise", PP_API_ONCE, on_noise, fixture);
   expect_warning ("*flow run *");
   g_main_loop_run (fixture->loop);
@@ -362,6 +395,7 @@ add_tests (void)
   g_test_add_func ("/state-reader/cancel", test_cancel);
   g_test_add_func ("/state-reader/bad-member", test_bad_member);
   g_test_add_func ("/state-reader/bad-members", test_bad_members);
+  g_test_add_func ("/state-reader/lists-that-fail-now-and-then", test_lists_that_fail_now_and_then);
   g_test_add_data_func ("/state-reader/no-answer-for-member/reset", "reset",
                         test_no_answer_for_member);
   g_test_add_data_func ("/state-reader/no-answer-for-member/page", "page",
