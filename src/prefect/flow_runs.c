@@ -250,7 +250,7 @@ pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state, PpSetState
   json_object_set_new (restored, "state_details", json_object ());
   copy_keys (json_object_get (restored, "state_details"), json_object_get (state, "state_details"),
              details);
-  return set_state (api, id, NULL, restored, TRUE, PP_API_PERSIST, done, user_data);
+  return set_state (api, id, NULL, restored, TRUE, PP_API_TRY, done, user_data);
 }
 
 PpApiCall *

@@ -80,7 +80,8 @@ PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *transi
 PpApiCall *pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done,
                                     gpointer user_data);
 /* Sets the run back to STATE, one that it had, by force: also its transition id, scheduled time and
- * lease. */
+ * lease. One attempt (PP_API_TRY): before another, the caller reads the run's states again, since
+ * what came in between would be undone. */
 PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
                                       PpSetStateDoneFunc done, gpointer user_data);
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,

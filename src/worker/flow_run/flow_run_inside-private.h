@@ -50,6 +50,12 @@ struct PpFlowRun
                         until then, this worker's or an earlier one's; 0: there is none */
   gint64 submitting_sent;  /* monotonic microseconds */
   json_t *overwritten_end; /* the end that a late request of ours has put another state on top of */
+  struct
+  {
+    guint tries;
+    void (*again) (PpFlowRun *run);
+    void (*over) (PpFlowRun *run);
+  } put_back; /* pp_flow_run_put_back() */
 
   /* The journal's (flow_run_journal.c). */
   PpJournalPhase phase;
@@ -268,6 +274,16 @@ void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
 /* Ends a pp_flow_run_check_claim() under way, and a wait for what it asks for. */
 void pp_flow_run_forget_claim_check (PpFlowRun *run);
+
+/* put_back.c: sets RUN back to STATE (borrowed), an end that it had, in one call. Where that failed
+ * and may pass, AGAIN is called after a while: it reads RUN's states and comes here once more only
+ * if they still ask for it. OVER follows success, and a warning after the last try. */
+void pp_flow_run_put_back (PpFlowRun *run, json_t *state, void (*again) (PpFlowRun *run),
+                           void (*over) (PpFlowRun *run));
+
+/* The states of RUN, whose end was to be put back, do not ask for it any more, or are not known:
+ * says so; then REPORTED. */
+void pp_flow_run_give_up_end (PpFlowRun *run);
 
 /* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
 void pp_flow_run_resubmit (PpFlowRun *run);

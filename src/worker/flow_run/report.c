@@ -371,16 +371,8 @@ may_be_heard_of (const PpFlowRun *run)
 }
 
 static void
-on_end_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error,
-                 gpointer user_data)
+move_to_reported (PpFlowRun *run)
 {
-  PpFlowRun *run = user_data;
-
-  run->api_call = NULL;
-  if (error != NULL)
-    g_warning ("The end of flow run '%s' (%s), on top of which the server has put a late request, "
-               "could not be put back: %s",
-               run->name, run->id, error->message);
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
@@ -388,12 +380,13 @@ on_end_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *err
 static void
 put_back_end (PpFlowRun *run)
 {
-  pp_flow_run_log (run, PP_LOG_INFO,
-                   "Flow run '%s' is set back to %s, its end: a request that was carried out late "
-                   "had changed that",
-                   run->name, pp_json_string (run->overwritten_end, "name"));
-  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, run->overwritten_end,
-                                             on_end_put_back, run);
+  if (run->put_back.tries == 0)
+    pp_flow_run_log (
+        run, PP_LOG_INFO,
+        "Flow run '%s' is set back to %s, its end: a request that was carried out late "
+        "had changed that",
+        run->name, pp_json_string (run->overwritten_end, "name"));
+  pp_flow_run_put_back (run, run->overwritten_end, read_state, move_to_reported);
 }
 
 static void
@@ -409,6 +402,11 @@ report_by_end (PpFlowRun *run)
   if (run->claimed_again)
     {
       send_unless_claimed_again (run);
+      return;
+    }
+  if (run->put_back.tries > 0)
+    {
+      pp_flow_run_give_up_end (run);
       return;
     }
   /* Prefect inside never got to say anything: its traceback is all there is. */

@@ -46,20 +46,6 @@ pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
   run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
 }
 
-static void
-on_restored (const PpSetStateResult *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  (void)result;
-  run->api_call = NULL;
-  if (error != NULL)
-    g_warning ("Flow run '%s' (%s) was run by another worker, and its end could not be put back: "
-               "%s",
-               run->name, run->id, error->message);
-  pp_flow_run_drop (run);
-}
-
 /* The end that came after the last SCHEDULED, or NULL. STATES: oldest first. */
 static json_t *
 find_end (json_t *states)
@@ -152,6 +138,33 @@ warn_of_unread_states (const PpFlowRun *run, const GError *error)
 
 static void read_history (PpFlowRun *run);
 
+/* Another worker has brought RUN to its END. */
+static void
+abort_submission (PpFlowRun *run, json_t *end)
+{
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Aborted submission of flow run '%s': another worker has run it meanwhile, to "
+                   "state '%s', which is put back",
+                   run->id, pp_json_string (end, "name"));
+  pp_flow_run_put_back (run, end, read_history, pp_flow_run_drop);
+}
+
+/* The same once more, after a try that failed; END may be NULL. Only what is ours still may be on
+ * top of it. */
+static void
+put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
+{
+  if (error != NULL)
+    g_warning ("Flow run '%s' (%s) was run by another worker, and its end could not be put back: "
+               "%s",
+               run->name, run->id, error->message);
+  if (end != NULL && !pp_flow_run_state_is_terminal (last)
+      && pp_flow_run_may_be_own_state (run, last))
+    pp_flow_run_put_back (run, end, read_history, pp_flow_run_drop);
+  else
+    pp_flow_run_drop (run);
+}
+
 static void
 on_history (json_t *body, const GError *error, gpointer user_data)
 {
@@ -165,18 +178,17 @@ on_history (json_t *body, const GError *error, gpointer user_data)
       return;
     }
   run->states_wait.tries = 0;
+  if (run->put_back.tries > 0)
+    {
+      put_back_again (run, end, json_array_get (body, json_array_size (body) - 1), error);
+      return;
+    }
   if (error != NULL)
     warn_of_unread_states (run, error);
   if (end == NULL)
-    {
-      run->next (run);
-      return;
-    }
-  pp_flow_run_log (run, PP_LOG_INFO,
-                   "Aborted submission of flow run '%s': another worker has run it meanwhile, to "
-                   "state '%s', which is put back",
-                   run->id, pp_json_string (end, "name"));
-  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, end, on_restored, run);
+    run->next (run);
+  else
+    abort_submission (run, end);
 }
 
 static void

@@ -13,6 +13,8 @@
 #define MAX_NOTES 1000
 /* A note that nothing can be found out about is kept for so many times the patience. */
 #define VAIN_PATIENCES 5
+/* To put a state back, at a server that answers: the run's states are read before each. */
+#define TRIES 120
 
 typedef struct
 {
@@ -26,7 +28,8 @@ typedef struct
   PpStateRead *read;
   PpApiCall *call; /* the run's states, or the one that is put back */
   PpApiCall *pid_call;
-  char *judged;    /* id of the last state that needed nothing */
+  guint tries;     /* to put a state back */
+  char *judged;    /* id of the last state that needed nothing, or got nothing */
   char *looked_at; /* id of the state that the call is about */
 } Note;
 
@@ -222,25 +225,40 @@ forget (Note *note)
 static void
 settle (Note *note)
 {
+  note->tries = 0;
   g_free (note->judged);
   note->judged = g_steal_pointer (&note->looked_at);
   if (note->asked_at > note->until)
     forget (note);
 }
 
+/* By the next look, if it failed, the state is judged again. */
 static void
-on_put_back (const PpSetStateResult *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
   Note *note = user_data;
 
   note->call = NULL;
   note->restoring = FALSE;
-  if (error != NULL)
-    g_warning (
-        "Flow run %s: a request that was carried out late has changed its state, which could "
-        "not be put back: %s",
-        note->entry->flow_run_id, error->message);
-  g_clear_pointer (&note->looked_at, g_free);
+  if (error != NULL && pp_api_may_try_again (note->late->api, error) && note->tries < TRIES)
+    {
+      g_debug ("Flow run %s is not set back yet: %s", note->entry->flow_run_id, error->message);
+      g_clear_pointer (&note->looked_at, g_free);
+      return;
+    }
+  if (error == NULL && result->status == PP_SET_STATE_ACCEPT)
+    {
+      note->tries = 0;
+      g_clear_pointer (&note->looked_at, g_free);
+      return;
+    }
+  g_warning ("Flow run %s: a request that was carried out late has changed its state, which could "
+             "not be put back: %s",
+             note->entry->flow_run_id,
+             error != NULL            ? error->message
+             : result->reason != NULL ? result->reason
+                                      : "the server does not accept it");
+  settle (note);
 }
 
 static PpLateHands
@@ -278,9 +296,10 @@ on_states (json_t *states, const GError *error, gpointer user_data)
                    id);
       return;
     case PP_LATE_PUT_BACK:
-      g_message ("Flow run %s was set to %s by a request that was carried out late: it is set back "
-                 "to %s",
-                 id, pp_json_string (last, "name"), pp_json_string (earlier, "name"));
+      if (note->tries++ == 0)
+        g_message ("Flow run %s was set to %s by a request that was carried out late: it is set "
+                   "back to %s",
+                   id, pp_json_string (last, "name"), pp_json_string (earlier, "name"));
       note->restoring = TRUE;
       note->call = pp_flow_run_restore_state (note->late->api, id, earlier, on_put_back, note);
       return;

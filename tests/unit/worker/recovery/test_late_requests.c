@@ -51,6 +51,7 @@ typedef struct
   gint64 patience;    /* microseconds */
   PpLateHands hands;
   guint taken_over;
+  gint refusals; /* set_state: how many are refused first; atomic */
 } Fixture;
 
 static char *
@@ -67,7 +68,7 @@ last_of (const char *states)
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
-  const Fixture *fixture = data;
+  Fixture *fixture = data;
 
   if (g_str_has_suffix (request->target, "/flow_runs/filter"))
     {
@@ -79,6 +80,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     }
   if (strstr (request->target, "/flow_run_states/") != NULL)
     return server_reply (fd, 200, "", fixture->told != NULL ? fixture->told : fixture->states);
+  if (g_atomic_int_add (&fixture->refusals, -1) > 0)
+    return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
   return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
 }
 
@@ -234,6 +237,50 @@ test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (fixture->taken_over, ==, 1);
 }
 
+#define OVERWRITTEN                                                                                \
+  "{\"id\": \"1\", \"type\": \"COMPLETED\", \"name\": \"Done\","                                   \
+  " \"state_details\": {\"transition_id\": \"" OTHER "\"}},"                                       \
+  " {\"id\": \"2\", \"type\": \"PENDING\", \"state_details\": {\"transition_id\": \"" CLAIM "\"}}"
+
+/* A put-back that fails is made again by the next look, and only if what was overwritten still is.
+ */
+static void
+test_put_back_is_refused (Fixture *fixture, gconstpointer later)
+{
+  fixture->states = "[" OVERWRITTEN "]";
+  fixture->refusals = 1;
+  add_note (fixture, 60);
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 3);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 3);
+  if (later != NULL)
+    fixture->states = later;
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, later != NULL ? 4 : 6);
+  g_assert_cmpuint (server_requests (fixture->server), ==, later != NULL ? 4 : 6);
+}
+
+/* What cannot be put back is said once, and left. */
+static void
+test_put_back_fails (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = "[" OVERWRITTEN "]";
+  fixture->refusals = 1000;
+  add_note (fixture, 60);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE, "*is set back to Done");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "Flow run " RUN ": *could not be put back: *503*");
+  for (guint i = 1; i <= 120; i++)
+    {
+      pp_late_requests_look (fixture->late);
+      wait_requests (fixture, 3 * i);
+    }
+  g_test_assert_expected_messages ();
+  pp_late_requests_look (fixture->late);
+  wait_requests (fixture, 361);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 361);
+}
+
 /* Through the end of this worker, and then until its time is up. */
 static void
 test_kept_and_forgotten (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -341,7 +388,7 @@ static void
 add_tests (void)
 {
   g_test_add ("/late-requests/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
-  g_test_add ("/late-requests/put-back", Fixture, NULL, set_up, test_put_back, tear_down);
+  g_test_add ("/late-requests/put-back/at-once", Fixture, NULL, set_up, test_put_back, tear_down);
   g_test_add ("/late-requests/no-states", Fixture, NULL, set_up, test_no_states, tear_down);
   g_test_add ("/late-requests/clock-set-forward", Fixture, NULL, set_up, test_clock_set_forward,
               tear_down);
@@ -349,6 +396,16 @@ add_tests (void)
               tear_down);
   g_test_add ("/late-requests/in-vain", Fixture, claimed, set_up, test_in_vain, tear_down);
   g_test_add ("/late-requests/waits-for-a-place", Fixture, claimed, set_up, test_waits_for_a_place,
+              tear_down);
+  g_test_add ("/late-requests/put-back/refused", Fixture, NULL, set_up, test_put_back_is_refused,
+              tear_down);
+  g_test_add ("/late-requests/put-back/scheduled-meanwhile", Fixture,
+              "[" OVERWRITTEN ", {\"id\": \"3\", \"type\": \"SCHEDULED\"}]", set_up,
+              test_put_back_is_refused, tear_down);
+  g_test_add ("/late-requests/put-back/ended-meanwhile", Fixture,
+              "[" OVERWRITTEN ", {\"id\": \"3\", \"type\": \"FAILED\"}]", set_up,
+              test_put_back_is_refused, tear_down);
+  g_test_add ("/late-requests/put-back/fails", Fixture, NULL, set_up, test_put_back_fails,
               tear_down);
   g_test_add ("/late-requests/kept-and-forgotten", Fixture, NULL, set_up, test_kept_and_forgotten,
               tear_down);

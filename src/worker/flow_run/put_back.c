@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A state that was overwritten is set back by force, so nothing on the server keeps a repeated
+ * request from undoing what came in between: the run's states are read and judged again before each
+ * further try. That read waits for a server that is away; what is counted are the tries that failed
+ * at a server which answers. */
+#include "config.h"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+/* Half an hour, and whatever the server asks for with Retry-After. */
+#define TRIES 120
+
+static void
+on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  PpApi *api = run->context->api;
+
+  run->api_call = NULL;
+  if (error == NULL && result->status == PP_SET_STATE_ACCEPT)
+    {
+      run->put_back.over (run);
+      return;
+    }
+  if (error != NULL && pp_api_may_try_again (api, error) && run->put_back.tries < TRIES)
+    {
+      pp_flow_run_after (run, pp_api_rest_ms (api, pp_look_delay (run->put_back.tries)),
+                         run->put_back.again);
+      return;
+    }
+  g_warning ("The end of flow run '%s' (%s), which a late request or claim has overwritten, could "
+             "not be put back: %s",
+             run->name, run->id,
+             error != NULL            ? error->message
+             : result->reason != NULL ? result->reason
+                                      : "the server does not accept it");
+  run->put_back.over (run);
+}
+
+void
+pp_flow_run_put_back (PpFlowRun *run, json_t *state, void (*again) (PpFlowRun *run),
+                      void (*over) (PpFlowRun *run))
+{
+  run->put_back.tries++;
+  run->put_back.again = again;
+  run->put_back.over = over;
+  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, state, on_put_back, run);
+}
+
+void
+pp_flow_run_give_up_end (PpFlowRun *run)
+{
+  g_warning (
+      "The end of flow run '%s' (%s), which a late request has overwritten, is not put back: "
+      "its state was changed meanwhile, or cannot be read",
+      run->name, run->id);
+  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An end that was overwritten is put back, without undoing what came in between. */
+#include "config.h"
+
+#include "worker/flow_run/flow_run_inside-private.h"
+
+#include "prefect-podman/http/http.h"
+
+#include "tests/unit/server.h"
+#include "tests/unit/tap.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define RUN "11111111-2222-4333-8444-555555555555"
+#define SCHEDULED "{\"id\": \"1\", \"type\": \"SCHEDULED\", \"name\": \"Scheduled\"}"
+#define COMPLETED                                                                                  \
+  "{\"id\": \"2\", \"type\": \"COMPLETED\", \"name\": \"Done\","                                   \
+  " \"state_details\": {\"transition_id\": \"dddddddd-0000-4000-8000-000000000000\"}}"
+/* Ours, on top of it. */
+#define PENDING "{\"id\": \"3\", \"type\": \"PENDING\", \"name\": \"Pending\"}"
+#define FAILED "{\"id\": \"4\", \"type\": \"FAILED\", \"name\": \"Failed\"}"
+
+/* What the server does. */
+typedef struct
+{
+  guint failures;    /* set_state: how many fail first */
+  const char *later; /* a state that has come on top once one has failed; or NULL */
+} Case;
+
+typedef struct
+{
+  Server *server;
+  PpHttp *http;
+  PpSettings settings;
+  PpWorkerContext context;
+  char *url;
+  const Case *chosen;
+  gint changes; /* set_state, atomic */
+  gint reads;   /* of the run's states, atomic */
+  gboolean slot_free;
+  gboolean went_on;
+} Fixture;
+
+static char *
+states_now (const Fixture *fixture)
+{
+  const char *later = g_atomic_int_get (&fixture->changes) > 0 ? fixture->chosen->later : NULL;
+
+  return g_strdup_printf ("[" SCHEDULED ", " COMPLETED ", " PENDING "%s%s]",
+                          later != NULL ? ", " : "", later != NULL ? later : "");
+}
+
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  Fixture *fixture = data;
+  g_autofree char *body = NULL;
+
+  if (strstr (request->target, "/flow_run_states/") != NULL)
+    {
+      g_atomic_int_inc (&fixture->reads);
+      body = states_now (fixture);
+      return server_reply (fd, 200, "", body);
+    }
+  if ((guint)g_atomic_int_add (&fixture->changes, 1) < fixture->chosen->failures)
+    return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
+  return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
+}
+
+static void
+on_notify (PpFlowRun *run G_GNUC_UNUSED, gboolean slot_free, gpointer user_data)
+{
+  ((Fixture *)user_data)->slot_free = slot_free;
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  fixture->chosen = data;
+  fixture->server = server_new (NULL, answer, fixture);
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){ .api_url = fixture->url, .api_request_timeout = 60 };
+  fixture->context.settings = &fixture->settings;
+  fixture->context.api = pp_api_new (fixture->http, &fixture->settings);
+  fixture->context.states = pp_state_reader_new (fixture->context.api);
+  fixture->context.logs = pp_log_sender_new (fixture->context.api, &fixture->settings);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  pp_log_sender_free (fixture->context.logs);
+  pp_state_reader_free (fixture->context.states);
+  pp_api_free (fixture->context.api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  g_free (fixture->url);
+}
+
+static PpFlowRun *
+make_run (Fixture *fixture)
+{
+  json_auto_t *json = json_pack ("{s:s, s:s}", "id", RUN, "name", "run");
+
+  return pp_flow_run_new (&fixture->context, json, 0, on_notify, fixture);
+}
+
+static void
+run_until_slot_free (Fixture *fixture)
+{
+  while (!fixture->slot_free)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+on_next (PpFlowRun *run)
+{
+  Fixture *fixture = run->user_data;
+
+  fixture->went_on = TRUE;
+}
+
+/* The run was claimed on top of another worker's end. */
+static void
+test_end (Fixture *fixture, gconstpointer data)
+{
+  const Case *chosen = data;
+  PpFlowRun *run = make_run (fixture);
+
+  pp_flow_run_check_history (run, on_next);
+  run_until_slot_free (fixture);
+  g_assert_false (fixture->went_on);
+  g_assert_cmpint (fixture->changes, ==, chosen->later != NULL ? 1 : (gint)chosen->failures + 1);
+  g_assert_cmpint (fixture->reads, ==, chosen->later != NULL ? 2 : (gint)chosen->failures + 1);
+  pp_flow_run_free (run);
+}
+
+static void
+add_tests (void)
+{
+  static const Case well = { 0, NULL };
+  static const Case refused_once = { 1, NULL };
+  static const Case ended = { 1, FAILED };
+  static const Case scheduled = { 1, SCHEDULED };
+
+  g_test_add ("/put-back/end/at-once", Fixture, &well, set_up, test_end, tear_down);
+  g_test_add ("/put-back/end/refused-once", Fixture, &refused_once, set_up, test_end, tear_down);
+  g_test_add ("/put-back/end/ended-meanwhile", Fixture, &ended, set_up, test_end, tear_down);
+  g_test_add ("/put-back/end/scheduled-meanwhile", Fixture, &scheduled, set_up, test_end,
+              tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  return pp_test_main (argc, argv, add_tests);
+}
