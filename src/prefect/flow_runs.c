@@ -268,7 +268,7 @@ pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
   json_t *body = json_pack ("{s:O}", "empirical_policy", policy);
-  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST, done, user_data);
+  return pp_api_call (api, "PATCH", path, body, PP_API_TRY, done, user_data);
 }
 
 /* The callback of a call that an older server may not know. */

@@ -87,7 +87,8 @@ PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
                                                   PpApiDoneFunc done, gpointer user_data);
-/* POLICY: the whole of the run's empirical_policy. */
+/* POLICY: the whole of the run's empirical_policy. One attempt (PP_API_TRY): before another, the
+ * caller reads the run again. */
 PpApiCall *pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
                                                 PpApiDoneFunc done, gpointer user_data);
 /* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */

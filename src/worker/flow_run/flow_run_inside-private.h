@@ -91,6 +91,7 @@ struct PpFlowRun
   gboolean told_inside;     /* Prefect inside the container tells states too; as of claim_call */
   gboolean ended_inside;    /* and the end: the container is seen to its own */
   gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
+  gboolean rescheduled;     /* and the run is to be given to the poll for it */
   char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
   char *found_reporting;    /* and who it says reports on it: "worker", "engine"; NULL: not told */
   guint64 counted;          /* records the server has beyond the position */

@@ -11,6 +11,8 @@
 
 /* A server that refuses is asked again after this. */
 #define ASK_AGAIN_MS 15000
+/* That a change is not taken is said at this try. */
+#define SAY_REFUSED 3
 
 void
 pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
@@ -36,7 +38,11 @@ on_rescheduled (json_t *body, const GError *error, gpointer user_data)
 
   (void)body;
   run->api_call = NULL;
-  if (error != NULL)
+  if (error != NULL && pp_api_may_try_again (run->context->api, error)
+      && ++run->unanswered < SAY_REFUSED)
+    pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
+                       pp_flow_run_reschedule);
+  else if (error != NULL)
     pp_flow_run_on_unread (run, error, pp_flow_run_reschedule);
   else
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
@@ -50,18 +56,28 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
   json_auto_t *changed = json_is_object (policy) ? json_deep_copy (policy) : json_object ();
 
   run->api_call = NULL;
-  if (error != NULL || g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") != 0)
+  if (error != NULL)
     {
-      on_rescheduled (NULL, error, run);
+      pp_flow_run_on_unread (run, error, pp_flow_run_reschedule);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
-                   run->name);
+  /* It may have been ended, or begun again, since. */
+  if (!pp_flow_run_waits_in_container (body))
+    {
+      pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+      return;
+    }
+  if (!run->rescheduled)
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
+                     run->name);
+  run->rescheduled = TRUE;
   json_object_set_new (changed, "retry_type", json_string ("reschedule"));
   run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,
                                                        on_rescheduled, run);
 }
 
+/* Read before each change of its policy: a change that was made blindly again would hold for what
+ * came in between. */
 void
 pp_flow_run_reschedule (PpFlowRun *run)
 {

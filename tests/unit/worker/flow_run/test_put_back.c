@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An end that was overwritten is put back, without undoing what came in between. */
+/* An end that was overwritten is put back, and a retry given to the poll, without undoing what came
+ * in between. */
 #include "config.h"
 
 #include "worker/flow_run/flow_run_inside-private.h"
@@ -24,7 +25,7 @@
 /* What the server does. */
 typedef struct
 {
-  guint failures;    /* set_state: how many fail first */
+  guint failures;    /* set_state and PATCH: how many fail first */
   const char *later; /* a state that has come on top once one has failed; or NULL */
 } Case;
 
@@ -36,7 +37,7 @@ typedef struct
   PpWorkerContext context;
   char *url;
   const Case *chosen;
-  gint changes; /* set_state, atomic */
+  gint changes; /* set_state and PATCH, atomic */
   gint reads;   /* of the run's states, atomic */
   gboolean slot_free;
   gboolean went_on;
@@ -51,6 +52,17 @@ states_now (const Fixture *fixture)
                           later != NULL ? ", " : "", later != NULL ? later : "");
 }
 
+static char *
+run_now (const Fixture *fixture)
+{
+  const char *later = g_atomic_int_get (&fixture->changes) > 0 ? fixture->chosen->later : NULL;
+
+  return g_strdup_printf (
+      "{\"id\": \"" RUN "\", \"state\": %s,"
+      " \"empirical_policy\": {\"retries\": 2, \"retry_type\": \"in_process\"}}",
+      later != NULL ? later : SCHEDULED);
+}
+
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -61,6 +73,11 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     {
       g_atomic_int_inc (&fixture->reads);
       body = states_now (fixture);
+      return server_reply (fd, 200, "", body);
+    }
+  if (g_str_equal (request->method, "GET"))
+    {
+      body = run_now (fixture);
       return server_reply (fd, 200, "", body);
     }
   if ((guint)g_atomic_int_add (&fixture->changes, 1) < fixture->chosen->failures)
@@ -137,6 +154,19 @@ test_end (Fixture *fixture, gconstpointer data)
   pp_flow_run_free (run);
 }
 
+/* Its FAILED has become AwaitingRetry. */
+static void
+test_retry (Fixture *fixture, gconstpointer data)
+{
+  const Case *chosen = data;
+  PpFlowRun *run = make_run (fixture);
+
+  pp_flow_run_reschedule (run);
+  run_until_slot_free (fixture);
+  g_assert_cmpint (fixture->changes, ==, chosen->later != NULL ? 1 : (gint)chosen->failures + 1);
+  pp_flow_run_free (run);
+}
+
 static void
 add_tests (void)
 {
@@ -144,11 +174,18 @@ add_tests (void)
   static const Case refused_once = { 1, NULL };
   static const Case ended = { 1, FAILED };
   static const Case scheduled = { 1, SCHEDULED };
+  static const Case cancelling = { 1, "{\"id\": \"5\", \"type\": \"CANCELLING\"}" };
 
   g_test_add ("/put-back/end/at-once", Fixture, &well, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/refused-once", Fixture, &refused_once, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/ended-meanwhile", Fixture, &ended, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/scheduled-meanwhile", Fixture, &scheduled, set_up, test_end,
+              tear_down);
+  g_test_add ("/put-back/retry/at-once", Fixture, &well, set_up, test_retry, tear_down);
+  g_test_add ("/put-back/retry/refused-once", Fixture, &refused_once, set_up, test_retry,
+              tear_down);
+  g_test_add ("/put-back/retry/ended-meanwhile", Fixture, &ended, set_up, test_retry, tear_down);
+  g_test_add ("/put-back/retry/cancelled-meanwhile", Fixture, &cancelling, set_up, test_retry,
               tear_down);
 }
 
