@@ -48,6 +48,7 @@ typedef struct
   PpEvents *events;
   PpJournal *journal;
   struct PpLateRequests *late; /* requests that outlive their run (late_requests.h) */
+  guint unsettled; /* runs that hold no slot though the server has not been told of their end */
 } PpWorkerContext;
 
 G_END_DECLS

@@ -12,6 +12,8 @@
 #define MAX_REMOVALS 5
 /* Where a finished run's infrastructure_pid is not taken for so long, it is left out. */
 #define PID_SECONDS 30
+/* So many runs at the most wait for the server without a slot: memory. */
+#define MAX_UNSETTLED 100
 
 static void remove_container (PpFlowRun *run);
 
@@ -88,13 +90,26 @@ on_logs_safe (gpointer user_data)
   pp_flow_run_enter_reported (run);
 }
 
+void
+pp_flow_run_free_slot (PpFlowRun *run)
+{
+  if (run->slot_freed || run->context->unsettled >= MAX_UNSETTLED)
+    return;
+  run->slot_freed = TRUE;
+  run->unsettled = TRUE;
+  run->context->unsettled++;
+  run->notify (run, TRUE, run->user_data);
+}
+
 static gboolean
-on_slot_free (gpointer user_data)
+on_left (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->timer = 0;
-  run->notify (run, TRUE, run->user_data);
+  if (!run->slot_freed)
+    run->notify (run, TRUE, run->user_data);
+  run->slot_freed = TRUE;
   pp_log_sender_when (run->context->logs, FALSE, on_logs_safe, run);
   return G_SOURCE_REMOVE;
 }
@@ -110,15 +125,18 @@ forget_pid (PpFlowRun *run)
 void
 pp_flow_run_enter_reported (PpFlowRun *run)
 {
-  if (!run->slot_freed)
+  if (!run->left)
     {
-      run->slot_freed = TRUE;
+      run->left = TRUE;
+      if (run->unsettled)
+        run->context->unsettled--;
+      run->unsettled = FALSE;
       g_clear_pointer (&run->lease, pp_lease_free);
       g_clear_handle_id (&run->timeout_timer, g_source_remove);
       g_clear_handle_id (&run->stop_timer, g_source_remove);
       if (run->stop_call != NULL)
         pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
-      run->timer = g_idle_add (on_slot_free, run);
+      run->timer = g_idle_add (on_left, run);
       return;
     }
   /* on_logs_safe() and on_pid_updated() come back here. */

@@ -27,8 +27,8 @@ typedef enum
 } PpFlowRunState;
 
 /* Called when the run holds no slot any more (SLOT_FREE: it does not run, though its container may
- * still be removed), and when it is over (not SLOT_FREE: the worker frees it). Never from inside a
- * call of this header. */
+ * still be removed, and its end be told), and when it is over (not SLOT_FREE: the worker frees it).
+ * Never from inside a call of this header. */
 typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
 /* FLOW_RUN: the API's object, with an id, as the server had it at some time after ASKED_AT

@@ -189,6 +189,8 @@ struct PpFlowRun
   gint64 no_answer_since; /* monotonic microseconds; 0: the engine answers */
   gboolean silence_said;  /* of the time since then */
   gboolean slot_freed;
+  gboolean unsettled; /* it was before its end was reported: one of the context's */
+  gboolean left;      /* REPORTED has begun */
   gboolean logs_safe;
 };
 
@@ -303,7 +305,8 @@ void pp_flow_run_make_transition (char *id);
 /* flow_run_reschedule.c */
 
 /* What RUN's end waits for, its state on the server, could not be read or changed (ERROR). Only the
- * API's own 404 is an end, REPORTED; after anything else AGAIN is called, in 15 s. Warns once. */
+ * API's own 404 is an end, REPORTED; after anything else RUN holds no slot any more, and AGAIN is
+ * called in 15 s. Warns once. */
 void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
 
 /* Gives the run back to the poll, where its failure has become
@@ -381,6 +384,11 @@ void pp_flow_run_end_without_status (PpFlowRun *run);
 void pp_flow_run_enter_started (PpFlowRun *run);
 
 /* flow_run_cleanup.c */
+
+/* Has RUN, whose end waits for the server, hold no slot any more, unless 100 such runs wait
+ * already. The worker is told at once. */
+void pp_flow_run_free_slot (PpFlowRun *run);
+
 void pp_flow_run_enter_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);
 

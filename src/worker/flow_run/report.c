@@ -473,6 +473,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
   pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
+  pp_state_read_cancel (g_steal_pointer (&run->state_read));
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
   pp_output_finish (run->output);

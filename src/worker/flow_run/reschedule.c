@@ -28,6 +28,8 @@ pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlo
     g_warning ("The end of flow run '%s' (%s) waits, its state cannot be read or changed; the "
                "server is asked again every %d s: %s",
                run->name, run->id, ASK_AGAIN_MS / 1000, error->message);
+  /* The server may fail at this run for ever. */
+  pp_flow_run_free_slot (run);
   pp_flow_run_after (run, ASK_AGAIN_MS, again);
 }
 
@@ -81,6 +83,6 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
 void
 pp_flow_run_reschedule (PpFlowRun *run)
 {
-  run->api_call
-      = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_policy_read, run);
+  run->api_call = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST_UNLESS_TOLD,
+                                    on_policy_read, run);
 }

@@ -239,7 +239,7 @@ on_startup_state (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->api_call = NULL;
+  run->state_read = NULL;
   if (run->state == PP_FLOW_RUN_STARTED && error != NULL
       && !g_error_matches (error, PP_API_ERROR, 404))
     {
@@ -264,8 +264,7 @@ on_timeout (gpointer user_data)
   else if (run->worker_reported)
     look_before_stop (run);
   else
-    run->api_call
-        = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST, on_startup_state, run);
+    run->state_read = pp_state_reader_read (run->context->states, run->id, on_startup_state, run);
   return G_SOURCE_REMOVE;
 }
 

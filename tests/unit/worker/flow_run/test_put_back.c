@@ -6,6 +6,7 @@
 #include "worker/flow_run/flow_run_inside-private.h"
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/prefect/resources.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
@@ -25,8 +26,9 @@
 /* What the server does. */
 typedef struct
 {
-  guint failures;    /* set_state and PATCH: how many fail first */
-  const char *later; /* a state that has come on top once one has failed; or NULL */
+  guint failures;      /* set_state and PATCH: how many fail first */
+  const char *later;   /* a state that has come on top once one has failed; or NULL */
+  gboolean unreadable; /* the run; its last state is RUNNING */
 } Case;
 
 typedef struct
@@ -72,9 +74,13 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
   if (strstr (request->target, "/flow_run_states/") != NULL)
     {
       g_atomic_int_inc (&fixture->reads);
+      if (fixture->chosen->unreadable)
+        return server_reply (fd, 200, "", "[{\"id\": \"1\", \"type\": \"RUNNING\"}]");
       body = states_now (fixture);
       return server_reply (fd, 200, "", body);
     }
+  if (fixture->chosen->unreadable)
+    return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
   if (g_str_equal (request->method, "GET"))
     {
       body = run_now (fixture);
@@ -168,13 +174,60 @@ test_retry (Fixture *fixture, gconstpointer data)
 }
 
 static void
+on_noise (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED,
+          gpointer user_data G_GNUC_UNUSED)
+{
+}
+
+/* The server fails at this run, and at no other: its slot goes to another, and it is asked for
+ * again. */
+static void
+test_unreadable (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  PpFlowRun *run = make_run (fixture);
+
+  pp_api_hurry (fixture->context.api, 0.001);
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*asking again*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "The end of flow run 'run' *" RUN "* waits*");
+  pp_flow_run_reschedule (run);
+  pp_flow_run_states_read (fixture->context.api, RUN, on_noise, NULL);
+  run_until_slot_free (fixture);
+  g_test_assert_expected_messages ();
+  g_assert_cmpuint (fixture->context.unsettled, ==, 1);
+  pp_flow_run_free (run);
+}
+
+/* startup_timeout_seconds of such a run: its states say whether it is Pending. */
+static void
+test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  PpContainerSpec spec = { .startup_timeout_seconds = 0.01 };
+  gint64 end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
+  PpFlowRun *run = make_run (fixture);
+
+  run->state = PP_FLOW_RUN_STARTED;
+  run->spec = &spec;
+  pp_flow_run_start_timeout (run);
+  while (g_atomic_int_get (&fixture->reads) == 0 || run->state_read != NULL)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (1000);
+    }
+  run->spec = NULL;
+  pp_flow_run_free (run);
+}
+
+static void
 add_tests (void)
 {
-  static const Case well = { 0, NULL };
-  static const Case refused_once = { 1, NULL };
-  static const Case ended = { 1, FAILED };
-  static const Case scheduled = { 1, SCHEDULED };
-  static const Case cancelling = { 1, "{\"id\": \"5\", \"type\": \"CANCELLING\"}" };
+  static const Case well = { 0, NULL, FALSE };
+  static const Case refused_once = { 1, NULL, FALSE };
+  static const Case ended = { 1, FAILED, FALSE };
+  static const Case scheduled = { 1, SCHEDULED, FALSE };
+  static const Case unreadable = { 0, NULL, TRUE };
+  static const Case cancelling = { 1, "{\"id\": \"5\", \"type\": \"CANCELLING\"}", FALSE };
 
   g_test_add ("/put-back/end/at-once", Fixture, &well, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/refused-once", Fixture, &refused_once, set_up, test_end, tear_down);
@@ -187,6 +240,10 @@ add_tests (void)
   g_test_add ("/put-back/retry/ended-meanwhile", Fixture, &ended, set_up, test_retry, tear_down);
   g_test_add ("/put-back/retry/cancelled-meanwhile", Fixture, &cancelling, set_up, test_retry,
               tear_down);
+  g_test_add ("/put-back/retry/unreadable", Fixture, &unreadable, set_up, test_unreadable,
+              tear_down);
+  g_test_add ("/put-back/startup/unreadable", Fixture, &unreadable, set_up,
+              test_unreadable_at_start, tear_down);
 }
 
 int
