@@ -28,6 +28,55 @@ end_with_json (EngineCall *call, const PpHttpResponse *response)
     pp_engine_call_end (call, json, NULL);
 }
 
+/* True if JSON is an object with the id of a container. */
+static gboolean
+has_id (const json_t *json)
+{
+  const char *id = pp_json_string (json, "Id");
+
+  return id != NULL && *id != '\0';
+}
+
+static gboolean
+is_list_of_containers (const json_t *json)
+{
+  gboolean is_right = json_is_array (json);
+
+  for (gsize i = 0; i < json_array_size (json); i++)
+    is_right = is_right && has_id (json_array_get (json, i));
+  return is_right;
+}
+
+/* What answers in the engine's place may send any JSON: no container is known from it. */
+static void
+end_if_right (EngineCall *call, const PpHttpResponse *response,
+              gboolean (*is_right) (const json_t *json), const char *wanted)
+{
+  json_auto_t *json = pp_engine_call_json (call, response);
+
+  if (json == NULL)
+    return;
+  if (is_right (json))
+    pp_engine_call_end (call, json, NULL);
+  else
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                         "what answers at %s (status %ld) is no container engine: %s",
+                         call->engine->url, response->status, wanted);
+}
+
+static void
+end_with_container (EngineCall *call, const PpHttpResponse *response)
+{
+  end_if_right (call, response, has_id, "no Id of a container in its answer");
+}
+
+static void
+end_with_list (EngineCall *call, const PpHttpResponse *response)
+{
+  end_if_right (call, response, is_list_of_containers,
+                "its answer is no list of containers with their Ids");
+}
+
 static char *
 escape (const char *text)
 {
@@ -109,7 +158,7 @@ send_create (EngineCall *call)
                             .unversioned = g_str_has_prefix (call->path, "/v") };
 
   call->creates = TRUE;
-  pp_engine_call_send (call, &request, end_with_json);
+  pp_engine_call_send (call, &request, end_with_container);
 }
 
 /* The array of "name:address" in a create body of either API, borrowed. */
@@ -332,7 +381,7 @@ pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
 
-  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_json);
+  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_container);
   return &call->base;
 }
 
@@ -412,6 +461,6 @@ pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels, PpL
   free (text);
   g_autofree char *path = g_strconcat ("/containers/json?all=1&filters=", escaped, NULL);
   EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
-  pp_engine_call_send (call, &request, end_with_json);
+  pp_engine_call_send (call, &request, end_with_list);
   return &call->base;
 }

@@ -300,14 +300,12 @@ on_created (json_t *result, const GError *error, gpointer user_data)
       return;
     }
   run->container_id = g_strdup (pp_json_string (result, "Id"));
-  if (run->container_id == NULL)
-    {
-      pp_flow_run_fail_submission (run, "The engine created a container without saying its id.");
-      return;
-    }
   json_array_foreach (json_object_get (result, "Warnings"), index, warning)
+  {
+    if (json_is_string (warning))
       pp_flow_run_log (run, PP_LOG_WARNING, "The engine warns about container '%s': %s",
                        run->container_name, json_string_value (warning));
+  }
   run->was_warned = json_array_size (json_object_get (result, "Warnings")) > 0;
   check_created (run);
 }

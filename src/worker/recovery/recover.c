@@ -100,9 +100,10 @@ say_unknown (const PpWorker *worker, const PpLabelsLook *look, const json_t *con
   {
     const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
     const char *pool = pp_container_label (container, PP_WORK_POOL_LABEL);
+    const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
 
-    if (identity == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
-        || g_hash_table_contains (worker->runs, pp_container_label (container, PP_FLOW_RUN_LABEL))
+    if (identity == NULL || id == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
+        || g_hash_table_contains (worker->runs, id)
         || GPOINTER_TO_INT (g_hash_table_lookup (look->states, identity)) != PP_IDENTITY_UNKNOWN)
       continue;
     name = pp_flow_run_listed_name (container);

@@ -113,6 +113,59 @@ test_password (void)
   stop (&fixture);
 }
 
+/* Whatever has taken the engine's place answers everything with the same JSON. */
+static gboolean
+answer_the_same (Server *server, const Request *request, int fd, gpointer data)
+{
+  (void)server;
+  (void)request;
+  return server_reply (fd, 200, "", data);
+}
+
+static void
+on_spec_done (json_t *result, const GError *error, gpointer user_data)
+{
+  g_assert_true (result == NULL || pp_json_string (result, "Id") != NULL);
+  on_done (result, error, user_data);
+}
+
+static void
+test_no_id (void)
+{
+  static const char *const answers[]
+      = { "{}", "[]", "[{}]", "{\"Id\": null}", "{\"Id\": 5}", "{\"Id\": \"\"}", "{\"ok\": true}" };
+  static const char *const labels[] = { "a", NULL };
+  json_auto_t *configuration = json_pack ("{s:s, s:{}}", "image", "busybox:1", "env");
+  PpContainerSpec *spec = pp_container_spec_new (configuration, NULL, NULL);
+
+  g_assert_nonnull (spec);
+  for (gsize i = 0; i < G_N_ELEMENTS (answers); i++)
+    for (guint call = 0; call < 3; call++)
+      {
+        Fixture fixture = { 0 };
+
+        start_with (&fixture, answer_the_same, "", (gpointer)answers[i]);
+        if (call == 0)
+          pp_infrastructure_create (fixture.infrastructure, spec, "n", on_spec_done, &fixture);
+        else if (call == 1)
+          pp_infrastructure_inspect (fixture.infrastructure, "n", on_spec_done, &fixture);
+        else
+          pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
+        wait_done (&fixture);
+        /* No container is a list of them. */
+        if (call == 2 && i == 1)
+          g_assert_no_error (fixture.error);
+        else
+          {
+            g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR,
+                            PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+            g_assert_nonnull (strstr (fixture.error->message, "is no container engine: "));
+          }
+        stop (&fixture);
+      }
+  pp_container_spec_free (spec);
+}
+
 /* A gateway in front of the engine, for which there is nothing there just now. */
 static gboolean
 answer_as_gateway (Server *server, const Request *request, int fd, gpointer data)
@@ -538,6 +591,7 @@ static void
 add_tests (void)
 {
   g_test_add_func ("/engine/too-large", test_too_large);
+  g_test_add_func ("/engine/no-id", test_no_id);
   g_test_add_func ("/engine/version-after-a-silence", test_version_after_a_silence);
   g_test_add_func ("/engine/version-after-a-restart", test_version_after_a_restart);
   g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
