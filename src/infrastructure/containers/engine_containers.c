@@ -12,8 +12,8 @@
 
 /* An engine may be busy with fifty other containers. */
 #define QUICK_SECONDS 120
-/* Copying an image's files (vfs storage) takes minutes. */
-#define SLOW_SECONDS 600
+/* What copies or removes an image's files. */
+#define SLOW_SECONDS PP_INFRASTRUCTURE_CREATE_SECONDS
 /* A container whose start is not answered is looked at after so many seconds, and then every so
  * many. */
 #define FIRST_START_LOOK_SECONDS 10

@@ -246,6 +246,8 @@ void pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry);
 
 /* A request of RUN got no answer, or was given up: it may be carried out yet. */
 void pp_flow_run_expect_late (PpFlowRun *run);
+/* The same of the engine's making RUN's container. */
+void pp_flow_run_expect_late_container (PpFlowRun *run);
 
 /* Has a note of RUN's requests, if one of them may be carried out yet, outlive RUN. */
 void pp_flow_run_leave_note (const PpFlowRun *run);

@@ -124,7 +124,10 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->phase = entry->phase;
   run->replaced_container_id = g_strdup (entry->replaced_container_id);
   /* The worker that wrote it may have been killed with any request under way. */
-  pp_flow_run_expect_late (run);
+  if (entry->phase == PP_JOURNAL_CLAIMED)
+    pp_flow_run_expect_late_container (run);
+  else
+    pp_flow_run_expect_late (run);
   run->name = g_strdup (entry->flow_run_name);
   run->deployment_id = g_strdup (entry->deployment_id);
   run->flow_id = g_strdup (entry->flow_id);

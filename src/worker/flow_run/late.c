@@ -10,7 +10,14 @@
 void
 pp_flow_run_expect_late (PpFlowRun *run)
 {
-  run->late_until = pp_uptime () + pp_late_patience (run->context->settings);
+  run->late_until = MAX (run->late_until, pp_uptime () + pp_late_patience (run->context->settings));
+}
+
+void
+pp_flow_run_expect_late_container (PpFlowRun *run)
+{
+  run->late_until
+      = MAX (run->late_until, pp_uptime () + pp_late_container_patience (run->context->settings));
 }
 
 void

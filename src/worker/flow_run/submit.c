@@ -294,7 +294,7 @@ on_created (json_t *result, const GError *error, gpointer user_data)
       if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
         {
           run->may_exist = TRUE;
-          pp_flow_run_expect_late (run);
+          pp_flow_run_expect_late_container (run);
         }
       pp_flow_run_retry_or_fail (run, error, create_container);
       return;

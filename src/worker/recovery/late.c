@@ -59,7 +59,8 @@ pp_worker_expect_late_requests (PpWorker *worker)
   PpWorkerContext *context = &worker->context;
 
   context->late = pp_late_requests_new (context->api, context->states, context->journal,
-                                        pp_late_patience (worker->settings), &funcs);
+                                        pp_late_patience (worker->settings),
+                                        pp_late_container_patience (worker->settings), &funcs);
   pp_late_requests_load (context->late);
 }
 

@@ -3,6 +3,7 @@
 
 #include "late_requests-private.h"
 
+#include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/json.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
@@ -39,6 +40,7 @@ struct PpLateRequests
   PpStateReader *states;
   PpJournal *journal;
   gint64 patience; /* microseconds */
+  gint64 longest;  /* microseconds */
   PpLateFuncs funcs;
   GHashTable *notes; /* id -> Note */
   char *boot_id;     /* of the host */
@@ -67,9 +69,16 @@ pp_late_patience (const PpSettings *settings)
   return (gint64)((settings->api_request_timeout + 60) * G_USEC_PER_SEC);
 }
 
+gint64
+pp_late_container_patience (const PpSettings *settings)
+{
+  return MAX (pp_late_patience (settings),
+              (gint64)(PP_INFRASTRUCTURE_CREATE_SECONDS + 60) * G_USEC_PER_SEC);
+}
+
 PpLateRequests *
 pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal, gint64 patience,
-                      const PpLateFuncs *funcs)
+                      gint64 longest, const PpLateFuncs *funcs)
 {
   PpLateRequests *late = g_new0 (PpLateRequests, 1);
 
@@ -77,6 +86,7 @@ pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal, gin
   late->states = states;
   late->journal = journal;
   late->patience = patience;
+  late->longest = longest;
   late->funcs = *funcs;
   late->boot_id = pp_boot_id ();
   late->notes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_note);
@@ -97,7 +107,7 @@ static void
 keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
 {
   Note *note = g_new0 (Note, 1);
-  gint64 latest = pp_uptime () + late->patience;
+  gint64 latest = pp_uptime () + late->longest;
 
   note->late = late;
   note->id = g_strdup (id);

@@ -3,6 +3,7 @@
 #include "worker/flow_run/flow_run_inside-private.h"
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/state/state_dir.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
@@ -125,6 +126,20 @@ test_not_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_false (fixture->run->told_inside);
 }
 
+/* What was sent to the engine may be under way for longer than what the server was asked for later.
+ */
+static void
+test_late_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  gint64 now = pp_uptime ();
+
+  pp_flow_run_expect_late (fixture->run);
+  g_assert_cmpint (fixture->run->late_until, <, now + 130 * G_USEC_PER_SEC);
+  pp_flow_run_expect_late_container (fixture->run);
+  pp_flow_run_expect_late (fixture->run);
+  g_assert_cmpint (fixture->run->late_until, >=, now + 660 * G_USEC_PER_SEC);
+}
+
 /* What follows hears so from the server. */
 static void
 test_deleted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -175,6 +190,7 @@ add_tests (void)
   ADD ("claimed-again", test_claimed_again);
   ADD ("not-claimed-again", test_not_claimed_again);
   ADD ("deleted", test_deleted);
+  ADD ("late-container", test_late_container);
   ADD ("history", test_history);
   ADD ("contest", test_contest);
   ADD ("no-states", test_no_states);

@@ -49,6 +49,7 @@ typedef struct
   const char *states; /* of the run, JSON, oldest first */
   const char *told;   /* in their place; or NULL */
   gint64 patience;    /* microseconds */
+  gint64 longest;     /* microseconds */
   PpLateHands hands;
   guint taken_over;
   gint refusals; /* set_state: how many are refused first; atomic */
@@ -106,7 +107,7 @@ open_notes (Fixture *fixture)
   const PpLateFuncs funcs = { on_hands, on_take_over, fixture };
 
   fixture->late = pp_late_requests_new (fixture->api, fixture->reader, fixture->journal,
-                                        fixture->patience, &funcs);
+                                        fixture->patience, fixture->longest, &funcs);
   pp_late_requests_load (fixture->late);
 }
 
@@ -128,6 +129,7 @@ set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->api = pp_api_new (fixture->http, &fixture->settings);
   fixture->reader = pp_state_reader_new (fixture->api);
   fixture->patience = pp_late_patience (&fixture->settings);
+  fixture->longest = pp_late_container_patience (&fixture->settings);
   open_notes (fixture);
 }
 
@@ -327,6 +329,22 @@ test_clock_set_forward (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
 }
 
+/* An engine may make a container for longer than the API is waited for. */
+static void
+test_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  g_assert_cmpint (pp_late_container_patience (&fixture->settings), ==,
+                   (gint64)660 * G_USEC_PER_SEC);
+  pp_late_requests_free (fixture->late);
+  fixture->patience = 100000;
+  open_notes (fixture);
+  fixture->states = "[{\"id\": \"1\", \"type\": \"SCHEDULED\"}]";
+  add_note (fixture, 60);
+  g_usleep (200000);
+  look_once (fixture);
+  g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
+}
+
 static void
 test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -344,7 +362,7 @@ test_in_vain (Fixture *fixture, gconstpointer data)
   gint64 deadline = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
 
   pp_late_requests_free (fixture->late);
-  fixture->patience = 100000;
+  fixture->patience = fixture->longest = 100000;
   open_notes (fixture);
   fixture->states = data;
   fixture->told = "[]";
@@ -370,7 +388,7 @@ test_waits_for_a_place (Fixture *fixture, gconstpointer data)
   gint64 deadline = g_get_monotonic_time () + 1 * G_USEC_PER_SEC;
 
   pp_late_requests_free (fixture->late);
-  fixture->patience = 100000;
+  fixture->patience = fixture->longest = 100000;
   open_notes (fixture);
   fixture->states = data;
   add_note (fixture, -1);
@@ -389,6 +407,7 @@ add_tests (void)
 {
   g_test_add ("/late-requests/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
   g_test_add ("/late-requests/put-back/at-once", Fixture, NULL, set_up, test_put_back, tear_down);
+  g_test_add ("/late-requests/container", Fixture, NULL, set_up, test_container, tear_down);
   g_test_add ("/late-requests/no-states", Fixture, NULL, set_up, test_no_states, tear_down);
   g_test_add ("/late-requests/clock-set-forward", Fixture, NULL, set_up, test_clock_set_forward,
               tear_down);
