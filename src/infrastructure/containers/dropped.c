@@ -2,7 +2,8 @@
 /* What an engine takes in the create call and drops without a word. Where that changes what the
  * job means, the run is refused with the engine and its version; else the run's log has a warning.
  * Each row was tried: the container was created with it and looked at, on Podman 4.3.1 (rootful and
- * rootless), Podman 5.4.2 and Docker 20.10.24. */
+ * rootless), Podman 5.4.2 and Docker 20.10.24; those of networking_config, and what Docker drops
+ * from 23 on, were read in the sources of Podman 4.3 to 5.8 and Docker 20.10 to 28. */
 #include "config.h"
 
 #include "spec_parts-private.h"
