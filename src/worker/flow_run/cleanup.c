@@ -117,7 +117,7 @@ on_left (gpointer user_data)
 static void
 forget_pid (PpFlowRun *run)
 {
-  pp_api_call_cancel (g_steal_pointer (&run->pid_call));
+  pp_flow_run_drop_pid (run);
   g_message ("infrastructure_pid of flow run '%s', which is over, could not be set", run->id);
   pp_flow_run_enter_reported (run);
 }

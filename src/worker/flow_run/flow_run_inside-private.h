@@ -149,6 +149,7 @@ struct PpFlowRun
   } states_wait;                   /* for states of the run, of which the server has told none */
   PpApiCall *submitting_call;      /* "Submitting", beside the image and the container */
   PpApiCall *pid_call;             /* infrastructure_pid, beside the start */
+  gint64 pid_sent;                 /* monotonic microseconds */
   PpInfrastructureCall *engine_call;
   PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
   PpInfrastructureCall *follow_call;
@@ -295,6 +296,9 @@ void pp_flow_run_resubmit (PpFlowRun *run);
 
 /* Tells the server which container is RUN's. */
 void pp_flow_run_tell_pid (PpFlowRun *run);
+
+/* Gives up pp_flow_run_tell_pid(), which may be carried out yet. */
+void pp_flow_run_drop_pid (PpFlowRun *run);
 
 /* True if INSPECT is a container that this worker has made for this claim of RUN, and that was
  * never started: the engine made it, but its answer was lost (curl asks again by itself where a

@@ -290,6 +290,8 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     warn_of_unread_states (run, error);
   run->claimed_again = have_later_claim (run, body);
+  if (run->claimed_again)
+    pp_flow_run_drop_pid (run); /* the run is in another container now */
   json_decref (run->overwritten_end);
   run->overwritten_end = find_overwritten_end (run, body);
   /* What is not known stops nothing. */

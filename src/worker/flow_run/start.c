@@ -11,6 +11,9 @@
 
 /* A run that was claimed longer ago is looked at before it is started. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
+/* An answer that took longer may be that to a repeated call: the one before it may be carried out
+ * yet. */
+#define SOON_US G_USEC_PER_SEC
 /* A container that was not started, and that the engine would not remove so often, is left. */
 #define MAX_REMOVALS 5
 
@@ -27,6 +30,8 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
 
   (void)body;
   run->pid_call = NULL;
+  if (error != NULL || g_get_monotonic_time () - run->pid_sent > SOON_US)
+    pp_flow_run_expect_late (run);
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "infrastructure_pid of flow run '%s' could not be set: %s", run->id,
@@ -226,13 +231,22 @@ look_before_start (PpFlowRun *run)
 }
 
 void
+pp_flow_run_drop_pid (PpFlowRun *run)
+{
+  if (run->pid_call == NULL)
+    return;
+  pp_api_call_cancel (g_steal_pointer (&run->pid_call));
+  pp_flow_run_expect_late (run);
+}
+
+void
 pp_flow_run_tell_pid (PpFlowRun *run)
 {
   const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
   g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
 
-  if (run->pid_call != NULL)
-    pp_api_call_cancel (run->pid_call);
+  pp_flow_run_drop_pid (run);
+  run->pid_sent = g_get_monotonic_time ();
   run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
                                                          on_pid_updated, run);
 }

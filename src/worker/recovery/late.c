@@ -52,10 +52,19 @@ on_take_over (const PpJournalEntry *note, gpointer user_data)
   return TRUE;
 }
 
+static const char *
+on_container (const char *flow_run_id, gpointer user_data)
+{
+  const PpWorker *worker = user_data;
+  const PpFlowRun *run = g_hash_table_lookup (worker->runs, flow_run_id);
+
+  return run != NULL ? pp_flow_run_container_id (run) : NULL;
+}
+
 void
 pp_worker_expect_late_requests (PpWorker *worker)
 {
-  const PpLateFuncs funcs = { on_hands, on_take_over, worker };
+  const PpLateFuncs funcs = { on_hands, on_take_over, on_container, worker };
   PpWorkerContext *context = &worker->context;
 
   context->late = pp_late_requests_new (context->api, context->states, context->journal,

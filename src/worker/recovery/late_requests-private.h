@@ -28,6 +28,8 @@ typedef struct
   /* Goes on with the run of NOTE (borrowed), which a late request has made ours. FALSE: not now,
    * ask again. */
   gboolean (*take_over) (const PpJournalEntry *note, gpointer user_data);
+  /* The id of the container in which this worker has FLOW_RUN_ID; borrowed, or NULL. */
+  const char *(*container) (const char *flow_run_id, gpointer user_data);
   gpointer user_data;
 } PpLateFuncs;
 

@@ -31,6 +31,7 @@ typedef struct
   PpApiCall *pid_call;
   guint tries;     /* to put a state back */
   char *judged;    /* id of the last state that needed nothing, or got nothing */
+  char *other_pid; /* infrastructure_pid, as somebody else has told it for a later attempt */
   char *looked_at; /* id of the state that the call is about */
 } Note;
 
@@ -57,6 +58,7 @@ free_note (gpointer data)
   pp_api_call_cancel (note->call);
   pp_api_call_cancel (note->pid_call);
   pp_journal_entry_free (note->entry);
+  g_free (note->other_pid);
   g_free (note->judged);
   g_free (note->looked_at);
   g_free (note->id);
@@ -238,7 +240,7 @@ settle (Note *note)
   note->tries = 0;
   g_free (note->judged);
   note->judged = g_steal_pointer (&note->looked_at);
-  if (note->asked_at > note->until)
+  if (note->asked_at > note->until && note->pid_call == NULL)
     forget (note);
 }
 
@@ -336,21 +338,72 @@ on_pid (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpointer 
   ((Note *)user_data)->pid_call = NULL;
 }
 
-/* The container of which a worker before has told the server was never started and is gone; and
- * what was said of the one that took its place was overwritten. */
+static gboolean
+is_in (const char *pid, const char *container_id)
+{
+  return pid != NULL && container_id != NULL && g_str_has_suffix (pid, container_id);
+}
+
+/* The container that PID names and the run of NOTE is not in any more: one that was never started
+ * and has been replaced, or that of the note's attempt. Borrowed, or NULL. */
+static const char *
+find_former (const Note *note, const char *pid)
+{
+  const PpJournalEntry *entry = note->entry;
+
+  if (is_in (pid, entry->replaced_container_id))
+    return entry->replaced_container_id;
+  return is_in (pid, entry->container_id) ? entry->container_id : NULL;
+}
+
+/* What infrastructure_pid should be where it names the container FORMER; new string, or NULL where
+ * PID is right, or nothing better is known. */
+static char *
+find_correct_pid (const Note *note, const char *pid, const char *former)
+{
+  const PpLateFuncs *funcs = &note->late->funcs;
+  const char *right = funcs->container (note->entry->flow_run_id, funcs->user_data);
+
+  if (right == NULL && former == note->entry->replaced_container_id)
+    right = note->entry->container_id;
+  if (right == NULL)
+    return g_strdup (note->other_pid);
+  if (g_str_equal (right, former))
+    return NULL;
+  g_autofree char *engine = g_strndup (pid, strlen (pid) - strlen (former));
+  return g_strconcat (engine, right, NULL);
+}
+
+/* Whether STATE is one of an attempt under way that is not NOTE's. */
+static gboolean
+is_of_other_attempt (const Note *note, const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+
+  return (g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
+         && !pp_late_is_of (note->entry, state);
+}
+
+/* That the run is in a container of NOTE's may have been told late, on top of what was told of the
+ * one that it is in now. */
 static void
 correct_pid (Note *note, const json_t *flow_run)
 {
   const char *pid = pp_json_string (flow_run, "infrastructure_pid");
-  const char *replaced = note->entry->replaced_container_id;
+  const char *former = find_former (note, pid);
+  g_autofree char *correct = NULL;
 
-  if (pid == NULL || replaced == NULL || note->entry->container_id == NULL
-      || !g_str_has_suffix (pid, replaced) || note->pid_call != NULL)
+  if (former == NULL && is_of_other_attempt (note, json_object_get (flow_run, "state")))
+    {
+      g_free (note->other_pid);
+      note->other_pid = g_strdup (pid);
+    }
+  if (former == NULL || note->pid_call != NULL)
     return;
-  g_autofree char *engine = g_strndup (pid, strlen (pid) - strlen (replaced));
-  g_autofree char *correct = g_strconcat (engine, note->entry->container_id, NULL);
-  note->pid_call = pp_flow_run_update_infrastructure_pid (note->late->api, note->entry->flow_run_id,
-                                                          correct, on_pid, note);
+  correct = find_correct_pid (note, pid, former);
+  if (correct != NULL)
+    note->pid_call = pp_flow_run_update_infrastructure_pid (
+        note->late->api, note->entry->flow_run_id, correct, on_pid, note);
 }
 
 static void

@@ -3,6 +3,7 @@
 #include "worker/flow_run/flow_run_inside-private.h"
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
 
 #include "tests/unit/server.h"
@@ -49,6 +50,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
 
       return server_reply (fd, 200, "", told ? fixture->states : fixture->nothing);
     }
+  if (g_str_equal (request->method, "PATCH"))
+    return server_reply (fd, 503, "", "{\"detail\": \"busy\"}");
   if (fixture->deleted && g_str_equal (request->method, "GET"))
     return server_reply (fd, 404, "", "{\"detail\": \"Flow run not found\"}");
   if (fixture->deleted)
@@ -114,6 +117,25 @@ test_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   wait_known (fixture);
   g_assert_true (fixture->run->claimed_again);
   g_assert_cmpint (fixture->lists, ==, 2);
+}
+
+static void
+on_pid (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED,
+        gpointer user_data G_GNUC_UNUSED)
+{
+}
+
+/* Which container ours was is told no more, and may be carried out yet. */
+static void
+test_pid_is_dropped (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = CLAIMED_AGAIN;
+  fixture->run->pid_call
+      = pp_flow_run_update_infrastructure_pid (fixture->api, RUN, "podman:cafe", on_pid, NULL);
+  pp_flow_run_check_claim (fixture->run, on_known);
+  wait_known (fixture);
+  g_assert_null (fixture->run->pid_call);
+  g_assert_cmpint (fixture->run->late_until, >, 0);
 }
 
 static void
@@ -188,6 +210,7 @@ add_tests (void)
 #define ADD(name, function)                                                                        \
   g_test_add ("/run-ownership/" name, Fixture, NULL, set_up, function, tear_down)
   ADD ("claimed-again", test_claimed_again);
+  ADD ("pid-is-dropped", test_pid_is_dropped);
   ADD ("not-claimed-again", test_not_claimed_again);
   ADD ("deleted", test_deleted);
   ADD ("late-container", test_late_container);

@@ -46,10 +46,12 @@ typedef struct
   PpApi *api;
   PpStateReader *reader;
   PpLateRequests *late;
-  const char *states; /* of the run, JSON, oldest first */
-  const char *told;   /* in their place; or NULL */
-  gint64 patience;    /* microseconds */
-  gint64 longest;     /* microseconds */
+  const char *states;    /* of the run, JSON, oldest first */
+  const char *told;      /* in their place; or NULL */
+  gint64 patience;       /* microseconds */
+  const char *pid;       /* infrastructure_pid; or NULL */
+  const char *container; /* that the run is in here; or NULL */
+  gint64 longest;        /* microseconds */
   PpLateHands hands;
   guint taken_over;
   gint refusals; /* set_state: how many are refused first; atomic */
@@ -74,11 +76,15 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
   if (g_str_has_suffix (request->target, "/flow_runs/filter"))
     {
       char *state = last_of (fixture->states);
-      g_autofree char *body = g_strdup_printf ("[{\"id\": \"" RUN "\", \"state\": %s}]", state);
+      g_autofree char *body = g_strdup_printf (
+          "[{\"id\": \"" RUN "\", \"infrastructure_pid\": \"%s\", \"state\": %s}]",
+          fixture->pid != NULL ? fixture->pid : "", state);
 
       free (state);
       return server_reply (fd, 200, "", body);
     }
+  if (g_str_equal (request->method, "PATCH"))
+    return server_reply (fd, 204, "", "");
   if (strstr (request->target, "/flow_run_states/") != NULL)
     return server_reply (fd, 200, "", fixture->told != NULL ? fixture->told : fixture->states);
   if (g_atomic_int_add (&fixture->refusals, -1) > 0)
@@ -101,10 +107,16 @@ on_take_over (const PpJournalEntry *note, gpointer user_data)
   return TRUE;
 }
 
+static const char *
+on_container (const char *flow_run_id G_GNUC_UNUSED, gpointer user_data)
+{
+  return ((const Fixture *)user_data)->container;
+}
+
 static void
 open_notes (Fixture *fixture)
 {
-  const PpLateFuncs funcs = { on_hands, on_take_over, fixture };
+  const PpLateFuncs funcs = { on_hands, on_take_over, on_container, fixture };
 
   fixture->late = pp_late_requests_new (fixture->api, fixture->reader, fixture->journal,
                                         fixture->patience, fixture->longest, &funcs);
@@ -158,6 +170,7 @@ add_note (Fixture *fixture, int seconds)
   const PpJournalEntry entry = {
     .flow_run_id = (char *)RUN,
     .claim_transition_id = (char *)CLAIM,
+    .container_id = (char *)"cafe",
     .claimed_at = 1,
     .late_until_uptime = pp_uptime () + seconds * G_USEC_PER_SEC,
     .boot_id = boot_id,
@@ -403,6 +416,49 @@ test_waits_for_a_place (Fixture *fixture, gconstpointer data)
 }
 
 static void
+assert_pid (const Fixture *fixture, guint number, const char *pid)
+{
+  const Request *request = server_request (fixture->server, number);
+  json_auto_t *body = json_loads (request->body->str, 0, NULL);
+
+  g_assert_cmpstr (request->method, ==, "PATCH");
+  g_assert_cmpstr (json_string_value (json_object_get (body, "infrastructure_pid")), ==, pid);
+}
+
+/* A later attempt, not ours, is under way. */
+static const char begun_again[] = "[{\"id\": \"1\", \"type\": \"RUNNING\","
+                                  " \"state_details\": {\"transition_id\": \"" OTHER "\"}}]";
+
+/* Another worker has told its container; then our PATCH was carried out. */
+static void
+test_pid_of_another_worker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = begun_again;
+  fixture->pid = "elsewhere:f00d";
+  add_note (fixture, 60);
+  look_once (fixture);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 1);
+  fixture->pid = "here:cafe";
+  look_once (fixture);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 3);
+  assert_pid (fixture, 2, "elsewhere:f00d");
+}
+
+/* The same where this worker has begun it again; also where the note's time is up. */
+static void
+test_pid_of_own_run (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->states = begun_again;
+  fixture->pid = "here:cafe";
+  fixture->container = "beef";
+  fixture->hands = PP_LATE_IN_HAND;
+  add_note (fixture, -1);
+  look_once (fixture);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 2);
+  assert_pid (fixture, 1, "here:beef");
+}
+
+static void
 add_tests (void)
 {
   g_test_add ("/late-requests/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
@@ -425,6 +481,10 @@ add_tests (void)
               "[" OVERWRITTEN ", {\"id\": \"3\", \"type\": \"FAILED\"}]", set_up,
               test_put_back_is_refused, tear_down);
   g_test_add ("/late-requests/put-back/fails", Fixture, NULL, set_up, test_put_back_fails,
+              tear_down);
+  g_test_add ("/late-requests/pid-of-another-worker", Fixture, NULL, set_up,
+              test_pid_of_another_worker, tear_down);
+  g_test_add ("/late-requests/pid-of-own-run", Fixture, NULL, set_up, test_pid_of_own_run,
               tear_down);
   g_test_add ("/late-requests/kept-and-forgotten", Fixture, NULL, set_up, test_kept_and_forgotten,
               tear_down);
