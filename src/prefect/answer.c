@@ -382,7 +382,7 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
   if (too_much != NULL)
     return fail (api, error, PP_API_ERROR_TOO_MUCH, g_strconcat (what, ": ", too_much, NULL));
   if ((json == NULL && response->body_length > 0)
-      || (shape != NULL && !shape (json, response->status)))
+      || (shape != NULL && !shape (json, path, response->status)))
     return fail (api, error, code, describe_page (what, response, json != NULL));
   if (json != NULL)
     api->heard = TRUE;

@@ -55,8 +55,10 @@ struct PpApi
   gboolean no_events;
 };
 
-/* Whether JSON (or NULL), the body of a success with STATUS, is what the API gives to a call. */
-typedef gboolean (*PpApiShapeFunc) (const json_t *json, long status);
+/* Whether JSON (or NULL), the body of a success with STATUS, is what the API gives to a call of
+ * PATH.
+ */
+typedef gboolean (*PpApiShapeFunc) (const json_t *json, const char *path, long status);
 
 struct PpApiCall
 {
@@ -96,8 +98,10 @@ PpApiCall *pp_api_call_shared (PpApi *api, const char *method, const char *path,
 /* CALL, whose success is one only with a body of SHAPE: something in the server's place that says
  * 200 to whatever it is asked is not believed that a run is gone. */
 PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
-gboolean pp_api_is_array (const json_t *json, long status);
-gboolean pp_api_is_resource (const json_t *json, long status); /* an object with an "id" */
+gboolean pp_api_is_array (const json_t *json, const char *path, long status);
+/* An object with an "id": that of PATH, where it is /ROOM/UUID. */
+gboolean pp_api_is_resource (const json_t *json, const char *path, long status);
+gboolean pp_api_is_changed (const json_t *json, const char *path, long status); /* 204, empty */
 
 /* GETs one of those. */
 PpApiCall *pp_api_read_resource (PpApi *api, const char *path, PpApiPatience patience,

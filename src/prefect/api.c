@@ -306,15 +306,36 @@ pp_api_expects (PpApiShapeFunc shape, PpApiCall *call)
 }
 
 gboolean
-pp_api_is_array (const json_t *json, long status G_GNUC_UNUSED)
+pp_api_is_array (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
 {
   return json_is_array (json);
 }
 
-gboolean
-pp_api_is_resource (const json_t *json, long status G_GNUC_UNUSED)
+/* The UUID in PATH where it is /ROOM/UUID, with or without a query; new string, or NULL. */
+static char *
+uuid_of_path (const char *path)
 {
-  return pp_json_string (json, "id") != NULL;
+  g_auto (GStrv) parts = g_strsplit_set (path, "/?", 4);
+
+  if (g_strv_length (parts) < 3 || !g_uuid_string_is_valid (parts[2])
+      || path[strlen (parts[1]) + strlen (parts[2]) + 2] == '/')
+    return NULL;
+  return g_strdup (parts[2]);
+}
+
+gboolean
+pp_api_is_resource (const json_t *json, const char *path, long status G_GNUC_UNUSED)
+{
+  const char *id = pp_json_string (json, "id");
+  g_autofree char *wanted = uuid_of_path (path);
+
+  return id != NULL && (wanted == NULL || g_ascii_strcasecmp (id, wanted) == 0);
+}
+
+gboolean
+pp_api_is_changed (const json_t *json, const char *path G_GNUC_UNUSED, long status)
+{
+  return json == NULL && status == 204;
 }
 
 PpApiCall *

@@ -51,7 +51,7 @@ parse_status (const char *status, PpSetStateStatus *parsed)
 
 /* Something in the server's place may answer with a status of its own ({"status": "ok"}). */
 static gboolean
-has_status (const json_t *json, long status G_GNUC_UNUSED)
+has_status (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
 {
   PpSetStateStatus parsed;
 
@@ -204,7 +204,7 @@ on_states (json_t *body, const GError *error, gpointer user_data)
 }
 
 static gboolean
-are_states (const json_t *json, long status G_GNUC_UNUSED)
+are_states (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
 {
   const json_t *state;
   size_t index;
@@ -259,7 +259,9 @@ pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id, const char *i
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
   json_t *body = json_pack ("{s:o}", "infrastructure_pid", pp_api_text (infrastructure_pid));
-  return pp_api_call (api, "PATCH", path, body, PP_API_PERSIST_UNLESS_TOLD, done, user_data);
+  return pp_api_expects (
+      pp_api_is_changed,
+      pp_api_call (api, "PATCH", path, body, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
 }
 
 PpApiCall *
@@ -268,7 +270,8 @@ pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
 {
   g_autofree char *path = pp_api_path ("/flow_runs", id, NULL);
   json_t *body = json_pack ("{s:O}", "empirical_policy", policy);
-  return pp_api_call (api, "PATCH", path, body, PP_API_TRY, done, user_data);
+  return pp_api_expects (pp_api_is_changed,
+                         pp_api_call (api, "PATCH", path, body, PP_API_TRY, done, user_data));
 }
 
 /* The callback of a call that an older server may not know. */
@@ -335,11 +338,18 @@ pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer
                                                               body, PP_API_ONCE, done, user_data));
 }
 
+static gboolean
+is_count (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
+{
+  return json_is_integer (json);
+}
+
 PpApiCall *
 pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data)
 {
   json_t *body = json_pack ("{s:{s:{s:O}}}", "flow_runs", "id", "any_", ids);
-  return pp_api_call_shared (api, "POST", "/flow_runs/count", body, PP_API_ONCE, done, user_data);
+  return pp_api_expects (is_count, pp_api_call_shared (api, "POST", "/flow_runs/count", body,
+                                                       PP_API_ONCE, done, user_data));
 }
 
 PpApiCall *

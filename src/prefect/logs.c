@@ -22,7 +22,7 @@ pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint off
 
 /* The API says 201, and null; 200 with a body is a stranger's. */
 static gboolean
-is_made (const json_t *json, long status)
+is_made (const json_t *json, const char *path G_GNUC_UNUSED, long status)
 {
   return status != 200 || json == NULL || json_is_null (json);
 }

@@ -775,6 +775,70 @@ test_success_of_a_stranger (void)
     }
 }
 
+#define ID "99999999-0000-4000-8000-00000000000a"
+
+/* One call each to which BODY with STATUS is a stranger's answer. */
+static void
+assert_strange (int status, const char *body, guint which)
+{
+  const Step steps[] = { { 200, NULL, "[]" }, { status, NULL, body }, { 204, NULL, NULL } };
+  g_autoptr (Fixture) f = hurried (steps, G_N_ELEMENTS (steps));
+  json_auto_t *value = json_pack ("[s]", ID);
+
+  call (f, "GET", "/x", PP_API_ONCE);
+  switch (which)
+    {
+    case 0:
+      pp_flow_run_read (f->api, ID, PP_API_ONCE, on_done, f);
+      break;
+    case 1:
+      pp_flow_runs_count (f->api, value, on_done, f);
+      break;
+    case 2: /* it is made again */
+      pp_flow_run_update_infrastructure_pid (f->api, ID, "podman:x", on_done, f);
+      break;
+    default:
+      pp_flow_run_update_empirical_policy (f->api, ID, value, on_done, f);
+      break;
+    }
+  g_main_loop_run (f->loop);
+  if (which != 2)
+    g_assert_error (f->error, PP_API_ERROR, PP_API_ERROR_STRANGER);
+  else
+    g_assert_no_error (f->error);
+  g_assert_cmpuint (server_requests (f->server), ==, which != 2 ? 2 : 3);
+}
+
+/* What the API would not answer to this call, though it might to another. */
+static void
+test_answer_to_something_else (void)
+{
+  assert_strange (200, "{\"id\": \"99999999-0000-4000-8000-00000000000b\"}", 0);
+  assert_strange (200, "{\"id\": \"1\"}", 0);
+  assert_strange (200, "{}", 1);
+  assert_strange (200, "\"3\"", 1);
+  assert_strange (200, "", 2);
+  assert_strange (200, "{\"status\": \"ok\"}", 2);
+  assert_strange (200, "null", 3);
+  assert_strange (202, "", 3);
+}
+
+/* In another spelling; a UUID that is a name is none. */
+static void
+test_own_answer (void)
+{
+  const Step steps[] = { { 200, NULL, "{\"id\": \"99999999-0000-4000-8000-00000000000A\"}" },
+                         { 200, NULL, "{\"id\": \"7\"}" } };
+  g_autoptr (Fixture) f = hurried (steps, G_N_ELEMENTS (steps));
+
+  pp_deployment_read (f->api, ID, on_done, f);
+  g_main_loop_run (f->loop);
+  g_assert_no_error (f->error);
+  pp_variable_read (f->api, ID, on_done, f);
+  g_main_loop_run (f->loop);
+  g_assert_no_error (f->error);
+}
+
 /* Traefik's words while it knows of no server; the API's for a path it does not have. */
 static void
 test_stranger_before_the_server (void)
@@ -1412,7 +1476,8 @@ test_requests (void)
 {
   const Step one = { 200, NULL, "{\"id\": \"x\"}" };
   const Step many = { 200, NULL, "[]" };
-  const Step steps[] = { one, one, one, many, many, one, many, one };
+  const Step changed = { 204, NULL, NULL };
+  const Step steps[] = { one, one, one, many, many, changed, many, one };
   g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
   const char *const queues[] = { "a", "b", NULL };
   gint64 time = 1700000000123456;
@@ -1521,6 +1586,8 @@ add (void)
   g_test_add_func ("/api/answer/what-was-refused", test_what_was_refused);
   g_test_add_func ("/api/answer/rest-that-is-asked-for", test_rest_that_is_asked_for);
   g_test_add_func ("/api/answer/rest-that-is-over", test_rest_that_is_over);
+  g_test_add_func ("/api/answer-to-something-else", test_answer_to_something_else);
+  g_test_add_func ("/api/own-answer", test_own_answer);
   g_test_add_func ("/api/answer/success-of-a-stranger", test_success_of_a_stranger);
   g_test_add_func ("/api/answer/denied-by-the-api", test_what_the_api_denies);
   g_test_add_func ("/api/answer/failed-at-for-long", test_what_the_server_fails_at);
