@@ -38,6 +38,7 @@ look_at_all (PpWorker *worker)
 typedef struct
 {
   PpWorker *worker;
+  char *id;
   PpStateRead *read;
 } Look;
 
@@ -47,7 +48,14 @@ free_look (gpointer data)
   Look *look = data;
 
   pp_state_read_cancel (look->read);
+  g_free (look->id);
   g_free (look);
+}
+
+static gint
+has_id (gconstpointer look, gconstpointer id)
+{
+  return g_strcmp0 (((const Look *)look)->id, id);
 }
 
 static void
@@ -60,13 +68,13 @@ on_state (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
 
   look->read = NULL;
   worker->cancel_looks = g_list_remove (worker->cancel_looks, look);
-  g_free (look);
+  free_look (look);
   if (run != NULL)
     pp_flow_run_end_as_told (run, body);
 }
 
 /* Reads the runs in flight that may be ended: all of them, or only those that the server fails at
- * in a list. The reader finds out which those are. */
+ * in a list. The reader finds out which those are. One that is being read holds up no other. */
 static void
 read_states (PpWorker *worker, gboolean all)
 {
@@ -74,15 +82,15 @@ read_states (PpWorker *worker, gboolean all)
   GHashTableIter iter;
   gpointer id, run;
 
-  if (worker->cancel_looks != NULL)
-    return;
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, &id, &run))
-    if (pp_flow_run_may_be_ended (run) && (all || pp_state_reader_is_unlistable (states, id)))
+    if (pp_flow_run_may_be_ended (run) && (all || pp_state_reader_is_unlistable (states, id))
+        && g_list_find_custom (worker->cancel_looks, id, has_id) == NULL)
       {
         Look *look = g_new0 (Look, 1);
 
         look->worker = worker;
+        look->id = g_strdup (id);
         look->read = pp_state_reader_read (states, id, on_state, look);
         worker->cancel_looks = g_list_prepend (worker->cancel_looks, look);
       }
@@ -165,13 +173,13 @@ pp_worker_watch_cancellations (PpWorker *worker)
 {
   double seconds = MIN (worker->settings->worker_cancellation_poll_seconds, BEAT_SECONDS);
 
-  if (worker->cancel_call == NULL && worker->count_call == NULL
-      && g_hash_table_size (worker->runs) > 0)
+  read_states (worker, FALSE);
+  if (worker->cancel_call == NULL)
+    ask_for_cancelled (worker);
+  if (worker->count_call == NULL && g_hash_table_size (worker->runs) > 0)
     {
       json_auto_t *ids = ids_in_flight (worker, TRUE);
 
-      ask_for_cancelled (worker);
-      read_states (worker, FALSE);
       worker->counted = (json_int_t)json_array_size (ids);
       worker->count_call = pp_flow_runs_count (worker->context.api, ids, on_counted, worker);
     }
