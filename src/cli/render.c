@@ -285,10 +285,16 @@ static char *
 spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
 {
   guint image_at = 0;
-  g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at);
+  g_autofree char *left_out = NULL;
+  g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at, &left_out);
   GString *line = g_string_new (NULL);
   gboolean options = TRUE; /* before the image */
 
+  if (left_out != NULL)
+    {
+      g_autofree char *warning = pp_mask_text (mask, left_out);
+      g_warning ("%s", warning);
+    }
   for (char **word = words; *word != NULL; word++)
     {
       gboolean is_environment = options && word > words && strcmp (word[-1], "--env") == 0;

@@ -148,9 +148,11 @@ void pp_container_spec_set_label (PpContainerSpec *spec, const char *key, const 
  * the worker reports the run. */
 gboolean pp_container_spec_forwards_output (const PpContainerSpec *spec);
 
-/* The spec as a `podman run` command line (array of arguments), values of env left out (--env
- * NAME). New array. */
-char **pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at);
+/* The spec as a `podman run` command line (array of arguments) that Podman 4.3 and later take,
+ * values of env left out (--env NAME). *IMAGE_AT (may be NULL): where the image is. *WARNING (may
+ * be NULL): a new string that says what was left out of it, or untouched. New array. */
+char **pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at,
+                                        char **warning);
 
 /* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
  * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use

@@ -372,13 +372,50 @@ add_libpod_devices (GPtrArray *argv, const json_t *libpod_body)
   }
 }
 
+/* HOST_CONFIG with hosts that every Podman takes: before 4.7 it refuses the word host-gateway. In
+ * the host's own network an address stands for it, in others it depends on the engine: these hosts
+ * are left out, and *WARNING (may be NULL) says so. New reference. */
+static json_t *
+fit_hosts (const json_t *host_config, char **warning)
+{
+  json_t *fitted = json_copy ((json_t *)host_config);
+  json_t *hosts = json_copy (json_object_get (fitted, "ExtraHosts"));
+  g_autoptr (GString) left_out = g_string_new (NULL);
+
+  if (!pp_has_host_gateway (hosts))
+    {
+      json_decref (hosts);
+      return fitted;
+    }
+  json_object_set_new (fitted, "ExtraHosts", hosts);
+  if (g_strcmp0 (pp_json_string (fitted, "NetworkMode"), "host") == 0)
+    {
+      pp_replace_host_gateway (hosts, "127.0.0.1");
+      return fitted;
+    }
+  for (gsize i = 0; i < json_array_size (hosts); i++)
+    {
+      const char *entry = json_string_value (json_array_get (hosts, i));
+      if (pp_is_host_gateway (entry))
+        g_string_append_printf (left_out, " --add-host %s", entry);
+    }
+  pp_replace_host_gateway (hosts, NULL);
+  if (warning != NULL)
+    *warning = g_strdup_printf ("Left out, as Podman before 4.7 refuses it:%s (a container that is "
+                                "to reach this host needs it, there with the host's address in "
+                                "place of host-gateway)",
+                                left_out->str);
+  return fitted;
+}
+
 char **
-pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at)
+pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at, char **warning)
 {
   static const char *const pull[] = { "missing", "always", "newer", "never" };
   GPtrArray *argv = g_ptr_array_new ();
   const json_t *body = spec->create_body;
   const json_t *command = json_object_get (body, "Cmd");
+  json_auto_t *host_config = fit_hosts (json_object_get (body, "HostConfig"), warning);
 
   g_ptr_array_add (argv, g_strdup ("podman"));
   g_ptr_array_add (argv, g_strdup ("run"));
@@ -393,8 +430,7 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at)
   if (spec->timeout_seconds > 0)
     add_pair (argv, "--timeout", g_strdup_printf ("%.0f", MIN (spec->timeout_seconds, G_MAXINT)));
   add_options (argv, body, container_options, G_N_ELEMENTS (container_options));
-  add_options (argv, json_object_get (body, "HostConfig"), host_options,
-               G_N_ELEMENTS (host_options));
+  add_options (argv, host_config, host_options, G_N_ELEMENTS (host_options));
   for (guint i = 0; i < spec->networks->len; i++)
     add_pair (argv, "--network", g_strdup (g_ptr_array_index (spec->networks, i)));
   add_libpod_devices (argv, spec->libpod_body);

@@ -17,6 +17,9 @@ gboolean pp_engine_knows_cdi_requests (const PpEngineInfo *engine);
 /* Whether NETWORK_MODE names a network, in place of a kind of networking. */
 gboolean pp_network_is_user_defined (const char *network_mode);
 
+/* Whether ENTRY (may be NULL) is "NAME:host-gateway". */
+gboolean pp_is_host_gateway (const char *entry);
+
 /* Whether HOSTS (an array of "NAME:ADDRESS", or NULL) has "NAME:host-gateway". */
 gboolean pp_has_host_gateway (const json_t *hosts);
 

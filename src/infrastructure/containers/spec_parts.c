@@ -44,14 +44,17 @@ pp_network_is_user_defined (const char *network_mode)
 }
 
 gboolean
+pp_is_host_gateway (const char *entry)
+{
+  return entry != NULL && g_str_has_suffix (entry, HOST_GATEWAY);
+}
+
+gboolean
 pp_has_host_gateway (const json_t *hosts)
 {
   for (gsize i = 0; i < json_array_size (hosts); i++)
-    {
-      const char *entry = json_string_value (json_array_get (hosts, i));
-      if (entry != NULL && g_str_has_suffix (entry, HOST_GATEWAY))
-        return TRUE;
-    }
+    if (pp_is_host_gateway (json_string_value (json_array_get (hosts, i))))
+      return TRUE;
   return FALSE;
 }
 
@@ -63,7 +66,7 @@ pp_replace_host_gateway (json_t *hosts, const char *address)
   for (gsize i = json_array_size (hosts); i-- > 0;)
     {
       const char *entry = json_string_value (json_array_get (hosts, i));
-      if (entry == NULL || !g_str_has_suffix (entry, HOST_GATEWAY))
+      if (!pp_is_host_gateway (entry))
         continue;
       found = TRUE;
       if (address == NULL)

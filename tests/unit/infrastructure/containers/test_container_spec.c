@@ -365,13 +365,14 @@ test_podman_run (void)
       "{\"name\": \"n\", \"command\": \"sh -c 'a b'\", \"auto_remove\": true,"
       " \"env\": {\"SECRET\": \"hunter2\"}, \"labels\": {\"l\": \"m\"}, \"mem_limit\": \"1m\","
       " \"networks\": [\"one\", \"two\"], \"volumes\": [\"/a:/b:Z\"], \"privileged\": true,"
-      " \"devices\": [\"nvidia.com/gpu=all\"], \"extra_hosts\": [\"a:host-gateway\"],"
+      " \"devices\": [\"nvidia.com/gpu=all\"], \"extra_hosts\": [\"a:10.0.0.1\"],"
       " \"timeout_seconds\": 60, \"entrypoint\": [\"/e\", \"x\"],"
       " \"container_create_kwargs\": {\"ports\": {\"80\": 8080, \"81\": null}, \"nano_cpus\":"
       " 1500000000, \"platform\": \"linux/amd64\"}}",
       NULL);
   guint image_at = 0;
-  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, &image_at);
+  g_autofree char *warning = NULL;
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, &image_at, &warning);
   g_autofree char *line = g_strjoinv (" ", argv);
 
   g_assert_cmpstr (argv[image_at], ==, spec->image);
@@ -379,9 +380,50 @@ test_podman_run (void)
       line, ==,
       "podman run --rm --name n --pull missing --platform linux/amd64 --timeout 60 --label l=m "
       "--env SECRET --entrypoint [\"/e\",\"x\"] --volume /a:/b:Z --network one "
-      "--add-host a:host-gateway --add-host host.docker.internal:host-gateway "
-      "--publish 8080:80/tcp --publish 81/tcp --memory 1048576b --cpus 1.5 --privileged "
+      "--add-host a:10.0.0.1 --publish 8080:80/tcp --publish 81/tcp --memory 1048576b --cpus 1.5 "
+      "--privileged "
       "--device nvidia.com/gpu=all --network two busybox:1 sh -c a b");
+  g_assert_nonnull (strstr (warning, ": --add-host host.docker.internal:host-gateway ("));
+}
+
+/* Podman before 4.7 refuses the word host-gateway. */
+static void
+test_podman_run_takes_no_host_gateway (void)
+{
+  static const struct
+  {
+    const char *members;
+    const char *hosts;    /* between the options */
+    const char *left_out; /* in the warning; NULL: none */
+  } table[] = {
+    { "{\"env\": {}, \"network_mode\": \"host\"}", " --add-host host.docker.internal:127.0.0.1 ",
+      NULL },
+    { "{\"env\": {}, \"network_mode\": \"host\", \"extra_hosts\": {\"me\": \"host-gateway\"}}",
+      " --add-host me:127.0.0.1 ", NULL },
+    { "{\"env\": {}, \"network_mode\": \"bridge\"}", NULL,
+      " --add-host host.docker.internal:host-gateway " },
+    { "{\"env\": {}, \"extra_hosts\": [\"me:host-gateway\", \"you:10.0.0.1\"]}",
+      " --add-host you:10.0.0.1 ", " --add-host me:host-gateway " },
+    { "{\"env\": {\"PREFECT_API_URL\": \"https://api.example/api\"}}", NULL, NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *warning = NULL;
+      g_autoptr (PpContainerSpec) spec = good_spec (table[i].members, NULL);
+      g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, NULL, &warning);
+      g_autofree char *line = g_strjoinv (" ", argv);
+
+      g_assert_null (strstr (line, "host-gateway"));
+      if (table[i].hosts != NULL)
+        g_assert_nonnull (strstr (line, table[i].hosts));
+      else
+        g_assert_null (strstr (line, "--add-host"));
+      if (table[i].left_out != NULL)
+        g_assert_nonnull (strstr (warning, table[i].left_out));
+      else
+        g_assert_null (warning);
+    }
 }
 
 static void
@@ -430,7 +472,7 @@ test_podman_run_of_kwargs (void)
       " \"device_read_bps\": [{\"Path\": \"/dev/sda\", \"Rate\": 7}],"
       " \"blkio_weight_device\": [{\"Path\": \"/dev/sda\", \"Weight\": 9}]}}",
       NULL);
-  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, NULL);
+  g_auto (GStrv) argv = pp_container_spec_to_podman_run (spec, NULL, NULL);
   g_autofree char *line = g_strjoinv (" ", argv);
 
   g_assert_cmpstr (line, ==,
@@ -458,6 +500,8 @@ add_tests (void)
   g_test_add_func ("/container-spec/cdi", test_cdi);
   g_test_add_func ("/container-spec/state-reporting", test_state_reporting);
   g_test_add_func ("/container-spec/podman-run", test_podman_run);
+  g_test_add_func ("/container-spec/podman-run/host-gateway",
+                   test_podman_run_takes_no_host_gateway);
   g_test_add_func ("/container-spec/podman-run-of-kwargs", test_podman_run_of_kwargs);
   g_test_add_func ("/container-spec/credentials", test_credentials_stay_with_their_registry);
 }
