@@ -315,7 +315,8 @@ const PpCommand pp_command_worker_status = {
   .summary = "show this host's workers and their runs",
   .description = "Lists the workers of this host and the flow runs they have in flight. Asks "
                  "neither the server nor the engine.",
-  .exit_codes = "Exit codes: 0 done, 1 the state directory cannot be read, 2 wrong usage.",
+  .exit_codes = "Exit codes: 0 done, 1 DIR cannot be read or is not a state directory, 2 wrong "
+                "usage.",
   .options = options,
   .options_size = sizeof (Options),
   .shared = PP_SHARE_STATE_DIR,

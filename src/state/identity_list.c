@@ -127,23 +127,40 @@ read_info (const PpFolder *state_dir, const char *name)
   return info;
 }
 
+static gboolean
+has_file (const char *state_dir, const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (state_dir, folder, name, NULL);
+
+  return g_file_test (path, G_FILE_TEST_IS_REGULAR);
+}
+
+/* A worker makes the lock of its folder first, and identity.json a moment later. */
+static gboolean
+is_identity (const char *state_dir, const char *name)
+{
+  return pp_identity_is_name (name)
+         && (has_file (state_dir, name, PP_IDENTITY_FILE)
+             || has_file (state_dir, name, PP_IDENTITY_LOCK));
+}
+
 GPtrArray *
 pp_identity_list (const char *state_dir, GError **error)
 {
   g_auto (PpFolder) folder = { -1, NULL };
   g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GPtrArray) infos = g_ptr_array_new_with_free_func (info_free);
 
   if (!pp_folder_open (&folder, NULL, state_dir, FALSE, error)
       || (names = pp_folder_list (&folder, error)) == NULL)
     return NULL;
-  GPtrArray *infos = g_ptr_array_new_with_free_func (info_free);
   for (guint i = 0; i < names->len; i++)
-    {
-      const char *name = g_ptr_array_index (names, i);
-      g_autofree char *path = g_build_filename (state_dir, name, NULL);
-
-      if (pp_identity_is_name (name) && g_file_test (path, G_FILE_TEST_IS_DIR))
-        g_ptr_array_add (infos, read_info (&folder, name));
-    }
-  return infos;
+    if (is_identity (state_dir, g_ptr_array_index (names, i)))
+      g_ptr_array_add (infos, read_info (&folder, g_ptr_array_index (names, i)));
+  if (infos->len > 0 || names->len == 0 || has_file (state_dir, PP_STATE_DIR_ID_FILE, NULL))
+    return g_steal_pointer (&infos);
+  g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,
+               "%s is not a state directory of prefect-podman: name the one that the worker has",
+               state_dir);
+  return NULL;
 }

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ID_FILE "id"
 #define UUID_LENGTH 36
 
 G_DEFINE_QUARK (pp - state - error - quark, pp_state_error)
@@ -131,7 +130,7 @@ read_or_make_id (int fd, const char *path, char id[UUID_LENGTH + 1])
   if (count == UUID_LENGTH && g_uuid_string_is_valid (id))
     return TRUE;
   if (count > 0)
-    g_warning ("%s/" ID_FILE
+    g_warning ("%s/" PP_STATE_DIR_ID_FILE
                ": no UUID: a new one is made. Runs that the folders beside it tell of "
                "are not taken up again",
                path);
@@ -153,10 +152,10 @@ pp_state_dir_id (const char *path, GError **error)
   if (!pp_folder_open (&folder, NULL, path, FALSE, error))
     return NULL;
   /* What cannot be written is not being written. */
-  int fd = pp_small_file_open (&folder, ID_FILE, TRUE, &read_only);
+  int fd = pp_small_file_open (&folder, PP_STATE_DIR_ID_FILE, TRUE, &read_only);
   gboolean read = fd >= 0 && (read_only || lock_id (fd)) && read_or_make_id (fd, path, id);
   if (!read)
-    pp_folder_error (error, &folder, ID_FILE, "cannot be read or written", errno);
+    pp_folder_error (error, &folder, PP_STATE_DIR_ID_FILE, "cannot be read or written", errno);
   if (fd >= 0)
     close (fd);
   if (!read)

@@ -25,8 +25,9 @@ typedef struct
   guint set_aside;     /* files in its set-aside folder */
 } PpIdentityInfo;
 
-/* All identities in STATE_DIR, by name; new array of PpIdentityInfo. Changes nothing. NULL with
- * ERROR (PP_STATE_ERROR_GONE: there is no such directory). */
+/* All identities in STATE_DIR, by name; new array of PpIdentityInfo. Other folders in it are passed
+ * over. Changes nothing. NULL with ERROR (PP_STATE_ERROR_GONE: there is no such directory;
+ * PP_STATE_ERROR_FOREIGN: it has things in it, and none that a worker has made). */
 GPtrArray *pp_identity_list (const char *state_dir, GError **error);
 
 G_END_DECLS

@@ -19,7 +19,11 @@ typedef enum
   PP_STATE_ERROR_DAMAGED, /* a file that is there cannot be understood */
   PP_STATE_ERROR_NEWER,   /* ... because a later version of the program wrote it */
   PP_STATE_ERROR_UNSAFE,  /* others than us may write there */
+  PP_STATE_ERROR_FOREIGN, /* no worker has made it */
 } PpStateError;
+
+/* The file in it that pp_state_dir_id() makes. */
+#define PP_STATE_DIR_ID_FILE "id"
 
 /* The state directory's path: OPTION (--state-dir), else VARIABLE (PREFECT_PODMAN_STATE_DIR), else
  * /var/lib/prefect-podman for root, else XDG_STATE_HOME/prefect-podman where that is absolute (as

@@ -131,6 +131,7 @@ test_nothing_there (void)
       g_autofree char *root = state_test_folder (FALSE);
 
       g_assert_cmpint (run_status ("/nonexistent", NULL), ==, 1);
+      g_assert_cmpint (run_status ("/etc", NULL), ==, 1);
       g_assert_cmpint (run_status (root, "--what"), ==, 2);
       g_assert_cmpint (run_status (root, NULL), ==, 0);
       state_test_remove (root);
@@ -138,7 +139,8 @@ test_nothing_there (void)
     }
   g_test_trap_subprocess (NULL, 0, 0);
   g_test_trap_assert_passed ();
-  g_test_trap_assert_stderr ("*/nonexistent: * No such file or directory\n*--what*--help*");
+  g_test_trap_assert_stderr ("*/nonexistent: * No such file or directory\n"
+                             "*/etc is not a state directory of prefect-podman*--what*--help*");
   g_test_trap_assert_stdout ("*No worker has left anything in*");
 }
 

@@ -475,6 +475,40 @@ test_list (void)
   state_test_remove (root);
 }
 
+static void
+test_list_of_other_folders (void)
+{
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autofree char *above = state_test_folder (FALSE);
+  g_autofree char *child = g_build_filename (root, "other", NULL);
+  g_autofree char *lost = g_build_filename (root, "lost", NULL);
+  g_autofree char *lock = g_build_filename (lost, "lock", NULL);
+  g_autofree char *inner = g_build_filename (above, "prefect-podman", NULL);
+  g_autoptr (GPtrArray) empty = pp_identity_list (above, NULL);
+  g_autoptr (PpIdentity) identity = take (root);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) inside = NULL;
+  g_autofree char *folder = g_build_filename (root, pp_identity_name (identity), NULL);
+
+  g_assert_cmpuint (empty->len, ==, 0);
+  g_assert_true (pp_identity_write (identity, "one", FALSE, FALSE, NULL));
+  g_mkdir (child, 0700);
+  g_mkdir_with_parents (lock, 0700);
+  g_mkdir (inner, 0700);
+  g_autoptr (GPtrArray) infos = pp_identity_list (root, NULL);
+  g_assert_cmpuint (infos->len, ==, 1);
+  g_clear_pointer (&identity, pp_identity_free);
+  g_assert_null (pp_identity_list (above, &error));
+  g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN);
+  g_assert_null (pp_identity_list (folder, &inside));
+  g_assert_error (inside, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN);
+  state_test_remove (folder);
+  g_autoptr (GPtrArray) none = pp_identity_list (root, NULL);
+  g_assert_cmpuint (none->len, ==, 0);
+  state_test_remove (root);
+  state_test_remove (above);
+}
+
 /* A worker that is stopping can be seen to be; until it is gone, its identity is its own. */
 static void
 test_stopping (void)
@@ -624,6 +658,7 @@ add_tests (void)
   g_test_add_func ("/identity/spellings", test_spellings);
   g_test_add_func ("/identity/other-urls", test_other_urls);
   g_test_add_func ("/identity/list", test_list);
+  g_test_add_func ("/identity/list-of-other-folders", test_list_of_other_folders);
 }
 
 int
