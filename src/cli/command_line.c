@@ -82,19 +82,6 @@ check_arguments (const PpCommandLine *line, GError **error)
   return FALSE;
 }
 
-static gboolean
-check_state_dir (const PpCommandLine *line, GError **error)
-{
-  const char *state_dir = line->shared.state_dir;
-
-  if (state_dir == NULL || *state_dir != '\0')
-    return TRUE;
-  /* Most often a variable of a script that is not set. */
-  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                       "--state-dir: is empty: name a directory, or leave the option out");
-  return FALSE;
-}
-
 PpCommandLine *
 pp_command_line_parse (const PpCommand *command, int argc, char **argv, const char *profile,
                        GError **error)
@@ -109,8 +96,7 @@ pp_command_line_parse (const PpCommand *command, int argc, char **argv, const ch
   if (line->arguments == NULL)
     line->arguments = g_new0 (char *, 1);
   line->argument_count = g_strv_length (line->arguments);
-  if (!check_arguments (line, error) || !pp_option_set_check (set, error)
-      || !check_state_dir (line, error))
+  if (!check_arguments (line, error) || !pp_option_set_check (set, error))
     return NULL;
   if (command->check != NULL && !command->check (line, error))
     return NULL;

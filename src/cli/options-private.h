@@ -36,7 +36,9 @@ typedef struct
   const char
       *no_summary; /* PP_OPTION_FLAG: for --no-NAME, which --help leaves out if this is NULL */
   const char *const *choices; /* PP_OPTION_TEXT: the values allowed, NULL-terminated; NULL: any */
-  gboolean is_hidden;         /* --help leaves it out */
+  const char *no_empty; /* PP_OPTION_TEXT: "name a directory" where "" is an error; NULL: it is
+                           none. Most often "" is a script's variable that is not set. */
+  gboolean is_hidden;   /* --help leaves it out */
 } PpOption;
 
 /* Options given before the command. */
@@ -80,7 +82,7 @@ void pp_option_set_add (PpOptionSet *set, const PpOption *table, gpointer fields
 /* Has CONTEXT parse the options of SET, which must outlive CONTEXT. */
 void pp_option_set_install (PpOptionSet *set, GOptionContext *context);
 
-/* Checks the values given against the choices of their options. FALSE with ERROR
+/* Checks the values given against what their options allow. FALSE with ERROR
  * (G_OPTION_ERROR_BAD_VALUE). */
 gboolean pp_option_set_check (const PpOptionSet *set, GError **error);
 

@@ -32,7 +32,7 @@ static const PpOption state_dir_options[] = {
   { "state-dir", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (PpSharedOptions, state_dir),
     "Where workers keep what must outlive them (default: PREFECT_PODMAN_STATE_DIR, "
     "/var/lib/prefect-podman for root, else ~/.local/state/prefect-podman)",
-    "DIR" },
+    "DIR", .no_empty = "name a directory" },
   { NULL },
 };
 
@@ -206,6 +206,18 @@ check_choice (const Table *table, const PpOption *option, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_not_empty (const Table *table, const PpOption *option, GError **error)
+{
+  const char *value = *(char **)field (table, option);
+
+  if (value == NULL || *value != '\0')
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               "--%s: is empty: %s, or leave the option out", option->name, option->no_empty);
+  return FALSE;
+}
+
 gboolean
 pp_option_set_check (const PpOptionSet *set, GError **error)
 {
@@ -214,7 +226,8 @@ pp_option_set_check (const PpOptionSet *set, GError **error)
       const Table *table = &g_array_index (set->tables, Table, i);
 
       for (const PpOption *option = table->options; option->name != NULL; option++)
-        if (option->choices != NULL && !check_choice (table, option, error))
+        if ((option->choices != NULL && !check_choice (table, option, error))
+            || (option->no_empty != NULL && !check_not_empty (table, option, error)))
           return FALSE;
     }
   return TRUE;

@@ -60,7 +60,7 @@ static const PpOption options[] = {
   { "engine-url", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, engine_url),
     "Where Podman or Docker listens: unix:///path or tcp://host:port (default: CONTAINER_HOST, "
     "DOCKER_HOST, Podman's sockets, Docker's)",
-    "URL" },
+    "URL", .no_empty = "give the engine's URL" },
   { NULL },
 };
 

@@ -140,6 +140,35 @@ test_arguments (void)
   g_assert_cmpstr (error->message, ==, "--flag: \"maybe\" is neither true nor false");
 }
 
+/* Of a script's variable that is not set. */
+static void
+test_empty (void)
+{
+  static const struct
+  {
+    const PpCommand *command;
+    const char *line;
+    const char *message;
+  } rows[] = {
+    { &pp_command_worker_start, "start --pool x --engine-url ",
+      "--engine-url: is empty: give the engine's URL, or leave the option out" },
+    { &pp_command_worker_start, "start --pool x --state-dir ",
+      "--state-dir: is empty: name a directory, or leave the option out" },
+    { &pp_command_worker_status, "status --state-dir ",
+      "--state-dir: is empty: name a directory, or leave the option out" },
+    { &pp_command_worker_start, "start --pool x --name ", NULL }, /* as Prefect has it */
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PpCommandLine) line = parse (rows[i].command, rows[i].line, &error);
+
+      g_assert_true ((line == NULL) == (rows[i].message != NULL));
+      g_assert_cmpstr (error != NULL ? error->message : NULL, ==, rows[i].message);
+    }
+}
+
 static int
 by_text (gconstpointer a, gconstpointer b)
 {
@@ -220,6 +249,7 @@ add (void)
   g_test_add_func ("/command/nearest", test_nearest);
   g_test_add_func ("/command/help", test_help);
   g_test_add_func ("/command/arguments", test_arguments);
+  g_test_add_func ("/command/empty", test_empty);
   g_test_add_func ("/command/man-pages", test_man_pages);
 }
 
