@@ -6,6 +6,7 @@
 #include "worker/flow_run/container_ownership-private.h"
 #include "prefect-podman/state/state_look.h"
 #include "worker/worker_inside-private.h"
+#include "unknown-private.h"
 
 #define MAX_BACK_OFF 15
 /* An engine whose list has failed so often in a row may not give it for one broken container in it.
@@ -87,35 +88,6 @@ find_container (const PpLabelsLook *look, const PpFlowRun *run, const json_t *co
   return found;
 }
 
-/* Containers of our pool whose worker is known to nobody here: nothing tells whether it lives. */
-static void
-say_unknown (const PpWorker *worker, const PpLabelsLook *look, const json_t *containers)
-{
-  const json_t *container;
-  const char *name = NULL;
-  size_t index;
-  guint count = 0;
-
-  json_array_foreach (containers, index, container)
-  {
-    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
-    const char *pool = pp_container_label (container, PP_WORK_POOL_LABEL);
-    const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
-
-    if (identity == NULL || id == NULL || g_strcmp0 (pool, worker->options->work_pool) != 0
-        || g_hash_table_contains (worker->runs, id)
-        || GPOINTER_TO_INT (g_hash_table_lookup (look->states, identity)) != PP_IDENTITY_UNKNOWN)
-      continue;
-    name = pp_flow_run_listed_name (container);
-    count++;
-  }
-  if (count > 0)
-    g_warning (
-        "%u containers of this work pool (one is '%s') are of workers that %s knows nothing "
-        "of, and are left alone. Should it have been emptied, see to their flow runs by hand.",
-        count, name != NULL ? name : "without a name", worker->state_dir);
-}
-
 static gboolean
 on_list_timer (gpointer user_data)
 {
@@ -175,7 +147,8 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
     }
   pp_worker_look_at_strays (worker, groups, look);
   if (!worker->unknown_said)
-    say_unknown (worker, look, listed);
+    pp_unknown_containers_say (listed, worker->runs, look->states, worker->options->work_pool,
+                               worker->state_dir);
   worker->unknown_said = TRUE;
 }
 
