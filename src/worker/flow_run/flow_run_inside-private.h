@@ -363,6 +363,9 @@ void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error,
  * new string. */
 char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);
 
+/* WORDS, an engine's, with a full stop where they do not end a sentence; new string. */
+char *pp_flow_run_sentence (const char *words);
+
 /* flow_run_claim.c, flow_run_submit.c, flow_run_start.c: what each state does to be left. */
 void pp_flow_run_enter_claimed (PpFlowRun *run);
 void pp_flow_run_enter_pending (PpFlowRun *run);

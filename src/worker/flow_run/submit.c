@@ -27,6 +27,17 @@ pp_flow_run_name_container (const PpFlowRun *run, const char *message)
   return g_strdup_printf ("Container '%s': %s", run->container_name, message);
 }
 
+char *
+pp_flow_run_sentence (const char *words)
+{
+  static const char *const ends[] = { ".", "!", "?", "\xe2\x80\xa6" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ends); i++)
+    if (g_str_has_suffix (words, ends[i]))
+      return g_strdup (words);
+  return g_strconcat (words, ".", NULL);
+}
+
 void
 pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
 {
@@ -41,10 +52,11 @@ pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (P
       guint seconds = back_off_seconds[MIN (run->retries, G_N_ELEMENTS (back_off_seconds) - 1)];
 
       g_autofree char *what = pp_flow_run_name_container (run, error->message);
+      g_autofree char *sentence = pp_flow_run_sentence (what);
 
       run->retries++;
-      pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", what, seconds,
-                       run->retries, run->spec->infrastructure_retries);
+      pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", sentence,
+                       seconds, run->retries, run->spec->infrastructure_retries);
       pp_flow_run_after (run, seconds * 1000, again);
       return;
     }
