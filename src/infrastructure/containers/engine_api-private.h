@@ -186,8 +186,10 @@ gboolean pp_engine_is_busy (long status, const char *words);
 gboolean pp_engine_says_gone (const PpHttpResponse *response);
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
                                             const char *words);
-/* What to do about WORDS that do not say it themselves; "" where there is nothing to say. */
-const char *pp_engine_advice (const char *words);
+/* What to do about WORDS, of RESPONSE to CALL, that do not say it themselves; "" where there is
+ * nothing to say. */
+const char *pp_engine_advice (const EngineCall *call, const PpHttpResponse *response,
+                              const char *words);
 
 /* engine_watch.c */
 PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id,

@@ -332,7 +332,7 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
     pp_engine_call_fail (call, code, "%s (%s answered %ld)%s",
                          *words != '\0' ? words : "the engine gave no reason",
                          call->engine->info != NULL ? call->engine->info->name : call->engine->url,
-                         response->status, pp_engine_advice (words));
+                         response->status, pp_engine_advice (call, response, words));
 }
 
 void
@@ -447,8 +447,10 @@ pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
   json = pp_json_parse (response->body, response->body_length, 0, &why);
   if (json == NULL)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                         "what answers at %s (status %ld) is no container engine: %s",
-                         call->engine->url, response->status, why.text);
+                         "what answers at %s (status %ld) is no container engine: %s%s",
+                         call->engine->url, response->status, why.text,
+                         call->engine->info == NULL ? " (is this the container engine's address?)"
+                                                    : "");
   return json;
 }
 

@@ -56,12 +56,18 @@ pp_engine_says_gone (const PpHttpResponse *response)
   return body != NULL && is_about_object (body);
 }
 
+/* Whether BODY, that of an error, is as engines have it. */
+static gboolean
+is_engines_own (const json_t *body)
+{
+  return pp_json_string (body, "message") != NULL || pp_json_string (body, "cause") != NULL;
+}
+
 PpInfrastructureError
 pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, const char *words)
 {
   json_auto_t *body = parse (response);
-  gboolean is_own
-      = pp_json_string (body, "message") != NULL || pp_json_string (body, "cause") != NULL;
+  gboolean is_own = is_engines_own (body);
   long status = response->status;
 
   if (pp_engine_is_busy (status, words))
@@ -81,8 +87,13 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
 }
 
 const char *
-pp_engine_advice (const char *words)
+pp_engine_advice (const EngineCall *call, const PpHttpResponse *response, const char *words)
 {
+  json_auto_t *body = parse (response);
+
+  /* An engine that was there before is away for a while, and a gateway answers for it. */
+  if (call->engine->info == NULL && !is_engines_own (body))
+    return " (not the engine's own answer: is this the container engine's address?)";
   if (strstr (words, "unresolvable CDI devices") != NULL)
     return ". The engine's host does not describe these devices. For NVIDIA's GPUs, run there: "
            "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";

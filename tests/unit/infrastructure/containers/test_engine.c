@@ -211,6 +211,39 @@ test_words_of_a_gateway (void)
       pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
       wait_done (&fixture);
       g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, (int)cases[i].code);
+      g_assert_null (strstr (fixture.error->message, "engine's address?"));
+      stop (&fixture);
+    }
+}
+
+static gboolean
+answer_as_stranger (Server *server, const Request *request, int fd, gpointer data)
+{
+  const char *const *answers = data;
+
+  (void)server;
+  (void)request;
+  return server_reply (fd, atoi (answers[0]), "", answers[1]);
+}
+
+/* At the start, that the URL is another server's is more likely than all else. */
+static void
+test_another_server (void)
+{
+  static const char *const answers[][2]
+      = { { "404", "404 page not found\n" },        { "404", "" },
+          { "403", "<html>Forbidden</html>" },      { "502", "<html>Bad Gateway</html>" },
+          { "404", "{\"detail\": \"Not Found\"}" }, { "200", "<html>Welcome</html>" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      Fixture fixture = { 0 };
+
+      start_with (&fixture, answer_as_stranger, "", (gpointer)answers[i]);
+      pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+      g_assert_nonnull (strstr (fixture.error->message, "is this the container engine's address?"));
       stop (&fixture);
     }
 }
@@ -597,6 +630,7 @@ add_tests (void)
   g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
   g_test_add_func ("/engine/container-in-an-error", test_container_in_an_error);
   g_test_add_func ("/engine/words-of-a-gateway", test_words_of_a_gateway);
+  g_test_add_func ("/engine/another-server", test_another_server);
   g_test_add_func ("/engine/no-info", test_no_info);
   g_test_add_func ("/engine/password", test_password);
   g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
