@@ -88,7 +88,8 @@ static void
 note_failure (PpJournal *journal, const char *words)
 {
   if (journal->failure == NULL)
-    g_warning ("The journal cannot be written, so no more runs are taken until it can: %s", words);
+    g_warning ("The state directory cannot be written, so no more runs are taken until it can: %s",
+               words);
   g_free (journal->failure);
   journal->failure = g_strdup (words);
 }
@@ -136,6 +137,8 @@ put_error (const PpJournal *journal, const PpJournalPut *put)
                    name, put->what, put->error);
   if (put->error == ENOENT)
     g_prefix_error (&error, "the state directory was removed, restart this worker: ");
+  if (put->error == ENOSPC || put->error == EDQUOT)
+    g_prefix_error (&error, "free space on the state directory's disk: ");
   return error;
 }
 
@@ -144,7 +147,7 @@ note_success (PpJournal *journal)
 {
   if (journal->failure == NULL)
     return;
-  g_message ("The journal can be written again");
+  g_message ("The state directory can be written again");
   g_clear_pointer (&journal->failure, g_free);
 }
 
@@ -371,7 +374,7 @@ try_once (PpJournal *journal, GError **error)
       note_failure (journal, local->message);
       return TRUE;
     }
-  g_prefix_error (&local, "The journal cannot be written: ");
+  g_prefix_error (&local, "The state directory cannot be written: ");
   g_propagate_error (error, g_steal_pointer (&local));
   return FALSE;
 }
