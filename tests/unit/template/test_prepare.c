@@ -345,6 +345,69 @@ test_podman_knows_docker (void)
   g_assert_null (pp_template_default ("kubernetes"));
 }
 
+/* The alternative of SCHEMA that is of TYPE, or NULL. */
+static const json_t *
+alternative (const json_t *schema, const char *type)
+{
+  size_t i;
+  const json_t *option;
+
+  json_array_foreach (json_object_get (schema, "anyOf"), i, option)
+  {
+    if (g_strcmp0 (pp_json_string (option, "type"), type) == 0)
+      return option;
+  }
+  return NULL;
+}
+
+/* Whether the worker takes the string TEXT for the number KEY. */
+static gboolean
+worker_takes (const char *key, const char *text)
+{
+  g_autofree char *configuration = g_strdup_printf ("{'image': 'i', '%s': '%s'}", key, text);
+  json_auto_t *prepared = prepare (configuration, "{}", TRUE, NULL);
+
+  return prepared != NULL;
+}
+
+/* A placeholder in text makes a string of a number: the server is to let both pass, and of other
+ * strings those that the worker takes. */
+static void
+test_podman_numbers_may_be_strings (void)
+{
+  static const char *const texts[] = { "30", " 7 ", "+2", "1.0", "1e2", "30s", "-1", "", "all" };
+  json_auto_t *podman = pp_template_default ("podman");
+  const json_t *known = json_object_get (json_object_get (podman, "variables"), "properties");
+  guint numbers = 0;
+  const char *key;
+  json_t *schema;
+
+  json_object_foreach ((json_t *)known, key, schema)
+  {
+    const char *type = pp_json_string (schema, "type");
+    const json_t *string = alternative (schema, "string");
+
+    g_assert_cmpstr (type, !=, "number");
+    g_assert_cmpstr (type, !=, "integer");
+    if (alternative (schema, "number") == NULL && alternative (schema, "integer") == NULL)
+      continue;
+    g_assert_nonnull (string);
+    const char *pattern = pp_json_string (string, "pattern");
+    /* A size or a user may be any string. */
+    if (pattern == NULL)
+      {
+        g_assert_true (g_str_equal (key, "shm_size") || g_str_equal (key, "user"));
+        continue;
+      }
+    numbers++;
+    g_assert_true (g_regex_match_simple (pattern, "{{ prefect.variables.t }}", 0, 0));
+    for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+      g_assert_cmpint (g_regex_match_simple (pattern, texts[i], 0, 0), ==,
+                       worker_takes (key, texts[i]));
+  }
+  g_assert_cmpuint (numbers, ==, 4);
+}
+
 static void
 add_tests (void)
 {
@@ -357,6 +420,7 @@ add_tests (void)
   g_test_add_func ("/template/prepare/names", test_names);
   g_test_add_func ("/template/prepare/refused", test_refused);
   g_test_add_func ("/template/prepare/taken", test_taken);
+  g_test_add_func ("/template/defaults/podman-numbers", test_podman_numbers_may_be_strings);
   g_test_add_data_func ("/template/defaults/docker", "docker", test_defaults);
   g_test_add_data_func ("/template/defaults/podman", "podman", test_defaults);
   g_test_add_func ("/template/defaults/podman knows docker", test_podman_knows_docker);
