@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long ago the last poll was answered. Whoever asks for the worker's health asks often: each
- * change is logged once. */
+/* How long ago the last poll was answered, and what to say of it. Whoever asks for the
+ * worker's health asks often: each change is logged once. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -41,4 +41,24 @@ pp_worker_poll_is_stale (PpWorker *worker)
     g_critical ("Worker has not polled in the last %.0f seconds", age);
   worker->poll_is_stale = TRUE;
   return TRUE;
+}
+
+void
+pp_worker_note_absence (char **absence, const char *why)
+{
+  g_free (*absence);
+  *absence = g_strdup (why);
+}
+
+const char *
+pp_worker_poll_trouble (PpWorker *worker)
+{
+  if (!pp_worker_poll_is_stale (worker))
+    return NULL;
+  if (!worker->started && worker->engine_absence != NULL)
+    return worker->engine_absence;
+  if (!worker->started && worker->pool_absence != NULL)
+    return worker->pool_absence;
+  /* The peer's words (build_healthcheck_server()). */
+  return "Worker may be unresponsive at this time";
 }

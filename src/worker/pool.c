@@ -53,7 +53,7 @@ on_engine (json_t *result, const GError *error, gpointer user_data)
           = pp_worker_interval_ms (START_SECONDS, MIN (worker->engine_failures, START_DOUBLINGS));
 
       worker->engine_failures++;
-
+      pp_worker_note_absence (&worker->engine_absence, error->message);
       g_warning ("Not there yet, trying again in %.1f s: %s", milliseconds / 1000.0,
                  error->message);
       worker->engine_timer = g_timeout_add (milliseconds, on_engine_timer, worker);
@@ -70,6 +70,7 @@ on_engine (json_t *result, const GError *error, gpointer user_data)
   engine = pp_infrastructure_engine (worker->context.infrastructure);
   g_info ("Engine: %s %s%s at %s", engine->name, engine->version,
           engine->rootless ? " (rootless)" : "", engine->url);
+  pp_worker_note_absence (&worker->engine_absence, NULL);
   worker->engine_ready = TRUE;
   check_ready (worker);
 }
@@ -124,6 +125,7 @@ on_sync_failure (PpWorker *worker, const GError *error)
     {
       g_warning ("The Prefect API does not answer%s, trying again: %s",
                  worker->started ? "" : " yet", error->message);
+      pp_worker_note_absence (&worker->pool_absence, error->message);
       if (worker->started)
         sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
       else
@@ -228,6 +230,7 @@ accept_pool (PpWorker *worker, json_t *work_pool)
   if (json_is_true (json_object_get (work_pool, "is_paused")) && !worker->pool_ready)
     g_message ("Work pool '%s' is paused: no runs come until it is resumed",
                worker->options->work_pool);
+  pp_worker_note_absence (&worker->pool_absence, NULL);
   worker->pool_ready = TRUE;
   worker->pool_missing_said = FALSE;
   worker->sync_failures = 0;
@@ -304,6 +307,9 @@ on_pool_missing (PpWorker *worker)
                    "--no-create-pool-if-not-found); it looks for the pool at every heartbeat.",
                    worker->options->work_pool);
       worker->pool_missing_said = TRUE;
+      g_autofree char *absence
+          = g_strdup_printf ("Work pool '%s' not found", worker->options->work_pool);
+      pp_worker_note_absence (&worker->pool_absence, absence);
       if (worker->options->run_once)
         pp_worker_fail (worker, 1, "Work pool '%s' not found", worker->options->work_pool);
       else

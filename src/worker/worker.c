@@ -65,8 +65,7 @@ pp_worker_find_illness (gpointer user_data)
     return worker->engine_silence;
   if (pp_infrastructure_trouble (worker->context.infrastructure) != NULL)
     return pp_infrastructure_trouble (worker->context.infrastructure);
-  /* The peer's words (build_healthcheck_server()). */
-  return pp_worker_poll_is_stale (worker) ? "Worker may be unresponsive at this time" : NULL;
+  return pp_worker_poll_trouble (worker);
 }
 
 static void
@@ -365,6 +364,8 @@ tear_down (PpWorker *worker)
   g_free (worker->engine_url);
   g_free (worker->worker_id);
   g_free (worker->shortage);
+  g_free (worker->engine_absence);
+  g_free (worker->pool_absence);
   g_main_loop_unref (worker->loop);
 }
 

@@ -78,6 +78,8 @@ typedef struct
   gboolean pool_ready;
   gboolean started; /* both were ready once; the banner is out */
   gboolean pool_missing_said;
+  char *engine_absence;  /* why the start still waits for it, or NULL */
+  char *pool_absence;    /* the same, of the API and the work pool */
   guint engine_failures; /* in a row */
   guint sync_failures;
   guint engine_timer;
@@ -143,6 +145,10 @@ const char *pp_worker_find_illness (gpointer user_data);
 void pp_worker_note_poll (PpWorker *worker);
 /* Whether the last one is too long ago. A change is logged, once. */
 gboolean pp_worker_poll_is_stale (PpWorker *worker);
+/* What to say of it, a sentence: before the first poll, what the start waits for. NULL: nothing. */
+const char *pp_worker_poll_trouble (PpWorker *worker);
+/* *ABSENCE (engine_absence, pool_absence) becomes a copy of WHY; NULL: it is there. */
+void pp_worker_note_absence (char **absence, const char *why);
 
 /* worker_identity.c */
 

@@ -279,9 +279,10 @@ def test_proxy_without_a_server_behind_it(api, engine, pool, proxy, start_worker
 
 def test_engine_comes_later_than_the_worker(api, engine, pool, door, start_worker):
     with door.refusing():
-        worker = start_worker(api, door.url, pool, wait=False)
+        worker = start_worker(api, door.url, pool, wait=False, settings={"PREFECT_WORKER_QUERY_SECONDS": "0.05"})
         worker.wait_line(r"engine\.sock")
         assert worker.running()
+        wait_for(lambda: "engine.sock" in httpx.get(f"http://127.0.0.1:{worker.port}/health").text, 5, "the reason")
         run = api.go(pool, {"command": "echo only once"})
     check_once(api, run)
 

@@ -35,6 +35,7 @@ test_changes_are_logged_once (void)
   PpWorker worker = { .settings = &settings, .context = { .api = api } };
   const gint64 long_ago = g_get_monotonic_time () - 40 * G_USEC_PER_SEC;
 
+  criticals = messages = 0;
   worker.phase = PP_WORKER_RUNNING;
   pp_worker_note_poll (&worker);
   assert_asked (&worker, FALSE, 0, 0);
@@ -51,11 +52,40 @@ test_changes_are_logged_once (void)
   assert_asked (&worker, FALSE, 2, 1);
 }
 
+/* Before the first poll it is known what the start waits for. */
+static void
+test_start_says_what_it_waits_for (void)
+{
+  static const char peers_words[] = "Worker may be unresponsive at this time";
+  char url[] = "http://127.0.0.1:1/api";
+  const PpSettings settings = { .api_url = url, .worker_query_seconds = 1 };
+  g_autoptr (PpHttp) http = pp_http_new ();
+  g_autoptr (PpApi) api = pp_api_new (http, &settings);
+  PpWorker worker = { .settings = &settings, .context = { .api = api } };
+
+  worker.phase = PP_WORKER_RUNNING;
+  pp_worker_note_poll (&worker);
+  pp_worker_note_absence (&worker.pool_absence, "no answer from the API");
+  g_assert_null (pp_worker_poll_trouble (&worker));
+  worker.last_poll = g_get_monotonic_time () - 40 * G_USEC_PER_SEC;
+  g_assert_cmpstr (pp_worker_poll_trouble (&worker), ==, "no answer from the API");
+  pp_worker_note_absence (&worker.engine_absence, "no answer");
+  pp_worker_note_absence (&worker.engine_absence, "no answer from the engine");
+  g_assert_cmpstr (pp_worker_poll_trouble (&worker), ==, "no answer from the engine");
+  worker.started = TRUE;
+  g_assert_cmpstr (pp_worker_poll_trouble (&worker), ==, peers_words);
+  worker.started = FALSE;
+  pp_worker_note_absence (&worker.engine_absence, NULL);
+  pp_worker_note_absence (&worker.pool_absence, NULL);
+  g_assert_cmpstr (pp_worker_poll_trouble (&worker), ==, peers_words);
+}
+
 static void
 add_tests (void)
 {
   g_log_set_always_fatal (G_LOG_FATAL_MASK);
   g_log_set_writer_func (count, NULL, NULL);
+  g_test_add_func ("/poll-age/start", test_start_says_what_it_waits_for);
   g_test_add_func ("/poll-age/changes-are-logged-once", test_changes_are_logged_once);
 }
 
