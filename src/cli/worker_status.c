@@ -53,6 +53,13 @@ place_free (gpointer data)
   g_free (place);
 }
 
+/* Whether the container is known to have started. */
+static gboolean
+has_started (const PpJournalEntry *entry)
+{
+  return entry->started_at != 0 || entry->undescribed;
+}
+
 /* What a run waits for, as far as the journal knows; new string. */
 static char *
 waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
@@ -64,9 +71,8 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
   if (entry->phase == PP_JOURNAL_REPORTING)
     return g_strdup ("its end to be reported and its logs delivered");
   if (entry->phase == PP_JOURNAL_STARTING)
-    return g_strdup (entry->started_at == 0 && !entry->undescribed
-                         ? "its container's start"
-                         : "its container's end and its report");
+    return g_strdup (has_started (entry) ? "its container's end and its report"
+                                         : "its container's start");
   if (early < G_USEC_PER_SEC)
     return g_strdup ("the server's word, its image and its container");
   /* Its image and its container are made meanwhile. */
@@ -101,7 +107,7 @@ run_to_json (const PpIdentityInfo *info, const PpJournalEntry *entry)
 
   set_string (run, "id", entry->flow_run_id);
   set_string (run, "name", entry->flow_run_name);
-  set_string (run, "phase", pp_journal_phase_name (entry->phase));
+  set_string (run, "phase", pp_journal_phase_word (entry->phase, has_started (entry)));
   set_string (run, "waits_for", waits);
   set_time (run, "claimed_at", entry->claimed_at);
   set_time (run, "started_at", entry->started_at);
@@ -187,7 +193,7 @@ print_runs (const PpIdentityInfo *info)
       const char *const cells[] = { entry->flow_run_id,
                                     entry->flow_run_name,
                                     age,
-                                    pp_journal_phase_name (entry->phase),
+                                    pp_journal_phase_word (entry->phase, has_started (entry)),
                                     entry->container_name,
                                     waits };
 

@@ -86,6 +86,12 @@ pp_journal_phase_name (PpJournalPhase phase)
   return phases[phase];
 }
 
+const char *
+pp_journal_phase_word (PpJournalPhase phase, gboolean has_started)
+{
+  return has_started && phase == PP_JOURNAL_STARTING ? "RUNNING" : phases[phase];
+}
+
 static gboolean
 is_string (FieldType type)
 {

@@ -134,7 +134,7 @@ say_what_is_left (const PpWorker *worker)
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, NULL, &run))
     g_warning ("Left to the next start: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
-               pp_flow_run_id (run), pp_flow_run_state_name (pp_flow_run_state (run)),
+               pp_flow_run_id (run), pp_flow_run_phase_word (run),
                pp_flow_run_container_name (run) != NULL ? ", container " : "",
                pp_flow_run_container_name (run) != NULL ? pp_flow_run_container_name (run) : "");
   if (pp_log_sender_pending (worker->context.logs) > 0)

@@ -857,7 +857,7 @@ def test_status_tells_of_runs_without_a_server(api, engine, pool, start_worker, 
     text = json.dumps(workers)
     assert done.returncode == 0 and run in text and pool in text, done
     human = call("worker", "status", env=environment(tmp_path)).stdout
-    assert run in human and "STARTING" not in human.split(run)[0], human
+    assert run in human and "RUNNING" in human.split(run)[1].splitlines()[0], human
     engine.remove(engine.containers_of(run)[0]["Id"])
 
 

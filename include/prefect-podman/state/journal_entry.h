@@ -82,5 +82,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpJournalEntry, pp_journal_entry_free)
 
 /* "CLAIMED", "STARTING", "REPORTING". */
 const char *pp_journal_phase_name (PpJournalPhase phase);
+/* The same word for people; "RUNNING" from when the container HAS_STARTED until the end. */
+const char *pp_journal_phase_word (PpJournalPhase phase, gboolean has_started);
 
 G_END_DECLS

@@ -98,7 +98,8 @@ const char *pp_flow_run_name (const PpFlowRun *run);
 const char *pp_flow_run_container_id (const PpFlowRun *run);   /* NULL before CREATED */
 const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CREATED */
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
-const char *pp_flow_run_state_name (PpFlowRunState state);
+/* How far it is, in the words of `worker status`. */
+const char *pp_flow_run_phase_word (const PpFlowRun *run);
 
 /* Whether pp_flow_run_end_as_told() may do anything: RUN is not being ended yet, nor about to end.
  */

@@ -31,12 +31,6 @@ static const struct
   [PP_FLOW_RUN_REMOVED] = { "REMOVED", pp_flow_run_enter_removed },
 };
 
-const char *
-pp_flow_run_state_name (PpFlowRunState state)
-{
-  return states[state].name;
-}
-
 void
 pp_flow_run_move (PpFlowRun *run, PpFlowRunState state)
 {

@@ -224,3 +224,10 @@ pp_flow_run_close_position (PpFlowRun *run)
   g_clear_handle_id (&run->note_timer, g_source_remove);
   pp_position_close (g_steal_pointer (&run->position_file));
 }
+
+const char *
+pp_flow_run_phase_word (const PpFlowRun *run)
+{
+  return pp_journal_phase_word (run->phase,
+                                run->started_time != 0 || run->state >= PP_FLOW_RUN_STARTED);
+}

@@ -91,7 +91,7 @@ test_text (void)
       "  pool pool, API http://localhost:4200/api, engine unix:*\n"
       "  FLOW RUN *WAITS FOR\n"
       "*000000  evil??2Jna???me *10 h 1 min *CLAIMED *the server's word*\n"
-      "*000001 *9 h 1 min *STARTING * box *its container's end and its report\n"
+      "*000001 *9 h 1 min *RUNNING * box *its container's end and its report\n"
       "*000002 *REPORTING * box *its end to be reported*\n"
       "*000004 *CLAIMED * box *its time, in 2 min\n"
       "  ! *9.json: line 1, column 1*\n"
@@ -118,7 +118,7 @@ test_json (void)
   g_test_trap_subprocess (NULL, 0, 0);
   g_test_trap_assert_passed ();
   g_test_trap_assert_stdout ("*\"workers\": ?*\"name\": \"worker-a\"*\"alive\": true*"
-                             "\"phase\": \"STARTING\"*\"container_name\": \"box\"*"
+                             "\"phase\": \"RUNNING\"*\"container_name\": \"box\"*"
                              "\"problems\": ?*column 1*\"alive\": false*");
   g_test_trap_assert_stdout ("*\"evil?u001??2Jna?u2028?u202e?u009bme\"*");
 }

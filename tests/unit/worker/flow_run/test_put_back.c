@@ -206,7 +206,10 @@ test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   gint64 end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
   PpFlowRun *run = make_run (fixture);
 
+  run->phase = PP_JOURNAL_STARTING;
+  g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "STARTING");
   run->state = PP_FLOW_RUN_STARTED;
+  g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");
   run->spec = &spec;
   pp_flow_run_start_timeout (run);
   while (g_atomic_int_get (&fixture->reads) == 0 || run->state_read != NULL)
