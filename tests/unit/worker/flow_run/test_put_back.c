@@ -88,6 +88,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     }
   if ((guint)g_atomic_int_add (&fixture->changes, 1) < fixture->chosen->failures)
     return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
+  if (g_str_equal (request->method, "PATCH"))
+    return server_reply (fd, 204, "", "");
   return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
 }
 
