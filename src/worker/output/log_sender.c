@@ -11,6 +11,9 @@
 #define HIGH_WATER (1024 * 1024)
 /* One POST: small enough that its JSON and the server's answering stay cheap. */
 #define BATCH_BYTES (256 * 1024)
+/* Runs whose last time stamp is remembered, before those are forgotten that the clock has passed.
+ */
+#define MAX_LAST 10000
 /* JSON around a message: names, timestamp, the run's id. */
 #define RECORD_OVERHEAD 256
 
@@ -29,7 +32,7 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
   sender->api = api;
   sender->timeout = (gint64)(settings->api_request_timeout * G_USEC_PER_SEC);
   g_queue_init (&sender->records);
-  sender->ahead = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  sender->last = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sender->max_records = PP_LOG_BATCH_RECORDS;
   sender->patience = PP_LOG_PATIENCE_SECONDS;
   sender->batch_bytes = CLAMP (settings->logging_to_api_batch_size, 1, BATCH_BYTES);
@@ -58,7 +61,7 @@ pp_log_sender_free (PpLogSender *sender)
   while (!g_queue_is_empty (&sender->records))
     g_free (g_queue_pop_head (&sender->records));
   g_list_free_full (sender->waiters, g_free);
-  g_hash_table_unref (sender->ahead);
+  g_hash_table_unref (sender->last);
   g_free (sender);
 }
 
@@ -146,34 +149,45 @@ pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSendingF
   sender->sending_data = user_data;
 }
 
+static gboolean
+is_past (gpointer key G_GNUC_UNUSED, gpointer last, gpointer now)
+{
+  return *(const gint64 *)last < *(const gint64 *)now;
+}
+
+/* The time stamp of FLOW_RUN_ID's last record; borrowed. */
+static gint64 *
+find_last (PpLogSender *sender, const char *flow_run_id)
+{
+  gint64 *last = g_hash_table_lookup (sender->last, flow_run_id);
+  gint64 now = g_get_real_time ();
+
+  if (last != NULL)
+    return last;
+  if (g_hash_table_size (sender->last) >= MAX_LAST)
+    g_hash_table_foreach_remove (sender->last, is_past, &now);
+  last = g_new0 (gint64, 1);
+  g_hash_table_insert (sender->last, g_strdup (flow_run_id), last);
+  return last;
+}
+
 void
 pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 timestamp)
 {
-  gint64 *ahead = g_hash_table_lookup (sender->ahead, flow_run_id);
+  gint64 *last = find_last (sender, flow_run_id);
 
-  if (timestamp <= MAX (g_get_real_time (), sender->last_timestamp))
-    return;
-  if (ahead == NULL)
-    {
-      ahead = g_new0 (gint64, 1);
-      g_hash_table_insert (sender->ahead, g_strdup (flow_run_id), ahead);
-    }
-  *ahead = MAX (*ahead, timestamp);
+  *last = MAX (*last, timestamp);
 }
 
-/* The time stamp of FLOW_RUN_ID's next record. A run that is ahead of the clock takes no other with
- * it. */
+/* The time stamp of FLOW_RUN_ID's next record. A run that is ahead of the clock, which was set
+ * back, takes no other with it. */
 static gint64
 next_timestamp (PpLogSender *sender, const char *flow_run_id)
 {
-  gint64 *ahead = g_hash_table_lookup (sender->ahead, flow_run_id);
+  gint64 *last = find_last (sender, flow_run_id);
 
-  sender->last_timestamp = MAX (g_get_real_time (), sender->last_timestamp + 1);
-  if (ahead != NULL && *ahead >= sender->last_timestamp)
-    return ++*ahead;
-  if (ahead != NULL)
-    g_hash_table_remove (sender->ahead, flow_run_id);
-  return sender->last_timestamp;
+  *last = MAX (g_get_real_time (), *last + 1);
+  return *last;
 }
 
 void

@@ -62,9 +62,7 @@ struct PpLogSender
   gsize batch_bytes;
   gsize max_message;
   guint interval_ms;
-  gint64 last_timestamp;
-  GHashTable
-      *ahead; /* of runs whose records are ahead of the clock: id -> gint64, the last one's */
+  GHashTable *last;                /* run id -> gint64, the time stamp of its last record */
   PpLogDeliveredFunc on_delivered; /* or NULL */
   gpointer delivered_data;
   PpLogSendingFunc on_sending; /* or NULL */

@@ -9,9 +9,23 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <time.h>
 
 #define RUN "11111111-2222-3333-4444-555555555555"
 #define OTHER_RUN "66666666-7777-8888-9999-000000000000"
+
+/* By how much the wall clock was set, seconds. */
+static gint64 clock_set;
+
+/* In GLib's place. */
+gint64
+g_get_real_time (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_REALTIME, &now);
+  return (now.tv_sec + clock_set) * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
 
 typedef struct
 {
@@ -155,6 +169,25 @@ test_goes_on_after (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (timestamps[2], ==, ahead + 2);
   g_assert_cmpint (timestamps[1], <=, g_get_real_time ());
   g_assert_cmpint (timestamps[1], <, timestamps[3]);
+}
+
+/* The clock is set back by an hour: a run that has lines goes on after them, others are not dragged
+ * along. */
+static void
+test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  gint64 timestamps[4];
+
+  add (fixture, RUN);
+  clock_set = -3600;
+  add (fixture, OTHER_RUN);
+  add (fixture, RUN);
+  add (fixture, OTHER_RUN);
+  deliver (fixture, timestamps, 4);
+  g_assert_cmpint (timestamps[2], ==, timestamps[0] + 1);
+  g_assert_cmpint (timestamps[1], <=, g_get_real_time ());
+  g_assert_cmpint (timestamps[1], <, timestamps[3]);
+  clock_set = 0;
 }
 
 /* Once the clock has got there, it counts again. */
@@ -424,6 +457,7 @@ add_tests (void)
   g_test_add ("/log-sender/server-fails-for-a-while", Fixture, NULL, set_up,
               test_server_fails_for_a_while, tear_down);
   g_test_add ("/log-sender/goes-on-after", Fixture, NULL, set_up, test_goes_on_after, tear_down);
+  g_test_add ("/log-sender/clock-set-back", Fixture, NULL, set_up, test_clock_set_back, tear_down);
   g_test_add ("/log-sender/clock-catches-up", Fixture, NULL, set_up, test_clock_catches_up,
               tear_down);
 }
