@@ -144,7 +144,12 @@ pp_image_registry (const char *image)
   const char *slash = strchr (image, '/');
   g_autofree char *first = g_strndup (image, slash != NULL ? (gsize)(slash - image) : 0);
 
-  if (strpbrk (first, ".:") == NULL && !g_str_equal (first, "localhost"))
+  g_autofree char *lower = g_ascii_strdown (first, -1);
+
+  /* An engine takes a name with a capital letter for a host, wherever it has no dot
+   * (splitDockerDomain of Docker's reference library): what is for Docker Hub must not go there. */
+  if (strpbrk (first, ".:") == NULL && !g_str_equal (first, "localhost")
+      && g_str_equal (first, lower))
     return g_strdup ("docker.io");
   return pp_registry_host (first);
 }

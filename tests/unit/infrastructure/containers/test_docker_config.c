@@ -88,6 +88,8 @@ test_registries (void)
   assert_auth (hubs, "quay.io/team/tool@sha256:00", IS_YOU ("quay.io"));
   assert_auth (hubs, "quay.io:5000/team/tool", NULL);
   assert_auth (hubs, "localhost/team/tool", NULL);
+  /* Engines take it for a host's name. */
+  assert_auth (hubs, "EVIL/tool", NULL);
   assert_auth (AUTHS ("\"quay.io:5000\": " ME ", \"quay.io\": " YOU), "quay.io:5000/a",
                IS_ME ("quay.io:5000"));
   assert_auth (AUTHS ("\"localhost\": " ME), "localhost/a:1", IS_ME ("localhost"));
@@ -248,7 +250,7 @@ answer (Server *server, const Request *request, int fd, gpointer data)
   (void)server;
   if (strstr (request->target, "/version") != NULL)
     return server_reply (fd, 200, "", data);
-  return server_reply (fd, 200, "", "{}\n");
+  return server_reply (fd, 200, "", "{\"Id\": \"1\"}\n");
 }
 
 /* An engine at a socket of ours, or with OVER_TCP at an address, that says VERSION of itself. */
