@@ -131,6 +131,15 @@ endpoint_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
   return has_endpoint_key (value, keys);
 }
 
+/* Docker has it from API 1.48 on, which is newer than the one that is spoken here. */
+static gboolean
+endpoint_priority (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
+{
+  static const char *const keys[] = { "GwPriority", NULL };
+
+  return has_endpoint_key (value, keys);
+}
+
 /* HOST_CONFIG shares another's /dev/shm. Podman refuses that by itself. */
 static gboolean
 shm_of_another (const json_t *host_config, const PpEngineInfo *engine G_GNUC_UNUSED)
@@ -188,6 +197,8 @@ static const Dropped dropped[] = {
     "Make the volumes beforehand (podman volume create --driver) and name them in volumes" },
   { "networking_config", "NetworkingConfig", ON_DOCKER, 25, 0, endpoint_address, FALSE,
     "a network's MacAddress would not be set", "Use mac_address" },
+  { "networking_config", "NetworkingConfig", ON_DOCKER, 0, 0, endpoint_priority, FALSE,
+    "a network's GwPriority would not count", "Leave it out" },
   { "networking_config", "NetworkingConfig", ON_PODMAN, 0, 0, endpoint_options, FALSE,
     "its networks have no Links, DriverOpts and GwPriority", "Leave them out" },
   { "shm_size", "HostConfig", ON_DOCKER, 0, 0, shm_of_another, TRUE,

@@ -174,6 +174,35 @@ why_dropped (const Key *key, const char *prefix, const char *type, const PpEngin
   return takes (key, engine) ? NULL : g_strdup (key->effect);
 }
 
+/* Whether VALUE asks for anything: an object of nothing but empty values, as an inspect has it,
+ * does not. */
+static gboolean
+asks (const json_t *value)
+{
+  const char *name;
+  json_t *member;
+
+  if (!json_is_object (value))
+    return pp_json_truthy (value);
+  json_object_foreach ((json_t *)value, name, member)
+  {
+    if (asks (member))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Whether VALUE at PATH is what an engine does anyway: the driver that it has without a word. */
+static gboolean
+is_default (const char *path, const json_t *value)
+{
+  const char *driver = pp_json_string (value, "Name");
+
+  return g_str_equal (path, "VolumeOptions.DriverConfig")
+         && (driver == NULL || *driver == '\0' || g_str_equal (driver, "local"))
+         && !asks (json_object_get (value, "Options"));
+}
+
 /* OBJECT: of a mount of TYPE, at PREFIX. */
 static gboolean
 check (PpContainerSpec *spec, const json_t *object, const char *prefix, const char *type,
@@ -187,9 +216,10 @@ check (PpContainerSpec *spec, const json_t *object, const char *prefix, const ch
     g_autofree char *path = g_strconcat (prefix, name, NULL);
     g_autofree char *below = g_strconcat (path, ".", NULL);
     const Key *key = find_key (path);
-    if (json_is_null (value) || (key != NULL && !pp_json_truthy (value)))
+    const gboolean is_nothing = key != NULL && (!asks (value) || is_default (path, value));
+    if (json_is_null (value) || (is_nothing && !key->is_group))
       continue;
-    g_autofree char *why = why_dropped (key, prefix, type, engine);
+    g_autofree char *why = is_nothing ? NULL : why_dropped (key, prefix, type, engine);
     if (why == NULL)
       {
         if (key != NULL && key->is_group && !check (spec, value, below, type, engine, error))
@@ -223,22 +253,38 @@ pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engine, GError
   return TRUE;
 }
 
+/* Whether MOUNT can be said as a bind with nothing lost and nothing added. What is not, the engine
+ * is left to judge. */
+static gboolean
+is_plain_bind (const json_t *mount)
+{
+  static const char *const propagations[]
+      = { "private", "rprivate", "shared", "rshared", "slave", "rslave", NULL };
+  const json_t *options = json_object_get (mount, "BindOptions");
+  const json_t *read_only = json_object_get (mount, "ReadOnly");
+  const json_t *non_recursive = json_object_get (options, "NonRecursive");
+  const char *propagation = pp_json_string (options, "Propagation");
+
+  return g_strcmp0 (pp_json_string (mount, "Type"), "bind") == 0 && propagation != NULL
+         && g_strv_contains (propagations, propagation)
+         && (read_only == NULL || json_is_boolean (read_only))
+         && (non_recursive == NULL || json_is_boolean (non_recursive));
+}
+
 /* MOUNT as one of HostConfig.Binds, where it is to propagate and to have what is mounted below its
  * source; new reference, or NULL. */
 static json_t *
 as_bind (const json_t *mount)
 {
-  const json_t *options = json_object_get (mount, "BindOptions");
-  const char *propagation = pp_json_string (options, "Propagation");
   const char *source = pp_json_string (mount, "Source");
   const char *target = pp_json_string (mount, "Target");
 
-  if (propagation == NULL || *propagation == '\0' || source == NULL || *source != '/'
-      || target == NULL || strchr (source, ':') != NULL || strchr (target, ':') != NULL)
+  if (!is_plain_bind (mount) || source == NULL || *source != '/' || target == NULL
+      || strchr (source, ':') != NULL || strchr (target, ':') != NULL)
     return NULL;
   return json_sprintf ("%s:%s:%s%s", source, target,
                        json_is_true (json_object_get (mount, "ReadOnly")) ? "ro," : "",
-                       propagation);
+                       pp_json_string (json_object_get (mount, "BindOptions"), "Propagation"));
 }
 
 /* Podman's Docker API takes any BindOptions for NonRecursive, and a Mode that is not given for

@@ -54,6 +54,7 @@ test_dropped (void)
     { KWARGS ("\"kernel_memory\": \"64m\""), "kernel_memory", TRUE, TRUE },
     { KWARGS ("\"kernel_memory\": 0"), NULL, FALSE, FALSE },
     { NETWORK ("\"MacAddress\": \"02:42:ac:11:00:99\""), "networking_config", FALSE, TRUE },
+    { NETWORK ("\"GwPriority\": 1"), "networking_config", TRUE, TRUE },
     { NETWORK ("\"driveropts\": {\"a\": \"b\"}"), "networking_config", TRUE, FALSE },
     { NETWORK ("\"Links\": [\"a\"]"), "networking_config", TRUE, FALSE },
     { NETWORK ("\"Aliases\": [\"a\"], \"DriverOpts\": null"), NULL, FALSE, FALSE },
@@ -156,6 +157,12 @@ test_mounts (void)
     { TMPFS ("\"Size\": 4096"), "TmpfsOptions.Size", NULL, FALSE },
     { MOUNT ("\"Type\": \"volume\", \"readonly\": true"), NULL, "", TRUE },
     { VOLUME ("\"Subpath\": \"\", \"NoCopy\": false"), NULL, "", TRUE },
+    /* What an inspect has, and docker-py's default driver: they ask for nothing. */
+    { MOUNT ("\"Type\": \"volume\", \"BindOptions\": {\"Propagation\": \"\"}"), NULL, "", TRUE },
+    { MOUNT ("\"Type\": \"bind\", \"VolumeOptions\": {\"NoCopy\": false}"), NULL, "", TRUE },
+    { VOLUME ("\"DriverConfig\": {\"Name\": \"local\", \"Options\": {}}"), NULL, "", TRUE },
+    { VOLUME ("\"DriverConfig\": {\"Name\": \"local\", \"Options\": {\"o\": \"bind\"}}"),
+      "VolumeOptions.DriverConfig", "", FALSE },
   };
   static const char *const versions[]
       = { "19.02.1", "20.10.24", "23.0.6", "25.0.0", "26.1.4", "27.0.1", "28.3.0" };
@@ -227,6 +234,30 @@ test_mounts_on_podman (void)
                " \"BindOptions\": {\"NonRecursive\": true, \"Propagation\": \"slave\"}},"
                "{\"Type\": \"tmpfs\", \"Target\": \"/4\", \"TmpfsOptions\": {\"SizeBytes\": 1, "
                "\"Mode\": 1023}}]");
+}
+
+/* What cannot be said as a bind without a loss is left for the engine to judge. */
+static void
+test_mounts_that_are_no_plain_binds (void)
+{
+  static const char *const members[] = {
+    "\"Type\": \"bind\", \"ReadOnly\": 1, \"BindOptions\": {\"Propagation\": \"rslave\"}",
+    "\"Type\": \"bind\", \"ReadOnly\": \"true\", \"BindOptions\": {\"Propagation\": \"shared\"}",
+    "\"Type\": \"bind\", \"BindOptions\": {\"Propagation\": \"rprivate,U\"}",
+    "\"Type\": \"bind\", \"BindOptions\": {\"Propagation\": \"slave\", \"NonRecursive\": 1}",
+    "\"BindOptions\": {\"Propagation\": \"rslave\"}"
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
+    {
+      g_autofree char *text = g_strdup_printf (
+          KWARGS ("\"mounts\": [{\"Source\": \"/s\", \"Target\": \"/m\", %s}]"), members[i]);
+      g_autoptr (PpContainerSpec) spec = good_spec (text, &new_podman);
+      const json_t *host_config = json_object_get (spec->create_body, "HostConfig");
+
+      assert_json (host_config, "Binds", NULL);
+      g_assert_cmpuint (json_array_size (json_object_get (host_config, "Mounts")), ==, 1);
+    }
 }
 
 /* Podman's Docker API drops an empty entrypoint, and gives the container its own service's variable
@@ -568,6 +599,7 @@ add_tests (void)
   g_test_add_func ("/engine-fit/mounts", test_mounts);
   g_test_add_func ("/engine-fit/words-of-mounts", test_words_of_mounts);
   g_test_add_func ("/engine-fit/mounts-on-podman", test_mounts_on_podman);
+  g_test_add_func ("/engine-fit/no-plain-binds", test_mounts_that_are_no_plain_binds);
   g_test_add_func ("/engine-fit/nothing-on-podman", test_nothing_on_podman);
   g_test_add_func ("/engine-fit/ports", test_ports);
   g_test_add_func ("/engine-fit/gpus", test_gpus);
