@@ -66,6 +66,8 @@ main (int argc, char **argv)
 {
   open_standard_streams ();
   signal (SIGPIPE, SIG_IGN);
+  /* Whoever started us may ignore it: the end of a program that we start would be lost then. */
+  signal (SIGCHLD, SIG_DFL);
   /* A file size limit is an error of the write then (EFBIG). What a program that is
    * started inherits of both, credential_helper.c sets back. */
   signal (SIGXFSZ, SIG_IGN);

@@ -76,6 +76,7 @@ set_up_child (gpointer user_data G_GNUC_UNUSED)
 
   setsid ();
   prctl (PR_SET_PDEATHSIG, SIGKILL);
+  signal (SIGCHLD, SIG_DFL);
   signal (SIGPIPE, SIG_DFL);
   signal (SIGXFSZ, SIG_DFL);
   sigemptyset (&none);
