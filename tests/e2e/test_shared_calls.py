@@ -79,6 +79,17 @@ def test_server_that_gives_out_no_run(api, engine, pool, proxy, start_worker):
         assert run["state"]["type"] == "COMPLETED"
 
 
+def test_end_that_the_server_does_not_take_holds_no_slot(api, engine, pool, proxy, start_worker):
+    """It fails at one run's end and at nothing else: the next run is begun, and the end is told again."""
+    start_worker(proxy.api, engine, pool, "--limit", "1")
+    stuck = api.go(pool, {"command": "sh -c 'sleep 2; exit 3'"}, "stuck")
+    wait_type(api, stuck, "RUNNING")
+    failing = status(500, b'{"exception_message":"Internal Server Error"}')
+    with proxy.with_rules(Rule(f"POST /api/flow_runs/{stuck}/set_state", failing)):
+        assert api.wait_end(api.go(pool, {"command": "true"}, "next"))["state"]["type"] == "COMPLETED"
+    assert api.wait_end(stuck)["state"]["type"] == "FAILED"
+
+
 @pytest.mark.parametrize("code", [422, 409])
 def test_state_at_the_end_is_refused_for_a_while(api, engine, pool, proxy, start_worker, code):
     """Only a 404 in the API's own words means that the run is gone; nothing else ends it unreported: not for the run

@@ -48,8 +48,7 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
       pp_flow_run_note_refusal (run, error);
       if (++run->unanswered == SAY_UNANSWERED)
         g_warning (
-            "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: "
-            "%s",
+            "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: %s",
             run->name, run->id, error->message);
       run->look_until = now + pp_look_time (now - run->report_sent);
       pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
@@ -141,6 +140,9 @@ static void
 send_report (PpFlowRun *run)
 {
   pp_flow_run_reconsider_message (run);
+  /* The server takes other calls since the last try: it may fail at this end for ever. */
+  if (run->unanswered >= SAY_UNANSWERED && pp_api_answered (run->context->api) > run->report_sent)
+    pp_flow_run_free_slot (run);
   run->report_sent = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,

@@ -64,6 +64,9 @@ find_end (json_t *states)
   return end;
 }
 
+/* A run that has ended, and of which no states are told so often, holds no slot any more. */
+#define FREE_SLOT_TRIES 3
+
 /* The server has told no states of RUN. Where the run was deleted, GONE follows; else they are
  * asked for again by AGAIN, until there are some: that nothing is told is no word on who has the
  * run. */
@@ -93,6 +96,8 @@ on_read_without_states (json_t *body G_GNUC_UNUSED, const GError *error, gpointe
     g_warning ("The server tells no states of flow run '%s' (%s), which is there: it is asked "
                "again for as long as it lasts",
                run->name, run->id);
+  if (run->state == PP_FLOW_RUN_EXITED && run->states_wait.tries >= FREE_SLOT_TRIES)
+    pp_flow_run_free_slot (run);
   run->states_wait.timer
       = g_timeout_add (pp_look_delay (run->states_wait.tries), on_states_timer, run);
 }
