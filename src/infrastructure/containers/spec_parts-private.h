@@ -79,7 +79,8 @@ gboolean pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engin
 void pp_spec_fit_mounts_to_podman (PpContainerSpec *spec);
 
 /* Puts host-gateway, CDI_DEVICES (names; may be NULL), GPUs and the like into SPEC in the way that
- * ENGINE (NULL: as the newest take them) reads, after pp_spec_refuse_dropped(). FALSE with ERROR. */
+ * ENGINE (NULL: as the newest take them) reads, after pp_spec_refuse_dropped(). FALSE with ERROR.
+ */
 gboolean pp_spec_fit_to_engine (PpContainerSpec *spec, const json_t *cdi_devices,
                                 const PpEngineInfo *engine, GError **error);
 

@@ -40,12 +40,11 @@ gint64 pp_late_patience (const PpSettings *settings);
 /* The same of a container that the engine was asked to make, which may take it longer. */
 gint64 pp_late_container_patience (const PpSettings *settings);
 
-/* PATIENCE: pp_late_patience(). LONGEST: pp_late_container_patience(); no note has a time later than
- * that. Once it is over for a note, the note is kept until its run's states
- * have been read after that; where they cannot be read, for five times PATIENCE more, of which only
- * the time counts in which the server answers other calls. Time is the host's uptime: no step of
- * the wall clock counts. API, STATES and JOURNAL must outlive
- * it, FUNCS is copied. */
+/* PATIENCE: pp_late_patience(). LONGEST: pp_late_container_patience(); no note has a time later
+ * than that. Once it is over for a note, the note is kept until its run's states have been read
+ * after that; where they cannot be read, for five times PATIENCE more, of which only the time
+ * counts in which the server answers other calls. Time is the host's uptime: no step of the wall
+ * clock counts. API, STATES and JOURNAL must outlive it, FUNCS is copied. */
 PpLateRequests *pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal,
                                       gint64 patience, gint64 longest, const PpLateFuncs *funcs);
 void pp_late_requests_free (PpLateRequests *late);
