@@ -148,9 +148,15 @@ answer_references (Server *server G_GNUC_UNUSED, const Request *request, int fd,
   if (g_str_has_prefix (request->target, "/api/variables/"))
     return server_reply (fd, 200, "", "{\"id\": \"v\", \"name\": \"v\", \"value\": \"value\"}");
   if (strstr (request->target, "/name/many?") == NULL)
-    return server_reply (fd, 200, "",
-                         "{\"id\": \"b\", \"data\": {\"value\": \"secret\"},"
-                         " \"block_type\": {\"slug\": \"secret\"}}");
+    {
+      /* A block that is asked for by its id has it. */
+      const char *id = strstr (request->target, "/block_documents/8a3c");
+      g_autofree char *block
+          = g_strdup_printf ("{\"id\": \"%.36s\", \"data\": {\"value\": \"secret\"},"
+                             " \"block_type\": {\"slug\": \"secret\"}}",
+                             id != NULL ? id + strlen ("/block_documents/") : "b");
+      return server_reply (fd, 200, "", block);
+    }
 
   g_autoptr (GString) body = g_string_new (
       "{\"id\": \"b\", \"block_type\": {\"slug\": \"json\"}, \"data\": {\"value\": \"x\"");

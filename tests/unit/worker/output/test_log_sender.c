@@ -356,7 +356,7 @@ test_no_right_to_write_logs (Fixture *fixture, gconstpointer data)
   refusal = data;
   refuses_all = TRUE;
   pp_api_hurry (fixture->api, 0.001);
-  pp_log_sender_give_up_after (fixture->sender, 8);
+  pp_log_sender_give_up_after (fixture->sender, 3);
   begin_noise (fixture);
   add_text (fixture, RUN, "good");
   add_text (fixture, OTHER_RUN, "good");
