@@ -368,12 +368,25 @@ test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 0);
 }
 
+/* Looks again and again, for SECONDS or until there is no note left. */
+static void
+look_for (Fixture *fixture, guint seconds)
+{
+  gint64 deadline = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
+
+  while (pp_late_requests_count (fixture->late) > 0 && g_get_monotonic_time () < deadline)
+    {
+      pp_late_requests_look (fixture->late);
+      g_usleep (20000);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+}
+
 /* What nothing can be found out about is not looked at for ever. */
 static void
 test_in_vain (Fixture *fixture, gconstpointer data)
 {
-  gint64 deadline = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
-
   pp_late_requests_free (fixture->late);
   fixture->patience = fixture->longest = 100000;
   open_notes (fixture);
@@ -382,13 +395,7 @@ test_in_vain (Fixture *fixture, gconstpointer data)
   add_note (fixture, 60);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "Flow run " RUN ": *see to it by hand");
-  while (pp_late_requests_count (fixture->late) > 0 && g_get_monotonic_time () < deadline)
-    {
-      pp_late_requests_look (fixture->late);
-      g_usleep (20000);
-      while (g_main_context_iteration (NULL, FALSE))
-        ;
-    }
+  look_for (fixture, 5);
   g_test_assert_expected_messages ();
   wait_requests (fixture, 0);
   g_assert_cmpuint (state_test_count (fixture->notes), ==, 0);
@@ -398,20 +405,12 @@ test_in_vain (Fixture *fixture, gconstpointer data)
 static void
 test_waits_for_a_place (Fixture *fixture, gconstpointer data)
 {
-  gint64 deadline = g_get_monotonic_time () + 1 * G_USEC_PER_SEC;
-
   pp_late_requests_free (fixture->late);
   fixture->patience = fixture->longest = 100000;
   open_notes (fixture);
   fixture->states = data;
   add_note (fixture, -1);
-  while (g_get_monotonic_time () < deadline)
-    {
-      pp_late_requests_look (fixture->late);
-      g_usleep (20000);
-      while (g_main_context_iteration (NULL, FALSE))
-        ;
-    }
+  look_for (fixture, 1);
   g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
 }
 
