@@ -214,9 +214,8 @@ PpInfrastructureCall *pp_infrastructure_pull (PpInfrastructure *infrastructure, 
                                               const char *platform, const char *registry_auth,
                                               PpPullProgressFunc progress,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
-/* What an engine is given to make a container: copying an image's files (vfs storage) takes
- * minutes.
- */
+/* How long an engine may take to make a container. To copy an image's files (vfs storage) takes
+ * minutes. */
 #define PP_INFRASTRUCTURE_CREATE_SECONDS 600
 
 /* NAME replaces SPEC's (retries on NAME_IN_USE are the caller's); may be NULL. RESULT: {"Id": ...,

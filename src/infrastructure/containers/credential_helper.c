@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread starts the helper, for to execute a file on a disk that hangs blocks, and waits for it.
- */
+/* A thread starts the helper and waits for its answer. The main loop could not: starting a program
+ * blocks if the disk it is on hangs. */
 #include "config.h"
 
 #include "credential_helper-private.h"
@@ -221,7 +221,7 @@ ask_in_thread (void *data)
   return NULL;
 }
 
-/* The thread is stuck: HELPER is its alone from now on. */
+/* The thread is stuck. HELPER stays, for the thread to free if it ever comes back. */
 static gboolean
 on_deadline (gpointer user_data)
 {

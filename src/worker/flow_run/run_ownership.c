@@ -64,12 +64,13 @@ find_end (json_t *states)
   return end;
 }
 
-/* A run that has ended, and of which no states are told so often, holds no slot any more. */
+/* If the server has answered with an empty list of states so often, a run whose container has ended
+ * gives its slot back. */
 #define FREE_SLOT_TRIES 3
 
-/* The server has told no states of RUN. Where the run was deleted, GONE follows; else they are
- * asked for again by AGAIN, until there are some: that nothing is told is no word on who has the
- * run. */
+/* The server has answered with an empty list of RUN's states. If the run was deleted, GONE is
+ * called. Otherwise AGAIN asks for the states until there are some: an empty list does not say who
+ * has the run. */
 
 static gboolean
 on_states_timer (gpointer user_data)
