@@ -37,8 +37,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   struct sockaddr_in own = { .sin_family = AF_INET };
 
   if (health == NULL)
-    health = pp_health_new ("127.0.0.1", 0, pp_host_addresses ("127.0.0.1", 0), find_illness, NULL,
-                            NULL);
+    {
+      struct addrinfo *addresses = pp_host_addresses ("127.0.0.1", 0);
+
+      health = pp_health_new ("127.0.0.1", 0, addresses, find_illness, NULL, NULL);
+      freeaddrinfo (addresses);
+    }
   address.sin_port = htons ((uint16_t)pp_health_port (health));
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
 
