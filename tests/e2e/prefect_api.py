@@ -31,7 +31,9 @@ class Api:
         self.server = server
         self.url = server.url
         self.version = server.version
-        self.http = httpx.Client(base_url=server.url, headers=server.headers, timeout=60)
+        # A connection each: the server closes idle ones, now and then just when the next request is sent.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=server.url, headers=server.headers, timeout=60, limits=limits)
         self._flows = {}
 
     def __repr__(self):
