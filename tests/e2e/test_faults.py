@@ -491,6 +491,17 @@ def test_engine_that_is_out_of_order_is_asked_again(api, engine, pool, door, sta
     ]
 
 
+def test_engine_that_is_slow_to_say_what_it_is(api, engine, pool, door, start_worker):
+    """Podman takes a minute for /version on a busy host. Asking again would take a minute more, each time."""
+    version = r"GET /version"
+    door.add(Rule(version, slow(33)))
+    worker = start_worker(api, door.url, pool, wait=False)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    worker.wait_healthy(60)
+    check_once(api, run)
+    assert door.count(version) == 1
+
+
 LOCKED = b'{"cause":"database is locked","message":"beginning transaction: database is locked","response":500}'
 
 

@@ -15,7 +15,12 @@
 
 /* The newest Docker API this room was written against (docker-py's DEFAULT_DOCKER_API_VERSION). */
 #define NEWEST_API_MINOR 45
+/* How long an engine may take to answer /_ping and to find a network. */
 #define TIMEOUT_SECONDS 30
+/* The same for /version and /info. Podman asks the package manager for the versions of its parts,
+ * and /info counts all containers: on a busy host this takes minutes, and asking again makes it
+ * slower. An engine that is gone closes the connection. */
+#define LOOK_SECONDS 300
 
 /* This host's first address that is not loopback's, as Podman takes it for rootless containers
  * (host.containers.internal); new string or NULL. */
@@ -206,7 +211,7 @@ static void
 on_version (EngineCall *call, const PpHttpResponse *response)
 {
   static const EngineRequest request
-      = { .method = "GET", .path = "/info", .timeout_seconds = TIMEOUT_SECONDS };
+      = { .method = "GET", .path = "/info", .timeout_seconds = LOOK_SECONDS };
   Engine *engine = call->engine;
   json_auto_t *version = pp_engine_call_json (call, response);
 
@@ -243,7 +248,7 @@ static void
 ask_version (EngineCall *call)
 {
   static const EngineRequest request = {
-    .method = "GET", .path = "/version", .timeout_seconds = TIMEOUT_SECONDS, .unversioned = TRUE
+    .method = "GET", .path = "/version", .timeout_seconds = LOOK_SECONDS, .unversioned = TRUE
   };
 
   call->asks_engine = TRUE;
