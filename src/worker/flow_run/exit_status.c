@@ -175,10 +175,12 @@ pp_container_end_explain_none (const PpContainerEnd *end)
   if (end->status_lost && !end->host_restarted)
     return g_strdup_printf (
         "The container's program has ended, and its exit status was lost: conmon, the process of "
-        "Podman's that would have kept it, is gone%s%s. Somebody killed it, or the kernel did for "
-        "want of memory: look at `dmesg` or `journalctl -k`, and at what the run has written "
-        "elsewhere.",
-        end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
+        "Podman's that would have kept it, is gone%s%s. %s: look at `dmesg` or `journalctl -k`, "
+        "and at what the run has written elsewhere.",
+        end->error != NULL ? ": " : "", end->error != NULL ? end->error : "",
+        end->start_interrupted
+            ? "The usual reason is that Podman was killed as it started it: it did not answer then"
+            : "Somebody killed it, or the kernel did for want of memory");
   if (end->checkpointed)
     return g_strdup (
         "The container was checkpointed (`podman container checkpoint`), which stops it. "

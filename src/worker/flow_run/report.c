@@ -479,6 +479,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
   pp_output_finish (run->output);
+  run->end.start_interrupted = run->start_interrupted;
   /* What the worker before has told of another container may have arrived since. */
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);

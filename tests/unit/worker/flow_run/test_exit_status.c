@@ -140,6 +140,24 @@ test_boot (void)
     }
 }
 
+/* Podman that is killed as it starts a container may take its conmon with it. */
+static void
+test_interrupted_start (void)
+{
+  for (int interrupted = 0; interrupted < 2; interrupted++)
+    {
+      PpContainerEnd end
+          = { .never_ended = TRUE, .status_lost = TRUE, .start_interrupted = interrupted != 0 };
+      g_autofree char *message = NULL;
+
+      g_assert_cmpstr (pp_container_end_to_state (&end, "", &message), ==, "CRASHED");
+      g_assert_nonnull (strstr (message, "exit status was lost: conmon"));
+      g_assert_true ((strstr (message, "Podman was killed as it started it") != NULL)
+                     == (interrupted != 0));
+      g_assert_true ((strstr (message, "for want of memory") != NULL) == (interrupted == 0));
+    }
+}
+
 static void
 test_long_tail (void)
 {
@@ -172,6 +190,7 @@ add_tests (void)
 {
   g_test_add_func ("/exit-status/states", test_states);
   g_test_add_func ("/exit-status/memory", test_memory);
+  g_test_add_func ("/exit-status/interrupted-start", test_interrupted_start);
   g_test_add_func ("/exit-status/running", test_running);
   g_test_add_func ("/exit-status/boot", test_boot);
   g_test_add_func ("/exit-status/long-tail", test_long_tail);
