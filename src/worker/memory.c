@@ -52,14 +52,20 @@ has_relocated_code (struct dl_phdr_info *object, size_t size G_GNUC_UNUSED,
 }
 
 void
+pp_memory_give_back (void)
+{
+#ifdef HAVE_MALLOC_TRIM
+  malloc_trim (0);
+#endif
+}
+
+void
 pp_memory_settle (void)
 {
   long page = sysconf (_SC_PAGESIZE);
   ElfW (Addr) page_size = page > 0 ? (ElfW (Addr))page : 4096;
 
-#ifdef HAVE_MALLOC_TRIM
-  malloc_trim (0);
-#endif
+  pp_memory_give_back ();
   if (dl_iterate_phdr (has_relocated_code, NULL) == 0)
     dl_iterate_phdr (let_go, &page_size);
 }

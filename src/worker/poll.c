@@ -6,6 +6,7 @@
 
 #include "prefect-podman/prefect/resources.h"
 
+#include "memory-private.h"
 #include "poll_parts-private.h"
 #include "queues-private.h"
 
@@ -16,6 +17,10 @@
 #define PROBE_SECONDS 3
 /* The soonest a freed slot asks again, after the poll before. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
+
+/* How long after the last run memory is given back: what is kept of it (lines to be sent, idle
+ * connections) is gone then. */
+#define QUIET_SECONDS 10
 
 static void poll_now (PpWorker *worker);
 
@@ -50,6 +55,17 @@ pp_worker_has_slot (const PpWorker *worker)
   return free_slots (worker) > 0;
 }
 
+static gboolean
+on_quiet (gpointer user_data)
+{
+  PpWorker *worker = user_data;
+
+  worker->quiet_timer = 0;
+  if (g_hash_table_size (worker->runs) == 0)
+    pp_memory_give_back ();
+  return G_SOURCE_REMOVE;
+}
+
 void
 pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
 {
@@ -58,6 +74,8 @@ pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
   if (!slot_free)
     {
       g_hash_table_remove (worker->runs, pp_flow_run_id (run));
+      if (g_hash_table_size (worker->runs) == 0 && worker->quiet_timer == 0)
+        worker->quiet_timer = g_timeout_add_seconds (QUIET_SECONDS, on_quiet, worker);
       pp_worker_check_done (worker);
       return;
     }

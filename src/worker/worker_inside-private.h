@@ -124,6 +124,7 @@ typedef struct
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;
+  guint quiet_timer; /* no run is in hand since a moment ago */
 } PpWorker;
 
 /* Milliseconds until the next turn of a loop of SECONDS: jittered by 30 %, backed off after

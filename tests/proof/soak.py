@@ -22,6 +22,7 @@ AWAY_SECONDS = 75
 # many.
 OUTLASTING = Kind("outlasting", (1, 0), seconds=AWAY_SECONDS + 25)
 SAMPLE_SECONDS = 1
+SETTLE_SECONDS = 60  # until idle connections have ended and memory is given back
 DISTURB_SECONDS = 12
 FAULTS = [
     fault
@@ -147,14 +148,22 @@ class Soak:
     def finish(self):
         """Ends both workers; returns what is left."""
         left = wait_quiet(self.fleet, 40)
-        # Connections that are kept for the next call end by themselves, or stay: they are few.
         self.samples = [found for found in self.samples if found]
-        self.idle_after = sample(self.steady, self.ended())
+        self.settle()
         for worker in (self.steady, self.other):
             wait_for(worker.running, 1, f"{worker.log.name} is alive at the end")
             end_well(worker)
         self.fleet.check()
         return left
+
+    def settle(self):
+        """Waits until the steady worker is idle. What it has then has grown, if that is too much."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            self.idle_after = sample(self.steady, self.ended())
+            if not grown(self.table()[:1] + self.table()[-1:]) or time.monotonic() > deadline:
+                return
+            time.sleep(SAMPLE_SECONDS)
 
     def table(self):
         """Rows of (when, Sample): means over a tenth of the run each, or one look."""
@@ -179,6 +188,8 @@ def grown(rows):
     found = []
     by_name = dict(rows)
     for before, after in (("middle tenth", "last tenth"), ("idle, before", "idle, after")):
+        if before not in by_name:
+            continue
         first, last = by_name[before], by_name[after]
         slack = GROWTH_KIB if before == "middle tenth" else 2 * GROWTH_KIB
         if last.private > first.private + slack:
