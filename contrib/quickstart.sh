@@ -64,7 +64,7 @@ wait_until () {
   until "$@" >/dev/null 2>&1; do
     if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $end ]; then
       tail -n 30 "$log" >&2
-      fail "$what did not come up (the end of $log is above)"
+      fail "gave up waiting for $what (the end of $log is above)"
     fi
     sleep 0.2
   done
@@ -248,6 +248,11 @@ run_flows () {
     ${WITH_PREFECT:+--prefect-image "$WITH_PREFECT" --flows "$WORK/flows"}
 }
 
+# True if the worker has let go of all runs: their containers are removed.
+no_run_in_hand () {
+  [ -z "$(find "$WORK/state" -path '*/runs/*' -type f)" ]
+}
+
 go_on () {
   cat <<TEXT
 
@@ -277,6 +282,6 @@ if [ $KEEP = yes ]; then
   trap 'exit 0' INT TERM
   wait "${PIDS[0]}"
 else
-  # Lets go of the runs whose containers are about to end.
-  kill -QUIT "${PIDS[0]}" 2>/dev/null && wait "${PIDS[0]}" || true
+  # No SIGQUIT here: background jobs of a script ignore it.
+  wait_until 60 "the removal of the last container" "$LOGS/worker.log" "${PIDS[0]}" no_run_in_hand
 fi
