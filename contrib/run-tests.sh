@@ -2,9 +2,10 @@
 # Installs what the tests need, builds with sanitizers and runs every test there is.
 #
 #   contrib/run-tests.sh                 what CI runs
-#   contrib/run-tests.sh all             the same with the longest end-to-end tests, and then these again with Podman 5
+#   contrib/run-tests.sh all             the same with the longest end-to-end tests, then these again with Podman 5, and
+#                                        contrib/quickstart.sh
 #   contrib/run-tests.sh STAGE...        only these: install build unit parity clang format tidy fuzz
-#                                        distcheck e2e e2e_and_tidy proof e2e_podman5
+#                                        distcheck e2e e2e_and_tidy proof e2e_podman5 quickstart
 #   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
 #
 # The end-to-end tests run in PREFECT_PODMAN_E2E_PROCESSES processes (3).
@@ -211,6 +212,12 @@ stage_proof () {
   return "$status"
 }
 
+# As a script's background job, without a terminal: whoever runs it like that must not wait for ever.
+stage_quickstart () {
+  pp_logged "$LOGS/quickstart.log" timeout 1200 "$PP_TOP/contrib/quickstart.sh" </dev/null &
+  wait $!
+}
+
 # As pp_logged, with our own standard input.
 pp_logged_input () {
   local log=$1 status=0
@@ -241,7 +248,7 @@ finish () {
 trap finish EXIT
 
 usual=(install build unit parity format clang fuzz distcheck e2e_and_tidy proof)
-others=(e2e tidy e2e_podman5)
+others=(e2e tidy e2e_podman5 quickstart)
 [ "$(id -u)" = 0 ] || fail "run this as root (sudo contrib/run-tests.sh): it starts engines and makes a user"
 mkdir -p "$LOGS"
 if [ "${1-}" = e2e ]; then
@@ -252,7 +259,7 @@ fi
 case ${1-} in
   "") stages=("${usual[@]}") ;;
   all)
-    stages=("${usual[@]}" e2e_podman5)
+    stages=("${usual[@]}" e2e_podman5 quickstart)
     e2e_usual=()
     ;;
   *) stages=("$@") ;;
