@@ -201,11 +201,29 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
                       call->address, proxy->display, proxy->variable, words, advice);
 }
 
+/* True if CALL, which found no way to the other side (RESULT), had sent its request before. libcurl
+ * sends a request anew, on a new connection, where a kept one breaks off before an answer
+ * (Curl_retry_request()): what it tells then is how the second attempt failed, and the first may
+ * have been carried out. A proxy's CONNECT counts as sent too, but not where there is no way to the
+ * proxy. */
+static gboolean
+was_sent_before (const PpHttpCall *call, CURLcode result)
+{
+  return (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST
+          || result == CURLE_COULDNT_RESOLVE_PROXY)
+         && get_long (call, CURLINFO_REQUEST_SIZE) > 0;
+}
+
 GError *
 pp_http_call_error (PpHttpCall *call, CURLcode result)
 {
   int shortage = pp_http_call_shortage (call, result);
   PpHttpError code = error_code (result);
+
+  if (was_sent_before (call, result))
+    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_RESET,
+                        "%s: the connection broke off before an answer, and then: %s",
+                        call->address, words_of (call, result));
 
   /* TLS 1.3 tells of a certificate that is refused only when an answer is read. */
   if (code == PP_HTTP_ERROR_TLS || code == PP_HTTP_ERROR_RESET)

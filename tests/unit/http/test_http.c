@@ -214,6 +214,38 @@ test_closed_while_idle (void)
   g_assert_cmpuint (server_requests (server), ==, 10);
 }
 
+static gboolean
+leave_at_second_request (Server *server G_GNUC_UNUSED, const Request *request, int fd,
+                         gpointer path)
+{
+  if (request->number == 0)
+    return server_reply (fd, 200, "", "ok");
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  return FALSE;
+}
+
+/* libcurl sends a request anew where a kept connection breaks off, and tells only that there is no
+ * way to the server now. But the first request may have been carried out. */
+static void
+test_left_while_it_answers (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("pp-test-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "socket", NULL);
+  g_autoptr (Server) server = server_new (path, leave_at_second_request, path);
+  g_autoptr (PpHttp) http = pp_http_new ();
+  PpHttpRequest request = { .method = "POST", .url = "http://d/logs", .unix_socket_path = path };
+  g_autoptr (Result) first = result_new (http);
+  g_autoptr (Result) second = result_new (http);
+
+  send_and_wait (first, &request);
+  g_assert_no_error (first->error);
+  send_and_wait (second, &request);
+  g_assert_error (second->error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET);
+  g_assert_nonnull (strstr (second->error->message, "broke off before an answer"));
+  g_assert_cmpuint (server_requests (server), ==, 2);
+  g_rmdir (folder);
+}
+
 static void
 test_unix_socket (void)
 {
@@ -770,6 +802,7 @@ add (void)
   g_test_add_func ("/http/large-body", test_large_body);
   g_test_add_func ("/http/keep-alive", test_keep_alive);
   g_test_add_func ("/http/closed-while-idle", test_closed_while_idle);
+  g_test_add_func ("/http/left-while-it-answers", test_left_while_it_answers);
   g_test_add_func ("/http/unix-socket", test_unix_socket);
   g_test_add_func ("/http/proxy", test_proxy);
   g_test_add_func ("/http/gzip", test_gzip);
