@@ -18,9 +18,9 @@
 /* The soonest a freed slot asks again, after the poll before. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
 
-/* How long after the last run memory is given back: what is kept of it (lines to be sent, idle
- * connections) is gone then. */
-#define QUIET_SECONDS 10
+/* How long after the end of a run memory is given back. What is kept of the run (lines to be sent)
+ * is gone then, and many runs that end are one reason. */
+#define MEMORY_SECONDS 30
 
 static void poll_now (PpWorker *worker);
 
@@ -56,13 +56,12 @@ pp_worker_has_slot (const PpWorker *worker)
 }
 
 static gboolean
-on_quiet (gpointer user_data)
+on_memory_timer (gpointer user_data)
 {
   PpWorker *worker = user_data;
 
-  worker->quiet_timer = 0;
-  if (g_hash_table_size (worker->runs) == 0)
-    pp_memory_give_back ();
+  worker->memory_timer = 0;
+  pp_memory_give_back ();
   return G_SOURCE_REMOVE;
 }
 
@@ -74,8 +73,8 @@ pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
   if (!slot_free)
     {
       g_hash_table_remove (worker->runs, pp_flow_run_id (run));
-      if (g_hash_table_size (worker->runs) == 0 && worker->quiet_timer == 0)
-        worker->quiet_timer = g_timeout_add_seconds (QUIET_SECONDS, on_quiet, worker);
+      if (worker->memory_timer == 0)
+        worker->memory_timer = g_timeout_add_seconds (MEMORY_SECONDS, on_memory_timer, worker);
       pp_worker_check_done (worker);
       return;
     }

@@ -336,7 +336,7 @@ tear_down (PpWorker *worker)
   pp_worker_sync_stop (worker);
   pp_worker_stop_watching_cancellations (worker);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
-  g_clear_handle_id (&worker->quiet_timer, g_source_remove);
+  g_clear_handle_id (&worker->memory_timer, g_source_remove);
   pp_worker_stop_taking_up (worker);
   /* Runs note how much of their output was shown: all that can be. */
   pp_stdout_flush (context->out);

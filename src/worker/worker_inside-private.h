@@ -124,7 +124,7 @@ typedef struct
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;
-  guint quiet_timer; /* no run is in hand since a moment ago */
+  guint memory_timer; /* a run has ended: memory is given back soon */
 } PpWorker;
 
 /* Milliseconds until the next turn of a loop of SECONDS: jittered by 30 %, backed off after
