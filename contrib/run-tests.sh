@@ -212,7 +212,7 @@ stage_proof () {
   return "$status"
 }
 
-# As a script's background job, without a terminal: whoever runs it like that must not wait for ever.
+# In the background and without a terminal: it once hung when it was started like this.
 stage_quickstart () {
   pp_logged "$LOGS/quickstart.log" timeout 1200 "$PP_TOP/contrib/quickstart.sh" </dev/null &
   wait $!

@@ -201,11 +201,10 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
                       call->address, proxy->display, proxy->variable, words, advice);
 }
 
-/* True if CALL, which found no way to the other side (RESULT), had sent its request before. libcurl
- * sends a request anew, on a new connection, where a kept one breaks off before an answer
- * (Curl_retry_request()): what it tells then is how the second attempt failed, and the first may
- * have been carried out. A proxy's CONNECT counts as sent too, but not where there is no way to the
- * proxy. */
+/* True if RESULT says that CALL could not connect, but CALL had sent its request before. If a kept
+ * connection breaks before the answer, libcurl sends the request again on a new connection
+ * (Curl_retry_request()). RESULT is then that of the second attempt; the server may have carried
+ * out the first. */
 static gboolean
 was_sent_before (const PpHttpCall *call, CURLcode result)
 {

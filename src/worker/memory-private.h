@@ -10,9 +10,8 @@ G_BEGIN_DECLS
  * that ran once. What is needed again comes back from the page cache by itself. */
 void pp_memory_settle (void);
 
-/* Gives back free heap: what many runs at once have needed, with free pages between used ones,
- * stays with the process for good otherwise (malloc_trim()). Does nothing where the C library has
- * no such call. */
+/* Gives free heap back to the system (malloc_trim()). The C library does not do this by itself for
+ * free pages that lie between used ones. Does nothing if the C library has no such call. */
 void pp_memory_give_back (void);
 
 G_END_DECLS

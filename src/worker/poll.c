@@ -18,8 +18,8 @@
 /* The soonest a freed slot asks again, after the poll before. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
 
-/* How long after the end of a run memory is given back. What is kept of the run (lines to be sent)
- * is gone then, and many runs that end are one reason. */
+/* Free heap goes back to the system this long after a run has ended. Its last lines are sent by
+ * then, and runs that end in the meantime share one call. */
 #define MEMORY_SECONDS 30
 
 static void poll_now (PpWorker *worker);

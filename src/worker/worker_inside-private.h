@@ -124,7 +124,7 @@ typedef struct
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;
-  guint memory_timer; /* a run has ended: memory is given back soon */
+  guint memory_timer; /* set after a run has ended, until free heap is given back */
 } PpWorker;
 
 /* Milliseconds until the next turn of a loop of SECONDS: jittered by 30 %, backed off after

@@ -14,8 +14,7 @@ typedef struct
   gboolean never_ended; /* nor runs: it was never started, or its end was lost; no exit_code then */
   gboolean status_lost; /* it never_ended because conmon, which keeps the status, is gone */
   gboolean checkpointed; /* it never_ended: podman container checkpoint, which gives status 0 */
-  gboolean start_interrupted; /* the engine was told to start it, and went away without an answer;
-                                 not parsed either */
+  gboolean start_interrupted; /* the engine did not answer its start; set by the worker */
   gboolean host_restarted;    /* since it was started; not the engine's to say, so not parsed */
   gboolean oom_killed; /* the kernel has killed a process in it, not always its own program */
   gint64 memory_limit; /* bytes; 0: none */

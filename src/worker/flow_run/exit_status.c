@@ -179,7 +179,7 @@ pp_container_end_explain_none (const PpContainerEnd *end)
         "and at what the run has written elsewhere.",
         end->error != NULL ? ": " : "", end->error != NULL ? end->error : "",
         end->start_interrupted
-            ? "The usual reason is that Podman was killed as it started it: it did not answer then"
+            ? "The usual reason is that Podman was killed as it started it (it gave no answer)"
             : "Somebody killed it, or the kernel did for want of memory");
   if (end->checkpointed)
     return g_strdup (

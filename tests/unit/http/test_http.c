@@ -224,8 +224,8 @@ leave_at_second_request (Server *server G_GNUC_UNUSED, const Request *request, i
   return FALSE;
 }
 
-/* libcurl sends a request anew where a kept connection breaks off, and tells only that there is no
- * way to the server now. But the first request may have been carried out. */
+/* If a kept connection breaks, libcurl sends the request again and reports only that the second
+ * attempt could not connect. The server may have carried out the first. */
 static void
 test_left_while_it_answers (void)
 {
