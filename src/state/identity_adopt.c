@@ -177,8 +177,9 @@ pp_identity_hold (const PpIdentity *identity, const char *name)
   return pp_identity_lock (&folder, FALSE, NULL);
 }
 
-/* Has the entry NAME be a note, too: requests that its worker made may be carried out late. */
-static void
+/* Has the entry NAME be a note: requests that its worker made may be carried out late. Returns
+ * whether it is one now. */
+static gboolean
 keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name,
               PpIdentityMoved *moved)
 {
@@ -186,15 +187,16 @@ keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name
   g_autofree char *id = g_uuid_string_random ();
   g_autofree char *note = g_strconcat (id, PP_ENTRY_SUFFIX, NULL);
 
-  if (pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL)
-      && linkat (from->fd, name, late.fd, note, 0) == 0)
-    {
-      fsync (late.fd);
-      g_ptr_array_add (moved->notes, g_steal_pointer (&note));
-    }
+  if (!pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, TRUE, NULL)
+      || renameat (from->fd, name, late.fd, note) != 0)
+    return FALSE;
+  fsync (late.fd);
+  g_ptr_array_add (moved->notes, g_steal_pointer (&note));
+  return TRUE;
 }
 
-/* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: set aside. */
+/* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: this worker has
+ * one of that run, and the other is a note, or set aside where it cannot be one. */
 static gboolean
 move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
             PpIdentityMoved *moved, GError **error)
@@ -203,7 +205,8 @@ move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to
 
   if (fstatat (to->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
     {
-      keep_as_note (identity, from, name, moved);
+      if (keep_as_note (identity, from, name, moved))
+        return FALSE;
       g_autofree char *place = pp_identity_set_aside (&identity->folder, from, name, error);
 
       if (place != NULL)
