@@ -55,9 +55,10 @@ def shims_of(folder):
     return shims
 
 
-def kill_shims(folder):
+def kill_shims(folder, children=True):
+    """Without CHILDREN, what they watch lives on."""
     shims = shims_of(folder)
-    for pid in [*shims, *itertools.chain(*shims.values())]:
+    for pid in [*shims, *(itertools.chain(*shims.values()) if children else [])]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
 

@@ -433,6 +433,24 @@ def test_podman_and_what_it_starts_are_killed(api, pool, own_podman, start_worke
     wait_for(lambda: not own_podman.containers_of(run), 30, "container removed")
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["alone", "with the worker"])
+def test_podman_and_conmon_are_killed_before_the_program_runs(api, pool, own_podman, start_worker, both):
+    """Nobody would keep what the container prints, nor its exit status: it is not started but made anew."""
+    worker = start_worker(api, own_podman, pool)
+    own_podman.deadly.write_text("before", encoding="ascii")
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
+    own_podman.process.wait(60)
+    if both:
+        worker.end(signal.SIGKILL)
+    engines.kill_shims(own_podman.folder, children=False)
+    own_podman.socket.unlink()
+    own_podman.start_service()
+    if both:
+        start_worker(api, own_podman, pool)
+    check_once(api, run)
+    wait_for(lambda: not own_podman.containers_of(run), 30, "no container left")
+
+
 @pytest.fixture
 def own_docker():
     with engines.docker() as engine:

@@ -31,6 +31,13 @@ typedef struct
 gboolean pp_container_process_find (const char *proc, const char *container_id,
                                     const json_t *inspect, PpContainerProcess *process);
 
+/* TRUE if the container of INSPECT (libpod's answer) waits for its start without conmon, as the
+ * kernel shows it below PROC: its first process is still runc or crun, which becomes the program
+ * when Podman starts it. Nobody would keep what the program prints, nor its exit status. FALSE also
+ * where that is not seen: another runtime, an engine of another host. */
+gboolean pp_container_process_lacks_conmon (const char *proc, const char *container_id,
+                                            const json_t *inspect);
+
 /* TRUE while PROCESS runs. A zombie does not, unless threads of it do. */
 gboolean pp_process_is_alive (const char *proc, const PpProcess *process);
 

@@ -174,6 +174,40 @@ pp_container_process_find (const char *proc, const char *container_id, const jso
   return TRUE;
 }
 
+/* Whether process PID is the runtime that has made the container and waits for its start: "runc
+ * init", or crun's copy of its own "crun create ... ID". */
+static gboolean
+is_runtime (const char *proc, const char *container_id, gint64 pid)
+{
+  char buffer[MAX_PROC_BYTES + 1];
+  gssize length = read_head (proc, pid, "cmdline", buffer);
+  const char *end = buffer + MAX (length, 0);
+  gboolean creates = FALSE;
+  gboolean names_container = FALSE;
+
+  if (length <= 0)
+    return FALSE;
+  const char *second = buffer + strlen (buffer) + 1;
+  g_autofree char *program = g_path_get_basename (buffer);
+  for (const char *argument = second; argument < end; argument += strlen (argument) + 1)
+    {
+      creates = creates || g_str_equal (argument, "create");
+      names_container = names_container || g_str_equal (argument, container_id);
+    }
+  return (g_str_equal (program, "runc") && second < end && g_str_equal (second, "init"))
+         || (creates && names_container);
+}
+
+gboolean
+pp_container_process_lacks_conmon (const char *proc, const char *container_id,
+                                   const json_t *inspect)
+{
+  PpContainerProcess process;
+
+  return pp_container_process_find (proc, container_id, inspect, &process)
+         && process.conmon.pid == 0 && is_runtime (proc, container_id, process.program.pid);
+}
+
 /* Waiting for an end. */
 
 static gboolean

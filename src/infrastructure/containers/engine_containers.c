@@ -4,6 +4,7 @@
 
 #include "engine_api-private.h"
 
+#include "container_process-private.h"
 #include "spec_parts-private.h"
 #include "values-private.h"
 
@@ -47,33 +48,59 @@ is_list_of_containers (const json_t *json)
   return is_right;
 }
 
-/* What answers in the engine's place may send any JSON: no container is known from it. */
+/* What answers in the engine's place may send any JSON: no container is known from it. JSON may be
+ * NULL: its error was told. */
 static void
-end_if_right (EngineCall *call, const PpHttpResponse *response,
-              gboolean (*is_right) (const json_t *json), const char *wanted)
+end_if_right (EngineCall *call, json_t *json, long status, gboolean is_right, const char *wanted)
 {
-  json_auto_t *json = pp_engine_call_json (call, response);
-
   if (json == NULL)
     return;
-  if (is_right (json))
+  if (is_right)
     pp_engine_call_end (call, json, NULL);
   else
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
                          "what answers at %s (status %ld) is no container engine: %s",
-                         call->engine->url, response->status, wanted);
+                         call->engine->url, status, wanted);
+}
+
+static void
+end_if_container (EngineCall *call, json_t *json, long status)
+{
+  end_if_right (call, json, status, has_id (json), "no Id of a container in its answer");
 }
 
 static void
 end_with_container (EngineCall *call, const PpHttpResponse *response)
 {
-  end_if_right (call, response, has_id, "no Id of a container in its answer");
+  json_auto_t *json = pp_engine_call_json (call, response);
+
+  end_if_container (call, json, response->status);
+}
+
+/* Podman that is killed as it starts a container may take conmon along. The container is
+ * "initialized" then, and can be started: with no conmon for its output and exit status. It is told
+ * as one that was only made, which is not started but made anew. */
+static void
+end_with_inspected (EngineCall *call, const PpHttpResponse *response)
+{
+  json_auto_t *container = pp_engine_call_json (call, response);
+  json_t *state = json_object_get (container, "State");
+
+  if (g_strcmp0 (pp_json_string (state, "Status"), "initialized") == 0 && has_id (container)
+      && pp_container_process_lacks_conmon ("/proc", pp_json_string (container, "Id"), container))
+    {
+      json_object_set_new (state, "Status", json_string ("created"));
+      json_object_set_new (state, "Pid", json_integer (0));
+    }
+  end_if_container (call, container, response->status);
 }
 
 static void
 end_with_list (EngineCall *call, const PpHttpResponse *response)
 {
-  end_if_right (call, response, is_list_of_containers,
+  json_auto_t *json = pp_engine_call_json (call, response);
+
+  end_if_right (call, json, response->status, is_list_of_containers (json),
                 "its answer is no list of containers with their Ids");
 }
 
@@ -381,7 +408,7 @@ pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
 
-  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_container);
+  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_inspected);
   return &call->base;
 }
 

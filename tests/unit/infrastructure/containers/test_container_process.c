@@ -151,6 +151,49 @@ test_control_group_names_the_container (Fixture *fixture, gconstpointer data G_G
   g_assert_false (find (fixture, OTHER, &process));
 }
 
+/* Whether the container, with a first process of COMMAND (SIZE bytes), lacks conmon for its start.
+ */
+static gboolean
+lacks_conmon (const Fixture *fixture, const char *command, gssize size)
+{
+  json_auto_t *inspect = json_pack ("{s:{s:i, s:i}}", "State", "Pid", PID, "ConmonPid", CONMON_PID);
+
+  put (fixture, PID, "cmdline", command, size);
+  return pp_container_process_lacks_conmon (fixture->proc, ID, inspect);
+}
+
+/* Podman that was killed took conmon along: the runtime waits for a start that nobody would watch.
+ */
+static void
+test_start_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  static const char cgroup[] = "0::/machine.slice/libpod-" ID ".scope\n";
+  static const char runc[] = "runc\0init";
+  static const char runc_by_path[] = "/usr/bin/runc\0init";
+  static const char crun[] = "/usr/bin/crun\0--systemd-cgroup\0create\0--bundle\0/b\0" ID;
+  static const char program[] = "python\0-m\0prefect.engine";
+  static const char own_create[] = "podman\0create\0--name\0" OTHER;
+
+  put_process (fixture, PID, 1, 'S', 1, "68130");
+  put (fixture, PID, "cgroup", cgroup, -1);
+  g_assert_true (lacks_conmon (fixture, runc, sizeof runc));
+  g_assert_true (lacks_conmon (fixture, runc_by_path, sizeof runc_by_path));
+  g_assert_true (lacks_conmon (fixture, crun, sizeof crun));
+  /* It has begun: it is not to run once more. */
+  g_assert_false (lacks_conmon (fixture, program, sizeof program));
+  g_assert_false (lacks_conmon (fixture, own_create, sizeof own_create));
+  g_assert_false (lacks_conmon (fixture, "runc", 5));
+  g_assert_false (lacks_conmon (fixture, "init", 5));
+  g_assert_false (lacks_conmon (fixture, "", 0));
+
+  /* conmon is there; or no process of this host's is the container's. */
+  put_conmon (fixture);
+  g_assert_false (lacks_conmon (fixture, runc, sizeof runc));
+  forget (fixture, CONMON_PID);
+  put (fixture, PID, "cgroup", "0::/user.slice\n", -1);
+  g_assert_false (lacks_conmon (fixture, runc, sizeof runc));
+}
+
 /* Docker's control groups have the id too, but its containers have no conmon that could be gone. */
 static void
 test_engine_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -275,6 +318,7 @@ add_tests (void)
     { "/container-process/conmon", test_conmon_names_the_container },
     { "/container-process/others", test_processes_of_others },
     { "/container-process/control-group", test_control_group_names_the_container },
+    { "/container-process/start-without-conmon", test_start_without_conmon },
     { "/container-process/engine-without-conmon", test_engine_without_conmon },
     { "/container-process/alive", test_alive },
     { "/container-process/watch-by-looks", test_watch_by_looks },
