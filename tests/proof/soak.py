@@ -30,8 +30,9 @@ FAULTS = [
     if fault.name
     in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted")
 ]
-# What a worker may have grown by between its first and its last tenth of the runs.
-GROWTH_KIB = 2048
+# What a worker may have grown by from the middle to the last tenth of the runs, and from one idle moment to the other.
+BUSY_KIB = 2048
+IDLE_KIB = 4096
 GROWTH_DESCRIPTORS = 8
 
 
@@ -161,7 +162,7 @@ class Soak:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             self.idle_after = sample(self.steady, self.ended())
-            if not grown(self.table()[:1] + self.table()[-1:]) or time.monotonic() > deadline:
+            if not grown("idle", self.idle_before, self.idle_after, IDLE_KIB) or time.monotonic() > deadline:
                 return
             time.sleep(SAMPLE_SECONDS)
 
@@ -182,20 +183,20 @@ class Soak:
             ("idle, after", self.idle_after),
         ]
 
+    def growth(self):
+        """What has grown too much; a list of words."""
+        rows = dict(self.table())
+        busy = grown("middle to last tenth", rows["middle tenth"], rows["last tenth"], BUSY_KIB)
+        return busy + grown("idle", self.idle_before, self.idle_after, IDLE_KIB)
 
-def grown(rows):
-    """What has grown; a list of words."""
+
+def grown(when, before, after, kib):
+    """What has grown from BEFORE to AFTER, by more than KIB of memory; a list of words."""
     found = []
-    by_name = dict(rows)
-    for before, after in (("middle tenth", "last tenth"), ("idle, before", "idle, after")):
-        if before not in by_name:
-            continue
-        first, last = by_name[before], by_name[after]
-        slack = GROWTH_KIB if before == "middle tenth" else 2 * GROWTH_KIB
-        if last.private > first.private + slack:
-            found.append(f"private memory, {before} to {after}: {first.private} to {last.private} KiB")
-        if last.descriptors > first.descriptors + GROWTH_DESCRIPTORS:
-            found.append(f"descriptors, {before} to {after}: {first.descriptors} to {last.descriptors}")
+    if after.private > before.private + kib:
+        found.append(f"private memory, {when}: {before.private} to {after.private} KiB")
+    if after.descriptors > before.descriptors + GROWTH_DESCRIPTORS:
+        found.append(f"descriptors, {when}: {before.descriptors} to {after.descriptors}")
     return found
 
 
@@ -229,7 +230,7 @@ def prove(options):
     print_table(["soak", ""], counted)
     soak.fleet.say_unknown_ends()
     # A sanitizer's build keeps memory of its own; a short run has not settled.
-    growth = grown(rows) if options.runs >= LONG and not has_sanitizer() else []
+    growth = soak.growth() if options.runs >= LONG and not has_sanitizer() else []
     for text in growth:
         note(f"soak: has grown: {text}")
     return well and not growth
