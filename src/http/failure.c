@@ -181,6 +181,23 @@ connect_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
                       words_of (call, result), g_strerror (os_error));
 }
 
+/* True if CALL had sent its request once before it failed to get a connection. If a kept connection
+ * breaks before the answer, libcurl sends the request again on a new connection
+ * (Curl_retry_request()), and tells only of the second attempt; the server may have carried out the
+ * first. The time of the first one's request stays; a proxy's CONNECT sets none. */
+static gboolean
+was_sent_before (const PpHttpCall *call)
+{
+  return get_double (call, CURLINFO_PRETRANSFER_TIME) > 0;
+}
+
+/* How an error of WAS_SENT begins. */
+static const char *
+sent_words (gboolean was_sent)
+{
+  return was_sent ? "the connection broke off before an answer, and then: " : "";
+}
+
 static GError *
 proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
 {
@@ -190,27 +207,27 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
     return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s (through the proxy %s, which %s names)",
                         call->address, words_of (call, result), proxy->display, proxy->variable);
   g_autofree char *words = describe_proxy_failure (call, result);
+  gboolean was_sent = was_sent_before (call);
   const char *advice = code == PP_HTTP_ERROR_TLS
                            ? " (SSL_CERT_FILE names a file of CA certificates to trust for it)"
                            : "";
   /* The proxy may come back: it is no wrong set-up of the server's. */
-  if (code == PP_HTTP_ERROR_FAILED || code == PP_HTTP_ERROR_RESET || code == PP_HTTP_ERROR_TLS)
+  if (was_sent)
+    code = PP_HTTP_ERROR_RESET;
+  else if (code == PP_HTTP_ERROR_FAILED || code == PP_HTTP_ERROR_RESET || code == PP_HTTP_ERROR_TLS)
     code = PP_HTTP_ERROR_CONNECT;
   return g_error_new (PP_HTTP_ERROR, (int)code,
-                      "%s: the proxy %s, which %s names, gives no way to the server: %s%s",
-                      call->address, proxy->display, proxy->variable, words, advice);
+                      "%s: %sthe proxy %s, which %s names, gives no way to the server: %s%s",
+                      call->address, sent_words (was_sent), proxy->display, proxy->variable, words,
+                      advice);
 }
 
-/* True if RESULT says that CALL could not connect, but CALL had sent its request before. If a kept
- * connection breaks before the answer, libcurl sends the request again on a new connection
- * (Curl_retry_request()). RESULT is then that of the second attempt; the server may have carried
- * out the first. */
+/* Nothing was sent, as far as RESULT tells. */
 static gboolean
-was_sent_before (const PpHttpCall *call, CURLcode result)
+tells_of_no_connection (CURLcode result)
 {
-  return (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST
-          || result == CURLE_COULDNT_RESOLVE_PROXY)
-         && get_long (call, CURLINFO_REQUEST_SIZE) > 0;
+  return result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST
+         || result == CURLE_COULDNT_RESOLVE_PROXY;
 }
 
 GError *
@@ -218,11 +235,6 @@ pp_http_call_error (PpHttpCall *call, CURLcode result)
 {
   int shortage = pp_http_call_shortage (call, result);
   PpHttpError code = error_code (result);
-
-  if (was_sent_before (call, result))
-    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_RESET,
-                        "%s: the connection broke off before an answer, and then: %s",
-                        call->address, words_of (call, result));
 
   /* TLS 1.3 tells of a certificate that is refused only when an answer is read. */
   if (code == PP_HTTP_ERROR_TLS || code == PP_HTTP_ERROR_RESET)
@@ -234,13 +246,18 @@ pp_http_call_error (PpHttpCall *call, CURLcode result)
   if (shortage != 0)
     {
       g_autofree char *words = pp_limits_describe (shortage);
-      return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_SHORTAGE, "%s: this host cannot send it: %s",
-                          call->address, words);
+      gboolean was_sent = was_sent_before (call);
+      return g_error_new (PP_HTTP_ERROR, was_sent ? PP_HTTP_ERROR_RESET : PP_HTTP_ERROR_SHORTAGE,
+                          "%s: %sthis host cannot send it: %s", call->address,
+                          sent_words (was_sent), words);
     }
   if (code == PP_HTTP_ERROR_TIMEOUT && call->silence_seconds > 0
       && get_long (call, CURLINFO_REQUEST_SIZE) > 0)
     code = PP_HTTP_ERROR_SILENCE;
   if (call->proxy != NULL)
     return proxy_error (call, code, result);
+  if (tells_of_no_connection (result) && was_sent_before (call))
+    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_RESET, "%s: %s%s", call->address,
+                        sent_words (TRUE), words_of (call, result));
   return connect_error (call, code, result);
 }

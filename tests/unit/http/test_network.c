@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 typedef struct
@@ -331,6 +333,117 @@ test_proxy_fails (void)
     }
 }
 
+/* ---- a proxy that goes away ---- */
+
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
+        gpointer data G_GNUC_UNUSED)
+{
+  return server_reply (fd, 200, "", "ok");
+}
+
+/* A SOCKS 5 proxy (RFC 1928) for two connections: it breaks the first off at its second request,
+ * which the server has, and has no way for the second. */
+typedef struct
+{
+  int listener;
+  int server_port;
+} SocksProxy;
+
+static struct sockaddr_in
+local_address (int port)
+{
+  return (struct sockaddr_in){ .sin_family = AF_INET,
+                               .sin_port = htons ((guint16)port),
+                               .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+}
+
+static void
+read_bytes (int fd, void *bytes, gsize size)
+{
+  g_assert_cmpint (recv (fd, bytes, size, MSG_WAITALL), ==, (gssize)size);
+}
+
+/* Takes a connection and answers its request for a way with CODE. */
+static int
+take_connection (const SocksProxy *proxy, char code)
+{
+  int fd = accept (proxy->listener, NULL, NULL);
+  const char answer[] = { 5, code, 0, 1, 0, 0, 0, 0, 0, 0 };
+  char bytes[256];
+
+  g_assert_cmpint (fd, >=, 0);
+  read_bytes (fd, bytes, 2);
+  read_bytes (fd, bytes + 2, (gsize)bytes[1]); /* the ways to show a password */
+  g_assert_true (server_write (fd, "\5", 2));
+  read_bytes (fd, bytes, 10); /* CONNECT to an IPv4 address */
+  g_assert_true (server_write (fd, answer, sizeof answer));
+  return fd;
+}
+
+/* Reads what FROM sends in one go, and hands it on to TO, unless that is -1. */
+static void
+hand_on (int from, int to)
+{
+  char bytes[4096];
+  gssize size = read (from, bytes, sizeof bytes);
+
+  g_assert_cmpint (size, >, 0);
+  g_assert_true (to < 0 || server_write (to, bytes, (gsize)size));
+}
+
+static gpointer
+serve_as_proxy (gpointer data)
+{
+  const SocksProxy *proxy = data;
+  struct sockaddr_in address = local_address (proxy->server_port);
+  int client = take_connection (proxy, 0);
+  int server = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_assert_cmpint (connect (server, (struct sockaddr *)&address, sizeof address), ==, 0);
+  hand_on (client, server);
+  hand_on (server, client);
+  hand_on (client, server);
+  hand_on (server, -1);
+  close (client);
+  close (server);
+  close (take_connection (proxy, 1));
+  return NULL;
+}
+
+/* The server has carried out what libcurl sent again on a connection that it did not get: that is
+ * not "gives no way", which stands for a request that was not sent. */
+static void
+test_proxy_goes_away (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer, NULL);
+  g_autoptr (PpHttp) http = pp_http_new ();
+  struct sockaddr_in address = local_address (0);
+  socklen_t size = sizeof address;
+  SocksProxy proxy = { socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), server_port (server) };
+  g_auto (Result) first = { NULL };
+  g_auto (Result) second = { NULL };
+  g_autofree char *url = server_url (server, "/");
+
+  g_assert_cmpint (bind (proxy.listener, (struct sockaddr *)&address, size), ==, 0);
+  g_assert_cmpint (listen (proxy.listener, 2), ==, 0);
+  g_assert_cmpint (getsockname (proxy.listener, (struct sockaddr *)&address, &size), ==, 0);
+  g_autofree char *proxy_url = g_strdup_printf ("socks5://127.0.0.1:%u", ntohs (address.sin_port));
+  clear_proxies ();
+  g_setenv ("ALL_PROXY", proxy_url, TRUE);
+  GThread *thread = g_thread_new ("proxy", serve_as_proxy, &proxy);
+  get (http, url, &first);
+  g_assert_no_error (first.error);
+  get (http, url, &second);
+  clear_proxies ();
+  g_assert_error (second.error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET);
+  g_assert_nonnull (strstr (second.error->message, "broke off before an answer"));
+  g_assert_nonnull (strstr (second.error->message, proxy_url));
+  g_assert_cmpuint (server_requests (server), ==, 2);
+  g_thread_join (thread);
+  close (proxy.listener);
+}
+
 /* One that takes the connection and says nothing: of a tunnel that is the proxy's doing, else it
  * may be the server's. */
 static void
@@ -346,13 +459,6 @@ test_proxy_is_silent (void)
 }
 
 /* ---- shortages ---- */
-
-static gboolean
-answer (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
-        gpointer data G_GNUC_UNUSED)
-{
-  return server_reply (fd, 200, "", "ok");
-}
 
 static struct rlimit full_limit;
 
@@ -544,6 +650,7 @@ add (void)
   g_test_add_func ("/http/find-proxy", test_find_proxy);
   g_test_add_func ("/http/broken-proxy", test_broken_proxy);
   g_test_add_func ("/http/proxy-fails", test_proxy_fails);
+  g_test_add_func ("/http/proxy-goes-away", test_proxy_goes_away);
   g_test_add_func ("/http/proxy-is-silent", test_proxy_is_silent);
   g_test_add_func ("/http/shortage/is-waited-out", test_shortage_is_waited_out);
   g_test_add_func ("/http/shortage/is-an-error", test_shortage_is_an_error);
