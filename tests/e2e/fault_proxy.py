@@ -97,6 +97,17 @@ def reset_after_passing():
     return act
 
 
+def gone_after_passing(seconds):
+    """Upstream does it; then nobody listens for SECONDS, so that a caller who tries again cannot connect."""
+
+    async def act(exchange):
+        await exchange.forward(relay=False)
+        await exchange.proxy.go_away(seconds)
+        return True
+
+    return act
+
+
 def status_after_passing(code, body):
     """Upstream does it; the answer is CODE all the same."""
 
@@ -318,6 +329,7 @@ class FaultProxy:
         self._lock = threading.Lock()
         self._writers = set()
         self._server = None
+        self._return = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -365,6 +377,16 @@ class FaultProxy:
             yield
         finally:
             self._await(self._open())
+
+    async def go_away(self, seconds):
+        """Refuses connections from now on, for SECONDS; open ones have ended."""
+
+        async def come_back():
+            await asyncio.sleep(seconds)
+            await self._open()
+
+        await self._close()
+        self._return = asyncio.create_task(come_back())
 
     def show_certificate(self, tls):
         """Shows another certificate from now on; open connections end."""

@@ -13,6 +13,7 @@ from conftest import new_pool_name
 from fault_proxy import (
     Rule,
     cut_after,
+    gone_after_passing,
     half,
     late,
     not_json,
@@ -116,6 +117,19 @@ def test_lines_come_once_where_the_answer_to_them_is_lost(api, engine, pool, pro
     lines = [line for line in api.wait_text(run, "number 12").splitlines() if line.startswith("number")]
     assert lines == [f"number {number}" for number in range(1, 13)]
     assert proxy.count(r"POST /api/logs/filter") >= 1
+
+
+@pytest.mark.parametrize("call", [r"POST /api/logs/ ?$", rf"POST {RUN}/set_state"], ids=["logs", "state"])
+def test_server_goes_away_once_it_has_the_call(api, engine, pool, proxy, start_worker, call):
+    """libcurl tries again by itself, and tells only that it could not connect: the call is not one that never went out.
+    """
+    start_worker(proxy.api, engine, pool)
+    proxy.add(Rule(call, gone_after_passing(2), every=2, times=1))
+    run = api.go(pool, {"command": "sh -c 'for i in $(seq 1 12); do echo number $i; sleep 0.5; done'"})
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    lines = [line for line in api.wait_text(run, "number 12").splitlines() if line.startswith("number")]
+    assert lines == [f"number {number}" for number in range(1, 13)]
+    assert proxy.count(call) >= 2
 
 
 def test_lines_come_once_where_the_server_is_slow(api, engine, pool, proxy, start_worker):
@@ -547,6 +561,14 @@ def test_answer_to_create_is_lost(api, engine, pool, door, start_worker, name):
     door.add(Rule(r"POST .*/containers/create", reset_after_passing(), times=1))
     start_worker(api, door.url, pool)
     run = api.run(api.deploy(pool, variables={"command": "echo only once", "auto_remove": True}), name=name)
+    check_once(api, run)
+    wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
+
+
+def test_engine_goes_away_once_it_has_made_the_container(api, engine, pool, door, start_worker):
+    door.add(Rule(r"POST .*/containers/create", gone_after_passing(2), times=1))
+    start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": "echo only once", "auto_remove": True})
     check_once(api, run)
     wait_for(lambda: not engine.containers_of(run), 30, lambda: f"no container left: {engine.containers_of(run)}")
 
