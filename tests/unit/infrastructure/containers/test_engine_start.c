@@ -5,7 +5,13 @@
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
 
+#include <poll.h>
 #include <string.h>
+
+/* A caller that leaves is waited for; the answer about a container that has not begun is read
+ * before its start breaks off. */
+#define WAIT_MS 120000
+#define BREAK_OFF_MS 5000
 
 typedef struct
 {
@@ -49,15 +55,26 @@ stop (Fixture *fixture)
   g_main_loop_unref (fixture->loop);
 }
 
-/* Does not answer a start, and says DATA of the container. */
+/* A container, as the engine tells of it. */
+typedef struct
+{
+  const char *container;
+  gboolean begun;
+} Case;
+
+/* Does not answer a start, and says of the container what the case DATA has. A start that is over
+ * by that is left by its caller; the other breaks off. */
 static gboolean
 answer_no_start (Server *server, const Request *request, int fd, gpointer data)
 {
+  const Case *case_ = data;
+  struct pollfd caller = { .fd = fd, .events = POLLIN };
+
   if (strstr (request->target, "/start") == NULL)
-    return server_reply (fd, 200, "", data);
+    return server_reply (fd, 200, "", case_->container);
   for (guint i = 0; i < 600 && server_requests (server) < 2; i++)
     g_usleep (100 * 1000);
-  g_usleep (5 * G_USEC_PER_SEC); /* until its answer is read, also on a busy machine */
+  poll (&caller, 1, case_->begun ? WAIT_MS : BREAK_OFF_MS);
   return FALSE;
 }
 
@@ -66,11 +83,7 @@ answer_no_start (Server *server, const Request *request, int fd, gpointer data)
 static void
 test_start_without_an_answer (void)
 {
-  static const struct
-  {
-    const char *container;
-    gboolean begun;
-  } cases[] = {
+  static const Case cases[] = {
     { "{\"State\": {\"Status\": \"running\", \"StartedAt\": \"2026-01-01T00:00:00Z\"}}", TRUE },
     { "{\"State\": {\"Status\": \"exited\", \"StartedAt\": \"2026-01-01T00:00:00Z\"}}", TRUE },
     { "{\"State\": {\"Status\": \"created\", \"StartedAt\": \"0001-01-01T00:00:00Z\"}}", FALSE },
@@ -80,7 +93,7 @@ test_start_without_an_answer (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      start_with (&fixtures[i], answer_no_start, (gpointer)cases[i].container);
+      start_with (&fixtures[i], answer_no_start, (gpointer)&cases[i]);
       pp_infrastructure_start (fixtures[i].infrastructure, "abc", on_done, &fixtures[i]);
     }
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
