@@ -26,6 +26,7 @@ BUILD=${PREFECT_PODMAN_BUILD:-$PP_TOP/build-tests}
 LOGS=$BUILD/logs
 VENV=$PP_CACHE/venv-prefect3
 FUZZ_SECONDS=${PREFECT_PODMAN_FUZZ_SECONDS:-10}
+FETCHING= # the process of fetch()
 E2E_PROCESSES=${PREFECT_PODMAN_E2E_PROCESSES:-3}
 
 TEST_APT="clang clang-tidy clang-format codespell shellcheck libclang-rt-dev xz-utils openssl
@@ -44,7 +45,13 @@ stage_install () {
   # apt's list of mirrors is what the image build asks.
   [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ] ||
     ! command -v apt-get >/dev/null || pp_logged "$LOGS/apt-update.log" pp_as_root apt-get update
-  # Most of it is fetching: what does not need the other goes side by side.
+  fetch &
+  FETCHING=$!
+}
+
+# Prefect's packages and the images, which only parity and the end-to-end tests need. Most of it is waiting for package
+# registries: it goes beside the builds, and what does not need the other goes side by side.
+fetch () {
   local pid pids=() status=0
   pp_venv "$PP_TOP/tests/requirements-prefect3.txt" "$VENV" "$LOGS/venv3.log" &
   pids+=($!)
@@ -57,6 +64,13 @@ stage_install () {
   done
   [ "$status" = 0 ] || return 1
   "$PP_TOP/tests/testbed/images.sh" "$LOGS" prefect3 prefect2
+}
+
+# Waits for what stage_install began to fetch.
+fetched () {
+  local pid=$FETCHING
+  FETCHING=
+  [ -z "$pid" ] || wait "$pid"
 }
 
 stage_build () {
@@ -74,6 +88,7 @@ stage_unit () {
 # What is compared with Prefect itself, in its own Python; side by side, each takes one core.
 stage_parity () {
   local unit=$BUILD/gcc/tests/unit script log pids=() pid status=0
+  fetched
   for script in template/parity settings/parity infrastructure/containers/peer_create; do
     case $script in
       template/parity) set -- --python-venv "$VENV" --harness "$unit/template/template_harness" ;;
@@ -165,6 +180,7 @@ e2e_usual=(-m "not long")
 # What fails is run once more, alone: these tests share two cores with servers and engines. What passes only then is named,
 # for whoever reads the log; what fails twice fails.
 stage_e2e () {
+  fetched || return
   [ -x "$BUILD/gcc/prefect-podman" ] || stage_build
   [ $# -gt 0 ] || set -- "${e2e_usual[@]}" "$PP_TOP/tests/e2e"
   pytest_e2e -n "$E2E_PROCESSES" "$@" && return
@@ -239,6 +255,7 @@ run_stage () {
 
 finish () {
   local status=$?
+  [ -z "$FETCHING" ] || kill "$FETCHING" || true
   if [ ${#timings[@]} -gt 0 ]; then
     say "times"
     printf '    %s\n' "${timings[@]}"
@@ -247,7 +264,7 @@ finish () {
 }
 trap finish EXIT
 
-usual=(install build unit parity format clang fuzz distcheck e2e_and_tidy proof)
+usual=(install build unit format clang fuzz distcheck parity e2e_and_tidy proof)
 others=(e2e tidy e2e_podman5 quickstart)
 [ "$(id -u)" = 0 ] || fail "run this as root (sudo contrib/run-tests.sh): it starts engines and makes a user"
 mkdir -p "$LOGS"
@@ -270,3 +287,4 @@ done
 for stage in "${stages[@]}"; do
   run_stage "$stage"
 done
+fetched

@@ -1,6 +1,7 @@
 """What real servers and engines won't do on demand: 503, resets, slow and broken answers, absence. No run
 is given up for it, done twice, or loses a line."""
 
+import itertools
 import re
 import signal
 import time
@@ -61,16 +62,28 @@ def test_poll_and_sync_survive(api, engine, pool, proxy, start_worker, action):
         check_once(api, run)
 
 
-@pytest.mark.parametrize(
-    "action",
-    [reset(), reset_after_passing(), half(), status(503)],
-    ids=["reset", "reset-after-passing", "half", "503"],
-)
-@pytest.mark.parametrize(
-    "call",
-    [rf"POST {RUN}/set_state", rf"PATCH {RUN}$", r"GET /api/deployments/", r"GET /api/flows/"],
-    ids=["set_state", "patch", "deployment", "flow"],
-)
+BREAKS = {
+    "reset": reset(),
+    "reset-after-passing": reset_after_passing(),
+    "half": half(),
+    "503": status(503),
+}
+CALLS = {
+    "set_state": rf"POST {RUN}/set_state",
+    "patch": rf"PATCH {RUN}$",
+    "deployment": r"GET /api/deployments/",
+    "flow": r"GET /api/flows/",
+}
+
+
+def each_break():
+    """Every break of every call. CI has all breaks of what changes a run, and one of what is only read."""
+    for (call, pattern), (name, action) in itertools.product(CALLS.items(), BREAKS.items()):
+        marks = [pytest.mark.long] if call in ("deployment", "flow") and name != "half" else []
+        yield pytest.param(pattern, action, id=f"{call}-{name}", marks=marks)
+
+
+@pytest.mark.parametrize("call, action", list(each_break()))
 def test_a_call_of_the_run_fails_once(api, engine, pool, proxy, start_worker, call, action):
     proxy.add(Rule(call, action, times=1))
     start_worker(proxy.api, engine, pool)
@@ -209,6 +222,14 @@ REFUSALS = {
     "404-no-route": status(404, b'{"detail":"Not Found"}'),
 }
 each_refusal = pytest.mark.parametrize("action", REFUSALS.values(), ids=REFUSALS.keys())
+# The same, of which CI has one of each number.
+few_refusals = pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(action, id=name, marks=[] if name in ("401", "403-gateway", "404-page") else [pytest.mark.long])
+        for name, action in REFUSALS.items()
+    ],
+)
 
 
 @each_refusal
@@ -235,14 +256,14 @@ def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, a
 READINGS = "POST /api/flow_runs/filter|GET .*/flow_run(s|_states)/"
 
 
-@each_refusal
+@few_refusals
 def test_deployment_is_refused_for_a_while(api, engine, pool, proxy, start_worker, action):
     proxy.add(Rule(r"GET /api/deployments/", action, times=2))
     start_worker(proxy.api, engine, pool)
     check_once(api, api.go(pool, {"command": "echo only once"}))
 
 
-@each_refusal
+@few_refusals
 def test_state_is_refused_for_a_while_at_taking_up(api, engine, pool, proxy, start_worker, action):
     """The run's container is none of a run that was deleted."""
     worker = start_worker(proxy.api, engine, pool)

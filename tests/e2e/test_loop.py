@@ -34,6 +34,7 @@ def test_without_limit_runs_go_side_by_side(api, engine, pool, start_worker):
     assert max(begin for begin, _ in spans) < min(end for _, end in spans), spans
 
 
+@pytest.mark.long  # test_state_reader.c has the answers that are cut short
 def test_server_with_a_small_limit(engine, start_worker):
     """Fewer runs an answer than the worker has slots, and than it has in its hands: all are done, and only the one that
     is deleted is stopped."""

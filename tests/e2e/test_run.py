@@ -57,7 +57,7 @@ def test_plain_image(testbed, api, engine, pool, start_worker):
     ("engine", "api"),
     [
         pytest.param("podman", "3", marks=pytest.mark.xdist_group("image")),
-        ("docker", "3"),
+        pytest.param("docker", "3", marks=pytest.mark.long),
         ("podman", "2"),
         pytest.param("podman5", "3", marks=pytest.mark.long),
         pytest.param("rootless", "3", marks=pytest.mark.long),
