@@ -130,8 +130,18 @@ check_opens () {
   return 1
 }
 
+# What an engine's JSON looks like is the containers kind's own affair: the worker decides by PpJob.
+check_engine_words () {
+  local found
+  found=$(cd "$PP_TOP" && grep -rnE '"(State|Status|StartedAt|FinishedAt|Created|Labels|Names|Id|Config|HostConfig|initialized|exited|running|paused)"' \
+    src/worker --include='*.c' --include='*.h' | grep -vE ':[0-9]+: *(/?\*|//)') || return 0
+  printf "an engine's words in src/worker, outside of src/infrastructure:\n%s\n" "$found" >&2
+  return 1
+}
+
 stage_format () {
   check_opens
+  check_engine_words
   (cd "$PP_TOP" && git ls-files -z | pp_logged_input "$LOGS/codespell.log" xargs -0 codespell &&
     git ls-files -z '*.sh' .ci/run | pp_logged_input "$LOGS/shellcheck.log" xargs -0 shellcheck -S warning)
   sources . | pp_logged_input "$LOGS/format.log" xargs clang-format --dry-run -Werror

@@ -55,10 +55,10 @@ pp_infrastructure_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFu
 }
 
 PpInfrastructureCall *
-pp_infrastructure_image_inspect (PpInfrastructure *infrastructure, const char *image,
-                                 PpInfrastructureDoneFunc done, gpointer user_data)
+pp_infrastructure_check_image (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
+                               PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return infrastructure->kind->image_inspect (infrastructure, image, done, user_data);
+  return infrastructure->kind->check_image (infrastructure, spec, done, user_data);
 }
 
 PpInfrastructureCall *
@@ -72,9 +72,18 @@ pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image, con
 
 PpInfrastructureCall *
 pp_infrastructure_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
-                          const char *name, PpInfrastructureDoneFunc done, gpointer user_data)
+                          const char *name, PpCreatedFunc created, gpointer user_data)
 {
-  return infrastructure->kind->create (infrastructure, spec, name, done, user_data);
+  return infrastructure->kind->create (infrastructure, spec, name, created, user_data);
+}
+
+PpInfrastructureCall *
+pp_infrastructure_check_limits (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
+                                const char *container_id, gboolean was_warned,
+                                PpCheckedFunc checked, gpointer user_data)
+{
+  return infrastructure->kind->check_limits (infrastructure, spec, container_id, was_warned,
+                                             checked, user_data);
 }
 
 PpInfrastructureCall *
@@ -95,20 +104,20 @@ pp_infrastructure_start (PpInfrastructure *infrastructure, const char *container
 
 PpInfrastructureCall *
 pp_infrastructure_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
-                          const PpLogPlace *place, PpOutputFunc on_output,
-                          PpInfrastructureDoneFunc done, gpointer user_data)
+                          const PpLogPlace *place, PpOutputFunc on_output, PpFollowedFunc followed,
+                          gpointer user_data)
 {
-  return infrastructure->kind->follow (infrastructure, container_id, tty, place, on_output, done,
-                                       user_data);
+  return infrastructure->kind->follow (infrastructure, container_id, tty, place, on_output,
+                                       followed, user_data);
 }
 
 PpInfrastructureCall *
 pp_infrastructure_read_log (PpInfrastructure *infrastructure, const char *container_id,
                             gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
-                            PpInfrastructureDoneFunc done, gpointer user_data)
+                            PpFollowedFunc followed, gpointer user_data)
 {
-  return infrastructure->kind->read_log (infrastructure, container_id, tty, place, on_output, done,
-                                         user_data);
+  return infrastructure->kind->read_log (infrastructure, container_id, tty, place, on_output,
+                                         followed, user_data);
 }
 
 void
@@ -131,16 +140,16 @@ pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *call)
 
 PpInfrastructureCall *
 pp_infrastructure_inspect (PpInfrastructure *infrastructure, const char *container_id,
-                           PpInfrastructureDoneFunc done, gpointer user_data)
+                           PpJobFunc inspected, gpointer user_data)
 {
-  return infrastructure->kind->inspect (infrastructure, container_id, done, user_data);
+  return infrastructure->kind->inspect (infrastructure, container_id, inspected, user_data);
 }
 
 PpInfrastructureCall *
 pp_infrastructure_watch (PpInfrastructure *infrastructure, const char *container_id,
-                         PpWatchFunc news, PpInfrastructureDoneFunc done, gpointer user_data)
+                         PpWatchFunc news, PpWatchedFunc watched, gpointer user_data)
 {
-  return infrastructure->kind->watch (infrastructure, container_id, news, done, user_data);
+  return infrastructure->kind->watch (infrastructure, container_id, news, watched, user_data);
 }
 
 PpInfrastructureCall *
@@ -173,10 +182,10 @@ pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure, const char
 }
 
 PpInfrastructureCall *
-pp_infrastructure_list (PpInfrastructure *infrastructure, const char *const *labels,
-                        PpListScope scope, PpInfrastructureDoneFunc done, gpointer user_data)
+pp_infrastructure_list (PpInfrastructure *infrastructure, PpListScope scope, const char *claim,
+                        PpJobsFunc listed, gpointer user_data)
 {
-  return infrastructure->kind->list (infrastructure, labels, scope, done, user_data);
+  return infrastructure->kind->list (infrastructure, scope, claim, listed, user_data);
 }
 
 void

@@ -20,15 +20,19 @@ typedef struct PpInfrastructureKind
                                     gpointer user_data);
   PpInfrastructureCall *(*ping) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                                  gpointer user_data);
-  PpInfrastructureCall *(*image_inspect) (PpInfrastructure *infrastructure, const char *image,
-                                          PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*check_image) (PpInfrastructure *infrastructure,
+                                        const PpContainerSpec *spec, PpInfrastructureDoneFunc done,
+                                        gpointer user_data);
   PpInfrastructureCall *(*pull) (PpInfrastructure *infrastructure, const char *image,
                                  const char *platform, const char *registry_auth,
                                  PpPullProgressFunc progress, PpInfrastructureDoneFunc done,
                                  gpointer user_data);
   PpInfrastructureCall *(*create) (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
-                                   const char *name, PpInfrastructureDoneFunc done,
-                                   gpointer user_data);
+                                   const char *name, PpCreatedFunc created, gpointer user_data);
+  PpInfrastructureCall *(*check_limits) (PpInfrastructure *infrastructure,
+                                         const PpContainerSpec *spec, const char *container_id,
+                                         gboolean was_warned, PpCheckedFunc checked,
+                                         gpointer user_data);
   PpInfrastructureCall *(*connect_network) (PpInfrastructure *infrastructure, const char *network,
                                             const char *container_id, PpInfrastructureDoneFunc done,
                                             gpointer user_data);
@@ -36,16 +40,15 @@ typedef struct PpInfrastructureKind
                                   PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*follow) (PpInfrastructure *infrastructure, const char *container_id,
                                    gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
-                                   PpInfrastructureDoneFunc done, gpointer user_data);
+                                   PpFollowedFunc followed, gpointer user_data);
   PpInfrastructureCall *(*read_log) (PpInfrastructure *infrastructure, const char *container_id,
                                      gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
-                                     PpInfrastructureDoneFunc done, gpointer user_data);
+                                     PpFollowedFunc followed, gpointer user_data);
   void (*follow_finish) (PpInfrastructureCall *call);
   PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
-                                    PpInfrastructureDoneFunc done, gpointer user_data);
+                                    PpJobFunc inspected, gpointer user_data);
   PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,
-                                  PpWatchFunc news, PpInfrastructureDoneFunc done,
-                                  gpointer user_data);
+                                  PpWatchFunc news, PpWatchedFunc watched, gpointer user_data);
   PpInfrastructureCall *(*stop) (PpInfrastructure *infrastructure, const char *container_id,
                                  guint timeout_seconds, PpInfrastructureDoneFunc done,
                                  gpointer user_data);
@@ -54,9 +57,8 @@ typedef struct PpInfrastructureKind
   PpInfrastructureCall *(*remove) (PpInfrastructure *infrastructure, const char *container_id,
                                    gboolean force, PpInfrastructureDoneFunc done,
                                    gpointer user_data);
-  PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, const char *const *labels,
-                                 PpListScope scope, PpInfrastructureDoneFunc done,
-                                 gpointer user_data);
+  PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, PpListScope scope,
+                                 const char *claim, PpJobsFunc listed, gpointer user_data);
   gint64 (*log_time) (const PpInfrastructureCall *call);
   gboolean (*log_begins_late) (const PpInfrastructureCall *call);
   void (*call_resume) (PpInfrastructureCall *call);

@@ -15,18 +15,6 @@
 
 G_BEGIN_DECLS
 
-/* Labels that the worker sets on each container. All that is read of a container's labels is set by
- * the worker, always: what it leaves out would come from the job or from the image. */
-/* The identity of the worker that made the container. */
-#define PP_IDENTITY_LABEL "io.prefect-podman.identity"
-/* The transition id of the claim (PENDING) that the container was made for. */
-#define PP_CLAIM_LABEL "io.prefect-podman.claim"
-/* Who tells the server of the run's states: "worker" or "engine" (Prefect inside the container). */
-#define PP_STATE_REPORTING_LABEL "io.prefect-podman.state-reporting"
-/* The flow run and the work pool, as Prefect's Docker worker names them. */
-#define PP_FLOW_RUN_LABEL "io.prefect.flow-run-id"
-#define PP_WORK_POOL_LABEL "io.prefect.work-pool-name"
-
 typedef struct
 {
   const PpSettings *settings;

@@ -195,7 +195,7 @@ take (PpWorker *worker, const json_t *body)
 }
 
 static void
-on_pong (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_pong (const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
   json_auto_t *body = g_steal_pointer (&worker->polled);

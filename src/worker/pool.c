@@ -41,12 +41,11 @@ on_engine_timer (gpointer user_data)
 }
 
 static void
-on_engine (json_t *result, const GError *error, gpointer user_data)
+on_engine (const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
   const PpEngineInfo *engine;
 
-  (void)result;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
       guint milliseconds

@@ -66,7 +66,7 @@ typedef struct
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the look at the labels of LISTED, or NULL */
   PpLabelsLook *list_look;  /* what list_put asks and finds */
-  json_t *listed;           /* containers, */
+  GPtrArray *listed;        /* containers (PpJob), */
   PpListScope list_scope;   /* and which */
   gboolean list_is_cut;     /* that those that have ended are too many was said */
   guint list_failures;      /* in a row */
@@ -240,7 +240,7 @@ void pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLoo
 
 /* Whether the lock of the identity that CONTAINER is labelled with has to be held before the
  * container can be looked at. */
-gboolean pp_worker_has_to_hold (const PpWorker *worker, const json_t *container);
+gboolean pp_worker_has_to_hold (const PpWorker *worker, const PpJob *job);
 void pp_worker_leave_strays (PpWorker *worker);
 
 /* PpFlowRunNotifyFunc of all runs (poll.c). */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/infrastructure/job.h"
 #include "prefect-podman/json.h"
 
 G_BEGIN_DECLS
@@ -124,25 +125,13 @@ PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEng
 void pp_container_spec_free (PpContainerSpec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
 
-/* Whether IMAGE (the engine's answer about it) is for the platform that SPEC asks for, if any.
- * FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names both. */
-gboolean pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
-                                        const PpEngineInfo *engine, GError **error);
-
 /* Whether SPEC has limits that an engine may drop: then the container is to be looked at by
- * pp_container_spec_check_created() before it is started. */
+ * pp_infrastructure_check_limits() before it is started. */
 gboolean pp_container_spec_has_limits (const PpContainerSpec *spec);
 
-/* Whether CONTAINER (the engine's answer about it) has the limits that SPEC asks for. WAS_WARNED:
- * the engine had warnings when it made the container; then a preference that it dropped is let
- * pass. FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names the limits, the engine and
- * its version. *WARNING: a new string for the run's log, or NULL. */
-gboolean pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *container,
-                                          gboolean was_warned, const PpEngineInfo *engine,
-                                          char **warning, GError **error);
-
-/* Gives the container the label KEY. */
-void pp_container_spec_set_label (PpContainerSpec *spec, const char *key, const char *value);
+/* Has the container say whose it is: by the identity, run, claim, work pool and reporter of OWNER,
+ * over what the job or its image say. */
+void pp_container_spec_set_owner (PpContainerSpec *spec, const PpJobRef *owner);
 
 /* Whether the output goes to the run's log as well: as configured, and for PP_FORWARD_AUTO where
  * the worker reports the run. */
@@ -174,9 +163,32 @@ gint64 pp_infrastructure_heard (const PpInfrastructure *infrastructure);
  * where nothing is. */
 const char *pp_infrastructure_trouble (const PpInfrastructure *infrastructure);
 
-/* The end of a call. RESULT: the engine's JSON (NULL where the answer has none) or NULL with ERROR;
- * both borrowed. */
-typedef void (*PpInfrastructureDoneFunc) (json_t *result, const GError *error, gpointer user_data);
+/* The end of a call; ERROR is borrowed, and NULL where all went well. */
+typedef void (*PpInfrastructureDoneFunc) (const GError *error, gpointer user_data);
+
+/* The same with what was asked for, borrowed: NULL with ERROR. */
+typedef void (*PpJobFunc) (PpJob *job, const GError *error, gpointer user_data);
+/* JOBS: of PpJob. */
+typedef void (*PpJobsFunc) (const GPtrArray *jobs, const GError *error, gpointer user_data);
+/* WARNINGS: (char *) what the engine warns of about the container that it made; may be empty. */
+typedef void (*PpCreatedFunc) (const char *container_id, const GPtrArray *warnings,
+                               const GError *error, gpointer user_data);
+/* WARNING: a line for the run's log, or NULL. */
+typedef void (*PpCheckedFunc) (const char *warning, const GError *error, gpointer user_data);
+
+/* What a follow has to tell at its end; the strings are parts of sentences, or NULL. */
+typedef struct
+{
+  gboolean succeeded; /* the container has ended with status 0, says its engine; a local Podman's
+                         only */
+  char *output_lost;  /* output was thrown away before it was read: why and how much */
+  char *damage;       /* part of the log could not be read: where and how much */
+} PpFollowEnd;
+typedef void (*PpFollowedFunc) (const PpFollowEnd *end, const GError *error, gpointer user_data);
+
+/* STATUS_LOST: conmon is gone, and the engine may say "running" for ever; else inspect the
+ * container for its status. */
+typedef void (*PpWatchedFunc) (gboolean status_lost, const GError *error, gpointer user_data);
 
 /* A line about a pull, for the run's log: layers and bytes, a few lines a pull; or a warning about
  * its credentials. */
@@ -202,11 +214,12 @@ PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructur
 /* Whether the engine is there: UNAVAILABLE when it does not answer. */
 PpInfrastructureCall *pp_infrastructure_ping (PpInfrastructure *infrastructure,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
-/* NOT_FOUND when IMAGE is not there. */
-PpInfrastructureCall *pp_infrastructure_image_inspect (PpInfrastructure *infrastructure,
-                                                       const char *image,
-                                                       PpInfrastructureDoneFunc done,
-                                                       gpointer user_data);
+/* NOT_FOUND when SPEC's image is not there; INVALID when it is for another platform than SPEC asks
+ * for: the error names both. SPEC must outlive the call. */
+PpInfrastructureCall *pp_infrastructure_check_image (PpInfrastructure *infrastructure,
+                                                     const PpContainerSpec *spec,
+                                                     PpInfrastructureDoneFunc done,
+                                                     gpointer user_data);
 /* PLATFORM ("os/arch[/variant]") and REGISTRY_AUTH may be NULL. Without REGISTRY_AUTH docker's own
  * configuration on this host may have the credentials (~/.docker/config.json). An error line inside
  * the 200 stream is an error here. */
@@ -218,11 +231,18 @@ PpInfrastructureCall *pp_infrastructure_pull (PpInfrastructure *infrastructure, 
  * minutes. */
 #define PP_INFRASTRUCTURE_CREATE_SECONDS 600
 
-/* NAME replaces SPEC's (retries on NAME_IN_USE are the caller's); may be NULL. RESULT: {"Id": ...,
- * "Warnings": [...]}. */
+/* NAME replaces SPEC's (retries on NAME_IN_USE are the caller's); may be NULL. */
 PpInfrastructureCall *pp_infrastructure_create (PpInfrastructure *infrastructure,
                                                 const PpContainerSpec *spec, const char *name,
-                                                PpInfrastructureDoneFunc done, gpointer user_data);
+                                                PpCreatedFunc created, gpointer user_data);
+/* Looks whether the container has the limits that SPEC asks for. WAS_WARNED: the engine had
+ * warnings when it made the container; then a preference that it dropped is let pass. INVALID where
+ * one is missing: the error names the limits, the engine and its version. SPEC must outlive the
+ * call. */
+PpInfrastructureCall *pp_infrastructure_check_limits (PpInfrastructure *infrastructure,
+                                                      const PpContainerSpec *spec,
+                                                      const char *container_id, gboolean was_warned,
+                                                      PpCheckedFunc checked, gpointer user_data);
 PpInfrastructureCall *pp_infrastructure_connect_network (PpInfrastructure *infrastructure,
                                                          const char *network,
                                                          const char *container_id,
@@ -232,23 +252,19 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                const char *container_id,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
 /* Follows the output of both streams from PLACE in the log (NULL: from its beginning; copied),
- * which was reached by a follow before, until the container ends (DONE without error) or the
- * connection breaks (UNAVAILABLE). RESULT, or NULL where there is nothing to tell: {"StatusCode":
- * 0} where the engine told of a success with the end, {"OutputLost": a sentence that says why and
- * how much} where output was thrown away since PLACE, or since this call, before it was read,
- * {"Damage": a sentence that says where and how much} where part of the log could not be read. TTY:
- * PpContainerSpec.tty, or Config.Tty of an inspect. */
+ * which was reached by a follow before, until the container ends (no error) or the
+ * connection breaks (UNAVAILABLE). What END tells counts since PLACE, or since this call. TTY:
+ * PpContainerSpec.tty, or PpJobStatus.has_tty. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 const PpLogPlace *place, PpOutputFunc on_output,
-                                                PpInfrastructureDoneFunc done, gpointer user_data);
+                                                PpFollowedFunc followed, gpointer user_data);
 /* As pp_infrastructure_follow(), of a container that has ended, through the engine: reads the log
  * once, for where a follow was refused or has failed. */
 PpInfrastructureCall *pp_infrastructure_read_log (PpInfrastructure *infrastructure,
                                                   const char *container_id, gboolean tty,
                                                   const PpLogPlace *place, PpOutputFunc on_output,
-                                                  PpInfrastructureDoneFunc done,
-                                                  gpointer user_data);
+                                                  PpFollowedFunc followed, gpointer user_data);
 /* The container of CALL, a follow, has ended, though the engine may not say so: CALL reads what the
  * log has, and is done. */
 void pp_infrastructure_follow_finish (PpInfrastructureCall *call);
@@ -257,10 +273,10 @@ void pp_infrastructure_follow_finish (PpInfrastructureCall *call);
 gint64 pp_infrastructure_call_log_time (const PpInfrastructureCall *call);
 /* The same: whether the log's beginning is known to be gone since before CALL. */
 gboolean pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *call);
-/* RESULT: the engine's inspect; State.Status may be Podman's "initialized". */
+/* CONTAINER_ID may be a name. */
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
-                                                 const char *container_id,
-                                                 PpInfrastructureDoneFunc done, gpointer user_data);
+                                                 const char *container_id, PpJobFunc inspected,
+                                                 gpointer user_data);
 
 typedef enum
 {
@@ -272,15 +288,13 @@ typedef enum
 typedef void (*PpWatchFunc) (PpWatchNews news, gpointer user_data);
 
 /* Watches a container that was started until it has ended or is gone, whatever becomes of its log
- * and of the engine's events. RESULT: {"StatusLost": true} if the exit status is lost: conmon is
- * gone, and the engine may say "running" for ever. Otherwise {"StatusLost": false}: inspect the
- * container for its status. Where the kernel shows a local Podman's processes, NEWS (may be NULL)
+ * and of the engine's events. Where the kernel shows a local Podman's processes, NEWS (may be NULL)
  * is called when one of them ends, and the end is known within a second. Elsewhere the engine's
  * wait reports the end; without conmon that takes about 20 s. An engine that does not answer is
- * asked again: DONE gets no error for that. */
+ * asked again: WATCHED gets no error for that. */
 PpInfrastructureCall *pp_infrastructure_watch (PpInfrastructure *infrastructure,
                                                const char *container_id, PpWatchFunc news,
-                                               PpInfrastructureDoneFunc done, gpointer user_data);
+                                               PpWatchedFunc watched, gpointer user_data);
 PpInfrastructureCall *pp_infrastructure_stop (PpInfrastructure *infrastructure,
                                               const char *container_id, guint timeout_seconds,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
@@ -305,11 +319,11 @@ typedef enum
   PP_LIST_NOT_STARTED,
 } PpListScope;
 
-/* Containers of SCOPE that have all of LABELS ("k=v" strings, NULL-terminated). RESULT: the
- * engine's array. */
-PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure,
-                                              const char *const *labels, PpListScope scope,
-                                              PpInfrastructureDoneFunc done, gpointer user_data);
+/* The containers of SCOPE that workers have made; how they ended is not told. CLAIM: those of this
+ * transition id; NULL: all. */
+PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure, PpListScope scope,
+                                              const char *claim, PpJobsFunc listed,
+                                              gpointer user_data);
 
 void pp_infrastructure_call_resume (PpInfrastructureCall *call);
 /* Ends CALL without a callback. */

@@ -3,6 +3,7 @@
  * _build_container_settings, docker/models/containers.py _create_container_args). */
 #include "config.h"
 
+#include "container_job-private.h"
 #include "docker_kwargs-private.h"
 #include "spec_parts-private.h"
 #include "values-private.h"
@@ -392,10 +393,22 @@ set_label (json_t *body, const char *labels, const char *key, const char *value)
 }
 
 void
-pp_container_spec_set_label (PpContainerSpec *spec, const char *key, const char *value)
+pp_container_spec_set_owner (PpContainerSpec *spec, const PpJobRef *owner)
 {
-  set_label (spec->create_body, "Labels", key, value);
-  set_label (spec->libpod_body, "labels", key, value);
+  const char *const labels[][2] = {
+    { PP_FLOW_RUN_LABEL, owner->flow_run_id },
+    { PP_WORK_POOL_LABEL, owner->work_pool },
+    { PP_IDENTITY_LABEL, owner->identity },
+    { PP_CLAIM_LABEL, owner->claim },
+    { PP_REPORTER_LABEL, owner->reporter == PP_REPORTER_WORKER ? "worker" : "engine" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (labels); i++)
+    {
+      const char *value = labels[i][1] != NULL ? labels[i][1] : "";
+      set_label (spec->create_body, "Labels", labels[i][0], value);
+      set_label (spec->libpod_body, "labels", labels[i][0], value);
+    }
 }
 
 gboolean

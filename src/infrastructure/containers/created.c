@@ -7,6 +7,7 @@
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 #include "docker_kwargs-private.h"
+#include "engine_api-private.h"
 
 #include <string.h>
 

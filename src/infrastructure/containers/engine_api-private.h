@@ -30,6 +30,10 @@ typedef struct EngineWatch EngineWatch;
  * ends the call. */
 typedef void (*AnswerFunc) (EngineCall *call, const PpHttpResponse *response);
 
+/* Tells the user of CALL its end. JSON: the engine's answer, where there is one; else ERROR, or
+ * none of both. */
+typedef void (*DeliverFunc) (EngineCall *call, json_t *json, const GError *error);
+
 /* Files of TLS to an engine at a TCP address; all NULL: the system's CAs, no certificate of ours.
  */
 typedef struct
@@ -67,7 +71,17 @@ struct EngineCall
   char *what; /* "start container '...'", the head of its errors */
   PpHttpCall *http_call;
   AnswerFunc answer;
-  PpInfrastructureDoneFunc done;
+  DeliverFunc deliver;
+  union
+  {
+    PpInfrastructureDoneFunc plain;
+    PpJobFunc job;
+    PpJobsFunc jobs;
+    PpCreatedFunc created;
+    PpCheckedFunc checked;
+    PpFollowedFunc followed;
+    PpWatchedFunc watched;
+  } done; /* as DELIVER calls it */
   gpointer user_data;
   gboolean creates;      /* a conflict is one of the name */
   gboolean gone_is_fine; /* a 404 is as good as success */
@@ -107,12 +121,19 @@ struct EngineCall
   gboolean is_held;      /* the user takes nothing now */
   gint64 heard_at;       /* when the stream gave something last, monotonic microseconds */
   guint cut_timer;       /* to the end of a stream that outlasts its container */
+  PpFollowEnd end;       /* follow */
   EngineWatch *watch;    /* watch */
+  gboolean status_lost;  /* the same */
+  const PpContainerSpec *spec; /* check_image, check_limits; borrowed */
+  gboolean was_warned;         /* check_limits */
 };
 
-/* A new call; WHAT is stolen. */
-EngineCall *pp_engine_call_new (Engine *engine, char *what, PpInfrastructureDoneFunc done,
+/* A new call, whose end DELIVER tells, by the field of `done` that it is for; WHAT is stolen. */
+EngineCall *pp_engine_call_new (Engine *engine, char *what, DeliverFunc deliver,
                                 gpointer user_data);
+/* The same of a call that has nothing to tell but an error. */
+EngineCall *pp_engine_call_new_plain (Engine *engine, char *what, PpInfrastructureDoneFunc done,
+                                      gpointer user_data);
 
 typedef struct
 {
@@ -129,8 +150,8 @@ typedef struct
 /* Sends REQUEST for CALL; its answer goes to ANSWER. */
 void pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc answer);
 
-/* Ends CALL: one of RESULT and ERROR, or none. CALL is gone after it. */
-void pp_engine_call_end (EngineCall *call, json_t *result, const GError *error);
+/* Ends CALL: one of JSON and ERROR, or none. CALL is gone after it. */
+void pp_engine_call_end (EngineCall *call, json_t *json, const GError *error);
 
 /* The AnswerFunc of a call that ends well with any answer, and has no result. */
 void pp_engine_end_plain (EngineCall *call, const PpHttpResponse *response);
@@ -193,8 +214,7 @@ const char *pp_engine_advice (const EngineCall *call, const PpHttpResponse *resp
 
 /* engine_watch.c */
 PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id,
-                                       PpWatchFunc news, PpInfrastructureDoneFunc done,
-                                       gpointer user_data);
+                                       PpWatchFunc news, PpWatchedFunc watched, gpointer user_data);
 /* Stops; what a callback of its on the stack still needs stays until it is freed. NULL is ignored,
  * by both. */
 void pp_engine_watch_stop (EngineWatch *watch);
@@ -237,14 +257,14 @@ PpInfrastructureCall *pp_engine_pull (PpInfrastructure *infrastructure, const ch
 /* engine_stream.c */
 PpInfrastructureCall *pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id,
                                         gboolean tty, const PpLogPlace *place,
-                                        PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                                        PpOutputFunc on_output, PpFollowedFunc followed,
                                         gpointer user_data);
 /* Has CALL, which was made by pp_engine_follow(), follow through the engine. */
 void pp_engine_follow_stream (EngineCall *call);
 PpInfrastructureCall *pp_engine_read_log (PpInfrastructure *infrastructure,
                                           const char *container_id, gboolean tty,
                                           const PpLogPlace *place, PpOutputFunc on_output,
-                                          PpInfrastructureDoneFunc done, gpointer user_data);
+                                          PpFollowedFunc followed, gpointer user_data);
 void pp_engine_follow_finish (PpInfrastructureCall *call);
 gint64 pp_engine_log_time (const PpInfrastructureCall *call);
 gboolean pp_engine_log_begins_late (const PpInfrastructureCall *call);
@@ -252,16 +272,21 @@ gboolean pp_engine_log_begins_late (const PpInfrastructureCall *call);
 /* engine_containers.c */
 PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,
                                         const PpContainerSpec *spec, const char *name,
-                                        PpInfrastructureDoneFunc done, gpointer user_data);
+                                        PpCreatedFunc created, gpointer user_data);
 PpInfrastructureCall *pp_engine_connect_network (PpInfrastructure *infrastructure,
                                                  const char *network, const char *container_id,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);
-PpInfrastructureCall *pp_engine_image_inspect (PpInfrastructure *infrastructure, const char *image,
-                                               PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_check_image (PpInfrastructure *infrastructure,
+                                             const PpContainerSpec *spec,
+                                             PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_check_limits (PpInfrastructure *infrastructure,
+                                              const PpContainerSpec *spec, const char *container_id,
+                                              gboolean was_warned, PpCheckedFunc checked,
+                                              gpointer user_data);
 PpInfrastructureCall *pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
                                        PpInfrastructureDoneFunc done, gpointer user_data);
 PpInfrastructureCall *pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
-                                         PpInfrastructureDoneFunc done, gpointer user_data);
+                                         PpJobFunc inspected, gpointer user_data);
 PpInfrastructureCall *pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id,
                                       guint timeout_seconds, PpInfrastructureDoneFunc done,
                                       gpointer user_data);
@@ -270,8 +295,21 @@ PpInfrastructureCall *pp_engine_unpause (PpInfrastructure *infrastructure, const
 PpInfrastructureCall *pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
                                         gboolean force, PpInfrastructureDoneFunc done,
                                         gpointer user_data);
-PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels,
-                                      PpListScope scope, PpInfrastructureDoneFunc done,
-                                      gpointer user_data);
+PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, PpListScope scope,
+                                      const char *claim, PpJobsFunc listed, gpointer user_data);
+
+/* created.c */
+
+/* Whether IMAGE (the engine's answer about it) is for the platform that SPEC asks for, if any.
+ * FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names both. */
+gboolean pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
+                                        const PpEngineInfo *engine, GError **error);
+/* Whether CONTAINER (the engine's answer about it) has the limits that SPEC asks for. WAS_WARNED:
+ * the engine had warnings when it made the container; then a preference that it dropped is let
+ * pass. FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names the limits, the engine and
+ * its version. *WARNING: a new string for the run's log, or NULL. */
+gboolean pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *container,
+                                          gboolean was_warned, const PpEngineInfo *engine,
+                                          char **warning, GError **error);
 
 G_END_DECLS

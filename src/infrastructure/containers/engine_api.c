@@ -101,6 +101,8 @@ call_free (EngineCall *call)
   pp_engine_info_free (call->info);
   pp_pull_free (call->pull);
   pp_frames_clear (&call->frames);
+  g_free (call->end.output_lost);
+  g_free (call->end.damage);
   pp_engine_follow_file_free (call->file);
   pp_engine_watch_free (call->watch);
   g_free (call);
@@ -185,16 +187,32 @@ engine_heard (const PpInfrastructure *infrastructure)
 }
 
 EngineCall *
-pp_engine_call_new (Engine *engine, char *what, PpInfrastructureDoneFunc done, gpointer user_data)
+pp_engine_call_new (Engine *engine, char *what, DeliverFunc deliver, gpointer user_data)
 {
   EngineCall *call = g_new0 (EngineCall, 1);
 
   call->base.infrastructure = &engine->base;
   call->engine = engine;
   call->what = what;
-  call->done = done;
+  call->deliver = deliver;
   call->user_data = user_data;
   g_hash_table_add (engine->calls, call);
+  return call;
+}
+
+static void
+deliver_plain (EngineCall *call, json_t *json G_GNUC_UNUSED, const GError *error)
+{
+  call->done.plain (error, call->user_data);
+}
+
+EngineCall *
+pp_engine_call_new_plain (Engine *engine, char *what, PpInfrastructureDoneFunc done,
+                          gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new (engine, what, deliver_plain, user_data);
+
+  call->done.plain = done;
   return call;
 }
 
@@ -216,11 +234,10 @@ pp_engine_call_leave (EngineCall *call)
 }
 
 void
-pp_engine_call_end (EngineCall *call, json_t *result, const GError *error)
+pp_engine_call_end (EngineCall *call, json_t *json, const GError *error)
 {
   stop_rest (call);
-  if (call->done != NULL)
-    call->done (result, error, call->user_data);
+  call->deliver (call, json, error);
   if (call->busy == 0)
     call_free (call);
 }
@@ -275,7 +292,7 @@ fail_transport (EngineCall *call, const GError *error)
 }
 
 static void
-on_asked_again (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_asked_again (const GError *error, gpointer user_data)
 {
   Engine *engine = user_data;
 
@@ -463,9 +480,10 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .trouble = pp_engine_trouble,
   .connect = pp_engine_connect,
   .ping = pp_engine_ping,
-  .image_inspect = pp_engine_image_inspect,
+  .check_image = pp_engine_check_image,
   .pull = pp_engine_pull,
   .create = pp_engine_create,
+  .check_limits = pp_engine_check_limits,
   .connect_network = pp_engine_connect_network,
   .start = pp_engine_start,
   .follow = pp_engine_follow,

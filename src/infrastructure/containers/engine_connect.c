@@ -259,7 +259,7 @@ PpInfrastructureCall *
 pp_engine_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                    gpointer user_data)
 {
-  EngineCall *call = pp_engine_call_new (
+  EngineCall *call = pp_engine_call_new_plain (
       (Engine *)infrastructure, g_strdup ("ask the container engine what it is"), done, user_data);
 
   ask_version (call);
@@ -282,7 +282,7 @@ pp_engine_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
     .method = "GET", .path = "/_ping", .timeout_seconds = TIMEOUT_SECONDS, .unversioned = TRUE
   };
   EngineCall *call
-      = pp_engine_call_new ((Engine *)infrastructure, g_strdup ("ping"), done, user_data);
+      = pp_engine_call_new_plain ((Engine *)infrastructure, g_strdup ("ping"), done, user_data);
 
   call->asks_engine = TRUE;
   pp_engine_call_send (call, &request, on_pong);

@@ -5,6 +5,7 @@
 #include "engine_api-private.h"
 
 #include "container_process-private.h"
+#include "container_job-private.h"
 #include "spec_parts-private.h"
 #include "values-private.h"
 
@@ -125,7 +126,8 @@ static EngineCall *
 container_call (PpInfrastructure *infrastructure, const char *verb, const char *id,
                 PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  return pp_engine_call_new ((Engine *)infrastructure, show_container (verb, id), done, user_data);
+  return pp_engine_call_new_plain ((Engine *)infrastructure, show_container (verb, id), done,
+                                   user_data);
 }
 
 /* PREFIX: "" for the Docker API, PP_LIBPOD for Podman's own. */
@@ -160,17 +162,30 @@ send_own (EngineCall *call, const char *method, const char *id, const char *tail
               timeout_seconds, answer);
 }
 
-PpInfrastructureCall *
-pp_engine_image_inspect (PpInfrastructure *infrastructure, const char *image,
-                         PpInfrastructureDoneFunc done, gpointer user_data)
+static void
+deliver_image (EngineCall *call, json_t *json, const GError *error)
 {
-  EngineCall *call = pp_engine_call_new (
-      (Engine *)infrastructure, g_strdup_printf ("look for image '%s'", image), done, user_data);
+  g_autoptr (GError) refusal = NULL;
+
+  if (error == NULL)
+    pp_container_spec_check_image (call->spec, json, call->engine->info, &refusal);
+  call->done.plain (error != NULL ? error : refusal, call->user_data);
+}
+
+PpInfrastructureCall *
+pp_engine_check_image (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
+                       PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new ((Engine *)infrastructure,
+                                         g_strdup_printf ("look for image '%s'", spec->image),
+                                         deliver_image, user_data);
   /* Slashes of the name stay: they are part of the path. */
-  g_autofree char *escaped = g_uri_escape_string (image, "/", FALSE);
+  g_autofree char *escaped = g_uri_escape_string (spec->image, "/", FALSE);
   g_autofree char *path = g_strconcat ("/images/", escaped, "/json", NULL);
   EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
 
+  call->done.plain = done;
+  call->spec = spec;
   pp_engine_call_send (call, &request, end_with_json);
   return &call->base;
 }
@@ -273,9 +288,24 @@ on_config (const PpDockerConfig *config, gpointer user_data)
   ask_gateway_and_send (call);
 }
 
+static void
+deliver_created (EngineCall *call, json_t *json, const GError *error)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new ();
+  json_t *warning;
+  size_t index;
+
+  json_array_foreach (json_object_get (json, "Warnings"), index, warning)
+  {
+    if (json_is_string (warning))
+      g_ptr_array_add (warnings, (gpointer)json_string_value (warning));
+  }
+  call->done.created (pp_json_string (json, "Id"), warnings, error, call->user_data);
+}
+
 PpInfrastructureCall *
 pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec, const char *name,
-                  PpInfrastructureDoneFunc done, gpointer user_data)
+                  PpCreatedFunc created, gpointer user_data)
 {
   Engine *engine = (Engine *)infrastructure;
   const char *final_name = name != NULL ? name : spec->name;
@@ -286,8 +316,9 @@ pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
       final_name != NULL
           ? g_strdup_printf ("create container '%s' of image '%s'", final_name, spec->image)
           : g_strdup_printf ("create a container of image '%s'", spec->image),
-      done, user_data);
+      deliver_created, user_data);
 
+  call->done.created = created;
   call->body = json_deep_copy (spec->libpod_body != NULL ? spec->libpod_body : spec->create_body);
   if (spec->libpod_body != NULL)
     {
@@ -323,7 +354,7 @@ pp_engine_connect_network (PpInfrastructure *infrastructure, const char *network
                            const char *container_id, PpInfrastructureDoneFunc done,
                            gpointer user_data)
 {
-  EngineCall *call = pp_engine_call_new (
+  EngineCall *call = pp_engine_call_new_plain (
       (Engine *)infrastructure,
       g_strdup_printf ("connect container %.12s to network '%s'", container_id, network), done,
       user_data);
@@ -402,13 +433,51 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
   return &call->base;
 }
 
-PpInfrastructureCall *
-pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id,
-                   PpInfrastructureDoneFunc done, gpointer user_data)
+static void
+deliver_job (EngineCall *call, json_t *json, const GError *error)
 {
-  EngineCall *call = container_call (infrastructure, "inspect", container_id, done, user_data);
+  g_autoptr (PpJob) job = error == NULL ? pp_container_job_from_inspect (json) : NULL;
 
+  call->done.job (job, error, call->user_data);
+}
+
+PpInfrastructureCall *
+pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id, PpJobFunc inspected,
+                   gpointer user_data)
+{
+  EngineCall *call = pp_engine_call_new (
+      (Engine *)infrastructure, show_container ("inspect", container_id), deliver_job, user_data);
+
+  call->done.job = inspected;
   send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_inspected);
+  return &call->base;
+}
+
+static void
+deliver_checked (EngineCall *call, json_t *json, const GError *error)
+{
+  g_autoptr (GError) refusal = NULL;
+  g_autofree char *warning = NULL;
+
+  if (error == NULL)
+    pp_container_spec_check_created (call->spec, json, call->was_warned, call->engine->info,
+                                     &warning, &refusal);
+  call->done.checked (warning, error != NULL ? error : refusal, call->user_data);
+}
+
+PpInfrastructureCall *
+pp_engine_check_limits (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
+                        const char *container_id, gboolean was_warned, PpCheckedFunc checked,
+                        gpointer user_data)
+{
+  EngineCall *call
+      = pp_engine_call_new ((Engine *)infrastructure, show_container ("inspect", container_id),
+                            deliver_checked, user_data);
+
+  call->done.checked = checked;
+  call->spec = spec;
+  call->was_warned = was_warned;
+  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_container);
   return &call->base;
 }
 
@@ -469,18 +538,28 @@ states_of (const Engine *engine, PpListScope scope)
     }
 }
 
+static void
+deliver_jobs (EngineCall *call, json_t *json, const GError *error)
+{
+  g_autoptr (GPtrArray) jobs = error == NULL ? pp_container_jobs_from_list (json) : NULL;
+
+  call->done.jobs (jobs, error, call->user_data);
+}
+
 PpInfrastructureCall *
-pp_engine_list (PpInfrastructure *infrastructure, const char *const *labels, PpListScope scope,
-                PpInfrastructureDoneFunc done, gpointer user_data)
+pp_engine_list (PpInfrastructure *infrastructure, PpListScope scope, const char *claim,
+                PpJobsFunc listed, gpointer user_data)
 {
   Engine *engine = (Engine *)infrastructure;
-  EngineCall *call = pp_engine_call_new (engine, g_strdup ("list containers"), done, user_data);
+  EngineCall *call
+      = pp_engine_call_new (engine, g_strdup ("list containers"), deliver_jobs, user_data);
   json_t *states = states_of (engine, scope);
-  json_t *wanted = json_array ();
-  json_auto_t *filters = json_pack ("{s:o}", "label", wanted);
+  json_t *labels = json_pack ("[s]", PP_IDENTITY_LABEL);
+  json_auto_t *filters = json_pack ("{s:o}", "label", labels);
 
-  for (guint i = 0; labels[i] != NULL; i++)
-    json_array_append_new (wanted, json_string (labels[i]));
+  call->done.jobs = listed;
+  if (claim != NULL)
+    json_array_append_new (labels, json_sprintf ("%s=%s", PP_CLAIM_LABEL, claim));
   if (states != NULL)
     json_object_set_new (filters, "status", states);
   char *text = json_dumps (filters, JSON_COMPACT);

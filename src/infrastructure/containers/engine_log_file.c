@@ -29,20 +29,16 @@ static void
 end_follow (FileFollow *follow)
 {
   const PpLogDamage *damage = pp_log_file_damage (follow->log);
-  g_autofree char *loss = pp_log_file_describe_loss (follow->log);
-  json_auto_t *result = json_object ();
+  PpFollowEnd *end = &follow->call->end;
 
   if (damage->records > 0)
-    json_object_set_new (
-        result, "Damage",
-        json_sprintf ("%" G_GUINT64_FORMAT " records of %s are damaged, the first at byte "
-                      "%" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT " bytes were skipped",
-                      damage->records, follow->path, damage->first, damage->bytes));
-  if (follow->succeeded)
-    json_object_set_new (result, "StatusCode", json_integer (0));
-  if (loss != NULL)
-    json_object_set_new (result, "OutputLost", json_string (loss));
-  pp_engine_call_end (follow->call, result, NULL);
+    end->damage
+        = g_strdup_printf ("%" G_GUINT64_FORMAT " records of %s are damaged, the first at "
+                           "byte %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT " bytes were skipped",
+                           damage->records, follow->path, damage->first, damage->bytes);
+  end->succeeded = follow->succeeded;
+  end->output_lost = pp_log_file_describe_loss (follow->log);
+  pp_engine_call_end (follow->call, NULL, NULL);
 }
 
 static void

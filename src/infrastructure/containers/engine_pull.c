@@ -116,8 +116,8 @@ pp_engine_pull (PpInfrastructure *infrastructure, const char *image, const char 
   Engine *engine = (Engine *)infrastructure;
   g_autofree char *name = NULL;
   g_autofree char *tag = NULL;
-  EngineCall *call
-      = pp_engine_call_new (engine, g_strdup_printf ("pull image '%s'", image), done, user_data);
+  EngineCall *call = pp_engine_call_new_plain (engine, g_strdup_printf ("pull image '%s'", image),
+                                               done, user_data);
 
   pp_image_split (image, &name, &tag);
   g_autofree char *escaped_name = g_uri_escape_string (name, NULL, FALSE);

@@ -176,17 +176,12 @@ describe_damage (const PpFrames *frames)
 static void
 end_follow (EngineCall *call)
 {
-  json_auto_t *result = json_object ();
-  g_autofree char *damage = describe_damage (&call->frames);
-
+  call->end.damage = describe_damage (&call->frames);
   if (call->pass.gap)
-    json_object_set_new (result, "OutputLost",
-                         json_string ("its log reached its limit of size (max-size of log_config) "
-                                      "and was begun anew while nobody read it. Raise the limit "
-                                      "to have all of it"));
-  if (damage != NULL)
-    json_object_set_new (result, "Damage", json_string (damage));
-  pp_engine_call_end (call, result, NULL);
+    call->end.output_lost
+        = g_strdup ("its log reached its limit of size (max-size of log_config) and was begun anew "
+                    "while nobody read it. Raise the limit to have all of it");
+  pp_engine_call_end (call, NULL, NULL);
 }
 
 static void
@@ -303,15 +298,23 @@ frames_kind (const EngineCall *call, gboolean tty)
   return info != NULL && info->kind == PP_ENGINE_DOCKER ? PP_FRAMES_STAMPED : PP_FRAMES_PLAIN;
 }
 
+static void
+deliver_followed (EngineCall *call, json_t *json G_GNUC_UNUSED, const GError *error)
+{
+  call->done.followed (error == NULL ? &call->end : NULL, error, call->user_data);
+}
+
 /* A call that reads a log through the engine. */
 static EngineCall *
 new_log_call (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
-              PpOutputFunc on_output, PpInfrastructureDoneFunc done, gpointer user_data)
+              PpOutputFunc on_output, PpFollowedFunc followed, gpointer user_data)
 {
-  EngineCall *call = pp_engine_call_new (
-      (Engine *)infrastructure,
-      g_strdup_printf ("follow the output of container %.12s", container_id), done, user_data);
+  EngineCall *call
+      = pp_engine_call_new ((Engine *)infrastructure,
+                            g_strdup_printf ("follow the output of container %.12s", container_id),
+                            deliver_followed, user_data);
 
+  call->done.followed = followed;
   call->output = on_output;
   call->container_id = g_uri_escape_string (container_id, NULL, FALSE);
   call->frames.kind = frames_kind (call, tty);
@@ -361,10 +364,11 @@ begin_follow (EngineCall *call)
 
 PpInfrastructureCall *
 pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
-                  const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                  const PpLogPlace *place, PpOutputFunc on_output, PpFollowedFunc followed,
                   gpointer user_data)
 {
-  EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
+  EngineCall *call
+      = new_log_call (infrastructure, container_id, tty, on_output, followed, user_data);
 
   call->has_place = place != NULL;
   if (place != NULL)
@@ -375,10 +379,11 @@ pp_engine_follow (PpInfrastructure *infrastructure, const char *container_id, gb
 
 PpInfrastructureCall *
 pp_engine_read_log (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
-                    const PpLogPlace *place, PpOutputFunc on_output, PpInfrastructureDoneFunc done,
+                    const PpLogPlace *place, PpOutputFunc on_output, PpFollowedFunc followed,
                     gpointer user_data)
 {
-  EngineCall *call = new_log_call (infrastructure, container_id, tty, on_output, done, user_data);
+  EngineCall *call
+      = new_log_call (infrastructure, container_id, tty, on_output, followed, user_data);
 
   if (place != NULL)
     call->place = *place;

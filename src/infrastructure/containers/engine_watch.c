@@ -53,9 +53,8 @@ static void look_in (EngineWatch *watch, guint milliseconds);
 static void
 end_watch (EngineWatch *watch, gboolean status_lost)
 {
-  json_auto_t *result = json_pack ("{s:b}", "StatusLost", status_lost);
-
-  pp_engine_call_end (watch->call, result, NULL);
+  watch->call->status_lost = status_lost;
+  pp_engine_call_end (watch->call, NULL, NULL);
 }
 
 /* FALSE: the user has cancelled the call. */
@@ -268,15 +267,22 @@ look_in (EngineWatch *watch, guint milliseconds)
   watch->timer = g_timeout_add (milliseconds, on_look_timer, watch);
 }
 
+static void
+deliver_watched (EngineCall *call, json_t *json G_GNUC_UNUSED, const GError *error)
+{
+  call->done.watched (call->status_lost, error, call->user_data);
+}
+
 PpInfrastructureCall *
 pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id, PpWatchFunc news,
-                 PpInfrastructureDoneFunc done, gpointer user_data)
+                 PpWatchedFunc watched, gpointer user_data)
 {
   EngineCall *call = pp_engine_call_new ((Engine *)infrastructure,
                                          g_strdup_printf ("watch container %.12s", container_id),
-                                         done, user_data);
+                                         deliver_watched, user_data);
   EngineWatch *watch = g_new0 (EngineWatch, 1);
 
+  call->done.watched = watched;
   watch->call = call;
   watch->id = g_strdup (container_id);
   watch->news = news;

@@ -15,7 +15,7 @@ pp_flow_run_stop_ended (PpFlowRun *run)
 {
   gboolean at_once = run->stops_at_once || run->worker_reported;
 
-  if (run->server_ended && pp_container_status_is_alive (run->found_status))
+  if (run->server_ended && pp_job_phase_is_alive (run->found_phase))
     pp_flow_run_stop_container_in (run, at_once ? 0 : PP_ENGINE_GRACE_SECONDS);
 }
 
@@ -39,13 +39,12 @@ pp_flow_run_attach (PpFlowRun *run)
 }
 
 void
-pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect)
+pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
 {
-  const json_t *state = json_object_get (inspect, "State");
-  gint64 started = pp_api_parse_timestamp (pp_json_string (state, "StartedAt"));
+  gint64 started = job->status.started_at;
 
-  run->container_id = g_strdup (pp_json_string (inspect, "Id"));
-  run->found_status = g_strdup (pp_json_string (state, "Status"));
+  run->container_id = g_strdup (job->ref.id);
+  run->found_phase = job->status.phase;
   run->started_time = started > 0 ? started : g_get_real_time ();
   run->started_uptime = 0;
   run->started_once = TRUE;
@@ -58,14 +57,11 @@ pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect)
 
 /* What is left to know of it. */
 static void
-on_inspected (PpFlowRun *run, const json_t *container, const GError *gone G_GNUC_UNUSED)
+on_inspected (PpFlowRun *run, const PpJob *job, const GError *gone G_GNUC_UNUSED)
 {
-  const json_t *config = json_object_get (container, "Config");
-  const char *reporting
-      = pp_json_string (json_object_get (config, "Labels"), PP_STATE_REPORTING_LABEL);
-  gboolean worker_reported = g_strcmp0 (reporting, "worker") == 0;
+  gboolean worker_reported = job != NULL && job->ref.reporter == PP_REPORTER_WORKER;
   const PpJournalEntry entry = {
-    .tty = json_is_true (json_object_get (config, "Tty")),
+    .tty = job != NULL && job->status.has_tty,
     .stream_output = TRUE,
     .forward_output = worker_reported,
     .stop_timeout = STOP_SECONDS,

@@ -205,9 +205,9 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       return;
     }
   /* The deployment may have been changed since the container was started. */
-  if (run->attaches && run->found_reporting != NULL)
+  if (run->attaches && run->found_reporter != PP_REPORTER_UNKNOWN)
     run->spec->state_reporting
-        = g_str_equal (run->found_reporting, "worker") ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
+        = run->found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
   run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
   /* That of a run that is over for the server goes, whatever was configured. */
   run->auto_remove = run->spec->auto_remove || (run->attaches && run->auto_remove);
@@ -236,19 +236,19 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
     pp_flow_run_enter_created (run);
 }
 
-/* Sets the labels that identify a container, over those of the job and of its image. */
+/* Has the container say whose it is, over what the job and its image say. */
 static void
-set_own_labels (PpFlowRun *run)
+set_owner (PpFlowRun *run)
 {
   const PpWorkerContext *context = run->context;
-  const char *pool = pp_json_string (context->work_pool, "name");
+  const PpJobRef owner
+      = { .identity = (char *)context->identity_name,
+          .flow_run_id = run->id,
+          .claim = run->transitions.claim,
+          .work_pool = (char *)pp_json_string (context->work_pool, "name"),
+          .reporter = run->worker_reported ? PP_REPORTER_WORKER : PP_REPORTER_PREFECT };
 
-  pp_container_spec_set_label (run->spec, PP_FLOW_RUN_LABEL, run->id);
-  pp_container_spec_set_label (run->spec, PP_WORK_POOL_LABEL, pool != NULL ? pool : "");
-  pp_container_spec_set_label (run->spec, PP_IDENTITY_LABEL, context->identity_name);
-  pp_container_spec_set_label (run->spec, PP_CLAIM_LABEL, run->transitions.claim);
-  pp_container_spec_set_label (run->spec, PP_STATE_REPORTING_LABEL,
-                               run->worker_reported ? "worker" : "engine");
+  pp_container_spec_set_owner (run->spec, &owner);
 }
 
 void
@@ -266,7 +266,7 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
       context->type, "prefect.work-pool.name", pp_json_string (context->work_pool, "name"),
       "prefect.work-pool.id", pp_json_string (context->work_pool, "id"));
 
-  set_own_labels (run);
+  set_owner (run);
   pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
                          pp_flow_run_related (run));
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);

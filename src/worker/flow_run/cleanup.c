@@ -34,12 +34,11 @@ remove_later_or_give_up (PpFlowRun *run, const GError *error)
 }
 
 static void
-on_removed (json_t *result, const GError *error, gpointer user_data)
+on_removed (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   pp_failpoint ("engine", "removed");
-  (void)result;
   run->engine_call = NULL;
   if (error != NULL)
     remove_later_or_give_up (run, error);
@@ -48,7 +47,7 @@ on_removed (json_t *result, const GError *error, gpointer user_data)
 }
 
 static void
-on_looked_for (json_t *result, const GError *error, gpointer user_data)
+on_looked_for (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
@@ -59,12 +58,12 @@ on_looked_for (json_t *result, const GError *error, gpointer user_data)
       remove_later_or_give_up (run, error);
       return;
     }
-  if (error != NULL || !pp_flow_run_is_unstarted (run, result))
+  if (error != NULL || !pp_flow_run_is_unstarted (run, job))
     {
       pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
       return;
     }
-  run->container_id = g_strdup (pp_json_string (result, "Id"));
+  run->container_id = g_strdup (job->ref.id);
   remove_container (run);
 }
 

@@ -3,17 +3,11 @@
 
 #include "exit_status-private.h"
 
-#include "prefect-podman/prefect/api.h"
-
 #include <signal.h>
 #include <string.h>
 
 /* A shell, and the engines, say "ended by signal N" as 128 + N. */
 #define SIGNAL_BASE 128
-/* What dockerd gives, as it comes up, to a container that ran when it went down. */
-#define DOCKER_LOST 255
-/* What Podman gives to a container whose conmon is gone (5.4's Container.WaitForExit). */
-#define PODMAN_LOST (-1)
 /* Lines of output inside a state's message; the run's log has more. */
 #define MESSAGE_TAIL_BYTES 1500
 
@@ -43,66 +37,13 @@ static const ExitCode exit_codes[] = {
     "Give the run more memory (mem_limit)." },
 };
 
-/* Whether a container that does not run has no end either. Engines give it an exit status of 0 all
- * the same, and Go's zero time for its end. */
-static gboolean
-has_no_end (const json_t *state)
-{
-  static const char *const before_start[] = { "created", "configured", "initialized", NULL };
-  const char *status = pp_json_string (state, "Status");
-  const char *finished = pp_json_string (state, "FinishedAt");
-
-  return (status != NULL && g_strv_contains (before_start, status))
-         || (finished != NULL && g_str_has_prefix (finished, "0001-"));
-}
-
-gboolean
-pp_container_status_is_alive (const char *status)
-{
-  /* "initialized": flow_run_start.c */
-  static const char *const alive[]
-      = { "running", "paused", "stopping", "restarting", "initialized", NULL };
-
-  return status != NULL && g_strv_contains (alive, status);
-}
-
 void
-pp_container_end_parse (const json_t *inspect, PpContainerEnd *end)
+pp_container_end_note_boot (PpJobEnd *end, const PpJobStatus *status, gint64 booted_at)
 {
-  const json_t *state = json_object_get (inspect, "State");
-  const json_t *host_config = json_object_get (inspect, "HostConfig");
-  const char *error = pp_json_string (state, "Error");
-
-  memset (end, 0, sizeof *end);
-  end->exit_code = json_integer_value (json_object_get (state, "ExitCode"));
-  end->running = json_is_true (json_object_get (state, "Running"))
-                 || json_is_true (json_object_get (state, "Paused"))
-                 || pp_container_status_is_alive (pp_json_string (state, "Status"));
-  end->status_lost = !end->running && end->exit_code == PODMAN_LOST;
-  end->checkpointed = !end->running && json_is_true (json_object_get (state, "Checkpointed"));
-  end->never_ended = end->status_lost || end->checkpointed || (!end->running && has_no_end (state));
-  end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));
-  end->memory_limit = json_integer_value (json_object_get (host_config, "Memory"));
-  end->error = error != NULL && *error != '\0' ? g_strdup (error) : NULL;
-}
-
-void
-pp_container_end_note_boot (PpContainerEnd *end, const json_t *inspect, gint64 booted_at)
-{
-  const json_t *state = json_object_get (inspect, "State");
-  gint64 started = pp_api_parse_timestamp (pp_json_string (state, "StartedAt"));
-  gint64 finished = pp_api_parse_timestamp (pp_json_string (state, "FinishedAt"));
-
   end->host_restarted = TRUE;
-  if (!end->running && end->exit_code == DOCKER_LOST && started > 0 && started < booted_at
-      && finished >= booted_at)
+  if (!status->is_running && status->end_is_guessed && status->started_at > 0
+      && status->started_at < booted_at && status->ended_at >= booted_at)
     end->never_ended = TRUE;
-}
-
-void
-pp_container_end_clear (PpContainerEnd *end)
-{
-  g_clear_pointer (&end->error, g_free);
 }
 
 const char *
@@ -170,7 +111,7 @@ with_last_lines (const char *text, const char *tail)
 }
 
 char *
-pp_container_end_explain_none (const PpContainerEnd *end)
+pp_container_end_explain_none (const PpJobEnd *end)
 {
   if (end->status_lost && !end->host_restarted)
     return g_strdup_printf (
@@ -195,7 +136,7 @@ pp_container_end_explain_none (const PpContainerEnd *end)
 }
 
 char *
-pp_container_end_explain_memory (const PpContainerEnd *end)
+pp_container_end_explain_memory (const PpJobEnd *end)
 {
   if (!end->oom_killed)
     return NULL;
@@ -211,7 +152,7 @@ pp_container_end_explain_memory (const PpContainerEnd *end)
  * program, of which the engine tells the status, was only killed with it if SIGKILL has ended it.
  */
 static char *
-describe_end (const PpContainerEnd *end, const char *signal_name)
+describe_end (const PpJobEnd *end, const char *signal_name)
 {
   const char *separator = end->error != NULL ? ": " : "";
   const char *error = end->error != NULL ? end->error : "";
@@ -228,7 +169,7 @@ describe_end (const PpContainerEnd *end, const char *signal_name)
 }
 
 const char *
-pp_container_end_to_state (const PpContainerEnd *end, const char *tail, char **message)
+pp_container_end_to_state (const PpJobEnd *end, const char *tail, char **message)
 {
   g_autofree char *memory = pp_container_end_explain_memory (end);
   const char *signal_name = outside_signal (end->exit_code);

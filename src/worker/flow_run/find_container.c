@@ -5,50 +5,21 @@
 
 #include "flow_run_inside-private.h"
 
-#include "container_ownership-private.h"
-
-#include <string.h>
-
 /* After so long without a list, and without an answer about the container itself, the run goes on
  * as if the container had been started. */
 #define MAX_REFUSED_US (60 * G_USEC_PER_SEC)
 
-const char *
-pp_flow_run_listed_name (const json_t *container)
-{
-  const json_t *name;
-  size_t index;
-
-  json_array_foreach (json_object_get (container, "Names"), index, name)
-  {
-    const char *text = json_string_value (name);
-
-    if (text != NULL && *text == '/')
-      text++;
-    /* Docker also lists "OTHER/ALIAS", by which another container links to this one. */
-    if (text != NULL && strchr (text, '/') == NULL)
-      return text;
-  }
-  return NULL;
-}
-
-static void
-note_found (PpFlowRun *run, const json_t *container, const char *status)
-{
-  run->found_status = g_strdup (status);
-  run->found_reporting = g_strdup (pp_container_label (container, PP_STATE_REPORTING_LABEL));
-}
-
 void
-pp_flow_run_take_up (PpFlowRun *run, const json_t *container)
+pp_flow_run_take_up (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
 {
-  if (container != NULL)
+  if (job != NULL)
     {
       g_free (run->container_id);
-      run->container_id = g_strdup (pp_json_string (container, "Id"));
-      note_found (run, container, pp_json_string (container, "State"));
+      run->container_id = g_strdup (job->ref.id);
+      run->found_phase = phase;
+      run->found_reporter = job->ref.reporter;
       if (run->container_name == NULL)
-        run->container_name = g_strdup (pp_flow_run_listed_name (container));
+        run->container_name = g_strdup (job->ref.name);
     }
   pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
 }
@@ -68,10 +39,9 @@ is_beyond_look (const PpFlowRun *run, const GError *error)
 }
 
 static void
-on_unlisted (json_t *container, const GError *error, gpointer user_data)
+on_unlisted (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const char *status = pp_json_string (json_object_get (container, "State"), "Status");
   gboolean gone
       = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND);
 
@@ -82,15 +52,18 @@ on_unlisted (json_t *container, const GError *error, gpointer user_data)
       return;
     }
   run->no_answer_since = 0;
-  if (error == NULL && pp_flow_run_owns_container (run, container))
-    note_found (run, container, status);
+  if (error == NULL && pp_flow_run_owns_container (run, job))
+    {
+      run->found_phase = job->status.phase;
+      run->found_reporter = job->ref.reporter;
+    }
   else if (error != NULL && !gone)
     {
       g_warning (
           "The container engine does not inspect container '%s' of flow run '%s', which goes "
           "on as if it had been started: %s",
           run->container_name, run->name, error->message);
-      run->found_status = g_strdup ("unknown");
+      run->found_phase = PP_JOB_UNKNOWN;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
 }

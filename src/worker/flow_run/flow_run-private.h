@@ -41,18 +41,13 @@ PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 a
 PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,
                                          PpFlowRunNotifyFunc notify, gpointer user_data);
 
-/* True if CONTAINER (the engine's entry of it in a list), which bears RUN's id, is the one of RUN's
- * present attempt, and not one that was kept of an attempt before. Its id tells, where it was
- * written down; else the claim that it was made for. A container of version 0.1 has no label of its
- * claim: it is RUN's by its id only. */
-gboolean pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container);
+/* True if JOB, which bears RUN's id, is the one of RUN's present attempt, and not one that was kept
+ * of an attempt before. Its id tells, where it was written down; else the claim that it was made
+ * for. A container of version 0.1 has no label of its claim: it is RUN's by its id only. */
+gboolean pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job);
 
 /* Whether STATE, the API's object, is an end. */
 gboolean pp_flow_run_state_is_terminal (const json_t *state);
-
-/* Whether INSPECT is a container that was never started: Podman 4.3 says "created" after a restart
- * of the host also of what ran before it. */
-gboolean pp_flow_run_was_never_started (const json_t *inspect);
 
 /* Whether TRANSITION_ID is that of a state that RUN's present attempt has asked for, or may ask
  * for. */
@@ -70,12 +65,9 @@ gboolean pp_flow_run_is_paused_in_container (const json_t *state);
  * container (RetryFailedFlows: retry_type "in_process"). */
 gboolean pp_flow_run_waits_in_container (const json_t *flow_run);
 
-/* The name of CONTAINER, the engine's entry of it in a list; borrowed, or NULL. */
-const char *pp_flow_run_listed_name (const json_t *container);
-
-/* Goes on with RUN. CONTAINER: the engine's entry of its container in a list of containers, or NULL
- * where the engine has none. */
-void pp_flow_run_take_up (PpFlowRun *run, const json_t *container);
+/* Goes on with RUN. JOB: its container, from a list, or NULL where the engine has none. PHASE: what
+ * is known of it, the list's or later. */
+void pp_flow_run_take_up (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
 
 /* The same, where the engine gives no list: the container that was written down is looked at. Where
  * none was, RUN goes on as if there were none; if there is, its name is found in use. */

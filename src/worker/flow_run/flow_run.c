@@ -273,7 +273,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_output_free (run->output);
   pp_lease_free (run->lease);
   pp_container_spec_free (run->spec);
-  pp_container_end_clear (&run->end);
+  pp_job_end_clear (&run->end);
   g_clear_error (&run->resolve_error);
   g_clear_error (&run->refusal);
   g_clear_pointer (&run->mask, pp_mask_free);
@@ -282,8 +282,6 @@ pp_flow_run_free (PpFlowRun *run)
   g_free (run->report.type);
   g_free (run->report.name);
   g_free (run->report.message);
-  g_free (run->found_status);
-  g_free (run->found_reporting);
   json_decref (run->overwritten_end);
   json_decref (run->configuration);
   json_decref (run->json);

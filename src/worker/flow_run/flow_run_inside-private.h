@@ -23,7 +23,7 @@
 
 /* What the engine says of RUN's container: INSPECT, or NULL where it is GONE (the engine's words).
  */
-typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const json_t *inspect, const GError *gone);
+typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const PpJob *job, const GError *gone);
 
 struct PpFlowRun
 {
@@ -83,18 +83,18 @@ struct PpFlowRun
 
   /* What a worker before this one began (flow_run_take_up.c). */
   gboolean taken_up;
-  gboolean host_restarted;  /* since its last entry was written */
-  gboolean attaches;        /* its container is there, its description is looked for */
-  gboolean server_ended;    /* it is over for the server: nothing to report */
-  gboolean stops_at_once;   /* and Prefect inside the container is given no grace */
-  gboolean claimed_again;   /* by another worker, for a later attempt */
-  gboolean told_inside;     /* Prefect inside the container tells states too; as of claim_call */
-  gboolean ended_inside;    /* and the end: the container is seen to its own */
-  gboolean retry_scheduled; /* its FAILED was reported and has become AwaitingRetry */
-  gboolean rescheduled;     /* and the run is to be given to the poll for it */
-  char *found_status;       /* of the container the engine has: "running", ...; NULL: none */
-  char *found_reporting;    /* and who it says reports on it: "worker", "engine"; NULL: not told */
-  guint64 counted;          /* records the server has beyond the position */
+  gboolean host_restarted;   /* since its last entry was written */
+  gboolean attaches;         /* its container is there, its description is looked for */
+  gboolean server_ended;     /* it is over for the server: nothing to report */
+  gboolean stops_at_once;    /* and Prefect inside the container is given no grace */
+  gboolean claimed_again;    /* by another worker, for a later attempt */
+  gboolean told_inside;      /* Prefect inside the container tells states too; as of claim_call */
+  gboolean ended_inside;     /* and the end: the container is seen to its own */
+  gboolean retry_scheduled;  /* its FAILED was reported and has become AwaitingRetry */
+  gboolean rescheduled;      /* and the run is to be given to the poll for it */
+  PpJobPhase found_phase;    /* of the container that the engine has */
+  PpReporter found_reporter; /* and who it says reports on it */
+  guint64 counted;           /* records the server has beyond the position */
   guint64 counted_before;
   guint count_offset;
   guint count_limit;    /* of records in one answer; 0: as many as the server gives */
@@ -176,7 +176,7 @@ struct PpFlowRun
   gboolean follow_refused; /* it cannot be followed: read it when the container has ended */
   gboolean output_unreadable;
   PpLease *lease;
-  PpContainerEnd end;
+  PpJobEnd end;
   gint64 begun_at; /* monotonic microseconds, when its container was; 0: by a worker before */
   gint64 exited_at;
   char *type_at_end;       /* of the state the server has when the container has ended */
@@ -303,7 +303,7 @@ void pp_flow_run_drop_pid (PpFlowRun *run);
 /* True if INSPECT is a container that this worker has made for this claim of RUN, and that was
  * never started: the engine made it, but its answer was lost (curl asks again by itself where a
  * kept connection broke). */
-gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect);
+gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const PpJob *job);
 
 /* A new UUID into ID. */
 void pp_flow_run_make_transition (char *id);
@@ -318,10 +318,6 @@ void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (
 /* Gives the run back to the poll, where its failure has become
  * AwaitingRetry, which it was to wait for in its container; then REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
-
-/* Whether INSPECT is a container that Podman has made ready and knows no start of: its program may
- * run. */
-gboolean pp_flow_run_is_initialized (const json_t *inspect);
 
 /* flow_run_take_up.c */
 void pp_flow_run_enter_taken_up (PpFlowRun *run);
@@ -341,7 +337,7 @@ void pp_flow_run_attach (PpFlowRun *run);
 
 /* Follows RUN's container, given the engine's INSPECT of it: an earlier worker started it and could
  * not write that down. */
-void pp_flow_run_attach_started (PpFlowRun *run, const json_t *inspect);
+void pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job);
 
 /* The same where none can be had (WHY): by what the container says of itself. It stays when it has
  * ended. */

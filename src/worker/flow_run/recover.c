@@ -8,7 +8,6 @@
 #include "prefect-podman/prefect/resources.h"
 
 #include "worker/failpoint-private.h"
-#include "container_ownership-private.h"
 
 #include <string.h>
 
@@ -24,55 +23,19 @@
 static void begin_again (PpFlowRun *run);
 static void look_again (PpFlowRun *run);
 
-static gboolean
-is_one_of (const char *word, const char *const *words)
-{
-  return word != NULL && g_strv_contains (words, word);
-}
-
-/* Whether a container of this STATUS (State.Status; may be NULL) was not started in this boot of
- * the host. */
-static gboolean
-is_before_start (const char *status)
-{
-  static const char *const before[] = { "created", "initialized", "configured", NULL };
-
-  return is_one_of (status, before);
-}
-
-gboolean
-pp_flow_run_was_never_started (const json_t *inspect)
-{
-  const json_t *state = json_object_get (inspect, "State");
-  const char *started = pp_json_string (state, "StartedAt");
-
-  /* Podman that was killed as it started a container calls it "created" when it has run to its end,
-   * and tells no start: the process it had is what is left. */
-  return is_before_start (pp_json_string (state, "Status"))
-         && json_integer_value (json_object_get (state, "Pid")) == 0
-         && (started == NULL || *started == '\0' || g_str_has_prefix (started, "0001-"));
-}
-
-gboolean
-pp_flow_run_is_initialized (const json_t *inspect)
-{
-  return g_strcmp0 (pp_json_string (json_object_get (inspect, "State"), "Status"), "initialized")
-         == 0;
-}
-
-/* Whether the container the engine has was ever started, by its status in a list. */
+/* Whether the container that the engine has was started since this host's boot. */
 static gboolean
 was_started (const PpFlowRun *run)
 {
-  return run->found_status != NULL && !is_before_start (run->found_status);
+  return pp_job_phase_is_started (run->found_phase);
 }
 
 gboolean
-pp_flow_run_owns_container (const PpFlowRun *run, const json_t *container)
+pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job)
 {
   if (run->phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
-    return g_strcmp0 (pp_json_string (container, "Id"), run->container_id) == 0;
-  return pp_container_is_of_claim (container, run->transitions.claim);
+    return g_str_equal (job->ref.id, run->container_id);
+  return pp_job_is_of_claim (job, run->transitions.claim);
 }
 
 gboolean
@@ -139,17 +102,16 @@ leave (PpFlowRun *run, const char *why)
 {
   say (run, why);
   run->started_once = FALSE;
-  if (run->found_status == NULL)
+  if (run->found_phase == PP_JOB_ABSENT)
     g_clear_pointer (&run->container_id, g_free);
   pp_flow_run_drop (run);
 }
 
 static void
-on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
+on_leftover_removed (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
   pp_failpoint ("engine", "leftover");
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
@@ -168,7 +130,7 @@ on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
   if (error != NULL)
     g_warning ("Container '%s', which was never started, could not be removed: %s",
                run->container_name, error->message);
-  g_clear_pointer (&run->found_status, g_free);
+  run->found_phase = PP_JOB_ABSENT;
   begin_again (run);
 }
 
@@ -176,7 +138,7 @@ on_leftover_removed (json_t *result, const GError *error, gpointer user_data)
 static void
 begin_again (PpFlowRun *run)
 {
-  if (run->found_status != NULL)
+  if (run->found_phase != PP_JOB_ABSENT)
     {
       run->engine_call = pp_infrastructure_remove_unstarted (
           run->context->infrastructure, run->container_id, on_leftover_removed, run);
@@ -225,11 +187,10 @@ submit_again (PpFlowRun *run)
 
 /* One that waits for its start begins with it; one that runs refuses it. */
 static void
-on_begun (json_t *result, const GError *error, gpointer user_data)
+on_begun (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
   run->engine_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
@@ -242,19 +203,19 @@ on_begun (json_t *result, const GError *error, gpointer user_data)
 }
 
 static void
-on_looked_again (PpFlowRun *run, const json_t *container, const GError *gone)
+on_looked_again (PpFlowRun *run, const PpJob *job, const GError *gone)
 {
-  if (pp_flow_run_is_initialized (container))
+  if (job != NULL && job->status.phase == PP_JOB_READY)
     {
       run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,
                                                   on_begun, run);
       return;
     }
   run->no_answer_since = 0;
-  if (gone != NULL || pp_flow_run_was_never_started (container))
+  if (gone != NULL || job == NULL || job->status.never_started)
     submit_again (run);
   else
-    on_begun (NULL, NULL, run);
+    on_begun (NULL, run);
 }
 
 static void
@@ -267,7 +228,7 @@ look_again (PpFlowRun *run)
 static void
 resubmit (PpFlowRun *run)
 {
-  if (run->found_status != NULL)
+  if (run->found_phase != PP_JOB_ABSENT)
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
   else
     submit_again (run);
@@ -291,8 +252,7 @@ go_on_without (PpFlowRun *run)
 static void
 end_container (PpFlowRun *run)
 {
-  if ((run->stops_at_once || run->worker_reported)
-      && pp_container_status_is_alive (run->found_status))
+  if ((run->stops_at_once || run->worker_reported) && pp_job_phase_is_alive (run->found_phase))
     run->auto_remove = TRUE;
   go_on_unreported (run);
   if (run->state == PP_FLOW_RUN_STARTED)
@@ -333,8 +293,8 @@ on_scheduled (PpFlowRun *run)
 {
   /* A worker, or its user who has ended it, has a run that it reports on tried again; or Prefect
    * inside the container, which waits for that. */
-  gboolean waits = pp_container_status_is_alive (run->found_status)
-                   && pp_flow_run_waits_in_container (run->json);
+  gboolean waits
+      = pp_job_phase_is_alive (run->found_phase) && pp_flow_run_waits_in_container (run->json);
   gboolean ended = run->worker_reported && run->phase == PP_JOURNAL_STARTING && !waits;
 
   run->retry_scheduled = ended || run->phase == PP_JOURNAL_REPORTING;
@@ -382,7 +342,7 @@ on_pending_or_running (PpFlowRun *run)
       say (run, "its container is followed");
       go_on (run);
     }
-  else if (run->found_status != NULL)
+  else if (run->found_phase != PP_JOB_ABSENT)
     resubmit (run);
   else if (run->phase == PP_JOURNAL_CLAIMED)
     {
@@ -401,7 +361,7 @@ on_pending_or_running (PpFlowRun *run)
 static void
 on_deleted (PpFlowRun *run)
 {
-  if (g_strcmp0 (run->found_status, "running") != 0)
+  if (run->found_phase != PP_JOB_RUNNING)
     {
       leave (run, "it was deleted on the server");
       return;

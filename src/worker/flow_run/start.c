@@ -21,7 +21,7 @@ static void look_before_running (PpFlowRun *run);
 static void start_container (PpFlowRun *run);
 static void look_before_start (PpFlowRun *run);
 static void remove_unstarted (PpFlowRun *run);
-static void on_started (json_t *result, const GError *error, gpointer user_data);
+static void on_started (const GError *error, gpointer user_data);
 
 static void
 on_pid_updated (json_t *body, const GError *error, gpointer user_data)
@@ -58,7 +58,7 @@ look_again_before_start (PpFlowRun *run)
 }
 
 static void
-on_unstarted_removed (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_unstarted_removed (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = NULL;
@@ -110,7 +110,7 @@ is_podman (const PpFlowRun *run)
 }
 
 static void
-on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data)
+on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
@@ -118,16 +118,16 @@ on_looked_after_refusal (json_t *result, const GError *error, gpointer user_data
       = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND);
 
   run->engine_call = NULL;
-  if (pp_flow_run_is_initialized (result))
+  if (job != NULL && job->status.phase == PP_JOB_READY)
     {
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "Whether container '%s' runs is not known after an interrupted start; it is "
                        "followed: %s",
                        run->container_name, refusal->message);
-      on_started (NULL, NULL, run);
+      on_started (NULL, run);
       return;
     }
-  if (gone ? !run->start_interrupted : error == NULL && pp_flow_run_was_never_started (result))
+  if (gone ? !run->start_interrupted : job != NULL && job->status.never_started)
     run->started_once = FALSE;
   if (!gone || run->start_interrupted || run->cancelled || run->made_anew)
     {
@@ -165,12 +165,11 @@ on_start_failed (PpFlowRun *run, const GError *error)
 }
 
 static void
-on_started (json_t *result, const GError *error, gpointer user_data)
+on_started (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   pp_failpoint ("engine", "started");
-  (void)result;
   run->engine_call = NULL;
   if (error != NULL)
     {
@@ -198,21 +197,21 @@ start_initialized (PpFlowRun *run)
  * and one that runs is not to be taken for one that failed to. */
 
 static void
-on_looked_before_start (PpFlowRun *run, const json_t *container, const GError *gone)
+on_looked_before_start (PpFlowRun *run, const PpJob *job, const GError *gone)
 {
   if (gone != NULL)
     {
       pp_flow_run_fail_submission (run, gone->message);
       return;
     }
-  if (pp_flow_run_is_initialized (container) && !run->cancelled)
+  if (job->status.phase == PP_JOB_READY && !run->cancelled)
     {
       start_initialized (run);
       return;
     }
   run->no_answer_since = 0;
-  if (!pp_flow_run_was_never_started (container))
-    on_started (NULL, NULL, run);
+  if (!job->status.never_started)
+    on_started (NULL, run);
   else
     {
       if (!run->cancelled && run->refusal == NULL)

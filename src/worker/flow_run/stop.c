@@ -91,7 +91,7 @@ look_in (PpFlowRun *run, guint seconds)
 
 /* Podman does not stop what is paused. */
 static void
-on_unpaused (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_unpaused (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
@@ -107,11 +107,10 @@ on_unpaused (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_da
 }
 
 static void
-on_stopped (json_t *result, const GError *error, gpointer user_data)
+on_stopped (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
   run->stop_call = NULL;
   /* An answer is no end yet: on_overdue() looks. */
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
@@ -200,10 +199,9 @@ end_for_startup_timeout (PpFlowRun *run)
 }
 
 static void
-on_looked_before_stop (json_t *result, const GError *error, gpointer user_data)
+on_looked_before_stop (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  PpContainerEnd end;
 
   run->look_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
@@ -215,10 +213,7 @@ on_looked_before_stop (json_t *result, const GError *error, gpointer user_data)
       arm_timeout (run);
       return;
     }
-  pp_container_end_parse (result, &end);
-  gboolean running = end.running;
-  pp_container_end_clear (&end);
-  if (!running)
+  if (!job->status.is_running)
     return;
   if (run->worker_reported)
     end_for_timeout (run);

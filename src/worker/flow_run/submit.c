@@ -103,15 +103,22 @@ use_local_image (PpFlowRun *run, const GError *refusal)
   check_image (run);
 }
 
+/* Whether an image that was looked for, with ERROR, is there, if only for another platform. */
+static gboolean
+is_there (const GError *error)
+{
+  return error == NULL
+         || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+}
+
 static void
-on_image_after_failed_pull (json_t *result, const GError *error, gpointer user_data)
+on_image_after_failed_pull (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
 
-  (void)result;
   run->engine_call = NULL;
-  if (error == NULL)
+  if (is_there (error))
     {
       use_local_image (run, refusal);
       return;
@@ -134,11 +141,10 @@ on_image_after_failed_pull (json_t *result, const GError *error, gpointer user_d
 }
 
 static void
-on_pulled (json_t *result, const GError *error, gpointer user_data)
+on_pulled (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
   run->engine_call = NULL;
   run->pulling = FALSE;
   if (error == NULL)
@@ -158,31 +164,29 @@ on_pulled (json_t *result, const GError *error, gpointer user_data)
         "is looked for: %s",
         run->spec->image, error->message);
   run->refusal = g_error_copy (error);
-  run->engine_call = pp_infrastructure_image_inspect (
-      run->context->infrastructure, run->spec->image, on_image_after_failed_pull, run);
+  run->engine_call = pp_infrastructure_check_image (run->context->infrastructure, run->spec,
+                                                    on_image_after_failed_pull, run);
 }
 
 static void
-on_platform_looked_at (json_t *result, const GError *error, gpointer user_data)
+on_platform_looked_at (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
-  g_autoptr (GError) refusal = NULL;
 
   run->engine_call = NULL;
   /* To create says by itself that there is no image. */
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
-      || (error == NULL && pp_container_spec_check_image (run->spec, result, engine, &refusal)))
+  if (error == NULL
+      || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     create_container (run);
-  else if (error != NULL)
+  else if (!is_there (error))
     pp_flow_run_retry_or_fail (run, error, check_image);
   else if (run->spec->pull_policy == PP_PULL_IF_NOT_PRESENT && !run->pulled)
     {
-      pp_flow_run_log (run, PP_LOG_INFO, "%s", refusal->message);
+      pp_flow_run_log (run, PP_LOG_INFO, "%s", error->message);
       pull_image (run);
     }
   else
-    pp_flow_run_fail_submission (run, refusal->message);
+    pp_flow_run_fail_submission (run, error->message);
 }
 
 /* Podman 4.3 runs the image it has, whichever platform was asked for. */
@@ -192,8 +196,8 @@ check_image (PpFlowRun *run)
   if (run->spec->platform == NULL)
     create_container (run);
   else
-    run->engine_call = pp_infrastructure_image_inspect (
-        run->context->infrastructure, run->spec->image, on_platform_looked_at, run);
+    run->engine_call = pp_infrastructure_check_image (run->context->infrastructure, run->spec,
+                                                      on_platform_looked_at, run);
 }
 
 static void
@@ -212,24 +216,23 @@ pull_image (PpFlowRun *run)
                                 run->spec->registry_auth, on_progress, on_pulled, run);
 }
 
-/* True if INSPECT is a container that was made for RUN's present attempt. */
+/* True if JOB was made for RUN's present attempt. */
 static gboolean
-is_own (const PpFlowRun *run, const json_t *inspect)
+is_own (const PpFlowRun *run, const PpJob *job)
 {
-  return g_strcmp0 (pp_container_label (inspect, PP_FLOW_RUN_LABEL), run->id) == 0
-         && g_strcmp0 (pp_container_label (inspect, PP_IDENTITY_LABEL), run->context->identity_name)
-                == 0
-         && pp_container_is_of_claim (inspect, run->transitions.claim);
+  return g_strcmp0 (job->ref.flow_run_id, run->id) == 0
+         && g_strcmp0 (job->ref.identity, run->context->identity_name) == 0
+         && pp_job_is_of_claim (job, run->transitions.claim);
 }
 
 gboolean
-pp_flow_run_is_unstarted (const PpFlowRun *run, const json_t *inspect)
+pp_flow_run_is_unstarted (const PpFlowRun *run, const PpJob *job)
 {
-  return is_own (run, inspect) && pp_flow_run_was_never_started (inspect);
+  return is_own (run, job) && job->status.never_started;
 }
 
 static void
-on_namesake (json_t *result, const GError *error, gpointer user_data)
+on_namesake (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
@@ -241,17 +244,17 @@ on_namesake (json_t *result, const GError *error, gpointer user_data)
       retry_without_answer (run, error, create_container);
       return;
     }
-  if (error == NULL && pp_flow_run_is_unstarted (run, result))
+  if (error == NULL && pp_flow_run_is_unstarted (run, job))
     {
-      run->container_id = g_strdup (pp_json_string (result, "Id"));
+      run->container_id = g_strdup (job->ref.id);
       /* What the engine said of it was lost. */
       run->was_warned = TRUE;
       check_created (run);
       return;
     }
-  if (error == NULL && is_own (run, result))
+  if (error == NULL && is_own (run, job))
     {
-      pp_flow_run_attach_started (run, result);
+      pp_flow_run_attach_started (run, job);
       return;
     }
   pp_flow_run_log (run, PP_LOG_INFO, "Container name '%s' is in use; retrying with the next...",
@@ -262,25 +265,23 @@ on_namesake (json_t *result, const GError *error, gpointer user_data)
 
 /* Something that CREATE needs is not there: the image, or a network. */
 static void
-on_image_looked_for (json_t *result, const GError *error, gpointer user_data)
+on_image_looked_for (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
   g_autoptr (GError) refusal = g_steal_pointer (&run->refusal);
 
-  (void)result;
   run->engine_call = NULL;
-  if (error == NULL)
+  if (is_there (error))
     pp_flow_run_retry_or_fail (run, refusal, create_container);
   else
     pull_image (run);
 }
 
 static void
-on_created (json_t *result, const GError *error, gpointer user_data)
+on_created (const char *container_id, const GPtrArray *warnings, const GError *error,
+            gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const json_t *warning;
-  size_t index;
 
   pp_failpoint ("engine", "created");
   run->engine_call = NULL;
@@ -295,8 +296,8 @@ on_created (json_t *result, const GError *error, gpointer user_data)
       && run->spec->pull_policy == PP_PULL_IF_NOT_PRESENT && !run->pulled)
     {
       run->refusal = g_error_copy (error);
-      run->engine_call = pp_infrastructure_image_inspect (
-          run->context->infrastructure, run->spec->image, on_image_looked_for, run);
+      run->engine_call = pp_infrastructure_check_image (run->context->infrastructure, run->spec,
+                                                        on_image_looked_for, run);
       return;
     }
   if (error != NULL)
@@ -311,14 +312,11 @@ on_created (json_t *result, const GError *error, gpointer user_data)
       pp_flow_run_retry_or_fail (run, error, create_container);
       return;
     }
-  run->container_id = g_strdup (pp_json_string (result, "Id"));
-  json_array_foreach (json_object_get (result, "Warnings"), index, warning)
-  {
-    if (json_is_string (warning))
-      pp_flow_run_log (run, PP_LOG_WARNING, "The engine warns about container '%s': %s",
-                       run->container_name, json_string_value (warning));
-  }
-  run->was_warned = json_array_size (json_object_get (result, "Warnings")) > 0;
+  run->container_id = g_strdup (container_id);
+  for (guint i = 0; i < warnings->len; i++)
+    pp_flow_run_log (run, PP_LOG_WARNING, "The engine warns about container '%s': %s",
+                     run->container_name, (const char *)g_ptr_array_index (warnings, i));
+  run->was_warned = warnings->len > 0;
   check_created (run);
 }
 
@@ -341,23 +339,19 @@ create_container (PpFlowRun *run)
 }
 
 static void
-on_created_looked_at (json_t *result, const GError *error, gpointer user_data)
+on_created_looked_at (const char *warning, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  g_autoptr (GError) refusal = NULL;
-  g_autofree char *warning = NULL;
 
   run->engine_call = NULL;
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID))
+    {
+      pp_flow_run_fail_submission (run, error->message);
+      return;
+    }
   if (error != NULL)
     {
       retry_without_answer (run, error, check_created);
-      return;
-    }
-  if (!pp_container_spec_check_created (run->spec, result, run->was_warned,
-                                        pp_infrastructure_engine (run->context->infrastructure),
-                                        &warning, &refusal))
-    {
-      pp_flow_run_fail_submission (run, refusal->message);
       return;
     }
   if (warning != NULL)
@@ -370,18 +364,18 @@ static void
 check_created (PpFlowRun *run)
 {
   if (pp_container_spec_has_limits (run->spec))
-    run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                  on_created_looked_at, run);
+    run->engine_call = pp_infrastructure_check_limits (run->context->infrastructure, run->spec,
+                                                       run->container_id, run->was_warned,
+                                                       on_created_looked_at, run);
   else
     connect_networks (run);
 }
 
 static void
-on_network_connected (json_t *result, const GError *error, gpointer user_data)
+on_network_connected (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  (void)result;
   run->engine_call = NULL;
   if (error != NULL)
     {

@@ -78,14 +78,14 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlo
 static void ask_engine (PpFlowRun *run);
 
 static void
-on_engine_answered (json_t *result, const GError *error, gpointer user_data)
+on_engine_answered (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->engine_call = NULL;
   if (error == NULL
       || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    run->inspected (run, result, error);
+    run->inspected (run, job, error);
   else
     pp_flow_run_ask_again (run, error, ask_engine);
 }
@@ -108,10 +108,10 @@ pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected)
 static void
 conclude_lost (PpFlowRun *run)
 {
-  pp_container_end_clear (&run->end);
-  run->end = (PpContainerEnd){ .never_ended = TRUE,
-                               .status_lost = TRUE,
-                               .host_restarted = run->host_restarted };
+  pp_job_end_clear (&run->end);
+  run->end = (PpJobEnd){ .never_ended = TRUE,
+                         .status_lost = TRUE,
+                         .host_restarted = run->host_restarted };
   run->end_known = TRUE;
   run->asks_end = FALSE;
   pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
@@ -145,12 +145,12 @@ pp_flow_run_end_without_status (PpFlowRun *run)
 }
 
 static void
-on_watched (json_t *result, const GError *error G_GNUC_UNUSED, gpointer user_data)
+on_watched (gboolean status_lost, const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->watch_call = NULL;
-  run->status_lost = json_is_true (json_object_get (result, "StatusLost"));
+  run->status_lost = status_lost;
   end_follow (run);
 }
 
@@ -183,7 +183,7 @@ watch_end (PpFlowRun *run)
 }
 
 static void
-on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
+on_inspected (PpFlowRun *run, const PpJob *job, const GError *gone)
 {
   run->asks_end = FALSE;
   if (gone != NULL)
@@ -193,17 +193,17 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
       return;
     }
   run->no_answer_since = 0;
-  pp_container_end_clear (&run->end);
-  pp_container_end_parse (container, &run->end);
+  gboolean is_running = job->status.is_running;
+  pp_job_end_copy (&run->end, &job->status.end);
   /* What runs was not lost with the host: it is another one's, or was started anew. */
-  run->host_restarted = run->host_restarted && !run->end.running;
+  run->host_restarted = run->host_restarted && !is_running;
   if (run->host_restarted)
-    pp_container_end_note_boot (&run->end, container, pp_booted_at ());
+    pp_container_end_note_boot (&run->end, &job->status, pp_booted_at ());
   /* It ran again when it had ended: somebody started it, or a restart policy. */
-  if (run->end.running && run->watch_call == NULL)
+  if (is_running && run->watch_call == NULL)
     watch_end (run);
   /* What a broken stream has left of the output is still to be had when the container has ended. */
-  if (run->end.running && run->output_ended)
+  if (is_running && run->output_ended)
     {
       try_later (run, FOLLOW_AGAIN_MS, follow);
       return;
@@ -211,11 +211,11 @@ on_inspected (PpFlowRun *run, const json_t *container, const GError *gone)
   if (run->follow_refused)
     {
       /* on_watched() comes back here. */
-      if (!run->end.running)
+      if (!is_running)
         read_finished_log (run);
       return;
     }
-  if (run->end.running || !run->output_ended)
+  if (is_running || !run->output_ended)
     {
       follow (run);
       return;
@@ -244,10 +244,10 @@ inspect (PpFlowRun *run)
 
 /* Says once what is missing of the output. */
 static void
-note_losses (PpFlowRun *run, const json_t *result, const GError *error)
+note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
 {
-  const char *damage = pp_json_string (result, "Damage");
-  const char *loss = pp_json_string (result, "OutputLost");
+  const char *damage = end != NULL ? end->damage : NULL;
+  const char *loss = end != NULL ? end->output_lost : NULL;
 
   if (loss == NULL && error == NULL && pp_delivery_has_gap (run->delivery))
     loss = "its log reached its limit of size (log_size_max in containers.conf, or max-size of "
@@ -271,12 +271,12 @@ note_losses (PpFlowRun *run, const json_t *result, const GError *error)
 }
 
 static void
-on_finished_log_read (json_t *result, const GError *error, gpointer user_data)
+on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->follow_call = NULL;
-  note_losses (run, result, error);
+  note_losses (run, end, error);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
       && !run->status_lost)
     {
@@ -304,20 +304,19 @@ read_finished_log (PpFlowRun *run)
 }
 
 static void
-on_followed (json_t *result, const GError *error, gpointer user_data)
+on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  const json_t *status = json_object_get (result, "StatusCode");
 
   run->follow_call = NULL;
-  note_losses (run, result, error);
+  note_losses (run, end, error);
   run->output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   /* An end that may not be all there is to say is asked for. */
-  if (status != NULL && !run->may_lack_memory)
+  if (end != NULL && end->succeeded && !run->may_lack_memory)
     {
-      pp_container_end_clear (&run->end);
-      run->end = (PpContainerEnd){ .exit_code = json_integer_value (status) };
+      pp_job_end_clear (&run->end);
+      run->end = (PpJobEnd){ 0 };
       run->end_known = TRUE;
       pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
       return;

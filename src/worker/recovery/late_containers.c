@@ -6,7 +6,6 @@
 #include "worker/worker_inside-private.h"
 
 #include "late_requests-private.h"
-#include "worker/flow_run/container_ownership-private.h"
 
 typedef struct
 {
@@ -52,7 +51,7 @@ is_left_over (const PpWorker *worker, const char *flow_run_id, const char *claim
 }
 
 static void
-on_removed (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_removed (const GError *error, gpointer user_data)
 {
   Found *found = user_data;
 
@@ -63,12 +62,12 @@ on_removed (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_dat
 }
 
 static void
-on_inspected (json_t *result, const GError *error, gpointer user_data)
+on_inspected (PpJob *job, const GError *error, gpointer user_data)
 {
   Found *found = user_data;
 
   found->call = NULL;
-  if (error != NULL || !pp_flow_run_was_never_started (result)
+  if (error != NULL || !job->status.never_started
       || !is_left_over (found->worker, found->flow_run_id, found->claim, found->id))
     {
       end_look (found);
@@ -88,48 +87,45 @@ has_id (gconstpointer found, gconstpointer id)
 }
 
 static void
-look_at (PpWorker *worker, const json_t *container)
+look_at (PpWorker *worker, const PpJob *job)
 {
-  const char *id = pp_json_string (container, "Id");
-  const char *flow_run_id = pp_container_label (container, PP_FLOW_RUN_LABEL);
-  const char *claim = pp_container_claim (container);
-  const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+  const PpJobRef *ref = &job->ref;
   Found *found;
 
-  if (id == NULL || flow_run_id == NULL || claim == NULL || identity == NULL
-      || g_strcmp0 (pp_json_string (container, "State"), "created") != 0
-      || !is_left_over (worker, flow_run_id, claim, id)
-      || g_list_find_custom (worker->late_containers, id, has_id) != NULL)
+  if (ref->flow_run_id == NULL || ref->claim == NULL || ref->identity == NULL
+      || job->status.phase != PP_JOB_CREATED
+      || !is_left_over (worker, ref->flow_run_id, ref->claim, ref->id)
+      || g_list_find_custom (worker->late_containers, ref->id, has_id) != NULL)
     return;
   found = g_new0 (Found, 1);
   found->worker = worker;
-  found->id = g_strdup (id);
-  found->flow_run_id = g_strdup (flow_run_id);
-  found->claim = g_strdup (claim);
+  found->id = g_strdup (ref->id);
+  found->flow_run_id = g_strdup (ref->flow_run_id);
+  found->claim = g_strdup (ref->claim);
   worker->late_containers = g_list_prepend (worker->late_containers, found);
-  found->call = pp_infrastructure_inspect (worker->context.infrastructure, id, on_inspected, found);
+  found->call
+      = pp_infrastructure_inspect (worker->context.infrastructure, ref->id, on_inspected, found);
 }
 
+/* JOBS may be NULL. */
 static void
-look_at_all (PpWorker *worker, const json_t *containers)
+look_at_all (PpWorker *worker, const GPtrArray *jobs)
 {
-  const json_t *container;
-  size_t index;
-
-  json_array_foreach (containers, index, container) look_at (worker, container);
+  for (guint i = 0; jobs != NULL && i < jobs->len; i++)
+    look_at (worker, g_ptr_array_index (jobs, i));
 }
 
 static void list_next_claim (PpWorker *worker);
 
 static void
-on_claim_listed (json_t *result, const GError *error, gpointer user_data)
+on_claim_listed (const GPtrArray *jobs, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
   worker->late_list_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     g_ptr_array_set_size (worker->late_claims, 0);
-  look_at_all (worker, result);
+  look_at_all (worker, jobs);
   list_next_claim (worker);
 }
 
@@ -143,26 +139,24 @@ list_next_claim (PpWorker *worker)
       g_clear_pointer (&worker->late_claims, g_ptr_array_unref);
       return;
     }
-  g_autofree char *claim = g_strconcat (
-      PP_CLAIM_LABEL "=", (const char *)g_ptr_array_index (claims, claims->len - 1), NULL);
-  const char *labels[] = { PP_IDENTITY_LABEL, claim, NULL };
+  g_autofree char *claim = g_strdup (g_ptr_array_index (claims, claims->len - 1));
 
   g_ptr_array_set_size (claims, (gint)claims->len - 1);
-  worker->late_list_call = pp_infrastructure_list (worker->context.infrastructure, labels,
-                                                   PP_LIST_NOT_STARTED, on_claim_listed, worker);
+  worker->late_list_call = pp_infrastructure_list (
+      worker->context.infrastructure, PP_LIST_NOT_STARTED, claim, on_claim_listed, worker);
 }
 
 /* Podman refuses the whole list for one container in it that is broken: then there is a list for
  * each claim. */
 static void
-on_listed (json_t *result, const GError *error, gpointer user_data)
+on_listed (const GPtrArray *jobs, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
   worker->late_list_call = NULL;
   if (error == NULL)
     {
-      look_at_all (worker, result);
+      look_at_all (worker, jobs);
       return;
     }
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
@@ -174,11 +168,9 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
 void
 pp_worker_look_for_late_containers (PpWorker *worker)
 {
-  static const char *const labels[] = { PP_IDENTITY_LABEL, PP_CLAIM_LABEL, NULL };
-
   if (worker->late_list_call == NULL && pp_late_requests_count (worker->context.late) > 0)
-    worker->late_list_call = pp_infrastructure_list (worker->context.infrastructure, labels,
-                                                     PP_LIST_NOT_STARTED, on_listed, worker);
+    worker->late_list_call = pp_infrastructure_list (worker->context.infrastructure,
+                                                     PP_LIST_NOT_STARTED, NULL, on_listed, worker);
 }
 
 void

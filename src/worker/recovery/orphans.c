@@ -8,7 +8,6 @@
 #include "worker/worker_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
-#include "worker/flow_run/exit_status-private.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -19,13 +18,14 @@
 struct PpStray
 {
   PpWorker *worker;
-  char *id;           /* the flow run's */
-  json_t *candidates; /* array of the engine's list entries of the containers that bear it */
-  json_t *container;  /* the one of them that is the run's, once that is known */
-  json_t *flow_run;   /* as the server has it */
-  char *claim;        /* transition ids of the states that the container was begun by */
-  char *running;      /* NULL where not known */
-  gint64 started_at;  /* the container; UNIX microseconds; 0: not yet */
+  char *id;              /* the flow run's */
+  GPtrArray *candidates; /* the containers that bear it, of a list */
+  PpJob *job;            /* the one of them that is the run's, once that is known */
+  PpJobPhase phase;      /* of it, as the last look has it */
+  json_t *flow_run;      /* as the server has it */
+  char *claim;           /* transition ids of the states that the container was begun by */
+  char *running;         /* NULL where not known */
+  gint64 started_at;     /* the container; UNIX microseconds; 0: not yet */
   PpStateRead *read;
   PpApiCall *states_call;
   PpInfrastructureCall *inspect_call;
@@ -43,8 +43,9 @@ free_stray (gpointer data)
   pp_infrastructure_call_cancel (stray->inspect_call);
   if (stray->put != NULL)
     pp_journal_put_cancel (stray->put);
-  json_decref (stray->candidates);
-  json_decref (stray->container);
+  if (stray->candidates != NULL)
+    g_ptr_array_unref (stray->candidates);
+  pp_job_unref (stray->job);
   json_decref (stray->flow_run);
   g_free (stray->claim);
   g_free (stray->running);
@@ -102,22 +103,18 @@ is_known (PpStray *stray)
  * as the server's clock and this host's agree: only for containers without a label of their claim.
  */
 static gboolean
-is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
+is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
 {
   const json_t *state = json_object_get (flow_run, "state");
-  const json_t *container = json_object_get (inspect, "State");
   gint64 since = pp_api_parse_timestamp (pp_json_string (state, "timestamp"));
-  gint64 begun = pp_api_parse_timestamp (pp_json_string (container, "StartedAt"));
-  gint64 ended = pp_api_parse_timestamp (pp_json_string (container, "FinishedAt"));
-  gint64 created = pp_api_parse_timestamp (pp_json_string (inspect, "Created"));
 
-  if (json_is_true (json_object_get (container, "Running"))
+  if (status->phase == PP_JOB_RUNNING
       || g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
     return FALSE;
-  /* Both are in the year 1 where they have not been. */
-  if (ended > 0)
-    return since > ended;
-  return begun <= 0 && created > 0 && since > created + CREATED_SLACK_US;
+  if (status->ended_at > 0)
+    return since > status->ended_at;
+  return status->started_at == 0 && status->created_at > 0
+         && since > status->created_at + CREATED_SLACK_US;
 }
 
 /* What is known: enough to go on by, or to tell that it is gone by then. The strings are borrowed.
@@ -125,7 +122,6 @@ is_of_earlier_attempt (const json_t *flow_run, const json_t *inspect)
 static PpJournalEntry
 describe (const PpStray *stray)
 {
-  const json_t *created = json_object_get (stray->container, "Created");
   const json_t *details
       = json_object_get (json_object_get (stray->flow_run, "state"), "state_details");
   const char *transition_id = pp_json_string (details, "transition_id");
@@ -138,15 +134,15 @@ describe (const PpStray *stray)
     .flow_run_id = stray->id,
     .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
     .phase = PP_JOURNAL_STARTING,
-    .container_id = (char *)pp_json_string (stray->container, "Id"),
-    .container_name = (char *)pp_flow_run_listed_name (stray->container),
+    .container_id = stray->job->ref.id,
+    .container_name = stray->job->ref.name,
     .undescribed = TRUE,
     /* The state is ours, whoever has asked for it: a later claim is told from it. */
     .claim_transition_id = stray->claim != NULL ? stray->claim : (char *)transition_id,
     .submitting_transition_id = stray->claim != NULL ? (char *)transition_id : NULL,
     .running_transition_id = stray->running,
     .scheduled_time = MAX (scheduled, 0),
-    .claimed_at = json_integer_value (created) * G_USEC_PER_SEC,
+    .claimed_at = stray->job->status.created_at,
     .started_at = stray->started_at,
     .boot_id = stray->worker->boot_id,
   };
@@ -165,7 +161,7 @@ on_written (const GError *error, gpointer user_data)
                "%s",
                stray->id, error->message);
   if (!g_hash_table_contains (worker->runs, stray->id))
-    pp_flow_run_take_up (pp_worker_take_into_hands (worker, &entry), stray->container);
+    pp_flow_run_take_up (pp_worker_take_into_hands (worker, &entry), stray->job, stray->phase);
   end_look (stray);
 }
 
@@ -191,39 +187,37 @@ on_sibling_looked_for_again (const GError *error G_GNUC_UNUSED, gpointer user_da
 }
 
 static void
-on_inspected (json_t *result, const GError *error, gpointer user_data)
+on_inspected (PpJob *job, const GError *error, gpointer user_data)
 {
   PpStray *stray = user_data;
-  const json_t *state = json_object_get (result, "State");
-  json_t *status = json_object_get (state, "Status");
 
   stray->inspect_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     end_look (stray);
   else if (error != NULL)
     look_again (stray, error);
-  else if (stray->claim == NULL && is_of_earlier_attempt (stray->flow_run, result))
+  else if (stray->claim == NULL && is_of_earlier_attempt (stray->flow_run, &job->status))
     end_look (stray);
   else
     {
       /* The list is older. */
-      if (json_is_string (status))
-        json_object_set (stray->container, "State", status);
-      stray->started_at = MAX (pp_api_parse_timestamp (pp_json_string (state, "StartedAt")), 0);
+      if (job->status.phase != PP_JOB_UNKNOWN)
+        stray->phase = job->status.phase;
+      stray->started_at = job->status.started_at;
       look_for_sibling (stray, on_sibling_looked_for_again);
     }
 }
 
-/* Whether FLOW_RUN, the API's object, may wait for the end of CONTAINER. */
+/* Whether FLOW_RUN, the API's object, may wait for the end of a container in PHASE. */
 static gboolean
-is_open (const json_t *flow_run, const json_t *container)
+is_open (const json_t *flow_run, PpJobPhase phase)
 {
   static const char *const open[] = { "PENDING", "RUNNING", "CANCELLING", NULL };
   const json_t *state = json_object_get (flow_run, "state");
   const char *type = pp_json_string (state, "type");
 
   if (pp_flow_run_waits_in_container (flow_run))
-    return pp_container_status_is_alive (pp_json_string (container, "State"));
+    return pp_job_phase_is_alive (phase);
   return (type != NULL && g_strv_contains (open, type))
          || pp_flow_run_is_paused_in_container (state);
 }
@@ -246,41 +240,39 @@ find_running (const json_t *states, const json_t *claim)
   return NULL;
 }
 
-/* Whether CONTAINER is that of STRAY's run, as the server has it: it was made for the last claim
- * among STATES. One of version 0.1 has no label of its claim, and its label of the run may be the
- * job's own: the server must know it by its id. */
+/* Whether JOB is that of STRAY's run, as the server has it: it was made for the last claim among
+ * STATES. One of version 0.1 does not say for which claim it was made, and what it says of the run
+ * may be the job's own word: the server must know it by its id. */
 static gboolean
-is_of_run (const PpStray *stray, const json_t *states, const json_t *container)
+is_of_run (const PpStray *stray, const json_t *states, const PpJob *job)
 {
-  const char *claim = pp_container_claim (container);
   const char *pid = pp_json_string (stray->flow_run, "infrastructure_pid");
-  const char *id = pp_json_string (container, "Id");
 
-  if (claim != NULL)
-    return pp_states_find_claim (states, claim) != NULL;
-  return pid != NULL && id != NULL && g_str_has_suffix (pid, id);
+  if (job->ref.claim != NULL)
+    return pp_states_find_claim (states, job->ref.claim) != NULL;
+  return pid != NULL && g_str_has_suffix (pid, job->ref.id);
 }
 
 /* Picks STRAY's container by STATES, the run's on the server; FALSE if there is none. */
 static gboolean
 choose_container (PpStray *stray, const json_t *states)
 {
-  json_t *found = NULL;
-  json_t *container;
-  size_t index;
+  PpJob *found = NULL;
 
-  json_array_foreach (stray->candidates, index, container)
-  {
-    if (is_of_run (stray, states, container)
-        && (found == NULL || pp_container_is_better_candidate (container, found)))
-      found = container;
-  }
+  for (guint i = 0; i < stray->candidates->len; i++)
+    {
+      PpJob *job = g_ptr_array_index (stray->candidates, i);
+
+      if (is_of_run (stray, states, job)
+          && (found == NULL || pp_job_is_better_candidate (job, found)))
+        found = job;
+    }
   if (found == NULL)
     return FALSE;
-  stray->container = json_incref (found);
-  stray->claim = g_strdup (pp_container_claim (found));
-  if (stray->claim != NULL
-      && g_strcmp0 (pp_container_label (found, PP_STATE_REPORTING_LABEL), "worker") == 0)
+  stray->job = pp_job_ref (found);
+  stray->phase = found->status.phase;
+  stray->claim = g_strdup (found->ref.claim);
+  if (stray->claim != NULL && found->ref.reporter == PP_REPORTER_WORKER)
     stray->running = g_strdup (find_running (states, pp_states_find_claim (states, stray->claim)));
   return TRUE;
 }
@@ -294,14 +286,12 @@ on_states (json_t *states, const GError *error, gpointer user_data)
   if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
     look_again (stray, error);
   else if (error != NULL || !choose_container (stray, states)
-           || !is_open (stray->flow_run, stray->container)
-           || pp_flow_run_is_in_other_container (stray->flow_run,
-                                                 pp_json_string (stray->container, "Id")))
+           || !is_open (stray->flow_run, stray->phase)
+           || pp_flow_run_is_in_other_container (stray->flow_run, stray->job->ref.id))
     end_look (stray);
   else
-    stray->inspect_call
-        = pp_infrastructure_inspect (stray->worker->context.infrastructure,
-                                     pp_json_string (stray->container, "Id"), on_inspected, stray);
+    stray->inspect_call = pp_infrastructure_inspect (stray->worker->context.infrastructure,
+                                                     stray->job->ref.id, on_inspected, stray);
 }
 
 /* A run of another pool is another worker's, whatever a label says. Of a run that can be read by
@@ -344,10 +334,10 @@ is_held (const PpWorker *worker, const char *name)
 }
 
 gboolean
-pp_worker_has_to_hold (const PpWorker *worker, const json_t *container)
+pp_worker_has_to_hold (const PpWorker *worker, const PpJob *job)
 {
-  const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
-  const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
+  const char *identity = job->ref.identity;
+  const char *id = job->ref.flow_run_id;
 
   return identity != NULL && id != NULL && !is_held (worker, identity)
          && g_hash_table_contains (worker->adopted, identity)
@@ -370,20 +360,19 @@ hold (PpWorker *worker, PpLabelsLook *look)
       }
 }
 
-/* Those of CONTAINERS that identities of ours have made, whose locks we hold. New array. */
-static json_t *
-find_candidates (const PpWorker *worker, const json_t *containers)
+/* Those of JOBS that identities of ours have made, whose locks we hold. New array. */
+static GPtrArray *
+find_candidates (const PpWorker *worker, const GPtrArray *jobs)
 {
-  json_t *candidates = json_array ();
-  json_t *container;
-  size_t index;
+  GPtrArray *candidates = g_ptr_array_new_with_free_func ((GDestroyNotify)pp_job_unref);
 
-  json_array_foreach (containers, index, container)
-  {
-    if (pp_json_string (container, "Id") != NULL
-        && is_held (worker, pp_container_label (container, PP_IDENTITY_LABEL)))
-      json_array_append (candidates, container);
-  }
+  for (guint i = 0; i < jobs->len; i++)
+    {
+      PpJob *job = g_ptr_array_index (jobs, i);
+
+      if (is_held (worker, job->ref.identity))
+        g_ptr_array_add (candidates, pp_job_ref (job));
+    }
   return candidates;
 }
 
@@ -405,12 +394,12 @@ has_id (gconstpointer stray, gconstpointer id)
 }
 
 static void
-look_at (PpWorker *worker, const char *id, const json_t *containers)
+look_at (PpWorker *worker, const char *id, const GPtrArray *jobs)
 {
-  json_auto_t *candidates = find_candidates (worker, containers);
+  g_autoptr (GPtrArray) candidates = find_candidates (worker, jobs);
   PpStray *stray;
 
-  if (json_array_size (candidates) == 0 || g_list_find_custom (worker->strays, id, has_id) != NULL)
+  if (candidates->len == 0 || g_list_find_custom (worker->strays, id, has_id) != NULL)
     return;
   stray = g_new0 (PpStray, 1);
   stray->worker = worker;

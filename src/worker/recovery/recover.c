@@ -3,7 +3,6 @@
  * is gone on with. */
 #include "config.h"
 
-#include "worker/flow_run/container_ownership-private.h"
 #include "prefect-podman/state/state_look.h"
 #include "worker/worker_inside-private.h"
 #include "unknown-private.h"
@@ -40,51 +39,48 @@ pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries)
     }
 }
 
-/* The arrays of CONTAINERS by the flow run that each container bears the id of. New table; the keys
- * are borrowed from CONTAINERS. */
+/* JOBS, arrays of PpJob, by the flow run that each job bears the id of. New table; the keys are
+ * borrowed from JOBS. */
 static GHashTable *
-group_by_flow_run (const json_t *containers)
+group_by_flow_run (const GPtrArray *jobs)
 {
   GHashTable *groups
-      = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);
-  json_t *container;
-  size_t index;
+      = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
 
-  json_array_foreach (containers, index, container)
-  {
-    const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
-    json_t *group = id != NULL ? g_hash_table_lookup (groups, id) : NULL;
+  for (guint i = 0; i < jobs->len; i++)
+    {
+      PpJob *job = g_ptr_array_index (jobs, i);
+      const char *id = job->ref.flow_run_id;
+      GPtrArray *group = id != NULL ? g_hash_table_lookup (groups, id) : NULL;
 
-    if (id == NULL || !g_uuid_string_is_valid (id))
-      continue;
-    if (group == NULL)
-      {
-        group = json_array ();
-        g_hash_table_insert (groups, (gpointer)id, group);
-      }
-    json_array_append (group, container);
-  }
+      if (id == NULL || !g_uuid_string_is_valid (id))
+        continue;
+      if (group == NULL)
+        {
+          group = g_ptr_array_new_with_free_func ((GDestroyNotify)pp_job_unref);
+          g_hash_table_insert (groups, (gpointer)id, group);
+        }
+      g_ptr_array_add (group, pp_job_ref (job));
+    }
   return groups;
 }
 
-/* The container of RUN among CONTAINERS, which bear its id (NULL: none); borrowed, or NULL. It may
- * have been made by an identity whose runs were handed over to ours. */
-static const json_t *
-find_container (const PpLabelsLook *look, const PpFlowRun *run, const json_t *containers)
+/* The container of RUN among JOBS, which bear its id (NULL: none); borrowed, or NULL. It may have
+ * been made by an identity whose runs were handed over to ours. */
+static const PpJob *
+find_container (const PpLabelsLook *look, const PpFlowRun *run, const GPtrArray *jobs)
 {
-  const json_t *found = NULL;
-  const json_t *container;
-  size_t index;
+  const PpJob *found = NULL;
 
-  json_array_foreach (containers, index, container)
-  {
-    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+  for (guint i = 0; jobs != NULL && i < jobs->len; i++)
+    {
+      const PpJob *job = g_ptr_array_index (jobs, i);
 
-    if (identity != NULL && g_hash_table_contains (look->ours, identity)
-        && pp_flow_run_owns_container (run, container)
-        && (found == NULL || pp_container_is_better_candidate (container, found)))
-      found = container;
-  }
+      if (job->ref.identity != NULL && g_hash_table_contains (look->ours, job->ref.identity)
+          && pp_flow_run_owns_container (run, job)
+          && (found == NULL || pp_job_is_better_candidate (job, found)))
+        found = job;
+    }
   return found;
 }
 
@@ -123,7 +119,7 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
   PpWorker *worker = user_data;
   PpLabelsLook *look = g_steal_pointer (&worker->list_look);
-  json_auto_t *listed = g_steal_pointer (&worker->listed);
+  g_autoptr (GPtrArray) listed = g_steal_pointer (&worker->listed);
   g_autoptr (GHashTable) groups = NULL;
   g_autoptr (GPtrArray) taken_up = NULL;
 
@@ -138,12 +134,12 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
       const char *id = g_ptr_array_index (taken_up, i);
       PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
 
-      const json_t *container = find_container (look, run, g_hash_table_lookup (groups, id));
+      const PpJob *job = find_container (look, run, g_hash_table_lookup (groups, id));
 
-      if (container == NULL && worker->list_scope != PP_LIST_ALL)
+      if (job == NULL && worker->list_scope != PP_LIST_ALL)
         pp_flow_run_take_up_unlisted (run); /* it may have ended */
       else
-        pp_flow_run_take_up (run, container);
+        pp_flow_run_take_up (run, job, job != NULL ? job->status.phase : PP_JOB_ABSENT);
     }
   pp_worker_look_at_strays (worker, groups, look);
   if (!worker->unknown_said)
@@ -153,20 +149,19 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
 }
 
 static void
-look_at_labels (PpWorker *worker, json_t *containers)
+look_at_labels (PpWorker *worker, const GPtrArray *jobs)
 {
   PpLabelsLook *look = pp_labels_look_new (worker->identity);
-  const json_t *container;
-  size_t index;
 
-  json_array_foreach (containers, index, container)
-  {
-    const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
+  worker->listed = g_ptr_array_new_full (jobs->len, (GDestroyNotify)pp_job_unref);
+  for (guint i = 0; i < jobs->len; i++)
+    {
+      PpJob *job = g_ptr_array_index (jobs, i);
 
-    if (identity != NULL)
-      pp_labels_look_add (look, identity, pp_worker_has_to_hold (worker, container));
-  }
-  worker->listed = json_incref (containers);
+      g_ptr_array_add (worker->listed, pp_job_ref (job));
+      if (job->ref.identity != NULL)
+        pp_labels_look_add (look, job->ref.identity, pp_worker_has_to_hold (worker, job));
+    }
   worker->list_look = look;
   worker->list_put = pp_journal_work (worker->context.journal, pp_labels_look, look,
                                       pp_labels_look_free, on_labels, worker);
@@ -218,16 +213,14 @@ on_list_failed (PpWorker *worker, const GError *error)
                                on_list_timer, worker);
 }
 
-static void on_listed (json_t *result, const GError *error, gpointer user_data);
+static void on_listed (const GPtrArray *jobs, const GError *error, gpointer user_data);
 
 static void
 list_containers (PpWorker *worker, PpListScope scope)
 {
-  static const char *const labels[] = { PP_IDENTITY_LABEL, NULL };
-
   worker->list_scope = scope;
   worker->list_call
-      = pp_infrastructure_list (worker->context.infrastructure, labels, scope, on_listed, worker);
+      = pp_infrastructure_list (worker->context.infrastructure, scope, NULL, on_listed, worker);
 }
 
 /* auto_remove is off by default: whoever never removes a container has thousands some day. */
@@ -245,7 +238,7 @@ list_without_ended (PpWorker *worker, const GError *error)
 }
 
 static void
-on_listed (json_t *result, const GError *error, gpointer user_data)
+on_listed (const GPtrArray *jobs, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
 
@@ -267,7 +260,7 @@ on_listed (json_t *result, const GError *error, gpointer user_data)
   worker->list_is_cut = worker->list_is_cut && worker->list_scope != PP_LIST_ALL;
   worker->list_failures = 0;
   if (!list_again_if_old (worker))
-    look_at_labels (worker, result);
+    look_at_labels (worker, jobs);
 }
 
 void
@@ -328,7 +321,7 @@ pp_worker_stop_taking_up (PpWorker *worker)
     pp_journal_put_cancel (worker->list_put);
   worker->list_put = NULL;
   worker->list_look = NULL; /* the put's */
-  json_decref (g_steal_pointer (&worker->listed));
+  g_clear_pointer (&worker->listed, g_ptr_array_unref);
   pp_worker_leave_orphans (worker);
   pp_worker_leave_strays (worker);
   pp_worker_leave_late_requests (worker);

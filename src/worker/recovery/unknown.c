@@ -3,56 +3,41 @@
 
 #include "unknown-private.h"
 
-#include "prefect-podman/json.h"
 #include "prefect-podman/state/identity.h"
-#include "worker/flow_run/container_ownership-private.h"
-#include "worker/worker_inside-private.h"
-
-/* Of CONTAINER, an entry of the engine's list. One that was never started, and one in a state that
- * is not known, have not ended: their runs may wait for somebody. */
-static gboolean
-has_ended (const json_t *container)
-{
-  static const char *const ended[] = { "exited", "stopped", "dead", "removing", NULL };
-  const char *state = pp_json_string (container, "State");
-
-  return state != NULL && g_strv_contains (ended, state);
-}
 
 static gboolean
-is_unknown (const json_t *container, GHashTable *runs, GHashTable *states, const char *work_pool)
+is_unknown (const PpJobRef *ref, GHashTable *runs, GHashTable *states, const char *work_pool)
 {
-  const char *identity = pp_container_label (container, PP_IDENTITY_LABEL);
-  const char *pool = pp_container_label (container, PP_WORK_POOL_LABEL);
-  const char *id = pp_container_label (container, PP_FLOW_RUN_LABEL);
-
-  return identity != NULL && id != NULL && g_strcmp0 (pool, work_pool) == 0
-         && !g_hash_table_contains (runs, id)
-         && GPOINTER_TO_INT (g_hash_table_lookup (states, identity)) == PP_IDENTITY_UNKNOWN;
+  return ref->identity != NULL && ref->flow_run_id != NULL
+         && g_strcmp0 (ref->work_pool, work_pool) == 0
+         && !g_hash_table_contains (runs, ref->flow_run_id)
+         && GPOINTER_TO_INT (g_hash_table_lookup (states, ref->identity)) == PP_IDENTITY_UNKNOWN;
 }
 
+/* One that was never started, and one of which nobody knows what it does, have not ended: their
+ * runs may wait for somebody. */
 void
-pp_unknown_containers_say (const json_t *containers, GHashTable *runs, GHashTable *states,
+pp_unknown_containers_say (const GPtrArray *jobs, GHashTable *runs, GHashTable *states,
                            const char *work_pool, const char *state_dir)
 {
-  const json_t *container;
   const char *name = NULL;
-  size_t index;
   guint open = 0;
   guint ended = 0;
 
-  json_array_foreach (containers, index, container)
-  {
-    if (!is_unknown (container, runs, states, work_pool))
-      continue;
-    if (has_ended (container))
-      {
-        ended++;
+  for (guint i = 0; i < jobs->len; i++)
+    {
+      const PpJob *job = g_ptr_array_index (jobs, i);
+
+      if (!is_unknown (&job->ref, runs, states, work_pool))
         continue;
-      }
-    name = pp_flow_run_listed_name (container);
-    open++;
-  }
+      if (job->status.phase == PP_JOB_ENDED)
+        {
+          ended++;
+          continue;
+        }
+      name = job->ref.name;
+      open++;
+    }
   if (open > 0)
     g_warning ("%u containers of this work pool (one is '%s') that have not ended are of workers "
                "that the state directory %s knows nothing of, and are left alone. If those "

@@ -226,13 +226,20 @@ typedef struct
 } Fixture;
 
 static void
-on_done (json_t *result, const GError *error, gpointer user_data)
+on_done (const GError *error, gpointer user_data)
 {
   Fixture *fixture = user_data;
 
-  (void)result;
   g_assert_no_error (error);
   g_main_loop_quit (fixture->loop);
+}
+
+static void
+on_created (const char *id, const GPtrArray *warnings, const GError *error, gpointer user_data)
+{
+  g_assert_cmpstr (id, ==, "1");
+  g_assert_cmpuint (warnings->len, ==, 0);
+  on_done (error, user_data);
 }
 
 static void
@@ -490,7 +497,7 @@ created_with (Fixture *fixture, const char *configuration, const PpEngineInfo *e
   g_autoptr (PpContainerSpec) spec = pp_container_spec_new (json, engine, &error);
 
   g_assert_no_error (error);
-  pp_infrastructure_create (fixture->infrastructure, spec, "name", on_done, fixture);
+  pp_infrastructure_create (fixture->infrastructure, spec, "name", on_created, fixture);
   g_main_loop_run (fixture->loop);
   const Request *request = server_request (fixture->server, number);
   g_assert_nonnull (strstr (request->target, "/containers/create"));

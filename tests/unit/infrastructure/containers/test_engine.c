@@ -19,11 +19,10 @@ typedef struct
 } Fixture;
 
 static void
-on_done (json_t *result, const GError *error, gpointer user_data)
+on_done (const GError *error, gpointer user_data)
 {
   Fixture *fixture = user_data;
 
-  (void)result;
   fixture->done++;
   if (error != NULL)
     fixture->error = g_error_copy (error);
@@ -123,10 +122,25 @@ answer_the_same (Server *server, const Request *request, int fd, gpointer data)
 }
 
 static void
-on_spec_done (json_t *result, const GError *error, gpointer user_data)
+on_created (const char *id, const GPtrArray *warnings, const GError *error, gpointer user_data)
 {
-  g_assert_true (result == NULL || pp_json_string (result, "Id") != NULL);
-  on_done (result, error, user_data);
+  g_assert_nonnull (warnings);
+  g_assert_true ((id == NULL) == (error != NULL));
+  on_done (error, user_data);
+}
+
+static void
+on_inspected (PpJob *job, const GError *error, gpointer user_data)
+{
+  g_assert_true ((job == NULL) == (error != NULL));
+  on_done (error, user_data);
+}
+
+static void
+on_listed (const GPtrArray *jobs, const GError *error, gpointer user_data)
+{
+  g_assert_true ((jobs == NULL) == (error != NULL));
+  on_done (error, user_data);
 }
 
 static void
@@ -134,7 +148,6 @@ test_no_id (void)
 {
   static const char *const answers[]
       = { "{}", "[]", "[{}]", "{\"Id\": null}", "{\"Id\": 5}", "{\"Id\": \"\"}", "{\"ok\": true}" };
-  static const char *const labels[] = { "a", NULL };
   json_auto_t *configuration = json_pack ("{s:s, s:{}}", "image", "busybox:1", "env");
   PpContainerSpec *spec = pp_container_spec_new (configuration, NULL, NULL);
 
@@ -146,11 +159,11 @@ test_no_id (void)
 
         start_with (&fixture, answer_the_same, "", (gpointer)answers[i]);
         if (call == 0)
-          pp_infrastructure_create (fixture.infrastructure, spec, "n", on_spec_done, &fixture);
+          pp_infrastructure_create (fixture.infrastructure, spec, "n", on_created, &fixture);
         else if (call == 1)
-          pp_infrastructure_inspect (fixture.infrastructure, "n", on_spec_done, &fixture);
+          pp_infrastructure_inspect (fixture.infrastructure, "n", on_inspected, &fixture);
         else
-          pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
+          pp_infrastructure_list (fixture.infrastructure, PP_LIST_ALL, NULL, on_listed, &fixture);
         wait_done (&fixture);
         /* No container is a list of them. */
         if (call == 2 && i == 1)
@@ -208,7 +221,7 @@ test_words_of_a_gateway (void)
       pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
       wait_done (&fixture);
       g_assert_no_error (fixture.error);
-      pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+      pp_infrastructure_inspect (fixture.infrastructure, "abc", on_inspected, &fixture);
       wait_done (&fixture);
       g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, (int)cases[i].code);
       g_assert_null (strstr (fixture.error->message, "engine's address?"));
@@ -296,14 +309,13 @@ answer_with_nul (Server *server, const Request *request, int fd, gpointer data)
 static void
 test_nul_in_a_label (void)
 {
-  const char *const labels[] = { "a", NULL };
   Fixture fixture = { 0 };
 
   start (&fixture, answer_with_nul, "");
-  pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
+  pp_infrastructure_list (fixture.infrastructure, PP_LIST_ALL, NULL, on_listed, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
-  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_inspected, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
   stop (&fixture);
@@ -487,7 +499,7 @@ test_version_after_a_restart (void)
   start_podman (&fixture, &upgraded);
   g_atomic_int_set (&upgraded, TRUE);
   expect_news ();
-  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_inspected, &fixture);
   wait_done (&fixture);
   while (g_str_equal (pp_infrastructure_engine (fixture.infrastructure)->version, "4.3.1"))
     g_main_context_iteration (NULL, TRUE);
@@ -520,11 +532,12 @@ test_container_in_an_error (void)
   Fixture fixture = { 0 };
 
   start (&fixture, answer_as_docker, "");
-  pp_infrastructure_inspect (fixture.infrastructure, "a-long-name-of-a-run", on_done, &fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, "a-long-name-of-a-run", on_inspected,
+                             &fixture);
   wait_done (&fixture);
   g_assert_nonnull (strstr (fixture.error->message, "container 'a-long-name-of-a-run'"));
   g_clear_error (&fixture.error);
-  pp_infrastructure_inspect (fixture.infrastructure, id, on_done, &fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, id, on_inspected, &fixture);
   wait_done (&fixture);
   g_assert_nonnull (strstr (fixture.error->message, "container 7b6726c788a3:"));
   stop (&fixture);
@@ -559,24 +572,23 @@ check_passing (Fixture *fixture)
 static void
 test_locked_database_passes (void)
 {
-  const char *const labels[] = { "a", NULL };
   json_auto_t *configuration = json_pack ("{s:s}", "image", "quay.io/a/b:1");
   g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, NULL);
   Fixture fixture = { 0 };
 
   g_assert_nonnull (spec);
   start (&fixture, answer_locked, "");
-  pp_infrastructure_create (fixture.infrastructure, spec, "name", on_done, &fixture);
+  pp_infrastructure_create (fixture.infrastructure, spec, "name", on_created, &fixture);
   check_passing (&fixture);
   pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
   check_passing (&fixture);
-  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_done, &fixture);
+  pp_infrastructure_inspect (fixture.infrastructure, "abc", on_inspected, &fixture);
   check_passing (&fixture);
   pp_infrastructure_stop (fixture.infrastructure, "abc", 1, on_done, &fixture);
   check_passing (&fixture);
   pp_infrastructure_remove (fixture.infrastructure, "abc", on_done, &fixture);
   check_passing (&fixture);
-  pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
+  pp_infrastructure_list (fixture.infrastructure, PP_LIST_ALL, NULL, on_listed, &fixture);
   check_passing (&fixture);
   pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
                           &fixture);
@@ -606,14 +618,13 @@ static void
 test_too_large (void)
 {
   const guint counts[] = { 6 * 1024 * 1024, 1024 * 1024 };
-  const char *const labels[] = { "a", NULL };
 
   for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
     {
       Fixture fixture = { 0 };
 
       start_with (&fixture, answer_too_much, "", GUINT_TO_POINTER (counts[i]));
-      pp_infrastructure_list (fixture.infrastructure, labels, PP_LIST_ALL, on_done, &fixture);
+      pp_infrastructure_list (fixture.infrastructure, PP_LIST_ALL, NULL, on_listed, &fixture);
       wait_done (&fixture);
       g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_TOO_LARGE);
       stop (&fixture);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each engine takes, drops, and wants to be told in its own way. */
+#include "infrastructure/containers/engine_api-private.h"
+
 #include "tests/unit/infrastructure/containers/spec_test.h"
 
 #define KWARGS(members) "{\"container_create_kwargs\": {" members "}}"

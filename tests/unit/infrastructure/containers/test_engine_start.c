@@ -24,7 +24,7 @@ typedef struct
 } Fixture;
 
 static void
-on_done (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_done (const GError *error, gpointer user_data)
 {
   Fixture *fixture = user_data;
 

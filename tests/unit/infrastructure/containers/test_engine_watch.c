@@ -38,7 +38,8 @@ typedef struct
   PpInfrastructureCall *call;
   Engine engine;
   int conmon; /* ours to wait for; 0: none */
-  json_t *result;
+  gboolean ended;
+  gboolean status_lost;
   GString *news;
   GString *output;
 } Fixture;
@@ -100,7 +101,7 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
 }
 
 static void
-on_connected (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_connected (const GError *error, gpointer user_data)
 {
   g_assert_no_error (error);
   *(gboolean *)user_data = TRUE;
@@ -159,7 +160,6 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
       kill (fixture->conmon, SIGKILL);
       waitpid (fixture->conmon, NULL, 0);
     }
-  json_decref (fixture->result);
   g_string_free (fixture->news, TRUE);
   g_string_free (fixture->output, TRUE);
 }
@@ -199,20 +199,32 @@ on_news (PpWatchNews news, gpointer user_data)
 }
 
 static void
-on_done (json_t *result, const GError *error, gpointer user_data)
+on_watched (gboolean status_lost, const GError *error, gpointer user_data)
 {
   Fixture *fixture = user_data;
 
   g_assert_no_error (error);
   fixture->call = NULL;
-  fixture->result = json_incref (result);
+  fixture->ended = TRUE;
+  fixture->status_lost = status_lost;
+}
+
+static void
+on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_assert_no_error (error);
+  g_assert_nonnull (end);
+  fixture->call = NULL;
 }
 
 static void
 watch (Fixture *fixture)
 {
   connect_engine (fixture);
-  fixture->call = pp_infrastructure_watch (fixture->infrastructure, ID, on_news, on_done, fixture);
+  fixture->call
+      = pp_infrastructure_watch (fixture->infrastructure, ID, on_news, on_watched, fixture);
 }
 
 static gboolean
@@ -239,9 +251,9 @@ check_end (Fixture *fixture, gboolean lost)
 {
   gint64 begun = g_get_monotonic_time ();
 
-  while (fixture->result == NULL)
+  while (!fixture->ended)
     g_main_context_iteration (NULL, TRUE);
-  g_assert_cmpint (json_is_true (json_object_get (fixture->result, "StatusLost")), ==, lost);
+  g_assert_cmpint (fixture->status_lost, ==, lost);
   return (double)(g_get_monotonic_time () - begun) / G_USEC_PER_SEC;
 }
 
@@ -251,7 +263,7 @@ test_both_killed (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   start_processes (fixture);
   watch (fixture);
   run_for (600);
-  g_assert_null (fixture->result);
+  g_assert_false (fixture->ended);
   kill (fixture->conmon, SIGKILL);
   kill (fixture->engine.pid, SIGKILL);
   check_end (fixture, TRUE);
@@ -284,7 +296,7 @@ test_program_ends (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   run_for (600);
   kill (fixture->engine.pid, SIGKILL);
   run_for (1500);
-  g_assert_null (fixture->result); /* conmon lives: it will say how the program ended */
+  g_assert_false (fixture->ended); /* conmon lives: it will say how the program ended */
   g_atomic_int_set (&fixture->engine.ended, TRUE);
   check_end (fixture, FALSE);
   g_assert_cmpstr (fixture->news->str, ==, "program;");
@@ -318,7 +330,7 @@ test_remote_engine (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   kill (fixture->conmon, SIGKILL);
   kill (fixture->engine.pid, SIGKILL);
   run_for (1500);
-  g_assert_null (fixture->result);
+  g_assert_false (fixture->ended);
   g_assert_cmpstr (fixture->news->str, ==, "");
   g_assert_cmpint (g_atomic_int_get (&fixture->engine.waits), ==, 1);
   g_atomic_int_set (&fixture->engine.ended, TRUE);
@@ -378,7 +390,7 @@ test_wait_fails (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->engine.wait_status = 500;
   watch (fixture);
   run_for (2500);
-  g_assert_null (fixture->result);
+  g_assert_false (fixture->ended);
   g_assert_cmpint (g_atomic_int_get (&fixture->engine.waits), >=, 2);
   g_atomic_int_set (&fixture->engine.ended, TRUE);
   check_end (fixture, FALSE);
@@ -390,7 +402,7 @@ test_docker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->engine.version = DOCKER;
   watch (fixture);
   run_for (600);
-  g_assert_null (fixture->result);
+  g_assert_false (fixture->ended);
   g_atomic_int_set (&fixture->engine.ended, TRUE);
   g_assert_cmpfloat (check_end (fixture, FALSE), <, 1.5);
 }
@@ -413,7 +425,7 @@ test_log_stays_open (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_atomic_int_set (&fixture->engine.log_open, TRUE);
   connect_engine (fixture);
   fixture->call = pp_infrastructure_follow (fixture->infrastructure, ID, FALSE, NULL, on_output,
-                                            on_done, fixture);
+                                            on_followed, fixture);
   run_for (500);
   g_assert_cmpint (g_atomic_int_get (&fixture->engine.log_reads), ==, 1);
   pp_infrastructure_follow_finish (fixture->call);

@@ -217,14 +217,19 @@ on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
 }
 
 static void
-on_done (json_t *result, const GError *error, gpointer user_data)
+on_done (const GError *error, gpointer user_data)
 {
   Fixture *fixture = user_data;
 
-  (void)result;
   g_clear_error (&fixture->error);
   fixture->error = error != NULL ? g_error_copy (error) : NULL;
   g_main_loop_quit (fixture->loop);
+}
+
+static void
+on_followed (const PpFollowEnd *end G_GNUC_UNUSED, const GError *error, gpointer user_data)
+{
+  on_done (error, user_data);
 }
 
 static void
@@ -270,7 +275,7 @@ tear_down (Fixture *fixture, gconstpointer data)
 static void
 follow (Fixture *fixture)
 {
-  pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
+  pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_followed,
                             fixture);
   g_main_loop_run (fixture->loop);
 }
@@ -335,8 +340,8 @@ static void
 test_hanging_read (Fixture *fixture, gconstpointer data)
 {
   (void)data;
-  pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, hang_after_output, on_done,
-                            fixture);
+  pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, hang_after_output,
+                            on_followed, fixture);
   g_main_loop_run (fixture->loop);
   g_assert_error (fixture->error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   g_assert_nonnull (strstr (fixture->error->message, "has not answered a read"));
@@ -370,8 +375,8 @@ test_few_descriptors (Fixture *fixture, gconstpointer data)
   limit = before;
   for (limit.rlim_cur = 200; pp_limits_probe (6) == 0; limit.rlim_cur--)
     g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
-                                   fixture);
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output,
+                                   on_followed, fixture);
   pp_infrastructure_follow_finish (call);
   pause_for (fixture, 2500);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
@@ -399,7 +404,7 @@ test_end_that_was_met_before (Fixture *fixture, gconstpointer data)
   is_written_on = TRUE;
   is_busy = TRUE;
   call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, output_unless_busy,
-                                   on_done, fixture);
+                                   on_followed, fixture);
   pause_for (fixture, 200);
   pp_infrastructure_follow_finish (call);
   pause_for (fixture, 200);
@@ -438,8 +443,8 @@ follow_with_early_event (Fixture *fixture, gboolean holds_looks)
   pp_infrastructure_start (fixture->infrastructure, "abc", on_done, fixture);
   g_main_loop_run (fixture->loop);
   set_hangs (TRUE);
-  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output, on_done,
-                                   fixture);
+  call = pp_infrastructure_follow (fixture->infrastructure, "abc", FALSE, NULL, on_output,
+                                   on_followed, fixture);
   set_script (holds_looks, TRUE, NULL);
   wait_for_look ();
   return call;

@@ -17,13 +17,6 @@
 #define OTHER_CLAIM "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 #define IDENTITY "pool.host.01234567.0"
 
-static json_t *
-make_labels (const char *run, const char *claim, const char *identity)
-{
-  return json_pack ("{s:s*, s:s*, s:s*}", PP_FLOW_RUN_LABEL, run, PP_CLAIM_LABEL, claim,
-                    PP_IDENTITY_LABEL, identity);
-}
-
 /* Of containers in a list. */
 static void
 test_owned (void)
@@ -39,7 +32,6 @@ test_owned (void)
     { PP_JOURNAL_CLAIMED, NULL, "c1", CLAIM, TRUE },
     { PP_JOURNAL_CLAIMED, NULL, "c1", CLAIM_UPPER, TRUE },
     { PP_JOURNAL_CLAIMED, NULL, "c1", OTHER_CLAIM, FALSE },
-    { PP_JOURNAL_CLAIMED, NULL, "c1", "", FALSE },
     { PP_JOURNAL_CLAIMED, NULL, "c1", NULL, FALSE },
     { PP_JOURNAL_STARTING, "c1", "c1", CLAIM, TRUE },
     { PP_JOURNAL_STARTING, "c1", "c1", NULL, TRUE },
@@ -54,12 +46,13 @@ test_owned (void)
       PpFlowRun run = { .phase = cases[i].phase,
                         .container_id = (char *)cases[i].written_id,
                         .transitions = { .claim = CLAIM } };
-      json_auto_t *container
-          = json_pack ("{s:s, s:s, s:n, s:o}", "Id", cases[i].id, "State", "running", "Config",
-                       "Labels", make_labels (RUN, cases[i].claim, IDENTITY));
+      const PpJob job = { .ref = { .id = (char *)cases[i].id,
+                                   .flow_run_id = (char *)RUN,
+                                   .claim = (char *)cases[i].claim,
+                                   .identity = (char *)IDENTITY } };
 
       g_test_message ("case %zu", i);
-      g_assert_true (pp_flow_run_owns_container (&run, container) == cases[i].owned);
+      g_assert_true (pp_flow_run_owns_container (&run, &job) == cases[i].owned);
     }
 }
 
@@ -68,11 +61,9 @@ static void
 test_no_claim (void)
 {
   PpFlowRun run = { .phase = PP_JOURNAL_CLAIMED };
-  json_auto_t *empty = json_pack ("{s:s, s:o}", "Id", "c1", "Labels", make_labels (RUN, "", NULL));
-  json_auto_t *none = json_pack ("{s:s, s:n}", "Id", "c1", "Labels");
+  const PpJob none = { .ref = { .id = (char *)"c1" } };
 
-  g_assert_false (pp_flow_run_owns_container (&run, empty));
-  g_assert_false (pp_flow_run_owns_container (&run, none));
+  g_assert_false (pp_flow_run_owns_container (&run, &none));
 }
 
 /* Of a container that has the name that a run's next one was to have. */
@@ -84,29 +75,30 @@ test_unstarted (void)
     const char *run;
     const char *claim;
     const char *identity;
-    const char *status;
+    gboolean never_started;
     gboolean ours;
   } cases[] = {
-    { RUN, CLAIM, IDENTITY, "created", TRUE },
-    { OTHER_RUN, CLAIM, IDENTITY, "created", FALSE },
-    { RUN, OTHER_CLAIM, IDENTITY, "created", FALSE },
-    { RUN, NULL, IDENTITY, "created", FALSE },
-    { RUN, CLAIM, "pool.host.76543210.0", "created", FALSE },
-    { RUN, CLAIM, NULL, "created", FALSE },
-    { RUN, CLAIM, IDENTITY, "running", FALSE },
+    { RUN, CLAIM, IDENTITY, TRUE, TRUE },
+    { OTHER_RUN, CLAIM, IDENTITY, TRUE, FALSE },
+    { RUN, OTHER_CLAIM, IDENTITY, TRUE, FALSE },
+    { RUN, NULL, IDENTITY, TRUE, FALSE },
+    { RUN, CLAIM, "pool.host.76543210.0", TRUE, FALSE },
+    { RUN, CLAIM, NULL, TRUE, FALSE },
+    { RUN, CLAIM, IDENTITY, FALSE, FALSE },
   };
   PpWorkerContext context = { .identity_name = IDENTITY };
   PpFlowRun run = { .context = &context, .id = (char *)RUN, .transitions = { .claim = CLAIM } };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      json_auto_t *inspect
-          = json_pack ("{s:s, s:{s:o}, s:{s:s, s:i, s:s}}", "Id", "c1", "Config", "Labels",
-                       make_labels (cases[i].run, cases[i].claim, cases[i].identity), "State",
-                       "Status", cases[i].status, "Pid", 0, "StartedAt", "0001-01-01T00:00:00Z");
+      const PpJob job = { .ref = { .id = (char *)"c1",
+                                   .flow_run_id = (char *)cases[i].run,
+                                   .claim = (char *)cases[i].claim,
+                                   .identity = (char *)cases[i].identity },
+                          .status = { .never_started = cases[i].never_started } };
 
       g_test_message ("case %zu", i);
-      g_assert_true (pp_flow_run_is_unstarted (&run, inspect) == cases[i].ours);
+      g_assert_true (pp_flow_run_is_unstarted (&run, &job) == cases[i].ours);
     }
 }
 
@@ -156,29 +148,12 @@ test_claim_among_states (void)
     }
 }
 
-/* A container to which another one links has more names, none of which is its own. */
-static void
-test_listed_name (void)
-{
-  static const char *const lists[]
-      = { "[\"/mine\"]", "[\"mine\"]", "[\"/other/alias\", \"/mine\", \"/mine2/x\"]" };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
-    {
-      json_auto_t *container = json_pack ("{s:o}", "Names", json_loads (lists[i], 0, NULL));
-      g_assert_cmpstr (pp_flow_run_listed_name (container), ==, "mine");
-    }
-  json_auto_t *none = json_pack ("{s:[s]}", "Names", "/other/alias");
-  g_assert_null (pp_flow_run_listed_name (none));
-}
-
 static void
 add_tests (void)
 {
   g_test_add_func ("/ownership/owned", test_owned);
   g_test_add_func ("/ownership/no-claim", test_no_claim);
   g_test_add_func ("/ownership/unstarted", test_unstarted);
-  g_test_add_func ("/ownership/listed-name", test_listed_name);
   g_test_add_func ("/ownership/claim-among-states", test_claim_among_states);
 }
 

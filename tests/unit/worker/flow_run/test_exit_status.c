@@ -3,6 +3,7 @@
 #include "tests/unit/tap.h"
 
 #include "prefect-podman/prefect/api.h"
+#include "infrastructure/containers/container_job-private.h"
 #include "worker/flow_run/exit_status-private.h"
 
 #include <string.h>
@@ -15,48 +16,55 @@ typedef struct
 } Case;
 
 static const Case cases[] = {
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0}}", "COMPLETED", NULL },
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 3}}", "FAILED",
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 0}}", "COMPLETED", NULL },
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 3}}", "FAILED",
     "Container exited with status 3. Its last lines:\nlast words" },
-  { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137, \"OOMKilled\": true}, \"HostConfig\": "
+    "{\"Memory\": 67108864}}",
     "CRASHED",
     "killed for want of memory (OOMKilled, exit status 137): the container's memory limit is "
     "67108864 bytes" },
-  { "{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED", "no memory limit" },
-  { "{\"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED",
+    "no memory limit" },
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
   /* The kernel has killed a process in it, and its own program has handled that. */
-  { "{\"State\": {\"ExitCode\": 0, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 0, \"OOMKilled\": true}, \"HostConfig\": "
+    "{\"Memory\": 67108864}}",
     "COMPLETED", NULL },
-  { "{\"State\": {\"ExitCode\": 3, \"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 67108864}}",
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 3, \"OOMKilled\": true}, \"HostConfig\": "
+    "{\"Memory\": 67108864}}",
     "FAILED",
     "Container exited with status 3. A process in it was killed for want of memory (OOMKilled): "
     "the container's memory limit is 67108864 bytes" },
-  { "{\"State\": {\"ExitCode\": 143, \"OOMKilled\": true}}", "CRASHED",
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 143, \"OOMKilled\": true}}", "CRASHED",
     "SIGTERM (exit status 143). A process in it was killed for want of memory" },
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"OOMKilled\": true}}", "CRASHED",
-    "exit status was lost: conmon" },
-  { "{\"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"OOMKilled\": true}}",
+    "CRASHED", "exit status was lost: conmon" },
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
     "stopped by hand" },
   /* Engines say exit status 0 of what never ran, or whose end they lost. */
-  { "{\"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\"}}",
     "CRASHED", "never started" },
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\", \"Error\": \"conmon died\"}}",
     "CRASHED", ": conmon died" },
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "COMPLETED", NULL },
   /* Podman 5's, of a container whose conmon was killed. */
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"FinishedAt\": "
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "CRASHED", "exit status was lost: conmon" },
-  { "{\"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"Checkpointed\": true, \"FinishedAt\": "
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"Checkpointed\": true, "
+    "\"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "CRASHED", "was checkpointed" },
   /* A program that earned its signal has failed; nobody ended it. */
-  { "{\"State\": {\"ExitCode\": 139}}", "FAILED", "Container exited with status 139." },
-  { "{\"State\": {\"ExitCode\": 134}}", "FAILED", "Container exited with status 134." },
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 139}}", "FAILED",
+    "Container exited with status 139." },
+  { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 134}}", "FAILED",
+    "Container exited with status 134." },
 };
 
 static void
@@ -65,11 +73,11 @@ test_states (void)
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       json_auto_t *inspect = json_loads (cases[i].inspect, 0, NULL);
-      g_auto (PpContainerEnd) end;
+      g_autoptr (PpJob) job = pp_container_job_from_inspect (inspect);
       g_autofree char *message = NULL;
 
-      pp_container_end_parse (inspect, &end);
-      g_assert_cmpstr (pp_container_end_to_state (&end, "last words", &message), ==, cases[i].type);
+      g_assert_cmpstr (pp_container_end_to_state (&job->status.end, "last words", &message), ==,
+                       cases[i].type);
       if (cases[i].message_has == NULL)
         g_assert_null (message);
       else
@@ -80,7 +88,7 @@ test_states (void)
 static void
 test_memory (void)
 {
-  PpContainerEnd end = { .oom_killed = TRUE, .memory_limit = 1048576 };
+  PpJobEnd end = { .oom_killed = TRUE, .memory_limit = 1048576 };
   g_autofree char *limited = pp_container_end_explain_memory (&end);
 
   g_assert_nonnull (strstr (limited, "1048576 bytes. Give the run more"));
@@ -89,22 +97,6 @@ test_memory (void)
   g_assert_nonnull (strstr (unlimited, "no memory limit"));
   end.oom_killed = FALSE;
   g_assert_null (pp_container_end_explain_memory (&end));
-}
-
-static void
-test_running (void)
-{
-  const char *statuses[] = { "running", "paused", "stopping", "restarting", "initialized" };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (statuses); i++)
-    {
-      json_auto_t *inspect = json_pack ("{s:{s:s, s:b, s:b}}", "State", "Status", statuses[i],
-                                        "Running", i == 0, "Paused", i == 1);
-      g_auto (PpContainerEnd) end;
-
-      pp_container_end_parse (inspect, &end);
-      g_assert_true (end.running);
-    }
 }
 
 /* The host went down at 8 and came up at 9; Docker gives what ran then 255, and an end at 9. */
@@ -126,15 +118,16 @@ test_boot (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (boots); i++)
     {
-      json_auto_t *inspect = json_pack ("{s:{s:s, s:i, s:s, s:s}}", "State", "Status", "exited",
-                                        "ExitCode", boots[i].status, "StartedAt", boots[i].started,
-                                        "FinishedAt", boots[i].finished);
-      g_auto (PpContainerEnd) end;
+      json_auto_t *inspect = json_pack (
+          "{s:s, s:{s:s, s:i, s:s, s:s}}", "Id", "c", "State", "Status", "exited", "ExitCode",
+          boots[i].status, "StartedAt", boots[i].started, "FinishedAt", boots[i].finished);
+      g_autoptr (PpJob) job = pp_container_job_from_inspect (inspect);
+      PpJobEnd *end = &job->status.end;
       g_autofree char *message = NULL;
 
-      pp_container_end_parse (inspect, &end);
-      pp_container_end_note_boot (&end, inspect, pp_api_parse_timestamp ("2026-11-22T09:00:00Z"));
-      g_assert_cmpstr (pp_container_end_to_state (&end, "", &message), ==, boots[i].type);
+      pp_container_end_note_boot (end, &job->status,
+                                  pp_api_parse_timestamp ("2026-11-22T09:00:00Z"));
+      g_assert_cmpstr (pp_container_end_to_state (end, "", &message), ==, boots[i].type);
       g_assert_true ((message != NULL && strstr (message, "the host was started anew") != NULL)
                      == (i == 0));
     }
@@ -146,7 +139,7 @@ test_interrupted_start (void)
 {
   for (int interrupted = 0; interrupted < 2; interrupted++)
     {
-      PpContainerEnd end
+      PpJobEnd end
           = { .never_ended = TRUE, .status_lost = TRUE, .start_interrupted = interrupted != 0 };
       g_autofree char *message = NULL;
 
@@ -164,7 +157,7 @@ test_long_tail (void)
   g_autofree char *line = g_strnfill (1400, 'z');
   g_autofree char *tail = g_strdup_printf ("first %s\nsecond %s", line, line);
   g_autofree char *message = NULL;
-  PpContainerEnd end = { .exit_code = 1 };
+  PpJobEnd end = { .exit_code = 1 };
 
   pp_container_end_to_state (&end, tail, &message);
   g_assert_null (strstr (message, "first"));
@@ -191,7 +184,6 @@ add_tests (void)
   g_test_add_func ("/exit-status/states", test_states);
   g_test_add_func ("/exit-status/memory", test_memory);
   g_test_add_func ("/exit-status/interrupted-start", test_interrupted_start);
-  g_test_add_func ("/exit-status/running", test_running);
   g_test_add_func ("/exit-status/boot", test_boot);
   g_test_add_func ("/exit-status/long-tail", test_long_tail);
   g_test_add_func ("/exit-status/explanations", test_explanations);

@@ -2,6 +2,7 @@
 /* What is said at start of containers whose worker is not known. */
 #include "config.h"
 
+#include "infrastructure/containers/container_job-private.h"
 #include "worker/recovery/unknown-private.h"
 #include "worker/worker_inside-private.h"
 
@@ -27,19 +28,22 @@ say (const Row *rows, gsize count)
   g_autoptr (GHashTable) runs = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GHashTable) states = g_hash_table_new (g_str_hash, g_str_equal);
   json_auto_t *containers = json_array ();
+  g_autoptr (GPtrArray) jobs = NULL;
 
   g_hash_table_add (runs, (gpointer)RUN_IN_HAND);
   g_hash_table_insert (states, (gpointer) "gone", GINT_TO_POINTER (PP_IDENTITY_UNKNOWN));
   g_hash_table_insert (states, (gpointer) "free", GINT_TO_POINTER (PP_IDENTITY_FREE));
   g_hash_table_insert (states, (gpointer) "living", GINT_TO_POINTER (PP_IDENTITY_LIVING));
   for (gsize i = 0; i < count; i++)
-    json_array_append_new (
-        containers, json_pack ("{s:s*, s:[s+], s:{s:s, s:s, s:s}}", "State", rows[i].state, "Names",
-                               "/box-", rows[i].state != NULL ? rows[i].state : "?", "Labels",
-                               PP_IDENTITY_LABEL, rows[i].identity, PP_WORK_POOL_LABEL,
-                               rows[i].pool, PP_FLOW_RUN_LABEL, rows[i].run));
+    json_array_append_new (containers,
+                           json_pack ("{s:s, s:s*, s:[s+], s:{s:s, s:s, s:s}}", "Id", "c", "State",
+                                      rows[i].state, "Names", "/box-",
+                                      rows[i].state != NULL ? rows[i].state : "?", "Labels",
+                                      PP_IDENTITY_LABEL, rows[i].identity, PP_WORK_POOL_LABEL,
+                                      rows[i].pool, PP_FLOW_RUN_LABEL, rows[i].run));
   g_assert_cmpuint (json_array_size (containers), ==, count);
-  pp_unknown_containers_say (containers, runs, states, "pool", "/state");
+  jobs = pp_container_jobs_from_list (containers);
+  pp_unknown_containers_say (jobs, runs, states, "pool", "/state");
 }
 
 static void
