@@ -11,6 +11,7 @@
 #include "prefect-podman/state/journal_entry.h"
 #include "prefect-podman/state/state_dir.h"
 #include "prefect-podman/state/state_fallback.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,7 @@ set_time (json_t *object, const char *key, gint64 unix_microseconds)
 {
   if (unix_microseconds <= 0)
     return;
-  g_autofree char *text = pp_api_timestamp (unix_microseconds);
+  g_autofree char *text = pp_timestamp_text (unix_microseconds);
   set_string (object, key, text);
 }
 

@@ -5,6 +5,8 @@
 
 #include "api-private.h"
 
+#include "prefect-podman/text/timestamp.h"
+
 #include <string.h>
 
 /* A token is renewed so long before its end, and used so long at the least: with clocks that
@@ -38,7 +40,7 @@ static gboolean
 take_token (PpApi *api, const json_t *body, GError **error)
 {
   const char *token = pp_json_string (body, "token");
-  gint64 expires = pp_api_parse_timestamp (pp_json_string (body, "expiration"));
+  gint64 expires = pp_timestamp_parse (pp_json_string (body, "expiration"));
 
   if (token == NULL || strpbrk (token, "\r\n") != NULL)
     {

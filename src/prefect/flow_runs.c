@@ -6,6 +6,7 @@
 #include "api-private.h"
 
 #include "prefect-podman/text/visible.h"
+#include "prefect-podman/text/timestamp.h"
 
 /* What a server may ask to wait for; past a day we rather ask again. */
 #define MAX_WAIT_SECONDS 86400
@@ -322,7 +323,7 @@ PpApiCall *
 pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before, PpApiDoneFunc done,
                             gpointer user_data)
 {
-  g_autofree char *timestamp = pp_api_timestamp (before);
+  g_autofree char *timestamp = pp_timestamp_text (before);
   json_t *body = json_pack ("{s:{s:{s:{s:[s]}}, s:{s:s}}, s:{s:{s:[s]}}}", "flow_runs", "state",
                             "type", "any_", "SCHEDULED", "next_scheduled_start_time", "before_",
                             timestamp, "work_pools", "name", "any_", pool);

@@ -4,12 +4,14 @@
 
 #include "api-private.h"
 
+#include "prefect-podman/text/timestamp.h"
+
 PpApiCall *
 pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset, guint limit,
                     PpApiDoneFunc done, gpointer user_data)
 {
   /* after_ includes its own moment (LogFilterTimestamp). */
-  g_autofree char *timestamp = pp_api_timestamp (after + 1);
+  g_autofree char *timestamp = pp_timestamp_text (after + 1);
   json_t *body = json_pack ("{s:{s:{s:[s]}, s:{s:s}}, s:s, s:I}", "logs", "flow_run_id", "any_",
                             flow_run_id, "timestamp", "after_", timestamp, "sort", "TIMESTAMP_ASC",
                             "offset", (json_int_t)offset);

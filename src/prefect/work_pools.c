@@ -5,6 +5,8 @@
 #include "path-private.h"
 #include "api-private.h"
 
+#include "prefect-podman/text/timestamp.h"
+
 #include <math.h>
 
 PpApiCall *
@@ -53,7 +55,7 @@ pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
                                       guint limit, PpApiDoneFunc done, gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/work_pools", pool, "/get_scheduled_flow_runs");
-  g_autofree char *before = pp_api_timestamp (scheduled_before);
+  g_autofree char *before = pp_timestamp_text (scheduled_before);
   json_t *body = json_pack ("{s:s}", "scheduled_before", before);
 
   if (work_queue_names != NULL && *work_queue_names != NULL)

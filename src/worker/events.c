@@ -5,6 +5,7 @@
 
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/prefect/version.h"
+#include "prefect-podman/text/timestamp.h"
 
 #define INTERVAL_MS 2000
 /* A feed that nobody takes is not worth memory. */
@@ -173,7 +174,7 @@ static void
 emit (PpEvents *events, const char *name, json_t *resource, json_t *related)
 {
   g_autofree char *id = g_uuid_string_random ();
-  g_autofree char *occurred = pp_api_timestamp (g_get_real_time ());
+  g_autofree char *occurred = pp_timestamp_text (g_get_real_time ());
 
   if (related == NULL)
     related = json_array ();

@@ -4,6 +4,8 @@
  */
 #include "prefect/api-private.h"
 
+#include "prefect-podman/text/timestamp.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -59,7 +61,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   json_auto_t *body = NULL;
   g_autoptr (GError) error = NULL;
 
-  pp_api_parse_timestamp (header);
+  pp_timestamp_parse (header);
   if (pp_api_read_answer (api, "GET", "/x", data[0] & 0x80 ? pp_api_is_resource : NULL, &response,
                           NULL, &body, &error))
     {

@@ -126,11 +126,4 @@ gint64 pp_api_answered (const PpApi *api);
  * Retry-After), as g_get_monotonic_time() microseconds; 0 when there was none. */
 gint64 pp_api_maintenance_until (const PpApi *api);
 
-/* "2026-11-22T06:04:00.123456Z" for a UNIX time in microseconds; new string. */
-char *pp_api_timestamp (gint64 unix_microseconds);
-
-/* UNIX time in microseconds of an ISO 8601 TIMESTAMP of the API (Z or +hh:mm; without an offset
- * UTC), or -1 for anything else, NULL included. */
-gint64 pp_api_parse_timestamp (const char *timestamp);
-
 G_END_DECLS

@@ -4,7 +4,7 @@
 #include "container_job-private.h"
 
 #include "prefect-podman/json.h"
-#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include <string.h>
 
@@ -42,7 +42,7 @@ parse_phase (const char *status)
 static gint64
 parse_time (const char *timestamp)
 {
-  return MAX (pp_api_parse_timestamp (timestamp), 0);
+  return MAX (pp_timestamp_parse (timestamp), 0);
 }
 
 static PpReporter

@@ -5,6 +5,7 @@
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include "worker/recovery/late_requests-private.h"
 
@@ -56,7 +57,7 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
     run->counted++;
     if (timestamp == NULL)
       continue;
-    run->counted_until = MAX (run->counted_until, pp_api_parse_timestamp (timestamp));
+    run->counted_until = MAX (run->counted_until, pp_timestamp_parse (timestamp));
     pp_log_sender_go_on_after (run->context->logs, run->id, run->counted_until);
   }
   if (json_array_size (body) > 0)

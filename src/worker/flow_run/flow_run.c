@@ -4,6 +4,7 @@
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/text/visible.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include "worker/failpoint-private.h"
 
@@ -214,7 +215,7 @@ pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
   run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
   run->json = json_incref (flow_run);
   pp_flow_run_note_seen (run, flow_run, asked_at);
-  run->scheduled_time = scheduled != NULL ? pp_api_parse_timestamp (scheduled) : 0;
+  run->scheduled_time = scheduled != NULL ? pp_timestamp_parse (scheduled) : 0;
   return run;
 }
 

@@ -5,6 +5,7 @@
 #include "log_sender_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include "worker/failpoint-private.h"
 #include "worker/look-private.h"
@@ -101,7 +102,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   const char *timestamp = pp_json_string (json_array_get (body, 0), "timestamp");
 
   sender->call = NULL;
-  if (error == NULL && timestamp != NULL && pp_api_parse_timestamp (timestamp) == last->timestamp)
+  if (error == NULL && timestamp != NULL && pp_timestamp_parse (timestamp) == last->timestamp)
     {
       sender->unsure = FALSE;
       on_taken (sender);
@@ -211,7 +212,7 @@ on_sent (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
 static json_t *
 record_to_json (const PpLogRecord *record)
 {
-  g_autofree char *timestamp = pp_api_timestamp (record->timestamp);
+  g_autofree char *timestamp = pp_timestamp_text (record->timestamp);
   json_t *json = json_object ();
 
   json_object_set_new (json, "name", json_string (record->logger));

@@ -8,6 +8,7 @@
 #include "worker/worker_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -106,7 +107,7 @@ static gboolean
 is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
 {
   const json_t *state = json_object_get (flow_run, "state");
-  gint64 since = pp_api_parse_timestamp (pp_json_string (state, "timestamp"));
+  gint64 since = pp_timestamp_parse (pp_json_string (state, "timestamp"));
 
   if (status->phase == PP_JOB_RUNNING
       || g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
@@ -125,8 +126,7 @@ describe (const PpStray *stray)
   const json_t *details
       = json_object_get (json_object_get (stray->flow_run, "state"), "state_details");
   const char *transition_id = pp_json_string (details, "transition_id");
-  gint64 scheduled
-      = pp_api_parse_timestamp (pp_json_string (stray->flow_run, "expected_start_time"));
+  gint64 scheduled = pp_timestamp_parse (pp_json_string (stray->flow_run, "expected_start_time"));
 
   if (transition_id != NULL && !g_uuid_string_is_valid (transition_id))
     transition_id = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The API client against a server that does what servers and their proxies do on bad days. */
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
@@ -1552,11 +1553,11 @@ test_timestamps (void)
   const char *const bad[] = { NULL, "", "yesterday", "2023-11-14", "2023-13-14T22:13:20Z" };
 
   for (guint i = 0; i < G_N_ELEMENTS (same); i++)
-    g_assert_cmpint (pp_api_parse_timestamp (same[i]), ==, time);
+    g_assert_cmpint (pp_timestamp_parse (same[i]), ==, time);
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
-    g_assert_cmpint (pp_api_parse_timestamp (bad[i]), ==, -1);
-  g_autofree char *text = pp_api_timestamp (time);
-  g_autofree char *last = pp_api_timestamp (G_MAXINT64);
+    g_assert_cmpint (pp_timestamp_parse (bad[i]), ==, -1);
+  g_autofree char *text = pp_timestamp_text (time);
+  g_autofree char *last = pp_timestamp_text (G_MAXINT64);
   g_assert_cmpstr (text, ==, same[0]);
   g_assert_cmpstr (last, ==, "9999-12-31T23:59:59.000000Z");
 }

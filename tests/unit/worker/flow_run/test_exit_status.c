@@ -3,6 +3,7 @@
 #include "tests/unit/tap.h"
 
 #include "prefect-podman/prefect/api.h"
+#include "prefect-podman/text/timestamp.h"
 #include "infrastructure/containers/container_job-private.h"
 #include "worker/flow_run/exit_status-private.h"
 
@@ -125,8 +126,7 @@ test_boot (void)
       PpJobEnd *end = &job->status.end;
       g_autofree char *message = NULL;
 
-      pp_container_end_note_boot (end, &job->status,
-                                  pp_api_parse_timestamp ("2026-11-22T09:00:00Z"));
+      pp_container_end_note_boot (end, &job->status, pp_timestamp_parse ("2026-11-22T09:00:00Z"));
       g_assert_cmpstr (pp_container_end_to_state (end, "", &message), ==, boots[i].type);
       g_assert_true ((message != NULL && strstr (message, "the host was started anew") != NULL)
                      == (i == 0));

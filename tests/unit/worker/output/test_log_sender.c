@@ -2,6 +2,7 @@
 /* The time stamps by which a run's records are ordered, and told from one another. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/timestamp.h"
 #include "worker/output/log_sender-private.h"
 
 #include "tests/unit/server.h"
@@ -147,7 +148,7 @@ deliver (Fixture *fixture, gint64 *timestamps, guint count)
 
   g_assert_cmpuint (json_array_size (records), ==, count);
   for (guint i = 0; i < count; i++)
-    timestamps[i] = pp_api_parse_timestamp (
+    timestamps[i] = pp_timestamp_parse (
         json_string_value (json_object_get (json_array_get (records, i), "timestamp")));
 }
 

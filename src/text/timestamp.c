@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timestamps as the API writes and reads them. */
 #include "config.h"
 
-#include "prefect-podman/prefect/api.h"
+#include "prefect-podman/text/timestamp.h"
 
 /* The end of the year 9999, past which neither side can write a date. */
 #define LAST_TIMESTAMP (G_GINT64_CONSTANT (253402300799) * G_USEC_PER_SEC)
 
 char *
-pp_api_timestamp (gint64 unix_microseconds)
+pp_timestamp_text (gint64 unix_microseconds)
 {
   unix_microseconds = CLAMP (unix_microseconds, 0, LAST_TIMESTAMP);
   gint64 seconds = unix_microseconds / G_USEC_PER_SEC;
@@ -18,7 +17,7 @@ pp_api_timestamp (gint64 unix_microseconds)
 }
 
 gint64
-pp_api_parse_timestamp (const char *timestamp)
+pp_timestamp_parse (const char *timestamp)
 {
   if (timestamp == NULL)
     return -1;
