@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One flow run from its claim to its end, on a fake infrastructure and a server that plays Prefect
+ * for this one run. */
+#include "config.h"
+
+#include "worker/flow_run/flow_run_inside-private.h"
+
+#include "prefect-podman/json.h"
+#include "tests/unit/fake_kind.h"
+#include "tests/unit/server.h"
+#include "tests/unit/state_test.h"
+#include "tests/unit/tap.h"
+
+#include <string.h>
+
+#define RUN "11111111-1111-4111-8111-111111111111"
+#define DEPLOYMENT "22222222-2222-4222-8222-222222222222"
+#define FLOW "33333333-3333-4333-8333-333333333333"
+#define REJECTED "{\"status\": \"REJECT\", \"state\": {\"type\": \"COMPLETED\"}, \"details\": {}}"
+#define ABORTED "{\"status\": \"ABORT\", \"state\": null, \"details\": {\"reason\": \"no\"}}"
+#define WAITS                                                                                      \
+  "{\"status\": \"WAIT\", \"state\": null, \"details\": {\"delay_seconds\": 0.1, \"reason\": "     \
+  "\"later\"}}"
+
+/* What is asked of one run. */
+typedef struct
+{
+  const char *type;   /* of a state that is proposed: it is answered so, TIMES times */
+  const char *answer; /* or NULL: 503 */
+  guint times;
+  FakeCall fails; /* this call of the engine fails so often, with CODE */
+  guint failures;
+  PpInfrastructureError code;
+  const char *variables; /* job variables; NULL: none but the image */
+  gint64 exit_code;
+  const char *states; /* what the server has been told, in order, a blank after each */
+  const char *calls;  /* what the engine has been asked for, the same */
+} Case;
+
+typedef struct
+{
+  const Case *chosen;
+  Server *server;
+  char *url;
+  PpHttp *http;
+  PpSettings settings;
+  PpWorkerContext context;
+  char *root;
+  PpIdentity *identity;
+  json_t *environment;
+  GMutex mutex;   /* of the server's thread and the test's */
+  json_t *states; /* of the run, oldest first */
+  GString *told;  /* types of what was proposed and accepted */
+  guint answered; /* as CHOSEN has it */
+  gboolean over;
+  gboolean slot_free;
+} Fixture;
+
+/* The server. */
+
+static char *
+take_state (Fixture *fixture, const Request *request)
+{
+  json_auto_t *body = json_loads (request->body->str, 0, NULL);
+  json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+  const Case *chosen = fixture->chosen;
+
+  if (chosen->type != NULL && strcmp (chosen->type, type) == 0 && fixture->answered < chosen->times)
+    {
+      fixture->answered++;
+      return chosen->answer != NULL ? g_strdup (chosen->answer) : NULL;
+    }
+  json_object_set_new (
+      state, "id",
+      json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)));
+  json_object_set_new (state, "timestamp", json_string ("2026-11-29T10:00:00Z"));
+  json_array_append (fixture->states, state);
+  g_string_append_printf (fixture->told, "%s ", type);
+  json_auto_t *answer
+      = json_pack ("{s:s, s:O, s:{}}", "status", "ACCEPT", "state", state, "details");
+  char *text = json_dumps (answer, JSON_COMPACT);
+  char *copy = g_strdup (text);
+  free (text);
+  return copy;
+}
+
+static json_t *
+run_now (const Fixture *fixture)
+{
+  json_t *state = json_array_get (fixture->states, json_array_size (fixture->states) - 1);
+
+  return json_pack (
+      "{s:s, s:s, s:s, s:s, s:{}, s:O, s:i, s:o}", "id", RUN, "name", "run", "deployment_id",
+      DEPLOYMENT, "flow_id", FLOW, "parameters", "state", state, "run_count", 0, "job_variables",
+      json_loads (fixture->chosen->variables != NULL ? fixture->chosen->variables : "{}", 0, NULL));
+}
+
+/* The answer to REQUEST, new string; NULL: 503. *STATUS is 200. */
+static char *
+answer_of (Fixture *fixture, const Request *request, int *status)
+{
+  json_auto_t *json = NULL;
+
+  if (g_str_has_suffix (request->target, "/set_state"))
+    return take_state (fixture, request);
+  if (strstr (request->target, "/flow_run_states/") != NULL)
+    json = json_incref (fixture->states);
+  else if (strstr (request->target, "/flow_runs/filter") != NULL)
+    json = json_pack ("[o]", run_now (fixture));
+  else if (strcmp (request->method, "PATCH") == 0 || strstr (request->target, "/events") != NULL)
+    {
+      *status = 204;
+      return g_strdup ("");
+    }
+  else if (strstr (request->target, "/logs/") != NULL)
+    {
+      *status = 201;
+      return g_strdup ("");
+    }
+  else if (strstr (request->target, "/deployments/") != NULL)
+    json = json_pack ("{s:s, s:s, s:{}, s:s}", "id", DEPLOYMENT, "name", "d", "job_variables",
+                      "flow_id", FLOW);
+  else if (strstr (request->target, "/flows/") != NULL)
+    json = json_pack ("{s:s, s:s}", "id", FLOW, "name", "f");
+  else
+    json = run_now (fixture);
+  char *text = json_dumps (json, JSON_COMPACT);
+  char *copy = g_strdup (text);
+  free (text);
+  return copy;
+}
+
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  Fixture *fixture = data;
+  int status = 200;
+
+  g_mutex_lock (&fixture->mutex);
+  g_autofree char *body = answer_of (fixture, request, &status);
+  g_mutex_unlock (&fixture->mutex);
+  if (body == NULL)
+    return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
+  return server_reply (fd, status, "", body);
+}
+
+/* The run. */
+
+static void
+on_notify (PpFlowRun *run G_GNUC_UNUSED, gboolean slot_free, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  if (slot_free)
+    fixture->slot_free = TRUE;
+  else
+    fixture->over = TRUE;
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  PpWorkerContext *context = &fixture->context;
+  g_autoptr (GError) error = NULL;
+
+  fixture->chosen = data;
+  g_mutex_init (&fixture->mutex);
+  fixture->told = g_string_new (NULL);
+  fixture->states
+      = json_pack ("[{s:s, s:s, s:s, s:{}}]", "id", "00000000-0000-4000-8000-000000000000", "type",
+                   "SCHEDULED", "timestamp", "2026-11-29T09:00:00Z", "state_details");
+  fixture->server = server_new (NULL, answer, fixture);
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){ .api_url = fixture->url,
+                                    .api_request_timeout = 60,
+                                    .logging_to_api_batch_interval = 0.05,
+                                    .logging_to_api_batch_size = 4000000,
+                                    .logging_to_api_max_log_size = 1000000 };
+  fixture->environment = json_object ();
+  fixture->root = state_test_folder (FALSE);
+  fixture->identity = pp_identity_take (fixture->root, &state_test_key, &error);
+  g_assert_no_error (error);
+  context->settings = &fixture->settings;
+  context->worker_name = "worker";
+  context->type = "docker";
+  context->identity_name = pp_identity_name (fixture->identity);
+  context->boot_id = "boot";
+  context->process_environment = fixture->environment;
+  context->work_pool = json_pack ("{s:s, s:s, s:s, s:o}", "id", RUN, "name", "pool", "type",
+                                  "docker", "base_job_template", pp_template_default ("docker"));
+  context->api = pp_api_new (fixture->http, &fixture->settings);
+  pp_api_hurry (context->api, 0.001);
+  context->infrastructure = fake_new ();
+  context->events = pp_events_new (context->api, context->worker_name, context->type);
+  context->resolver = pp_resolver_new (context->api, fixture->environment);
+  context->states = pp_state_reader_new (context->api);
+  context->logs = pp_log_sender_new (context->api, &fixture->settings);
+  context->journal = pp_journal_new (fixture->identity, &error);
+  g_assert_no_error (error);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  PpWorkerContext *context = &fixture->context;
+
+  pp_journal_free (context->journal);
+  pp_log_sender_free (context->logs);
+  pp_state_reader_free (context->states);
+  pp_resolver_free (context->resolver);
+  pp_events_free (context->events);
+  pp_infrastructure_free (context->infrastructure);
+  pp_api_free (context->api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  json_decref (context->work_pool);
+  json_decref (fixture->environment);
+  json_decref (fixture->states);
+  pp_identity_free (fixture->identity);
+  state_test_remove (fixture->root);
+  g_free (fixture->root);
+  g_free (fixture->url);
+  g_string_free (fixture->told, TRUE);
+  g_mutex_clear (&fixture->mutex);
+}
+
+/* The program of the job ends as soon as it runs. */
+static gboolean
+on_look (gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  fake_end (fixture->context.infrastructure, fixture->chosen->exit_code);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_run (Fixture *fixture, gconstpointer data)
+{
+  const Case *chosen = data;
+  Fake *fake = fake_of (fixture->context.infrastructure);
+  json_t *flow_run = run_now (fixture);
+  guint timer = g_timeout_add (20, on_look, fixture);
+
+  fake->fails[chosen->fails] = chosen->failures;
+  fake->code = chosen->code;
+  PpFlowRun *run
+      = pp_flow_run_new (&fixture->context, flow_run, g_get_monotonic_time (), on_notify, fixture);
+  json_decref (flow_run);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* what fails is warned of */
+  pp_flow_run_start (run);
+  while (!fixture->over)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+  g_assert_true (fixture->slot_free);
+  g_assert_cmpstr (fixture->told->str, ==, chosen->states);
+  g_assert_cmpstr (fake->calls->str, ==, chosen->calls);
+  pp_flow_run_free (run);
+}
+
+#define IMAGE "\"image\": \"busybox:1\", \"command\": \"true\", \"auto_remove\": true"
+#define PLAIN                                                                                      \
+  .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "                             \
+               "\"infrastructure_retries\": 1}"
+#define WELL "create start watch follow inspect remove "
+
+static const struct
+{
+  const char *name;
+  Case chosen;
+} cases[] = {
+  { "completed", { PLAIN, .states = "PENDING RUNNING COMPLETED ", .calls = WELL } },
+  { "failed", { PLAIN, .exit_code = 3, .states = "PENDING RUNNING FAILED ", .calls = WELL } },
+  { "killed", { PLAIN, .exit_code = 137, .states = "PENDING RUNNING CRASHED ", .calls = WELL } },
+  /* The server's word on the claim. */
+  { "claim-rejected",
+    { PLAIN, .type = "PENDING", .answer = REJECTED, .times = 1, .states = "", .calls = "" } },
+  { "claim-aborted",
+    { PLAIN, .type = "PENDING", .answer = ABORTED, .times = 1, .states = "", .calls = "" } },
+  { "claim-waits",
+    { PLAIN, .type = "PENDING", .answer = WAITS, .times = 2, .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  { "claim-fails",
+    { PLAIN, .type = "PENDING", .times = 2, .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  /* On Running. */
+  { "running-rejected",
+    { PLAIN, .type = "RUNNING", .answer = REJECTED, .times = 1, .states = "PENDING ",
+      .calls = "create remove " } },
+  { "running-waits",
+    { PLAIN, .type = "RUNNING", .answer = WAITS, .times = 1, .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  /* On the end. */
+  { "end-fails",
+    { PLAIN, .type = "COMPLETED", .times = 2, .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  { "end-rejected",
+    { PLAIN, .type = "COMPLETED", .answer = REJECTED, .times = 1, .states = "PENDING RUNNING ",
+      .calls = WELL } },
+  /* The engine. */
+  { "pulled",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"Always\"}",
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "pull " WELL } },
+  { "create-refused",
+    { PLAIN, .fails = FAKE_CREATE, .failures = 9, .code = PP_INFRASTRUCTURE_ERROR_FAILED,
+      .states = "PENDING CRASHED ", .calls = "create " } },
+  { "start-refused",
+    { PLAIN, .fails = FAKE_START, .failures = 9, .code = PP_INFRASTRUCTURE_ERROR_FAILED,
+      .states = "PENDING RUNNING CRASHED ", .calls = "create start remove " } },
+  { "remove-fails-once",
+    { PLAIN, .fails = FAKE_REMOVE, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING COMPLETED ", .calls = WELL "remove " } },
+};
+
+static void
+add_tests (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *path = g_strconcat ("/flow-run/", cases[i].name, NULL);
+      g_test_add (path, Fixture, &cases[i].chosen, set_up, test_run, tear_down);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  state_test_init ();
+  return pp_test_main (argc, argv, add_tests);
+}
