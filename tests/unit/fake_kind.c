@@ -15,6 +15,7 @@ typedef struct
   Fake fake;
   PpEngineInfo info;
   GList *calls; /* of Call, under way */
+  guint counts[FAKE_CALLS];
 } FakeInfrastructure;
 
 typedef struct
@@ -166,6 +167,7 @@ begin (PpInfrastructure *infrastructure, FakeCall kind, gpointer user_data)
   call->kind = kind;
   call->user_data = user_data;
   owner->calls = g_list_append (owner->calls, call);
+  owner->counts[kind]++;
   g_string_append_printf (owner->fake.calls, "%s ", names[kind]);
   if (owner->fake.fails[kind] > 0)
     {
@@ -451,4 +453,10 @@ fake_end (PpInfrastructure *infrastructure, gint64 exit_code)
       if (call->idle == 0 && (call->kind == FAKE_FOLLOW || call->kind == FAKE_WATCH))
         call->idle = g_idle_add (on_idle, call);
     }
+}
+
+guint
+fake_count (const PpInfrastructure *infrastructure, FakeCall kind)
+{
+  return ((const FakeInfrastructure *)infrastructure)->counts[kind];
 }

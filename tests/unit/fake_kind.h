@@ -42,5 +42,8 @@ PpInfrastructure *fake_new (void);
 /* What INFRASTRUCTURE is told and tells. Borrowed. */
 Fake *fake_of (PpInfrastructure *infrastructure);
 
+/* How many calls of this kind INFRASTRUCTURE has had. */
+guint fake_count (const PpInfrastructure *infrastructure, FakeCall kind);
+
 /* The job ends with EXIT_CODE: whoever follows or watches it is told. */
 void fake_end (PpInfrastructure *infrastructure, gint64 exit_code);

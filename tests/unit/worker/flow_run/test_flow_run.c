@@ -15,6 +15,7 @@
 
 #define RUN "11111111-1111-4111-8111-111111111111"
 #define DEPLOYMENT "22222222-2222-4222-8222-222222222222"
+#define CANCELLING_ID "00000000-0000-4000-8000-000000000099"
 #define FLOW "33333333-3333-4333-8333-333333333333"
 #define REJECTED "{\"status\": \"REJECT\", \"state\": {\"type\": \"COMPLETED\"}, \"details\": {}}"
 #define ABORTED "{\"status\": \"ABORT\", \"state\": null, \"details\": {\"reason\": \"no\"}}"
@@ -33,6 +34,10 @@ typedef struct
   PpInfrastructureError code;
   const char *variables; /* job variables; NULL: none but the image */
   gint64 exit_code;
+  gboolean hold; /* HELD, a call of the engine, does not end */
+  FakeCall held;
+  gboolean is_cancelled; /* its user cancels it once the engine was asked for CANCELLED_AT */
+  FakeCall cancelled_at;
   const char *states; /* what the server has been told, in order, a blank after each */
   const char *calls;  /* what the engine has been asked for, the same */
 } Case;
@@ -52,6 +57,8 @@ typedef struct
   json_t *states; /* of the run, oldest first */
   GString *told;  /* types of what was proposed and accepted */
   guint answered; /* as CHOSEN has it */
+  PpFlowRun *run;
+  gboolean is_cancelled;
   gboolean over;
   gboolean slot_free;
 } Fixture;
@@ -226,13 +233,32 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_mutex_clear (&fixture->mutex);
 }
 
-/* The program of the job ends as soon as it runs. */
+/* The run is CANCELLING on the server, and its worker has heard so. */
+static void
+cancel (Fixture *fixture)
+{
+  g_mutex_lock (&fixture->mutex);
+  json_array_append_new (fixture->states,
+                         json_pack ("{s:s, s:s, s:s, s:s, s:{}}", "id", CANCELLING_ID, "type",
+                                    "CANCELLING", "name", "Cancelling", "timestamp",
+                                    "2026-11-29T10:00:01Z", "state_details"));
+  g_mutex_unlock (&fixture->mutex);
+  fixture->is_cancelled = TRUE;
+  pp_flow_run_cancel (fixture->run);
+}
+
+/* The program of the job ends as soon as it runs, unless it is to be cancelled. */
 static gboolean
 on_look (gpointer user_data)
 {
   Fixture *fixture = user_data;
+  const Case *chosen = fixture->chosen;
 
-  fake_end (fixture->context.infrastructure, fixture->chosen->exit_code);
+  if (!chosen->is_cancelled)
+    fake_end (fixture->context.infrastructure, chosen->exit_code);
+  else if (!fixture->is_cancelled
+           && fake_count (fixture->context.infrastructure, chosen->cancelled_at) > 0)
+    cancel (fixture);
   return G_SOURCE_CONTINUE;
 }
 
@@ -242,22 +268,23 @@ test_run (Fixture *fixture, gconstpointer data)
   const Case *chosen = data;
   Fake *fake = fake_of (fixture->context.infrastructure);
   json_t *flow_run = run_now (fixture);
-  guint timer = g_timeout_add (20, on_look, fixture);
+  guint timer = g_timeout_add (5, on_look, fixture);
 
   fake->fails[chosen->fails] = chosen->failures;
   fake->code = chosen->code;
-  PpFlowRun *run
+  fake->holds[chosen->held] = chosen->hold ? 1 : 0;
+  fixture->run
       = pp_flow_run_new (&fixture->context, flow_run, g_get_monotonic_time (), on_notify, fixture);
   json_decref (flow_run);
   g_log_set_always_fatal (G_LOG_FATAL_MASK); /* what fails is warned of */
-  pp_flow_run_start (run);
+  pp_flow_run_start (fixture->run);
   while (!fixture->over)
     g_main_context_iteration (NULL, TRUE);
   g_source_remove (timer);
   g_assert_true (fixture->slot_free);
   g_assert_cmpstr (fixture->told->str, ==, chosen->states);
   g_assert_cmpstr (fake->calls->str, ==, chosen->calls);
-  pp_flow_run_free (run);
+  pp_flow_run_free (fixture->run);
 }
 
 #define IMAGE "\"image\": \"busybox:1\", \"command\": \"true\", \"auto_remove\": true"
@@ -310,6 +337,22 @@ static const struct
   { "start-refused",
     { PLAIN, .fails = FAKE_START, .failures = 9, .code = PP_INFRASTRUCTURE_ERROR_FAILED,
       .states = "PENDING RUNNING CRASHED ", .calls = "create start remove " } },
+  /* Its user. */
+  { "cancelled-while-it-is-pulled",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"Always\"}",
+      .hold = TRUE,
+      .held = FAKE_PULL,
+      .is_cancelled = TRUE,
+      .cancelled_at = FAKE_PULL,
+      .states = "PENDING CANCELLED ",
+      .calls = "pull " } },
+  { "cancelled-while-it-is-created",
+    { PLAIN, .is_cancelled = TRUE, .cancelled_at = FAKE_CREATE, .states = "PENDING CANCELLED ",
+      .calls = "create remove " } },
+  { "cancelled-while-it-runs",
+    { PLAIN, .is_cancelled = TRUE, .cancelled_at = FAKE_FOLLOW,
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = "create start watch follow stop inspect remove " } },
   { "remove-fails-once",
     { PLAIN, .fails = FAKE_REMOVE, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
       .states = "PENDING RUNNING COMPLETED ", .calls = WELL "remove " } },
