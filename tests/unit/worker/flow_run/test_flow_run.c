@@ -358,9 +358,120 @@ static const struct
       .states = "PENDING RUNNING COMPLETED ", .calls = WELL "remove " } },
 };
 
+/* Runs that a worker before this one had in its hands. */
+
+#define CLAIM "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+#define RUNNING_ID "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+#define OTHER "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+
+typedef struct
+{
+  const char *name;
+  PpJournalPhase phase; /* as it was written down */
+  PpJobPhase job;       /* what the engine has */
+  gint64 exit_code;
+  const char *type;       /* of the run's last state on the server */
+  const char *transition; /* and the id that it was asked for by */
+  const char *states;
+  const char *calls;
+} Recovery;
+
+static const Recovery recoveries[] = {
+  { "claimed", PP_JOURNAL_CLAIMED, PP_JOB_ABSENT, 0, "PENDING", CLAIM, "RUNNING COMPLETED ", WELL },
+  { "claimed-not-told", PP_JOURNAL_CLAIMED, PP_JOB_ABSENT, 0, "SCHEDULED", NULL, "", "" },
+  { "claimed-by-another", PP_JOURNAL_CLAIMED, PP_JOB_ABSENT, 0, "PENDING", OTHER, "", "" },
+  { "created", PP_JOURNAL_CLAIMED, PP_JOB_CREATED, 0, "PENDING", CLAIM, "RUNNING COMPLETED ",
+    "inspect remove " WELL },
+  { "running", PP_JOURNAL_STARTING, PP_JOB_RUNNING, 0, "RUNNING", RUNNING_ID, "COMPLETED ",
+    "watch follow inspect remove " },
+  { "ended", PP_JOURNAL_STARTING, PP_JOB_ENDED, 3, "RUNNING", RUNNING_ID, "FAILED ",
+    "watch follow inspect remove " },
+  { "vanished", PP_JOURNAL_STARTING, PP_JOB_ABSENT, 0, "RUNNING", RUNNING_ID, "CRASHED ",
+    "remove " },
+  { "reporting", PP_JOURNAL_REPORTING, PP_JOB_ENDED, 3, "RUNNING", RUNNING_ID, "FAILED ",
+    "watch follow inspect remove " },
+  { "reported", PP_JOURNAL_REPORTING, PP_JOB_ENDED, 3, "FAILED", NULL, "",
+    "watch follow inspect remove " },
+  { "cancelling", PP_JOURNAL_STARTING, PP_JOB_RUNNING, 0, "CANCELLING", NULL, "CANCELLED ",
+    "watch stop follow inspect remove " },
+};
+
+/* The one job of ENTRY's run, in PHASE. New. */
+static PpJob *
+make_job (const PpJournalEntry *entry, PpJobPhase phase, gint64 exit_code)
+{
+  PpJob *job = pp_job_new ();
+
+  job->ref.id = g_strdup (entry->container_id != NULL ? entry->container_id : "cafe");
+  job->ref.flow_run_id = g_strdup (RUN);
+  job->ref.claim = g_strdup (CLAIM);
+  job->ref.reporter = PP_REPORTER_WORKER;
+  job->status.phase = phase;
+  job->status.is_running = pp_job_phase_is_alive (phase);
+  job->status.never_started = phase == PP_JOB_CREATED;
+  job->status.end.exit_code = exit_code;
+  return job;
+}
+
+static void
+test_recovery (Fixture *fixture, gconstpointer data)
+{
+  const Recovery *recovery = data;
+  const gboolean started = recovery->phase != PP_JOURNAL_CLAIMED;
+  Fake *fake = fake_of (fixture->context.infrastructure);
+  PpJournalEntry entry = { .flow_run_id = (char *)RUN,
+                           .flow_run_name = (char *)"run",
+                           .deployment_id = (char *)DEPLOYMENT,
+                           .flow_id = (char *)FLOW,
+                           .phase = recovery->phase,
+                           .claim_transition_id = (char *)CLAIM,
+                           .running_transition_id = (char *)RUNNING_ID,
+                           .container_id = started ? (char *)"cafe" : NULL,
+                           .container_name = started ? (char *)"run" : NULL,
+                           .worker_reported = TRUE,
+                           .auto_remove = TRUE,
+                           .stop_timeout = 1,
+                           .claimed_at = g_get_real_time (),
+                           .started_at = started ? g_get_real_time () : 0,
+                           .boot_id = (char *)"boot" };
+  guint timer = g_timeout_add (5, on_look, fixture);
+
+  if (recovery->phase == PP_JOURNAL_REPORTING)
+    entry.report_type = (char *)"FAILED";
+  fixture->told = g_string_truncate (fixture->told, 0);
+  json_array_append_new (fixture->states,
+                         json_pack ("{s:s, s:s, s:s, s:{s:s*}}", "id", CANCELLING_ID, "type",
+                                    recovery->type, "timestamp", "2026-11-29T09:00:01Z",
+                                    "state_details", "transition_id", recovery->transition));
+  if (recovery->job != PP_JOB_ABSENT)
+    fake->job = make_job (&entry, recovery->job, recovery->exit_code);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  fixture->run = pp_flow_run_new_from_journal (&fixture->context, &entry, on_notify, fixture);
+  pp_flow_run_take_up (fixture->run, fake->job, recovery->job);
+  while (!fixture->over)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+  g_assert_cmpstr (fixture->told->str, ==, recovery->states);
+  g_assert_cmpstr (fake->calls->str, ==, recovery->calls);
+  pp_flow_run_free (fixture->run);
+}
+
+static void
+set_up_recovery (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  static const Case plain = { PLAIN };
+
+  set_up (fixture, &plain);
+}
+
 static void
 add_tests (void)
 {
+  for (gsize i = 0; i < G_N_ELEMENTS (recoveries); i++)
+    {
+      g_autofree char *path = g_strconcat ("/flow-run/recovery/", recoveries[i].name, NULL);
+      g_test_add (path, Fixture, &recoveries[i], set_up_recovery, test_recovery, tear_down);
+    }
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autofree char *path = g_strconcat ("/flow-run/", cases[i].name, NULL);
