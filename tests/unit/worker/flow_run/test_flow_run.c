@@ -66,6 +66,30 @@ typedef struct
 /* The server. */
 
 static char *
+accept (json_t *state)
+{
+  json_auto_t *answer
+      = json_pack ("{s:s, s:O, s:{}}", "status", "ACCEPT", "state", state, "details");
+  char *text = json_dumps (answer, JSON_COMPACT);
+  char *copy = g_strdup (text);
+
+  free (text);
+  return copy;
+}
+
+/* The server knows a proposal that it has accepted. */
+static gboolean
+is_same_transition (const json_t *last, const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (last, "state_details"), "transition_id");
+
+  return id != NULL
+         && g_strcmp0 (id,
+                       pp_json_string (json_object_get (state, "state_details"), "transition_id"))
+                == 0;
+}
+
+static char *
 take_state (Fixture *fixture, const Request *request)
 {
   json_auto_t *body = json_loads (request->body->str, 0, NULL);
@@ -78,18 +102,16 @@ take_state (Fixture *fixture, const Request *request)
       fixture->answered++;
       return chosen->answer != NULL ? g_strdup (chosen->answer) : NULL;
     }
+  json_t *last = json_array_get (fixture->states, json_array_size (fixture->states) - 1);
+  if (is_same_transition (last, state))
+    return accept (last);
   json_object_set_new (
       state, "id",
       json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)));
   json_object_set_new (state, "timestamp", json_string ("2026-11-29T10:00:00Z"));
   json_array_append (fixture->states, state);
   g_string_append_printf (fixture->told, "%s ", type);
-  json_auto_t *answer
-      = json_pack ("{s:s, s:O, s:{}}", "status", "ACCEPT", "state", state, "details");
-  char *text = json_dumps (answer, JSON_COMPACT);
-  char *copy = g_strdup (text);
-  free (text);
-  return copy;
+  return accept (state);
 }
 
 static json_t *
@@ -337,6 +359,31 @@ static const struct
   { "start-refused",
     { PLAIN, .fails = FAKE_START, .failures = 9, .code = PP_INFRASTRUCTURE_ERROR_FAILED,
       .states = "PENDING RUNNING CRASHED ", .calls = "create start remove " } },
+  /* Answers of the engine that are lost. */
+  { "create-unanswered",
+    { PLAIN, .fails = FAKE_CREATE, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING COMPLETED ", .calls = "create " WELL } },
+  { "start-unanswered",
+    { PLAIN, .fails = FAKE_START, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING COMPLETED ", .calls = "create start inspect remove " WELL } },
+  { "follow-breaks",
+    { PLAIN, .fails = FAKE_FOLLOW, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start watch follow inspect follow inspect remove " } },
+  { "follow-refused",
+    { PLAIN, .fails = FAKE_FOLLOW, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_FAILED,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start watch follow inspect follow inspect remove " } },
+  { "inspect-unanswered",
+    { PLAIN, .fails = FAKE_INSPECT, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start watch follow inspect inspect remove " } },
+  { "network-missing",
+    { PLAIN, .fails = FAKE_CREATE, .failures = 9, .code = PP_INFRASTRUCTURE_ERROR_NOT_FOUND,
+      .states = "PENDING CRASHED ", .calls = "create check_image " } },
+  { "name-in-use",
+    { PLAIN, .fails = FAKE_CREATE, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
+      .states = "PENDING RUNNING COMPLETED ", .calls = "create inspect " WELL } },
   /* Its user. */
   { "cancelled-while-it-is-pulled",
     { .variables = "{" IMAGE ", \"image_pull_policy\": \"Always\"}",
