@@ -440,7 +440,7 @@ fake_end (PpInfrastructure *infrastructure, gint64 exit_code)
   FakeInfrastructure *owner = (FakeInfrastructure *)infrastructure;
   PpJob *job = owner->fake.job;
 
-  if (job == NULL || !job->status.is_running)
+  if (job == NULL || !job->status.is_running || job->status.phase == PP_JOB_READY)
     return;
   job->status.phase = PP_JOB_ENDED;
   job->status.is_running = FALSE;

@@ -59,6 +59,7 @@ typedef struct
   guint answered; /* as CHOSEN has it */
   PpFlowRun *run;
   gboolean is_cancelled;
+  gboolean is_deleted;
   gboolean over;
   gboolean slot_free;
 } Fixture;
@@ -131,6 +132,13 @@ answer_of (Fixture *fixture, const Request *request, int *status)
 {
   json_auto_t *json = NULL;
 
+  if (fixture->is_deleted && strstr (request->target, RUN) != NULL)
+    {
+      *status = 404;
+      return g_strdup ("{\"detail\": \"Flow run not found\"}");
+    }
+  if (fixture->is_deleted && strstr (request->target, "/flow_runs/filter") != NULL)
+    return g_strdup ("[]");
   if (g_str_has_suffix (request->target, "/set_state"))
     return take_state (fixture, request);
   if (strstr (request->target, "/flow_run_states/") != NULL)
@@ -417,7 +425,7 @@ typedef struct
   PpJournalPhase phase; /* as it was written down */
   PpJobPhase job;       /* what the engine has */
   gint64 exit_code;
-  const char *type;       /* of the run's last state on the server */
+  const char *type;       /* of the run's last state on the server; NULL: it was deleted */
   const char *transition; /* and the id that it was asked for by */
   const char *states;
   const char *calls;
@@ -439,6 +447,14 @@ static const Recovery recoveries[] = {
     "watch follow inspect remove " },
   { "reported", PP_JOURNAL_REPORTING, PP_JOB_ENDED, 3, "FAILED", NULL, "",
     "watch follow inspect remove " },
+  { "deleted-running", PP_JOURNAL_STARTING, PP_JOB_RUNNING, 0, NULL, NULL, "",
+    "watch stop follow inspect remove " },
+  { "deleted-ended", PP_JOURNAL_STARTING, PP_JOB_ENDED, 0, NULL, NULL, "", "remove " },
+  { "deleted-claimed", PP_JOURNAL_CLAIMED, PP_JOB_ABSENT, 0, NULL, NULL, "", "" },
+  { "paused", PP_JOURNAL_STARTING, PP_JOB_HELD, 0, "RUNNING", RUNNING_ID, "COMPLETED ",
+    "watch follow inspect remove " },
+  { "ready", PP_JOURNAL_STARTING, PP_JOB_READY, 0, "RUNNING", RUNNING_ID, "COMPLETED ",
+    "inspect start watch follow inspect remove " },
   { "cancelling", PP_JOURNAL_STARTING, PP_JOB_RUNNING, 0, "CANCELLING", NULL, "CANCELLED ",
     "watch stop follow inspect remove " },
 };
@@ -486,8 +502,9 @@ test_recovery (Fixture *fixture, gconstpointer data)
   if (recovery->phase == PP_JOURNAL_REPORTING)
     entry.report_type = (char *)"FAILED";
   fixture->told = g_string_truncate (fixture->told, 0);
+  fixture->is_deleted = recovery->type == NULL;
   json_array_append_new (fixture->states,
-                         json_pack ("{s:s, s:s, s:s, s:{s:s*}}", "id", CANCELLING_ID, "type",
+                         json_pack ("{s:s, s:s*, s:s, s:{s:s*}}", "id", CANCELLING_ID, "type",
                                     recovery->type, "timestamp", "2026-11-29T09:00:01Z",
                                     "state_details", "transition_id", recovery->transition));
   if (recovery->job != PP_JOB_ABSENT)
