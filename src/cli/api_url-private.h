@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* Checks what SETTINGS and the environment say about the way to the API: its URL, the certificates
- * to trust, the proxy. FALSE with ERROR (PP_SETTINGS_ERROR) that names the setting and says what to
- * do. */
+/* Checks the settings and the environment for the connection to the API: the URL, the trusted
+ * certificates and the proxy. Returns FALSE with ERROR (PP_SETTINGS_ERROR), which names the wrong
+ * setting and says how to correct it. */
 gboolean pp_command_check_api_url (const PpSettings *settings, GError **error);
 
 G_END_DECLS

@@ -5,7 +5,8 @@
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/http/proxy.h"
 
-/* What the settings name must be usable before the first call: libcurl's words for it are few. */
+/* Checks the certificate files before the first request. libcurl's own error message would not name
+ * the setting. */
 static gboolean
 check_certificates (const PpSettings *settings, GError **error)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command table. A new command is a file with its PpCommand, a row in commands.c, and a man
- * page; finding it, parsing its command line, --help and the exit code follow from these.
+/* The command table. To add a command, add a source file with its PpCommand, a row in commands.c
+ * and a man page. The table is all that command lookup, option parsing, --help and the exit code
+ * need.
  *
- * A command name has up to three words: "render", "worker start", "work-pool create". What several
- * commands have as their first words is a group: "worker". */
+ * A command's name has one to three words: "render", "worker start", "work-pool create". First
+ * words that several commands share form a group: "worker". */
 #pragma once
 
 #include "cli/options-private.h"
@@ -21,10 +22,11 @@ enum
   PP_EXIT_USAGE = 2, /* wrong usage or wrong settings */
 };
 
-/* A positional argument. Required ones come first; only the last one may be repeatable. */
+/* A positional argument. Required arguments come before optional ones. Only the last one may be
+ * repeatable. */
 typedef struct
 {
-  const char *name;    /* as --help and messages call it: "FLOW_RUN_ID"; NULL ends the array */
+  const char *name;    /* for --help and messages: "FLOW_RUN_ID"; NULL ends the array */
   const char *summary; /* for --help */
   gboolean is_required;
   gboolean is_repeatable;
@@ -32,13 +34,13 @@ typedef struct
 
 typedef struct PpCommand PpCommand;
 
-/* What was given to a command. */
+/* A parsed command line. */
 typedef struct
 {
   const PpCommand *command;
   const char *profile; /* --profile, or NULL; borrowed */
   PpSharedOptions shared;
-  gpointer options; /* the command's own struct, filled in by its table */
+  gpointer options; /* the command's own struct, filled in from its option table */
   char **arguments; /* positional, NULL-terminated */
   guint argument_count;
 } PpCommandLine;
@@ -47,17 +49,17 @@ struct PpCommand
 {
   const char *words[PP_COMMAND_WORDS + 1]; /* NULL-terminated */
   const char *summary;                     /* for the list of commands; no full stop */
-  const char *description;                 /* sentences, at the head of the command's --help */
-  const char *exit_codes;                  /* sentences, at its foot; may be NULL */
-  const PpArgument *arguments;             /* NULL: takes none */
-  const PpOption *options;                 /* for a struct of options_size bytes; NULL: has none */
+  const char *description;                 /* full sentences, at the top of the command's --help */
+  const char *exit_codes;                  /* full sentences, at the end of --help; may be NULL */
+  const PpArgument *arguments;             /* NULL if it takes none */
+  const PpOption *options; /* for a struct of options_size bytes; NULL if it has none */
   gsize options_size;
-  PpShare shared; /* bits: the shared options it takes */
+  PpShare shared; /* bit set of the shared options that it takes */
   PpSessionKind session;
-  /* Checks what the tables cannot say. FALSE with ERROR. May be NULL. */
+  /* Checks rules that the tables cannot express. Returns FALSE with ERROR. May be NULL. */
   gboolean (*check) (const PpCommandLine *line, GError **error);
-  /* Runs the command. SESSION is NULL for PP_SESSION_NONE. Returns the exit code; if it sets ERROR,
-   * the caller prints it and pp_command_exit_code() decides instead. */
+  /* Runs the command. SESSION is NULL for PP_SESSION_NONE. Returns the exit code. If it sets ERROR,
+   * the caller prints ERROR and exits with the code of pp_command_exit_code(). */
   int (*run) (const PpCommandLine *line, PpSession *session, GError **error);
 };
 
@@ -66,65 +68,66 @@ extern const PpCommand *const pp_commands[];
 
 /* command.c */
 
-/* Returns the command of TABLE that ARGV begins with, and sets WORDS to the number of its words.
- * NULL if there is none. */
+/* Returns the command of TABLE whose name is at the start of ARGV, and sets WORDS to the number of
+ * words in that name. Returns NULL if there is none. */
 const PpCommand *pp_command_find (const PpCommand *const *table, int argc, char **argv, int *words);
 
-/* Returns how many words at the head of ARGV are those of a group of TABLE: 0 if the first is
- * not. */
+/* Returns how many words at the start of ARGV name a group of TABLE; 0 if there is no such
+ * group. */
 int pp_command_group_words (const PpCommand *const *table, int argc, char **argv);
 
-/* Returns the words of the known command or group that ARGV most resembles, a new string, or NULL
- * if it resembles none. */
+/* Returns the name of the command or group that is most similar to the start of ARGV, a new string.
+ * Returns NULL if none is similar. */
 char *pp_command_nearest (const PpCommand *const *table, int argc, char **argv);
 
-/* Joins the first COUNT of WORDS by blanks; new string. */
+/* Joins the first COUNT strings of WORDS with blanks; new string. */
 char *pp_command_join (char *const *words, int count);
 
-/* Returns "worker start" for COMMAND; new string. */
+/* Returns the full name of COMMAND, such as "worker start"; new string. */
 char *pp_command_name (const PpCommand *command);
 
 /* help.c */
 
-/* Returns the list of the commands of TABLE whose first words are the WORDS words of GROUP (0:
- * all), each with its summary; new string. */
+/* Returns the list of the commands in GROUP, each with its summary; new string. WORDS is the number
+ * of words in GROUP; with 0, all commands of TABLE are listed. */
 char *pp_command_list (const PpCommand *const *table, char *const *group, int words);
 
 /* Returns what `COMMAND --help` prints; new string. */
 char *pp_command_help (const PpCommand *command);
 
-/* Returns what `--help` without a command prints; new string. */
+/* Returns the output of `--help` without a command; new string. */
 char *pp_commands_help (const PpCommand *const *table);
 
-/* Returns a context for COMMAND with its options from SET; new. */
+/* Returns a new GOptionContext for COMMAND with the options of SET. */
 GOptionContext *pp_command_context (const PpCommand *command, PpOptionSet *set);
 
-/* Returns a context for the options before the command, with those of SET; new. */
+/* Returns a new GOptionContext for the global options, which are in SET. */
 GOptionContext *pp_commands_context (const PpCommand *const *table, PpOptionSet *set);
 
 /* command_line.c */
 
-/* Parses ARGV, whose first element is the last word of COMMAND. GOptionContext changes ARGV. --help
- * is printed and ends the process. Returns a new struct, or NULL with ERROR (G_OPTION_ERROR).
+/* Parses ARGV, whose first element is the last word of COMMAND. GOptionContext changes ARGV. For
+ * --help, prints the help and exits. Returns a new struct, or NULL with ERROR (G_OPTION_ERROR).
  * PROFILE is borrowed. */
 PpCommandLine *pp_command_line_parse (const PpCommand *command, int argc, char **argv,
                                       const char *profile, GError **error);
 void pp_command_line_free (PpCommandLine *line);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpCommandLine, pp_command_line_free)
 
-/* Returns a PpCommandLine of COMMAND to which nothing was given yet; new. */
+/* Returns a new PpCommandLine of COMMAND without options and arguments. */
 PpCommandLine *pp_command_line_new (const PpCommand *command);
 
-/* Returns the options of LINE's command, which set LINE's fields; new. LINE must outlive it. */
+/* Returns the options of LINE's command as a new set. Parsing them sets the fields of LINE, which
+ * must outlive the set. */
 PpOptionSet *pp_command_line_options (PpCommandLine *line);
 
 /* run.c */
 
-/* Parses the global options of ARGV (ARGV[0] is the program), and runs the command of TABLE that it
- * names. Errors are printed. Returns the exit code. */
+/* Parses the global options in ARGV and runs the command of TABLE that ARGV names. ARGV[0] is the
+ * program. Prints errors. Returns the exit code. */
 int pp_commands_run (const PpCommand *const *table, int argc, char **argv);
 
-/* The exit code for ERROR: 2 for wrong usage (G_OPTION_ERROR) and wrong settings
+/* Returns the exit code for ERROR: 2 for wrong usage (G_OPTION_ERROR) and wrong settings
  * (PP_SETTINGS_ERROR), else 1. */
 int pp_command_exit_code (const GError *error);
 

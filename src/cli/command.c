@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which command a command line means. */
+/* Finds the command that a command line names. */
 #include "config.h"
 
 #include "cli/command-private.h"
 
 #include <string.h>
 
-/* A suggestion may differ from what was typed by one letter, and by one more in each 4. */
+/* A suggested name may differ from the typed name by one letter, and by one more for each 4
+ * letters. */
 #define LETTERS_PER_MISTAKE 4
 
 static int
@@ -15,7 +16,7 @@ count_words (const PpCommand *command)
   return (int)g_strv_length ((char **)command->words);
 }
 
-/* Returns the number of words at the head of ARGV, up to the first option. */
+/* Returns the number of words before the first option in ARGV. */
 static int
 count_typed (int argc, char **argv)
 {
@@ -26,7 +27,7 @@ count_typed (int argc, char **argv)
   return count;
 }
 
-/* Returns how many words of COMMAND, from its first on, ARGV begins with. */
+/* Returns how many of COMMAND's first words ARGV begins with. */
 static int
 count_common (const PpCommand *command, int argc, char **argv)
 {
@@ -82,8 +83,8 @@ pp_command_name (const PpCommand *command)
   return pp_command_join ((char *const *)command->words, count_words (command));
 }
 
-/* Returns how many bytes must be changed, put in, left out, or swapped with the next one to make A
- * of B (the "optimal string alignment" distance). */
+/* Returns the number of edits that make A from B: a byte replaced, inserted, deleted, or swapped
+ * with the next one ("optimal string alignment" distance). */
 static guint
 distance (const char *a, const char *b)
 {
@@ -112,7 +113,7 @@ distance (const char *a, const char *b)
   return changes;
 }
 
-/* A command or group that may be meant. */
+/* A command or group that the user may have meant. */
 typedef struct
 {
   const PpCommand *command;
@@ -120,8 +121,8 @@ typedef struct
   guint distance;
 } Candidate;
 
-/* Compares the words SKIPPED to WORDS of COMMAND with as many that were typed, and puts them into
- * BEST if they are nearer, or as near and more. */
+/* Compares the words SKIPPED to WORDS of COMMAND with as many typed words. Sets BEST to COMMAND if
+ * the distance is smaller, or if it is equal and COMMAND has more words. */
 static void
 compare (Candidate *best, const PpCommand *command, int skipped, int words, char **argv, int typed)
 {
@@ -150,7 +151,7 @@ pp_command_nearest (const PpCommand *const *table, int argc, char **argv)
     {
       int count = count_words (*command);
 
-      /* Also `start` for `worker start`. */
+      /* Skip first words, to suggest `worker start` for `start`. */
       for (int skipped = 0; skipped < count; skipped++)
         compare (&best, *command, skipped, count, argv, typed);
     }

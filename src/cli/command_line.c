@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From words to a PpCommandLine. */
+/* Parses the command line of one command into a PpCommandLine. */
 #include "config.h"
 
 #include "cli/command-private.h"
@@ -49,7 +49,7 @@ pp_command_line_free (PpCommandLine *line)
   g_free (line);
 }
 
-/* Holds the positional arguments of LINE against those the command takes. */
+/* Checks the number of positional arguments of LINE against the command's table. */
 static gboolean
 check_arguments (const PpCommandLine *line, GError **error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands there are, each in the source file of its name. */
+/* All commands. Each is in the source file of the same name. */
 #pragma once
 
 #include "cli/command-private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines in the form of Prefect's own (prefect/logging/logging.yml). */
+/* Log lines in Prefect's format (prefect/logging/logging.yml). */
 #include "config.h"
 
 #include "cli/console-private.h"
@@ -16,8 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Prefect's level names from the least to the most severe, and what they look like on a terminal.
- */
+/* Prefect's level names from least to most severe, and their colours on a terminal. */
 static const struct
 {
   const char *name;
@@ -27,18 +26,18 @@ static const struct
   { "ERROR", PP_COLOR_RED }, { "CRITICAL", PP_COLOR_BOLD_RED },
 };
 
-/* How long a reader of standard error may keep the worker waiting, once. */
+/* The longest wait for a slow reader of standard error, once. */
 #define READER_WAIT_MS 200
-/* What may wait for a disk. */
+/* The most bytes that may be queued while a disk is slow. */
 #define QUEUE_BYTES (256 * 1024)
-/* ECMA-48's EL. */
+/* ECMA-48: EL (erase in line). */
 #define ERASE_TO_END_OF_LINE "\033[K"
 
 /* A line for the write thread. */
 typedef struct
 {
-  PpLoss refused; /* before it, for want of room */
-  char *text;     /* or NULL: only the note of a loss is to be written */
+  PpLoss refused; /* lines dropped before this one because the queue was full */
+  char *text;     /* NULL to write only the note about lost lines */
   gsize length;
 } PpConsoleJob;
 
@@ -46,15 +45,15 @@ static struct
 {
   guint least; /* index of the least severe level that is shown */
   gboolean colors;
-  gboolean erases; /* standard error is a terminal that obeys escape sequences */
+  gboolean erases; /* standard error is a terminal that supports escape sequences */
   gboolean installed;
   int fd;           /* standard error, or a descriptor of our own for the same terminal */
-  gboolean is_file; /* a regular one: the write thread writes to it */
-  GMutex mutex;     /* of what follows: the journal's thread logs, too */
-  PpLoss lost;      /* since the last line; where it is a file, the write thread's alone */
-  gboolean is_cut;  /* so is this: the last line that was written has no end */
-  gint queued;      /* bytes that the write thread has to write; atomic */
-  gboolean is_used; /* the write thread was */
+  gboolean is_file; /* a regular file: the write thread writes to it */
+  GMutex mutex;     /* protects the fields below: the journal's thread logs, too */
+  PpLoss lost;      /* since the last line; for a regular file, used by the write thread only */
+  gboolean is_cut;  /* the last line was written only in part; used by the same thread as lost */
+  gint queued;      /* bytes queued for the write thread; atomic */
+  gboolean is_used; /* the write thread has been used */
   PpLoss refused;
 } console = { .fd = STDERR_FILENO };
 
@@ -85,8 +84,8 @@ field_value (const GLogField *fields, gsize count, const char *key)
   return NULL;
 }
 
-/* Appends MESSAGE with control characters as \x1b, and the lines after the first indented: what
- * another side said can neither steer the terminal nor pass for a log line. */
+/* Appends MESSAGE with control characters as \x1b, and indents each line after the first. A message
+ * of another program can then neither control the terminal nor look like a log line. */
 static void
 append_message (GString *line, const char *message)
 {
@@ -100,8 +99,8 @@ append_message (GString *line, const char *message)
       g_string_append_c (line, *p);
 }
 
-/* Whether standard error takes PIPE_BUF bytes without blocking. A reader that is behind is waited
- * for a little; one that was not there the last time is not: the worker has more to do. */
+/* True if standard error takes PIPE_BUF bytes without blocking. Waits up to READER_WAIT_MS for a
+ * slow reader, but not if the last line was lost too: the worker must not wait for each line. */
 static gboolean
 takes_more (void)
 {
@@ -114,8 +113,8 @@ takes_more (void)
   return ready != 0;
 }
 
-/* Writes TEXT as far as it is taken, and sets DONE to that. Returns 0, or the errno of what failed;
- * EAGAIN when nobody reads. */
+/* Writes TEXT until it is complete or fails, and sets DONE to the number of bytes written. Returns
+ * 0 or an errno; EAGAIN if nobody reads. */
 static int
 write_text (const char *text, gsize length, gsize *done)
 {
@@ -137,15 +136,16 @@ write_text (const char *text, gsize length, gsize *done)
   return 0;
 }
 
-/* Counts a line of which LENGTH bytes were lost by the errno FAILURE; EAGAIN is nobody's error. */
+/* Counts a lost line with LENGTH bytes and the errno FAILURE. EAGAIN is not recorded as a reason:
+ * no write failed. */
 static void
 lose (PpLoss *lost, gsize length, int failure)
 {
   pp_loss_add (lost, 1, length, failure != EAGAIN ? failure : 0);
 }
 
-/* Writes the note that stands for the lost lines, first ending a line that was cut. FALSE when that
- * failed. */
+/* Writes a note in place of the lost lines, after ending a line that was cut. Returns FALSE if the
+ * write failed. */
 static gboolean
 write_loss (void)
 {
@@ -180,7 +180,7 @@ write_line (const char *line, gsize length)
   console.is_cut = done > 0;
 }
 
-/* In the write thread. */
+/* Runs in the write thread. */
 static void
 do_job (gpointer data)
 {
@@ -196,7 +196,8 @@ do_job (gpointer data)
   g_free (job);
 }
 
-/* Hands the LENGTH bytes of TEXT, or NULL, to the write thread. */
+/* Queues the LENGTH bytes of TEXT for the write thread. TEXT is NULL to write only the note about
+ * lost lines. */
 static void
 hand_over (const char *text, gsize length)
 {
@@ -211,8 +212,8 @@ hand_over (const char *text, gsize length)
   pp_write_thread_do (do_job, job);
 }
 
-/* Once a line is refused, so are those after it until there is room for some: one note stands for
- * all. */
+/* True if the queue has room for LENGTH bytes. After a line was refused, the queue must be half
+ * empty before it takes lines again, so that one note covers many lost lines. */
 static gboolean
 has_room (gsize length)
 {
@@ -267,10 +268,10 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
   const char *message = field_value (fields, count, "MESSAGE");
   gboolean ours = logger == NULL || g_str_has_prefix (logger, "prefect");
 
-  /* A library's debug lines are not the user's. */
+  /* Hide the debug and info lines of libraries. */
   if (level < console.least || (!ours && level < 2))
     return G_LOG_WRITER_HANDLED;
-  /* A container's line that ended in a carriage return may be there. */
+  /* Erase a container's line that ended in a carriage return. */
   g_autoptr (GString) line
       = g_string_new (console.colors || console.erases ? ERASE_TO_END_OF_LINE : NULL);
   append_time (line);
@@ -280,7 +281,7 @@ write_log (GLogLevelFlags flags, const GLogField *fields, gsize count, gpointer 
   append_message (line, message != NULL ? message : "");
   g_string_append_c (line, '\n');
   write_all (line);
-  /* The process ends by this line. */
+  /* GLib aborts the process after this line. */
   if ((flags & (G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL)) != 0)
     pp_console_finish ();
   return G_LOG_WRITER_HANDLED;
@@ -292,7 +293,8 @@ install (void)
   int terminal = pp_terminal_open (STDERR_FILENO);
 
   console.fd = terminal >= 0 ? terminal : STDERR_FILENO;
-  /* Colors may be off on a terminal that obeys all the same (NO_COLOR). */
+  /* Not the same as colors: NO_COLOR turns colours off on a terminal that supports escape
+   * sequences. */
   console.erases = pp_terminal_obeys (STDERR_FILENO);
   g_log_set_writer_func (write_log, NULL, NULL);
   console.installed = TRUE;

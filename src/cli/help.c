@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The help texts, made from the command table. */
+/* The help texts, generated from the command table. */
 #include "config.h"
 
 #include "cli/command-private.h"
@@ -36,7 +36,7 @@ pp_command_list (const PpCommand *const *table, char *const *group, int words)
   return g_string_free (text, FALSE);
 }
 
-/* Returns how ARGUMENT stands in a usage line: "NAME", "[NAME]", "NAME...", "[NAME...]"; new
+/* Returns ARGUMENT as the usage line shows it: "NAME", "[NAME]", "NAME..." or "[NAME...]"; new
  * string. */
 static char *
 usage_word (const PpArgument *argument)
@@ -111,7 +111,7 @@ pp_commands_context (const PpCommand *const *table, PpOptionSet *set)
   GOptionContext *context = g_option_context_new ("COMMAND");
 
   pp_option_set_install (set, context);
-  /* What comes after the command is the command's. */
+  /* Options after the command belong to the command. */
   g_option_context_set_strict_posix (context, TRUE);
   g_option_context_set_summary (context, "Serves a Prefect work pool with Podman or Docker.");
   g_option_context_set_description (context, list);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* A table and the struct that its values go to. */
+/* An option table and the struct that its values are stored in. */
 typedef struct
 {
   const PpOption *options;
@@ -15,7 +15,7 @@ typedef struct
 struct PpOptionSet
 {
   GArray *tables;   /* of Table */
-  GPtrArray *names; /* of the --no- forms: GOptionEntry borrows them */
+  GPtrArray *names; /* names of the --no- forms, which GOptionEntry borrows */
 };
 
 const PpOption pp_global_options[] = {
@@ -82,7 +82,7 @@ field (const Table *table, const PpOption *option)
   return G_STRUCT_MEMBER_P (table->fields, option->offset);
 }
 
-/* True if GIVEN, the option as GOptionContext names it, is OPTION: "--run-once", or "-r". */
+/* True if GIVEN, the option as GOptionContext reports it, is OPTION: "--run-once" or "-r". */
 static gboolean
 is_named (const PpOption *option, const char *given)
 {
@@ -91,7 +91,7 @@ is_named (const PpOption *option, const char *given)
   return option->letter != 0 && given[1] == option->letter;
 }
 
-/* Returns the field of the flag that is called GIVEN. */
+/* Returns the field of the flag with the name GIVEN, or NULL. */
 static PpFlag *
 find_flag (const PpOptionSet *set, const char *given)
 {
@@ -106,7 +106,7 @@ find_flag (const PpOptionSet *set, const char *given)
   return NULL;
 }
 
-/* --flag, --flag=true, --flag=false and --no-flag, as prefect's command line takes them. */
+/* Accepts --flag, --flag=true, --flag=false and --no-flag, as prefect does. */
 static gboolean
 on_flag (const char *given, const char *value, gpointer data, GError **error)
 {
@@ -165,7 +165,7 @@ add_entry (GArray *entries, const Table *table, const PpOption *option)
 void
 pp_option_set_install (PpOptionSet *set, GOptionContext *context)
 {
-  /* Ends in a zeroed entry, as GLib wants it. */
+  /* Ends with a zeroed entry, as GLib requires. */
   g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
   GOptionGroup *group = g_option_group_new ("", "", "", set, NULL);
 
@@ -183,7 +183,7 @@ pp_option_set_install (PpOptionSet *set, GOptionContext *context)
   g_option_context_set_main_group (context, group);
 }
 
-/* "always, if-not-present or never"; new string. */
+/* Returns the choices as "always, if-not-present or never"; new string. */
 static char *
 list_choices (const char *const *choices)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefect-podman render: what the worker would send to the engine for a flow run, secrets masked.
- */
+/* prefect-podman render: prints what the worker would send to the engine for a flow run, with
+ * secrets masked. */
 #include "config.h"
 
 #include "cli/commands-private.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A saved run is a few kilobytes; more than this is something else. */
+/* A saved run has a few kilobytes. A larger file is not one. */
 #define MAX_SAVED_BYTES (16 * 1024 * 1024)
 
 typedef struct
@@ -63,7 +63,7 @@ check (const PpCommandLine *line, GError **error)
   return FALSE;
 }
 
-/* ---- the parts of a run: from the API ---- */
+/* ---- Read the parts of a run from the API ---- */
 
 typedef struct
 {
@@ -97,7 +97,7 @@ on_parts (const PpResolveParts *parts, const GError *error, gpointer user_data)
   pp_session_done (NULL, error, fetching->session);
 }
 
-/* Reads the flow run ID and its work pool; new references. FALSE with ERROR. */
+/* Reads the flow run ID and its work pool; new references. Returns FALSE with ERROR. */
 static gboolean
 read_run (PpSession *session, PpApi *api, const char *id, json_t **flow_run, json_t **work_pool,
           GError **error)
@@ -133,12 +133,12 @@ fetch_parts (PpSession *session, const char *id, GError **error)
   return fetching.parts;
 }
 
-/* ---- the parts of a run: from a file, to a file ---- */
+/* ---- Read and write the parts of a run in a file ---- */
 
 static const char *const part_names[] = { "flow_run", "work_pool", "deployment", "flow",
                                           "blocks",   "block_ids", "variables",  "server" };
 
-/* The parts in the order of part_names. */
+/* Sets LIST to the members of PARTS, in the order of part_names. */
 static void
 list_parts (PpResolveParts *parts, json_t ***list)
 {
@@ -196,7 +196,7 @@ read_parts (const char *path, GError **error)
   return NULL;
 }
 
-/* Blocks are data that somebody entered: each string of it is taken for a secret. */
+/* Users enter the data of blocks, so treat each string in it as a secret. */
 static void
 learn_blocks (PpMask *mask, const json_t *blocks)
 {
@@ -238,7 +238,7 @@ save_parts (PpResolveParts *parts, const PpMask *mask, const char *path, GError 
   return pp_own_file_write (path, text, error);
 }
 
-/* ---- what is printed ---- */
+/* ---- Print the result ---- */
 
 static json_t *
 spec_to_json (const PpContainerSpec *spec)
@@ -261,8 +261,8 @@ spec_to_json (const PpContainerSpec *spec)
       spec->startup_timeout_seconds);
 }
 
-/* "NAME=value" for NAME out of the create body, or NAME where the value is a secret: podman then
- * takes it from the caller's own environment. New string. */
+/* Returns "NAME=value" with the value from the create body. If the value is a secret, returns only
+ * NAME: podman then takes the value from its own environment. New string. */
 static char *
 environment_argument (const PpContainerSpec *spec, const PpMask *mask, const char *name)
 {

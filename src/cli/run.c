@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the program's arguments to a command's exit code. */
+/* Runs the command that the program's arguments name. */
 #include "config.h"
 
 #include "cli/command-private.h"
@@ -16,7 +16,7 @@ pp_command_exit_code (const GError *error)
   return is_callers ? PP_EXIT_USAGE : PP_EXIT_FAILED;
 }
 
-/* Prints the ERROR of COMMAND, one line. Returns the exit code. */
+/* Prints the ERROR of COMMAND on one line. Returns the exit code. */
 static int
 report (const PpCommand *command, const GError *error)
 {
@@ -50,7 +50,7 @@ run_command (const PpCommand *command, int argc, char **argv, const char *profil
   return error != NULL ? report (command, error) : code;
 }
 
-/* `worker` and `worker --help`. */
+/* Prints the commands of a group, for `worker` and `worker --help`. */
 static int
 show_group (const PpCommand *const *table, int words, int argc, char **argv)
 {
@@ -61,7 +61,8 @@ show_group (const PpCommand *const *table, int words, int argc, char **argv)
   return argc > words ? PP_EXIT_DONE : PP_EXIT_USAGE;
 }
 
-/* The first WORDS of ARGV are a group, or 0; what comes next is no command of it. */
+/* Reports an unknown command. The first WORDS words of ARGV name a group (0: no group); the next
+ * word is not a command of that group. */
 static int
 fail_unknown (const PpCommand *const *table, int words, int argc, char **argv)
 {
@@ -77,7 +78,7 @@ fail_unknown (const PpCommand *const *table, int words, int argc, char **argv)
                           blank, group);
 }
 
-/* ARGV begins with the command's first word. */
+/* Runs the command that ARGV begins with. */
 static int
 dispatch (const PpCommand *const *table, int argc, char **argv, const char *profile)
 {
@@ -96,7 +97,7 @@ dispatch (const PpCommand *const *table, int argc, char **argv, const char *prof
     }
   g_autofree char *name = pp_command_name (command);
   g_autofree char *full_name = g_strdup_printf ("%s %s", g_get_prgname (), name);
-  g_set_prgname (full_name); /* the head of the command's help */
+  g_set_prgname (full_name); /* the first line of the command's help */
   return run_command (command, argc - words + 1, argv + words - 1, profile);
 }
 

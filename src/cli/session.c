@@ -11,24 +11,24 @@
 struct PpSession
 {
   PpSettings *settings;
-  PpHttp *http; /* NULL until the API is asked for, as are the next two */
+  PpHttp *http; /* http, api and loop are NULL until pp_session_api() is called */
   PpApi *api;
   GMainLoop *loop;
 
-  /* The answer to the call that is being waited for. */
+  /* The answer that pp_session_wait() waits for. */
   gboolean is_done;
   json_t *body;
   GError *error;
 };
 
-/* Sets the console up for LEVEL. Escape sequences are used if COLORS and the terminal allow it. */
+/* Sets the console's log level. Uses colours if COLORS is TRUE and the terminal supports them. */
 static gboolean
 set_level (const char *level, gboolean colors, GError **error)
 {
   return pp_console_init (level, colors && pp_color_is_wanted (STDERR_FILENO), error);
 }
 
-/* Before the settings are read, for what reading them logs. */
+/* Sets the log level for messages that loading the settings logs. */
 static gboolean
 init_console_early (PpSessionKind kind, const char *log_level, GError **error)
 {
@@ -44,7 +44,7 @@ init_console_early (PpSessionKind kind, const char *log_level, GError **error)
         g_prefix_error (error, "--log-level: ");
       return is_set;
     }
-  /* Reading the settings reports a level that is none. */
+  /* A wrong PREFECT_LOGGING_LEVEL is reported when the settings are read. */
   if (level == NULL || !set_level (level, TRUE, NULL))
     set_level ("INFO", TRUE, NULL);
   return TRUE;

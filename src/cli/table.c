@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of text. Widths are in a terminal's columns: a CJK character takes two, a combining one
+/* Text tables. Widths are in terminal columns: a CJK character takes two, a combining character
  * none. */
 #include "config.h"
 
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define GAP 2
-/* A column that is shortened keeps this much, or its heading. */
+/* The least width of a shortened column, unless its heading is wider. */
 #define LEAST_WIDTH 8
 #define ELLIPSIS "\xe2\x80\xa6"
 
@@ -80,7 +80,8 @@ measure (const PpTable *table, guint *widths)
     }
 }
 
-/* Returns the widest column that can be made narrower, or the number of columns. */
+/* Returns the index of the widest column that can be shortened, or the number of columns if there
+ * is none. */
 static guint
 find_widest (const PpTable *table, const guint *widths)
 {
@@ -97,7 +98,8 @@ find_widest (const PpTable *table, const guint *widths)
   return widest;
 }
 
-/* Makes WIDTHS smaller until a line has at most WIDTH characters, as far as that is possible. */
+/* Reduces WIDTHS until a line has at most WIDTH characters, or until no column can be shortened
+ * further. */
 static void
 fit (const PpTable *table, guint *widths, guint width)
 {
@@ -115,7 +117,7 @@ fit (const PpTable *table, guint *widths, guint width)
     }
 }
 
-/* Appends TEXT, shortened to WIDTH if it is longer. Returns the width of what was appended. */
+/* Appends TEXT, shortened to WIDTH if it is longer. Returns the width of the appended text. */
 static guint
 append_text (GString *line, const char *text, guint width)
 {
@@ -182,7 +184,7 @@ pp_table_text (const PpTable *table, guint width, gboolean colors)
   return g_string_free (text, FALSE);
 }
 
-/* Returns the width of the terminal on standard output, or 0 if that is none. */
+/* Returns the width of the terminal on standard output, or 0 if it is not a terminal. */
 static guint
 terminal_width (void)
 {

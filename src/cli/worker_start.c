@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefect-podman worker start (the peer: prefect/cli/worker.py). */
+/* prefect-podman worker start. Prefect's own is in prefect/cli/worker.py. */
 #include "config.h"
 
 #include "cli/api_url-private.h"
@@ -64,11 +64,11 @@ static const PpOption options[] = {
   { NULL },
 };
 
-/* The characters that the name of a pool or a queue cannot have (BANNED_CHARACTERS of
- * prefect/types/names.py; the server answers 422, or takes "/" for a part of another address). */
+/* Characters that the name of a pool or queue must not contain (BANNED_CHARACTERS in
+ * prefect/types/names.py). The server answers 422, or reads "/" as part of the URL's path. */
 #define BANNED "/%&<>"
 
-/* What is wrong with NAME, of which OPTION tells, or NULL; new string. */
+/* Returns what is wrong with NAME, the value of OPTION, or NULL if it is valid; new string. */
 static char *
 name_fault (const char *option, const char *name)
 {
@@ -88,7 +88,8 @@ name_fault (const char *option, const char *name)
   return NULL;
 }
 
-/* "Prefect..." is Prefect's own (create_work_pool() of server/api/workers.py answers 403). */
+/* Prefect reserves names that begin with "prefect": create_work_pool() in server/api/workers.py
+ * answers 403. */
 static char *
 pool_fault (const char *name)
 {
@@ -132,7 +133,7 @@ check (const PpCommandLine *line, GError **error)
   return FALSE;
 }
 
-/* Sets the numbers of WORKER. */
+/* Sets the number options of WORKER. */
 static gboolean
 read_numbers (const Options *given, const PpSettings *settings, PpWorkerOptions *worker,
               GError **error)
@@ -181,7 +182,7 @@ read_template (const char *path, GError **error)
   return NULL;
 }
 
-/* Sets what needs no reading. Strings are borrowed. */
+/* Sets the options that need no parsing. Strings are borrowed. */
 static void
 fill_in (const PpCommandLine *line, PpWorkerOptions *worker)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefect-podman worker status: what the state directory says, without a server or an engine. */
+/* prefect-podman worker status: prints what is in the state directory. Asks neither the server nor
+ * the engine. */
 #include "config.h"
 
 #include "cli/commands-private.h"
@@ -33,7 +34,7 @@ typedef struct
   GPtrArray *infos; /* of PpIdentityInfo */
 } Place;
 
-/* INFOS is stolen. */
+/* Takes ownership of INFOS. */
 static Place *
 place_new (const char *state_dir, GPtrArray *infos)
 {
@@ -54,14 +55,14 @@ place_free (gpointer data)
   g_free (place);
 }
 
-/* Whether the container is known to have started. */
+/* True if the journal shows that the container has started. */
 static gboolean
 has_started (const PpJournalEntry *entry)
 {
   return entry->started_at != 0 || entry->undescribed;
 }
 
-/* What a run waits for, as far as the journal knows; new string. */
+/* Returns what the run waits for, according to the journal; new string. */
 static char *
 waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
 {
@@ -76,14 +77,14 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
                                          : "its container's start");
   if (early < G_USEC_PER_SEC)
     return g_strdup ("the server's word, its image and its container");
-  /* Its image and its container are made meanwhile. */
+  /* The image and the container are prepared before the scheduled time. */
   g_autofree char *left = pp_duration_text (early);
   return g_strdup_printf ("its time, in %s", left);
 }
 
-/* JSON. */
+/* ---- JSON ---- */
 
-/* OBJECT gets KEY only where there is a VALUE. */
+/* Sets KEY of OBJECT if VALUE is not NULL. */
 static void
 set_string (json_t *object, const char *key, const char *value)
 {
@@ -169,9 +170,9 @@ print_json (const GPtrArray *places)
   free (text);
 }
 
-/* Text. */
+/* ---- Text ---- */
 
-/* The flow runs of the worker INFO. */
+/* Prints the flow runs of the worker INFO. */
 static void
 print_runs (const PpIdentityInfo *info)
 {
@@ -271,7 +272,7 @@ print_text (const GPtrArray *places)
            path);
 }
 
-/* The directories that workers fall back to where the first one cannot be written. */
+/* Adds the fallback directories, which workers use if the default directory is not writable. */
 static void
 add_fallbacks (GPtrArray *places)
 {
@@ -297,7 +298,7 @@ run (const PpCommandLine *line, PpSession *session, GError **error)
   g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (place_free);
 
   (void)session;
-  /* A directory that nobody named need not be there. */
+  /* The default directory does not have to exist. */
   if (g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE)
       && line->shared.state_dir == NULL)
     infos = g_ptr_array_new ();
