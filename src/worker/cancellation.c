@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs in flight that the server wants ended, or does not know any more: one query each for all of
- * them, on a fixed beat. */
+/* Finds runs in flight that the server wants to stop or no longer knows. Each check is one query
+ * for all runs, at a fixed interval. */
 #include "config.h"
 
 #include "worker_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-/* The longest a cancelled run waits to be seen; PREFECT_WORKER_CANCELLATION_POLL_SECONDS may only
- * shorten it. */
+/* The longest time until a cancellation is noticed. PREFECT_WORKER_CANCELLATION_POLL_SECONDS may
+ * only shorten it. */
 #define BEAT_SECONDS 10.0
 
 static gboolean
@@ -34,7 +34,7 @@ look_at_all (PpWorker *worker)
     pp_flow_run_look (run);
 }
 
-/* A run whose state is read by itself, to see whether it was ended. */
+/* A read of a single run's state, to see if the server has ended the run. */
 typedef struct
 {
   PpWorker *worker;
@@ -73,8 +73,9 @@ on_state (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
     pp_flow_run_end_as_told (run, body);
 }
 
-/* Reads the runs in flight that may be ended: all of them, or only those that the server fails at
- * in a list. The reader finds out which those are. One that is being read holds up no other. */
+/* Reads the state of each run that may be ended: of all such runs, or only of those that the server
+ * cannot return in a list. The state reader knows which those are. A slow read delays no other
+ * run. */
 static void
 read_states (PpWorker *worker, gboolean all)
 {
@@ -109,7 +110,8 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     g_debug ("Cancelled runs could not be looked for: %s", error->message);
   if (error != NULL)
     read_states (worker, TRUE);
-  /* A run that seemed to be lost may have been ended, and begun again elsewhere, meanwhile. */
+  /* The server did not answer before. Meanwhile a run may have been ended and started again
+   * elsewhere. */
   else if (worker->unheard)
     look_at_all (worker);
   worker->unheard = error != NULL;
@@ -121,12 +123,13 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     if (run != NULL && pp_flow_run_end_as_told (run, flow_run))
       some = TRUE;
   }
-  /* A server names 200 at most, or as many as its PREFECT_SERVER_API_DEFAULT_LIMIT. */
+  /* An answer has at most 200 runs, or PREFECT_SERVER_API_DEFAULT_LIMIT: ask for the rest. */
   if (some)
     ask_for_cancelled (worker);
 }
 
-/* The ids of the runs in flight: of all, or of those that may be ended and that a list can hold. */
+/* Returns the ids of all runs in flight, or only of those that may be ended and that the server can
+ * return in a list. */
 static json_t *
 ids_in_flight (const PpWorker *worker, gboolean all)
 {
@@ -143,7 +146,7 @@ ids_in_flight (const PpWorker *worker, gboolean all)
   return ids;
 }
 
-/* Those that are being cancelled already must not take the others' places in the answer. */
+/* Asks only for runs that are not being cancelled yet, because the answer has a limited size. */
 static void
 ask_for_cancelled (PpWorker *worker)
 {
@@ -153,8 +156,8 @@ ask_for_cancelled (PpWorker *worker)
     worker->cancel_call = pp_flow_runs_filter_ended (worker->context.api, ids, on_ended, worker);
 }
 
-/* Runs that are not on the server any more are none of the above: they are counted, and looked at
- * one by one when some are missing. */
+/* The query for cancelled runs does not find deleted runs. If the server counts fewer runs than
+ * were asked for, read each run by itself. */
 
 static void
 on_counted (json_t *body, const GError *error, gpointer user_data)
@@ -162,7 +165,7 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
   PpWorker *worker = user_data;
 
   worker->count_call = NULL;
-  /* A server that fails at counting may know them one by one. */
+  /* If the count fails, reading single runs may still work. */
   if ((error == NULL && json_is_integer (body) && json_integer_value (body) < worker->counted)
       || g_error_matches (error, PP_API_ERROR, 500))
     look_at_all (worker);

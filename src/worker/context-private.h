@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all flow runs of a worker share. Owned by the worker; borrowed by its runs. */
+/* What all flow runs of a worker share. The worker owns it; runs borrow it. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -19,24 +19,24 @@ typedef struct
 {
   const PpSettings *settings;
   const char *worker_name;
-  const char *worker_id;     /* the server's id of this worker (Prefect Cloud), or NULL */
+  const char *worker_id;     /* the server's id of this worker (Prefect Cloud only), or NULL */
   const char *type;          /* "docker" or "podman" */
-  const char *identity_name; /* who this worker is across restarts (identity.h) */
+  const char *identity_name; /* the worker's identity across restarts (identity.h) */
   const char *boot_id;
-  PpSecrets *secrets;          /* the worker's own, not to be seen in a container's output */
+  PpSecrets *secrets;          /* the worker's own secrets; masked in container output */
   json_t *process_environment; /* for {{ $NAME }} in templates */
-  json_t *work_pool;           /* as last read; never changed in place */
+  json_t *work_pool;           /* as last read; replaced, never modified */
   PpApi *api;
   PpInfrastructure *infrastructure;
   PpResolver *resolver;
   PpStateReader *states;
   PpLogSender *logs;
   PpStdout *out;
-  gboolean output_prefix; /* the run's name before each of its lines there */
+  gboolean output_prefix; /* put the run's name before each line on stdout */
   PpEvents *events;
   PpJournal *journal;
-  struct PpLateRequests *late; /* requests that outlive their run (late_requests.h) */
-  guint unsettled; /* runs that hold no slot though the server has not been told of their end */
+  struct PpLateRequests *late; /* late requests of former runs (late_requests-private.h) */
+  guint unsettled; /* runs that freed their slot before the server accepted their final state */
 } PpWorkerContext;
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events for the server's event feed (POST /events), sent in batches. They decorate: a failure
- * costs nothing but themselves. */
+/* Events for the server's event feed (POST /events), sent in batches. Events are best effort: a
+ * failure only loses events. */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
@@ -14,22 +14,22 @@ PpEvents *pp_events_new (PpApi *api, const char *worker_name, const char *worker
 void pp_events_free (PpEvents *events);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpEvents, pp_events_free)
 
-/* The pool that later events are related to; borrowed by copy. */
+/* Sets the work pool that later events are related to. WORK_POOL is copied. */
 void pp_events_set_work_pool (PpEvents *events, const json_t *work_pool);
 
-/* Queues EVENT ("prefect.worker.started") of the worker itself. RELATED: array of related
- * resources, stolen, or NULL. */
+/* Queues EVENT ("prefect.worker.started") of the worker itself. RELATED is an array of related
+ * resources, or NULL; the call takes ownership. */
 void pp_events_emit_worker (PpEvents *events, const char *event, json_t *related);
 
 /* Queues EVENT ("prefect.docker.container.running") of a container. */
 void pp_events_emit_container (PpEvents *events, const char *event, const char *container_id,
                                const char *container_name, json_t *related);
 
-/* The related resource of an object of the API: kind "flow-run", "deployment", "flow"; new object.
- */
+/* Returns the related resource for an API object of KIND "flow-run", "deployment" or "flow"; new
+ * object. */
 json_t *pp_events_related (const char *kind, const char *id, const char *name);
 
-/* Sends what waits at once. */
+/* Sends the queued events at once. */
 void pp_events_flush (PpEvents *events);
 
 G_END_DECLS

@@ -8,7 +8,7 @@
 #include "prefect-podman/text/timestamp.h"
 
 #define INTERVAL_MS 2000
-/* A feed that nobody takes is not worth memory. */
+/* Limits the memory for events while the server does not accept them. */
 #define MAX_QUEUED 500
 
 struct PpEvents
@@ -19,8 +19,8 @@ struct PpEvents
   char *work_pool_id;
   char *work_pool_name;
   json_t *queue; /* array of event objects */
-  json_t *sent;  /* array of those that are on their way, or NULL */
-  GQueue parts;  /* of json_t: halves of what the server refused, to be sent next */
+  json_t *sent;  /* array of the events in flight, or NULL */
+  GQueue parts;  /* of json_t: halves of a batch that the server refused; sent next */
   guint timer;
   PpApiCall *call;
 };
@@ -75,7 +75,7 @@ pp_events_related (const char *kind, const char *id, const char *name)
                     kind, "prefect.resource.name", name);
 }
 
-/* Whether one event may be the reason of ERROR: the others are sent without it. */
+/* True if a single bad event may have caused ERROR. The batch is then sent again in halves. */
 static gboolean
 is_about_events (const GError *error)
 {
@@ -87,7 +87,7 @@ is_about_events (const GError *error)
   return FALSE;
 }
 
-/* What of ARRAY is before AT, or from there on; new. */
+/* Returns the elements of ARRAY before index AT, or from AT on; new array. */
 static json_t *
 part_of (const json_t *array, size_t at, gboolean before)
 {
@@ -156,7 +156,7 @@ pp_events_flush (PpEvents *events)
   events->call = pp_events_create (events->api, json_incref (events->sent), on_sent, events);
 }
 
-/* The worker as a resource (BaseWorker._event_resource). */
+/* Returns the worker as an event resource (BaseWorker._event_resource); new object. */
 static json_t *
 worker_resource (const PpEvents *events)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a test may end the worker as kill -9 does: only in builds of configure --enable-failpoints;
- * in all others nothing. Private to src/worker. */
+/* Points at which a test can kill the worker as kill -9 does. Without configure --enable-failpoints
+ * they do nothing. Private to src/worker. */
 #pragma once
 
 #include "config.h"
@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* Dies here if PREFECT_PODMAN_FAILPOINT says so: "NAME", or "NAME=N" for the Nth time it is passed
- * (PART, if not NULL, belongs to the name: "NAME.PART"). */
+/* Kills this process if PREFECT_PODMAN_FAILPOINT is this failpoint's name, or "NAME=N" and this is
+ * the Nth pass. The name is NAME, or "NAME.PART" if PART is not NULL. */
 #ifdef PP_FAILPOINTS
 void pp_failpoint (const char *name, const char *part);
 #else

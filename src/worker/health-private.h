@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /health (the peer: prefect/workers/server.py), on the main loop through libmicrohttpd's epoll
- * descriptor. */
+/* Serves GET /health from the main loop, through libmicrohttpd's epoll descriptor. Prefect's own is
+ * in prefect/workers/server.py. */
 #pragma once
 
 #include <glib.h>
@@ -10,26 +10,26 @@ G_BEGIN_DECLS
 
 typedef struct PpHealth PpHealth;
 
-/* Asked at each request: NULL for 200, or what is wrong (borrowed) for 503. */
+/* Called for each request. Returns NULL for status 200, or the reason for status 503 (borrowed). */
 typedef const char *(*PpHealthFunc) (gpointer user_data);
 
-/* The code is an errno value. */
+/* The error code is an errno value. */
 #define PP_HEALTH_ERROR (pp_health_error_quark ())
 GQuark pp_health_error_quark (void);
 
-/* The words for WHY there is no health check on HOST:PORT; new string. */
+/* Returns the message for a failure to listen on HOST:PORT because of WHY; new string. */
 char *pp_health_problem (const char *host, int port, const char *why);
 
-/* Listens on the first of ADDRESSES, HOST's with PORT (0: any free one), that can be had. Answers
- * from the thread-default main context of the caller. Returns NULL with ERROR naming host, port and
- * the system's words (a port in use ...). */
+/* Listens on the first of ADDRESSES that can be bound. ADDRESSES are those of HOST with PORT (0:
+ * any free port). Runs on the caller's thread-default main context. Returns NULL with ERROR, which
+ * has the host, the port and the system's error text. */
 PpHealth *pp_health_new (const char *host, int port, const struct addrinfo *addresses,
                          PpHealthFunc find_illness, gpointer user_data, GError **error);
 
-/* The port it listens on. */
+/* Returns the port that it listens on. */
 int pp_health_port (const PpHealth *health);
 
-/* Closes it; NULL is ignored. Not from inside FIND_ILLNESS. */
+/* Closes the endpoint. Must not be called from FIND_ILLNESS. NULL is ignored. */
 void pp_health_free (PpHealth *health);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpHealth, pp_health_free)
 

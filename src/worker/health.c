@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The health endpoint: libmicrohttpd without threads, its epoll descriptor on the main loop. */
+/* The health endpoint: libmicrohttpd without threads, with its epoll descriptor on the main
+ * loop. */
 #include "config.h"
 
 #include "health-private.h"
@@ -18,14 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Bounds on strangers: what a request may take (its headers have to fit), how many at once, of them
- * from one address, and how long one may take from its connection to the last byte of its answer.
- * One connection more cuts off the oldest. */
+/* Limits on clients: memory for a request with its headers, connections in total, connections from
+ * one address, and time from connecting to the last byte of the answer. A new connection above a
+ * limit closes the oldest one. */
 #define REQUEST_BYTES ((size_t)4096)
 #define MAX_CONNECTIONS 16u
 #define MAX_FROM_ADDRESS 8u
 #define REQUEST_US (5 * G_USEC_PER_SEC)
-/* Those of libmicrohttpd have the ones among them that are cut off and not closed yet. */
+/* libmicrohttpd's own limit also counts connections that are shut down but not closed yet. */
 #define MHD_CONNECTIONS 64u
 #define BACKLOG 64
 
@@ -42,15 +43,15 @@ struct PpHealth
   PpHealthFunc find_illness;
   gpointer user_data;
   int port;
-  GQueue connections; /* of Connection, the oldest first; less those that are cut off */
+  GQueue connections; /* of Connection, oldest first, without those that were shut down */
 };
 
 typedef struct
 {
-  int fd;          /* libmicrohttpd's */
-  guint64 address; /* of its client: see client_address() */
+  int fd;          /* owned by libmicrohttpd */
+  guint64 address; /* the client's, from client_address() */
   gint64 deadline; /* monotonic microseconds */
-  GList link;      /* in the queue; its data is NULL when it is not */
+  GList link;      /* in connections; its data is NULL when removed */
 } Connection;
 
 typedef struct
@@ -67,7 +68,7 @@ answer (struct MHD_Connection *connection, unsigned int status, const char *body
   struct MHD_Response *response
       = MHD_create_response_from_buffer (strlen (body), (void *)body, MHD_RESPMEM_MUST_COPY);
   MHD_add_response_header (response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-  /* One request a connection: its deadline is the request's. */
+  /* Close after one request, so that the connection's deadline is the request's. */
   MHD_add_response_header (response, MHD_HTTP_HEADER_CONNECTION, "close");
   if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
     MHD_add_response_header (response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
@@ -76,7 +77,7 @@ answer (struct MHD_Connection *connection, unsigned int status, const char *body
   return result;
 }
 
-/* The paths and answers of the peer's build_healthcheck_server(). */
+/* Paths and answers are those of Prefect's build_healthcheck_server(). */
 static MhdResult
 on_request (void *user_data, struct MHD_Connection *connection, const char *path,
             const char *method, const char *version G_GNUC_UNUSED, const char *upload G_GNUC_UNUSED,
@@ -101,8 +102,8 @@ on_request (void *user_data, struct MHD_Connection *connection, const char *path
   return result;
 }
 
-/* What connections are counted by: an IPv4 address, mapped to IPv6 or not, or the network (/64) of
- * an IPv6 address. */
+/* Returns the key for counting a client's connections: the IPv4 address (also if it is mapped to
+ * IPv6), or the /64 network of an IPv6 address. */
 static guint64
 client_address (const struct sockaddr *address)
 {
@@ -122,7 +123,7 @@ client_address (const struct sockaddr *address)
   return IN6_IS_ADDR_V4MAPPED (ipv6) ? ipv4 | host : network;
 }
 
-/* libmicrohttpd sees the end of the connection and closes it. */
+/* Shuts the connection down. libmicrohttpd then closes it. */
 static void
 cut_off (PpHealth *health, Connection *connection)
 {
@@ -141,7 +142,7 @@ count_from (const PpHealth *health, guint64 address)
   return count;
 }
 
-/* The oldest connection of ADDRESS. */
+/* Returns the oldest connection of ADDRESS, or NULL. */
 static Connection *
 oldest_from (const PpHealth *health, guint64 address)
 {
@@ -151,7 +152,8 @@ oldest_from (const PpHealth *health, guint64 address)
   return NULL;
 }
 
-/* The address that has the most connections, of several the one with the oldest. */
+/* Returns the address with the most connections. With equal counts, the one with the oldest
+ * connection. */
 static guint64
 busiest_address (const PpHealth *health)
 {
@@ -208,7 +210,7 @@ on_connection (void *user_data, struct MHD_Connection *mhd, void **context,
   g_free (connection);
 }
 
-/* Cuts off those whose time is over. Returns when the next one's is, or -1. */
+/* Shuts down connections past their deadline. Returns the next deadline, or -1 if there is none. */
 static gint64
 keep_deadlines (PpHealth *health)
 {
@@ -235,15 +237,15 @@ dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_dat
   gboolean was_full = is_full (health);
 
   keep_deadlines (health);
-  /* When nothing else can be opened, that is what a health check is to hear. */
+  /* Answer health checks even if this process has no free descriptors. */
   pp_limits_use_reserve (TRUE);
   MHD_run (health->daemon);
-  /* It listens again only the next time it runs (0.9.75), and what waits for it to listen wakes
-   * nobody. */
+  /* At its connection limit, libmicrohttpd (0.9.75) resumes listening only in its next MHD_run(),
+   * and clients that wait to connect do not wake it. */
   if (was_full && !is_full (health))
     MHD_run (health->daemon);
   pp_limits_use_reserve (FALSE);
-  /* When the next connection is to be cut off; now, when one has more to do. */
+  /* Wake up at the next deadline, or at once if libmicrohttpd has more to do. */
   gint64 next = keep_deadlines (health);
   if (MHD_get_timeout (health->daemon, &timeout_ms) == MHD_YES)
     {
@@ -254,7 +256,7 @@ dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_dat
   return G_SOURCE_CONTINUE;
 }
 
-/* A listening socket on ADDRESS, or -1 with errno. */
+/* Returns a listening socket on ADDRESS, or -1 with errno. */
 static int
 listen_on (const struct addrinfo *address)
 {
@@ -297,7 +299,7 @@ pp_health_problem (const char *host, int port, const char *why)
                           is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port, why);
 }
 
-/* A listening socket on the first of ADDRESSES that has one, or -1 with errno. */
+/* Returns a listening socket on the first of ADDRESSES that can be bound, or -1 with errno. */
 static int
 listen_on_any (const struct addrinfo *addresses)
 {

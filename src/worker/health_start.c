@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts the health check. Where its address is in use, most often by a worker that is just going,
- * or is not there yet (a network that is being set up), or its name cannot be looked up for now, it
- * is tried again for a while: meanwhile the worker goes on with its runs, and takes no new ones. */
+/* Starts the health check. It retries for GIVE_UP_US if the address is in use (most often by a
+ * worker that is stopping), if the address does not exist yet (the network is still being set up),
+ * or if the name lookup fails temporarily. Until it listens, the worker continues its runs but
+ * takes no new ones. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -28,7 +29,7 @@ may_pass (const GError *error)
          || g_error_matches (error, PP_HEALTH_ERROR, EADDRNOTAVAIL);
 }
 
-/* ERROR, and who has the port; new string. */
+/* Returns ERROR's message and the process that holds the port; new string. */
 static char *
 describe (const PpWorker *worker, const GError *error)
 {
@@ -47,7 +48,7 @@ describe_lookup (const PpWorker *worker, const char *why)
                             worker->settings->worker_webserver_port, why);
 }
 
-/* Says once that WHAT is tried again. */
+/* Warns once about WHAT and that the worker retries. */
 static void
 warn_of (PpWorker *worker, const char *what)
 {
@@ -64,7 +65,7 @@ give_up (PpWorker *worker, const char *what)
   pp_worker_stop (worker, 2, what);
 }
 
-/* Tries to listen on the addresses that are known. */
+/* Tries to listen on health_addresses. */
 static void
 try_to_listen (PpWorker *worker)
 {

@@ -7,11 +7,11 @@
 
 #include <errno.h>
 
-/* Enough for the modules of the name service. */
+/* Enough stack for the name service modules. */
 #define STACK_BYTES ((gsize)1024 * 1024)
 
-/* Until the thread is done, HOST and PORT are read and the results are written by it only; the rest
- * is the main loop's. */
+/* Until the thread ends, only the thread uses host, port and the results. The main loop uses the
+ * other fields. */
 struct PpHostLookup
 {
   GMainContext *context;
@@ -19,8 +19,8 @@ struct PpHostLookup
   int port;
   struct addrinfo *addresses;
   int failure;
-  int error;             /* errno, of EAI_SYSTEM */
-  PpHostLookupFunc done; /* NULL: cancelled */
+  int error;             /* errno if failure is EAI_SYSTEM */
+  PpHostLookupFunc done; /* NULL if cancelled */
   gpointer user_data;
 };
 
@@ -62,7 +62,8 @@ on_done (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Has on_done() called on the main loop. From any thread; the last thing done with LOOKUP. */
+/* Schedules on_done() on the main loop. May be called from any thread. LOOKUP must not be used
+ * afterwards. */
 static void
 report (PpHostLookup *lookup)
 {
@@ -96,7 +97,7 @@ pp_host_lookup_new (const char *host, int port, PpHostLookupFunc done, gpointer 
   lookup->user_data = user_data;
   if (pp_file_thread_start (run_thread, lookup, STACK_BYTES, NULL) != 0)
     {
-      /* No thread can be had for now. */
+      /* No thread could be started: a temporary failure. */
       lookup->failure = EAI_AGAIN;
       report (lookup);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What got no answer is looked for: how soon, and for how long. */
+/* Intervals and time limits for reading an object again after a request got no answer. */
 #pragma once
 
 #include <glib.h>
@@ -8,16 +8,17 @@
 #define PP_MAX_LOOK_US (120 * G_USEC_PER_SEC)
 #define PP_MAX_LOOK_DOUBLINGS 4
 
-/* How long (microseconds) to look, after WAITED of them for the answer: a server that is slow does
- * it yet. */
+/* Returns how long to keep reading after a request took WAITED without an answer; both in
+ * microseconds. A slow server may still carry out the request. */
 static inline gint64
 pp_look_time (gint64 waited)
 {
   return MIN (2 * waited, PP_MAX_LOOK_US);
 }
 
-/* Milliseconds to the first look, twice as long at each of UNANSWERED (1 or more) calls in a row,
- * 30 % more or less: a server that refuses every third call is not to be called at every third. */
+/* Returns the milliseconds until the next read. The delay doubles with each of UNANSWERED (1 or
+ * more) failed requests in a row, up to PP_MAX_LOOK_DOUBLINGS times. The random 30 % keep the
+ * worker out of step with a server that refuses, for example, every third request. */
 static inline guint
 pp_look_delay (guint unanswered)
 {

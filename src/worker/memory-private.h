@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's own memory. */
+/* The worker's memory use. */
 #pragma once
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* Gives back what only the start needed: free heap, and pages of code (ours and the libraries')
- * that ran once. What is needed again comes back from the page cache by itself. */
+/* Releases memory that only the start needed: free heap, and code pages of the program and its
+ * libraries. Code that is needed again is read from the page cache. */
 void pp_memory_settle (void);
 
 /* Gives free heap back to the system (malloc_trim()). The C library does not do this by itself for

@@ -10,9 +10,9 @@
 #include <malloc.h>
 #endif
 
-/* libcurl and libmicrohttpd bring some forty libraries, and each one's initialisers touch pages
- * that nobody looks at again. Only segments that cannot be written are let go: theirs are the pages
- * of a file. */
+/* Releases the code pages of one library. libcurl and libmicrohttpd load about forty libraries
+ * whose initialisers touch pages that are never used again. Only read-only segments are released:
+ * their pages can be read from the file again. */
 static int
 let_go (struct dl_phdr_info *object, size_t size G_GNUC_UNUSED, void *user_data)
 {
@@ -31,7 +31,7 @@ let_go (struct dl_phdr_info *object, size_t size G_GNUC_UNUSED, void *user_data)
   return 0;
 }
 
-/* Code that had to be relocated in place (DT_TEXTREL) is in no file as it is in memory. */
+/* True if the object's code was relocated in memory (DT_TEXTREL) and so differs from its file. */
 static int
 has_relocated_code (struct dl_phdr_info *object, size_t size G_GNUC_UNUSED,
                     void *user_data G_GNUC_UNUSED)

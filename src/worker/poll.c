@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The poll: asks for runs that are due, and puts them into the hands of the state machine. */
+/* Polls the server for due runs and starts a state machine for each. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -10,12 +10,12 @@
 #include "poll_parts-private.h"
 #include "queues-private.h"
 
-/* The most the server is asked for: more than its PREFECT_SERVER_API_DEFAULT_LIMIT, 200 unless set,
- * is a 422. */
+/* The most runs to ask for. The server answers 422 to more than PREFECT_SERVER_API_DEFAULT_LIMIT
+ * (default: 200). */
 #define MAX_ASKED 200
-/* How often a journal that cannot be written, and what the worker is short of, is tried. */
+/* How often to check if the journal is writable again or a shortage has ended. */
 #define PROBE_SECONDS 3
-/* The soonest a freed slot asks again, after the poll before. */
+/* The shortest time between a poll and the next one that a freed slot triggers. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
 
 /* Free heap goes back to the system this long after a run has ended. Its last lines are sent by
@@ -120,8 +120,9 @@ claim (PpWorker *worker, json_t *flow_run)
   pp_flow_run_start (run);
 }
 
-/* The server's limit may be below the free slots: it is not told of them any more, and what it
- * answers beyond them waits (claim()). Whether that may help. */
+/* The server's limit may be lower than the number of free slots. Polls then leave out the limit,
+ * and claim() skips the runs that have no slot. Returns TRUE if a new poll without a limit was
+ * scheduled. */
 static gboolean
 leave_out_limit (PpWorker *worker, const GError *error)
 {
@@ -135,7 +136,8 @@ leave_out_limit (PpWorker *worker, const GError *error)
   return TRUE;
 }
 
-/* One run's huge parameters must not stop the others: fewer runs are asked for. */
+/* Halves the number of runs to ask for, because one run with huge parameters made the answer too
+ * large. Returns TRUE if a new poll was scheduled. */
 static gboolean
 ask_for_fewer (PpWorker *worker, const GError *error)
 {
@@ -155,7 +157,7 @@ forget_silence (PpWorker *worker)
   g_clear_pointer (&worker->engine_silence, g_free);
 }
 
-/* One line for all, and not at each poll. */
+/* Logs one line for all bad entries, and not at each poll. */
 static void
 say_bad_members (PpWorker *worker, size_t bad, size_t all)
 {
@@ -166,7 +168,7 @@ say_bad_members (PpWorker *worker, size_t bad, size_t all)
   worker->bad_members_said = bad > 0;
 }
 
-/* Takes the runs of a poll's answer: the engine is there. */
+/* Claims the runs in a poll's answer. The engine is known to answer. */
 static void
 take (PpWorker *worker, const json_t *body)
 {
@@ -215,9 +217,9 @@ on_pong (const GError *error, gpointer user_data)
   take (worker, body);
 }
 
-/* Whether the engine was heard of lately. A run that is taken while it is away has only
- * `infrastructure_retries` tries; one that is left on the server has all the time it wants, and
- * other workers. */
+/* True if the engine answered recently. A run that is claimed while the engine is away has only
+ * `infrastructure_retries` tries. On the server it can wait longer, or another worker can take
+ * it. */
 static gboolean
 engine_is_there (const PpWorker *worker)
 {
@@ -227,8 +229,9 @@ engine_is_there (const PpWorker *worker)
   return heard > 0 && since < worker->settings->worker_query_seconds;
 }
 
-/* Whether a call has failed and none was answered since: health says so, whether or not runs
- * wait. An engine that nobody asks is left in peace, for systemd may have put it to sleep. */
+/* True if the last engine call failed. The health check reports this even if no runs wait. An
+ * engine with no failed call is not pinged: systemd may have stopped it until its socket is
+ * used. */
 static gboolean
 engine_is_missed (const PpWorker *worker)
 {
@@ -236,7 +239,7 @@ engine_is_missed (const PpWorker *worker)
          || pp_infrastructure_heard (worker->context.infrastructure) == 0;
 }
 
-/* The poll got no answer that helps. */
+/* Handles a poll that failed or got no usable answer. */
 static void
 fail_poll (PpWorker *worker, const GError *error)
 {
@@ -247,7 +250,7 @@ fail_poll (PpWorker *worker, const GError *error)
            pp_worker_interval_ms (worker->settings->worker_query_seconds, worker->poll_failures));
 }
 
-/* The poll was answered with BODY, or with NULL for no runs at all. */
+/* Handles an answered poll. BODY is the answer, or NULL for no runs. */
 static void
 accept_answer (PpWorker *worker, json_t *body)
 {
@@ -280,7 +283,7 @@ on_parts_polled (json_t *body, const GError *error, gpointer user_data)
   accept_answer (worker, found);
 }
 
-/* A second 500 in a row may be the fault of one run, or of one queue. */
+/* Polls queue by queue after a second 500 in a row: one run or one queue may be the cause. */
 static gboolean
 poll_in_parts (PpWorker *worker, const GError *error)
 {
@@ -307,7 +310,7 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
     worker->poll_cap = MIN (worker->poll_cap * 2, MAX_ASKED);
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
-      /* A queue is gone, or the pool is (sync.c says so): no runs. */
+      /* A queue or the pool was deleted (pool.c reports a missing pool): no runs. */
       pp_queues_doubt (worker->queues);
       accept_answer (worker, NULL);
     }
@@ -346,7 +349,7 @@ on_queues (const GError *error, gpointer user_data)
 
   worker->queues_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
-    accept_answer (worker, NULL); /* the pool is gone */
+    accept_answer (worker, NULL); /* the pool was deleted */
   else if (error != NULL)
     fail_poll (worker, error);
   else
@@ -386,14 +389,14 @@ poll_now (PpWorker *worker)
     }
   if (pp_journal_failure (worker->context.journal) != NULL)
     {
-      /* What cannot be written down is not taken. */
+      /* Do not claim runs that cannot be recorded in the journal. */
       pp_journal_probe (worker->context.journal);
       poll_in (worker, PROBE_SECONDS * 1000);
       return;
     }
   if (slots == 0)
     {
-      /* Nothing could be taken; being alive is enough. */
+      /* No slot is free. Count this as a poll, so that the worker is healthy. */
       g_debug ("Flow run limit reached; %u flow runs in progress", worker->slots_used);
       worker->more_waits = TRUE;
       pp_worker_note_poll (worker);
@@ -417,7 +420,7 @@ pp_worker_poll_soon (PpWorker *worker)
 void
 pp_worker_poll_start (PpWorker *worker)
 {
-  /* Once the health check listens. */
+  /* Wait until the health check listens. It calls this function again. */
   if (worker->health_timer != 0)
     return;
   worker->poll_cap = MAX_ASKED;
@@ -439,6 +442,6 @@ pp_worker_poll_stop (PpWorker *worker)
   pp_worker_stop_finding_spoilers (worker);
   pp_infrastructure_call_cancel (g_steal_pointer (&worker->ping_call));
   g_clear_pointer (&worker->polled, json_decref);
-  /* No more runs are taken anyway. */
+  /* No runs are taken any more. */
   g_clear_pointer (&worker->engine_silence, g_free);
 }

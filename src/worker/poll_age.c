@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long ago the last poll was answered, and what to say of it. Whoever asks for the
- * worker's health asks often: each change is logged once. */
+/* Tracks the time since the last answered poll. Health checks ask often, so each change is logged
+ * once. */
 #include "config.h"
 
 #include "worker_inside-private.h"
 
-/* Polls may be missed for so many intervals before the worker calls itself unhealthy
+/* The worker is unhealthy after this many intervals without a poll
  * (BaseWorker.is_worker_still_polling). */
 #define HEALTHY_INTERVALS 30
 
@@ -59,6 +59,6 @@ pp_worker_poll_trouble (PpWorker *worker)
     return worker->engine_absence;
   if (!worker->started && worker->pool_absence != NULL)
     return worker->pool_absence;
-  /* The peer's words (build_healthcheck_server()). */
+  /* Prefect's text in build_healthcheck_server(). */
   return "Worker may be unresponsive at this time";
 }

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A poll whose whole the server fails at (500), queue by queue: one bad run, or queue, must not
- * keep the others from being served. Private to src/worker. */
+/* Polls queue by queue if the server answers 500 to the poll of all queues. One bad run or queue
+ * must not block the others. Private to src/worker. */
 #pragma once
 
 #include "worker_inside-private.h"
 
-/* Polls the work queues of WORKER one by one. DONE gets an array of what the poll gives, of all
- * queues that answered, or ERROR (the one given here, copied) when none did. The returned object is
- * the caller's to free, in DONE at the earliest; DONE is not called after that. */
+/* Polls the work queues of WORKER one by one. DONE gets the runs of all queues that answered in one
+ * array, or a copy of ERROR if no queue answered. The caller frees the returned object, in DONE at
+ * the earliest. DONE is not called after that. */
 PpPollParts *pp_poll_parts_start (PpWorker *worker, const GError *error, PpApiDoneFunc done,
                                   gpointer user_data);
 void pp_poll_parts_free (PpPollParts *parts);
 
 /* spoilers.c */
 
-/* Looks for runs that the server cannot write out at all, so that it answers 500 to every poll they
- * would be in, and sets them to CRASHED: no worker can get them, and the others wait behind them.
- * To be called at each poll that the server fails at; nothing happens while a search is under way.
- */
+/* Finds runs that the server cannot serialize and sets them to CRASHED. The server answers 500 to
+ * each poll that would return such a run, so other runs wait behind it. Call this after each poll
+ * that the server failed. Does nothing while a search runs. */
 void pp_worker_find_spoilers (PpWorker *worker);
-/* Ends the search, and forgets what it has found: a poll was answered, or there will be none. */
+/* Ends the search and forgets its results. Call this when a poll was answered or polling ends. */
 void pp_worker_stop_finding_spoilers (PpWorker *worker);

@@ -11,14 +11,14 @@
 struct PpPollParts
 {
   PpWorker *worker;
-  GError *error; /* of the whole poll */
+  GError *error; /* the error of the poll of all queues */
   PpApiDoneFunc done;
   gpointer user_data;
-  GPtrArray *names; /* of the queues; owned */
-  guint next;       /* the queue after the one that is being polled */
-  gboolean one_run; /* only the first run of the queue is asked for */
+  GPtrArray *names; /* of the queues */
+  guint next;       /* index of the next queue to poll */
+  gboolean one_run; /* ask only for the first run of the queue */
   json_t *found;
-  guint answered;           /* queues */
+  guint answered;           /* number of queues */
   GString *failed;          /* "'a', 'b'" */
   PpWorkQueuesRead *queues; /* being read */
   PpApiCall *call;
@@ -71,7 +71,7 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
       && (g_error_matches (error, PP_API_ERROR, 500)
           || g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH)))
     {
-      /* The first run of the queue may be a good one. */
+      /* The queue's first run may still be readable. */
       parts->one_run = TRUE;
       poll_queue (parts, parts->next - 1);
       return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must be there before the first poll, and the heartbeat that keeps the server's view of the
- * pool fresh. */
+/* Connects to the engine, reads or creates the work pool before the first poll, and sends
+ * heartbeats that keep the pool online. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -8,8 +8,8 @@
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/template.h"
 
-/* What the start waits for is tried after a second, then after 2, 4, and every 8 (all +-30 %): it
- * is there soon after it came up. */
+/* Retries during the start: after 1, 2 and 4 seconds, then every 8, all +-30 %. The worker starts
+ * soon after the API and the engine do. */
 #define START_SECONDS 1
 #define START_DOUBLINGS 3
 
@@ -20,7 +20,7 @@ static void send_heartbeat (PpWorker *worker, gboolean ask);
 static void
 check_ready (PpWorker *worker)
 {
-  /* Runs are told the worker's id: it is asked for before the first of them is. */
+  /* Claimed runs get the worker's id, so wait for the id before the first poll. */
   if (worker->engine_ready && worker->pool_ready && !worker->asks_id && !worker->started)
     {
       worker->started = TRUE;
@@ -112,8 +112,8 @@ sync_later (PpWorker *worker, double seconds, guint failures)
         = g_timeout_add (pp_worker_interval_ms (seconds, failures), on_sync_timer, worker);
 }
 
-/* The API did not do what it was asked: again later if that may help; before the first poll, an
- * exit if it does not. */
+/* Handles a failed request. Retries if that may help. Before the first poll, any other error ends
+ * the worker. */
 static void
 on_sync_failure (PpWorker *worker, const GError *error)
 {
@@ -177,7 +177,8 @@ on_heartbeat (json_t *body, const GError *error, gpointer user_data)
   check_ready (worker);
 }
 
-/* As WorkerChannel.send_worker_heartbeat() has it: ASK for an id, where there may be one. */
+/* Sends a heartbeat, as WorkerChannel.send_worker_heartbeat() does. ASK requests a worker id; only
+ * Prefect Cloud has one. */
 static void
 send_heartbeat (PpWorker *worker, gboolean ask)
 {
@@ -278,7 +279,7 @@ on_pool_created (json_t *body, const GError *error, gpointer user_data)
   PpWorker *worker = user_data;
 
   worker->sync_call = NULL;
-  /* Another worker was faster: read theirs. */
+  /* Another worker created it first: read that pool. */
   if (g_error_matches (error, PP_API_ERROR, 409))
     {
       sync_pool (worker);
@@ -329,7 +330,7 @@ on_pool_missing (PpWorker *worker)
                                            served_type (worker), template, on_pool_created, worker);
 }
 
-/* JSON, but not the API's. */
+/* Handles a JSON answer that is no work pool. */
 static void
 on_no_pool (PpWorker *worker)
 {

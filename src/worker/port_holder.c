@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* TCP_LISTEN of the kernel's net/tcp_states.h, as /proc/net/tcp has it. */
+/* TCP_LISTEN of the kernel's net/tcp_states.h, as /proc/net/tcp prints it. */
 #define LISTENING "0A"
 #define MAX_TABLE_BYTES ((gsize)16 * 1024 * 1024)
 
-/* The inode of the socket that listens on PORT, of TABLE (/proc/net/tcp, /proc/net/tcp6; proc(5));
- * a new string, or NULL. */
+/* Returns the inode of the socket that listens on PORT, a new string, or NULL. TABLE is
+ * /proc/net/tcp or /proc/net/tcp6 (proc(5)). */
 static char *
 listening_inode (const char *table, int port)
 {
@@ -38,9 +38,8 @@ listening_inode (const char *table, int port)
   return NULL;
 }
 
-/* Whether the process of the folder PROCESS (/proc/PID) has the socket LINK ("socket:[INODE]")
- * open.
- */
+/* True if the process with the directory PROCESS (/proc/PID) has the socket LINK ("socket:[INODE]")
+ * open. */
 static gboolean
 has_open (const char *process, const char *link)
 {

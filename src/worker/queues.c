@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the work queues that the worker was told to serve exist. */
+/* Checks which of the worker's named work queues exist. */
 #include "config.h"
 
 #include "queues-private.h"
@@ -8,16 +8,16 @@
 
 #include <string.h>
 
-/* How often a queue that is still missing is named again. */
+/* How often the warning about a missing queue is repeated. */
 #define SAY_AGAIN_US (G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
 
 typedef struct
 {
-  char *name;      /* as it was given */
+  char *name;      /* as given on the command line */
   char *trimmed;   /* without blanks around it */
-  char *served_as; /* the name it has on the server, or NULL while it is missing */
+  char *served_as; /* the queue's name on the server, or NULL while it is missing */
   gboolean paused;
-  gint64 missing_said; /* monotonic microseconds; 0: it was not missing at the last look */
+  gint64 missing_said; /* monotonic microseconds; 0 if the queue existed at the last check */
 } Queue;
 
 struct PpQueues
@@ -26,7 +26,7 @@ struct PpQueues
   const char *pool;
   gint64 look_us;
   GPtrArray *named;   /* of Queue */
-  GPtrArray *present; /* of char *, borrowed from NAMED; NULL-terminated */
+  GPtrArray *present; /* of char *, borrowed from named; NULL-terminated */
   gint64 looked;      /* monotonic microseconds of the last answer, or 0 */
   guint missing;
   gboolean doubted;
@@ -110,7 +110,7 @@ pp_queues_doubt (PpQueues *queues)
   queues->doubted = TRUE;
 }
 
-/* The entry of NAME in ANSWER, or NULL. */
+/* Returns the entry of NAME in ANSWER, or NULL. */
 static const json_t *
 find (const json_t *answer, const char *name)
 {
@@ -202,7 +202,7 @@ fill_present (PpQueues *queues)
   queues->doubted = FALSE;
 }
 
-/* The server cannot say which queues there are: the poll decides. */
+/* The server has no route to read queues. Assume that all exist; the poll will show it. */
 static void
 believe_in_all (PpQueues *queues)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker is short of itself: descriptors, memory, threads, ports. No runs are taken while
- * it lasts; those in hand wait for it. */
+/* Shortages of the worker itself: descriptors, memory, threads, ports. While one lasts, the worker
+ * takes no new runs, and its runs in flight wait. */
 #include "config.h"
 
 #include "worker_inside-private.h"
 
 #include "prefect-podman/http/limits.h"
 
-/* Descriptors that must be free before a run is taken: its log file, a few connections to the
- * engine and the server, and what the runs in hand need at their ends. */
+/* The number of free descriptors needed to take a run: for its log file, some connections to the
+ * engine and the server, and for the runs in flight to finish. */
 #define HEADROOM 10
 
 static void
@@ -30,7 +30,7 @@ set_shortage (PpWorker *worker, const char *why)
     g_message ("This worker has again what it was short of: flow runs are taken");
 }
 
-/* PpHttpShortageFunc: calls begin to wait, or go on. */
+/* PpHttpShortageFunc: called when requests begin to wait, and when they continue. */
 static void
 on_http_shortage (const char *why, gpointer user_data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signals that end the worker, as events of the main loop. */
+/* The signals that stop the worker, as main loop events. */
 #pragma once
 
 #include <glib.h>
@@ -11,10 +11,11 @@ typedef struct PpSignals PpSignals;
 /* NUMBER is SIGTERM, SIGINT, SIGQUIT or SIGHUP. */
 typedef void (*PpSignalFunc) (int number, gpointer user_data);
 
-/* Blocks SIGTERM, SIGINT, SIGQUIT and SIGHUP and calls FUNC for each that arrives, from the
+/* Blocks SIGTERM, SIGINT, SIGQUIT and SIGHUP, and calls FUNC for each that arrives, from the
  * thread-default main context. A signal that this process inherited as ignored (nohup, a background
- * job of a script, trap '' in a shell) stays ignored; one that it inherited as blocked is handled.
- * Call it before any thread is made, which would not have them blocked. Never NULL. */
+ * job of a script, trap '' in a shell) stays ignored. A signal that it inherited as blocked is
+ * handled. Call this before starting any thread, so that threads inherit the blocked signals. Never
+ * returns NULL. */
 PpSignals *pp_signals_new (PpSignalFunc func, gpointer user_data);
 
 /* Logs which of these signals are ignored, if any. */
@@ -23,11 +24,11 @@ void pp_signals_say_ignored (const PpSignals *signals);
 /* True if one of these signals has arrived and waits for the main loop. */
 gboolean pp_signals_are_pending (void);
 
-/* Stops the calls; the signals stay blocked. NULL is ignored. */
+/* Stops the calls of FUNC. The signals stay blocked. NULL is ignored. */
 void pp_signals_free (PpSignals *signals);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSignals, pp_signals_free)
 
-/* "SIGTERM" for SIGTERM, and so on; static string. */
+/* Returns the name of the signal NUMBER, such as "SIGTERM"; static string. */
 const char *pp_signal_name (int number);
 
 G_END_DECLS

@@ -69,13 +69,13 @@ pp_signals_new (PpSignalFunc func, gpointer user_data)
   for (gsize i = 0; i < G_N_ELEMENTS (ending); i++)
     sigaddset (is_ignored (ending[i].number) ? &signals->ignored : &handled, ending[i].number);
   sigprocmask (SIG_BLOCK, &handled, NULL);
-  /* GLib's own sources do not know SIGQUIT. */
+  /* Use signalfd because GLib's signal sources do not support SIGQUIT. */
   signals->fd = signalfd (-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
   if (signals->fd >= 0)
     signals->source = g_unix_fd_add (signals->fd, G_IO_IN, on_readable, signals);
   else
     {
-      /* Without it, a blocked signal would never arrive. */
+      /* Unblock them: without a signalfd, a blocked signal would never arrive. */
       g_warning ("signalfd: %s: a signal ends the worker at once", g_strerror (errno));
       sigprocmask (SIG_UNBLOCK, &handled, NULL);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs that the server cannot write out, in any answer: nested deeper than its JSON writer goes, or
- * with half a character in a string; or that are too large for this worker to read. Where such a
- * run is due, get_scheduled_flow_runs answers 500 to every worker of the pool, for as long as the
- * run is SCHEDULED. Its id and its states can be read, and its state can be set: that ends it, with
- * the reason, and frees the others. */
+/* Runs that the server cannot serialize, because they are nested deeper than its JSON encoder
+ * allows or have half a surrogate pair in a string; also runs too large for this worker to read.
+ * While such a run is due, get_scheduled_flow_runs answers 500 to every worker of the pool. The
+ * server can still read the run's id and states and set its state. Setting the run to CRASHED, with
+ * the reason, frees the other runs. */
 #include "config.h"
 
 #include "poll_parts-private.h"
@@ -15,19 +15,19 @@
   "waited behind it (its parameters or job variables are too large, are nested deeper than "       \
   "254 levels, or hold half a character): %s"
 
-/* A run counts as a spoiler when in so many polls in a row it could not be read, while its states
- * and another run could. A server that runs short of something answers 500 to one call and not to
- * the next, and a broken upgrade may fail at every run: neither is the fault of a run. */
+/* The number of polls in a row in which a run must be unreadable to count as a spoiler. Each time,
+ * its states and another run must be readable. An overloaded server fails only some requests, and a
+ * broken upgrade fails for every run: then no single run is the cause. */
 #define LOOKS 3
-/* The most ids that a request for another run excludes. */
+/* The most ids to exclude in a request for another run. */
 #define MAX_UNREAD 100
 
-/* A run that may be one. */
+/* A run that may be a spoiler. */
 typedef struct
 {
   PpWorker *worker;
   char *id;
-  char *words; /* of the error when it was read last */
+  char *words; /* the last error when reading it */
   PpStateRead *read;
   PpApiCall *call;
 } Suspect;
@@ -51,7 +51,7 @@ clear (Suspect *suspect)
   free_suspect (suspect);
 }
 
-/* Notes one more look in which ID could not be read. Returns whether that is enough. */
+/* Counts one more failed read of ID. Returns TRUE if ID now counts as a spoiler. */
 static gboolean
 is_spoiler (PpWorker *worker, const char *id)
 {
@@ -81,8 +81,8 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
-/* Whether the server could give out another run; OTHERS is its answer. If SUSPECT's is its only
- * run, there is nothing to compare with, and that counts as yes. */
+/* True if the server returned another run in OTHERS, its answer. Also true if no other readable run
+ * can exist: then there is nothing to compare with. */
 static gboolean
 gives_others (const Suspect *suspect, const json_t *others)
 {
@@ -92,7 +92,7 @@ gives_others (const Suspect *suspect, const json_t *others)
          || g_hash_table_size (unread) <= (g_hash_table_contains (unread, suspect->id) ? 1 : 0);
 }
 
-/* Another run was asked for at the same time. */
+/* Handles the answer to the request for another run. */
 static void
 on_other (json_t *body, const GError *error, gpointer user_data)
 {
@@ -113,7 +113,7 @@ on_other (json_t *body, const GError *error, gpointer user_data)
                                NULL, message, FALSE, PP_API_ONCE, on_ended, suspect);
 }
 
-/* The ids of all that could not be read, SUSPECT's among them; new array. */
+/* Returns the ids of all unreadable runs, including SUSPECT's; new array. */
 static json_t *
 list_unread (const Suspect *suspect)
 {
@@ -161,7 +161,8 @@ on_read (json_t *body, const GError *error, gpointer user_data)
       clear (suspect);
       return;
     }
-  /* What has its states only could not be read (state_reader.h). */
+  /* A body without flow_id holds states only: the run itself could not be read
+   * (state_reader-private.h). */
   if (json_object_get (body, "flow_id") != NULL
       || g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") != 0)
     {

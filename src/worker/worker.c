@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's life: what it is made of, how it starts and how it ends. */
+/* The worker's life cycle: set-up, start and stop. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -17,10 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* From SIGTERM to the exit at the latest, whatever is buffered or under way: 10 s are promised. */
+/* The longest time from SIGTERM to exit, whatever is still unsent. The documentation promises 10
+ * s. */
 #define STOP_US (8 * G_USEC_PER_SEC)
 #define STOP_CHECK_MS 50
-/* A loop that fails waits longer each time, up to this. */
+/* The longest interval of a loop that backs off after failures. */
 #define MAX_INTERVAL_SECONDS 60.0
 #define JITTER 0.3
 
@@ -109,7 +110,7 @@ pp_worker_ready (PpWorker *worker)
   pp_memory_settle ();
 }
 
-/* Runs that would be left half done: neither followed in a started container nor over. */
+/* Returns the number of runs that are neither followed in a started container nor finished. */
 static guint
 unfinished_runs (const PpWorker *worker)
 {
@@ -144,8 +145,8 @@ say_what_is_left (const PpWorker *worker)
         pp_log_sender_pending (worker->context.logs));
 }
 
-/* True if logs, standard output and API calls have all been flushed, as far as that can be waited
- * for: a disk without room may have none for days. */
+/* True if logs, stdout and API calls have all been flushed. Does not wait for a stdout whose disk
+ * is full: that could take days. */
 static gboolean
 is_all_sent (const PpWorker *worker)
 {
@@ -220,7 +221,7 @@ on_signal (int number, gpointer user_data)
   PpWorker *worker = user_data;
   const char *name = pp_signal_name (number);
 
-  /* A terminal that goes away and its shell send one each. */
+  /* A terminal that closes and its shell each send one SIGHUP. */
   if (number == SIGHUP && worker->signals > 0)
     return;
   if (worker->signals++ > 0)
@@ -338,7 +339,7 @@ tear_down (PpWorker *worker)
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
   g_clear_handle_id (&worker->memory_timer, g_source_remove);
   pp_worker_stop_taking_up (worker);
-  /* Runs note how much of their output was shown: all that can be. */
+  /* Flush stdout first: runs record how much of their output was written. */
   pp_stdout_flush (context->out);
   g_hash_table_unref (worker->runs);
   if (worker->started)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who the worker is across restarts, and where it keeps what must outlive it. */
+/* The worker's identity across restarts, and its state directory. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -10,7 +10,7 @@
 
 #include <unistd.h>
 
-/* How long the next worker waits for one that is stopping (STOP_US in worker.c, and a little). */
+/* How long to wait for a worker that is stopping: a little more than STOP_US in worker.c. */
 #define WAIT_FOR_STOP_US (10 * G_USEC_PER_SEC)
 #define WAIT_STEP_US ((gulong)50000)
 
@@ -23,8 +23,8 @@ make_up_name (const char *type)
                           g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
 }
 
-/* A worker that is stopping leaves its name and its runs to the next one: this one, if it waits. A
- * signal ends the wait. */
+/* A stopping worker releases its identity, with its name and runs. Waits for that, so that this
+ * worker gets them. A signal ends the wait. */
 static void
 wait_for_the_one_before (const char *state_dir, const PpIdentityKey *key)
 {
@@ -39,7 +39,7 @@ wait_for_the_one_before (const char *state_dir, const PpIdentityKey *key)
     g_usleep (WAIT_STEP_US);
 }
 
-/* Takes an identity in STATE_DIR and opens its journal. */
+/* Takes an identity in STATE_DIR and opens its journal. Returns FALSE with ERROR. */
 static gboolean
 try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
 {
@@ -65,9 +65,9 @@ try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
   return TRUE;
 }
 
-/* Whether another directory may take the place of STATE_DIR, which failed with ERROR. Not of one
- * that was named, nor of our own that only has to be made safe: the runs in it would be forgotten.
- */
+/* True if another directory may replace STATE_DIR, which failed with ERROR. Not for a directory
+ * that the user named, and not for our own directory if only its permissions are unsafe: the runs
+ * in it would be forgotten. */
 static gboolean
 may_fall_back (const PpWorker *worker, const char *state_dir, const GError *error)
 {
@@ -105,7 +105,8 @@ fall_back (PpWorker *worker, const GError *why, GError **error)
   return FALSE;
 }
 
-/* A worker before this one may have had no home it could write, and runs in flight. */
+/* Warns about runs in the fallback directories, which an earlier worker used because its state
+ * directory was not writable. */
 static void
 warn_of_runs_elsewhere (void)
 {
@@ -131,7 +132,7 @@ warn_of_runs_elsewhere (void)
     }
 }
 
-/* Sets the worker's name: the one it was given, the one it had before, or a new one. */
+/* Sets the worker's name: the given name, else its earlier name, else a generated one. */
 static void
 take_name (PpWorker *worker)
 {
@@ -177,7 +178,7 @@ pp_worker_take_identity (PpWorker *worker, GError **error)
 
 typedef struct
 {
-  PpIdentity *identity; /* held */
+  PpIdentity *identity; /* a reference */
   char *worker_name;
   gboolean is_made_up;
   GError *error;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the worker, for the files of its loops only: worker.c (life, signals), sync.c
- * (engine, pool, heartbeat), poll.c. */
+/* The worker's internals, for the source files of src/worker only. */
 #pragma once
 
 #include "context-private.h"
@@ -21,8 +20,8 @@ typedef struct PpPollParts PpPollParts;
 typedef enum
 {
   PP_WORKER_RUNNING,
-  PP_WORKER_DRAINING, /* takes no more runs, waits for those in flight */
-  PP_WORKER_STOPPING, /* says what is buffered and goes, containers stay */
+  PP_WORKER_DRAINING, /* takes no new runs and waits for those in flight */
+  PP_WORKER_STOPPING, /* flushes logs and output and exits; containers keep running */
 } PpWorkerPhase;
 
 typedef struct
@@ -33,230 +32,234 @@ typedef struct
   GMainLoop *loop;
   PpWorkerPhase phase;
   int exit_code;
-  guint signals; /* how many came */
+  guint signals; /* number of signals received */
 
   PpHttp *http;
-  PpHealth *health;       /* NULL until it listens, and where nobody wants it */
-  guint health_timer;     /* set while it is tried to listen */
-  gint64 health_deadline; /* monotonic microseconds: for so long */
-  gboolean health_warned; /* that it is tried was said */
+  PpHealth *health;       /* NULL until it listens, or if not enabled */
+  guint health_timer;     /* retries listening */
+  gint64 health_deadline; /* monotonic microseconds: the end of the retries */
+  gboolean health_warned; /* the retry was logged */
   PpHostLookup *health_lookup;
-  struct addrinfo *health_addresses; /* to listen on; NULL: not known yet */
+  struct addrinfo *health_addresses; /* addresses to listen on; NULL if not known yet */
   char *engine_url;
 
   PpIdentity *identity;
-  char *name;    /* options->name, or one made up, now or by an earlier self */
+  char *name;    /* options->name, or a generated name, perhaps from an earlier start */
   char *boot_id; /* of the host */
   char *state_dir;
-  PpStateFallback *state_fallback; /* where there is none in the user's home */
-  gboolean has_served;             /* this worker, or one before it with this identity */
-  GPtrArray *taken_up;             /* ids of runs that wait for the engine's list of containers */
-  GPtrArray *orphans;              /* names of identities that were free at the last look */
-  PpJournalPut *orphans_put;       /* the next look under way, or NULL */
-  PpOrphansLook *orphans_look;     /* what orphans_put asks and finds */
-  GHashTable *adopted;             /* names of free identities that were taken over: a set */
+  PpStateFallback *state_fallback; /* in use if the default directory is not writable */
+  gboolean has_served; /* this worker, or an earlier one with this identity, has served the pool */
+  GPtrArray *taken_up; /* ids of recovered runs that wait for the list of containers */
+  GPtrArray *orphans;  /* names of identities without a worker at the last check */
+  PpJournalPut *orphans_put;   /* the check in progress, or NULL */
+  PpOrphansLook *orphans_look; /* the data of orphans_put */
+  GHashTable *adopted;         /* names of identities whose runs were taken over; a set */
   gboolean unknown_said;
-  GList *strays;          /* of PpStray: containers that are being looked at (strays.c) */
-  GHashTable *held;       /* names of identities whose strays they are -> locks on them */
-  GList *late_containers; /* that are being looked at (late_containers.c) */
+  GList *strays;    /* of PpStray: orphaned containers being checked (orphans.c) */
+  GHashTable *held; /* names of identities -> our locks on them while their orphaned containers are
+                       checked */
+  GList *late_containers; /* containers being checked (late_containers.c) */
   PpInfrastructureCall *late_list_call;
-  guint late_timer;       /* of the next look at what was carried out late */
-  GPtrArray *late_claims; /* still to be listed one by one; or NULL */
-  gboolean list_is_old;   /* list_call, list_put: it was asked for once more since */
+  guint late_timer;       /* the next check for late requests */
+  GPtrArray *late_claims; /* claims still to be listed one by one, or NULL */
+  gboolean list_is_old; /* list again: something was requested since list_call or list_put began */
   PpInfrastructureCall *list_call;
-  PpJournalPut *list_put;   /* the look at the labels of LISTED, or NULL */
-  PpLabelsLook *list_look;  /* what list_put asks and finds */
-  GPtrArray *listed;        /* containers (PpJob), */
-  PpListScope list_scope;   /* and which */
-  gboolean list_is_cut;     /* that those that have ended are too many was said */
+  PpJournalPut *list_put;   /* the check of the labels of listed, or NULL */
+  PpLabelsLook *list_look;  /* the data of list_put */
+  GPtrArray *listed;        /* the listed containers, of PpJob */
+  PpListScope list_scope;   /* the scope of listed */
+  gboolean list_is_cut;     /* the warning that ended containers are left out was logged */
   guint list_failures;      /* in a row */
-  gboolean list_is_refused; /* the engine answers, and gives none */
+  gboolean list_is_refused; /* the engine answers but refuses to list */
   guint list_timer;
   guint orphans_timer;
 
   gboolean engine_ready;
   gboolean pool_ready;
-  gboolean started; /* both were ready once; the banner is out */
+  gboolean started; /* engine and pool were both ready; the banner was printed */
   gboolean pool_missing_said;
-  char *engine_absence;  /* why the start still waits for it, or NULL */
-  char *pool_absence;    /* the same, of the API and the work pool */
+  char *engine_absence;  /* why the start waits for the engine, or NULL */
+  char *pool_absence;    /* why the start waits for the API or the work pool, or NULL */
   guint engine_failures; /* in a row */
   guint sync_failures;
   guint engine_timer;
   guint sync_timer;
   PpApiCall *sync_call;
   PpApiCall *heartbeat_call;
-  char *worker_id;  /* what Prefect Cloud knows this worker by, or NULL */
-  gboolean asks_id; /* the heartbeat under way does */
+  char *worker_id;  /* Prefect Cloud's id of this worker, or NULL */
+  gboolean asks_id; /* heartbeat_call asks for an id */
   gboolean id_missing_said;
 
   guint cancel_timer;
   PpApiCall *cancel_call;
   PpApiCall *count_call;
-  json_int_t counted;  /* runs that count_call asks for */
-  gboolean unheard;    /* cancel_call got no answer last */
-  GList *cancel_looks; /* reads of single runs under way (cancellation.c) */
+  json_int_t counted;  /* number of runs that count_call asks for */
+  gboolean unheard;    /* the last cancel_call got no answer */
+  GList *cancel_looks; /* reads of single runs (cancellation.c) */
 
   GHashTable *runs; /* id -> PpFlowRun */
   guint slots_used;
   guint poll_failures;
-  guint asked;    /* for how many runs the poll under way asks */
-  guint poll_cap; /* the most runs a poll asks for, while larger answers are too much */
-  gboolean polls_without_limit; /* the server refused one */
+  guint asked;                  /* number of runs that the current poll asks for */
+  guint poll_cap;               /* the most runs to ask for; lowered while answers are too large */
+  gboolean polls_without_limit; /* the server refused a limit */
   guint poll_timer;
   gboolean bad_members_said;
-  PpQueues *queues;              /* that are polled; NULL before the first poll */
-  PpWorkQueuesRead *queues_read; /* the look at QUEUES under way, or NULL */
+  PpQueues *queues;              /* queues to poll; NULL before the first poll */
+  PpWorkQueuesRead *queues_read; /* the current check of queues, or NULL */
   PpApiCall *poll_call;
-  PpPollParts *poll_parts;  /* the poll goes on queue by queue (poll_parts.c), or NULL */
-  gboolean polls_in_parts;  /* the last poll that was answered went so */
-  PpApiCall *suspects_call; /* spoilers.c: which runs are due */
-  GList *suspects;          /* those that are being looked at */
-  GHashTable *unread;       /* id -> in how many polls in a row it could not be read; or NULL */
-  gint64 polled_at;         /* monotonic microseconds of the last call */
-  gint64 last_poll;         /* monotonic microseconds of the last answer, or of the start */
-  gboolean poll_is_stale;   /* that it is too long ago was said */
-  gboolean more_waits;      /* the last poll left runs behind for want of a slot */
-  json_t *polled;           /* the last answer, while the engine is asked whether it is there */
+  PpPollParts *poll_parts;  /* the current poll queue by queue (poll_parts.c), or NULL */
+  gboolean polls_in_parts;  /* the last answered poll was queue by queue */
+  PpApiCall *suspects_call; /* the request for due runs (spoilers.c) */
+  GList *suspects;          /* runs that are being checked */
+  GHashTable *unread;       /* id -> number of polls in a row in which it was unreadable; or NULL */
+  gint64 polled_at;         /* monotonic microseconds of the last poll */
+  gint64 last_poll;         /* monotonic microseconds of the last answered poll, or of the start */
+  gboolean poll_is_stale;   /* the stale poll was logged */
+  gboolean more_waits;      /* the last poll left runs because no slot was free */
+  json_t *polled;           /* the answer that waits for the engine's ping */
   PpInfrastructureCall *ping_call;
-  char *engine_silence; /* why no runs are taken, or NULL */
-  char *shortage;       /* the same, where the worker itself is short of something */
+  char *engine_silence; /* why no runs are taken while the engine is away, or NULL */
+  char *shortage;       /* why no runs are taken because of the worker's own shortage, or NULL */
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;
   guint memory_timer; /* set after a run has ended, until free heap is given back */
 } PpWorker;
 
-/* Milliseconds until the next turn of a loop of SECONDS: jittered by 30 %, backed off after
- * FAILURES in a row (as prefect/utilities/services.py critical_service_loop, up to a minute). */
+/* Returns the milliseconds until the next turn of a loop with an interval of SECONDS. Adds 30 %
+ * jitter and backs off after FAILURES in a row, up to a minute (critical_service_loop in
+ * prefect/utilities/services.py). */
 guint pp_worker_interval_ms (double seconds, guint failures);
 
-/* Ends the worker with EXIT_CODE and one line that says why. */
+/* Logs one line with the reason and ends the worker with EXIT_CODE. */
 void pp_worker_fail (PpWorker *worker, int exit_code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* Stops the worker as SIGTERM does, with EXIT_CODE and MESSAGE as the reason in its log. */
+/* Stops the worker as SIGTERM does. Logs MESSAGE as the reason and exits with EXIT_CODE. */
 void pp_worker_stop (PpWorker *worker, int exit_code, const char *message);
 
-/* PpHealthFunc of the worker USER_DATA. */
+/* The PpHealthFunc of the worker USER_DATA. */
 const char *pp_worker_find_illness (gpointer user_data);
 
 /* poll_age.c */
 
-/* A poll was answered, or none is due. */
+/* Records that a poll was answered or that none is due. */
 void pp_worker_note_poll (PpWorker *worker);
-/* Whether the last one is too long ago. A change is logged, once. */
+/* True if the last poll is too long ago. Logs each change once. */
 gboolean pp_worker_poll_is_stale (PpWorker *worker);
-/* What to say of it, a sentence: before the first poll, what the start waits for. NULL: nothing. */
+/* Returns a sentence about a stale poll, or NULL if it is not stale. Before the first poll, the
+ * sentence says what the start waits for. */
 const char *pp_worker_poll_trouble (PpWorker *worker);
-/* *ABSENCE (engine_absence, pool_absence) becomes a copy of WHY; NULL: it is there. */
+/* Sets *ABSENCE (engine_absence or pool_absence) to a copy of WHY. NULL means that it is
+ * available. */
 void pp_worker_note_absence (char **absence, const char *why);
 
 /* worker_identity.c */
 
-/* Finds out who this worker is (what it was before it was restarted, if it was), and opens its
- * journal. FALSE with ERROR, whose message says what to do. */
+/* Takes an identity, the one from before a restart if there is one, and opens its journal. Returns
+ * FALSE with ERROR, whose message says what to do. */
 gboolean pp_worker_take_identity (PpWorker *worker, GError **error);
 
-/* Notes in the state directory that this worker has served its pool: the next one need not take a
- * page in the API's place for a wrong URL. */
+/* Records in the state directory that this worker has served its pool. After a restart, another
+ * page at the API's address then counts as a temporary fault, not as a wrong URL. */
 void pp_worker_note_served (PpWorker *worker);
 
-/* Lets other processes see that this worker is stopping. */
+/* Shows other processes that this worker is stopping. */
 void pp_worker_say_stopping (PpWorker *worker);
 
 /* health_start.c */
 
-/* Starts the health check, or to try so. FALSE with ERROR where trying again is of no use. */
+/* Starts the health check, or starts retrying. Returns FALSE with ERROR if a retry cannot help. */
 gboolean pp_worker_health_start (PpWorker *worker, GError **error);
 void pp_worker_health_stop (PpWorker *worker);
 
-/* Looks whether a draining or stopping worker is done. */
+/* Checks if a draining or stopping worker can exit. */
 void pp_worker_check_done (PpWorker *worker);
 
-/* sync.c */
+/* pool.c */
 void pp_worker_sync_start (PpWorker *worker);
 void pp_worker_sync_stop (PpWorker *worker);
 
-/* Called by sync.c when engine and pool are both there for the first time. */
+/* Called by pool.c when the engine and the pool are both ready for the first time. */
 void pp_worker_ready (PpWorker *worker);
 
-/* take_up.c */
+/* recovery/recover.c */
 
-/* Takes the runs in the journal into this worker's hands, so that no poll does. */
+/* Loads the runs of the journal into this worker, so that no poll claims them. */
 void pp_worker_load_journal (PpWorker *worker);
 
-/* Goes on with them; and, from time to time, with those of workers that do not come back. */
+/* Recovers the loaded runs. Also takes over, from time to time, the runs of workers that do not
+ * come back. */
 void pp_worker_take_up (PpWorker *worker);
 void pp_worker_stop_taking_up (PpWorker *worker);
 
-/* Whether what does not look like the API, or refuses the key, may pass: it was there before, and
- * nobody waits for this worker's end. */
+/* True if an answer that is not the API's, or a refused key, is treated as temporary: the API
+ * worked before, and this is not a --run-once worker. */
 gboolean pp_worker_is_patient (const PpWorker *worker);
 
-/* Takes the run of which the journal says ENTRY into this worker's hands. Borrowed. Its turn comes
- * with pp_flow_run_take_up(). */
+/* Adds the run of the journal entry ENTRY to this worker. Returns the run, borrowed. The caller
+ * then calls pp_flow_run_take_up(). */
 PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);
 
-/* Takes into this worker's hands those of ENTRIES that are not there yet; they go on once
- * containers are listed. */
+/* Adds the runs of ENTRIES that this worker does not have yet. They are recovered when containers
+ * are listed. */
 void pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries);
 
-/* Has containers listed, now or once more. */
+/* Lists containers now, or again after the current list. */
 void pp_worker_list_containers (PpWorker *worker);
 
-/* Has containers listed once more, after a while. */
+/* Lists containers again after a delay. */
 void pp_worker_list_later (PpWorker *worker);
 
-/* Has RUN, which is in this worker's hands, gone on with once containers are listed anew. */
+/* Recovers the run FLOW_RUN_ID, which this worker has, after a new list of containers. */
 void pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id);
 
-/* orphans.c: takes over, from time to time, what identities have left whose worker does not come
- * back. */
+/* recovery/dead_workers.c: takes over, from time to time, the runs of identities whose worker does
+ * not come back. */
 void pp_worker_watch_orphans (PpWorker *worker);
 void pp_worker_leave_orphans (PpWorker *worker);
 
-/* late_containers.c: to be called from time to time. Removes containers that the engine has made
- * late, and that nobody will start, for the runs of which there are notes. */
+/* recovery/late_containers.c: removes containers that the engine created late and that nobody will
+ * start, for runs with a late request note. Call this from time to time. */
 void pp_worker_look_for_late_containers (PpWorker *worker);
 void pp_worker_leave_late_containers (PpWorker *worker);
 
-/* late.c: reads the notes of requests that may outlive their runs, and has such be watched for. */
+/* recovery/late.c: loads the notes of requests that may outlive their runs. */
 void pp_worker_expect_late_requests (PpWorker *worker);
 
-/* Looks now, and from time to time, what late requests have done, also while the worker is
- * draining: runs in its hands wait for what they have changed to be put back. To be called once. */
+/* Checks now, and then from time to time, what late requests have changed. Continues while the
+ * worker drains, because its runs wait until such changes are undone. Call this once. */
 void pp_worker_watch_late_requests (PpWorker *worker);
 void pp_worker_leave_late_requests (PpWorker *worker);
 
-/* strays.c */
+/* recovery/orphans.c */
 
-/* To be called before the first look. */
+/* Call this before the first list of containers. */
 void pp_worker_expect_strays (PpWorker *worker);
 
-/* Takes up the containers of our identity, and of free ones, that no journal knows of and that the
- * server still waits for. GROUPS: flow run id -> array of the engine's list entries of the
- * containers that bear it. LOOK: at their labels; its locks are taken over. */
+/* Recovers orphaned containers: those of our identity, or of identities without a worker, that no
+ * journal knows and whose run the server still waits for. GROUPS maps flow run ids to arrays of
+ * PpJob. LOOK is the check of their labels; its locks are taken over. */
 void pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *look);
 
-/* Whether the lock of the identity that CONTAINER is labelled with has to be held before the
- * container can be looked at. */
+/* True if the identity in JOB's label must be locked before the container can be checked. */
 gboolean pp_worker_has_to_hold (const PpWorker *worker, const PpJob *job);
 void pp_worker_leave_strays (PpWorker *worker);
 
-/* PpFlowRunNotifyFunc of all runs (poll.c). */
+/* The PpFlowRunNotifyFunc of all runs (poll.c). */
 void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
 /* poll.c */
 
-/* The latest time of what is asked for now (UNIX microseconds), and the most runs of it; 0: as many
- * as the server gives. */
+/* The bounds of a poll made now: the latest start time (UNIX microseconds), and the most runs; 0
+ * leaves the number to the server. */
 gint64 pp_worker_poll_before (const PpWorker *worker);
 guint pp_worker_poll_limit (const PpWorker *worker);
 
-/* Polls as soon as what is under way allows. */
+/* Polls as soon as requests in progress allow. */
 void pp_worker_poll_soon (PpWorker *worker);
 
-/* Whether one more run may be taken. */
+/* True if one more run may be taken. */
 gboolean pp_worker_has_slot (const PpWorker *worker);
 
 void pp_worker_poll_start (PpWorker *worker);
@@ -264,11 +267,11 @@ void pp_worker_poll_stop (PpWorker *worker);
 
 /* shortage.c */
 
-/* To be called once, before the first call of worker->http. */
+/* Call this once, before the first request of worker->http. */
 void pp_worker_expect_shortages (PpWorker *worker);
 
-/* Looks whether the worker has what it takes to take a run on; says in the log when that changes,
- * and in worker->shortage. */
+/* True if the worker lacks a resource that it needs to take a run. Sets worker->shortage and logs
+ * each change. */
 gboolean pp_worker_is_short (PpWorker *worker);
 
 /* cancellation.c */
