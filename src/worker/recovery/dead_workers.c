@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs and containers of identities whose worker does not come back. */
+/* Takes over the runs and containers of identities whose worker does not come back. */
 #include "config.h"
 
 #include "late_requests-private.h"
 #include "prefect-podman/state/state_look.h"
 #include "worker/worker_inside-private.h"
 
-/* A worker that is about to come back has this long, twice, before its runs are taken from it. */
+/* The interval of the checks. An identity must be without a worker in two checks in a row before
+ * its runs are taken over. */
 #define ORPHANS_SECONDS 10
 
-/* Forgets whose workers are back: they see to their containers themselves. */
+/* Forgets the identities that have a worker again: it handles its containers itself. */
 static void
 forget_living (PpWorker *worker, GPtrArray *orphans)
 {
@@ -56,7 +57,7 @@ on_looked (const GError *error G_GNUC_UNUSED, gpointer user_data)
 
       pp_late_requests_take (worker->context.late, note->id, g_steal_pointer (&note->entry));
     }
-  /* Also where no run was written down: containers may be left. */
+  /* Also without any journal entry: there may be containers. */
   if (look->adoptions->len > 0)
     pp_worker_list_containers (worker);
 }
@@ -93,7 +94,7 @@ pp_worker_leave_orphans (PpWorker *worker)
   if (worker->orphans_put != NULL)
     pp_journal_put_cancel (worker->orphans_put);
   worker->orphans_put = NULL;
-  worker->orphans_look = NULL; /* the put's */
+  worker->orphans_look = NULL; /* orphans_put frees it */
   g_clear_pointer (&worker->orphans, g_ptr_array_unref);
   g_clear_pointer (&worker->adopted, g_hash_table_unref);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker does about requests that outlive their flow run, this worker's and those of
- * workers before it. */
+/* Handles requests that outlive their flow run, from this worker and from earlier ones. */
 #include "config.h"
 
 #include "worker/worker_inside-private.h"
 
 #include "late_requests-private.h"
 
-/* Seconds between two looks, at the most: runs may wait for what they find. */
+/* The longest time between two checks. Runs may wait for their result. */
 #define LOOK_SECONDS 15.0
 
 static PpLateHands
@@ -21,7 +20,7 @@ on_hands (const char *flow_run_id, const char *transition_id, gpointer user_data
   return pp_flow_run_asked_for (run, transition_id) ? PP_LATE_ASKED_FOR_IN_HAND : PP_LATE_IN_HAND;
 }
 
-/* The run is claimed already: it goes on as one that was claimed by a worker before this one. */
+/* The run is already claimed: recover it like a run that an earlier worker claimed. */
 static gboolean
 on_take_over (const PpJournalEntry *note, gpointer user_data)
 {
@@ -36,7 +35,7 @@ on_take_over (const PpJournalEntry *note, gpointer user_data)
     .claim_transition_id = note->claim_transition_id,
     .submitting_transition_id = note->submitting_transition_id,
     .running_transition_id = note->running_transition_id,
-    /* The end of the attempt before may be on its way. */
+    /* A new id, because the report of the earlier attempt may still arrive. */
     .report_transition_id = report,
     .claimed_at = g_get_real_time (),
     .scheduled_time = note->scheduled_time,

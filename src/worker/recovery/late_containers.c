@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers that an engine has made late, when whoever asked for them was gone and their run had
- * been begun anew, or was over. They were never started, and nobody will start them. */
+/* Containers that the engine created late, after the requesting worker had ended or its run had
+ * been started again or finished. They were never started, and nobody will start them. */
 #include "config.h"
 
 #include "worker/worker_inside-private.h"
@@ -35,8 +35,8 @@ end_look (Found *found)
   free_found (found);
 }
 
-/* Whether nobody needs the container CONTAINER_ID of the claim CLAIM. A run in hand that does not
- * know its container yet may get that one by its name. */
+/* True if nobody needs the container CONTAINER_ID of the claim CLAIM. FALSE if the run is in flight
+ * here and does not know its container yet: it may find this one by its name. */
 static gboolean
 is_left_over (const PpWorker *worker, const char *flow_run_id, const char *claim,
               const char *container_id)
@@ -146,8 +146,8 @@ list_next_claim (PpWorker *worker)
       worker->context.infrastructure, PP_LIST_NOT_STARTED, claim, on_claim_listed, worker);
 }
 
-/* Podman refuses the whole list for one container in it that is broken: then there is a list for
- * each claim. */
+/* Podman refuses the whole list if one container is broken. Then list the containers of each claim
+ * separately. */
 static void
 on_listed (const GPtrArray *jobs, const GError *error, gpointer user_data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a request that was carried out late has done to a flow run. */
+/* Decides what a late request has done to a flow run. */
 #include "config.h"
 
 #include "late_requests-private.h"
@@ -36,16 +36,18 @@ pp_late_is_of (const PpJournalEntry *note, const json_t *state)
          || is_same_id (id, note->report_transition_id);
 }
 
-/* The states of a run's last attempt: those after the last SCHEDULED, without the very last state,
- * which the note's request has set. */
+/* The states of a run's last attempt: those after the last SCHEDULED, without the run's current
+ * state, which the note's request has set. */
 typedef struct
 {
-  json_t *scheduled;  /* or NULL */
-  json_t *before;     /* the state before the very last one, SCHEDULED included; or NULL */
-  json_t *end;        /* the last end, or NULL */
-  json_t *anothers;   /* the last state that is none of the note's, if it has another's claim */
-  gboolean has_other; /* any that is none of the note's: Prefect's in the container, too */
-  gboolean was_begun; /* the note's attempt has states before SCHEDULED: this is a later one */
+  json_t *scheduled;  /* the last SCHEDULED, or NULL */
+  json_t *before;     /* the state before the current one, perhaps SCHEDULED; or NULL */
+  json_t *end;        /* the last terminal state, or NULL */
+  json_t *anothers;   /* the last state that is not the note's, if another claim is in the attempt;
+                         else NULL */
+  gboolean has_other; /* any state is not the note's; Prefect in the container may have set it */
+  gboolean
+      was_begun; /* the note's attempt has states before SCHEDULED, so this is a later attempt */
 } Attempt;
 
 static void
@@ -95,18 +97,17 @@ put_back (json_t *state, json_t **earlier)
   return PP_LATE_PUT_BACK;
 }
 
-/* The last state is the end that the note's attempt has reported. */
+/* Judges a run whose current state is the final state that the note's attempt reported. */
 static PpLateVerdict
 judge_end (const Attempt *attempt, const json_t *last, gboolean in_hand, json_t **earlier)
 {
-  /* An end that was there before is the one that counts, an end that was reported twice does no
-   * harm. */
+  /* An earlier final state counts. Reporting the same final state twice does no harm. */
   if (attempt->end != NULL)
     return is_type (last, pp_json_string (attempt->end, "type")) ? PP_LATE_NOTHING
                                                                  : put_back (attempt->end, earlier);
   if (attempt->anothers != NULL)
     return put_back (attempt->before, earlier);
-  /* It was scheduled for a retry: the attempt before has no say in that. */
+  /* The run was scheduled for a retry: a report of the earlier attempt must not end it. */
   if (attempt->was_begun && (attempt->before == attempt->scheduled || in_hand))
     return put_back (attempt->before, earlier);
   return PP_LATE_NOTHING;
@@ -128,8 +129,8 @@ pp_late_judge (const PpJournalEntry *note, json_t *states, gboolean in_hand, jso
     return put_back (attempt.end, earlier);
   if (attempt.anothers != NULL)
     return put_back (attempt.anothers, earlier);
-  /* Prefect has reported from the note's own container; or that container was started, which must
-   * not happen twice in one attempt. */
+  /* Leave the run alone if Prefect has reported from the note's own container, or if that container
+   * was started: an attempt must not start twice. */
   if (in_hand || attempt.has_other || (note->started_at > 0 && !attempt.was_begun))
     return PP_LATE_NOTHING;
   return PP_LATE_TAKE_OVER;

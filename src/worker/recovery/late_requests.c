@@ -10,29 +10,30 @@
 
 #include <string.h>
 
-/* More than can be left by any crash: each is one id in a call of at most 100. */
+/* More notes than any crash can leave. Each needs one id in a request of at most 100. */
 #define MAX_NOTES 1000
-/* A note that nothing can be found out about is kept for so many times the patience. */
+/* A note that stays undecided is kept for this many times the patience. */
 #define VAIN_PATIENCES 5
-/* To put a state back, at a server that answers: the run's states are read before each. */
+/* Attempts to restore a state while the server answers. Each begins with reading the run's
+ * states. */
 #define TRIES 120
 
 typedef struct
 {
   PpLateRequests *late;
-  char *id; /* of its file */
+  char *id; /* of the note's file */
   PpJournalEntry *entry;
-  gint64 until;       /* of pp_uptime(), microseconds: its requests may be carried out until then */
-  gint64 asked_at;    /* the same: when the state under way was asked for */
-  gint64 in_vain;     /* microseconds past UNTIL in which the server has answered others */
-  gboolean restoring; /* CALL puts a state back */
+  gint64 until;       /* pp_uptime() in microseconds until which requests may be carried out */
+  gint64 asked_at;    /* pp_uptime() when the state was last requested */
+  gint64 in_vain;     /* microseconds after until in which the server has answered other requests */
+  gboolean restoring; /* call restores a state */
   PpStateRead *read;
-  PpApiCall *call; /* the run's states, or the one that is put back */
+  PpApiCall *call; /* reads the run's states, or restores one */
   PpApiCall *pid_call;
-  guint tries;     /* to put a state back */
-  char *judged;    /* id of the last state that needed nothing, or got nothing */
-  char *other_pid; /* infrastructure_pid, as somebody else has told it for a later attempt */
-  char *looked_at; /* id of the state that the call is about */
+  guint tries;     /* attempts to restore a state */
+  char *judged;    /* id of the last state that needed no change or could not be changed */
+  char *other_pid; /* infrastructure_pid that another worker set for a later attempt */
+  char *looked_at; /* id of the state that is being checked */
 } Note;
 
 struct PpLateRequests
@@ -44,9 +45,9 @@ struct PpLateRequests
   gint64 longest;  /* microseconds */
   PpLateFuncs funcs;
   GHashTable *notes; /* id -> Note */
-  char *boot_id;     /* of the host */
-  gint64 looked_at;  /* the last time, monotonic microseconds; 0: not yet */
-  gint64 answered;   /* pp_api_answered() then */
+  char *boot_id;     /* the host's */
+  gint64 looked_at;  /* monotonic microseconds of the last check; 0: none yet */
+  gint64 answered;   /* pp_api_answered() at the last check */
 };
 
 static void
@@ -114,8 +115,8 @@ keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
   note->late = late;
   note->id = g_strdup (id);
   note->entry = entry;
-  /* An entry that was set aside has no time of its own, nor has a note of another boot. A damaged
-   * file must not keep it for ever. */
+  /* Entries that were set aside have no expiry time, and uptimes of another boot mean nothing. MIN
+   * keeps a damaged file from staying forever. */
   note->until = entry->late_until_uptime > 0 && *late->boot_id != '\0'
                         && g_strcmp0 (entry->boot_id, late->boot_id) == 0
                     ? MIN (entry->late_until_uptime, latest)
@@ -144,7 +145,7 @@ pp_late_requests_load (PpLateRequests *late)
   pp_journal_load_late (late->journal, on_loaded, late);
 }
 
-/* A copy that owns its strings. */
+/* Returns a copy that owns its strings. */
 static PpJournalEntry *
 copy_entry (const PpJournalEntry *entry)
 {
@@ -224,7 +225,7 @@ pp_late_requests_count (const PpLateRequests *late)
   return g_hash_table_size (late->notes);
 }
 
-/* NOTE is not valid any more after this. */
+/* Drops NOTE and frees it. */
 static void
 forget (Note *note)
 {
@@ -232,8 +233,8 @@ forget (Note *note)
   g_hash_table_remove (note->late->notes, note->id);
 }
 
-/* The state that was asked for needs nothing. Once it was asked for after the note's time, nothing
- * of it can be under way any more. */
+/* The run's state needs no change. Drops the note if the state was requested after the note's
+ * expiry: nothing can arrive any more. */
 static void
 settle (Note *note)
 {
@@ -244,7 +245,7 @@ settle (Note *note)
     forget (note);
 }
 
-/* By the next look, if it failed, the state is judged again. */
+/* After a failure, the next check judges the state again. */
 static void
 on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -301,7 +302,7 @@ on_states (json_t *states, const GError *error, gpointer user_data)
       settle (note);
       return;
     case PP_LATE_TAKE_OVER:
-      note->in_vain = 0; /* it may have to wait for a slot */
+      note->in_vain = 0; /* reset: taking over may have to wait for a slot */
       if (note->late->funcs.take_over (note->entry, note->late->funcs.user_data))
         g_message ("Flow run %s is taken over: the server has carried out late what an earlier "
                    "attempt to begin it had asked for",
@@ -318,7 +319,7 @@ on_states (json_t *states, const GError *error, gpointer user_data)
     }
 }
 
-/* Whether another note of the same run is being acted on. */
+/* True if a request is in progress for another note of the same run. */
 static gboolean
 is_busy (const Note *note)
 {
@@ -344,8 +345,8 @@ is_in (const char *pid, const char *container_id)
   return pid != NULL && container_id != NULL && g_str_has_suffix (pid, container_id);
 }
 
-/* The container that PID names and the run of NOTE is not in any more: one that was never started
- * and has been replaced, or that of the note's attempt. Borrowed, or NULL. */
+/* Returns the outdated container that PID names: one that was replaced before it started, or the
+ * one of the note's attempt. Borrowed; NULL if PID names neither. */
 static const char *
 find_former (const Note *note, const char *pid)
 {
@@ -356,8 +357,8 @@ find_former (const Note *note, const char *pid)
   return is_in (pid, entry->container_id) ? entry->container_id : NULL;
 }
 
-/* What infrastructure_pid should be where it names the container FORMER; new string, or NULL where
- * PID is right, or nothing better is known. */
+/* Returns the correct infrastructure_pid if PID names the outdated container FORMER; new string.
+ * Returns NULL if PID is correct or nothing better is known. */
 static char *
 find_correct_pid (const Note *note, const char *pid, const char *former)
 {
@@ -374,7 +375,7 @@ find_correct_pid (const Note *note, const char *pid, const char *former)
   return g_strconcat (engine, right, NULL);
 }
 
-/* Whether STATE is one of an attempt under way that is not NOTE's. */
+/* True if STATE belongs to a running attempt other than NOTE's. */
 static gboolean
 is_of_other_attempt (const Note *note, const json_t *state)
 {
@@ -384,8 +385,8 @@ is_of_other_attempt (const Note *note, const json_t *state)
          && !pp_late_is_of (note->entry, state);
 }
 
-/* That the run is in a container of NOTE's may have been told late, on top of what was told of the
- * one that it is in now. */
+/* A late request may have set infrastructure_pid to a container of NOTE, after it was set to the
+ * run's current container. Corrects it. */
 static void
 correct_pid (Note *note, const json_t *flow_run)
 {
@@ -416,7 +417,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   note->read = NULL;
   if (error != NULL)
     {
-      if (g_error_matches (error, PP_API_ERROR, 404)) /* it was deleted */
+      if (g_error_matches (error, PP_API_ERROR, 404)) /* the run was deleted */
         forget (note);
       return;
     }
@@ -431,7 +432,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
         = pp_flow_run_states_read (note->late->api, note->entry->flow_run_id, on_states, note);
 }
 
-/* How long it is since the last look, if the server has answered a call since then; microseconds,
+/* Returns the microseconds since the last check if the server has answered a request since then,
  * else 0. */
 static gint64
 time_answered (PpLateRequests *late)
@@ -445,7 +446,8 @@ time_answered (PpLateRequests *late)
   return passed;
 }
 
-/* Whether NOTE, which PASSED microseconds more were spent on, has to be given up. Warns. */
+/* Adds PASSED microseconds to NOTE's time without a result. Returns TRUE, with a warning, if NOTE
+ * must be given up. */
 static gboolean
 is_in_vain (Note *note, gint64 passed)
 {

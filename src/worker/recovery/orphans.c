@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers that nothing was written down of (a journal that was lost): runs that the server still
- * waits for are gone on with; those that are over were left here as their users wished. */
+/* Containers without a journal entry, because a journal was lost. The worker recovers those whose
+ * run the server still waits for. It leaves the others alone: their users wanted to keep them. */
 #include "config.h"
 
 #include "worker/flow_run/container_ownership-private.h"
@@ -13,25 +13,26 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A container is made after its run was claimed; "Submitting" may be a moment later. */
+/* A container is created after its run was claimed, but the Submitting state may have a slightly
+ * later time. */
 #define CREATED_SLACK_US (10 * G_USEC_PER_SEC)
 
 struct PpStray
 {
   PpWorker *worker;
-  char *id;              /* the flow run's */
-  GPtrArray *candidates; /* the containers that bear it, of a list */
-  PpJob *job;            /* the one of them that is the run's, once that is known */
-  PpJobPhase phase;      /* of it, as the last look has it */
-  json_t *flow_run;      /* as the server has it */
-  char *claim;           /* transition ids of the states that the container was begun by */
-  char *running;         /* NULL where not known */
-  gint64 started_at;     /* the container; UNIX microseconds; 0: not yet */
+  char *id;              /* the flow run's id */
+  GPtrArray *candidates; /* the listed containers with that flow run id */
+  PpJob *job;            /* the run's container among the candidates, once known */
+  PpJobPhase phase;      /* the container's, from the last check */
+  json_t *flow_run;      /* the run, as read from the server */
+  char *claim;           /* transition id of the claim that the container was created for */
+  char *running;         /* transition id of the RUNNING state; NULL if unknown */
+  gint64 started_at;     /* the container's start in UNIX microseconds; 0: not started */
   PpStateRead *read;
   PpApiCall *states_call;
   PpInfrastructureCall *inspect_call;
   PpJournalPut *put;
-  const PpRunLook *look; /* of put, while that is one */
+  const PpRunLook *look; /* the data of put, while put is a check */
 };
 
 static void
@@ -54,7 +55,7 @@ free_stray (gpointer data)
   g_free (stray);
 }
 
-/* STRAY is in our hands, or left alone. */
+/* Ends the check of STRAY: the run was recovered or is left alone. */
 static void
 end_look (PpStray *stray)
 {
@@ -62,7 +63,7 @@ end_look (PpStray *stray)
 
   worker->strays = g_list_remove (worker->strays, stray);
   free_stray (stray);
-  /* A look at labels under way has not asked for the locks that are held. */
+  /* Keep the locks while a label check runs: it has not locked these identities itself. */
   if (worker->strays == NULL && worker->list_put == NULL)
     g_hash_table_remove_all (worker->held);
 }
@@ -77,7 +78,7 @@ look_again (PpStray *stray, const GError *error)
   end_look (stray);
 }
 
-/* Finds out whether a sibling has the run in hand, and has DONE called then. */
+/* Checks if another worker's journal has the run, then calls DONE. */
 static void
 look_for_sibling (PpStray *stray, PpJournalDoneFunc done)
 {
@@ -88,7 +89,7 @@ look_for_sibling (PpStray *stray, PpJournalDoneFunc done)
                                 done, stray);
 }
 
-/* Whether somebody has the run in hand, as it was found out. */
+/* Ends look_for_sibling(). True if this worker or another one has the run. */
 static gboolean
 is_known (PpStray *stray)
 {
@@ -99,10 +100,10 @@ is_known (PpStray *stray)
   return is_siblings || g_hash_table_contains (stray->worker->runs, stray->id);
 }
 
-/* The run was claimed again after the container had ended, and the server does not know that
- * attempt's container yet. An attempt's PENDING and RUNNING come before its container's end, as far
- * as the server's clock and this host's agree: only for containers without a label of their claim.
- */
+/* True if the run was claimed again after the container had ended, and the server does not know the
+ * new attempt's container yet. The PENDING and RUNNING states of an attempt come before its
+ * container ends, if the clocks of server and host agree. Only for containers without a claim
+ * label. */
 static gboolean
 is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
 {
@@ -118,8 +119,8 @@ is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
          && since > status->created_at + CREATED_SLACK_US;
 }
 
-/* What is known: enough to go on by, or to tell that it is gone by then. The strings are borrowed.
- */
+/* Returns a journal entry with what is known: enough to recover the run, or to detect that it is
+ * gone. The strings are borrowed. */
 static PpJournalEntry
 describe (const PpStray *stray)
 {
@@ -137,7 +138,7 @@ describe (const PpStray *stray)
     .container_id = stray->job->ref.id,
     .container_name = stray->job->ref.name,
     .undescribed = TRUE,
-    /* The state is ours, whoever has asked for it: a later claim is told from it. */
+    /* Use the current state's id, whoever requested it, to detect a later claim. */
     .claim_transition_id = stray->claim != NULL ? stray->claim : (char *)transition_id,
     .submitting_transition_id = stray->claim != NULL ? (char *)transition_id : NULL,
     .running_transition_id = stray->running,
@@ -165,7 +166,7 @@ on_written (const GError *error, gpointer user_data)
   end_look (stray);
 }
 
-/* Whoever looks for it from now on finds it in our hands. */
+/* Records the run in the journal, so that other workers find it there. */
 static void
 write_down (PpStray *stray)
 {
@@ -174,7 +175,7 @@ write_down (PpStray *stray)
   stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
 }
 
-/* Once more: the engine and the server have taken their time. */
+/* Checked twice, because the requests to engine and server took time. */
 static void
 on_sibling_looked_for_again (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
@@ -200,7 +201,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
     end_look (stray);
   else
     {
-      /* The list is older. */
+      /* The list is older than this answer. */
       if (job->status.phase != PP_JOB_UNKNOWN)
         stray->phase = job->status.phase;
       stray->started_at = job->status.started_at;
@@ -208,7 +209,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
     }
 }
 
-/* Whether FLOW_RUN, the API's object, may wait for the end of a container in PHASE. */
+/* True if FLOW_RUN, an object of the API, may wait for the end of a container in PHASE. */
 static gboolean
 is_open (const json_t *flow_run, PpJobPhase phase)
 {
@@ -222,8 +223,8 @@ is_open (const json_t *flow_run, PpJobPhase phase)
          || pp_flow_run_is_paused_in_container (state);
 }
 
-/* The RUNNING that the worker has asked for after CLAIM, among STATES (oldest first) of a run that
- * it reports on; its transition id, borrowed, or NULL. */
+/* Returns the transition id of the RUNNING state after CLAIM in STATES (oldest first), or NULL;
+ * borrowed. For runs that the worker reports on. */
 static const char *
 find_running (const json_t *states, const json_t *claim)
 {
@@ -240,9 +241,9 @@ find_running (const json_t *states, const json_t *claim)
   return NULL;
 }
 
-/* Whether JOB is that of STRAY's run, as the server has it: it was made for the last claim among
- * STATES. One of version 0.1 does not say for which claim it was made, and what it says of the run
- * may be the job's own word: the server must know it by its id. */
+/* True if the server's states show that JOB is the container of STRAY's run: it was created for the
+ * last claim in STATES. Containers of version 0.1 have no claim label, and the job itself may have
+ * set their flow run id: the server must know such a container's id. */
 static gboolean
 is_of_run (const PpStray *stray, const json_t *states, const PpJob *job)
 {
@@ -253,7 +254,7 @@ is_of_run (const PpStray *stray, const json_t *states, const PpJob *job)
   return pid != NULL && g_str_has_suffix (pid, job->ref.id);
 }
 
-/* Picks STRAY's container by STATES, the run's on the server; FALSE if there is none. */
+/* Chooses STRAY's container by the run's STATES on the server. Returns FALSE if there is none. */
 static gboolean
 choose_container (PpStray *stray, const json_t *states)
 {
@@ -294,8 +295,9 @@ on_states (json_t *states, const GError *error, gpointer user_data)
                                                      stray->job->ref.id, on_inspected, stray);
 }
 
-/* A run of another pool is another worker's, whatever a label says. Of a run that can be read by
- * its states only, the pool is not known: its container's claim must do. */
+/* True if the run is in this worker's pool. Runs of other pools belong to other workers, whatever
+ * their labels say. If only the run's states can be read, the pool is unknown, and the container's
+ * claim must suffice. */
 static gboolean
 is_of_our_pool (const PpStray *stray, const json_t *flow_run)
 {
@@ -323,8 +325,8 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     }
 }
 
-/* Whether the identity NAME is ours, or is kept from coming back until all strays are looked at:
- * from then on it finds their runs in our hands. */
+/* True if NAME is our identity, or if we lock it until all orphaned containers are checked. A
+ * worker that takes it afterwards finds those runs in our journal. */
 static gboolean
 is_held (const PpWorker *worker, const char *name)
 {
@@ -344,7 +346,7 @@ pp_worker_has_to_hold (const PpWorker *worker, const PpJob *job)
          && !g_hash_table_contains (worker->runs, id);
 }
 
-/* Takes over the locks that LOOK has got. */
+/* Takes over the locks in LOOK. */
 static void
 hold (PpWorker *worker, PpLabelsLook *look)
 {
@@ -360,7 +362,7 @@ hold (PpWorker *worker, PpLabelsLook *look)
       }
 }
 
-/* Those of JOBS that identities of ours have made, whose locks we hold. New array. */
+/* Returns those of JOBS whose identity is ours or locked by us; new array. */
 static GPtrArray *
 find_candidates (const PpWorker *worker, const GPtrArray *jobs)
 {
@@ -406,7 +408,8 @@ look_at (PpWorker *worker, const char *id, const GPtrArray *jobs)
   stray->id = g_strdup (id);
   worker->strays = g_list_prepend (worker->strays, stray);
   stray->candidates = g_steal_pointer (&candidates);
-  /* First of all, for a sibling that sees a run to its end tells the server before it forgets. */
+  /* Check this first: another worker reports a run's end to the server before it forgets the
+   * run. */
   look_for_sibling (stray, on_sibling_looked_for);
 }
 

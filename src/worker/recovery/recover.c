@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What workers before this one had in their hands, and the engine's list of containers by which it
- * is gone on with. */
+/* Recovers the runs of earlier workers with the help of the engine's list of containers. */
 #include "config.h"
 
 #include "prefect-podman/state/state_look.h"
@@ -8,10 +7,10 @@
 #include "unknown-private.h"
 
 #define MAX_BACK_OFF 15
-/* An engine whose list has failed so often in a row may not give it for one broken container in it.
- */
+/* After this many failed lists in a row, assume that one broken container makes the engine refuse
+ * the list. */
 #define LIST_TRIES 3
-/* Where no run waits for a list, it is asked for this often at least. */
+/* The longest time between two list requests while no run waits for a list. */
 #define MAX_LIST_SECONDS 60
 
 PpFlowRun *
@@ -39,8 +38,8 @@ pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries)
     }
 }
 
-/* JOBS, arrays of PpJob, by the flow run that each job bears the id of. New table; the keys are
- * borrowed from JOBS. */
+/* Groups JOBS by flow run id into arrays of PpJob. Returns a new table; its keys are borrowed from
+ * JOBS. */
 static GHashTable *
 group_by_flow_run (const GPtrArray *jobs)
 {
@@ -65,8 +64,8 @@ group_by_flow_run (const GPtrArray *jobs)
   return groups;
 }
 
-/* The container of RUN among JOBS, which bear its id (NULL: none); borrowed, or NULL. It may have
- * been made by an identity whose runs were handed over to ours. */
+/* Returns the container of RUN among JOBS, which all have its flow run id; borrowed, or NULL. JOBS
+ * may be NULL. An identity whose runs were taken over may have created it. */
 static const PpJob *
 find_container (const PpLabelsLook *look, const PpFlowRun *run, const GPtrArray *jobs)
 {
@@ -94,15 +93,14 @@ on_list_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Whether containers are being listed, or what was listed is being looked at. */
+/* True if containers are being listed or a list is being checked. */
 static gboolean
 is_listing (const PpWorker *worker)
 {
   return worker->list_call != NULL || worker->list_put != NULL;
 }
 
-/* Asks for the list once more if something was taken over since it was asked for: that may have
- * been made later. */
+/* Lists containers again if a run was added after the last request: its container may be newer. */
 static gboolean
 list_again_if_old (PpWorker *worker)
 {
@@ -113,7 +111,7 @@ list_again_if_old (PpWorker *worker)
   return TRUE;
 }
 
-/* What the state directory says of the labels on the containers that were listed. */
+/* Handles the state directory's answer about the labels of the listed containers. */
 static void
 on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
@@ -137,7 +135,7 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
       const PpJob *job = find_container (look, run, g_hash_table_lookup (groups, id));
 
       if (job == NULL && worker->list_scope != PP_LIST_ALL)
-        pp_flow_run_take_up_unlisted (run); /* it may have ended */
+        pp_flow_run_take_up_unlisted (run); /* its container may have ended */
       else
         pp_flow_run_take_up (run, job, job != NULL ? job->status.phase : PP_JOB_ABSENT);
     }
@@ -167,8 +165,8 @@ look_at_labels (PpWorker *worker, const GPtrArray *jobs)
                                       pp_labels_look_free, on_labels, worker);
 }
 
-/* Takes up the runs whose containers can be found without a list. Where the engine has not refused
- * one, but is away or does not come to its end, a run whose container is not known waits. */
+/* Recovers the runs whose containers can be found without a list. If the engine is away or slow but
+ * has not refused a list, runs without a known container keep waiting. */
 static void
 take_up_unlisted (PpWorker *worker)
 {
@@ -187,7 +185,7 @@ take_up_unlisted (PpWorker *worker)
     }
 }
 
-/* Podman refuses the whole list for one container in it that is broken. */
+/* Podman refuses the whole list if one container is broken. */
 static void
 on_list_failed (PpWorker *worker, const GError *error)
 {
@@ -223,7 +221,7 @@ list_containers (PpWorker *worker, PpListScope scope)
       = pp_infrastructure_list (worker->context.infrastructure, scope, NULL, on_listed, worker);
 }
 
-/* auto_remove is off by default: whoever never removes a container has thousands some day. */
+/* auto_remove is off by default, so a host may collect thousands of ended containers. */
 static void
 list_without_ended (PpWorker *worker, const GError *error)
 {
@@ -320,7 +318,7 @@ pp_worker_stop_taking_up (PpWorker *worker)
   if (worker->list_put != NULL)
     pp_journal_put_cancel (worker->list_put);
   worker->list_put = NULL;
-  worker->list_look = NULL; /* the put's */
+  worker->list_look = NULL; /* list_put frees it */
   g_clear_pointer (&worker->listed, g_ptr_array_unref);
   pp_worker_leave_orphans (worker);
   pp_worker_leave_strays (worker);

@@ -14,8 +14,8 @@ is_unknown (const PpJobRef *ref, GHashTable *runs, GHashTable *states, const cha
          && GPOINTER_TO_INT (g_hash_table_lookup (states, ref->identity)) == PP_IDENTITY_UNKNOWN;
 }
 
-/* One that was never started, and one of which nobody knows what it does, have not ended: their
- * runs may wait for somebody. */
+/* A container that was never started or whose phase is unknown counts as not ended: its run may
+ * wait for somebody. */
 void
 pp_unknown_containers_say (const GPtrArray *jobs, GHashTable *runs, GHashTable *states,
                            const char *work_pool, const char *state_dir)
