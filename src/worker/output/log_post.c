@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One batch of log records under way: sent, looked for, sent again. */
+/* One batch of log records in flight: sending it, checking if it arrived, sending it again. */
 #include "config.h"
 
 #include "log_sender_inside-private.h"
@@ -10,23 +10,26 @@
 #include "worker/failpoint-private.h"
 #include "worker/look-private.h"
 
-/* That nothing is answered is said at this try; from then on, while other calls are answered, it
- * may be for one of the records: some gateways break the connection off. */
+/* The number of unanswered attempts after which a warning is logged. From then on, if other
+ * requests are answered, a single record may be the cause: some gateways close the connection
+ * instead of answering. */
 #define SAY_UNANSWERED 5
-/* What may have gone out is looked for at least so long: a proxy may hold it back, though it has
- * broken the connection off. Nothing in a record lets the server know it again. */
+/* The least time to look for a batch on the server after a lost answer. A proxy may still deliver
+ * it, although it has closed the connection. The server cannot detect that a record arrives
+ * twice. */
 #define LEAST_LOOK_US (15 * G_USEC_PER_SEC)
-/* What got no answer in the time that the server has for it may be done for so much longer. */
+/* How much longer to look if the server was silent for the whole request timeout. */
 #define LATE_US (60 * G_USEC_PER_SEC)
-/* How long a batch waits for a slow disk to take a note of it. */
+/* The longest wait for a slow disk before a batch is sent without its journal note. */
 #define NOTE_SECONDS 1
 
-/* Tells for each run with output among those in flight that it is about to be SENT, or not. Returns
- * whether anybody was told. */
+/* Calls on_sending for each run with output in the batch in flight. SENT is TRUE before the batch
+ * is sent, and FALSE if the server has refused it for now. Returns TRUE if there was such a run. */
 static gboolean
 tell_sending (const PpLogSender *sender, gboolean sent)
 {
-  g_autoptr (GHashTable) last = g_hash_table_new (g_str_hash, g_str_equal); /* id -> PpLogRecord */
+  g_autoptr (GHashTable) last
+      = g_hash_table_new (g_str_hash, g_str_equal); /* flow run id -> PpLogRecord */
   const GList *link = sender->records.head;
   GHashTableIter iter;
   gpointer record;
@@ -43,7 +46,7 @@ tell_sending (const PpLogSender *sender, gboolean sent)
   return g_hash_table_size (last) > 0;
 }
 
-/* Tells of the records of RECORD's run, of which it is the last of COUNT. */
+/* Calls on_delivered for the run of RECORD, the last of COUNT delivered records of the run. */
 static void
 tell_delivered (const PpLogSender *sender, const PpLogRecord *record, guint count)
 {
@@ -54,7 +57,7 @@ tell_delivered (const PpLogSender *sender, const PpLogRecord *record, guint coun
 void
 pp_log_drop_in_flight (PpLogSender *sender)
 {
-  g_autofree PpLogRecord *last = NULL; /* of a run's output, COUNT before it included */
+  g_autofree PpLogRecord *last = NULL; /* the last output record of a run, after count - 1 others */
   guint count = 0;
 
   for (guint i = 0; i < sender->in_flight; i++)
@@ -92,8 +95,8 @@ on_taken (PpLogSender *sender)
 
 static gboolean on_look_timer (gpointer user_data);
 
-/* The server takes a batch as a whole, so its last record speaks for it; timestamps are our own,
- * and no two of a run are the same. */
+/* The server stores a batch as a whole, so finding its last record is enough. The worker sets the
+ * timestamps, and no two records of a run have the same. */
 static void
 on_looked (json_t *body, const GError *error, gpointer user_data)
 {
@@ -135,7 +138,7 @@ on_look_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Whether ERROR says that the server will not have a record of the batch, whenever it is sent. */
+/* True if ERROR means that the server will never accept some record of the batch. */
 static gboolean
 is_about_records (const GError *error)
 {
@@ -143,7 +146,8 @@ is_about_records (const GError *error)
          || g_error_matches (error, PP_API_ERROR, 422);
 }
 
-/* Those in flight got no answer (ERROR): they are looked for, then sent again. */
+/* Handles a batch that got no answer (ERROR): looks for it on the server before sending it
+ * again. */
 static void
 look_for_batch (PpLogSender *sender, const GError *error)
 {
@@ -154,7 +158,7 @@ look_for_batch (PpLogSender *sender, const GError *error)
   g_clear_error (&sender->why);
   sender->why = g_error_copy (error);
   sender->look_until = now + MAX (pp_look_time (now - sender->sent), LEAST_LOOK_US);
-  /* A server that was silent all the time may be at it for long. */
+  /* A server that was silent for the whole timeout may still be working on the request. */
   if (now - sender->sent >= sender->timeout)
     sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
   if (++sender->unanswered == SAY_UNANSWERED)
@@ -162,8 +166,8 @@ look_for_batch (PpLogSender *sender, const GError *error)
   sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
 }
 
-/* The server will not have a record of those in flight, and says so (ERROR). It must not cost its
- * neighbours: look for it by halves. */
+/* Handles a batch that the server refused because of a record (ERROR). Sends the batch in halves to
+ * find that record, so that the others are not lost. */
 static void
 drop_or_halve (PpLogSender *sender, const GError *error)
 {
@@ -200,7 +204,7 @@ on_sent (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
   else
     {
       tell_sending (sender, FALSE);
-      /* A key that was revoked: the records are all right. */
+      /* 401 means a revoked key: the records are not the cause. */
       if (g_error_matches (error, PP_API_ERROR, 401))
         pp_log_wait_out_refusal (sender, error);
       else
@@ -223,7 +227,7 @@ record_to_json (const PpLogRecord *record)
   return json;
 }
 
-/* Sends those in flight. */
+/* Sends the batch in flight. */
 static void
 post_batch (PpLogSender *sender)
 {

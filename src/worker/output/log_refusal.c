@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log records that are not let through: by a server that fails at one of them, by a gateway that
- * takes its text for an attack, or all of them, by a role that may not write logs. */
+/* Log records that are refused: by a server that fails for one of them, by a gateway that takes the
+ * text for an attack or blocks all logs, or because of a role without permission to write logs. */
 #include "config.h"
 
 #include "log_sender_inside-private.h"
 
 #include <string.h>
 
-/* A record that is refused alone is tried so often again, after one interval, two, four, ..., up to
- * so long: a server that is short of something fails at any record for a while. */
+/* How often a single refused record is sent again. The delay doubles from one batch interval up to
+ * RETRY_MAX_MS. An overloaded server may fail for any record for a while. */
 #define REFUSED_ALONE 6
 #define RETRY_MAX_MS 30000
-/* Logs that are refused for a reason that is none of theirs are offered again: soon, then rarely.
- */
+/* Delays before sending logs again if no record is the cause: the first one is short. */
 #define FIRST_RETRY_MS 5000
 #define REFUSED_RETRY_MS 30000
-/* What is sent in the place of a record that is refused. Nobody refuses this for its text. */
+/* Sent in place of a refused record. No gateway should object to this text. */
 #define PLACEHOLDER "(a log record was left out: the way to the Prefect API does not take it)"
-/* How often it is looked whether any record is taken. */
+/* How often to check if any record was accepted. */
 #define CHECK_SECONDS 30
-/* Runs that a warning names. */
+/* The most flow runs that a warning names. */
 #define MAX_NAMED 5
 
 static gboolean
@@ -51,8 +50,8 @@ take_original (PpLogSender *sender, PpLogRecord *record)
   g_queue_push_head (&sender->records, record);
 }
 
-/* Sends PLACEHOLDER as the first record: if it is taken, the record's text was the reason; if not,
- * it was none of the record's. */
+/* Sends PLACEHOLDER in place of the first record. If it is accepted, the record's text was the
+ * reason for the refusal; else all records are refused. */
 static void
 send_placeholder (PpLogSender *sender)
 {
@@ -119,14 +118,14 @@ pp_log_batch_refused (PpLogSender *sender, const GError *error)
       return;
     }
   keep_reason (sender, error);
-  /* What a gateway refuses one record for, it will others: then once is enough. */
+  /* A gateway that refused one record for its text will refuse others: skip the retries then. */
   if ((sender->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
     send_placeholder (sender);
   else
     retry_in (sender, retry_delay (sender));
 }
 
-/* The placeholder was taken, so the record was not for its text. */
+/* Logs that a record was dropped: its placeholder was accepted, so its text was the reason. */
 static void
 say_dropped (const PpLogSender *sender)
 {
@@ -159,7 +158,7 @@ pp_log_note_taken (PpLogSender *sender)
   g_clear_error (&sender->why);
 }
 
-/* The ids of the runs that records wait of, some of them; new string. */
+/* Returns the ids of the flow runs with queued records, at most MAX_NAMED of them; new string. */
 static char *
 name_runs (const PpLogSender *sender)
 {
@@ -179,7 +178,7 @@ name_runs (const PpLogSender *sender)
   return g_string_free (names, FALSE);
 }
 
-/* Drops all that waits. A POST that is under way goes on: its answer tells whether logs are taken
+/* Drops all queued records. A POST in flight continues: its answer shows if logs are accepted
  * again. */
 static void
 give_up (PpLogSender *sender)
@@ -196,7 +195,7 @@ give_up (PpLogSender *sender)
     }
   g_clear_pointer (&sender->original, g_free);
   if (sender->call != NULL && sender->unsure)
-    pp_api_call_cancel (g_steal_pointer (&sender->call)); /* it only looks */
+    pp_api_call_cancel (g_steal_pointer (&sender->call)); /* the request only looks for records */
   g_clear_handle_id (&sender->timer, g_source_remove);
   sender->abandoned = sender->call != NULL;
   sender->unsure = FALSE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log records on their way to POST /logs/: in order, in batches by size and time, bounded in
- * memory. Nothing is dropped while the server is away: whoever produces is told to wait
+/* Sends log records to POST /logs/: in order, in batches limited by size and time, with bounded
+ * memory. While the server is away nothing is dropped; producers must wait
  * (pp_log_sender_has_room()). */
 #pragma once
 
@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 typedef struct PpLogSender PpLogSender;
 
-/* Python's logging levels, as the API wants them. */
+/* Python's logging levels, as the API requires. */
 typedef enum
 {
   PP_LOG_DEBUG = 10,
@@ -21,10 +21,10 @@ typedef enum
   PP_LOG_ERROR = 40,
 } PpLogLevel;
 
-/* Where nothing at all is taken for so long (seconds), while the API answers other calls (a role
- * that may not write logs; a gateway that lets none through), what waits is dropped, with a
- * warning, and so is what comes until something is taken: runs wait for their logs to be safe, and
- * would wait for ever. */
+/* The time in seconds after which refused logs are dropped, with a warning, if the API answers
+ * other requests but accepts no logs (a role without permission, a gateway that blocks them). New
+ * records are also dropped until a record is accepted. Without this limit, runs would wait for
+ * their logs forever. */
 #define PP_LOG_PATIENCE_SECONDS 900
 
 /* API and SETTINGS must outlive the sender. */
@@ -32,69 +32,73 @@ PpLogSender *pp_log_sender_new (PpApi *api, const PpSettings *settings);
 void pp_log_sender_free (PpLogSender *sender);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogSender, pp_log_sender_free)
 
-/* As if SECONDS (4 or more) were PP_LOG_PATIENCE_SECONDS; for tests. */
+/* Replaces PP_LOG_PATIENCE_SECONDS with SECONDS (4 or more); for tests. */
 void pp_log_sender_give_up_after (PpLogSender *sender, guint seconds);
 
-/* Called with how many records of FLOW_RUN_ID's output were delivered (or refused for good) since
- * the last call for it, and the timestamp of the last of them (UNIX microseconds). */
+/* Called when output records of FLOW_RUN_ID were delivered, or refused for good. RECORDS is their
+ * number since the last call for this run. TIMESTAMP is the last one's, in UNIX microseconds. */
 typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint64 timestamp,
                                     gpointer user_data);
 
-/* Has FUNC told of deliveries. One for all. */
+/* Sets FUNC as the only function to call for deliveries. */
 void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
 
-/* Called before records of FLOW_RUN_ID's output are sent, the last of them having TIMESTAMP (UNIX
- * microseconds); or with 0 when the server has refused to take them for now. */
+/* Called before output records of FLOW_RUN_ID are sent. TIMESTAMP is the last one's, in UNIX
+ * microseconds, or 0 if the server has refused them for now. */
 typedef void (*PpLogSendingFunc) (const char *flow_run_id, gint64 timestamp, gpointer user_data);
 
-/* Has FUNC told of what is about to be sent; it is sent once what FUNC had JOURNAL write is
- * written, or after a second, if the disk is slow. One for all. JOURNAL must outlive the sender. */
+/* Sets FUNC as the only function to call before records are sent. They are sent when the entries
+ * that FUNC put into JOURNAL are written, or after one second if the disk is slow. JOURNAL must
+ * outlive the sender. */
 void pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSendingFunc func,
                                gpointer user_data);
 
-/* Queues one record; FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied,
- * LOGGER is a static string. Its timestamp is now, and later than that of every record of the run
- * before it: the server orders by it. IS_OUTPUT: it is a line of the container's, to be counted. */
+/* Queues one record. FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied.
+ * LOGGER is a static string. The record's timestamp is the current time, but always later than the
+ * run's earlier records, because the server sorts by it. IS_OUTPUT is TRUE for a line of the
+ * container, which is counted for PpLogDeliveredFunc. */
 void pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
                         gboolean is_output, PpLogLevel level, const char *message, gsize length);
 
-/* How many bytes of TEXT (valid UTF-8, LENGTH bytes) fit into MAX bytes of JSON; never cuts a
- * character, never 0 unless LENGTH is. */
+/* Returns how many bytes of TEXT (valid UTF-8, LENGTH bytes) fit into MAX bytes of JSON. Never
+ * splits a character. Returns at least one character unless LENGTH is 0. */
 gsize pp_fitting_prefix (const char *text, gsize length, gsize max);
 
-/* How many bytes of TEXT (valid UTF-8, LENGTH bytes) one record takes: whole characters, never 0
- * unless LENGTH is. */
+/* Returns how many bytes of TEXT (valid UTF-8, LENGTH bytes) fit into one record. Never splits a
+ * character. Returns at least one character unless LENGTH is 0. */
 gsize pp_log_sender_fitting (const PpLogSender *sender, const char *text, gsize length);
 
-/* Queues MESSAGE (valid UTF-8), the worker's own words about FLOW_RUN_ID, as pp_log_sender_add()
- * does; in several records where it is too long for one, cut between its lines if that can be. */
+/* Queues MESSAGE (valid UTF-8), the worker's own message about FLOW_RUN_ID, like
+ * pp_log_sender_add(). A message too long for one record is split into several, between lines if
+ * possible. */
 void pp_log_sender_add_text (PpLogSender *sender, const char *flow_run_id, const char *logger,
                              PpLogLevel level, const char *message);
 
-/* Has all further records of FLOW_RUN_ID be later than TIMESTAMP (UNIX microseconds), also where
- * the clock was set back since then: by their time stamps a next worker tells those that it knows
- * of from others. */
+/* Makes all further records of FLOW_RUN_ID later than TIMESTAMP (UNIX microseconds), even if the
+ * clock was set back. The next worker uses the timestamps to tell which records it already
+ * knows. */
 void pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 timestamp);
 
-/* Bytes of JSON a message may have at most (PREFECT_LOGGING_TO_API_MAX_LOG_SIZE, and Prefect
- * Cloud's own limit). */
+/* Returns the most bytes of JSON for one message: PREFECT_LOGGING_TO_API_MAX_LOG_SIZE and Prefect
+ * Cloud's own limit. */
 gsize pp_log_sender_max_message (const PpLogSender *sender);
 
-/* FALSE while so much waits that a producer who can wait should. */
+/* FALSE while the queue is so full that producers should wait, if they can. */
 gboolean pp_log_sender_has_room (const PpLogSender *sender);
 
-/* Calls FUNC once: with room = FALSE as soon as all that was added until now was delivered (or
- * refused for good); with room = TRUE as soon as there is room. Never from inside the call. */
+/* Calls FUNC once. With room = FALSE: when all records added so far were delivered or refused for
+ * good. With room = TRUE: when the queue has room. Never calls FUNC before this function
+ * returns. */
 void pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer),
                          gpointer user_data);
 
-/* Forgets all that pp_log_sender_when() was told for USER_DATA. */
+/* Removes all calls of pp_log_sender_when() with USER_DATA. */
 void pp_log_sender_forget (PpLogSender *sender, gpointer user_data);
 
-/* Sends what waits without waiting for a batch to fill. */
+/* Sends the queued records without waiting for a full batch. */
 void pp_log_sender_flush (PpLogSender *sender);
 
-/* Records not delivered yet. */
+/* Returns the number of records that are not delivered yet. */
 guint pp_log_sender_pending (const PpLogSender *sender);
 
 G_END_DECLS

@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-/* What may wait before producers are told to; with room again at half of it. */
+/* The most bytes to queue before producers must wait. At half of it, they may continue. */
 #define HIGH_WATER (1024 * 1024)
-/* One POST: small enough that its JSON and the server's answering stay cheap. */
+/* The largest batch: small enough that its JSON and the server's work stay cheap. */
 #define BATCH_BYTES (256 * 1024)
-/* Runs whose last time stamp is remembered, before those are forgotten that the clock has passed.
- */
+/* The most runs whose last timestamp is remembered. Above it, timestamps older than the clock are
+ * forgotten. */
 #define MAX_LAST 10000
-/* JSON around a message: names, timestamp, the run's id. */
+/* JSON around a message: names, timestamp and flow run id. */
 #define RECORD_OVERHEAD 256
 
 gsize
@@ -75,7 +75,7 @@ on_interval (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Makes sure that what waits is sent: now when a batch is full, else at the end of the interval. */
+/* Sends a full batch now, else schedules sending at the end of the interval. */
 void
 pp_log_schedule (PpLogSender *sender)
 {
@@ -99,7 +99,7 @@ waiter_is_due (const PpLogSender *sender, const Waiter *waiter)
   return sender->delivered >= waiter->position;
 }
 
-/* Runs the waiters whose time has come; each may add waiters or records. */
+/* Calls the waiters that are due. Each may add waiters or records. */
 static gboolean
 on_wake (gpointer user_data)
 {
@@ -155,7 +155,7 @@ is_past (gpointer key G_GNUC_UNUSED, gpointer last, gpointer now)
   return *(const gint64 *)last < *(const gint64 *)now;
 }
 
-/* The time stamp of FLOW_RUN_ID's last record; borrowed. */
+/* Returns the timestamp of FLOW_RUN_ID's last record; borrowed. */
 static gint64 *
 find_last (PpLogSender *sender, const char *flow_run_id)
 {
@@ -179,8 +179,8 @@ pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 
   *last = MAX (*last, timestamp);
 }
 
-/* The time stamp of FLOW_RUN_ID's next record. A run that is ahead of the clock, which was set
- * back, takes no other with it. */
+/* Returns the timestamp for FLOW_RUN_ID's next record. After the clock was set back, one run may be
+ * ahead of the clock without affecting other runs. */
 static gint64
 next_timestamp (PpLogSender *sender, const char *flow_run_id)
 {
@@ -211,7 +211,7 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   pp_log_schedule (sender);
 }
 
-/* Bytes that C takes inside a JSON string. */
+/* Returns the number of bytes that the byte C needs in a JSON string. */
 static gsize
 json_cost (unsigned char c)
 {

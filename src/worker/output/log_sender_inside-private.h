@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the log sender, for log_sender.c (what waits, and who waits for it), log_post.c
- * (what is under way) and log_refusal.c (what is not let through) only. */
+/* The log sender's internals, only for log_sender.c (the queue and its waiters), log_post.c (the
+ * batch in flight) and log_refusal.c (refused records). */
 #pragma once
 
 #include "log_sender-private.h"
@@ -9,7 +9,7 @@
 
 G_BEGIN_DECLS
 
-/* One POST: small enough that its JSON and the server's answering stay cheap. */
+/* The most records of a batch: few enough that its JSON and the server's work stay cheap. */
 #define PP_LOG_BATCH_RECORDS 1000
 #define PP_LOG_UUID_LENGTH 36
 
@@ -28,80 +28,80 @@ typedef struct
 {
   PpWaiter base;
   gboolean room;
-  guint64 position; /* of the last record that has to be delivered */
+  guint64 position; /* call func after this many records were delivered */
 } Waiter;
 
 struct PpLogSender
 {
   PpApi *api;
-  GQueue records; /* of PpLogRecord, oldest first; those in flight are at its head */
+  GQueue records; /* of PpLogRecord, oldest first; begins with the records in flight */
   gsize bytes;    /* estimated JSON size of records */
   guint64 added;
   guint64 delivered;
-  guint64 flush_until;   /* what was added until the last flush goes without waiting */
-  guint in_flight;       /* records of the POST under way */
+  guint64 flush_until;   /* records added before the last flush are sent without waiting */
+  guint in_flight;       /* number of records in the current POST */
   guint max_records;     /* of the next POST; halved when the server refuses a batch for good */
-  gboolean refused;      /* whatever its text, and that was said */
-  gboolean resting;      /* TIMER is that of the next try */
-  guint failed_alone;    /* how often the first record, sent alone, was refused */
-  PpLogRecord *original; /* whose place a placeholder has taken, which is under way; or NULL */
-  gboolean text_refused; /* the last record that was refused was so for its text */
-  GError *why;           /* the last refusal of a record; or NULL */
-  guint check;           /* a timer: is anything taken? 0: nothing waits */
-  guint check_seconds;   /* of it */
-  gint64 checked;        /* monotonic microseconds */
-  gboolean taken;        /* something was, since then */
-  guint stalled;         /* seconds in which nothing was, and other calls were answered */
-  guint patience;        /* seconds of that, after which logs are given up */
-  guint64 given_up;      /* records dropped since anything was taken */
-  gboolean abandoned;    /* the records of the POST under way were dropped */
-  guint unanswered;      /* POSTs, one after the other */
-  gboolean unsure;       /* those in flight got no answer: are they there? */
-  gint64 sent;           /* monotonic microseconds: when the POST under way was asked for */
-  gint64 look_until;     /* monotonic: those in flight are looked for */
+  gboolean refused;      /* logs are refused whatever their text, and a warning was logged */
+  gboolean resting;      /* timer is the timer for the next attempt */
+  guint failed_alone;    /* how often the first record was refused when sent alone */
+  PpLogRecord *original; /* the record that the placeholder in flight replaces, or NULL */
+  gboolean text_refused; /* the last refused record was refused for its text */
+  GError *why;           /* the last refusal, or NULL */
+  guint check;           /* the timer for on_check(); 0 if the queue is empty */
+  guint check_seconds;   /* its interval */
+  gint64 checked;        /* monotonic microseconds of the last on_check() */
+  gboolean taken;        /* a record was accepted since then */
+  guint stalled;         /* seconds without an accepted record while other requests were answered */
+  guint patience;        /* the limit of stalled, in seconds */
+  guint64 given_up;      /* records dropped since the last accepted one */
+  gboolean abandoned;    /* the records of the current POST were dropped */
+  guint unanswered;      /* POSTs without an answer, in a row */
+  gboolean unsure;       /* the records in flight got no answer and may have arrived */
+  gint64 sent;           /* monotonic microseconds of the current POST */
+  gint64 look_until;     /* monotonic microseconds until which to look for the records in flight */
   gsize batch_bytes;
   gsize max_message;
   guint interval_ms;
-  GHashTable *last;                /* run id -> gint64, the time stamp of its last record */
+  GHashTable *last;                /* flow run id -> gint64, the timestamp of its last record */
   PpLogDeliveredFunc on_delivered; /* or NULL */
   gpointer delivered_data;
   PpLogSendingFunc on_sending; /* or NULL */
   gpointer sending_data;
   PpJournal *journal;
-  PpJournalPut *noting; /* that those in flight are about to be sent */
-  gint64 timeout;       /* microseconds: PREFECT_API_REQUEST_TIMEOUT */
+  PpJournalPut *noting; /* the journal note that precedes the current POST */
+  gint64 timeout;       /* PREFECT_API_REQUEST_TIMEOUT in microseconds */
   PpApiCall *call;
   guint timer;
   guint wake;
   GList *waiters;
 };
 
-/* Estimated bytes of RECORD's JSON. */
+/* Returns the estimated size of RECORD in JSON, in bytes. */
 gsize pp_log_record_size (const PpLogRecord *record);
 
-/* log_sender.c: makes sure that what waits is sent, now when a batch is full, else at the end of
- * the interval; and calls those who wait for what has come. */
+/* log_sender.c: pp_log_schedule() sends a full batch now, else schedules sending at the end of the
+ * interval. pp_log_wake() calls the waiters that are due. */
 void pp_log_schedule (PpLogSender *sender);
 void pp_log_wake (PpLogSender *sender);
 
-/* log_post.c: sends what waits, unless something is under way. */
+/* log_post.c: sends queued records, unless a batch is in flight. */
 void pp_log_send_batch (PpLogSender *sender);
 
-/* log_post.c: takes those in flight for delivered. */
+/* log_post.c: counts the records in flight as delivered and removes them. */
 void pp_log_drop_in_flight (PpLogSender *sender);
 
-/* log_refusal.c: the batch in flight was refused with ERROR, while other calls are answered well:
- * one record may be the reason. It is looked for by halves and tried alone for a while; then a
- * placeholder takes its place, for good if that is taken. */
+/* log_refusal.c: handles a batch that was refused with ERROR while other requests are answered. One
+ * record may be the cause: finds it by sending halves, and sends it alone for a while. Then sends a
+ * placeholder instead. If that is accepted, the record is dropped. */
 void pp_log_batch_refused (PpLogSender *sender, const GError *error);
 
-/* The batch in flight was refused with ERROR for no reason of its own: offers it again later. */
+/* Sends the batch in flight again later. It was refused with ERROR, but no record is the cause. */
 void pp_log_wait_out_refusal (PpLogSender *sender, const GError *error);
 
-/* Something was taken. */
+/* Called when the server has accepted a batch. */
 void pp_log_note_taken (PpLogSender *sender);
 
-/* Has what waits be given up when nothing is taken for very long. */
+/* Starts checking that records are accepted; drops all records if none is for a long time. */
 void pp_log_watch (PpLogSender *sender);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where output goes: a pipe, a socket, a terminal or a file that others may share. Used inside the
- * room only. */
+/* The target of output: a pipe, a socket, a terminal or a file, which other processes may share.
+ * Private to src/worker/output. */
 #pragma once
 
 #include <glib.h>
@@ -8,31 +8,33 @@
 
 G_BEGIN_DECLS
 
-/* poll() promises no more than this for a pipe without blocking (PIPE_BUF); the descriptor stays as
- * it was given to us, because O_NONBLOCK would be seen by everyone who shares it. Of a terminal it
- * promises nothing: pp_terminal_open(). */
+/* The most bytes per write. poll() guarantees that a pipe takes PIPE_BUF bytes without blocking.
+ * O_NONBLOCK is not set, because it would affect every process that shares the descriptor. For a
+ * terminal poll() guarantees nothing: see pp_terminal_open(). */
 #define PP_OUTLET_PIECE 4096
 
 typedef struct
 {
-  int fd;       /* what is written to: TERMINAL, or what was given */
-  int given;    /* by the caller, and the caller's to close */
-  int terminal; /* of our own, or -1 */
+  int fd;       /* the descriptor to write to: terminal, or given */
+  int given;    /* the caller's descriptor; the caller closes it */
+  int terminal; /* our own descriptor for a terminal, or -1 */
   gboolean is_socket;
-  gboolean is_file; /* a regular one: its writes are for the write thread (write-thread.h) */
+  gboolean is_file; /* a regular file: the write thread writes to it (write_thread.h) */
 } PpOutlet;
 
-/* FD stays the caller's; pp_outlet_leave_terminal() closes what is opened here. */
+/* FD stays the caller's. The caller must call pp_outlet_leave_terminal() to close the outlet's own
+ * descriptor. */
 void pp_outlet_init (PpOutlet *outlet, int fd);
 
-/* Whether something can be written without waiting. */
+/* True if a write does not block. */
 gboolean pp_outlet_is_ready (const PpOutlet *outlet);
 
-/* As write(), without waiting where pp_outlet_is_ready(). LENGTH: PP_OUTLET_PIECE at most. */
+/* Like write(). Does not block if pp_outlet_is_ready() was TRUE. LENGTH is at most
+ * PP_OUTLET_PIECE. */
 ssize_t pp_outlet_write (const PpOutlet *outlet, const char *text, gsize length);
 
-/* Goes back to what was given: a terminal that was hung up stays so, and what was given may become
- * something else. */
+/* Closes our own descriptor of the terminal and uses the given one. A terminal that was hung up
+ * stays so, but the given descriptor may get a new target. */
 void pp_outlet_leave_terminal (PpOutlet *outlet);
 
 G_END_DECLS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One container's output: split into lines, repaired to UTF-8, handed to standard output and to the
- * run's log. On a terminal its control characters are escaped, tabs excepted; in a file or a pipe,
- * and in the run's log, they are left as they are. */
+/* The output of one container: splits it into lines, makes it valid UTF-8, and writes it to
+ * standard output and the run's log. On a terminal, control characters other than tab are escaped.
+ * In a file, a pipe and the run's log they are kept. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -13,60 +13,61 @@ G_BEGIN_DECLS
 
 typedef struct PpOutput PpOutput;
 
-/* The loggers of a container's lines begin with this: ...out, ...err. */
+/* The prefix of the loggers for a container's lines: ...out and ...err. */
 #define PP_OUTPUT_LOGGER "prefect.flow_runs.std"
 
-/* How many of the last lines are kept for pp_output_tail(). */
+/* The number of last lines that pp_output_tail() can return. */
 #define PP_OUTPUT_TAIL_LINES 50
 
-/* STREAM_TO: standard output, or NULL. FORWARD_TO: the run's log, or NULL. Both must outlive the
- * output. RESUME is called when, after pp_output_take() said FALSE, there is room again. */
+/* STREAM_TO is standard output, or NULL. FORWARD_TO is the run's log, or NULL. Both must outlive
+ * the output. RESUME is called when there is room again after pp_output_take() returned FALSE. */
 PpOutput *pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forward_to,
                          void (*resume) (gpointer), gpointer user_data);
 void pp_output_free (PpOutput *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
 
-/* Puts FLOW_RUN_NAME and the head of the run's id before each line on standard output:
- * "NAME/1a2b3c4d | ", characters other than letters, digits, "." and "_" as "-". A container can
- * then not pass its lines off as the worker's or another run's. */
+/* Puts FLOW_RUN_NAME and the first digits of the run's id before each line on standard output:
+ * "NAME/1a2b3c4d | ". In NAME, characters other than letters, digits, "." and "_" become "-". A
+ * container then cannot imitate lines of the worker or of another run. */
 void pp_output_name_lines (PpOutput *output, const char *flow_run_name);
 
-/* Has SECRETS (borrowed, or NULL) masked in all that is shown, forwarded and kept. */
+/* Masks SECRETS (borrowed, or NULL) in all output. */
 void pp_output_mask (PpOutput *output, const PpSecrets *secrets);
 
-/* The first RECORDS (pp_output_records()) of the log were delivered before, and what the first
- * SHOWN (pp_output_shown()) bytes gave was shown; neither is told again, though all of it makes the
- * tail.
- */
+/* Skips output that an earlier worker has delivered: the first RECORDS records of the log, as
+ * pp_output_records() counts, and the first SHOWN bytes on standard output, as pp_output_shown()
+ * counts. Skipped lines are still part of the tail. */
 void pp_output_skip (PpOutput *output, guint64 records, guint64 shown);
 
-/* Between two lines: has what comes counted as if RECORDS and BYTES had come before it. */
+/* Sets the counters as if RECORDS and BYTES had come before. Only between two lines. */
 void pp_output_count_from (PpOutput *output, guint64 records, guint64 bytes);
 
-/* Records made until now, the skipped included; where nothing is forwarded, lines. */
+/* Returns the number of records so far, including skipped ones. Without a log to forward to, counts
+ * lines. */
 guint64 pp_output_records (const PpOutput *output);
 
-/* Whether all that was taken is lines that have ended, on both streams. */
+/* True if both streams are between two lines. */
 gboolean pp_output_is_between_lines (const PpOutput *output);
 
-/* How many bytes, over both streams, made what was handed to standard output until now; 0 while all
- * is skipped. */
+/* Returns how many input bytes, of both streams, were written to standard output so far; 0 while
+ * all output is skipped. */
 guint64 pp_output_shown (const PpOutput *output);
 
-/* Takes LENGTH bytes of STREAM, or none of them (FALSE) while a reader downstream is behind. */
+/* Takes all LENGTH bytes of STREAM. Returns FALSE and takes none if standard output or the log is
+ * too slow. */
 gboolean pp_output_take (PpOutput *output, PpStream stream, const char *data, gsize length);
 
-/* The streams have ended: lines without a newline are lines too. */
+/* Ends both streams. An unfinished last line counts as a line. */
 void pp_output_finish (PpOutput *output);
 
-/* Bytes taken until now, over both streams. */
+/* Returns the number of bytes taken so far, of both streams. */
 guint64 pp_output_bytes (const PpOutput *output);
 
-/* Whether the lines go to the run's log. */
+/* True if lines are sent to the run's log. */
 gboolean pp_output_is_forwarded (const PpOutput *output);
 
-/* The last MAX_LINES lines (at most PP_OUTPUT_TAIL_LINES), joined by newlines; new string, "" when
- * there was no output. */
+/* Returns the last MAX_LINES lines (at most PP_OUTPUT_TAIL_LINES), joined by newlines; "" if there
+ * was no output. New string. */
 char *pp_output_tail (const PpOutput *output, guint max_lines);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes become lines, by rules that look at the bytes alone: not at the pieces they come in, nor at
- * a clock. Who reads a log from its beginning again gets the same records. */
+/* Splits bytes into lines. The rules depend only on the bytes, not on the pieces they arrive in or
+ * on time, so that reading a log again gives the same records. */
 #include "config.h"
 
 #include "output-private.h"
@@ -9,19 +9,21 @@
 
 #include <string.h>
 
-/* A line in the tail is cut to this: fifty of them are for a human's eye. */
+/* Lines in the tail are cut to this length, because people read them. */
 #define TAIL_LINE_BYTES 2000
-/* Of a progress bar that nothing ends, a state is told every so many bytes of it. */
+/* A progress bar that never ends its line is logged once for this many bytes. */
 #define OVERWRITTEN_BYTES (64 * 1024)
-/* Of a run's id, before its lines: runs may share a name. */
+/* The number of digits of the run's id in the prefix. The name alone is not enough: runs may share
+ * a name. */
 #define PREFIX_ID_DIGITS 8
 
 typedef struct
 {
   const char *logger;
-  GString *partial;  /* what the line under way shows: its bytes after the last carriage return */
-  gboolean returned; /* a carriage return has come after them: what follows takes their place */
-  gsize overwritten; /* bytes of the line that others took the place of, since the last record */
+  GString
+      *partial; /* the visible text of the current line: its bytes after the last carriage return */
+  gboolean returned; /* a carriage return followed: new text replaces partial */
+  gsize overwritten; /* bytes of the line that were replaced since the last record */
 } StreamState;
 
 struct PpOutput
@@ -36,16 +38,16 @@ struct PpOutput
   StreamState streams[2]; /* stdout, stderr */
   GQueue tail;            /* of char * */
   guint64 bytes;
-  guint64 done; /* of bytes: lines and what they are made of */
+  guint64 done; /* bytes that were processed */
   guint64 shown;
   guint64 records;
   guint64 skip_records;
   guint64 skip_shown;
   gsize max_line;
   const PpSecrets *secrets;
-  gboolean is_escaped; /* for a terminal */
-  char *prefix;        /* of each line that is shown, or NULL */
-  GString *line;       /* the one that is being shown */
+  gboolean is_escaped; /* escape control characters for a terminal */
+  char *prefix;        /* printed before each line, or NULL */
+  GString *line;       /* the line being printed */
 };
 
 PpOutput *
@@ -63,7 +65,7 @@ pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forwar
   output->streams[1].logger = PP_OUTPUT_LOGGER "err";
   output->streams[0].partial = g_string_new (NULL);
   output->streams[1].partial = g_string_new (NULL);
-  /* Without a log to forward to, a line is only shown: the bound is one of memory. */
+  /* Without a log, the limit only bounds memory. */
   output->max_line = forward_to != NULL ? pp_log_sender_max_message (forward_to) : 64 * 1024;
   output->is_escaped = stream_to != NULL && pp_stdout_is_terminal (stream_to);
   output->line = g_string_new (NULL);
@@ -130,7 +132,7 @@ keep_in_tail (PpOutput *output, const char *text, gsize length)
                      g_strndup (text, pp_fitting_prefix (text, length, TAIL_LINE_BYTES)));
 }
 
-/* In one write, as lines are lost as a whole. */
+/* Write the line in one call, because the writer drops whole lines. */
 static void
 show (PpOutput *output, const char *text, gsize length, char ending)
 {
@@ -147,8 +149,8 @@ show (PpOutput *output, const char *text, gsize length, char ending)
   pp_stdout_write (output->stream_to, line->str, line->len);
 }
 
-/* Shows TEXT on standard output, ENDING behind it; for the run's log too unless it is overwritten
- * there. */
+/* Prints TEXT and ENDING on standard output. If ENDING is a newline, also sends TEXT to the run's
+ * log. */
 static void
 take_text (PpOutput *output, const StreamState *stream, const char *text, gsize length, char ending)
 {
@@ -198,7 +200,8 @@ on_stdout_room (gpointer user_data)
   output->resume (output->user_data);
 }
 
-/* Whether both readers keep up; asks to be told when the one that does not has caught up. */
+/* True if standard output and the log can take more. If one cannot, registers a call for when it
+ * can. */
 static gboolean
 has_room (PpOutput *output)
 {
@@ -219,7 +222,7 @@ has_room (PpOutput *output)
   return TRUE;
 }
 
-/* How much of a line that grows over the limit is whole characters. */
+/* Returns the length of PARTIAL without an incomplete last character. */
 static gsize
 whole_characters (const GString *partial)
 {
@@ -233,7 +236,7 @@ whole_characters (const GString *partial)
   return partial->len;
 }
 
-/* Where a line that grows over the limit is cut: not inside a secret either. */
+/* Returns where to cut a line that exceeds the limit: not inside a character or a secret. */
 static gsize
 place_to_cut (const PpOutput *output, const GString *partial)
 {
@@ -252,8 +255,8 @@ end_line (PpOutput *output, StreamState *stream)
   stream->overwritten = 0;
 }
 
-/* Text comes after a carriage return: what the line showed is overwritten, as on a terminal. Most
- * of what a progress bar showed is not for the log. */
+/* Replaces the current line when text follows a carriage return, as a terminal does. Most states of
+ * a progress bar are not logged. */
 static void
 overwrite (PpOutput *output, StreamState *stream)
 {
@@ -267,7 +270,7 @@ overwrite (PpOutput *output, StreamState *stream)
   g_string_truncate (stream->partial, 0);
 }
 
-/* Takes bytes that are neither newline nor carriage return. */
+/* Takes text without newlines and carriage returns. */
 static void
 add_text (PpOutput *output, StreamState *stream, const char *text, gsize length)
 {
@@ -291,7 +294,7 @@ add_text (PpOutput *output, StreamState *stream, const char *text, gsize length)
     }
 }
 
-/* Takes a piece of a line, its newline left out. */
+/* Takes a piece of a line without its newline. */
 static void
 add_line_piece (PpOutput *output, StreamState *stream, const char *text, gsize length)
 {

@@ -3,11 +3,11 @@
 
 #include "resume_point-private.h"
 
-/* The more places wait for their delivery, the farther apart they are kept: by a record more for
- * each so many of them. */
+/* With many waiting places, new ones are kept farther apart: one more record apart for this many
+ * places. */
 #define THINNING 64
 
-/* As in PpPosition. */
+/* The fields are those of PpPosition. */
 typedef struct
 {
   gint64 time;
@@ -19,7 +19,7 @@ typedef struct
 typedef enum
 {
   UNDECIDED, /* no entry was read yet */
-  SEARCHING, /* for the position's place in the log: what comes was delivered */
+  SEARCHING, /* before the position's place: entries were delivered */
   TAKING
 } State;
 
@@ -30,10 +30,10 @@ struct PpDelivery
   gboolean streamed;
   guint64 counted;
   State state;
-  gboolean found; /* the entry with the position's time */
+  gboolean found; /* the entry with the position's time was found */
   gboolean gap;
   PpLogPlace place;
-  GArray *waiting; /* of Place, those whose delivery is not known of yet */
+  GArray *waiting; /* of Place: their delivery is not confirmed yet */
 };
 
 PpDelivery *
@@ -63,8 +63,8 @@ pp_delivery_set_counted (PpDelivery *delivery, guint64 records)
   delivery->counted = records;
 }
 
-/* The log's beginning is gone, and what follows is what comes after the position's place, or, where
- * that was not found, what is left. */
+/* Starts taking output when the log's beginning is gone: after the position's place, or, if that
+ * was not found, with all that is left. */
 static void
 begin (PpDelivery *delivery, gint64 time)
 {
@@ -83,7 +83,7 @@ begin (PpDelivery *delivery, gint64 time)
   pp_output_skip (delivery->output, records, bytes);
 }
 
-/* By the log's first entry. */
+/* Decides by the log's first entry how to resume. */
 static void
 decide (PpDelivery *delivery, gint64 time, gboolean begins_late)
 {
@@ -106,7 +106,7 @@ decide (PpDelivery *delivery, gint64 time, gboolean begins_late)
     }
 }
 
-/* Whether an entry comes after the position's place. */
+/* True if an entry is after the position's place. */
 static gboolean
 is_beyond (const PpDelivery *delivery, PpStream stream, gint64 time)
 {
@@ -114,7 +114,7 @@ is_beyond (const PpDelivery *delivery, PpStream stream, gint64 time)
          || (delivery->found && pp_log_place_is_set_back (&delivery->place, stream, time));
 }
 
-/* Keeps the place before an entry of STREAM with TIME, if it is one. */
+/* Adds the place before an entry of STREAM with TIME, if places can be there. */
 static void
 keep_place (const PpDelivery *delivery, PpStream stream, gint64 time)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's standard output, written without ever blocking the loop. What a slow reader does not
- * take waits here, bounded. When a write fails (a full disk, a quota, a file size limit, an I/O
- * error, a reader that has gone), it is tried again for as long as the worker runs; what does not
- * fit here meanwhile is dropped, counted, and reported both in the log and, at its place, on
- * standard output. A regular file is written to by the write thread, as its disk may hang. */
+/* Writes the worker's standard output without blocking the main loop. Data for a slow reader is
+ * queued up to a limit. A failed write (full disk, quota, file size limit, I/O error, closed pipe)
+ * is retried as long as the worker runs. Data that does not fit into the queue meanwhile is dropped
+ * and counted. The loss is reported in the log and, at its place, on standard output. The write
+ * thread writes regular files, because their disk may hang. */
 #pragma once
 
 #include <glib.h>
@@ -14,38 +14,36 @@ typedef struct PpStdout PpStdout;
 
 PpStdout *pp_stdout_new (int fd);
 
-/* Before the end: writes what is left, as far as it is taken without blocking, or by a file's disk
- * in the time of pp_write_thread_finish(). NULL is ignored. */
+/* Writes the queued data before the exit, as far as that does not block; for a file, within the
+ * time of pp_write_thread_finish(). NULL is ignored. */
 void pp_stdout_flush (PpStdout *out);
 
-/* Writes what is left like pp_stdout_flush(), logs what could not be written, and frees; FD stays
- * open.
- */
+/* Flushes like pp_stdout_flush(), logs what could not be written, and frees OUT. FD stays open. */
 void pp_stdout_free (PpStdout *out);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpStdout, pp_stdout_free)
 
-/* Queues LENGTH bytes, all or none of them: whole lines, so that none is cut where some are lost.
- */
+/* Queues all LENGTH bytes or drops all of them. DATA must be whole lines, so that no line is
+ * cut. */
 void pp_stdout_write (PpStdout *out, const char *data, gsize length);
 
-/* True if it is a terminal, whose reader is a person and which obeys control characters. */
+/* True for a terminal: a person reads it, and it obeys control characters. */
 gboolean pp_stdout_is_terminal (const PpStdout *out);
 
-/* True while the last write has failed. */
+/* True if the last write failed. */
 gboolean pp_stdout_is_failing (const PpStdout *out);
 
-/* True while it is a file on a disk that has taken nothing for a minute. */
+/* True for a file whose disk has accepted nothing for a minute. */
 gboolean pp_stdout_hangs (const PpStdout *out);
 
-/* FALSE while so much waits for a slow reader that a producer who can wait should. Always TRUE
- * while writes fail: flow runs do not wait for a disk to have room. */
+/* FALSE while the queue is so full that producers should wait, if they can. Always TRUE while
+ * writes fail, because runs must not wait for a full disk. */
 gboolean pp_stdout_has_room (const PpStdout *out);
 
-/* Calls FUNC once, as soon as there is room; never from inside the call. */
+/* Calls FUNC once, when there is room. Never calls FUNC before this function returns. */
 void pp_stdout_when_room (PpStdout *out, void (*func) (gpointer), gpointer user_data);
 void pp_stdout_forget (PpStdout *out, gpointer user_data);
 
-/* Bytes that wait. */
+/* Returns the number of queued bytes. */
 gsize pp_stdout_pending (const PpStdout *out);
 
 G_END_DECLS

@@ -15,32 +15,32 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What may wait before producers are told to. */
+/* The most bytes to queue before producers must wait. */
 #define HIGH_WATER (256 * 1024)
-/* What the write thread gets of a file's output at once. */
+/* The most bytes to give to the write thread at once. */
 #define FILE_PIECE (64 * 1024)
-/* Output that nobody takes holds up the ends of runs: said after this. */
+/* A warning is logged after this time without progress: the ends of runs wait for their output. */
 #define STUCK_SECONDS 60
-/* Pieces written before the loop gets its turn. */
+/* The most pieces to write before returning to the main loop. */
 #define PIECES_A_TURN 64
-/* ECMA-48's EL. */
+/* ECMA-48: EL (erase in line). */
 #define ERASE_TO_END_OF_LINE "\033[K"
-/* A write that failed is tried again after the first, then after twice as long each time. */
+/* The delay before retrying a failed write. It doubles each time. */
 #define FIRST_RETRY_MS 250u
 #define LAST_RETRY_MS 8000u
 
 struct PpStdout
 {
   PpOutlet outlet;
-  gboolean erases;      /* a terminal that obeys escape sequences */
-  gboolean is_returned; /* what was written last has left its text behind the cursor */
+  gboolean erases;      /* a terminal that supports escape sequences */
+  gboolean is_returned; /* the last data ended in a carriage return, so its text is still visible */
   GString *pending;
-  gsize written;      /* of pending, from its start */
-  PpFileWrite *piece; /* of pending, from there on, that the write thread has; or NULL */
+  gsize written;      /* bytes of pending that were written */
+  PpFileWrite *piece; /* the piece of pending that the write thread is writing, or NULL */
   guint source;
   guint stuck_timer;
-  gboolean stuck; /* that was said */
-  int failure;    /* errno of the last write; 0: it went well */
+  gboolean stuck; /* the warning about no progress was logged */
+  int failure;    /* errno of the last write; 0 if it succeeded */
   guint retry_timer;
   guint retry_ms;
   PpLoss lost;
@@ -72,7 +72,7 @@ drop_pending (PpStdout *out)
   out->written = 0;
 }
 
-/* As pp_loss_describe(). */
+/* Like pp_loss_describe(). */
 static char *
 describe_loss (const PpStdout *out, const char *what)
 {
@@ -80,8 +80,7 @@ describe_loss (const PpStdout *out, const char *what)
                            out->outlet.is_file ? "the disk did not answer" : "nobody read them");
 }
 
-/* Logs what was lost, and forgets it. Returns what stands in its place on standard output; new
- * string. */
+/* Logs the loss and resets it. Returns the note to print in place of the lost lines; new string. */
 static char *
 report_loss (PpStdout *out)
 {
@@ -108,12 +107,12 @@ succeed (PpStdout *out)
   g_clear_handle_id (&out->retry_timer, g_source_remove);
   if (out->lost.since == 0)
     return;
-  /* The lines before the lost ones are all in PENDING. */
+  /* The queue holds all lines before the lost ones. */
   g_autofree char *note = report_loss (out);
   g_string_append (out->pending, note);
 }
 
-/* A reader that has gone takes nothing back: nothing waits for it. */
+/* True if the reader has closed standard output. Nothing is queued for it. */
 static gboolean
 is_gone (const PpStdout *out)
 {
@@ -126,7 +125,7 @@ fail (PpStdout *out, int failure)
   gboolean is_new = out->failure != failure;
 
   out->failure = failure;
-  /* The source is of the descriptor that is left. */
+  /* The source watches the descriptor that is closed now. */
   if (out->outlet.terminal >= 0)
     g_clear_handle_id (&out->source, g_source_remove);
   pp_outlet_leave_terminal (&out->outlet);
@@ -146,8 +145,8 @@ fail (PpStdout *out, int failure)
     drop_pending (out);
 }
 
-/* What a write came to: the COUNT of bytes, or FAILURE. Returns FALSE when the descriptor takes no
- * more for now. */
+/* Handles the result of a write: COUNT bytes, or the errno FAILURE. Returns FALSE if the descriptor
+ * cannot take more now. */
 static gboolean
 take_result (PpStdout *out, ssize_t count, int failure)
 {
@@ -157,7 +156,7 @@ take_result (PpStdout *out, ssize_t count, int failure)
       succeed (out);
       return TRUE;
     }
-  /* No file says EAGAIN, and nothing tells when it would take more. */
+  /* Treat EAGAIN from a file as a failure: no event would report that it takes more. */
   if (failure == EINTR || (failure == EAGAIN && !out->outlet.is_file))
     return failure == EINTR;
   fail (out, failure);
@@ -166,8 +165,8 @@ take_result (PpStdout *out, ssize_t count, int failure)
 
 static void on_written (gpointer user_data);
 
-/* Hands the next piece of a file's output to the write thread, unless that has one: whole lines, as
- * others may write between two. */
+/* Gives the next piece of a file's output to the write thread, unless it has one. Pieces are whole
+ * lines, because other processes may write between two pieces. */
 static void
 hand_over (PpStdout *out)
 {
@@ -183,7 +182,7 @@ hand_over (PpStdout *out)
       = pp_file_write_new (out->outlet.fd, text, whole > 0 ? whole : length, on_written, out);
 }
 
-/* What the piece came to that the write thread is done with: as take_result(). */
+/* Handles the write thread's finished piece. Returns what take_result() does. */
 static gboolean
 collect (PpStdout *out)
 {
@@ -192,7 +191,7 @@ collect (PpStdout *out)
   return take_result (out, count, errno);
 }
 
-/* Writes one piece. Returns FALSE when the descriptor takes no more for now. */
+/* Writes one piece. Returns FALSE if the descriptor cannot take more now. */
 static gboolean
 write_piece (PpStdout *out)
 {
@@ -207,7 +206,7 @@ write_piece (PpStdout *out)
   return take_result (out, count, errno);
 }
 
-/* Those who wait now; each may add waiters, and have others forgotten. */
+/* Calls the current waiters. Each may add waiters or forget others. */
 static void
 run_waiters (PpStdout *out)
 {
@@ -242,7 +241,7 @@ expect_progress (PpStdout *out)
     out->stuck_timer = g_timeout_add_seconds (STUCK_SECONDS, on_stuck, out);
 }
 
-/* Makes room of what was written, and lets producers go on. */
+/* Removes written data from the queue and calls waiters if there is room. */
 static void
 make_room (PpStdout *out)
 {
@@ -260,7 +259,7 @@ make_room (PpStdout *out)
     run_waiters (out);
 }
 
-/* Writes what is taken now. */
+/* Writes as much as possible now. */
 static void
 write_now (PpStdout *out)
 {
@@ -286,11 +285,11 @@ on_retry (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* poll() does not see the end of a failure. */
+/* Retry by a timer, because poll() does not report the end of a failure. */
 static void
 pause_after_failure (PpStdout *out)
 {
-  /* It is being tried. */
+  /* The write thread is already trying. */
   if (out->piece != NULL)
     return;
   out->retry_ms = CLAMP (out->retry_ms * 2, FIRST_RETRY_MS, LAST_RETRY_MS);
@@ -317,7 +316,7 @@ on_writable (gint fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Of a file that has nothing to write: there is room. */
+/* Runs for a file without queued data: there is room. */
 static gboolean
 on_idle (gpointer user_data)
 {
@@ -328,7 +327,7 @@ on_idle (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The write thread is done with a piece. */
+/* Called when the write thread has finished a piece. */
 static void
 on_written (gpointer user_data)
 {
@@ -366,7 +365,7 @@ watch (PpStdout *out)
   expect_progress (out);
 }
 
-/* As far as the write thread gets in the time that the end has. */
+/* Writes as much as the write thread can in the time before the exit. */
 static void
 flush_file (PpStdout *out)
 {
@@ -407,7 +406,8 @@ pp_stdout_free (PpStdout *out)
   g_free (out);
 }
 
-/* Writes the note of what was lost to a reader that had gone: it is taken once there is another. */
+/* Retries a closed standard output with the note about lost lines. The write succeeds once there is
+ * a new reader. */
 static void
 try_again (PpStdout *out)
 {
@@ -429,7 +429,7 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
 {
   gboolean is_full = out->failure != 0 && pp_stdout_pending (out) >= HIGH_WATER;
 
-  /* Once a line is lost, so are those after it until the note of it is written: it stands for one
+  /* After a lost line, later lines are lost too until the note is written: one note covers one
    * gap. */
   if (is_gone (out) || is_full || out->lost.since != 0)
     {
@@ -448,7 +448,7 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
 gboolean
 pp_stdout_is_terminal (const PpStdout *out)
 {
-  /* A file's file system may be asked, and not answer. */
+  /* Do not ask a file: its file system may hang. */
   return !out->outlet.is_file && isatty (out->outlet.fd) == 1;
 }
 
