@@ -25,6 +25,7 @@ typedef struct
   FakeCall kind;
   guint idle;
   gboolean fails;
+  gboolean is_held;
   PpOutputFunc output;
   union
   {
@@ -72,6 +73,9 @@ carry_out (Call *call)
       job->status.is_running = TRUE;
       job->status.never_started = FALSE;
       job->status.started_at = g_get_real_time ();
+      break;
+    case FAKE_STOP:
+      fake_end (&call->owner->base, 143);
       break;
     case FAKE_REMOVE:
       g_clear_pointer (&call->owner->fake.job, pp_job_unref);
@@ -177,6 +181,7 @@ begin (PpInfrastructure *infrastructure, FakeCall kind, gpointer user_data)
   else if (owner->fake.holds[kind] > 0)
     {
       owner->fake.holds[kind]--;
+      call->is_held = TRUE;
       return call;
     }
   if (!waits (call))
@@ -303,7 +308,6 @@ static PpInfrastructureCall *
 fake_stop (PpInfrastructure *infrastructure, const char *container_id G_GNUC_UNUSED,
            guint timeout_seconds G_GNUC_UNUSED, PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  fake_end (infrastructure, 143);
   return begin_plain (infrastructure, FAKE_STOP, done, user_data);
 }
 
@@ -336,8 +340,14 @@ fake_free (PpInfrastructure *infrastructure)
 {
   FakeInfrastructure *owner = (FakeInfrastructure *)infrastructure;
 
-  while (owner->calls != NULL)
-    free_call (owner->calls->data);
+  for (const GList *link = owner->calls; link != NULL; link = link->next)
+    {
+      Call *call = link->data;
+
+      g_clear_handle_id (&call->idle, g_source_remove);
+      g_free (call);
+    }
+  g_list_free (owner->calls);
   pp_job_unref (owner->fake.job);
   g_string_free (owner->fake.calls, TRUE);
   g_free (owner);
@@ -459,4 +469,16 @@ guint
 fake_count (const PpInfrastructure *infrastructure, FakeCall kind)
 {
   return ((const FakeInfrastructure *)infrastructure)->counts[kind];
+}
+
+void
+fake_go_on (PpInfrastructure *infrastructure)
+{
+  for (GList *link = ((FakeInfrastructure *)infrastructure)->calls; link != NULL; link = link->next)
+    {
+      Call *call = link->data;
+
+      if (call->is_held && call->idle == 0)
+        call->idle = g_idle_add (on_idle, call);
+    }
 }

@@ -32,7 +32,7 @@ typedef struct
   GString *calls;             /* names of the calls that were made, each with a blank after it */
   guint fails[FAKE_CALLS];    /* how many of these calls fail first */
   PpInfrastructureError code; /* with this */
-  guint holds[FAKE_CALLS];    /* how many of these calls, after those, never end */
+  guint holds[FAKE_CALLS];    /* how many of these calls, after those, end with fake_go_on() only */
   const char *output;         /* the whole output of the job; NULL: none */
 } Fake;
 
@@ -47,3 +47,6 @@ guint fake_count (const PpInfrastructure *infrastructure, FakeCall kind);
 
 /* The job ends with EXIT_CODE: whoever follows or watches it is told. */
 void fake_end (PpInfrastructure *infrastructure, gint64 exit_code);
+
+/* The calls that are held end. */
+void fake_go_on (PpInfrastructure *infrastructure);

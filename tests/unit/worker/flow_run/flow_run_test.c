@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "flow_run_test.h"
+
+#include <string.h>
+
+/* More than any run here takes. */
+#define MAX_JUMPS 1000
+
+/* The server. */
+
+static char *
+to_text (json_t *json)
+{
+  char *text = json_dumps (json, JSON_COMPACT);
+  char *copy = g_strdup (text);
+
+  free (text);
+  return copy;
+}
+
+static json_t *
+last_state (const Fixture *fixture)
+{
+  return json_array_get (fixture->states, json_array_size (fixture->states) - 1);
+}
+
+static char *
+accept (json_t *state)
+{
+  json_auto_t *answer
+      = json_pack ("{s:s, s:O, s:{}}", "status", "ACCEPT", "state", state, "details");
+
+  return to_text (answer);
+}
+
+static const char *
+transition_of (const json_t *state)
+{
+  return pp_json_string (json_object_get (state, "state_details"), "transition_id");
+}
+
+/* The server knows a proposal that it has accepted. */
+static char *
+take_state (Fixture *fixture, json_t *state)
+{
+  json_t *last = last_state (fixture);
+  const char *type = pp_json_string (state, "type");
+
+  if (transition_of (last) != NULL && g_strcmp0 (transition_of (last), transition_of (state)) == 0)
+    return accept (last);
+  json_object_set_new (
+      state, "id",
+      json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)));
+  json_object_set_new (state, "timestamp", json_string ("2026-11-29T10:00:00Z"));
+  if (pp_json_string (state, "name") == NULL)
+    json_object_set_new (state, "name", json_string (type));
+  json_array_append (fixture->states, state);
+  g_string_append_printf (fixture->told, "%s ", type);
+  return accept (state);
+}
+
+json_t *
+run_now (const Fixture *fixture)
+{
+  const char *variables = fixture->script->variables;
+
+  return json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:O, s:I, s:o, s:O*}", "id", RUN, "name", "run",
+                    "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters", "state",
+                    last_state (fixture), "run_count", fixture->run_count, "job_variables",
+                    json_loads (variables != NULL ? variables : PLAIN_JOB, 0, NULL),
+                    "empirical_policy", fixture->policy);
+}
+
+static void
+keep_lines (Fixture *fixture, const json_t *records)
+{
+  const json_t *record;
+  size_t index;
+
+  json_array_foreach (records, index, record)
+      g_string_append_printf (fixture->log, "%s\n", pp_json_string (record, "message"));
+}
+
+/* The answer that the script has for a request, or NULL. STATE: what it proposes, or NULL. */
+static const Answer *
+scripted (Fixture *fixture, const Request *request, const json_t *state)
+{
+  g_autofree char *what = g_strdup_printf ("%s %s", request->method, request->target);
+  const char *type = pp_json_string (state, "type");
+
+  for (guint i = 0; i < G_N_ELEMENTS (fixture->script->answers); i++)
+    {
+      const Answer *answer = &fixture->script->answers[i];
+
+      if (answer->to == NULL
+          || (g_strcmp0 (type, answer->to) != 0 && strstr (what, answer->to) == NULL))
+        continue;
+      guint number = fixture->answered[i]++;
+      if (number >= answer->after && number - answer->after < answer->times)
+        return answer;
+    }
+  return NULL;
+}
+
+static char *
+say (int *status, int code, const char *body)
+{
+  *status = code;
+  return g_strdup (body);
+}
+
+/* What the server says by itself; *STATUS is 200. New string. */
+static char *
+answer_of (Fixture *fixture, const Request *request, json_t *body, int *status)
+{
+  const char *target = request->target;
+  json_auto_t *json = NULL;
+
+  if (fixture->is_deleted && strstr (target, RUN) != NULL)
+    return say (status, 404, "{\"detail\": \"Flow run not found\"}");
+  if (g_str_has_suffix (target, "/set_state"))
+    return take_state (fixture, json_object_get (body, "state"));
+  if (strcmp (request->method, "PATCH") == 0 || strstr (target, "/events") != NULL)
+    {
+      json_t *policy = json_object_get (body, "empirical_policy");
+
+      if (policy != NULL)
+        {
+          json_decref (fixture->policy);
+          fixture->policy = json_incref (policy);
+        }
+      return say (status, 204, "");
+    }
+  if (strstr (target, "/logs/filter") != NULL)
+    return say (status, 200, "[]");
+  if (strstr (target, "/logs/") != NULL)
+    {
+      keep_lines (fixture, body);
+      return say (status, 201, "");
+    }
+  if (strstr (target, "/flow_run_states/") != NULL)
+    json = fixture->is_deleted ? json_array () : json_incref (fixture->states);
+  else if (strstr (target, "/flow_runs/filter") != NULL)
+    json = fixture->is_deleted ? json_array () : json_pack ("[o]", run_now (fixture));
+  else if (strstr (target, "/deployments/") != NULL)
+    json = json_pack ("{s:s, s:s, s:{}, s:s}", "id", DEPLOYMENT, "name", "d", "job_variables",
+                      "flow_id", FLOW);
+  else if (strstr (target, "/flows/") != NULL)
+    json = json_pack ("{s:s, s:s}", "id", FLOW, "name", "f");
+  else
+    json = run_now (fixture);
+  return to_text (json);
+}
+
+static gboolean
+answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  Fixture *fixture = data;
+  json_auto_t *body = json_loads (request->body->str, 0, NULL);
+  g_autofree char *text = NULL;
+  int status = 200;
+
+  g_mutex_lock (&fixture->mutex);
+  const Answer *given = scripted (fixture, request, json_object_get (body, "state"));
+  if (given == NULL)
+    text = answer_of (fixture, request, body, &status);
+  else if (given->body != NULL)
+    text = say (&status, given->status != 0 ? given->status : 200, given->body);
+  else
+    text = say (&status, given->status != 0 ? given->status : 503,
+                "{\"exception_message\": \"Service Unavailable\"}");
+  g_mutex_unlock (&fixture->mutex);
+  return server_reply (fd, status, "", text);
+}
+
+void
+add_state (Fixture *fixture, const char *type, const char *transition_id)
+{
+  g_autofree char *name = g_strconcat (type, NULL);
+
+  for (char *at = name + 1; *at != '\0'; at++)
+    *at = g_ascii_tolower (*at);
+  g_mutex_lock (&fixture->mutex);
+  json_array_append_new (
+      fixture->states,
+      json_pack ("{s:o, s:s, s:s, s:s, s:{s:s*}}", "id",
+                 json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)),
+                 "type", type, "name", name, "timestamp", "2026-11-29T10:00:01Z", "state_details",
+                 "transition_id", transition_id));
+  g_mutex_unlock (&fixture->mutex);
+}
+
+/* The run. */
+
+static void
+on_notify (PpFlowRun *run G_GNUC_UNUSED, gboolean slot_free, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  if (slot_free)
+    fixture->slot_free = TRUE;
+  else
+    fixture->over = TRUE;
+}
+
+static void
+set_up_context (Fixture *fixture)
+{
+  PpWorkerContext *context = &fixture->context;
+  g_autoptr (GError) error = NULL;
+
+  context->settings = &fixture->settings;
+  context->worker_name = "worker";
+  context->type = "docker";
+  context->identity_name = pp_identity_name (fixture->identity);
+  context->boot_id = "boot";
+  context->process_environment = fixture->environment;
+  context->work_pool = json_pack ("{s:s, s:s, s:s, s:o}", "id", RUN, "name", "pool", "type",
+                                  "docker", "base_job_template", pp_template_default ("docker"));
+  context->api = pp_api_new (fixture->http, &fixture->settings);
+  pp_api_hurry (context->api, 0.001);
+  context->infrastructure = fake_new ();
+  context->events = pp_events_new (context->api, context->worker_name, context->type);
+  context->resolver = pp_resolver_new (context->api, fixture->environment);
+  context->states = pp_state_reader_new (context->api);
+  context->logs = pp_log_sender_new (context->api, &fixture->settings);
+  context->journal = pp_journal_new (fixture->identity, &error);
+  g_assert_no_error (error);
+  fixture->fake = fake_of (context->infrastructure);
+  fixture->fake->fails[fixture->script->fails] = fixture->script->failures;
+  fixture->fake->code = fixture->script->code;
+  fixture->fake->holds[fixture->script->held] = fixture->script->holds;
+}
+
+void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  fixture->script = data;
+  g_mutex_init (&fixture->mutex);
+  fixture->told = g_string_new (NULL);
+  fixture->log = g_string_new (NULL);
+  fixture->states = json_array ();
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->server = server_new (NULL, answer, fixture);
+  fixture->url = server_url (fixture->server, "/api");
+  fixture->http = pp_http_new ();
+  fixture->settings = (PpSettings){ .api_url = fixture->url,
+                                    .api_request_timeout = 3600,
+                                    .logging_to_api_enabled = TRUE,
+                                    .logging_to_api_batch_interval = 0.05,
+                                    .logging_to_api_batch_size = 4000000,
+                                    .logging_to_api_max_log_size = 1000000 };
+  fixture->environment = json_object ();
+  fixture->root = state_test_folder (FALSE);
+  fixture->identity = pp_identity_take (fixture->root, &state_test_key, &error);
+  g_assert_no_error (error);
+  set_up_context (fixture);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* what fails is warned of */
+}
+
+void
+tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  PpWorkerContext *context = &fixture->context;
+
+  pp_flow_run_free (fixture->run);
+  pp_journal_free (context->journal);
+  pp_log_sender_free (context->logs);
+  pp_state_reader_free (context->states);
+  pp_resolver_free (context->resolver);
+  pp_events_free (context->events);
+  pp_infrastructure_free (context->infrastructure);
+  pp_api_free (context->api);
+  pp_http_free (fixture->http);
+  server_free (fixture->server);
+  json_decref (context->work_pool);
+  json_decref (fixture->environment);
+  json_decref (fixture->policy);
+  json_decref (fixture->states);
+  pp_identity_free (fixture->identity);
+  state_test_remove (fixture->root);
+  g_free (fixture->root);
+  g_free (fixture->url);
+  g_string_free (fixture->told, TRUE);
+  g_string_free (fixture->log, TRUE);
+  g_mutex_clear (&fixture->mutex);
+}
+
+/* Steps. */
+
+void
+end_job (Fixture *fixture)
+{
+  fake_end (fixture->context.infrastructure, fixture->script->exit_code);
+}
+
+void
+cancel_run (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLING", NULL);
+  pp_flow_run_cancel (fixture->run);
+}
+
+void
+delete_run (Fixture *fixture)
+{
+  g_mutex_lock (&fixture->mutex);
+  fixture->is_deleted = TRUE;
+  g_mutex_unlock (&fixture->mutex);
+}
+
+void
+let_pass (Fixture *fixture G_GNUC_UNUSED)
+{
+  g_assert_true (clock_jump ());
+}
+
+void
+go_on (Fixture *fixture)
+{
+  fake_go_on (fixture->context.infrastructure);
+}
+
+/* The loop. */
+
+void
+new_run (Fixture *fixture)
+{
+  json_auto_t *flow_run = run_now (fixture);
+
+  if (fixture->script->prepare != NULL)
+    fixture->script->prepare (fixture);
+  fixture->run
+      = pp_flow_run_new (&fixture->context, flow_run, g_get_monotonic_time (), on_notify, fixture);
+  pp_flow_run_start (fixture->run);
+}
+
+static gboolean
+job_runs (const Fixture *fixture)
+{
+  const PpJob *job = fixture->fake->job;
+
+  return job != NULL && job->status.is_running && job->status.phase != PP_JOB_READY;
+}
+
+static void
+next_step (Fixture *fixture)
+{
+  guint count = G_N_ELEMENTS (fixture->script->steps);
+  Step step = fixture->step < count ? fixture->script->steps[fixture->step] : NULL;
+
+  fixture->step++;
+  if (step != NULL)
+    step (fixture);
+  else if (job_runs (fixture) && !fixture->script->keeps_running)
+    end_job (fixture);
+  else if (fixture->step > MAX_JUMPS || !clock_jump ())
+    g_error ("The run does not end. Its states: %s; calls: %s; log:\n%s", fixture->told->str,
+             fixture->fake->calls->str, fixture->log->str);
+}
+
+void
+finish_run (Fixture *fixture)
+{
+  while (!fixture->over)
+    {
+      gboolean is_busy = pp_api_pending (fixture->context.api) > 0
+                         || pp_journal_pending (fixture->context.journal) > 0;
+
+      if (!g_main_context_iteration (NULL, is_busy) && !is_busy)
+        next_step (fixture);
+    }
+}
+
+static gboolean
+has_line (const Fixture *fixture, const char *line)
+{
+  return strstr (fixture->log->str, line) != NULL;
+}
+
+void
+check_script (const Fixture *fixture)
+{
+  const Script *script = fixture->script;
+  const char *words = pp_json_string (last_state (fixture), "message");
+
+  g_assert_true (fixture->slot_free);
+  if (script->states != NULL)
+    g_assert_cmpstr (fixture->told->str, ==, script->states);
+  if (script->calls != NULL)
+    g_assert_cmpstr (fixture->fake->calls->str, ==, script->calls);
+  if (script->log != NULL && !has_line (fixture, script->log))
+    g_error ("The run's log does not have \"%s\", but:\n%s", script->log, fixture->log->str);
+  if (script->absent != NULL && has_line (fixture, script->absent))
+    g_error ("The run's log has \"%s\":\n%s", script->absent, fixture->log->str);
+  if (script->words != NULL && (words == NULL || strstr (words, script->words) == NULL))
+    g_error ("The last state does not say \"%s\", but \"%s\"", script->words, words);
+}
+
+void
+run_script (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  new_run (fixture);
+  finish_run (fixture);
+  check_script (fixture);
+}
+
+/* Recovery. */
+
+PpJournalEntry
+make_entry (PpJournalPhase phase)
+{
+  const gboolean started = phase != PP_JOURNAL_CLAIMED;
+
+  return (PpJournalEntry){ .flow_run_id = (char *)RUN,
+                           .flow_run_name = (char *)"run",
+                           .deployment_id = (char *)DEPLOYMENT,
+                           .flow_id = (char *)FLOW,
+                           .phase = phase,
+                           .claim_transition_id = (char *)CLAIM,
+                           .running_transition_id = (char *)RUNNING_ID,
+                           .report_type = phase == PP_JOURNAL_REPORTING ? (char *)"FAILED" : NULL,
+                           .container_id = started ? (char *)"cafe" : NULL,
+                           .container_name = started ? (char *)"run" : NULL,
+                           .worker_reported = TRUE,
+                           .auto_remove = TRUE,
+                           .stop_timeout = 1,
+                           .claimed_at = g_get_real_time (),
+                           .started_at = started ? g_get_real_time () : 0,
+                           .boot_id = (char *)"boot" };
+}
+
+PpJob *
+make_job (const PpJournalEntry *entry, PpJobPhase phase, gint64 exit_code)
+{
+  PpJob *job = pp_job_new ();
+
+  job->ref.id = g_strdup (entry->container_id != NULL ? entry->container_id : "cafe");
+  job->ref.flow_run_id = g_strdup (RUN);
+  job->ref.claim = g_strdup (CLAIM);
+  job->ref.reporter = PP_REPORTER_WORKER;
+  job->status.phase = phase;
+  job->status.is_running = pp_job_phase_is_alive (phase);
+  job->status.never_started = phase == PP_JOB_CREATED;
+  job->status.end.exit_code = exit_code;
+  return job;
+}
+
+void
+recover_run (Fixture *fixture, const PpJournalEntry *entry, PpJobPhase phase)
+{
+  if (phase != PP_JOB_ABSENT && fixture->fake->job == NULL)
+    fixture->fake->job = make_job (entry, phase, fixture->script->exit_code);
+  fixture->run = pp_flow_run_new_from_journal (&fixture->context, entry, on_notify, fixture);
+  if (fixture->script->prepare != NULL)
+    fixture->script->prepare (fixture);
+  pp_flow_run_take_up (fixture->run, fixture->fake->job, phase);
+}
