@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a command runs Prefect: who reports the run's state hangs on it. */
+/* Detects if a command runs Prefect. This decides who reports the run's state. */
 #include "config.h"
 
 #include "values-private.h"
 
 #include <string.h>
 
-/* Words that stand before the program they run. */
+/* Words that may precede the program's name. */
 static const char *const wrappers[]
     = { "exec", "env",   "nohup", "time", "nice", "sudo", "then", "do",      "else",
         "if",   "while", "!",     "{",    "tini", "--",   "run",  "timeout", NULL };
@@ -24,7 +24,7 @@ is_prefect_module (const char *word)
   return g_str_equal (word, "prefect") || g_str_has_prefix (word, "prefect.");
 }
 
-/* WORDS: one simple command of a shell line. */
+/* True if WORDS, one simple command of a shell line, runs Prefect. */
 static gboolean
 simple_command_runs_prefect (GPtrArray *words)
 {
@@ -45,8 +45,8 @@ simple_command_runs_prefect (GPtrArray *words)
   return FALSE;
 }
 
-/* LINE is cut at what separates commands, quotes respected; what is quoted may be a line for
- * another shell and is looked at as one. */
+/* Splits LINE at command separators outside quotes. A quoted word may be a shell line of its own
+ * and is checked too, up to DEPTH levels. */
 static gboolean
 shell_line_runs_prefect (const char *line, guint depth)
 {

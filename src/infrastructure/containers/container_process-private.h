@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's processes, as the kernel of this host shows them: what Podman cannot tell once
- * conmon, which runs beside each container, is gone. Used inside the room only. */
+/* A container's processes as this host's kernel shows them. Podman cannot report them once conmon,
+ * the monitor process of each container, is gone. Private to src/infrastructure/containers. */
 #pragma once
 
 #include "prefect-podman/json.h"
@@ -9,25 +9,24 @@
 
 G_BEGIN_DECLS
 
-/* A process id alone is no identity: the kernel gives it to another process later. */
+/* A process. The pid alone is not enough, because the kernel reuses pids. */
 typedef struct
 {
-  gint64 pid;      /* 0: none */
-  guint64 started; /* field 22 of /proc/PID/stat: clock ticks since the host's start */
+  gint64 pid;      /* 0 if none */
+  guint64 started; /* field 22 of /proc/PID/stat: clock ticks since boot */
 } PpProcess;
 
 typedef struct
 {
   PpProcess program; /* the container's first process */
-  PpProcess conmon;  /* pid 0: gone before it was looked for */
+  PpProcess conmon;  /* pid 0 if conmon had already exited */
 } PpContainerProcess;
 
-/* Finds the processes that INSPECT (libpod's answer; State.Pid and State.ConmonPid) names, below
- * PROC ("/proc"). They count only where the kernel shows the full CONTAINER_ID with one of them:
- * in conmon's command line, or in the path of the program's control group. An engine behind a
- * forwarded socket names processes of another host, and one without conmon (Docker) none of its
- * helpers. FALSE where that, or the program, is not seen.
- */
+/* Finds the processes that INSPECT, libpod's answer, names in State.Pid and State.ConmonPid. PROC
+ * is the proc file system ("/proc"). A process only counts if the kernel shows the full
+ * CONTAINER_ID for it: in conmon's command line, or in the path of the program's control group. An
+ * engine behind a forwarded socket names processes of another host; Docker has no conmon. Returns
+ * FALSE if the program is not found this way. */
 gboolean pp_container_process_find (const char *proc, const char *container_id,
                                     const json_t *inspect, PpContainerProcess *process);
 
@@ -38,14 +37,14 @@ gboolean pp_container_process_find (const char *proc, const char *container_id,
 gboolean pp_container_process_lacks_conmon (const char *proc, const char *container_id,
                                             const json_t *inspect);
 
-/* TRUE while PROCESS runs. A zombie does not, unless threads of it do. */
+/* True while PROCESS runs. A zombie does not run, unless it has other threads. */
 gboolean pp_process_is_alive (const char *proc, const PpProcess *process);
 
 typedef struct PpProcessWatch PpProcessWatch;
 typedef void (*PpProcessEndFunc) (gpointer user_data);
 
-/* Calls ENDED on the main loop, once, when PROCESS has ended: at once where the kernel has pidfds
- * (Linux 5.3; PROC must be "/proc"), else within a second. */
+/* Calls ENDED once on the main loop when PROCESS has ended: at once if the kernel has pidfds (Linux
+ * 5.3; PROC must be "/proc"), else within a second. */
 PpProcessWatch *pp_process_watch_new (const char *proc, const PpProcess *process,
                                       PpProcessEndFunc ended, gpointer user_data);
 void pp_process_watch_free (PpProcessWatch *watch); /* NULL is ignored */

@@ -14,20 +14,20 @@
 #include <unistd.h>
 
 #define LOOK_MS 1000
-/* Of a command line: conmon names its container among its first arguments. */
+/* Enough of a command line: conmon has the container's id among its first arguments. */
 #define MAX_PROC_BYTES 4096
 
 struct PpProcessWatch
 {
   char *proc;
   PpProcess process;
-  int pidfd; /* -1: none */
+  int pidfd; /* -1 if none */
   guint source;
   PpProcessEndFunc ended;
   gpointer user_data;
 };
 
-/* Reads the head of PROC/PID/NAME into BUFFER, a NUL behind it. Returns its length, or -1 with
+/* Reads the start of PROC/PID/NAME into BUFFER and adds a NUL. Returns its length, or -1 with
  * errno. */
 static gssize
 read_head (const char *proc, gint64 pid, const char *name, char buffer[MAX_PROC_BYTES + 1])
@@ -86,7 +86,7 @@ read_stat (const char *proc, gint64 pid, Stat *stat)
 
   if (pid <= 0 || read_head (proc, pid, "stat", buffer) < 0)
     return FALSE;
-  /* The process chooses its name, the second field: it may have blanks and brackets. */
+  /* The second field is the process's name. A process can set it, with blanks and brackets. */
   after_name = strrchr (buffer, ')');
   if (after_name == NULL || after_name[1] != ' ')
     return FALSE;
@@ -100,7 +100,8 @@ read_stat (const char *proc, gint64 pid, Stat *stat)
   return TRUE;
 }
 
-/* A first thread that ended before the others is shown as a zombie too. */
+/* True if the process has ended. A process whose first thread has ended is also shown as a zombie,
+ * but with more than one thread. */
 static gboolean
 has_ended (const Stat *stat)
 {
@@ -120,7 +121,7 @@ typedef enum
 {
   CONMON_SEEN,
   CONMON_GONE,
-  CONMON_HIDDEN /* nobody may look */
+  CONMON_HIDDEN /* its command line cannot be read */
 } ConmonSight;
 
 static ConmonSight
@@ -137,7 +138,7 @@ look_for_conmon (const char *proc, const char *container_id, gint64 pid)
   return CONMON_GONE;
 }
 
-/* TRUE if a control group of PID is named after CONTAINER_ID: Podman's are libpod-ID and
+/* True if the name of one of PID's control groups has CONTAINER_ID. Podman's are libpod-ID and
  * libpod-ID.scope. */
 static gboolean
 is_in_cgroup (const char *proc, const char *container_id, gint64 pid)
@@ -158,7 +159,7 @@ pp_container_process_find (const char *proc, const char *container_id, const jso
   Stat stat, conmon_stat;
 
   *process = (PpContainerProcess){ 0 };
-  /* Podman keeps the number of a conmon that is gone; Docker has no conmon. */
+  /* Podman keeps the pid of a conmon that has exited. Docker has no conmon. */
   if (conmon_pid <= 0)
     return FALSE;
   conmon = look_for_conmon (proc, container_id, conmon_pid);
@@ -208,7 +209,7 @@ pp_container_process_lacks_conmon (const char *proc, const char *container_id,
          && process.conmon.pid == 0 && is_runtime (proc, container_id, process.program.pid);
 }
 
-/* Waiting for an end. */
+/* Watching for the end of a process. */
 
 static gboolean
 tell_end (PpProcessWatch *watch)
@@ -240,7 +241,7 @@ on_gone_already (gpointer user_data)
   return tell_end (user_data);
 }
 
-/* A descriptor of process PID, or -1. */
+/* Returns a pidfd of process PID, or -1. */
 static int
 open_pidfd (const char *proc, gint64 pid)
 {
@@ -263,7 +264,7 @@ pp_process_watch_new (const char *proc, const PpProcess *process, PpProcessEndFu
   watch->process = *process;
   watch->ended = ended;
   watch->user_data = user_data;
-  /* Opened before the look: what is alive then is what the descriptor stands for. */
+  /* Open the pidfd before checking that the process is alive, so that it refers to this process. */
   watch->pidfd = open_pidfd (proc, process->pid);
   if (!pp_process_is_alive (proc, process))
     watch->source = g_idle_add (on_gone_already, watch);

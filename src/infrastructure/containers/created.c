@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an image or a container that the engine made has of what was asked for. Whether a limit is
- * taken depends on the host (its kernel, its cgroups, their delegation), so the container is looked
- * at: rootless Podman on cgroups v1 drops every limit without a word. */
+/* Checks if a created container or an image is what the job asked for. The host's kernel and
+ * control groups decide if a limit takes effect, so this inspects the container: rootless Podman on
+ * cgroups v1 silently drops all limits. */
 #include "config.h"
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -13,10 +13,10 @@
 
 typedef struct
 {
-  const char *key;   /* docker-py's name, or the job variable */
-  const char *field; /* of HostConfig, in the create body */
-  const char *shown; /* in the answer of inspect; NULL: the same */
-  gboolean is_hint;  /* a preference: the engine's own warning about it is enough */
+  const char *key;   /* docker-py's argument, or the job variable */
+  const char *field; /* in HostConfig of the create body */
+  const char *shown; /* the field in the inspect answer; NULL if it is the same */
+  gboolean is_hint;  /* a preference: the engine's own warning is enough */
 } Limit;
 
 static const Limit limits[] = {
@@ -44,7 +44,7 @@ static const Limit limits[] = {
   { "cgroupns", "CgroupnsMode", NULL, FALSE },
 };
 
-/* True if VALUE limits anything; -1 stands for "no limit". */
+/* True if VALUE is a limit; -1 means no limit. */
 static gboolean
 is_limit (const json_t *value)
 {
@@ -62,7 +62,7 @@ pp_container_spec_has_limits (const PpContainerSpec *spec)
   return FALSE;
 }
 
-/* True if one of SHOWN has the name of ulimit NAME; Podman writes it as "RLIMIT_NAME". */
+/* True if SHOWN has the ulimit NAME. Podman calls it "RLIMIT_NAME". */
 static gboolean
 has_ulimit (const json_t *shown, const char *name)
 {
@@ -106,7 +106,8 @@ was_taken (const Limit *limit, const json_t *asked, const json_t *host_config)
   return !is_limit (asked) || is_limit (shown);
 }
 
-/* The keys, joined, that HOST_CONFIG has nothing of; NULL for none. New string. */
+/* Returns the keys of the limits that HOST_CONFIG lacks, joined by commas, or NULL if it has all;
+ * new string. */
 static char *
 missing_limits (const PpContainerSpec *spec, const json_t *host_config, gboolean was_warned)
 {
@@ -156,7 +157,7 @@ pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *cont
   return TRUE;
 }
 
-/* An architecture's name as Go has it (containerd, platforms/database.go normalizeArch). */
+/* Returns Go's name of an architecture (containerd, normalizeArch in platforms/database.go). */
 static const char *
 normal_arch (const char *arch)
 {
@@ -187,7 +188,7 @@ pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
 
   if (n == 0 || arch == NULL || *arch == '\0')
     return TRUE;
-  /* A word alone is an operating system or an architecture. */
+  /* A single word is an operating system or an architecture. */
   const char *asked_os
       = n > 1 || g_str_equal (asked[0], "linux") || g_str_equal (asked[0], "windows") ? asked[0]
                                                                                       : NULL;
@@ -195,7 +196,7 @@ pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
   gboolean same_os = asked_os == NULL || os == NULL || g_ascii_strcasecmp (asked_os, os) == 0;
   gboolean same_arch = asked_arch == NULL
                        || g_ascii_strcasecmp (normal_arch (asked_arch), normal_arch (arch)) == 0;
-  /* "v8" is all there is of arm64, and often left out. */
+  /* arm64 has only the variant "v8", which is often left out. */
   gboolean same_variant
       = n < 3 || variant == NULL || *variant == '\0' || g_ascii_strcasecmp (asked[2], variant) == 0;
   if (same_os && same_arch && same_variant)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docker-credential-NAME, a program that keeps the passwords of `docker login` somewhere else
- * (docker/credentials/store.py). Used inside the room only. */
+/* Runs docker-credential-NAME, a program that stores the passwords of `docker login`
+ * (docker/credentials/store.py). Private to src/infrastructure/containers. */
 #pragma once
 
 #include <glib.h>
@@ -11,17 +11,19 @@ G_BEGIN_DECLS
 
 typedef struct PpCredentialHelper PpCredentialHelper;
 
-/* AUTH: the value of X-Registry-Auth, a secret, or NULL: the helper has none, or it failed, then
- * TROUBLE is a sentence without secrets. Both borrowed. */
+/* AUTH is the value of X-Registry-Auth, a secret, or NULL. If the helper failed, TROUBLE is a
+ * sentence without secrets; if it just has no credentials, TROUBLE is NULL. Both are borrowed. */
 typedef void (*PpCredentialFunc) (const char *auth, const char *trouble, gpointer user_data);
 
-/* Asks docker-credential-NAME, which the file at PATH names, for the credentials of REGISTRY.
- * It gets the environment without PREFECT_* variables. FUNC is called once, later, from the main
- * loop; after SECONDS the helper is killed, and two seconds later it is not waited for any more. */
+/* Asks docker-credential-NAME for the credentials of REGISTRY. PATH is the configuration file that
+ * names the helper. The helper gets this process's environment without PREFECT_* variables. FUNC is
+ * called once from the main loop, after this function returns. The helper is killed after SECONDS.
+ * FUNC is called at most two seconds later. */
 PpCredentialHelper *pp_credential_helper_ask (const char *name, const char *registry,
                                               const char *path, guint seconds,
                                               PpCredentialFunc func, gpointer user_data);
-/* FUNC will not be called; the helper ends by itself, or is killed at its time. NULL is ignored. */
+/* Cancels the request: FUNC is not called. The helper exits by itself, or is killed at its
+ * deadline. NULL is ignored. */
 void pp_credential_helper_cancel (PpCredentialHelper *helper);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread starts the helper and waits for its answer. The main loop could not: starting a program
- * blocks if the disk it is on hangs. */
+/* A thread starts the helper and waits for its answer, because starting a program blocks if its
+ * disk hangs. */
 #include "config.h"
 
 #include "credential_helper-private.h"
@@ -19,14 +19,14 @@
 #include <unistd.h>
 
 #define MAX_ANSWER_BYTES ((gsize)64 * 1024)
-/* Fits into a pipe without waiting. */
+/* The longest registry name: a pipe takes it without blocking. */
 #define MAX_REGISTRY_BYTES 1024
 #define POLL_MS 50
 #define STACK_BYTES ((gsize)256 * 1024)
 /* docker/auth.py TOKEN_USERNAME */
 #define TOKEN_USERNAME "<token>"
 
-/* The loop's and the thread's. */
+/* Shared by the main loop and the thread; each holds a reference. */
 struct PpCredentialHelper
 {
   gint references;
@@ -36,15 +36,15 @@ struct PpCredentialHelper
   char **environment;
   guint seconds;
 
-  PpCredentialFunc func; /* the loop's; NULL: cancelled, or called */
+  PpCredentialFunc func; /* used by the main loop; NULL after the call or a cancellation */
   gpointer user_data;
   guint timer;
 
-  char *auth; /* the thread's, until it has ended */
+  char *auth; /* used by the thread until it has ended; trouble too */
   char *trouble;
 };
 
-/* Gives COUNT references back. */
+/* Drops COUNT references. */
 static void
 unref (PpCredentialHelper *helper, gint count)
 {
@@ -67,8 +67,9 @@ set_trouble (PpCredentialHelper *helper, const char *why)
                                      helper->name, helper->path, helper->registry, why);
 }
 
-/* In the child: signals as a program expects them, a group of its own that can be killed as a
- * whole and does not get the terminal's Ctrl-C, and no life beyond ours. */
+/* Runs in the child. Resets signals to their defaults. Starts a session, so that the whole group
+ * can be killed and Ctrl-C in the terminal does not reach it. Makes the child die with this
+ * process. */
 static void
 set_up_child (gpointer user_data G_GNUC_UNUSED)
 {
@@ -83,7 +84,8 @@ set_up_child (gpointer user_data G_GNUC_UNUSED)
   sigprocmask (SIG_SETMASK, &none, NULL);
 }
 
-/* Takes what FD has to ANSWER, waiting a moment. FALSE at its end, or where it is too much. */
+/* Appends available data of FD to ANSWER, waiting up to POLL_MS. Returns FALSE at the end of FD or
+ * if ANSWER is too long. */
 static gboolean
 read_some (int fd, GByteArray *answer)
 {
@@ -100,8 +102,8 @@ read_some (int fd, GByteArray *answer)
   return count > 0 && answer->len <= MAX_ANSWER_BYTES;
 }
 
-/* Reads the answer of PID from FD until PID has ended, whoever else has FD open. Returns its wait
- * status, or -1 when it had to be killed. */
+/* Reads the answer of PID from FD until PID has ended, even if another process has FD open. Returns
+ * the wait status, or -1 if the helper was killed. */
 static int
 wait_for (pid_t pid, int fd, guint seconds, GByteArray *answer)
 {
@@ -112,7 +114,7 @@ wait_for (pid_t pid, int fd, guint seconds, GByteArray *answer)
   for (;;)
     {
       guint before;
-      /* What was written before the end is read after it. */
+      /* After the process has ended, read what is left in the pipe. */
       gboolean has_ended = waitpid (pid, &status, WNOHANG) == pid;
 
       do
@@ -133,7 +135,7 @@ wait_for (pid_t pid, int fd, guint seconds, GByteArray *answer)
   return -1;
 }
 
-/* TEXT, the helper's answer, to HELPER's auth or trouble. */
+/* Sets HELPER's auth or trouble from TEXT, the helper's answer. */
 static void
 take_answer (PpCredentialHelper *helper, const char *text, gsize length)
 {
@@ -167,7 +169,8 @@ take_end (PpCredentialHelper *helper, int status, GByteArray *answer)
   else if (status == -1)
     why = g_strdup_printf ("it had not ended after %u seconds, or its answer is too long",
                            helper->seconds);
-  /* docker-credential-helpers, credentials/error.go: no trouble. */
+  /* The text for missing credentials (docker-credential-helpers, credentials/error.go): not a
+   * failure. */
   else if (strstr ((const char *)answer->data, "credentials not found") == NULL)
     why = WIFEXITED (status) ? g_strdup_printf ("exit status %d", WEXITSTATUS (status))
                              : g_strdup_printf ("killed by signal %d", WTERMSIG (status));
@@ -208,7 +211,7 @@ ask_in_thread (void *data)
     set_trouble (helper, error->message);
   else
     {
-      /* A helper that does not read it answers all the same. */
+      /* A helper that ignores its input may still answer. */
       if (write (in, helper->registry, strlen (helper->registry)) < 0)
         g_debug ("%s does not read: %s", helper->name, g_strerror (errno));
       close (in);
@@ -221,7 +224,7 @@ ask_in_thread (void *data)
   return NULL;
 }
 
-/* The thread is stuck. HELPER stays, for the thread to free if it ever comes back. */
+/* The thread is stuck. It frees HELPER if it ever returns. */
 static gboolean
 on_deadline (gpointer user_data)
 {
@@ -238,7 +241,7 @@ on_deadline (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Ours without the settings of Prefect, which has secrets among them. New array. */
+/* Returns this process's environment without Prefect's settings, which hold secrets; new array. */
 static char **
 helper_environment (void)
 {

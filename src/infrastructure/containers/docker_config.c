@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* docker/auth.py INDEX_URL: what `docker login` calls docker.io. */
+/* docker/auth.py INDEX_URL: the name of docker.io in `docker login`. */
 #define INDEX_URL "https://index.docker.io/v1/"
 #define MAX_FILE_BYTES ((gsize)512 * 1024)
 #define MAX_MEMORY_BYTES ((gsize)32 * 1024 * 1024)
@@ -32,8 +32,8 @@ pp_docker_config_paths (void)
   return (char **)g_ptr_array_free (paths, FALSE);
 }
 
-/* The oldest form (docker/auth.py _load_legacy_config): "auth = BASE64" and "email = ADDRESS", a
- * line each. NULL where TEXT is none. */
+/* Parses the oldest format (docker/auth.py _load_legacy_config): a line "auth = BASE64" and a line
+ * "email = ADDRESS". Returns NULL if TEXT is not in this format. */
 static json_t *
 parse_lines (const char *text)
 {
@@ -47,7 +47,8 @@ parse_lines (const char *text)
              : NULL;
 }
 
-/* TEXT as an object, new reference, or NULL with *WHY, which has none of TEXT in it. */
+/* Parses TEXT as an object. Returns a new reference, or NULL with *WHY, which quotes nothing of
+ * TEXT. */
 static json_t *
 parse (const char *text, gsize length, char **why)
 {
@@ -111,7 +112,8 @@ pp_docker_config_free (PpDockerConfig *config)
   g_free (config);
 }
 
-/* The object of registries, borrowed, or NULL: a file with none of these keys is one as a whole. */
+/* Returns the object of registries, borrowed, or NULL. A file with none of these keys is such an
+ * object itself. */
 static const json_t *
 auths_of (const json_t *json)
 {
@@ -125,8 +127,9 @@ auths_of (const json_t *json)
              : json;
 }
 
-/* The entry for REGISTRY in AUTHS, borrowed, or NULL: that of its very name, else the first that
- * names the same host; *KEY: its name (docker/auth.py AuthConfig.resolve_authconfig). */
+/* Returns the entry for REGISTRY in AUTHS, borrowed, or NULL. An entry with exactly this name comes
+ * first, else the first entry with the same host. Sets *KEY to its name (docker/auth.py
+ * AuthConfig.resolve_authconfig). */
 static const json_t *
 find_entry (const json_t *auths, const char *registry, const char **key)
 {
@@ -148,7 +151,8 @@ find_entry (const json_t *auths, const char *registry, const char **key)
   return NULL;
 }
 
-/* AUTH, base64 of "USER:PASSWORD", as what the engine takes; NULL where it is none. */
+/* Decodes AUTH, base64 of "USER:PASSWORD", to the object that the engine takes. Returns NULL if it
+ * is malformed. */
 static json_t *
 decode_auth (const char *auth, const char *key)
 {
@@ -182,7 +186,7 @@ pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **t
     decoded = json_pack ("{s:s}", "identitytoken", token);
   else if (json_is_string (auth) && json_string_length (auth) > 0)
     decoded = decode_auth (json_string_value (auth), key);
-  /* Docker leaves {} where a credential helper has the rest. */
+  /* Docker writes {} for a registry whose credentials a helper has. */
   else if (json_is_object (entry) && !pp_json_truthy (auth))
     return NULL;
   if (decoded != NULL)
@@ -213,7 +217,7 @@ pp_docker_config_helper (const PpDockerConfig *config, const char *image, char *
   return NULL;
 }
 
-/* Whether ENV has NAME, with a value or to be taken out. */
+/* True if ENV sets or removes NAME. */
 static gboolean
 has_variable (const json_t *env, const char *name)
 {

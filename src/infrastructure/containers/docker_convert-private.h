@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One function a shape of docker-py argument: the value as the API wants it, or an error that names
- * the key and the value. */
+/* Functions that convert docker-py's arguments, one for each type of argument. Each returns the
+ * API's value, or an error that names the key and the value. */
 #pragma once
 
 #include "docker_kwargs-private.h"
@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   const char *key; /* as the user wrote it, with its path */
-  json_t *rest;    /* see pp_docker_kwargs_apply() */
+  json_t *rest;    /* REST of pp_docker_kwargs_apply() */
 } PpConvertContext;
 
 /* Returns a new reference, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID). */
@@ -25,7 +25,7 @@ json_t *pp_convert_string_or_integer (const PpConvertContext *context, const jso
                                       GError **error);
 json_t *pp_convert_string_list (const PpConvertContext *context, const json_t *value,
                                 GError **error);
-/* A string or a list of them, both of which the API takes. */
+/* A string or a list of strings; the API takes both. */
 json_t *pp_convert_strings (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_object (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_object_list (const PpConvertContext *context, const json_t *value,
@@ -46,7 +46,8 @@ json_t *pp_convert_links (const PpConvertContext *context, const json_t *value, 
 json_t *pp_convert_log_config (const PpConvertContext *context, const json_t *value,
                                GError **error);
 json_t *pp_convert_lxc_conf (const PpConvertContext *context, const json_t *value, GError **error);
-/* Keys of a mount as the API spells them: Go reads them in upper and lower case alike. */
+/* The keys of a mount may be in upper or lower case, as Go reads them. The result has the API's
+ * spelling. */
 json_t *pp_convert_mounts (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_ports (const PpConvertContext *context, const json_t *value, GError **error);
 json_t *pp_convert_sysctls (const PpConvertContext *context, const json_t *value, GError **error);

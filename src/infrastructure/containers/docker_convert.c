@@ -17,7 +17,7 @@ pp_set_type_error (GError **error, const char *key, const json_t *value, const c
   if (dumped != NULL)
     {
       g_free (text);
-      /* A long value is no help in a line; cut where a character starts. */
+      /* Shorten a long value, at the start of a character. */
       const char *end = dumped + MIN (strlen (dumped), 80);
       while (end > dumped && ((guchar)*end & 0xc0) == 0x80)
         end--;
@@ -45,7 +45,7 @@ pp_is_string_list (const json_t *value)
   return TRUE;
 }
 
-/* VALUE again when it IS_RIGHT, else ERROR. */
+/* Returns a new reference to VALUE if IS_RIGHT, else NULL with ERROR. */
 static json_t *
 checked (gboolean is_right, const PpConvertContext *context, const json_t *value,
          const char *wanted, GError **error)
@@ -80,7 +80,7 @@ pp_convert_string (const PpConvertContext *context, const json_t *value, GError 
   return checked (json_is_string (value), context, value, "a string", error);
 }
 
-/* Python's str() of a string or an integer; NULL for another value. */
+/* Returns Python's str() of a string or an integer; new string. NULL for other values. */
 static char *
 string_or_integer (const json_t *value)
 {
@@ -216,7 +216,7 @@ pp_convert_devices (const PpConvertContext *context, const json_t *value, GError
   return json_incref (devices);
 }
 
-/* kwargs.get(NAME, kwargs.get(FIELD)): docker-py's types take their arguments in both spellings. */
+/* kwargs.get(NAME, kwargs.get(FIELD)): docker-py's types accept both names of an argument. */
 static json_t *
 either (const json_t *object, const char *name, const char *field)
 {
@@ -224,7 +224,8 @@ either (const json_t *object, const char *name, const char *field)
   return value != NULL ? value : json_object_get (object, field);
 }
 
-/* Sets TARGET.FIELD from OBJECT's NAME or FIELD, null as docker-py keeps it; no change of shape. */
+/* Sets TARGET.FIELD from OBJECT's NAME or FIELD without conversion. Missing becomes null, as in
+ * docker-py. */
 static void
 copy_either (json_t *target, const json_t *object, const char *name, const char *field)
 {
@@ -232,7 +233,8 @@ copy_either (json_t *target, const json_t *object, const char *name, const char 
   json_object_set_new (target, field, value != NULL ? json_incref (value) : json_null ());
 }
 
-/* As copy_either(), but null becomes FALLBACK (stolen), and TYPE is asked for. */
+/* Like copy_either(), but FALLBACK (ownership is taken) replaces null. Returns FALSE if the value's
+ * type is not FALLBACK's. */
 static gboolean
 copy_typed (json_t *target, const json_t *object, const char *name, const char *field,
             json_t *fallback)
@@ -303,7 +305,7 @@ pp_convert_group_add (const PpConvertContext *context, const json_t *value, GErr
   return json_incref (groups);
 }
 
-/* docker.types.Healthcheck: what is not given is null. */
+/* docker.types.Healthcheck: missing fields become null. */
 json_t *
 pp_convert_healthcheck (const PpConvertContext *context, const json_t *value, GError **error)
 {
@@ -420,7 +422,8 @@ pp_convert_tmpfs (const PpConvertContext *context, const json_t *value, GError *
   return tmpfs;
 }
 
-/* `podman run --ulimit`: NAME=SOFT[:HARD]. NULL when TEXT is none. */
+/* Parses the value of `podman run --ulimit`: NAME=SOFT[:HARD]. Returns NULL if TEXT is
+ * malformed. */
 static json_t *
 ulimit_from_string (const char *text)
 {
@@ -439,7 +442,7 @@ ulimit_from_string (const char *text)
                     (json_int_t)hard_value);
 }
 
-/* docker.types.Ulimit, and the spelling of `podman run --ulimit`. */
+/* docker.types.Ulimit; also takes the syntax of `podman run --ulimit`. */
 json_t *
 pp_convert_ulimits (const PpConvertContext *context, const json_t *value, GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which docker-py argument becomes which field, and when docker-py leaves it out
- * (docker/models/containers.py RUN_CREATE_KWARGS and RUN_HOST_CONFIG_KWARGS,
+/* Maps docker-py's arguments to fields of the create body, and says which values docker-py leaves
+ * out (docker/models/containers.py RUN_CREATE_KWARGS and RUN_HOST_CONFIG_KWARGS,
  * docker/types/containers.py ContainerConfig and HostConfig). */
 #include "config.h"
 
@@ -10,10 +10,10 @@
 
 typedef enum
 {
-  IN_CONTAINER, /* the body itself; null takes the field away */
-  IN_HOST,      /* body.HostConfig; null is as not given */
-  IN_REST,      /* for the caller */
-  NOWHERE       /* docker-py takes it and sends nothing */
+  IN_CONTAINER, /* in the body; null removes the field */
+  IN_HOST,      /* in body.HostConfig; null means not given */
+  IN_REST,      /* in rest, for the caller */
+  NOWHERE       /* docker-py accepts it but sends nothing */
 } Place;
 
 typedef struct
@@ -21,7 +21,7 @@ typedef struct
   const char *key;
   const char *field;
   Place place;
-  gboolean skip_falsy; /* docker-py sends no 0, "", [], {} or false here */
+  gboolean skip_falsy; /* docker-py leaves out 0, "", [], {} and false */
   PpConvertFunc convert;
 } Kwarg;
 
@@ -98,7 +98,7 @@ static const Kwarg kwargs_table[] = {
   { "sysctls", "Sysctls", IN_HOST, TRUE, pp_convert_sysctls },
   { "tmpfs", "Tmpfs", IN_HOST, TRUE, pp_convert_tmpfs },
   { "ulimits", "Ulimits", IN_HOST, FALSE, pp_convert_ulimits },
-  /* docker-py lets nothing but "host" through; Podman has keep-id and more. */
+  /* docker-py only allows "host". Podman also has keep-id and others. */
   { "userns_mode", "UsernsMode", IN_HOST, TRUE, pp_convert_string },
   { "uts_mode", "UTSMode", IN_HOST, TRUE, pp_convert_string },
   { "volume_driver", "VolumeDriver", IN_HOST, FALSE, pp_convert_string },

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docker-py's ports, links and extra_hosts as the API's fields. */
+/* Converts docker-py's ports, links and extra_hosts to the API's fields. */
 #include "config.h"
 
 #include "docker_convert-private.h"
 
 #include <string.h>
 
-/* docker/utils/utils.py _convert_port_binding; NULL for a value that is no binding. */
+/* docker/utils/utils.py _convert_port_binding. Returns NULL if VALUE is not a binding. */
 static json_t *
 port_binding (const json_t *value)
 {
@@ -76,7 +76,7 @@ compare_strings (gconstpointer a, gconstpointer b)
   return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys of OBJECT, sorted; borrowed from it. */
+/* Returns the sorted keys of OBJECT, borrowed from it; new array. */
 static GPtrArray *
 sorted_keys (const json_t *object)
 {
@@ -89,7 +89,7 @@ sorted_keys (const json_t *object)
   return keys;
 }
 
-/* docker/utils/utils.py normalize_links, of an object {container: alias} or a list of pairs. */
+/* docker/utils/utils.py normalize_links, for an object {container: alias} or a list of pairs. */
 json_t *
 pp_convert_links (const PpConvertContext *context, const json_t *value, GError **error)
 {

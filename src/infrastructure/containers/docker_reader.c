@@ -8,26 +8,26 @@
 #define MAX_SECONDS 10
 #define STACK_BYTES ((gsize)256 * 1024)
 
-/* One thread's work. The thread knows PATHS and CONFIG alone. */
+/* The work of one thread. The thread uses only paths and config. */
 typedef struct
 {
-  PpDockerReader *reader; /* NULL: gone */
-  GList *waiting;         /* PpDockerRead */
+  PpDockerReader *reader; /* NULL if it was freed */
+  GList *waiting;         /* of PpDockerRead */
   char **paths;
   PpDockerConfig *config;
 } Job;
 
 struct PpDockerReader
 {
-  Job *job; /* the one under way, or NULL */
+  Job *job; /* the current job, or NULL */
 };
 
 struct PpDockerRead
 {
-  Job *job; /* NULL: no thread could be had */
+  Job *job; /* NULL if no thread could be started */
   PpDockerReadFunc func;
   gpointer user_data;
-  guint timer; /* source of the deadline */
+  guint timer; /* the deadline */
 };
 
 PpDockerReader *
@@ -57,7 +57,7 @@ pp_docker_read_cancel (PpDockerRead *read)
   g_free (read);
 }
 
-/* READ is gone after it. */
+/* Calls READ's function with CONFIG and frees READ. */
 static void
 end (PpDockerRead *read, const PpDockerConfig *config)
 {
@@ -94,11 +94,11 @@ on_read (gpointer user_data)
 {
   Job *job = user_data;
 
-  /* Who asks from now on has the file read again. */
+  /* Later reads need a new job. */
   if (job->reader != NULL)
     job->reader->job = NULL;
   job->reader = NULL;
-  /* A callback may cancel others. */
+  /* A callback may cancel other reads. */
   while (job->waiting != NULL)
     {
       PpDockerRead *read = job->waiting->data;
@@ -121,7 +121,7 @@ read_in_thread (void *data)
   return NULL;
 }
 
-/* The job under way, else a new one; NULL where no thread can be had. */
+/* Returns the current job, or a new one. Returns NULL if no thread can be started. */
 static Job *
 need_job (PpDockerReader *reader)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an engine takes in the create call and drops without a word. Where that changes what the
- * job means, the run is refused with the engine and its version; else the run's log has a warning.
- * Each row was tried: the container was created with it and looked at, on Podman 4.3.1 (rootful and
- * rootless), Podman 5.4.2 and Docker 20.10.24; those of networking_config, and what Docker drops
- * from 23 on, were read in the sources of Podman 4.3 to 5.8 and Docker 20.10 to 28. */
+/* Settings that an engine accepts in the create call and silently ignores. If that changes what the
+ * job means, the run is refused, with the engine and its version in the error; otherwise the run's
+ * log gets a warning. Each row was tested on Podman 4.3.1 (rootful and rootless), Podman 5.4.2 and
+ * Docker 20.10.24 by creating and inspecting a container. Only the rows for networking_config, and
+ * those for Docker 23 and later, come from the sources of Podman 4.3 to 5.8 and Docker 20.10 to
+ * 28. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -13,22 +14,22 @@
 
 #include <string.h>
 
-/* True if VALUE asks for something that ENGINE would drop. */
+/* Returns TRUE if VALUE asks for something that ENGINE would ignore. */
 typedef gboolean (*AskedFunc) (const json_t *value, const PpEngineInfo *engine);
 
 typedef struct
 {
-  const char *key;   /* docker-py's name */
-  const char *field; /* of the create body, or of its HostConfig */
+  const char *key;   /* docker-py's argument */
+  const char *field; /* in the create body or in its HostConfig */
   enum
   {
     ON_PODMAN = 1,
     ON_DOCKER = 2
   } engines;
-  guint major, minor; /* the first version that takes it; 0: none */
+  guint major, minor; /* the first version that supports it; 0 if none does */
   AskedFunc asked;
   gboolean passed_over; /* a warning is enough */
-  const char *effect;   /* what becomes of the job */
+  const char *effect;   /* what happens to the job */
   const char *advice;
 } Dropped;
 
@@ -58,14 +59,14 @@ other_volume_driver (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUS
   return pp_json_truthy (value) && g_strcmp0 (json_string_value (value), "local") != 0;
 }
 
-/* Linux has neither of CpuCount and CpuPercent. */
+/* CpuCount and CpuPercent have no effect on Linux. */
 static gboolean
 on_linux (const json_t *value, const PpEngineInfo *engine)
 {
   return pp_json_truthy (value) && !engine->runs_windows;
 }
 
-/* Docker: daemon_unix.go looks at "host" alone. */
+/* Docker's daemon_unix.go only supports "host". */
 static gboolean
 other_userns (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
 {
@@ -87,7 +88,7 @@ apparmor_without (const json_t *value, const PpEngineInfo *engine)
   return FALSE;
 }
 
-/* Docker drops it from API 1.42 on, and warns of it before. */
+/* Docker ignores it since API 1.42, and warns about it before. */
 static gboolean
 kernel_memory (const json_t *value, const PpEngineInfo *engine)
 {
@@ -95,8 +96,8 @@ kernel_memory (const json_t *value, const PpEngineInfo *engine)
          && (engine->kind == PP_ENGINE_PODMAN || pp_version_at_least (engine->version, 23, 0));
 }
 
-/* True if an endpoint of CONFIG, the NetworkingConfig, has one of KEYS, which Go reads in
- * upper and lower case alike. */
+/* True if an endpoint of CONFIG, the NetworkingConfig, has one of KEYS. Go accepts keys in upper
+ * and lower case. */
 static gboolean
 has_endpoint_key (const json_t *config, const char *const *keys)
 {
@@ -131,7 +132,7 @@ endpoint_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
   return has_endpoint_key (value, keys);
 }
 
-/* Docker has it from API 1.48 on, which is newer than the one that is spoken here. */
+/* Docker supports it since API 1.48, a newer version than the one used here. */
 static gboolean
 endpoint_priority (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
 {
@@ -140,7 +141,8 @@ endpoint_priority (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED
   return has_endpoint_key (value, keys);
 }
 
-/* HOST_CONFIG shares another's /dev/shm. Podman refuses that by itself. */
+/* True if HOST_CONFIG sets ShmSize but shares the /dev/shm of the host or of another container.
+ * Podman refuses this itself. */
 static gboolean
 shm_of_another (const json_t *host_config, const PpEngineInfo *engine G_GNUC_UNUSED)
 {
@@ -150,7 +152,8 @@ shm_of_another (const json_t *host_config, const PpEngineInfo *engine G_GNUC_UNU
          && (g_str_equal (mode, "host") || g_str_has_prefix (mode, "container:"));
 }
 
-/* Podman's log drivers have these (specgenutil, "max-size", "path", "tag"). */
+/* True if VALUE has an option other than those of Podman's log drivers (specgenutil: "max-size",
+ * "path", "tag"). */
 static gboolean
 log_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
 {
@@ -230,7 +233,7 @@ applies (const Dropped *row, const json_t *body, const PpEngineInfo *engine)
   return row->asked (value, engine);
 }
 
-/* Ports that nobody can reach. For the host's network these are docker-py's words
+/* Refuses ports that cannot be reached. The message for the host's network is docker-py's
  * (docker/types/containers.py, HostConfig; errors.py, host_config_incompatible_error). */
 static gboolean
 check_ports (const json_t *body, GError **error)

@@ -1,67 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's API: where it is, how its calls are made. Used inside the room only. */
+/* The engine's API: its address and its requests. Private to src/infrastructure/containers. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 G_BEGIN_DECLS
 
-/* What pp_engine_find() looks at, so that a test can say it. */
+/* The inputs of pp_engine_find(), so that a test can set them. */
 typedef struct
 {
   const char *container_host;  /* CONTAINER_HOST or NULL */
   const char *docker_host;     /* DOCKER_HOST or NULL */
   const char *xdg_runtime_dir; /* or NULL */
   guint uid;
-  const char *root; /* prefix of the absolute default paths, "" */
+  const char *root; /* prefix of the default socket paths; "" except in tests */
 } PpEnginePlaces;
 
-/* pp_engine_find() in PLACES. */
+/* Does the work of pp_engine_find() with PLACES. */
 char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, GError **error);
 
-/* ADDRESS as it was given, made a URL that pp_engine_url_parse() takes: as docker-py's parse_host()
- * reads it (docker/utils/utils.py), so "unix://var/run/docker.sock" and "10.0.0.1:2375" too. What
- * is no address at all comes back as it is, without blanks around it. New string. Pure. */
+/* Converts ADDRESS, as the user wrote it, to a URL for pp_engine_url_parse(). Accepts what
+ * docker-py's parse_host() accepts (docker/utils/utils.py), such as "unix://var/run/docker.sock"
+ * and "10.0.0.1:2375". Returns anything else unchanged, without surrounding blanks. New string.
+ * Pure function. */
 char *pp_engine_address_to_url (const char *address);
 
-/* URL taken apart: SOCKET_PATH (unix:// only, else NULL) and BASE_URL, what requests start with
- * ("http://d", "http://host:2375", a user and password included); both new strings. FALSE with
- * ERROR for a scheme it does not speak, and for what can never be reached. */
+/* Splits URL into SOCKET_PATH (NULL unless it is unix://) and BASE_URL, the start of every
+ * request's URL ("http://d", or "http://host:2375" with a user and password if given). Both are new
+ * strings. Returns FALSE with ERROR for a scheme that is not supported, and for an address that can
+ * never be reached. */
 gboolean pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error);
 
-/* Names for messages. They are looked up once, at the start: a name service (LDAP) may hang. */
+/* Names for error messages. They are looked up once at the start, because a name service (LDAP) may
+ * hang. */
 typedef struct
 {
-  char *user;  /* this process's */
-  gid_t gid;   /* of the socket's group, 0 where it did not matter, or there was no socket */
-  char *group; /* its name, or NULL */
+  char *user;  /* this process's user */
+  gid_t gid;   /* the socket's group; 0 if it is not needed or there is no socket */
+  char *group; /* name of gid, or NULL */
 } PpEngineNames;
 
-/* Fills NAMES for the socket at SOCKET_PATH (NULL: none). Blocks. */
+/* Sets NAMES for the socket at SOCKET_PATH (NULL if there is none). Blocks. */
 void pp_engine_names_init (PpEngineNames *names, const char *socket_path);
 void pp_engine_names_clear (PpEngineNames *names);
 
-/* What to do when nobody could be reached at SOCKET_PATH (NULL: no socket); new string, the end of
- * an error's sentence, "" where nobody knows. */
+/* Returns advice for a failed connection to SOCKET_PATH (NULL if there is no socket): the end of an
+ * error message, or "" if there is no advice. New string. */
 char *pp_engine_connect_hint (const char *socket_path, const PpEngineNames *names);
 
-/* A line of a pull's stream. */
+/* Parses the output stream of a pull. */
 typedef struct PpPull PpPull;
 
 PpPull *pp_pull_new (const char *image, PpPullProgressFunc progress, gpointer user_data);
 void pp_pull_free (PpPull *pull);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPull, pp_pull_free)
 
-/* Takes the next piece of the stream; a line over 1 MiB is dropped. */
+/* Takes the next piece of the stream. A line longer than 1 MiB is dropped. */
 void pp_pull_push (PpPull *pull, const char *data, gsize length);
 
-/* Whether a pull that failed with the engine's WORDS may succeed soon: the registry, or the way to
- * it, was out of order. Engines tell it in words only: containers/image's, Docker's, the
- * registry's, Go's. */
+/* True if a pull that failed with the engine's message WORDS may succeed soon, because the registry
+ * or the network failed. Engines report this only in their messages, which come from
+ * containers/image, Docker, the registry or Go. */
 gboolean pp_pull_may_pass (const char *words);
 
-/* The end of the stream: the last line of progress, or FALSE with ERROR when the engine said one:
- * UNAVAILABLE for what may pass. */
+/* Ends the stream and reports the last progress line. Returns FALSE with ERROR if the engine
+ * reported an error; the code is UNAVAILABLE if it is temporary. */
 gboolean pp_pull_finish (PpPull *pull, GError **error);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An engine's address as people write it, for DOCKER_HOST above all, made a URL. */
+/* Converts an engine's address as users write it, mostly in DOCKER_HOST, to a URL. */
 #include "config.h"
 
 #include "engine-private.h"
@@ -10,13 +10,13 @@
 #define DEFAULT_SOCKET "/var/run/docker.sock"
 #define DEFAULT_HOST "127.0.0.1"
 
-/* Schemes that count without "//" too. */
+/* Schemes that are also recognised without "//". */
 static const char *const schemes[]
     = { "unix", "http+unix", "tcp", "http", "https", "ssh", "fd", "npipe", NULL };
 
-/* The scheme of ADDRESS in lower case, new; NULL where it has none: "host:2375". (docker-py asks
- * Python's urlparse(), to which the letters before any colon are a scheme: it takes "10.0.0.1:2375"
- * and "my-host:2375", and not "host:2375". Docker's own client takes all three.) */
+/* Returns the scheme of ADDRESS in lower case, a new string, or NULL if it has none ("host:2375").
+ * docker-py uses Python's urlparse(), which takes letters before any colon as a scheme: it accepts
+ * "10.0.0.1:2375" and "my-host:2375" but not "host:2375". Docker's own client accepts all three. */
 static char *
 scheme_of (const char *address)
 {
@@ -32,7 +32,8 @@ scheme_of (const char *address)
   return NULL;
 }
 
-/* The host of NETLOC (user@host:port) in lower case, as Python's urlparse().hostname; new. */
+/* Returns the host of NETLOC (user@host:port) in lower case, like Python's urlparse().hostname; new
+ * string. */
 static char *
 hostname_of (const char *netloc)
 {
@@ -44,7 +45,8 @@ hostname_of (const char *netloc)
   return g_ascii_strdown (host, (gssize)strcspn (host, ":"));
 }
 
-/* A socket's URL. What should be the path's first part is its host: unix://var/run/docker.sock. */
+/* Returns a socket's URL. In unix://var/run/docker.sock, the parsed host "var" is the first part of
+ * the path. */
 static char *
 socket_url (const char *scheme, const char *netloc, const char *path)
 {
@@ -60,7 +62,7 @@ socket_url (const char *scheme, const char *netloc, const char *path)
   return full[1] != '\0' ? g_strconcat (scheme, "://", full, NULL) : NULL;
 }
 
-/* The URL of a host and port. Without a host it is this one. */
+/* Returns the URL of a host and port. The host defaults to DEFAULT_HOST. */
 static char *
 tcp_url (const char *scheme, const char *netloc, const char *path)
 {
@@ -74,7 +76,7 @@ tcp_url (const char *scheme, const char *netloc, const char *path)
   return g_strconcat (scheme, "://", netloc, path, NULL);
 }
 
-/* The URL that ADDRESS, without blanks around it, stands for; NULL for none that is known. */
+/* Returns the URL for ADDRESS, which has no surrounding blanks, or NULL if it is not recognised. */
 static char *
 url_of (const char *address)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kind "engine API": Podman's and Docker's Docker API over a socket. This file: the engine, and
- * a call's way to it and back. */
+/* The engine API kind: the Docker API of Podman and Docker over a socket. Requests and answers. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -14,10 +13,10 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define LOOK_TIMEOUT_MS 120000
-/* Inspecting the largest container or listing all of them stays far below. */
+/* Far more than the inspection of a container, or the list of all of them. */
 #define MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
 #define MAX_RESPONSE_MEMORY ((gsize)64 * 1024 * 1024)
-/* A call's milliseconds are counted in an int by some: a run may ask for a stop of 68 years. */
+/* libcurl may count milliseconds in an int; a job may set a stop timeout of 68 years. */
 #define MAX_SECONDS (G_MAXINT / 1000)
 
 static gboolean
@@ -29,7 +28,7 @@ speaks (const char *url)
   return pp_engine_url_parse (url, &socket_path, &base_url, NULL);
 }
 
-/* What the environment says about the way to a TCP address: TLS, and a proxy. */
+/* Checks what the environment says about the connection to a TCP address: TLS and a proxy. */
 static gboolean
 check_way (const char *url, char **base_url, PpEngineTls *tls, GError **error)
 {
@@ -108,7 +107,7 @@ call_free (EngineCall *call)
   g_free (call);
 }
 
-/* Whatever CALL has under way beside its one request. */
+/* Cancels everything of CALL except its current request. */
 static void
 stop_rest (EngineCall *call)
 {
@@ -301,9 +300,8 @@ on_asked_again (const GError *error, gpointer user_data)
     g_debug ("What the container engine is now is not known: %s", error->message);
 }
 
-/* An engine that was away may be another one now, and so may one that was restarted between two
- * calls, which its "Server" header tells ("Libpod/5.4.2 (linux)"): what runs are fitted to is asked
- * anew. A ping does it itself, before it is answered. */
+/* Asks for the engine's version again if the engine may be another one now: it was away, or its
+ * "Server" header ("Libpod/5.4.2 (linux)") has changed. A ping does that itself before it ends. */
 static void
 note_answer (EngineCall *call, const PpHttpResponse *response)
 {
@@ -337,7 +335,7 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
     }
   g_autofree char *words = pp_engine_words (response);
   PpInfrastructureError code = pp_engine_error_code (call, response, words);
-  /* A pull's 503 may be the registry's; an engine that is busy is there. */
+  /* In a pull, a 503 may be the registry's. A busy engine is not away. */
   if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL
       && !pp_engine_is_busy (response->status, words))
     call->engine->heard = 0;
@@ -380,14 +378,15 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .tls_cert_file = engine->tls.cert_file,
                                  .tls_key_file = engine->tls.key_file,
                                  .headers = headers,
-                                 /* A container is made, and started, once. */
+                                 /* On a new connection libcurl cannot send a create or start
+                                  * twice. */
                                  .own_connection = g_str_equal (request->method, "POST"),
                                  .body = body,
                                  .body_length = body != NULL ? strlen (body) : 0,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                  .timeout_ms = MIN (request->timeout_seconds, MAX_SECONDS) * 1000,
                                  .silence_seconds = request->silence_seconds,
-                                 /* Others may take their time: a create, a stop, a wait. */
+                                 /* Only for reads: a create, a stop or a wait may take long. */
                                  .slow_ms = is_look ? PP_HTTP_SLOW_MS : 0,
                                  .max_response_bytes = MAX_RESPONSE_BYTES };
   call->answer = answer;
@@ -398,7 +397,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
   free (body);
 }
 
-/* A request outside any call. */
+/* Sends a request without a call. */
 static PpHttpCall *
 send_apart (const Engine *engine, const char *method, const char *url, guint timeout_ms,
             PpHttpDataFunc on_data, PpHttpDoneFunc done, gpointer user_data)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's stream of events, one for all containers: it tells that a container whose log is
- * read from its file has ended. */
+/* The engine's event stream, one for all containers. It reports the end of containers whose log is
+ * read from its file. */
 #include "config.h"
 
 #include "engine_log_inside-private.h"
@@ -9,17 +9,17 @@
 
 #include <string.h>
 
-/* A line of the stream; the longest that says anything to us is far shorter. */
+/* The longest line of the stream that is kept. All useful lines are far shorter. */
 #define MAX_EVENT_BYTES 65536
 
-/* {"event":["died","stop","cleanup","remove"]}, Podman's own words: 4.3 does not know Docker's
- * "die" in a filter, and says no "died" of a container that was stopped through the API. */
+/* {"event":["died","stop","cleanup","remove"]}, Podman's own event names. Podman 4.3 does not know
+ * Docker's "die" in a filter, and sends no "died" for a container that was stopped through the
+ * API. */
 #define EVENTS_PATH                                                                                \
   "/events?filters=%7B%22event%22%3A%5B%22died%22%2C%22stop%22%2C%22cleanup%22%2C%22remove%22%5D%" \
   "7D"
 
-/* Only of a success the exit code is all there is to know; of any other end the container is asked.
- */
+/* True if EVENT reports exit code 0. Any other end needs an inspection for the details. */
 static gboolean
 says_success (const json_t *event)
 {

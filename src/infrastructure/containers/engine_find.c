@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the engine's socket is. */
+/* Finds the engine's socket. */
 #include "config.h"
 
 #include "engine-private.h"
@@ -16,13 +16,13 @@ is_usable_socket (const char *path)
   return stat (path, &st) == 0 && S_ISSOCK (st.st_mode) && access (path, R_OK | W_OK) == 0;
 }
 
-/* The sockets to look for, the likeliest first. */
+/* Returns the default sockets in order of preference; new array. */
 static char **
 default_sockets (const PpEnginePlaces *places)
 {
   GPtrArray *paths = g_ptr_array_new ();
 
-  /* root's Podman is the rootful one whatever XDG_RUNTIME_DIR says. */
+  /* root always uses the rootful Podman, whatever XDG_RUNTIME_DIR says. */
   if (places->uid != 0)
     g_ptr_array_add (paths, places->xdg_runtime_dir != NULL && *places->xdg_runtime_dir != '\0'
                                 ? g_strconcat (places->xdg_runtime_dir, "/podman/podman.sock", NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each engine wants to be told in a way of its own: host-gateway, CDI devices and GPUs, an
- * empty entrypoint, variables that are to go. */
+/* Adapts a job to an engine: host-gateway, CDI devices and GPUs, an empty entrypoint, and variables
+ * to remove. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Puts an address where an engine does not know the word host-gateway. */
+/* Replaces host-gateway by an address if the engine does not support it. */
 static void
 fit_host_gateway (PpContainerSpec *spec, const PpEngineInfo *engine)
 {
   json_t *host_config = json_object_get (spec->create_body, "HostConfig");
   const char *mode = pp_json_string (host_config, "NetworkMode");
 
-  /* On a rootful engine a named network has a gateway of its own, asked for at create. */
+  /* On a rootful engine, a named network has its own gateway, which is requested before the create
+   * call. */
   if (pp_engine_knows_host_gateway (engine)
       || (!engine->rootless && pp_network_is_user_defined (mode)))
     return;
@@ -31,7 +32,7 @@ fit_host_gateway (PpContainerSpec *spec, const PpEngineInfo *engine)
                                       engine->name, engine->version));
 }
 
-/* True if REQUEST asks for NVIDIA's GPUs: Docker's own driver for it has the name "nvidia" and the
+/* True if REQUEST asks for NVIDIA GPUs. Docker's own driver has the name "nvidia" and the
  * capability "gpu" (moby, daemon/nvidia_linux.go). */
 static gboolean
 is_gpu_request (const json_t *request)
@@ -53,13 +54,13 @@ is_gpu_request (const json_t *request)
   return FALSE;
 }
 
-/* Adds the CDI names of the GPUs that REQUEST asks for to NAMES, as Docker counts them: device_ids,
- * or the first COUNT, or all for a negative COUNT. FALSE when it asks for none, or in a way no
- * name stands for. */
+/* Adds the CDI names of the GPUs in REQUEST to NAMES. As in Docker, these are device_ids, or the
+ * first COUNT GPUs, or all for a negative COUNT. Returns FALSE if REQUEST asks for no GPUs, or if
+ * CDI names cannot express it. */
 static gboolean
 add_gpus (json_t *names, const json_t *request)
 {
-  /* More than any host has: a count is the job author's word. */
+  /* More than any host has. The count comes from the job's author. */
   const json_int_t most = 128;
   const json_t *ids = json_object_get (request, "DeviceIDs");
   json_int_t count = json_integer_value (json_object_get (request, "Count"));
@@ -84,8 +85,8 @@ add_gpus (json_t *names, const json_t *request)
   return count != 0 && count <= most;
 }
 
-/* Podman's Docker API reads requests of the driver "cdi" only, and drops all others. Makes CDI
- * devices of requests for GPUs; they go to CDI_DEVICES. */
+/* Podman's Docker API only supports requests of the driver "cdi" and ignores others. Converts
+ * requests for GPUs to CDI devices, which it adds to CDI_DEVICES. */
 static gboolean
 fit_gpus (json_t *host_config, json_t *cdi_devices, const PpEngineInfo *engine, GError **error)
 {
@@ -110,8 +111,8 @@ fit_gpus (json_t *host_config, json_t *cdi_devices, const PpEngineInfo *engine, 
   return TRUE;
 }
 
-/* CDI_DEVICES as a device request, or as Podman's own create body where the engine's Docker API
- * has no such requests. */
+/* Adds CDI_DEVICES as a device request. If the engine's Docker API does not support such requests,
+ * makes a create body for Podman's own API. */
 static gboolean
 fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *engine,
          GError **error)
@@ -141,8 +142,8 @@ fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *e
   return TRUE;
 }
 
-/* Podman before 5.6 takes an empty Entrypoint for none: the image's stays, and the command becomes
- * its arguments. [""] is what its own command line sends. */
+/* Podman before 5.6 ignores an empty Entrypoint: the image's stays, and the command becomes its
+ * arguments. Podman's command line sends [""]. */
 static void
 fit_entrypoint (json_t *body)
 {
@@ -152,9 +153,9 @@ fit_entrypoint (json_t *body)
     json_array_append_new (entrypoint, json_string (""));
 }
 
-/* Docker takes a variable without a value out of the image's environment. Podman gives the
- * container the one that its own service has of that name (and, for "A*", all that begin so): it
- * has a list for those to take out. */
+/* A variable without a value: Docker removes it from the image's environment. Podman would set it
+ * to the value in its own service's environment (for "A*", all variables with this prefix), so such
+ * variables go into Podman's UnsetEnv list. */
 static void
 fit_environment (json_t *body)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Following a container of a local Podman through its log file: the file thread reads it, the
- * engine's event that the container has died says that there will be no more. */
+/* Follows a container of a local Podman through its log file. The file thread reads the file. The
+ * engine's event for the container's end shows that no more output follows. */
 #include "config.h"
 
 #include "engine_log_inside-private.h"
@@ -10,21 +10,21 @@
 
 #include <errno.h>
 
-/* Should the event be missed (the stream was not open yet, or broke), the container itself is
- * asked: after this, then twice as long, up to the second. */
+/* Intervals for checking the container itself, if the event stream missed its end (not open yet, or
+ * broken). The interval doubles from the first to the last. */
 #define FIRST_LOOK_MS 250
 #define LAST_LOOK_MS 30000
-/* With a stream that was open well before the container started, the first look is only for an
- * engine that loses events. */
+/* The first interval if the stream was open well before the container started. Only an engine that
+ * loses events needs this check. */
 #define SETTLED_US G_USEC_PER_SEC
 #define SETTLED_LOOK_MS 4000
-/* A disk that has not answered for so long hangs. */
+/* A disk that has not answered a read for this long hangs. */
 #define HANG_SECONDS 5
 #define WATCHDOG_SECONDS 2
 
 static void look_later (FileFollow *follow);
 
-/* The log was read to its end, and the container has had its own. */
+/* Ends the call: the container has ended and its log was read completely. */
 static void
 end_follow (FileFollow *follow)
 {
@@ -47,7 +47,7 @@ ask (FileFollow *follow)
   pp_log_thread_ask (follow->call->engine->events->thread, follow->number, ++follow->request);
 }
 
-/* Goes on after a piece was taken. FALSE: the call has ended. */
+/* Continues after a piece was taken. Returns FALSE if the call has ended. */
 static gboolean
 follow_up (FileFollow *follow, const PpLogNews *news)
 {
@@ -61,7 +61,7 @@ follow_up (FileFollow *follow, const PpLogNews *news)
       ask (follow);
       return TRUE;
     case PP_LOG_TAIL_END:
-      /* One from before the container's end says nothing, and more may come after it. */
+      /* Ignore an end of file from before the container's end: more output may follow. */
       if (!follow->ended || news->request < follow->end_request)
         return TRUE;
       follow->finished = TRUE;
@@ -77,7 +77,7 @@ follow_up (FileFollow *follow, const PpLogNews *news)
   return FALSE;
 }
 
-/* Delivers what was read, as long as it is taken. */
+/* Delivers pieces while the user takes them. */
 static void
 deliver (FileFollow *follow)
 {
@@ -119,7 +119,7 @@ pp_file_follow_ended (FileFollow *follow, gboolean succeeded)
     ask (follow);
 }
 
-/* A look at the container itself. */
+/* Handles the answer to a check of the container. */
 
 static void
 on_looked (const PpHttpResponse *response, const GError *error, gpointer user_data)
@@ -153,8 +153,7 @@ pp_file_follow_look (FileFollow *follow)
   g_clear_handle_id (&follow->look, g_source_remove);
   if (follow->looking == NULL)
     follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
-  /* A container that is silent may have ended as well as one that is not: a stream that broke is
-   * opened again. */
+  /* Reopen a broken event stream here, because a silent container may also have ended. */
   pp_engine_events_open (follow->call->engine->events);
 }
 
@@ -196,13 +195,13 @@ on_open (FileFollow *follow, gboolean begins_late)
   pp_engine_events_open (events);
   follow->look_ms
       = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
-  /* A look that an event has caused goes on by itself. */
+  /* A check that an event started continues by itself. */
   if (!follow->ended && follow->looking == NULL)
     look_later (follow);
   ask (follow);
 }
 
-/* The log is not read from its file, but through the engine. */
+/* Stops reading the file and follows through the engine instead. */
 static void
 go_through_engine (FileFollow *follow)
 {
@@ -217,7 +216,7 @@ go_through_engine (FileFollow *follow)
     pp_engine_follow_finish (&call->base);
 }
 
-/* Says once that files cannot be watched, WORDS tell why, and what raises LIMIT, a sysctl. */
+/* Warns once that files cannot be watched. WORDS is the reason, LIMIT the sysctl to raise. */
 static void
 say_unwatched (EngineEvents *events, const char *words, const char *limit)
 {
@@ -265,7 +264,7 @@ on_news (PpLogNews *given, gpointer user_data)
     }
 }
 
-/* All follows go on through the engine: at once, or when the caller comes back. */
+/* Makes all follows use the engine: at once, or when the caller follows again. */
 static void
 leave_files (EngineEvents *events)
 {
@@ -281,7 +280,7 @@ leave_files (EngineEvents *events)
     }
   for (guint i = 0; i < numbers->len; i++)
     {
-      /* The end of one may cancel others. */
+      /* A callback may cancel other follows. */
       FileFollow *follow = g_hash_table_lookup (events->by_number, numbers->pdata[i]);
 
       if (follow != NULL && follow->log == NULL)
@@ -361,7 +360,7 @@ pp_engine_trouble (const PpInfrastructure *infrastructure)
   return ((const Engine *)infrastructure)->events->trouble;
 }
 
-/* The follow. */
+/* Following. */
 
 gboolean
 pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPlace *place)
@@ -377,7 +376,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
     events->thread = pp_log_thread_new (on_news, events);
   if (events->thread == NULL)
     {
-      /* The process has room for it: it is the user's limit. */
+      /* This process has free descriptors, so the user's limit is reached. */
       if (errno != EMFILE || pp_limits_probe (1) == 0)
         say_unwatched (events, g_strerror (errno), "max_user_instances");
       return FALSE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine API kind: what an engine means by an answer of 400 or more. */
+/* The engine API kind: interprets answers with status 400 or above. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -8,7 +8,7 @@
 
 #define MAX_ENGINE_WORDS 4096
 
-/* Podman's errors have a cause and a message, Docker's a message. */
+/* Podman's errors have a cause and a message; Docker's have a message. */
 static json_t *
 parse (const PpHttpResponse *response)
 {
@@ -36,8 +36,8 @@ pp_engine_is_busy (long status, const char *words)
   return status == 500 && strstr (words, "database is locked") != NULL;
 }
 
-/* Whether a 404 with BODY says that what was asked for is not there. Podman has many words for it,
- * Docker "No such image: x" and "network x not found". */
+/* True if a 404 with BODY reports a missing object. Podman has many messages for it. Docker has "No
+ * such image: x" and "network x not found". */
 static gboolean
 is_about_object (const json_t *body)
 {
@@ -56,7 +56,7 @@ pp_engine_says_gone (const PpHttpResponse *response)
   return body != NULL && is_about_object (body);
 }
 
-/* Whether BODY, that of an error, is as engines have it. */
+/* True if BODY, the body of an error, has an engine's format. */
 static gboolean
 is_engines_own (const json_t *body)
 {
@@ -74,13 +74,13 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->pull != NULL && pp_pull_may_pass (words))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
-  /* Podman says it with 500 in older versions, Docker with 409. */
+  /* Older Podman versions answer 500, Docker answers 409. */
   if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
       && strstr (words, "name") != NULL)
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
   if ((status == 404 && is_about_object (body)) || strstr (words, "no such container") != NULL)
     return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
-  /* What is not the engine's own is a gateway's in front of it. */
+  /* An answer in another format is from a gateway in front of the engine. */
   if (status == 502 || status == 503 || status == 504 || !is_own)
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   return PP_INFRASTRUCTURE_ERROR_FAILED;
@@ -91,7 +91,8 @@ pp_engine_advice (const EngineCall *call, const PpHttpResponse *response, const 
 {
   json_auto_t *body = parse (response);
 
-  /* An engine that was there before is away for a while, and a gateway answers for it. */
+  /* Only before the first connection. Later it means that the engine is away and a gateway
+   * answers. */
   if (call->engine->info == NULL && !is_engines_own (body))
     return " (not the engine's own answer: is this the container engine's address?)";
   if (strstr (words, "unresolvable CDI devices") != NULL)

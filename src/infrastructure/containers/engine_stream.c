@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's log through the engine, which comes bit by bit. */
+/* Reads a container's log through the engine, as a stream. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -7,15 +7,15 @@
 #include "prefect-podman/http/limits.h"
 #include "values-private.h"
 
-/* Below the 250 ms that Podman lets pass between a container's end and its log reader's. */
+/* Less than the 250 ms between a container's end and the end of Podman's log reader. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
-/* A finished log comes without pauses: Podman waits for ever on what others have put in its place.
- */
+/* The log of an ended container arrives without pauses. A longer silence means that Podman waits
+ * forever, for something that replaced the log file. */
 #define FINISHED_LOG_SILENCE_SECONDS 30
-/* A stream that has given nothing for so long after its container's end will give no more. */
+/* A stream that is silent for this long after its container's end sends nothing more. */
 #define SILENT_MS 2000
 
-/* What a follow through the log's file opens, and how often that is tried. */
+/* The number of descriptors that following a log file needs, and how often to check for them. */
 #define FOLLOW_DESCRIPTORS 6
 #define WAIT_MS 1000
 
@@ -37,8 +37,9 @@ on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)
   return TRUE;
 }
 
-/* Begins the log anew, what was delivered already to be left out. IS_FINISHED: the container has
- * ended, so that what is damaged will not get better. */
+/* Starts reading the log from its beginning; output that was already delivered is skipped.
+ * IS_FINISHED is TRUE if the container has ended: damaged data is then skipped, because it will not
+ * change. */
 static void
 begin_log (EngineCall *call, PpFramesKind kind, gboolean is_finished)
 {
@@ -67,7 +68,8 @@ pp_engine_log_begins_late (const PpInfrastructureCall *base)
 
 static void fetch_rest (EngineCall *call);
 
-/* The answer to look(): a container that runs vouches for what came up to now and for a while. */
+/* Handles the answer to the check of is_trusted(). If the container runs, the data so far is from
+ * the log, and so is data of the next TRUSTED_MICROSECONDS. */
 static void
 on_look (const PpHttpResponse *response, const GError *error, gpointer user_data)
 {
@@ -85,19 +87,19 @@ on_look (const PpHttpResponse *response, const GError *error, gpointer user_data
         pp_http_call_resume (call->http_call);
       return;
     }
-  /* Over, or the engine is away, which the next request will find. */
+  /* The container has ended, or the engine is away; the next request shows which. */
   pp_http_call_cancel (g_steal_pointer (&call->http_call));
   fetch_rest (call);
 }
 
-/* Whether the piece at hand is the log's. Podman stops the reader of a followed log 250 ms after
- * the container has ended, and what it sends from then on has gaps (libpod/container_log.go and
- * the tail package it uses; seen on 4.3). A container that ran when it was looked at had not ended
- * by then: what came within that time is whole. FALSE: not known yet, the stream waits.
+/* True if the current piece is complete log data; FALSE if that is not known yet, and the stream
+ * must wait. Podman stops the reader of a followed log 250 ms after the container's end, and what
+ * it sends after that has gaps (libpod/container_log.go and its tail package; seen with 4.3). If
+ * the container was running at a check, data from the time just after the check is complete.
  *
- * One gap nobody can see from here: Podman's reader skips to the end of a log file that ends
- * inside a line when it is read (conmon is writing). That is rare, and why engine_log_file.c reads
- * the file itself where it can. */
+ * One gap cannot be detected here: if a log file ends inside a line because conmon is still
+ * writing, Podman's reader skips to the end of the file. This is rare. To avoid it,
+ * engine_log_file.c reads the file itself if it can. */
 static gboolean
 is_trusted (EngineCall *call)
 {
@@ -139,7 +141,7 @@ on_log_data (const char *data, gsize length, gpointer user_data)
   return TRUE;
 }
 
-/* FALSE when CALL has ended. */
+/* Returns FALSE if CALL has ended. */
 static gboolean
 check_log_end (EngineCall *call)
 {
@@ -152,7 +154,7 @@ check_log_end (EngineCall *call)
   return FALSE;
 }
 
-/* What could not be read of the log, in a sentence; new string, or NULL. */
+/* Returns a sentence about what could not be read of the log, or NULL; new string. */
 static char *
 describe_damage (const PpFrames *frames)
 {
@@ -172,7 +174,7 @@ describe_damage (const PpFrames *frames)
                           damage->records, damage->first, damage->bytes);
 }
 
-/* The log was read to its end. */
+/* Ends the call: the log was read completely. */
 static void
 end_follow (EngineCall *call)
 {
@@ -187,7 +189,7 @@ end_follow (EngineCall *call)
 static void
 on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
-  /* Its last frame is cut, and would be at each further look. */
+  /* Its last frame is incomplete, and reading it again would not help. */
   if (!pp_frames_at_boundary (&call->frames))
     {
       if (call->frames.damage.records++ == 0)
@@ -196,7 +198,7 @@ on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
   end_follow (call);
 }
 
-/* Reads the finished log once more, what was delivered already left out. */
+/* Reads the log of the ended container again and skips output that was already delivered. */
 static void
 fetch_rest (EngineCall *call)
 {
@@ -234,9 +236,9 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
     fetch_rest (call);
 }
 
-/* No engine's followed log is whole when it ends. Podman's stops short of the end (is_trusted()),
- * so the log is read again. Docker (20.10) mostly leaves out a last line without a newline: the
- * last entry of each stream tells whether there is one. */
+/* A followed log is not complete when it ends. Podman's lacks its end (is_trusted()), so the log is
+ * read again. Docker's (20.10) mostly lacks a last line without a newline: the last entry of each
+ * stream shows if there is one. */
 static void
 on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
@@ -255,8 +257,8 @@ on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
   pp_engine_call_send (call, &request, on_tail);
 }
 
-/* The stream of a container that has ended may stay open: Podman does not know of the end once
- * conmon is gone, and on Docker a process that outlives the container may hold its pipe. */
+/* Ends the stream of an ended container. It may stay open: Podman does not notice the end if conmon
+ * is gone, and on Docker a process that outlives the container may hold its pipe open. */
 static gboolean
 on_cut_timer (gpointer user_data)
 {
@@ -287,7 +289,7 @@ pp_engine_follow_finish (PpInfrastructureCall *base)
     call->cut_timer = g_timeout_add (SILENT_MS, on_cut_timer, call);
 }
 
-/* The times that Podman puts before its lines are whole seconds: nothing is told by them. */
+/* Podman's timestamps are not used, because they are whole seconds. */
 static PpFramesKind
 frames_kind (const EngineCall *call, gboolean tty)
 {
@@ -304,7 +306,7 @@ deliver_followed (EngineCall *call, json_t *json G_GNUC_UNUSED, const GError *er
   call->done.followed (error == NULL ? &call->end : NULL, error, call->user_data);
 }
 
-/* A call that reads a log through the engine. */
+/* Returns a new call that reads a log through the engine. */
 static EngineCall *
 new_log_call (PpInfrastructure *infrastructure, const char *container_id, gboolean tty,
               PpOutputFunc on_output, PpFollowedFunc followed, gpointer user_data)
@@ -346,8 +348,8 @@ on_descriptors (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The log's file is whole where the engine's stream has gaps: a process that cannot open it for
- * want of a descriptor waits for one. */
+/* Follows the log file if possible, because the engine's stream has gaps. Waits if this process
+ * lacks descriptors for it. */
 static void
 begin_follow (EngineCall *call)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS to an engine at a TCP address, as Docker's own clients set it up. */
+/* TLS to an engine at a TCP address, set up like Docker's own clients. */
 #include "config.h"
 
 #include "engine_api-private.h"
 
 #include <string.h>
 
-/* The value of NAME, NULL where it is empty. */
+/* Returns the value of NAME, or NULL if it is empty. */
 static const char *
 variable (const char *name)
 {

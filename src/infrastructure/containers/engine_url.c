@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An engine's URL: taken apart, shown, and what to do when nothing can be reached there. */
+/* An engine's URL: parsing it, showing it, and advice for failed connections. */
 #include "config.h"
 
 #include "engine-private.h"
@@ -16,7 +16,7 @@
 static const char *const unix_schemes[] = { "unix://", "http+unix://", NULL };
 static const char *const tcp_schemes[] = { "tcp://", "http://", "https://", NULL };
 
-/* The one of SCHEMES that URL begins with, or NULL. */
+/* Returns the element of SCHEMES that URL begins with, or NULL. */
 static const char *
 scheme_of (const char *url, const char *const *schemes)
 {
@@ -26,7 +26,7 @@ scheme_of (const char *url, const char *const *schemes)
   return NULL;
 }
 
-/* What is wrong with REST, what follows the scheme of a tcp URL; NULL: nothing. */
+/* Returns what is wrong with REST, a tcp URL without its scheme, or NULL. */
 static const char *
 tcp_problem (const char *rest, gboolean needs_port)
 {
@@ -108,8 +108,7 @@ pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GErro
                error);
 }
 
-/* The id of the group whose members may use the socket at PATH; 0 where that is nobody who is not
- * root already. */
+/* Returns the id of the group that may use the socket at PATH, or 0 if no group but root's may. */
 static gid_t
 group_of (const char *path)
 {

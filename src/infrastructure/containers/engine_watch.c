@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a container's end is learned, whatever becomes of its log and of the engine's events: from
- * the kernel where the container's processes are seen on this host, else from the engine's wait. */
+/* Detects a container's end independently of its log and of the engine's events: from the kernel if
+ * the container's processes are visible on this host, else by the engine's wait request. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -10,22 +10,22 @@
 #include <string.h>
 
 #define PROC "/proc"
-/* A container that ends sooner costs no call: its log's reader learns the end by itself. */
+/* No check for a container that ends sooner: the reader of its log detects the end. */
 #define FIRST_LOOK_MS 300
-/* The engine is asked after a process has ended at these intervals: the first is about what conmon
- * and Podman's clean-up take, the last goes on. */
+/* Intervals for asking the engine after the process has ended. SOON_MS is about the time that
+ * conmon and Podman's clean-up need. The interval grows to SLOW_MS. */
 #define SOON_MS 250
 #define SLOW_MS 1000
-/* An engine that does not answer is asked again after 1, 2, 4, ... up to this. */
+/* The longest interval while the engine does not answer. It doubles from SLOW_MS. */
 #define MAX_BACK_OFF_MS 15000
-/* Podman says "running" of a container whose program and conmon are both gone: after so many looks,
- * at least a second from one to the next, its exit status is lost. conmon writes it down before it
- * ends, and Podman reads it at each look. */
+/* If Podman reports "running" for a container whose program and conmon are both gone, its exit
+ * status is lost after this many checks, at least one second apart. conmon records the status
+ * before it ends, and Podman reads it at each check. */
 #define LOST_LOOKS 3
-/* So many waits end though the container, Podman says, is about to start or to stop: nobody moves
- * it on any more. */
+/* After this many ended waits for a container that Podman still reports as starting or stopping,
+ * nothing will change its state any more. */
 #define LOST_WAITS 2
-/* Podman polls for its wait; this often here, not every 250 ms. */
+/* Podman implements wait by polling. Poll every second, not every 250 ms. */
 #define PODMAN_WAIT "/wait?interval=1s"
 
 struct EngineWatch
@@ -34,18 +34,18 @@ struct EngineWatch
   char *id;
   PpWatchFunc news;
   PpContainerProcess process;
-  gboolean is_seen; /* PROCESS was found */
+  gboolean is_seen; /* process was found */
   PpProcessWatch *program;
   PpProcessWatch *conmon;
   gboolean program_gone;
   gboolean conmon_gone;
-  PpHttpCall *request; /* a look, or a wait */
+  PpHttpCall *request; /* a check or a wait */
   guint timer;
   guint look_ms;
-  guint failures;     /* requests in a row without an answer */
-  guint lost_looks;   /* that said "running" of a container without processes */
-  guint waits;        /* that ended, of a container that the engine says has not */
-  gboolean wait_lost; /* Podman's wait says that the exit status cannot be had */
+  guint failures;     /* requests without an answer, in a row */
+  guint lost_looks;   /* checks that reported "running" for a container without processes */
+  guint waits;        /* waits that ended while the engine said that the container had not */
+  gboolean wait_lost; /* Podman's wait reported that there is no exit status */
 };
 
 static void look_in (EngineWatch *watch, guint milliseconds);
@@ -57,7 +57,7 @@ end_watch (EngineWatch *watch, gboolean status_lost)
   pp_engine_call_end (watch->call, NULL, NULL);
 }
 
-/* FALSE: the user has cancelled the call. */
+/* Reports NEWS. Returns FALSE if the user has cancelled the call. */
 static gboolean
 tell (EngineWatch *watch, PpWatchNews news)
 {
@@ -76,7 +76,7 @@ try_again (EngineWatch *watch)
   watch->failures++;
 }
 
-/* The processes. */
+/* Watching the processes. */
 
 static void
 on_program_ended (gpointer user_data)
@@ -87,7 +87,7 @@ on_program_ended (gpointer user_data)
   watch->look_ms = SOON_MS;
   if (!tell (watch, PP_WATCH_PROGRAM_GONE))
     return;
-  /* Only conmon could have been told the exit status, and it was gone before. */
+  /* Only conmon could have recorded the exit status, and it ended first. */
   if (watch->conmon_gone)
     end_watch (watch, TRUE);
   else if (watch->request == NULL)
@@ -99,7 +99,7 @@ on_conmon_ended (gpointer user_data)
 {
   EngineWatch *watch = user_data;
 
-  /* It ends after the program, in the order of things. */
+  /* conmon normally ends after the program. */
   if (watch->program_gone || !pp_process_is_alive (PROC, &watch->process.program))
     return;
   watch->conmon_gone = TRUE;
@@ -124,10 +124,10 @@ find_processes (EngineWatch *watch, const json_t *inspect)
   return TRUE;
 }
 
-/* The engine's wait, where no process is seen. */
+/* The engine's wait request, if no process is visible. */
 
-/* Podman waits 20 s for a conmon that is gone, then 4.3 says that there is no exit code, and later
- * ones that it is -1 (Container.WaitForExit). */
+/* True if RESPONSE reports a lost exit status. Podman waits 20 s for a missing conmon. Then 4.3
+ * reports that there is no exit code, and later versions report -1 (Container.WaitForExit). */
 static gboolean
 says_lost (const PpHttpResponse *response)
 {
@@ -150,7 +150,7 @@ on_waited (const PpHttpResponse *response, const GError *error, gpointer user_da
       return;
     }
   watch->failures = 0;
-  /* A container that others start again ends again and again. */
+  /* Do not hurry for a container that others start again and again. */
   look_in (watch, watch->waits == 0 ? 0 : SLOW_MS);
   watch->waits++;
 }
@@ -164,7 +164,7 @@ wait_for_end (EngineWatch *watch)
                                   own ? PODMAN_WAIT : "/wait", TRUE, on_waited, watch);
 }
 
-/* Looks at the container. */
+/* Checking the container. */
 
 static gboolean
 may_run (const json_t *state)
@@ -178,7 +178,7 @@ may_run (const json_t *state)
          || (status != NULL && g_strv_contains (words, status));
 }
 
-/* The engine says that a container runs whose program has ended. */
+/* Handles a container that the engine reports as running although its program has ended. */
 static void
 on_claimed_running (EngineWatch *watch)
 {
@@ -198,7 +198,7 @@ on_claimed_running (EngineWatch *watch)
     look_in (watch, watch->look_ms);
 }
 
-/* Whether the container has run on with other processes: somebody has started it again. */
+/* True if the container runs with other processes: somebody has started it again. */
 static gboolean
 was_started_again (const EngineWatch *watch, const json_t *inspect)
 {

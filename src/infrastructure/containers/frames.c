@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-/* The stream of what Docker itself says about a log that it cannot read ("Error grabbing logs:
- * ..."), no part of that log. */
+/* The stream of Docker's own messages about a log that it cannot read ("Error grabbing logs: ...").
+ * They are not part of the log. */
 #define DOCKER_MESSAGE 3
 #define MAX_WORDS 500
-/* No engine makes a longer frame of a log. */
+/* Longer than any frame of a log. */
 #define MAX_LIKELY_FRAME (1024 * 1024)
 
 void
@@ -31,17 +31,17 @@ pp_frames_clear (PpFrames *frames)
   g_clear_pointer (&frames->engine_words, g_free);
 }
 
-/* FALSE for a header no engine writes. */
+/* Returns FALSE if the header is not one that an engine writes. */
 static gboolean
 parse_header (PpFrames *frames)
 {
   const guchar *h = frames->header;
   guint32 length = (guint32)h[4] << 24 | (guint32)h[5] << 16 | (guint32)h[6] << 8 | h[7];
 
-  /* 0: stdin, which engines write as stdout. */
+  /* 0 is stdin, which engines use for stdout. */
   if (h[0] > 3 || h[1] != 0 || h[2] != 0 || h[3] != 0)
     return FALSE;
-  /* Zeros are what damage is made of. */
+  /* Damaged data often consists of zeros. */
   if (frames->skips_damage && (h[0] == 0 || length > MAX_LIKELY_FRAME))
     return FALSE;
   if (frames->is_damaged && length == 0)
@@ -58,7 +58,7 @@ parse_header (PpFrames *frames)
   return TRUE;
 }
 
-/* Skips the first byte of what is no header. */
+/* Skips the first byte of an invalid header. */
 static void
 skip_byte (PpFrames *frames)
 {
@@ -83,7 +83,7 @@ take_words (PpFrames *frames, const char *data, gsize length)
                          (int)MIN (length, MAX_WORDS - MIN (had, MAX_WORDS)), data);
 }
 
-/* Hands LENGTH bytes of payload on. FALSE: none of it was taken. */
+/* Delivers LENGTH bytes of payload. Returns FALSE if none of it was taken. */
 static gboolean
 deliver (PpFrames *frames, const char *data, gsize length)
 {
@@ -96,7 +96,7 @@ deliver (PpFrames *frames, const char *data, gsize length)
   return TRUE;
 }
 
-/* LENGTH bytes of what comes once more. */
+/* Skips LENGTH bytes of a repeated frame. */
 static void
 pass_over (PpFrames *frames, const char *data, gsize length)
 {
@@ -114,7 +114,7 @@ deliver_stamp (PpFrames *frames)
   return TRUE;
 }
 
-/* Whether a frame whose stamp was read comes once more. */
+/* Checks if a frame whose timestamp was read is a repetition. */
 static void
 look_for_repeat (PpFrames *frames)
 {
@@ -126,7 +126,8 @@ look_for_repeat (PpFrames *frames)
     pp_log_repeats_add (&frames->repeats, frames->stream, frames->time, frames->remaining, ended);
 }
 
-/* Takes what of LENGTH bytes at a frame's head may be its stamp. Returns how many that are. */
+/* Takes the bytes at a frame's start that may belong to its timestamp. Returns how many it took, at
+ * most LENGTH. */
 static gsize
 take_stamp (PpFrames *frames, const char *data, gsize length)
 {

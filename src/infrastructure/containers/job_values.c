@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of the job configuration, read as the type they have to be. */
+/* Reads members of the job configuration as a given type. */
 #include "config.h"
 
 #include "job_values-private.h"
@@ -107,8 +107,8 @@ pp_job_list (const json_t *configuration, const char *key, GError **error)
   return NULL;
 }
 
-/* An image reference (distribution/reference, regexp.go). A digest shorter than real ones is let
- * through, and so is what Podman alone knows: "docker://...", "oci-archive:/path". */
+/* An image reference (distribution/reference, regexp.go). Also accepts short digests, and what only
+ * Podman supports: "docker://...", "oci-archive:/path". */
 #define IMAGE_WORD "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
 #define IMAGE_REFERENCE                                                                            \
   "^(?:(?:[A-Za-z0-9.-]+|\\[[0-9a-fA-F:]+\\])(?::[0-9]+)?/)?" IMAGE_WORD "(?:/" IMAGE_WORD ")*"    \

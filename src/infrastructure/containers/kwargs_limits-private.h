@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Used inside the room only. */
+/* Private to src/infrastructure/containers. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
-/* Takes out of SPEC's create body what container_create_kwargs has put there and a flow run cannot
- * have, with a warning (a restart policy). FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID),
- * which names the key, for what would change the meaning of the job (a log written to a file of the
- * host). */
+/* Removes settings of container_create_kwargs that a flow run cannot have from SPEC's create body,
+ * with a warning (a restart policy). Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID),
+ * which names the key, if removing the setting would change the meaning of the job (a log written
+ * to a file of the host). */
 gboolean pp_spec_limit_kwargs (PpContainerSpec *spec, GError **error);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a job cannot have of the engine, for it would touch other runs or outlive its own. */
+/* Settings that a job must not have, because they would affect other runs or outlive the job. */
 #include "config.h"
 
 #include "kwargs_limits-private.h"
 
 #include "prefect-podman/json.h"
 
-/* The string at KEY of OBJECT, whose keys Go reads in upper and lower case alike; borrowed, or
- * NULL.
- */
+/* Returns the string in OBJECT whose key is WANTED in upper or lower case, as Go reads keys;
+ * borrowed, or NULL. */
 static const char *
 string_of_any_case (const json_t *object, const char *wanted)
 {
@@ -23,8 +22,9 @@ string_of_any_case (const json_t *object, const char *wanted)
   return NULL;
 }
 
-/* A flow run is one run of its container. With a restart policy, Podman starts it again after the
- * end that was reported, unwatched and for ever, and Docker's never ends. */
+/* Removes the restart policy: a flow run is one run of its container. With a policy, Podman would
+ * start the container again after its end was reported, forever and unnoticed, and a Docker
+ * container would never end. */
 static void
 leave_out_restarts (PpContainerSpec *spec)
 {
@@ -43,8 +43,8 @@ leave_out_restarts (PpContainerSpec *spec)
   json_object_del (host_config, "RestartPolicy");
 }
 
-/* Podman writes a container's log to any file of the host that the option path names, in upper or
- * lower case: to another container's log, say, whose run would get it. */
+/* Refuses the log option "path", in upper or lower case. Podman would write the log to any file of
+ * the host, for example to another container's log, whose run would get it. */
 static gboolean
 check_log_options (const PpContainerSpec *spec, GError **error)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of a SpecGenerator (podman/pkg/specgen/specgen.go) with a shape of their own. */
+/* Conversions for the fields of Podman's SpecGenerator (podman/pkg/specgen/specgen.go) that differ
+ * from the Docker API. */
 #pragma once
 
 #include "prefect-podman/json.h"
@@ -7,13 +8,13 @@
 G_BEGIN_DECLS
 
 /* Sets LIBPOD_FIELD of TARGET, the SpecGenerator, from VALUE, a field of the Docker API's create
- * body. FALSE when it cannot be said there. */
+ * body. Returns FALSE if the SpecGenerator cannot express it. */
 typedef gboolean (*PpLibpodFunc) (json_t *target, const char *libpod_field, const json_t *value);
 
-/* Appends ITEM (stolen) to the list at LIBPOD_FIELD of TARGET, which is made where it is missing.
- */
+/* Appends ITEM to the list at LIBPOD_FIELD of TARGET, which is created if missing. Takes ownership
+ * of ITEM. */
 void pp_libpod_append (json_t *target, const char *libpod_field, json_t *item);
-/* The same with each part of TEXT between SEPARATORs. */
+/* Appends each part of TEXT between SEPARATORs in the same way. */
 void pp_libpod_append_split (json_t *target, const char *libpod_field, const char *text,
                              const char *separator);
 

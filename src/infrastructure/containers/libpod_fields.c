@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Networks, logs, health checks and the like of a Docker create body, as Podman's SpecGenerator has
- * them. */
+/* Converts networks, logs, health checks and other fields of a Docker create body for Podman's
+ * SpecGenerator. */
 #include "config.h"
 
 #include "libpod_fields-private.h"
@@ -44,7 +44,8 @@ pp_libpod_ports (json_t *target, const char *libpod_field, const json_t *value)
   return TRUE;
 }
 
-/* An endpoint of NetworkingConfig as PerNetworkOptions (containers/common, libnetwork/types). */
+/* Converts an endpoint of NetworkingConfig to PerNetworkOptions (containers/common,
+ * libnetwork/types). */
 static json_t *
 per_network_options (const json_t *endpoint)
 {
@@ -83,7 +84,7 @@ pp_libpod_endpoints (json_t *target, const char *libpod_field, const json_t *val
   return TRUE;
 }
 
-/* Podman's own options of a log driver: size and path have fields of their own
+/* Converts the log configuration. Size and path have their own fields in Podman
  * (specgenutil.FillOutSpecGen). */
 gboolean
 pp_libpod_log_config (json_t *target, const char *libpod_field, const json_t *value)
@@ -117,14 +118,14 @@ pp_libpod_log_config (json_t *target, const char *libpod_field, const json_t *va
   return TRUE;
 }
 
-/* Members that are not given are null in the Docker API, and missing here. */
+/* Members that are null in the Docker API are left out here. */
 gboolean
 pp_libpod_healthcheck (json_t *target, const char *libpod_field, const json_t *value)
 {
   static const struct
   {
     const char *name;
-    json_int_t fallback; /* nanoseconds, and a number of times: Podman's own */
+    json_int_t fallback; /* nanoseconds, or a count; Podman's own defaults */
   } members[] = { { "Interval", 30 * (json_int_t)1000000000 },
                   { "Timeout", 30 * (json_int_t)1000000000 },
                   { "StartPeriod", 0 },
@@ -144,7 +145,7 @@ pp_libpod_healthcheck (json_t *target, const char *libpod_field, const json_t *v
   return TRUE;
 }
 
-/* "SIGUSR1", "USR1", "10", "RTMIN+3" as its number. */
+/* Converts "SIGUSR1", "USR1", "10" or "RTMIN+3" to its number. */
 gboolean
 pp_libpod_stop_signal (json_t *target, const char *libpod_field, const json_t *value)
 {

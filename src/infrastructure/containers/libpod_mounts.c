@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mounts of a Docker create body (Binds, Mounts, Tmpfs) as Podman's SpecGenerator has them. */
+/* Converts the mounts of a Docker create body (Binds, Mounts, Tmpfs) for Podman's SpecGenerator. */
 #include "config.h"
 
 #include "libpod_fields-private.h"
@@ -69,7 +69,7 @@ pp_libpod_binds (json_t *target, const char *libpod_field G_GNUC_UNUSED, const j
   return TRUE;
 }
 
-/* One of HostConfig.Mounts (docker.types.Mount), as Podman's Docker API reads it
+/* Converts one of HostConfig.Mounts (docker.types.Mount) as Podman's Docker API does
  * (compat/containers_create.go, cliOpts()). */
 static gboolean
 add_mount (json_t *target, const json_t *mount)

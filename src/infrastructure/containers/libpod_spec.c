@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Docker create body as Podman's own (SpecGenerator, podman/pkg/specgen/specgen.go): what the
- * Docker API of an older Podman cannot say, CDI devices, is said there. A field without a line in
- * the tables below is an error, so that nothing a deployment asks for is dropped in silence. */
+/* Converts a Docker create body to Podman's own (SpecGenerator, podman/pkg/specgen/specgen.go). It
+ * is needed for CDI devices, which the Docker API of older Podman versions cannot express. A field
+ * that is not in the tables below is an error, so that no setting of a deployment is silently
+ * ignored. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -26,7 +27,7 @@ copy (json_t *target, const char *libpod_field, const json_t *value)
   return TRUE;
 }
 
-/* What the SpecGenerator does without: true where it is docker-py's default. */
+/* For fields that the SpecGenerator lacks: only docker-py's default is allowed. */
 static gboolean
 only_when_empty (json_t *target G_GNUC_UNUSED, const char *libpod_field G_GNUC_UNUSED,
                  const json_t *value)
@@ -59,7 +60,7 @@ environment (json_t *target, const char *libpod_field, const json_t *value)
   for (gsize i = 0; i < json_array_size (value); i++)
     {
       g_auto (GStrv) parts = g_strsplit (json_string_value (json_array_get (value, i)), "=", 2);
-      /* A name alone is in UnsetEnv. */
+      /* A name without a value is in UnsetEnv. */
       if (g_strv_length (parts) == 2)
         json_object_set_new (env, parts[0], json_string (parts[1]));
     }
@@ -81,7 +82,7 @@ static gboolean namespace(json_t *target, const char *libpod_field, const json_t
   return TRUE;
 }
 
-/* The Docker API of Podman takes "default" for a bridge, rootless or not. */
+/* Podman's Docker API uses a bridge for "default", rootless or not. */
 static gboolean
 network (json_t *target, const char *libpod_field, const json_t *value)
 {
@@ -110,7 +111,7 @@ network (json_t *target, const char *libpod_field, const json_t *value)
   return TRUE;
 }
 
-/* LIBPOD_FIELD: "GROUP.NAME" below resource_limits. */
+/* LIBPOD_FIELD is "GROUP.NAME" in resource_limits. */
 static gboolean
 resource (json_t *target, const char *libpod_field, const json_t *value)
 {
@@ -132,7 +133,7 @@ resource (json_t *target, const char *libpod_field, const json_t *value)
   return TRUE;
 }
 
-/* As the Docker API does: a period of 100 ms and its share. */
+/* Like the Docker API, uses a period of 100 ms and a quota. */
 static gboolean
 nano_cpus (json_t *target, const char *libpod_field G_GNUC_UNUSED, const json_t *value)
 {
@@ -150,7 +151,7 @@ ulimits (json_t *target, const char *libpod_field, const json_t *value)
 
   json_array_foreach ((json_t *)value, i, item)
   {
-    /* One that is not given is 0, as in the Docker API. */
+    /* A missing value is 0, as in the Docker API. */
     json_int_t soft = json_integer_value (json_object_get (item, "Soft"));
     json_int_t hard = json_integer_value (json_object_get (item, "Hard"));
     pp_libpod_append (target, libpod_field,
@@ -209,9 +210,10 @@ static const Translation container_translations[] = {
   { "StopSignal", "stop_signal", pp_libpod_stop_signal },
   { "Healthcheck", "healthconfig", pp_libpod_healthcheck },
   { "NetworkingConfig", "Networks", pp_libpod_endpoints },
-  /* Podman has none: pp_spec_refuse_dropped() warns. */
+  /* Podman has no such field: pp_spec_refuse_dropped() warns. */
   { "Domainname", NULL, ignore },
-  /* Said by Binds, by PortBindings, and by whoever attaches. */
+  /* Binds and PortBindings replace the first two; the rest matters only to a client that
+   * attaches. */
   { "Volumes", NULL, ignore },
   { "ExposedPorts", NULL, ignore },
   { "AttachStdin", NULL, ignore },
@@ -273,7 +275,7 @@ static const Translation host_translations[] = {
   { "CgroupParent", "cgroup_parent", copy },
   { "VolumesFrom", "volumes_from", words },
   { "DeviceRequests", NULL, only_when_empty },
-  /* What is left of these by pp_spec_refuse_dropped() is what Podman does by itself. */
+  /* pp_spec_refuse_dropped() only lets pass what Podman does anyway. */
   { "Runtime", NULL, ignore },
   { "Isolation", NULL, ignore },
   { "VolumeDriver", NULL, ignore },
@@ -304,7 +306,7 @@ translate_all (json_t *target, const json_t *source, const Translation *table, g
   return TRUE;
 }
 
-/* Devices by path are named beside the CDI ones. */
+/* Adds the devices with a path and the CDI devices to one list. */
 static gboolean
 add_devices (json_t *target, const json_t *devices, const json_t *cdi_devices)
 {
@@ -344,8 +346,8 @@ pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices, GError
                    "a device without PathOnHost cannot be said there");
       return NULL;
     }
-  /* As Podman's Docker API sets it: volumes of the image become anonymous ones, and the working
-   * directory is made. */
+  /* Podman's Docker API does the same: volumes of the image become anonymous volumes, and the
+   * working directory is created. */
   json_object_set_new (body, "image_volume_mode", json_string ("anonymous"));
   json_object_set_new (body, "create_working_dir", json_true ());
   return json_incref (body);

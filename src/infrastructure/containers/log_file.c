@@ -7,13 +7,13 @@
 
 struct PpLogFile
 {
-  gboolean begins_late; /* the first file was not the log's first */
+  gboolean begins_late; /* the first file that was read was not the log's first */
   PpOutputFunc on_output;
   gpointer user_data;
   PpLogPass pass;
-  gint64 time;       /* of the record that is delivered */
-  gboolean new_file; /* what is taken next is of another file */
-  gboolean was_cut;  /* a file was made shorter than what was read of it */
+  gint64 time;       /* of the record being delivered */
+  gboolean new_file; /* the next piece is from another file */
+  gboolean was_cut;  /* a file became shorter than what was read of it */
   guint lost_files;
   guint64 lost_bytes;
   PpLogRecords *records;
@@ -93,7 +93,7 @@ pp_log_file_take (PpLogFile *log, const PpLogPiece *piece)
       pp_log_records_skip (log->records, piece->hole_bytes);
       break;
     case PP_LOG_TAIL_NEW_FILE:
-      /* Half a record at the end of a file that conmon has left stays one. */
+      /* An incomplete record at the end of a finished file stays incomplete. */
       pp_log_records_finish (log->records);
       log->new_file = TRUE;
       break;

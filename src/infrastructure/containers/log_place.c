@@ -7,13 +7,13 @@
 
 enum
 {
-  READING, /* nothing is passed over any more */
+  READING, /* skips nothing */
   UNDECIDED,
   SEARCHING, /* for the entry with the place's time */
-  COUNTING   /* bytes */
+  COUNTING   /* bytes to skip */
 };
 
-/* The number of COUNT digits at TEXT, or -1. */
+/* Returns the number of COUNT digits at TEXT, or -1. */
 static int
 digits (const char *text, guint count)
 {
@@ -28,7 +28,7 @@ digits (const char *text, guint count)
   return number;
 }
 
-/* Days from 1970-01-01 to a date, of the Gregorian calendar. */
+/* Returns the days from 1970-01-01 to a date of the Gregorian calendar. */
 static gint64
 days_until (int year, int month, int day)
 {
@@ -40,7 +40,7 @@ days_until (int year, int month, int day)
   return past * 365 + leap_days + before[month - 1] + (is_leap && month > 2 ? 1 : 0) + day - 719163;
 }
 
-/* Nanoseconds of the fraction at *TEXT, which moves behind it. */
+/* Returns the nanoseconds of the fraction at *TEXT, and moves *TEXT past it. */
 static gint64
 parse_fraction (const char **text, const char *end)
 {
@@ -54,7 +54,7 @@ parse_fraction (const char **text, const char *end)
   return nanoseconds;
 }
 
-/* "Z" or "+HH:MM", up to END. FALSE where it is neither. */
+/* Parses "Z" or "+HH:MM", which must end at END. Returns FALSE for anything else. */
 static gboolean
 parse_offset (const char *text, const char *end, gint64 *seconds)
 {
@@ -141,8 +141,8 @@ pp_log_pass_init (PpLogPass *pass, const PpLogPlace *place)
   pass->state = UNDECIDED;
 }
 
-/* By the first entry: with the log's beginning there, bytes are counted, which asks for no clock.
- */
+/* Decides by the first entry how to find the place. If the log's beginning is there, bytes are
+ * counted, which does not depend on a clock. */
 static void
 decide (PpLogPass *pass, gint64 time, gboolean begins_late)
 {
@@ -154,8 +154,9 @@ decide (PpLogPass *pass, gint64 time, gboolean begins_late)
       pass->skip = place->total;
       return;
     }
-  /* A log that is cut inside a group of entries with one time (conmon stamps what it reads at once,
-   * Docker a line with many parts) does not tell how much of the group it lacks. */
+  /* Entries with the same time form a group: conmon uses one time for each read(), Docker for the
+   * parts of a long line. If the log begins inside a group, it is unknown how much of the group is
+   * missing. */
   if (place->time == 0 || time == 0 || time == place->time)
     {
       pass->state = READING;

@@ -7,27 +7,28 @@
 
 #include <string.h>
 
-/* conmon reads 8 KiB at a time from a container, so none of its records is much longer. */
+/* conmon reads 8 KiB at a time from a container, so its records are not much longer than that. */
 #define MAX_RECORD_BYTES ((gsize)64 * 1024)
 #define SMALL_BUFFER_BYTES ((gsize)4096)
 /* "1997-03-25T13:20:42.999999999+01:00" */
 #define TIME_BYTES ((gsize)35)
-/* The longest head of a record, "TIME stdout F ". */
+/* The longest record header, "TIME stdout F ". */
 #define HEAD_BYTES (TIME_BYTES + strlen (" stdout F "))
 
 struct PpLogRecords
 {
   GString *buffer;
-  gsize start;       /* in BUFFER, of what was not taken yet */
-  gsize taken;       /* bytes that pp_log_records_take() takes */
-  guint64 offset;    /* in the file, of BUFFER's first byte */
-  guint64 skipped;   /* bytes of the file after BUFFER that were not read */
-  gint64 time;       /* of the record before */
-  gboolean finished; /* no more bytes come */
-  gboolean headless; /* the line under way has lost its beginning */
-  gboolean inside;   /* parts of the line under way were taken: it is longer than the bound */
+  gsize start;       /* index in buffer of the first byte that was not taken */
+  gsize taken;       /* bytes that the next pp_log_records_take() takes */
+  guint64 offset;    /* offset in the file of buffer's first byte */
+  guint64 skipped;   /* bytes of the file after buffer that were not read */
+  gint64 time;       /* of the previous record */
+  gboolean finished; /* no more data follows */
+  gboolean headless; /* the beginning of the current line was lost */
+  gboolean
+      inside; /* parts of the current line were taken, because it is longer than MAX_RECORD_BYTES */
   PpLogRecord current;
-  gboolean is_whole; /* the tag of CURRENT is F */
+  gboolean is_whole; /* the tag of current is F */
   PpLogDamage damage;
 };
 
@@ -91,7 +92,7 @@ pp_log_records_damage (const PpLogRecords *records)
   return &records->damage;
 }
 
-/* Counts BYTES at the head of what was not taken. IS_NEW: they belong to no record that was counted
+/* Counts BYTES of damage at start. IS_NEW is FALSE if they belong to a record that was counted
  * already. */
 static void
 note_damage (PpLogRecords *records, gsize bytes, gboolean is_new)
@@ -102,8 +103,8 @@ note_damage (PpLogRecords *records, gsize bytes, gboolean is_new)
   records->damage.bytes += bytes;
 }
 
-/* Reads the head of the record in LENGTH bytes of LINE, the newline left out. Returns its length,
- * 0 where it is none; the time may be 0. */
+/* Parses the header of the record in LENGTH bytes of LINE, without the newline. Returns the
+ * header's length, or 0 if it is malformed. The time may be 0. */
 static gsize
 parse_head (const char *line, gsize length, PpLogRecord *record, gboolean *is_whole)
 {
@@ -130,8 +131,8 @@ parse_head (const char *line, gsize length, PpLogRecord *record, gboolean *is_wh
   return *tag == ' ' ? (gsize)(tag + 1 - line) : 0;
 }
 
-/* Where in LENGTH bytes of LINE, behind its beginning, the first head with a time stands; LENGTH
- * where there is none. */
+/* Returns the offset of the first header with a time in LENGTH bytes of LINE, not counting its
+ * beginning; LENGTH if there is none. */
 static gsize
 find_head (const char *line, gsize length)
 {
@@ -140,7 +141,7 @@ find_head (const char *line, gsize length)
 
   for (gsize at = 1; at + HEAD_BYTES <= length + 1; at++)
     {
-      /* The dash behind the year, and the blank behind the time. */
+      /* The dash after the year, and the blank after the time. */
       if (line[at + 4] == '-' && line[at + TIME_BYTES] == ' '
           && parse_head (line + at, length - at, &record, &is_whole) > 0 && record.time != 0)
         return at;
@@ -148,8 +149,8 @@ find_head (const char *line, gsize length)
   return length;
 }
 
-/* Reads LENGTH bytes of the line at the head of what was not taken, ENDS: with its newline. Returns
- * FALSE where it is no record; it is taken then. */
+/* Parses the line of LENGTH bytes at start. ENDS is TRUE if it includes the newline. Returns FALSE
+ * if the line is not a record; the line is then skipped. */
 static gboolean
 read_line (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *record)
 {
@@ -183,7 +184,7 @@ read_line (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *reco
   return TRUE;
 }
 
-/* The next part of a record that is longer than the bound. */
+/* Returns the next part of a record longer than MAX_RECORD_BYTES. */
 static void
 read_on (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *record)
 {
@@ -193,7 +194,7 @@ read_on (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *record
   records->taken = length;
 }
 
-/* Most containers are silent most of the time. */
+/* Frees the buffer's memory, because most containers are silent most of the time. */
 static void
 forget_buffer (PpLogRecords *records)
 {

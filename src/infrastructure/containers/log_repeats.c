@@ -3,7 +3,8 @@
 
 #include "log_repeats-private.h"
 
-/* A longer burst is not known again: 32 KiB for a container that writes so much. */
+/* Longer repetitions are not detected. The ring takes 32 KiB for a container with this much
+ * output. */
 #define MAX_TIMES 4096
 
 void
@@ -19,7 +20,7 @@ index_of (PpStream stream)
   return stream == PP_STREAM_STDERR ? 1 : 0;
 }
 
-/* The streams' times in one ring: the lowest bit tells them apart. */
+/* Returns the key in the ring. Its lowest bit is the stream. */
 static guint64
 key_of (PpStream stream, gint64 time)
 {
@@ -33,7 +34,7 @@ pp_log_repeats_has (PpLogRepeats *repeats, PpStream stream, gint64 time, gsize l
   guint index = index_of (stream);
   guint64 key = key_of (stream, time);
 
-  /* The parts of a line have one time. */
+  /* The parts of a line have the same time. */
   if (!ended || time > repeats->last[index].time)
     return FALSE;
   if (time == repeats->last[index].time)

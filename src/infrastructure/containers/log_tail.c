@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bounds on files that wait to be read: descriptors are few, and a file that is held open still has
- * its place on the disk. */
+/* Limits for open files that wait to be read: descriptors are few, and an open file still occupies
+ * its disk space. */
 #define MAX_HELD_FILES 64
 #define MAX_HELD_BYTES (64 * 1024 * 1024)
-/* A larger hole in a file is not read: a terabyte of zeros takes an hour. conmon makes none. */
+/* Larger holes are skipped: reading a terabyte of zeros takes an hour. conmon creates no holes. */
 #define HOLE_BYTES (1024 * 1024)
 
 typedef struct
@@ -32,15 +32,15 @@ struct PpLogTail
   int inotify;
   uid_t owner;
   LogFile current;
-  guint64 read; /* bytes of CURRENT */
-  GQueue held;  /* of LogFile *, the oldest first: they are read after CURRENT */
+  guint64 read; /* bytes of current that were read */
+  GQueue held;  /* of LogFile *, oldest first; to be read after current */
   gboolean late;
-  guint opened; /* files after the first */
-  guint moved;  /* files moved to the log's name since the first was opened */
+  guint opened; /* number of files after the first */
+  guint moved;  /* number of files moved to the log's name since the first was opened */
   guint given_up;
   guint64 given_up_bytes;
-  guint64 last_size; /* of a file that was read to its end */
-  char *refusal;     /* why the file that has come cannot be read, or NULL */
+  guint64 last_size; /* the size of the last file that was read completely */
+  char *refusal;     /* why a new file cannot be read, or NULL */
 };
 
 void
@@ -53,8 +53,8 @@ pp_log_piece_free (PpLogPiece *piece)
   g_free (piece);
 }
 
-/* When the file of DESCRIPTOR, or NAME in the folder of it, was made; nanoseconds, 0 for not known.
- */
+/* Returns the creation time of NAME relative to DESCRIPTOR, or of DESCRIPTOR itself if NAME is
+ * empty, in nanoseconds. Returns 0 if it is unknown. */
 static gint64
 time_of_birth (int descriptor, const char *name)
 {
@@ -84,7 +84,7 @@ open_file (const PpLogTail *tail, LogFile *file, GError **error)
   return TRUE;
 }
 
-/* Opens the folder and its log, which is TAIL's first. */
+/* Opens the folder and its log as TAIL's first file. */
 static gboolean
 open_first (PpLogTail *tail, const char *root, const char *folder, GError **error)
 {
@@ -104,9 +104,9 @@ open_first (PpLogTail *tail, const char *root, const char *folder, GError **erro
   close (root_fd);
   if (tail->folder < 0)
     return FALSE;
-  /* The folder, so that a file that takes the log's place is seen; before the file is opened, so
-   * that none is missed. IN_CREATE, of the next file under its first name, is one more look at this
-   * one. */
+  /* Watch the folder, to see a file that replaces the log. Do it before opening the file, to miss
+   * none. IN_CREATE, for the next file under its first name, only causes one more check of the
+   * log. */
   link = g_strdup_printf ("/proc/self/fd/%d", tail->folder);
   if (tail->inotify >= 0)
     tail->watch = inotify_add_watch (tail->inotify, link, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
@@ -132,7 +132,7 @@ pp_log_tail_open (const char *root, const char *folder, int inotify, GError **er
   g_queue_init (&tail->held);
   if (!open_first (tail, root, folder, error))
     return NULL;
-  /* conmon makes its first log before its control pipe, which stands beside it, and starts the
+  /* conmon creates its first log before its control pipe in the same directory, and starts the
    * container after both. */
   started = time_of_birth (tail->folder, "ctl");
   tail->late = started != 0 && time_of_birth (tail->current.fd, "") > started;
@@ -189,7 +189,7 @@ held_bytes (const PpLogTail *tail)
   return bytes;
 }
 
-/* Gives up the oldest files that wait where they are too many. */
+/* Gives up the oldest waiting files while there are too many. */
 static void
 bound_held (PpLogTail *tail)
 {
@@ -207,10 +207,9 @@ bound_held (PpLogTail *tail)
     }
 }
 
-/* Opens the log's file if it is another than the last. Under this name no file comes before one
- * that was there already, and the last one is open, so that no other has its inode. (The next file
- * could be opened earlier, while it has another name; but then the one before it may be met after
- * it.) */
+/* Opens the log's file if it is not the newest open one. The newest file is open, so no other file
+ * can have its inode. (Opening the next file earlier, under its first name, could get the files out
+ * of order.) */
 static void
 hold (PpLogTail *tail)
 {
@@ -249,7 +248,7 @@ pp_log_tail_look (PpLogTail *tail, gboolean moved)
   hold (tail);
 }
 
-/* Goes on to the next file. */
+/* Continues with the next file. */
 static void
 take_next (PpLogTail *tail)
 {
@@ -262,7 +261,7 @@ take_next (PpLogTail *tail)
   tail->read = 0;
 }
 
-/* Whether the file is shorter than what was read of it. */
+/* True if the file is shorter than what was read of it. */
 static gboolean
 is_cut (PpLogTail *tail)
 {
@@ -275,8 +274,8 @@ is_cut (PpLogTail *tail)
   return TRUE;
 }
 
-/* What comes at the end of a file. HAD_NEXT: the next was there before the end was read, so that
- * nothing was written after it. */
+/* Returns what follows at the end of a file. HAD_NEXT is TRUE if the next file existed before the
+ * end was read: then nothing was written after it. */
 static PpLogTailKind
 end_file (PpLogTail *tail, gboolean had_next)
 {
@@ -297,7 +296,7 @@ count_losses (const PpLogTail *tail, PpLogPiece *piece)
   piece->lost_bytes = tail->given_up_bytes + missed * tail->last_size;
 }
 
-/* Goes to the end of a large hole, in which PIECE ends. */
+/* Seeks past a large hole in which PIECE ends. */
 static void
 pass_hole (PpLogTail *tail, PpLogPiece *piece)
 {
@@ -350,7 +349,7 @@ pp_log_tail_read (PpLogTail *tail)
       piece->error = g_strdup (tail->refusal);
     }
   else if (piece->kind == PP_LOG_TAIL_END)
-    /* The news of another file may have been lost: an overflow, a watch that is slow. */
+    /* Check for a new file: its event may be lost (overflow) or late. */
     hold (tail);
   if (piece->kind == PP_LOG_TAIL_END && !g_queue_is_empty (&tail->held))
     {

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
-/* How long the end may wait for the disk. */
+/* The longest wait for a disk at exit. */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
-/* News in one turn of the loop. */
+/* The most news to deliver before returning to the main loop. */
 #define NEWS_A_TURN 4
 
 typedef enum
@@ -36,15 +36,15 @@ typedef struct
   char *folder;
 } Command;
 
-/* A log, in the thread. */
+/* A log; used by the thread only. */
 typedef struct
 {
   guint64 id;
   PpLogTail *tail;
   char *folder;
   guint request;
-  gboolean is_asked; /* for a piece */
-  gboolean is_ready; /* there may be one */
+  gboolean is_asked; /* a piece was requested */
+  gboolean is_ready; /* there may be a piece */
 } Log;
 
 struct PpLogThread
@@ -58,12 +58,12 @@ struct PpLogThread
   int done; /* eventfd: there is news */
   GAsyncQueue *commands;
   GAsyncQueue *news;
-  GMutex mutex; /* of what follows */
+  GMutex mutex; /* protects the next four fields */
   GCond ended_cond;
   gboolean ended;
   char *busy_with; /* folder of a log, or NULL */
   gint64 busy_since;
-  /* The thread's alone: */
+  /* Used by the thread only: */
   GHashTable *by_id;    /* Log.id -> Log */
   GHashTable *by_watch; /* inotify watch -> Log, borrowed */
 };
@@ -104,7 +104,7 @@ clear_event (int fd)
     ;
 }
 
-/* The thread. */
+/* ---- The thread ---- */
 
 static void
 set_busy (PpLogThread *thread, const char *folder)
@@ -181,7 +181,7 @@ ask_log (const PpLogThread *thread, guint64 id, guint request)
   log->is_ready = TRUE;
 }
 
-/* FALSE: the thread is to end. */
+/* Runs the queued commands. Returns FALSE if the thread must end. */
 static gboolean
 obey (PpLogThread *thread)
 {
@@ -229,7 +229,8 @@ on_inotify_event (PpLogThread *thread, const struct inotify_event *event)
     ((Log *)one)->is_ready = TRUE;
 }
 
-/* All that is there: what was moved before a log's end was read must be known by then. */
+/* Handles all pending events. A file that was moved before a log's end is read must be known by
+ * then. */
 static void
 read_inotify (PpLogThread *thread)
 {
@@ -247,7 +248,7 @@ read_inotify (PpLogThread *thread)
       }
 }
 
-/* Reads the next piece of each log that was asked for one, looking for new files in between. */
+/* Reads the next piece of each log with a request. Checks for new files before each read. */
 static void
 read_pieces (PpLogThread *thread)
 {
@@ -297,7 +298,7 @@ run (void *data)
   return NULL;
 }
 
-/* The main loop's side. */
+/* ---- The main loop ---- */
 
 static gboolean
 on_news (gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
@@ -315,7 +316,7 @@ on_news (gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
         }
       thread->on_news (news, thread->user_data);
     }
-  /* What came between the look and the clearing. */
+  /* News may have arrived before clear_event(). */
   if (g_async_queue_length (thread->news) > 0)
     signal_event (fd);
   return G_SOURCE_CONTINUE;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HostConfig.Mounts (docker.types.Mount): the keys a mount has, which engine takes which, and what
- * Podman wants to be told in another way. Engines drop a key that they do not know without a word.
- * Read in the sources of Docker 20.10 to 28 (api/types/mount/mount.go) and of Podman 4.3 to 5.8 and
- * its main branch (compat/containers_create.go, cliOpts()), and tried on Podman 4.3.1 and
- * Docker 20.10.24. */
+/* HostConfig.Mounts (docker.types.Mount): the keys of a mount, which engine supports which, and
+ * adaptations for Podman. Engines silently ignore keys that they do not know. From the sources of
+ * Docker 20.10 to 28 (api/types/mount/mount.go), of Podman 4.3 to 5.8 and of Podman's main branch
+ * (compat/containers_create.go, cliOpts()); tested on Podman 4.3.1 and Docker 20.10.24. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -13,7 +12,7 @@
 
 #include <string.h>
 
-/* The first version of an engine that takes a key; all zero: every one. */
+/* The first version of an engine that supports a key; all zeros: every version. */
 typedef struct
 {
   guint major, minor;
@@ -26,12 +25,12 @@ typedef struct
 
 typedef struct
 {
-  const char *path; /* from the mount on; its last name is the key's */
-  const char *type; /* of a group of options: the mount's Type that it is for */
+  const char *path; /* path within the mount; ends with the key's name */
+  const char *type; /* of a group of options: the mount's Type that it belongs to */
   gboolean is_group;
   Since docker, podman;
   gboolean passed_over; /* a warning is enough */
-  const char *effect;   /* what becomes of the job, and what to do */
+  const char *effect;   /* what happens to the job, and advice */
 } Key;
 
 #define NEW_VOLUME                                                                                 \
@@ -88,7 +87,7 @@ static const Key keys[] = {
   { .path = "ClusterOptions", .type = "cluster", .is_group = TRUE },
 };
 
-/* The key at PATH, whose letters Go reads in upper and lower case alike; NULL for none. */
+/* Returns the key at PATH, in upper or lower case as Go reads it, or NULL. */
 static const Key *
 find_key (const char *path)
 {
@@ -98,8 +97,8 @@ find_key (const char *path)
   return NULL;
 }
 
-/* OBJECT, which lies at PREFIX ("", "BindOptions.", ...), with its keys as the API spells them; new
- * reference. */
+/* Returns a copy of OBJECT with the API's spelling of its keys; new reference. PREFIX is its place
+ * in the mount ("", "BindOptions.", ...). */
 static json_t *
 spell (const json_t *object, const char *prefix)
 {
@@ -143,7 +142,7 @@ takes (const Key *key, const PpEngineInfo *engine)
   return since->major == 0 || pp_version_at_least (engine->version, since->major, since->minor);
 }
 
-/* The names of the keys at PREFIX, joined; new string. */
+/* Returns the names of the keys at PREFIX, joined by commas; new string. */
 static char *
 names_at (const char *prefix)
 {
@@ -156,8 +155,8 @@ names_at (const char *prefix)
   return g_string_free (g_steal_pointer (&names), FALSE);
 }
 
-/* Why ENGINE would drop KEY (NULL: no engine has it) at PREFIX of a mount of TYPE, and what to do;
- * new string, or NULL where it takes it. */
+/* Returns why ENGINE would ignore KEY at PREFIX in a mount of TYPE, with advice; new string.
+ * Returns NULL if it supports KEY. A NULL KEY is one that no engine has. */
 static char *
 why_dropped (const Key *key, const char *prefix, const char *type, const PpEngineInfo *engine)
 {
@@ -166,7 +165,7 @@ why_dropped (const Key *key, const char *prefix, const char *type, const PpEngin
       g_autofree char *names = names_at (prefix);
       return g_strdup_printf ("no engine has that key. Its place is for: %s", names);
     }
-  /* Docker refuses it by itself from API 1.42 on. */
+  /* Docker itself refuses this since API 1.42. */
   if (key->type != NULL && type != NULL && !g_str_equal (key->type, type)
       && (engine->kind == PP_ENGINE_PODMAN || !pp_version_at_least (engine->version, 23, 0)))
     return g_strdup_printf ("it is for mounts of Type \"%s\", and this one is of \"%s\"", key->type,
@@ -174,8 +173,8 @@ why_dropped (const Key *key, const char *prefix, const char *type, const PpEngin
   return takes (key, engine) ? NULL : g_strdup (key->effect);
 }
 
-/* Whether VALUE asks for anything: an object of nothing but empty values, as an inspect has it,
- * does not. */
+/* True if VALUE asks for something. An object with only empty values, as in an inspect answer, does
+ * not. */
 static gboolean
 asks (const json_t *value)
 {
@@ -192,7 +191,7 @@ asks (const json_t *value)
   return FALSE;
 }
 
-/* Whether VALUE at PATH is what an engine does anyway: the driver that it has without a word. */
+/* True if VALUE at PATH is the engine's default, the "local" driver. */
 static gboolean
 is_default (const char *path, const json_t *value)
 {
@@ -203,7 +202,7 @@ is_default (const char *path, const json_t *value)
          && !asks (json_object_get (value, "Options"));
 }
 
-/* OBJECT: of a mount of TYPE, at PREFIX. */
+/* Checks OBJECT, which is at PREFIX in a mount of TYPE. */
 static gboolean
 check (PpContainerSpec *spec, const json_t *object, const char *prefix, const char *type,
        const PpEngineInfo *engine, GError **error)
@@ -253,8 +252,8 @@ pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engine, GError
   return TRUE;
 }
 
-/* Whether MOUNT can be said as a bind with nothing lost and nothing added. What is not, the engine
- * is left to judge. */
+/* True if MOUNT can be written as a bind without losing or adding anything. Otherwise the engine
+ * decides about it. */
 static gboolean
 is_plain_bind (const json_t *mount)
 {
@@ -271,8 +270,7 @@ is_plain_bind (const json_t *mount)
          && (non_recursive == NULL || json_is_boolean (non_recursive));
 }
 
-/* MOUNT as one of HostConfig.Binds, where it is to propagate and to have what is mounted below its
- * source; new reference, or NULL. */
+/* Returns MOUNT as one of HostConfig.Binds if it has a propagation; new reference, or NULL. */
 static json_t *
 as_bind (const json_t *mount)
 {
@@ -287,12 +285,12 @@ as_bind (const json_t *mount)
                        pp_json_string (json_object_get (mount, "BindOptions"), "Propagation"));
 }
 
-/* Podman's Docker API takes any BindOptions for NonRecursive, and a Mode that is not given for
- * 000. */
+/* Podman's Docker API treats any BindOptions as NonRecursive, and a missing Mode as 000. Rewrites
+ * the mounts so that Podman does what Docker does. */
 void
 pp_spec_fit_mounts_to_podman (PpContainerSpec *spec)
 {
-  /* 01777, Docker's */
+  /* 01777, Docker's default. */
   const json_int_t tmpfs_mode = 1023;
   json_t *host_config = json_object_get (spec->create_body, "HostConfig");
   json_t *mounts = json_object_get (host_config, "Mounts");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container spec as the `podman run` a person would type. */
+/* Writes a container spec as a `podman run` command line. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Adds OPTION and what VALUE says to ARGV. */
+/* Adds OPTION with VALUE to ARGV. */
 typedef void (*OptionFunc) (GPtrArray *argv, const char *option, const json_t *value);
 
 typedef struct
@@ -33,7 +33,7 @@ add_flag (GPtrArray *argv, const char *option, const json_t *value)
     g_ptr_array_add (argv, g_strdup (option));
 }
 
-/* A string or a number; a list gives the option once an item. */
+/* Adds a string or a number; for a list, the option once for each element. */
 static void
 add_value (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -65,7 +65,7 @@ add_cpus (GPtrArray *argv, const char *option, const json_t *value)
   add_pair (argv, option, g_strdup (text));
 }
 
-/* KEY=VALUE for each member of an object. */
+/* Adds KEY=VALUE for each member of an object. */
 static void
 add_members (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -92,7 +92,7 @@ add_tmpfs (GPtrArray *argv, const char *option, const json_t *value)
   }
 }
 
-/* NAME only: a value on a command line is read by every user of the host. */
+/* Adds the name only, because every user of the host can read values on a command line. */
 static void
 add_environment (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -185,7 +185,7 @@ add_network (GPtrArray *argv, const char *option, const json_t *value)
     add_value (argv, option, value);
 }
 
-/* PATH:RATE or PATH:WEIGHT for each device. */
+/* Adds PATH:RATE or PATH:WEIGHT for each device. */
 static void
 add_device_rates (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -244,7 +244,7 @@ add_mounts (GPtrArray *argv, const char *option, const json_t *value)
   }
 }
 
-/* The API has nanoseconds. */
+/* The API's unit is nanoseconds. */
 static void
 add_duration (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -357,7 +357,7 @@ add_options (GPtrArray *argv, const json_t *object, const Option *options, gsize
     }
 }
 
-/* CDI devices that only the libpod body has. */
+/* Adds the CDI devices that only the libpod body has. */
 static void
 add_libpod_devices (GPtrArray *argv, const json_t *libpod_body)
 {
@@ -372,9 +372,10 @@ add_libpod_devices (GPtrArray *argv, const json_t *libpod_body)
   }
 }
 
-/* HOST_CONFIG with hosts that every Podman takes: before 4.7 it refuses the word host-gateway. In
- * the host's own network an address stands for it, in others it depends on the engine: these hosts
- * are left out, and *WARNING (may be NULL) says so. New reference. */
+/* Returns HOST_CONFIG with hosts that every Podman accepts; new reference. Podman before 4.7
+ * refuses host-gateway. In the host's own network 127.0.0.1 replaces it. In other networks the
+ * address depends on the engine, so these hosts are left out, and *WARNING (may be NULL) says
+ * so. */
 static json_t *
 fit_hosts (const json_t *host_config, char **warning)
 {
@@ -423,7 +424,7 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at, c
     g_ptr_array_add (argv, g_strdup ("--rm"));
   if (spec->name != NULL)
     add_pair (argv, "--name", g_strdup (spec->name));
-  /* "newer" goes on with a local image where the registry does not give one. */
+  /* "newer" uses a local image if the registry does not provide one. */
   add_pair (argv, "--pull", g_strdup (spec->pull_is_implied ? "newer" : pull[spec->pull_policy]));
   if (spec->platform != NULL)
     add_pair (argv, "--platform", g_strdup (spec->platform));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The job variable prefect_env: whether a container gets the secrets among the worker's settings.
- */
+/* The job variable prefect_env: decides if a container gets the secrets in the worker's
+ * settings. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* ENTRY is "NAME=URL": the same without user and password; new reference. */
+/* Returns ENTRY, "NAME=URL", without the URL's user and password; new reference. */
 static json_t *
 without_password (const char *entry)
 {

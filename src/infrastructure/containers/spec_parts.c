@@ -39,7 +39,8 @@ pp_network_is_user_defined (const char *network_mode)
 
   if (network_mode == NULL)
     return FALSE;
-  /* "slirp4netns:port_handler=...", "container:ID", "ns:PATH", "bridge:ip=..." */
+  /* A mode with options: "slirp4netns:port_handler=...", "container:ID", "ns:PATH",
+   * "bridge:ip=...". */
   return !g_strv_contains (kinds, network_mode) && strchr (network_mode, ':') == NULL;
 }
 
@@ -81,8 +82,8 @@ pp_replace_host_gateway (json_t *hosts, const char *address)
   return found;
 }
 
-/* HOSTS, an array of "name:address", as an object; what has no colon is dropped, as the peer does.
- */
+/* Converts HOSTS, an array of "name:address", to an object. Entries without a colon are dropped, as
+ * Prefect's worker does. */
 static json_t *
 hosts_object (const json_t *hosts)
 {
@@ -104,10 +105,10 @@ pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *ne
 {
   static const char key[] = "extra_hosts";
   const char *api_url = pp_json_string (env, "PREFECT_API_URL");
-  /* Whoever joins another container's network has its hosts; engines refuse more. */
+  /* A container in another container's network has that one's hosts. Engines refuse more. */
   gboolean joined = network_mode != NULL && g_str_has_prefix (network_mode, "container:");
 
-  /* The peer's own expression: only an API on this host is looked for at the host's address. */
+  /* The expression of Prefect's worker: only an API on this host needs the host's address. */
   if (joined
       || (api_url != NULL
           && !g_regex_match_simple (".*(localhost)|(127.0.0.1)|(host.docker.internal).*", api_url,
@@ -146,8 +147,8 @@ pp_image_registry (const char *image)
 
   g_autofree char *lower = g_ascii_strdown (first, -1);
 
-  /* An engine takes a name with a capital letter for a host, wherever it has no dot
-   * (splitDockerDomain of Docker's reference library): what is for Docker Hub must not go there. */
+  /* A name with a capital letter and no dot is a host for an engine (splitDockerDomain in Docker's
+   * reference library). Credentials for Docker Hub must not be sent there. */
   if (strpbrk (first, ".:") == NULL && !g_str_equal (first, "localhost")
       && g_str_equal (first, lower))
     return g_strdup ("docker.io");
@@ -160,7 +161,7 @@ pp_registry_auth_encode (const json_t *auth)
   char *text = json_dumps (auth, JSON_COMPACT | JSON_ENSURE_ASCII);
   char *encoded = g_base64_encode ((const guchar *)text, strlen (text));
   free (text);
-  /* The URL-safe alphabet, as the engines decode it. */
+  /* Engines expect the URL-safe alphabet. */
   return g_strdelimit (g_strdelimit (encoded, "+", '-'), "/", '_');
 }
 

@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values as docker-py reads them. Used inside the room only. */
+/* Parses values as docker-py does. Private to src/infrastructure/containers. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 G_BEGIN_DECLS
 
-/* TEXT split as Python's shlex.split() does (docker-py's split_command): no comments, no
- * expansions; '' and "" quote, a backslash escapes outside quotes and, in "", itself and ". Returns
- * a new array, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) for an open quote or a lone
- * backslash at the end. */
+/* Splits TEXT like Python's shlex.split() (docker-py's split_command), without comments and
+ * expansions. '' and "" quote. A backslash escapes any character outside quotes, and \ and " inside
+ * "". Returns a new array, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) for an open quote
+ * or a backslash at the end. */
 char **pp_shlex_split (const char *text, GError **error);
 
-/* docker.utils.parse_bytes() of a string: "128m", "1.5g", "512kb", "1024", "" (0). FALSE with ERROR
- * (PP_INFRASTRUCTURE_ERROR_INVALID) otherwise. */
+/* docker.utils.parse_bytes() for a string: "128m", "1.5g", "512kb", "1024", "" (0). Returns FALSE
+ * with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) for anything else. */
 gboolean pp_parse_bytes (const char *text, json_int_t *bytes, GError **error);
 
-/* Whether ARGV (entrypoint and command in one) runs Prefect's engine: a word that is `prefect` or a
- * path to it, `-m prefect...`, or a shell line in which prefect is run as a program. */
+/* True if ARGV, entrypoint and command together, runs Prefect: it has the word `prefect` or a path
+ * to it, `-m prefect...`, or a shell line that runs prefect as a program. */
 gboolean pp_command_runs_prefect (const char *const *argv);
 
-/* The key of body.Volumes that docker-py gives for VOLUME, "host:container[:options]"
- * (docker/models/containers.py _host_volume_from_bind, without its Windows drives); options other
- * than ro and rw, which docker-py would leave in, are taken off as well. New string. */
+/* Returns docker-py's key in body.Volumes for VOLUME, "host:container[:options]"
+ * (docker/models/containers.py _host_volume_from_bind, without Windows drives); new string. Unlike
+ * docker-py, also removes options other than ro and rw. */
 char *pp_volume_container_path (const char *volume);
 
-/* VOLUME with an explicit relative source (., ./x, ../x) made absolute against DIRECTORY
- * (prefect_docker/worker.py _resolve_volumes). New string. */
+/* Makes a relative source (., ./x, ../x) in VOLUME absolute, based on DIRECTORY
+ * (prefect_docker/worker.py _resolve_volumes); new string. */
 char *pp_volume_resolve (const char *volume, const char *directory);
 
-/* Whether NAME is a qualified CDI device, vendor.com/class=name. */
+/* True if NAME is a fully qualified CDI device, vendor.com/class=name. */
 gboolean pp_is_cdi_device (const char *name);
 
-/* Splits an image reference as prefect/utilities/dockerutils.py parse_image_tag() does: NAME and
- * TAG (a tag, a digest "sha256:...", or NULL); both new strings. */
+/* Splits an image reference into NAME and TAG like parse_image_tag() in
+ * prefect/utilities/dockerutils.py. TAG is a tag, a digest "sha256:...", or NULL. Both are new
+ * strings. */
 void pp_image_split (const char *image, char **name, char **tag);
 
-/* Whether VERSION ("4.3.1", "20.10.24+dfsg1") is at least MAJOR.MINOR. */
+/* True if VERSION ("4.3.1", "20.10.24+dfsg1") is at least MAJOR.MINOR. */
 gboolean pp_version_at_least (const char *version, guint major, guint minor);
 
 G_END_DECLS

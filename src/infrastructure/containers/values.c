@@ -7,12 +7,12 @@
 #include <math.h>
 #include <string.h>
 
-/* The words of a text, being read. */
+/* The state of pp_shlex_split(). */
 typedef struct
 {
   GPtrArray *words;
   GString *word;
-  gboolean in_word; /* "" is a word as well */
+  gboolean in_word; /* a word has begun; it may be empty */
   char quote;       /* the open quote, or 0 */
 } Shlex;
 
@@ -25,7 +25,7 @@ end_word (Shlex *shlex)
   shlex->in_word = FALSE;
 }
 
-/* Takes what follows a backslash. */
+/* Takes the character after a backslash. */
 static void
 take_escaped (Shlex *shlex, char c)
 {
@@ -101,7 +101,7 @@ pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
       *bytes = 0;
       return TRUE;
     }
-  /* "mb" is "m". */
+  /* "mb" means "m". */
   if (length >= 2 && g_ascii_isalpha (text[length - 2])
       && (text[length - 1] == 'b' || text[length - 1] == 'B'))
     length--;
@@ -149,7 +149,8 @@ pp_volume_container_path (const char *volume)
   return g_strndup (colon + 1, (gsize)(options - colon - 1));
 }
 
-/* PATH, absolute, without ".", ".." and doubled slashes; links are left alone (os.path.abspath). */
+/* Makes PATH absolute and removes ".", ".." and double slashes. Does not resolve links
+ * (os.path.abspath). */
 static char *
 normalize_path (const char *path)
 {

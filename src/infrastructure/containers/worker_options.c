@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the job configuration asks of the worker itself, beside the create call. */
+/* The job configuration's options for the worker itself, apart from the create call. */
 #include "config.h"
 
 #include "worker_options-private.h"
@@ -8,8 +8,8 @@
 
 #include "job_values-private.h"
 
-/* prefect_docker/worker.py _determine_image_pull_policy; where no policy is given the peer fails
- * when it cannot pull, though the image is there. */
+/* prefect_docker/worker.py _determine_image_pull_policy. Without a policy, Prefect's worker fails
+ * if it cannot pull, even if the image is present. */
 static gboolean
 set_pull_policy (PpContainerSpec *spec, const json_t *configuration, GError **error)
 {
