@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk in the hands of a test: see pp_write_thread_use(). */
+/* A simulated disk: see pp_write_thread_use(). */
 #pragma once
 
 #include "prefect-podman/files/write_thread.h"
@@ -12,7 +12,7 @@ static struct
   GMutex mutex;
   GCond changed;
   gboolean hangs;
-  int waiting; /* writes that wait for it */
+  int waiting; /* writes that wait for the disk */
   int failure; /* errno of each write, or 0 */
 } disk;
 
@@ -33,7 +33,7 @@ disk_write (int fd, const void *data, size_t length)
   return -1;
 }
 
-/* From now on. */
+/* Changes the disk's behaviour for all later writes. */
 static void
 disk_set (gboolean hangs, int failure)
 {
@@ -53,7 +53,7 @@ disk_wait_for_write (void)
   g_mutex_unlock (&disk.mutex);
 }
 
-/* Whether a write has come to the disk that hangs. */
+/* True if a write waits for the hanging disk. */
 static G_GNUC_UNUSED gboolean
 disk_has_write (void)
 {

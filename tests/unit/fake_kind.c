@@ -14,7 +14,7 @@ typedef struct
   PpInfrastructure base;
   Fake fake;
   PpEngineInfo info;
-  GList *calls; /* of Call, under way */
+  GList *calls; /* of Call, in progress */
   guint counts[FAKE_CALLS];
 } FakeInfrastructure;
 
@@ -53,7 +53,7 @@ free_call (Call *call)
   g_free (call);
 }
 
-/* What a call that went well has done to the job. */
+/* Changes the job as a successful call does. */
 static void
 carry_out (Call *call)
 {
@@ -150,7 +150,8 @@ on_idle (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* A follow or a watch ends with its job, any other call on the next turn of the loop. */
+/* True if CALL ends with its job (a follow or a watch). Other calls end in the next iteration of
+ * the loop. */
 static gboolean
 waits (const Call *call)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A kind of infrastructure for tests: it has no engine and runs nothing. A test says how each call
+/* An infrastructure kind for tests. It has no engine and runs nothing. A test sets how each call
  * ends, and reads which calls were made. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
-/* The calls of infrastructure.h that have an end. */
+/* The calls of infrastructure.h that have a result. */
 typedef enum
 {
   FAKE_CONNECT,
@@ -28,25 +28,26 @@ typedef enum
 
 typedef struct
 {
-  PpJob *job;                 /* what it says of the one job there is; NULL: there is none */
-  GString *calls;             /* names of the calls that were made, each with a blank after it */
-  guint fails[FAKE_CALLS];    /* how many of these calls fail first */
-  PpInfrastructureError code; /* with this */
-  guint holds[FAKE_CALLS];    /* how many of these calls, after those, end with fake_go_on() only */
-  const char *output;         /* the whole output of the job; NULL: none */
+  PpJob *job;                 /* the only job; NULL if there is none */
+  GString *calls;             /* names of the calls made so far, each followed by a blank */
+  guint fails[FAKE_CALLS];    /* how many calls of each kind fail first */
+  PpInfrastructureError code; /* the error code of these failures */
+  guint holds[FAKE_CALLS];    /* how many calls of each kind then wait for fake_go_on() */
+  const char *output;         /* the whole output of the job; NULL if none */
 } Fake;
 
-/* New; nothing fails, and a job that is created and started runs until fake_end(). */
+/* Returns a new infrastructure. Nothing fails, and a job that is created and started runs until
+ * fake_end(). */
 PpInfrastructure *fake_new (void);
 
-/* What INFRASTRUCTURE is told and tells. Borrowed. */
+/* Returns the settings and records of INFRASTRUCTURE; borrowed. */
 Fake *fake_of (PpInfrastructure *infrastructure);
 
-/* How many calls of this kind INFRASTRUCTURE has had. */
+/* Returns the number of calls of KIND so far. */
 guint fake_count (const PpInfrastructure *infrastructure, FakeCall kind);
 
-/* The job ends with EXIT_CODE: whoever follows or watches it is told. */
+/* Ends the job with EXIT_CODE, and so the calls that follow or watch it. */
 void fake_end (PpInfrastructure *infrastructure, gint64 exit_code);
 
-/* The calls that are held end. */
+/* Ends the held calls. */
 void fake_go_on (PpInfrastructure *infrastructure);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server for tests, on a thread. */
+/* A server for tests, in a thread. */
 #include "tests/unit/server.h"
 
 #include <arpa/inet.h>
@@ -20,10 +20,10 @@ struct Server
   Handler handler;
   gpointer data;
   GThread *thread;
-  GMutex lock; /* what follows */
+  GMutex lock; /* protects the fields below */
   GPtrArray *requests;
   GArray *fds;        /* open connections */
-  GPtrArray *threads; /* one a connection */
+  GPtrArray *threads; /* one for each connection */
   guint connections;
   guint at_once;
   guint most_at_once;
@@ -83,7 +83,8 @@ parse_head (char *head)
   return request;
 }
 
-/* The next request on FD, or NULL at its end. BUFFER keeps what was read too far. */
+/* Returns the next request on FD, or NULL at its end. BUFFER keeps data that was read beyond the
+ * request. */
 static Request *
 read_request (int fd, GString *buffer)
 {
@@ -145,8 +146,8 @@ serve_connection (gpointer data)
   return NULL;
 }
 
-/* accept() takes a descriptor as soon as it begins to wait, and fails at once where there is none:
- * tests of such shortages have it called for a connection that is there. */
+/* Waits for a connection before calling accept(): accept() takes a descriptor while it waits and
+ * fails if there is none, which would disturb tests of missing descriptors. */
 static int
 next_connection (const Server *server)
 {
@@ -168,8 +169,7 @@ serve (gpointer data)
       Connection *connection = g_new0 (Connection, 1);
       connection->server = server;
       connection->fd = fd;
-      /* As Prefect's: an answer in two writes does not wait for the other side's acknowledgement.
-       */
+      /* Like Prefect's server: an answer in two writes does not wait for an acknowledgement. */
       setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof (int));
       g_mutex_lock (&server->lock);
       connection->number = server->connections++;

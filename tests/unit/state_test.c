@@ -17,7 +17,7 @@
 
 #define NOBODY 65534
 
-/* Somewhere a file system may be mounted, seen by this process only. */
+/* A mount point that only this process sees. */
 #define SMALL_ROOT "/mnt"
 
 static gboolean has_small;
@@ -50,7 +50,7 @@ state_test_init (void)
     return;
   g_assert_cmpint (setresgid (NOBODY, NOBODY, NOBODY), ==, 0);
   g_assert_cmpint (setresuid (NOBODY, NOBODY, NOBODY), ==, 0);
-  /* The leak checker looks at us as a debugger does. */
+  /* The leak checker attaches to this process like a debugger. */
   prctl (PR_SET_DUMPABLE, 1);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every unit test's main() does: TAP output for automake's driver, which passes no arguments.
- */
+/* The main() of unit tests: prints TAP for automake's driver, which passes no arguments. */
 #pragma once
 
 #include <glib.h>
 
-/* Runs the tests that ADD adds with g_test_add_func() and its like; returns main()'s result. */
+/* Runs the tests that ADD registers with g_test_add_func() and similar functions. Returns main()'s
+ * result. */
 static inline int
 pp_test_main (int argc, char **argv, void (*add) (void))
 {

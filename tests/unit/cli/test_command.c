@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command table: lookup, the nearest command, help, positional arguments; and the options of
- * each command's --help held against its man page. */
+/* Tests the command table: lookup, similar commands, help, positional arguments. Also compares the
+ * options in each command's --help with its man page. */
 #include "cli/commands-private.h"
 #include "prefect-podman/cli/cli.h"
 #include "tests/unit/tap.h"
@@ -140,7 +140,7 @@ test_arguments (void)
   g_assert_cmpstr (error->message, ==, "--flag: \"maybe\" is neither true nor false");
 }
 
-/* Of a script's variable that is not set. */
+/* Empty values, as from an unset variable in a script. */
 static void
 test_empty (void)
 {
@@ -156,7 +156,7 @@ test_empty (void)
       "--state-dir: is empty: name a directory, or leave the option out" },
     { &pp_command_worker_status, "status --state-dir ",
       "--state-dir: is empty: name a directory, or leave the option out" },
-    { &pp_command_worker_start, "start --pool x --name ", NULL }, /* as Prefect has it */
+    { &pp_command_worker_start, "start --pool x --name ", NULL }, /* as in Prefect */
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
@@ -175,7 +175,8 @@ by_text (gconstpointer a, gconstpointer b)
   return strcmp (*(char *const *)a, *(char *const *)b);
 }
 
-/* Returns all options in the lines of TEXT that IS_LINE matches, sorted, one a line; new string. */
+/* Returns the options in the lines of TEXT that match IS_LINE, sorted, one on each line; new
+ * string. */
 static char *
 list_options (const char *text, const char *is_line)
 {
@@ -198,8 +199,8 @@ list_options (const char *text, const char *is_line)
   return g_strjoinv ("\n", (char **)found->pdata);
 }
 
-/* Holds HELP against the man page NAME, in which an option is a .TP and then a line with .B or
- * .BR. */
+/* Compares the options in HELP with the man page NAME, where an option is a .TP followed by a line
+ * with .B or .BR. */
 static void
 compare (const char *help, const char *name)
 {
@@ -216,7 +217,7 @@ compare (const char *help, const char *name)
   g_autofree char *plain = g_strjoinv ("-", parts);
   g_autoptr (GRegex) quoted = g_regex_new ("\\\\f[BIRP]|\"", 0, 0, NULL);
   g_autofree char *bare = g_regex_replace_literal (quoted, plain, -1, 0, "", 0, NULL);
-  /* What --help says of an option begins at the third blank. */
+  /* In --help, an option's description begins after the option and two blanks. */
   g_autoptr (GRegex) summary
       = g_regex_new ("^(  \\S+(, \\S+|=\\S+)*)  .*$", G_REGEX_MULTILINE, 0, NULL);
   g_autofree char *heads = g_regex_replace (summary, help, -1, 0, "\\1", 0, NULL);

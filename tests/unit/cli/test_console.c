@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The console: the form of a log line, levels, and that nothing another side says can steer the
- * terminal. Standard error is a pipe here, or a file. */
+/* Tests the console: the format of log lines, levels, and that messages of other programs cannot
+ * control the terminal. Standard error is a pipe or a file. */
 #include "config.h"
 
 #define G_LOG_DOMAIN "prefect.test"
@@ -33,7 +33,7 @@ catch_stderr (void)
   pipe_end = ends[0];
 }
 
-/* What was written since catch_stderr(). */
+/* Returns what was written since catch_stderr(). */
 static char *
 release_stderr (void)
 {
@@ -47,7 +47,7 @@ release_stderr (void)
   return g_strndup (buffer, (gsize)length);
 }
 
-/* g_test makes warnings fatal; here they are what is tested. */
+/* g_test makes warnings fatal, but this file tests warnings. */
 static void
 init (const char *level, gboolean colors)
 {
@@ -124,7 +124,7 @@ test_error_is_one_line (void)
   g_assert_cmpstr (text, ==, "prefect-podman: first second\\x1b\n");
 }
 
-/* A full disk: what was lost is counted once there is room, and what comes then is not. */
+/* A full disk: lost lines are counted once there is room, and later lines are not. */
 static void
 test_full_disk (void)
 {
@@ -146,8 +146,8 @@ test_full_disk (void)
       text, 0, 0));
 }
 
-/* A line that was cut by a file size limit ends before the note, also where the note is the last.
- */
+/* A line that a file size limit cut is ended before the note, even if the note is the last
+ * output. */
 static void
 test_file_size_limit (void)
 {
@@ -190,8 +190,8 @@ test_closed_stderr (void)
   pp_console_finish ();
 }
 
-/* Has standard error be a file, opened for appending, on a disk that hangs. Returns its path, a new
- * string. */
+/* Redirects standard error to a file, opened for appending, on a disk that hangs. Returns its path,
+ * a new string. */
 static char *
 use_file (void)
 {
@@ -209,7 +209,7 @@ use_file (void)
   return path;
 }
 
-/* The file's text once the disk has answered; removes the file. */
+/* Returns the file's text after the disk has answered, and removes the file. */
 static char *
 release_file (const char *path)
 {
@@ -226,8 +226,8 @@ release_file (const char *path)
   return text;
 }
 
-/* A file on a disk that hangs: who logs goes on; what fits is there in the end, in order, and what
- * does not is counted. */
+/* A file on a disk that hangs: logging does not block. Lines that fit are written in order in the
+ * end, and the others are counted. */
 static void
 test_disk_hangs (void)
 {
@@ -260,7 +260,7 @@ test_disk_hangs (void)
   g_assert_cmpstr (lines[kept + 2], ==, "");
 }
 
-/* Output of containers and log lines in one file stay in order. */
+/* Container output and log lines in one file stay in order. */
 static void
 test_one_file_for_both (void)
 {
@@ -284,7 +284,7 @@ slow_write (int fd, const void *data, size_t length)
   return write (fd, data, length);
 }
 
-/* The process ends by such a line: it is in the file all the same. */
+/* A fatal line is written before the process aborts. */
 static void
 test_fatal_line (void)
 {

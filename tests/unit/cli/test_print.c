@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables and durations. */
+/* Tests tables and durations. */
 #include "cli/print-private.h"
 #include "tests/unit/tap.h"
 
@@ -27,7 +27,8 @@ test_durations (void)
 
 static const PpColumn columns[] = { { "ID" }, { "NAME", TRUE }, { "STATE", TRUE } };
 
-/* Wide characters take two columns and combining ones none; nothing can steer the terminal. */
+/* Wide characters take two columns and combining characters none. No cell can control the
+ * terminal. */
 static void
 test_table (void)
 {
@@ -57,7 +58,7 @@ test_narrow_table (void)
   g_assert_cmpstr (fits, ==,
                    "ID          NAME         STATE\n"
                    "0123456789  abcdefghij\xe2\x80\xa6  waiting fo\xe2\x80\xa6\n");
-  /* The id stays whole, and no column becomes narrower than 8. */
+  /* The id is not shortened, and no column becomes narrower than 8. */
   g_autofree char *narrow = pp_table_text (table, 5, FALSE);
   g_assert_cmpstr (narrow, ==,
                    "ID          NAME      STATE\n"

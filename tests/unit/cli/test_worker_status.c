@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `worker status`: what a person, and a script, is told. */
+/* Tests the output of `worker status` for people and scripts. */
 #include "prefect-podman/cli/cli.h"
 #include "prefect-podman/json.h"
 #include "prefect-podman/state/identity.h"
@@ -24,8 +24,8 @@ write_entry (const PpIdentity *identity, const PpJournalEntry *entry)
   state_test_write (path, text);
 }
 
-/* A living worker with a run in each phase, one before its time and a damaged file, and one that
- * was killed. */
+/* Creates a running worker and one that was killed. The first has a run in each phase, one of them
+ * before its scheduled time, and a damaged file. */
 static PpIdentity *
 make_workers (const char *state_dir)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs that the server wants ended are looked for, and none waits for another. */
+/* Tests that cancelled runs are found, and that a slow read of one run does not delay another. */
 #include "worker/flow_run/flow_run_inside-private.h"
 #include "worker/worker_inside-private.h"
 
@@ -24,10 +24,10 @@ typedef struct
   gint done;
   gint slow_reads;
   gint quick_reads;
-  gint lists; /* of ended runs that were asked for */
+  gint lists; /* requests for lists of ended runs */
 } Fixture;
 
-/* Until the test is over. */
+/* Blocks until the end of the test. */
 static gboolean
 hang (const Fixture *fixture)
 {
@@ -36,7 +36,7 @@ hang (const Fixture *fixture)
   return FALSE;
 }
 
-/* The server fails at all lists of runs; one of the two runs it does not answer for. */
+/* A server that fails all lists of runs and does not answer for one of the two runs. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -86,7 +86,7 @@ set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   PpWorker *worker = &fixture->worker;
 
-  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* it warns */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* warnings are expected */
   fixture->server = server_new (NULL, answer, fixture);
   fixture->url = server_url (fixture->server, "/api");
   fixture->http = pp_http_new ();
@@ -117,7 +117,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_free (fixture->url);
 }
 
-/* Waits for it, 8 s at most. */
+/* Waits until COUNT is WANTED, 8 s at most. */
 static void
 wait_for (const gint *count, gint wanted)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One event that the server will not have costs no other. */
+/* Tests that an event which the server refuses does not cause the loss of others. */
 #include "prefect-podman/http/http.h"
 #include "worker/events-private.h"
 
@@ -11,7 +11,7 @@
 typedef struct
 {
   GMainLoop *loop;
-  gint good; /* events that were taken; of both threads */
+  gint good; /* accepted events; used by both threads */
 } Taken;
 
 static gboolean

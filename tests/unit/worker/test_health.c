@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /health as probes call it. */
+/* Tests GET /health as probes send it. */
 #include "prefect-podman/http/http.h"
 #include "worker/health-private.h"
 #include "worker/host_lookup-private.h"
@@ -136,7 +136,7 @@ test_errors (void)
   g_assert_nonnull (strstr (in_use->message, "PREFECT_WORKER_WEBSERVER_PORT"));
 }
 
-/* A new one can listen at once where the last one was. */
+/* After one endpoint is closed, a new one can listen on its port at once. */
 static void
 test_port_is_free_after (void)
 {
@@ -150,7 +150,7 @@ test_port_is_free_after (void)
   g_assert_no_error (error);
 }
 
-/* A client of raw bytes: how it was answered until the server closed. */
+/* A client that sends raw bytes and collects the answer until the server closes. */
 typedef struct
 {
   GMainLoop *loop;
@@ -209,7 +209,7 @@ test_strangers_are_bounded (void)
   g_autofree char *large = send_raw (health, text, strlen (text));
   g_autofree char *half = NULL;
 
-  /* Refused, whether the answer gets through the reset or not. */
+  /* The request is refused, whether the answer arrives before the reset or not. */
   g_assert_null (strstr (large, "200 OK"));
   /* Half a request is cut off after a while, and the next client is served. */
   gint64 before = g_get_monotonic_time ();
@@ -219,7 +219,7 @@ test_strangers_are_bounded (void)
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
 }
 
-/* Clients that send a byte of an endless request now and then. */
+/* Clients that send a byte of an endless request from time to time. */
 typedef struct
 {
   int fds[200];
@@ -259,7 +259,7 @@ stop_slow (Slow *slow)
     close (slow->fds[i]);
 }
 
-/* However many there are and whatever they do, others are answered, and soon. */
+/* Slow clients in any number do not delay the answers for others. */
 static void
 test_slow_clients_keep_nobody_out (void)
 {
@@ -287,7 +287,7 @@ test_slow_clients_keep_nobody_out (void)
     }
 }
 
-/* More addresses than one: 127.0.0.0/8 is all ours. */
+/* Clients with many addresses: all of 127.0.0.0/8 is local. */
 static void
 test_slow_clients_of_many_addresses (void)
 {
@@ -315,7 +315,7 @@ test_slow_clients_of_many_addresses (void)
     close (fds[i]);
 }
 
-/* A request that goes on and on is cut off though it is never idle. */
+/* A request that never ends is cut off although it is never idle. */
 static void
 test_request_has_a_deadline (void)
 {
@@ -335,7 +335,7 @@ test_request_has_a_deadline (void)
   g_string_free (raw.answer, TRUE);
 }
 
-/* A connection is for one request: requests behind it are not answered, it is closed at once. */
+/* Only the first request on a connection is answered, and then the connection is closed. */
 static void
 test_one_request_a_connection (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The health check of a host whose name a name server does not tell at once. */
+/* Tests the health check with a host name that the name server does not resolve at once. */
 #include "worker/worker_inside-private.h"
 
 #include "tests/unit/tap.h"
@@ -14,7 +14,7 @@ static struct
   GMutex mutex;
   GCond changed;
   gboolean hangs;
-  int failures[3]; /* of the first lookups; 0: it answers */
+  int failures[3]; /* of the first lookups; 0: success */
   guint lookups;
 } names;
 
@@ -77,13 +77,13 @@ begin (Fixture *fixture, const char *host)
   memset (fixture, 0, sizeof *fixture);
   fixture->settings.worker_webserver_host = (char *)host;
   fixture->worker.settings = &fixture->settings;
-  /* So that giving up has nothing to end. */
+  /* Already stopping, so that giving up does not stop the worker. */
   fixture->worker.phase = PP_WORKER_STOPPING;
   g_assert_true (pp_worker_health_start (&fixture->worker, &error));
   g_assert_no_error (error);
 }
 
-/* Until it listens, or is given up. */
+/* Waits until it listens or has given up. */
 static void
 wait_for_end (const Fixture *fixture)
 {
@@ -132,7 +132,7 @@ test_name_server_hangs (void)
   g_assert_cmpuint (names.lookups, ==, 1);
   pp_worker_health_stop (&fixture.worker);
 
-  /* And one that is stopped meanwhile. */
+  /* Stop the health check during a lookup. */
   names.hangs = TRUE;
   begin (&fixture, "health.example");
   pp_worker_health_stop (&fixture.worker);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A probe asks every few seconds; what it hears is logged when it changes. */
+/* Tests that a stale poll is logged only when it changes, although probes ask every few seconds. */
 #include "worker/worker_inside-private.h"
 
 #include "tests/unit/tap.h"
@@ -47,12 +47,12 @@ test_changes_are_logged_once (void)
   pp_worker_note_poll (&worker);
   worker.last_poll = long_ago;
   assert_asked (&worker, TRUE, 2, 1);
-  /* One that is stopping polls no more. */
+  /* A stopping worker does not poll any more. */
   worker.phase = PP_WORKER_STOPPING;
   assert_asked (&worker, FALSE, 2, 1);
 }
 
-/* Before the first poll it is known what the start waits for. */
+/* Before the first poll, the answer says what the start waits for. */
 static void
 test_start_says_what_it_waits_for (void)
 {

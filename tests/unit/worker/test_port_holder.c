@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who listens on a port. */
+/* Tests finding the process that listens on a port. */
 #include "tests/unit/tap.h"
 
 #include "worker/port_holder-private.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dispositions that a process is started with count: each case is a child of its own. */
+/* Tests signal handling. Each case runs in its own child process, because the dispositions at the
+ * start matter. */
 #include "tests/unit/tap.h"
 
 #include "worker/signals-private.h"
@@ -17,7 +18,7 @@ on_signal (int number, gpointer user_data)
   g_string_append_printf (seen, "%s ", pp_signal_name (number));
 }
 
-/* In the child: sends itself all four signals, its mask full before where BLOCKED. */
+/* Runs in the child: sends itself all four signals. BLOCKED: blocks all signals first. */
 static void
 send_all (gboolean blocked)
 {
@@ -38,7 +39,7 @@ send_all (gboolean blocked)
     }
 }
 
-/* What the handled signals were with NUMBERS (0-terminated) ignored at the start. */
+/* Returns the handled signals if NUMBERS (0-terminated) are ignored at the start. */
 static char *
 handled_with (const int *numbers, gboolean blocked)
 {
@@ -98,7 +99,7 @@ test_trap_term (void)
   g_assert_cmpstr (handled, ==, "SIGINT SIGQUIT SIGHUP ");
 }
 
-/* A parent that forgot its mask. */
+/* A parent that left signals blocked. */
 static void
 test_blocked_mask (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time stamps by which a run's records are ordered, and told from one another. */
+/* Tests the timestamps that order a run's log records and identify them. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/text/timestamp.h"
@@ -15,10 +15,10 @@
 #define RUN "11111111-2222-3333-4444-555555555555"
 #define OTHER_RUN "66666666-7777-8888-9999-000000000000"
 
-/* By how much the wall clock was set, seconds. */
+/* The change of the wall clock in seconds. */
 static gint64 clock_set;
 
-/* In GLib's place. */
+/* Replaces GLib's function. */
 gint64
 g_get_real_time (void)
 {
@@ -39,22 +39,22 @@ typedef struct
   PpLogSender *sender;
 } Fixture;
 
-/* How many log records, or batches of them, the server fails at before it is well. */
+/* How many requests with log records the server fails first. */
 static guint failures;
 
-/* How a gateway refuses the records it does not like, or all of them; NULL: there is none. */
+/* How a gateway refuses some records, or all. NULL if there is none. */
 typedef struct
 {
   int status;
   const char *body;
-  gboolean is_slow; /* the worker waits before it asks again */
+  gboolean is_slow; /* the worker waits before it sends again */
 } Refusal;
 
 static const Refusal *refusal;
 static gboolean refuses_all;
 
-/* It breaks the connection of the first request off, and carries it out when its records have been
- * looked for LATE_LOOKS times. */
+/* If breaks_off is set, the server closes the first request's connection without an answer. It
+ * carries the request out after LATE_LOOKS searches for its records. */
 #define LATE_LOOKS 5
 static gboolean breaks_off;
 static guint looks;
@@ -137,7 +137,7 @@ on_delivered (gpointer user_data)
   g_main_loop_quit (user_data);
 }
 
-/* The time stamps of what was added, COUNT records, as the server has them. */
+/* Adds COUNT records and sets TIMESTAMPS to those that the server received. */
 static void
 deliver (Fixture *fixture, gint64 *timestamps, guint count)
 {
@@ -152,7 +152,7 @@ deliver (Fixture *fixture, gint64 *timestamps, guint count)
         json_string_value (json_object_get (json_array_get (records, i), "timestamp")));
 }
 
-/* A run whose last worker had a clock that was ahead takes no other run with it. */
+/* A run whose last worker's clock was ahead does not affect other runs. */
 static void
 test_goes_on_after (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -172,8 +172,8 @@ test_goes_on_after (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (timestamps[1], <, timestamps[3]);
 }
 
-/* The clock is set back by an hour: a run that has lines goes on after them, others are not dragged
- * along. */
+/* The clock is set back by an hour: a run with earlier lines continues after them, and other runs
+ * use the clock. */
 static void
 test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -191,7 +191,7 @@ test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   clock_set = 0;
 }
 
-/* Once the clock has got there, it counts again. */
+/* When the clock has caught up, timestamps follow it again. */
 static void
 test_clock_catches_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -225,7 +225,8 @@ on_noise (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
   pp_flow_run_read (fixture->api, "x", PP_API_ONCE, on_noise, fixture);
 }
 
-/* One record that the server fails at costs no other: its run is named. */
+/* A record that the server fails for is dropped, and the warning names its run. No other record is
+ * lost. */
 static void
 test_server_fails_at_a_record (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -252,8 +253,8 @@ test_server_fails_at_a_record (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
   g_assert_cmpuint (sent, ==, 3);
 }
 
-/* A server that is short of something itself answers 500 for a while, and other calls well: that is
- * no record's fault. */
+/* An overloaded server answers 500 for a while but answers other requests: no record is the
+ * cause. */
 static void
 test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -262,11 +263,11 @@ test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
   add (fixture, RUN);
   pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
   g_main_loop_run (fixture->loop);
-  /* One that is dropped is warned of, and not offered until it is taken. */
+  /* A dropped record causes a warning and is not sent again. */
   g_assert_cmpuint (failures, ==, 0);
 }
 
-/* Other calls are answered well from now on. */
+/* Makes the server answer other requests successfully from now on. */
 static void
 begin_noise (Fixture *fixture)
 {
@@ -275,7 +276,7 @@ begin_noise (Fixture *fixture)
     g_main_context_iteration (NULL, TRUE);
 }
 
-/* Runs until all that was added is delivered or dropped. */
+/* Runs the loop until all records were delivered or dropped. */
 static void
 run_until_delivered (Fixture *fixture)
 {
@@ -289,7 +290,7 @@ add_text (Fixture *fixture, const char *run, const char *text)
   pp_log_sender_add (fixture->sender, run, "test", TRUE, PP_LOG_INFO, text, strlen (text));
 }
 
-/* How often TEXT is in what the server took. */
+/* Returns how often TEXT occurs in the accepted records. */
 static guint
 count_taken (Fixture *fixture, const char *text)
 {
@@ -307,8 +308,8 @@ count_taken (Fixture *fixture, const char *text)
   return count;
 }
 
-/* What a gateway takes for an attack costs no other line, nor the rest of the run: a placeholder
- * stands in the place of each line that it does not let through, also of two in a row. */
+/* If a gateway takes a line for an attack, a placeholder replaces it, also for two lines in a row.
+ * The other lines are delivered. */
 static void
 test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
 {
@@ -328,7 +329,7 @@ test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
   refusal = NULL;
 }
 
-/* While a gateway is before everything, nothing is dropped, however long that lasts. */
+/* While a gateway refuses all requests, nothing is dropped, however long it lasts. */
 static void
 test_gateway_before_everything (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -350,7 +351,7 @@ test_gateway_before_everything (Fixture *fixture, gconstpointer data G_GNUC_UNUS
   g_assert_cmpuint (server_requests (fixture->server), >, 2);
 }
 
-/* A role that may not write logs holds no run for ever. */
+/* A role without permission to write logs does not block a run forever. */
 static void
 test_no_right_to_write_logs (Fixture *fixture, gconstpointer data)
 {
@@ -373,7 +374,7 @@ test_no_right_to_write_logs (Fixture *fixture, gconstpointer data)
   run_until_delivered (fixture);
 }
 
-/* A proxy that breaks the connection off may carry the request out all the same, later. */
+/* A proxy that closes the connection may still deliver the request later. */
 static void
 test_carried_out_late (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -385,8 +386,8 @@ test_carried_out_late (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   breaks_off = FALSE;
 }
 
-/* The last lines of a container are more than Prefect Cloud takes in one record: they come in
- * several, none too long and no line torn. */
+/* The last lines of a container exceed Prefect Cloud's limit for a record: they are split into
+ * several records, between lines. */
 static void
 test_long_message (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

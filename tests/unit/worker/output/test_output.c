@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's output on its way to standard output and to the run's log. */
+/* Tests a container's output to standard output and to the run's log. */
 #include "tests/unit/tap.h"
 
 #include "worker/output/output-private.h"
@@ -18,7 +18,7 @@ typedef struct
   int read_fd;
   PpStdout *out;
   PpOutput *output;
-  PpOutput *neighbour; /* freed when OUTPUT is resumed */
+  PpOutput *neighbour; /* freed when output is resumed */
   guint resumed;
 } Fixture;
 
@@ -53,7 +53,7 @@ tear_down (Fixture *fixture, gconstpointer data)
   close (fixture->read_fd);
 }
 
-/* What the loop has written until now. */
+/* Returns what the loop has written so far. */
 static char *
 drain (Fixture *fixture)
 {
@@ -97,7 +97,7 @@ test_lines (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (tail, ==, "\nthree");
 }
 
-/* What a worker before this one showed is read again for the tail, and not shown again. */
+/* Output that an earlier worker has shown is read again for the tail, but not shown again. */
 static void
 test_skip (Fixture *fixture, gconstpointer data)
 {
@@ -122,7 +122,7 @@ test_skip (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (tail, ==, "one\ntrouble\ntwo");
 }
 
-/* A pipe or a file gets the bytes as they are, each line behind its run's name. */
+/* A pipe or a file gets the bytes unchanged, each line after its run's name. */
 static void
 test_prefix (Fixture *fixture, gconstpointer data)
 {
@@ -141,12 +141,12 @@ test_prefix (Fixture *fixture, gconstpointer data)
                    "07-27-49.308---INFO-/11111111 | \033[1mbold\033[0m\n"
                    "07-27-49.308---INFO-/11111111 |  50%\r"
                    "07-27-49.308---INFO-/11111111 | 100%\n");
-  /* Only what is shown has it. */
+  /* Only the shown line has the prefix. */
   tail = pp_output_tail (fixture->output, 1);
   g_assert_cmpstr (tail, ==, "100%");
 }
 
-/* A terminal is not steered by what a container prints. */
+/* Container output cannot control the terminal. */
 static char *
 shown_on_terminal (const char *terminal, const char *out_text, const char *err_text)
 {
@@ -182,7 +182,7 @@ test_terminal (void)
                    "\\u202etxt.exe\\u2028\\x08\n");
 }
 
-/* What a line has left behind its carriage return cannot follow the worker's own words. */
+/* Text that a line left after its carriage return does not stay behind the worker's own lines. */
 static void
 test_terminal_line_is_erased (void)
 {
@@ -191,7 +191,8 @@ test_terminal_line_is_erased (void)
   g_assert_cmpstr (text, ==, "       | forged\r\033[Kx\ny\n");
 }
 
-/* A terminal that nobody reads any more (a frozen ssh) takes a few kilobytes: the loop goes on. */
+/* A terminal that nobody reads (a frozen ssh) takes only a few kilobytes and does not block the
+ * loop. */
 static void
 test_terminal_that_is_held (void)
 {
@@ -218,7 +219,7 @@ test_repair (Fixture *fixture, gconstpointer data)
   g_autofree char *text = NULL;
 
   (void)data;
-  /* A character in two pieces stays whole, a byte that is none and a NUL are replaced. */
+  /* A character in two pieces stays whole. Invalid bytes and NULs are replaced. */
   take (fixture, PP_STREAM_STDOUT, "gr\xc3");
   take (fixture, PP_STREAM_STDOUT, "\xbc\xc3\x9f \xff\n");
   g_assert_true (pp_output_take (fixture->output, PP_STREAM_STDOUT, "a\0b\n", 4));
@@ -253,7 +254,7 @@ test_endless_line (Fixture *fixture, gconstpointer data)
   gsize total = 0;
 
   (void)data;
-  /* Without a newline it is cut rather than piled up, and no byte is lost. */
+  /* A long line without a newline is split into records, and no byte is lost. */
   for (int i = 0; i < 10; i++)
     {
       g_autofree char *text = NULL;
@@ -271,7 +272,7 @@ test_endless_line (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (total, ==, 600000);
 }
 
-/* A progress bar is one line of the log, as it was at last; standard output sees it move. */
+/* A progress bar is one line in the log, in its last state. Standard output shows each state. */
 static void
 test_progress_bar (Fixture *fixture, gconstpointer data)
 {
@@ -283,7 +284,8 @@ test_progress_bar (Fixture *fixture, gconstpointer data)
   shown = drain (fixture);
   g_assert_cmpstr (shown, ==, "  0%|    |\r");
   take (fixture, PP_STREAM_STDERR, "\r100%|####|\n");
-  /* The other habit: the carriage return after the state. Nothing after it: it stays. */
+  /* The other style has the carriage return after the state. Without more text, the last state
+   * stays. */
   take (fixture, PP_STREAM_STDOUT, "1 of 2\r");
   take (fixture, PP_STREAM_STDOUT, "2 of 2\r");
   take (fixture, PP_STREAM_STDOUT, "\r\n\r\n");
@@ -293,7 +295,7 @@ test_progress_bar (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (tail, ==, "100%|####|\n2 of 2\n\nlast words");
 }
 
-/* Of a bar that nothing ends, a state comes now and then, and no more than that is kept. */
+/* A progress bar that never ends its line is logged from time to time, and memory stays bounded. */
 static void
 test_endless_progress_bar (Fixture *fixture, gconstpointer data)
 {
@@ -311,13 +313,13 @@ test_endless_progress_bar (Fixture *fixture, gconstpointer data)
   pp_output_finish (fixture->output);
   tail = pp_output_tail (fixture->output, 50);
   lines = g_strsplit (tail, "\n", -1);
-  /* 200,000 bytes. */
+  /* The bar has 200,000 bytes. */
   g_assert_cmpuint (g_strv_length (lines), ==, 4);
   g_assert_cmpstr (lines[0], ==, "      6553");
   g_assert_cmpstr (lines[3], ==, "     19999");
 }
 
-/* What TEXT becomes when it comes in pieces of random sizes up to MOST. */
+/* Returns the records for TEXT if it arrives in pieces of random sizes up to MOST. */
 static char *
 lines_in_pieces (const GString *text, gsize most)
 {
@@ -343,8 +345,7 @@ lines_in_pieces (const GString *text, gsize most)
   return g_string_free (lines, FALSE);
 }
 
-/* Whoever reads the output again after a restart must find the same lines, in whatever pieces it
- * comes then. */
+/* After a restart, the same output must give the same lines, whatever the pieces. */
 static void
 test_pieces_do_not_matter (void)
 {
@@ -363,7 +364,7 @@ test_pieces_do_not_matter (void)
   g_autofree char *whole = lines_in_pieces (text, 300000);
   g_autofree char *small = lines_in_pieces (text, 5000);
   g_autofree char *tiny = lines_in_pieces (text, 700);
-  /* Not g_assert_cmpstr(), which would print them. */
+  /* g_assert_cmpstr() would print the long texts. */
   g_assert_true (g_str_equal (whole, small));
   g_assert_true (g_str_equal (whole, tiny));
 }
@@ -386,7 +387,7 @@ test_slow_reader (Fixture *fixture, gconstpointer data)
   g_assert_true (pp_output_take (fixture->output, PP_STREAM_STDOUT, line, 1000));
 }
 
-/* One run's room may end another run, which waits for room too. */
+/* Resuming one run may free another run that also waits for room. */
 static void
 test_freed_while_waiting (Fixture *fixture, gconstpointer data)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's log on its way to two readers, while workers are killed, streams break and the log
- * loses its beginning: what comes of it is what would have come of the whole log at once. */
+/* Tests that a container's log reaches two readers completely and once, while workers are killed,
+ * streams break and the log loses its beginning. */
 #include "worker/output/resume_point-private.h"
 
 #include "prefect-podman/http/http.h"
@@ -32,10 +32,10 @@ typedef struct
   PpSettings settings;
   char *url;
   GMainLoop *loop;
-  guint requests; /* that were looked at */
+  guint requests; /* handled so far */
 
-  GArray *log;        /* of Entry, all there ever were */
-  guint start;        /* of what is left of it */
+  GArray *log;        /* of Entry, all that were ever written */
+  guint start;        /* index of the first entry that is left */
   gboolean says_late; /* as conmon's log does */
   gboolean timeless;
 
@@ -51,7 +51,7 @@ typedef struct
   PpOutput *output;
   PpDelivery *delivery;
   guint64 counted;
-  guint next; /* entry to be read */
+  guint next; /* index of the next entry to read */
   PpLogPass pass;
 } World;
 
@@ -151,7 +151,7 @@ kill_worker (World *world)
   close (world->write_fd);
 }
 
-/* Reads the next entry, in two pieces now and then. FALSE at the log's end. */
+/* Reads the next entry, sometimes in two pieces. Returns FALSE at the log's end. */
 static gboolean
 read_entry (World *world)
 {
@@ -181,7 +181,8 @@ on_delivered (gpointer user_data)
   g_main_loop_quit (user_data);
 }
 
-/* Has all that was read arrive at the server; NOTED: and the worker lives to write that down. */
+/* Delivers all entries that were read to the server. NOTED is TRUE if the worker lives to record
+ * that. */
 static void
 deliver (World *world, gboolean noted)
 {
@@ -206,7 +207,7 @@ deliver (World *world, gboolean noted)
   pp_delivery_note (world->delivery);
 }
 
-/* Has it appear on standard output. */
+/* Shows them on standard output. */
 static void
 show (World *world)
 {
@@ -227,7 +228,7 @@ show (World *world)
   pp_delivery_note (world->delivery);
 }
 
-/* Reads on to the log's end, which is the container's. */
+/* Reads to the log's end, which is the container's end. */
 static void
 read_rest (World *world)
 {
@@ -238,7 +239,7 @@ read_rest (World *world)
   deliver (world, TRUE);
 }
 
-/* What the whole log would have given. */
+/* Compares the result with that of the whole log. */
 static void
 assert_exact (World *world)
 {
@@ -255,13 +256,13 @@ assert_exact (World *world)
   g_assert_cmpuint (told->len, ==, world->told->len);
   for (guint i = 0; i < told->len; i++)
     g_assert_cmpstr (g_ptr_array_index (told, i), ==, g_ptr_array_index (world->told, i));
-  /* Not g_assert_cmpstr(), which would print them. */
+  /* g_assert_cmpstr() would print the long texts. */
   g_assert_true (g_str_equal (shown, world->shown->str));
 }
 
-/* Lines, on both streams and some of them in parts. conmon: what it reads at once has one time.
- * Docker: every line its own, in an order that is not quite the log's; parts of a line have the
- * time of its first. */
+/* Writes COUNT lines on both streams, some of them in parts. In conmon's log, data of one read()
+ * has one time. In Docker's log, each line has its own time, not quite in the log's order, and
+ * parts have the time of their line's first part. */
 static void
 write_log (World *world, guint count, gboolean docker)
 {
@@ -278,7 +279,7 @@ write_log (World *world, guint count, gboolean docker)
       now += docker || g_test_rand_int_range (0, 4) == 0 ? g_test_rand_int_range (2, 1000) : 0;
       if (line_time[stream] == 0)
         line_time[stream] = now;
-      /* Read before what has come first of the other stream. */
+      /* Earlier than the other stream's entry before it. */
       time = docker ? line_time[stream] : now;
       if (docker && ends)
         line_time[stream] = g_test_rand_bit () ? now + 1 : 0;
@@ -286,7 +287,7 @@ write_log (World *world, guint count, gboolean docker)
     }
 }
 
-/* Whether entry I, of Docker's, is a part of a line and not its first. */
+/* True if entry I of a Docker log is a part of a line but not its first. */
 static gboolean
 is_later_part (const World *world, guint i)
 {
@@ -298,8 +299,8 @@ is_later_part (const World *world, guint i)
   return FALSE;
 }
 
-/* Has what is left of the log begin with one of its first COUNT entries. That a line's parts are
- * cut apart just where a reader has begun is not to be told by their time, which is the same. */
+/* Removes up to COUNT entries from the log's beginning. Does not cut between the parts of a line
+ * where a reader begins: parts have the same time, so the loss could not be detected. */
 static void
 cut (World *world, guint count)
 {
@@ -310,7 +311,7 @@ cut (World *world, guint count)
   world->start = MAX (world->start, start);
 }
 
-/* How many entries there are up to the last by which the position's place can be found. */
+/* Returns the number of entries up to the last one that can identify the position's place. */
 static guint
 until_place (const World *world)
 {
@@ -321,7 +322,7 @@ until_place (const World *world)
   return i;
 }
 
-/* How many there are before the first that the worker's own place is told by. */
+/* Returns the number of entries before the first one that can identify the worker's own place. */
 static guint
 before_own_place (const World *world)
 {
@@ -346,7 +347,7 @@ live_a_while (World *world, guint entries)
         show (world);
         break;
       case 2:
-        /* Its stream breaks. What was read by then may be gone when it is read again. */
+        /* The stream breaks. Entries that were read may be gone when the log is read again. */
         cut (world, MIN (before_own_place (world), until_place (world)));
         follow (world);
         break;
@@ -405,7 +406,7 @@ write_lines (World *world, guint from, guint until)
     }
 }
 
-/* A worker that has read all there is, delivered it and been killed. */
+/* Runs a worker that reads and delivers everything and is then killed. */
 static void
 live_and_be_killed (World *world)
 {
@@ -427,7 +428,7 @@ assert_told (World *world, const char *lines)
   g_assert_cmpstr (told, ==, lines);
 }
 
-/* Where the place is gone, what is left is told, and the gap is known; then it is counted on. */
+/* If the place is gone, the rest is delivered and the gap is reported. Counting then continues. */
 static void
 test_gap (World *world, gconstpointer data)
 {
@@ -450,8 +451,8 @@ test_gap (World *world, gconstpointer data)
   g_assert_cmpstr (world->shown->str, ==, "1\n2\n3\n4\n7\n8\n9\n");
 }
 
-/* Nothing is missing between the place and what is left: the last line comes twice, and none is
- * spoken of as lost. */
+/* Nothing is missing between the place and the rest: the last line is delivered twice, and no loss
+ * is reported. */
 static void
 test_gap_of_nothing (World *world, gconstpointer data G_GNUC_UNUSED)
 {
@@ -465,7 +466,7 @@ test_gap_of_nothing (World *world, gconstpointer data G_GNUC_UNUSED)
   assert_told (world, "1 2 3 4 4");
 }
 
-/* A container whose log has lost its beginning before anybody looked. */
+/* A log that lost its beginning before it was first read. */
 static void
 test_late_from_the_first (World *world, gconstpointer data G_GNUC_UNUSED)
 {
@@ -480,7 +481,7 @@ test_late_from_the_first (World *world, gconstpointer data G_GNUC_UNUSED)
   assert_told (world, "3 4 5 6");
 }
 
-/* Without times, what is there is counted from the log's first byte. */
+/* Without times, output is counted from the log's first byte. */
 static void
 test_timeless (World *world, gconstpointer data G_GNUC_UNUSED)
 {
@@ -498,8 +499,7 @@ test_timeless (World *world, gconstpointer data G_GNUC_UNUSED)
   assert_told (world, "1 2 3 4 5 6");
 }
 
-/* The clock is set back while a container runs: what comes then is no older than what came before.
- */
+/* The clock is set back while a container runs: later output is still newer. */
 static void
 test_clock_is_set_back (World *world, gconstpointer data G_GNUC_UNUSED)
 {
@@ -516,7 +516,8 @@ test_clock_is_set_back (World *world, gconstpointer data G_GNUC_UNUSED)
   assert_told (world, "0 1 2 3 4 5");
 }
 
-/* Of many places that wait for their delivery few are kept, and the last of them is near. */
+/* Of many places that wait for their delivery only some are kept, but the last one is near the
+ * end. */
 static void
 test_many_places (World *world, gconstpointer data G_GNUC_UNUSED)
 {

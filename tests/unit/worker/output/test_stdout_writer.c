@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Standard output that fails for a while: what is written then, what is lost, and what is said. */
+/* Tests standard output that fails for a while: what is written, what is lost, and what is
+ * logged. */
 #include "tests/unit/disk.h"
 #include "tests/unit/tap.h"
 
@@ -21,7 +22,7 @@
 typedef struct
 {
   char *path;
-  int fd; /* what is written to, through whatever it is just now */
+  int fd; /* the descriptor to write to; its target changes */
   PpStdout *out;
 } Fixture;
 
@@ -52,7 +53,7 @@ begin (Fixture *fixture)
   fixture->out = pp_stdout_new (fixture->fd);
 }
 
-/* From now on the descriptor is the fixture's file. */
+/* Makes the descriptor refer to the fixture's file from now on. */
 static void
 use_file (const Fixture *fixture)
 {
@@ -84,7 +85,7 @@ content (const Fixture *fixture)
   return text;
 }
 
-/* What the file has once it ends in END. */
+/* Waits until the file ends in END, and returns its content. */
 static char *
 wait_for_end (const Fixture *fixture, const char *end)
 {
@@ -101,7 +102,7 @@ wait_for_end (const Fixture *fixture, const char *end)
   return text;
 }
 
-/* Runs the loop until writes fail, or no longer do. */
+/* Runs the loop until writes fail, or until they no longer fail. */
 static void
 wait_until_failing (const PpStdout *out, gboolean failing)
 {
@@ -120,7 +121,7 @@ expect (GLogLevelFlags level, const char *pattern)
   g_test_expect_message (DOMAIN, level, pattern);
 }
 
-/* A disk that is full for a while: nothing that fits here is lost. */
+/* A disk that is full for a while: what fits into the queue is not lost. */
 static void
 test_full_for_a_while (Fixture *fixture, gconstpointer data)
 {
@@ -143,7 +144,7 @@ test_full_for_a_while (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
 }
 
-/* More than fits here: what is lost is counted where it is missing, and in the log. */
+/* More output than fits: the loss is counted at its place in the output, and in the log. */
 static void
 test_more_than_fits (Fixture *fixture, gconstpointer data)
 {
@@ -182,7 +183,7 @@ test_more_than_fits (Fixture *fixture, gconstpointer data)
   g_assert_true (g_str_has_suffix (text, ": No space left on device\nafter\n"));
 }
 
-/* A file size limit (EFBIG), which is raised. */
+/* A file size limit (EFBIG) that is raised. */
 static void
 test_file_size_limit (Fixture *fixture, gconstpointer data)
 {
@@ -224,7 +225,7 @@ test_terminal_hung_up (Fixture *fixture, gconstpointer data)
   say (fixture->out, "nobody is there\n");
   run_loop ();
   g_test_assert_expected_messages ();
-  /* No busy loop: nothing is ready until it is tried again. */
+  /* No busy loop: nothing is ready before the next retry. */
   g_assert_false (g_main_context_iteration (NULL, FALSE));
 
   use_file (fixture);
@@ -241,7 +242,7 @@ on_tick (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* A named pipe whose reader goes, and another comes: what was written between is counted. */
+/* A named pipe whose reader leaves and is replaced: lines in between are counted as lost. */
 static void
 test_reader_comes_back (Fixture *fixture, gconstpointer data)
 {
@@ -265,7 +266,7 @@ test_reader_comes_back (Fixture *fixture, gconstpointer data)
   use_file (fixture);
   expect (G_LOG_LEVEL_WARNING, "* lines (* bytes) of standard output are lost since *Broken pipe");
   expect (G_LOG_LEVEL_MESSAGE, "*can be written again*");
-  /* It is tried when a line comes, not more often than every so often. */
+  /* A new line triggers a retry, but not more often than the retry interval. */
   guint tick = g_timeout_add (20, on_tick, fixture->out);
   for (g_autofree char *text = content (fixture); *text == '\0'; text = content (fixture))
     {
@@ -281,7 +282,7 @@ test_reader_comes_back (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
 }
 
-/* What is said last is written although it failed before. */
+/* The final flush writes queued lines although an earlier write failed. */
 static void
 test_last_words (Fixture *fixture, gconstpointer data)
 {
@@ -299,7 +300,7 @@ test_last_words (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
 }
 
-/* What is never written is counted at the end. */
+/* Lines that are never written are counted at the end. */
 static void
 test_lost_at_the_end (Fixture *fixture, gconstpointer data)
 {
@@ -337,8 +338,8 @@ on_room (gpointer user_data)
   *(gboolean *)user_data = TRUE;
 }
 
-/* A file on a disk that hangs (no poll() tells): the loop goes on, producers are told to wait, and
- * all is there once the disk answers. */
+/* A file on a disk that hangs, which poll() does not report: the loop continues, producers must
+ * wait, and everything is written once the disk answers. */
 static void
 test_disk_hangs_for_a_while (Fixture *fixture, gconstpointer data)
 {
@@ -373,7 +374,7 @@ test_disk_hangs_for_a_while (Fixture *fixture, gconstpointer data)
   leave_disk ();
 }
 
-/* The end waits a little, says what it leaves, and does not take what it leaves for written. */
+/* The final flush waits a little, reports what it leaves, and does not count that as written. */
 static void
 test_disk_hangs_at_the_end (Fixture *fixture, gconstpointer data)
 {
@@ -395,7 +396,7 @@ test_disk_hangs_at_the_end (Fixture *fixture, gconstpointer data)
   run_loop ();
 }
 
-/* A file on a disk that is full for a while, and then hangs. */
+/* A file on a disk that is full for a while and then hangs. */
 static void
 test_file_fails_then_hangs (Fixture *fixture, gconstpointer data)
 {
@@ -407,7 +408,7 @@ test_file_fails_then_hangs (Fixture *fixture, gconstpointer data)
   wait_until_failing (fixture->out, TRUE);
   g_test_assert_expected_messages ();
   disk_set (TRUE, 0);
-  /* What the loop starts, the thread does: nothing wakes the loop for it. */
+  /* The thread writes what the loop has queued. Nothing wakes the loop for it. */
   while (!disk_has_write ())
     {
       g_main_context_iteration (NULL, FALSE);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is concluded from a run's states once a request of ours was carried out late. */
+/* Tests the decisions about a run's states after a late request. */
 #include "worker/recovery/late_requests-private.h"
 #include "tests/unit/tap.h"
 
 #include <string.h>
 
-/* Of the note's attempt. */
+/* The transition ids of the note's attempt. */
 #define CLAIM "cccccccc-0000-4000-8000-000000000000"
 #define SUBMITTING "55555555-0000-4000-8000-000000000000"
 #define RUNNING "aaaaaaaa-0000-4000-8000-000000000000"
@@ -44,8 +44,8 @@ state (char type, char id)
   return made;
 }
 
-/* HISTORY: states, oldest first, each a letter for its type and one for its transition id ('-':
- * none). Returns "nothing", "take over", or "put back N". */
+/* Judges HISTORY, a list of states, oldest first. Each state is a letter for its type and one for
+ * its transition id ('-': none). Returns "nothing", "take over" or "put back N". */
 static char *
 judge (const char *history, gboolean started, gboolean in_hand)
 {
@@ -83,7 +83,7 @@ check (const char *history, gboolean started, gboolean in_hand, const char *expe
   g_assert_cmpstr (found, ==, expected);
 }
 
-/* Nobody has the run, and it was never started. */
+/* Nobody handles the run, and it was never started. */
 static void
 test_claim (void)
 {
@@ -95,7 +95,7 @@ test_claim (void)
   check ("", FALSE, FALSE, "nothing");
 }
 
-/* What ran is not run once more, unless the run is scheduled for it. */
+/* A run that was started is not run again, unless it is scheduled again. */
 static void
 test_started (void)
 {
@@ -126,7 +126,7 @@ test_own_end (void)
   check ("S- Pc S- Rr Ce", TRUE, FALSE, "nothing");
 }
 
-/* The end of an attempt has no say in the next one. */
+/* A report of one attempt must not end the next attempt. */
 static void
 test_retry (void)
 {
@@ -137,7 +137,7 @@ test_retry (void)
   check ("S- Pc Rr S- Pc Fe", TRUE, TRUE, "put back 4");
 }
 
-/* Another worker has claimed it, by its user's wish. */
+/* Another worker has claimed the run because its user wanted that. */
 static void
 test_anothers (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Notes of requests that may be carried out late: kept, read at each poll, acted on, forgotten. */
+/* Tests the notes of late requests: stored, checked, acted on, dropped. */
 #include "worker/recovery/late_requests-private.h"
 
 #include "prefect-podman/http/http.h"
@@ -16,10 +16,10 @@
 #define CLAIM "cccccccc-0000-4000-8000-000000000000"
 #define OTHER "dddddddd-0000-4000-8000-000000000000"
 
-/* By how much the wall clock was set, seconds. */
+/* The change of the wall clock in seconds. */
 static gint64 clock_set;
 
-/* In GLib's place. */
+/* Replaces GLib's function. */
 gint64
 g_get_real_time (void)
 {
@@ -29,7 +29,7 @@ g_get_real_time (void)
   return (now.tv_sec + clock_set) * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-/* What a late claim has done. */
+/* The states after a late claim. */
 static const char claimed[] = "[{\"id\": \"2\", \"type\": \"PENDING\","
                               " \"state_details\": {\"transition_id\": \"" CLAIM "\"}}]";
 
@@ -38,7 +38,7 @@ typedef struct
   char *root;
   PpIdentity *identity;
   PpJournal *journal;
-  char *notes; /* the folder */
+  char *notes; /* the folder with the notes */
   Server *server;
   PpHttp *http;
   char *url;
@@ -47,14 +47,14 @@ typedef struct
   PpStateReader *reader;
   PpLateRequests *late;
   const char *states;    /* of the run, JSON, oldest first */
-  const char *told;      /* in their place; or NULL */
+  const char *told;      /* answer in place of states; or NULL */
   gint64 patience;       /* microseconds */
-  const char *pid;       /* infrastructure_pid; or NULL */
-  const char *container; /* that the run is in here; or NULL */
+  const char *pid;       /* infrastructure_pid, or NULL */
+  const char *container; /* this worker's container of the run, or NULL */
   gint64 longest;        /* microseconds */
   PpLateHands hands;
   guint taken_over;
-  gint refusals; /* set_state: how many are refused first; atomic */
+  gint refusals; /* set_state: number of refusals first; atomic */
 } Fixture;
 
 static char *
@@ -67,7 +67,7 @@ last_of (const char *states)
   return json_dumps (last, 0);
 }
 
-/* The server: what the run's state is, and was. */
+/* The server: answers with the run's current state, and its states. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -162,7 +162,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_free (fixture->root);
 }
 
-/* Notes that a request may be carried out for SECONDS from now. */
+/* Adds a note that a request may be carried out for SECONDS from now. */
 static void
 add_note (Fixture *fixture, int seconds)
 {
@@ -201,14 +201,14 @@ test_taken_over (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_late_requests_look (fixture->late);
   wait_requests (fixture, 3);
   g_assert_cmpuint (fixture->taken_over, ==, 1);
-  /* From then on it is in hand. */
+  /* From then on, this worker handles the run. */
   fixture->hands = PP_LATE_ASKED_FOR_IN_HAND;
   pp_late_requests_look (fixture->late);
   wait_requests (fixture, 4);
   g_assert_cmpuint (fixture->taken_over, ==, 1);
 }
 
-/* By force, and as the state that it was. */
+/* A state is restored by force and unchanged. */
 static void
 test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -235,8 +235,8 @@ test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (fixture->taken_over, ==, 0);
 }
 
-/* Something in the server's place that tells no states says nothing of the request, though its time
- * is up. */
+/* An answer without states, from something in the server's place, decides nothing about the
+ * request, even after its expiry. */
 static void
 test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -257,8 +257,7 @@ test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   " \"state_details\": {\"transition_id\": \"" OTHER "\"}},"                                       \
   " {\"id\": \"2\", \"type\": \"PENDING\", \"state_details\": {\"transition_id\": \"" CLAIM "\"}}"
 
-/* A put-back that fails is made again by the next look, and only if what was overwritten still is.
- */
+/* The next check retries a failed restore, but only if the overwriting state is still there. */
 static void
 test_put_back_is_refused (Fixture *fixture, gconstpointer later)
 {
@@ -275,7 +274,7 @@ test_put_back_is_refused (Fixture *fixture, gconstpointer later)
   g_assert_cmpuint (server_requests (fixture->server), ==, later != NULL ? 4 : 6);
 }
 
-/* What cannot be put back is said once, and left. */
+/* A failed restore is reported once and then given up. */
 static void
 test_put_back_fails (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -296,7 +295,7 @@ test_put_back_fails (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (server_requests (fixture->server), ==, 361);
 }
 
-/* Through the end of this worker, and then until its time is up. */
+/* Notes survive this worker, and are dropped when they expire. */
 static void
 test_kept_and_forgotten (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -327,7 +326,7 @@ look_once (Fixture *fixture)
   wait_requests (fixture, count + 1);
 }
 
-/* Its time is not up for that, nor after a restart. */
+/* A clock set forward does not make notes expire, also not after a restart. */
 static void
 test_clock_set_forward (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -342,7 +341,7 @@ test_clock_set_forward (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
 }
 
-/* An engine may make a container for longer than the API is waited for. */
+/* The engine may take longer to create a container than the API's time limit. */
 static void
 test_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -368,7 +367,7 @@ test_clock_set_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 0);
 }
 
-/* Looks again and again, for SECONDS or until there is no note left. */
+/* Checks repeatedly, for SECONDS or until there is no note. */
 static void
 look_for (Fixture *fixture, guint seconds)
 {
@@ -383,7 +382,7 @@ look_for (Fixture *fixture, guint seconds)
     }
 }
 
-/* What nothing can be found out about is not looked at for ever. */
+/* An undecided note is not kept forever. */
 static void
 test_in_vain (Fixture *fixture, gconstpointer data)
 {
@@ -401,7 +400,7 @@ test_in_vain (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (state_test_count (fixture->notes), ==, 0);
 }
 
-/* It waits for a place, its run is ours: it is kept. */
+/* A note is kept while its run, which is ours, waits for a slot. */
 static void
 test_waits_for_a_place (Fixture *fixture, gconstpointer data)
 {
@@ -424,11 +423,12 @@ assert_pid (const Fixture *fixture, guint number, const char *pid)
   g_assert_cmpstr (json_string_value (json_object_get (body, "infrastructure_pid")), ==, pid);
 }
 
-/* A later attempt, not ours, is under way. */
+/* A later attempt of another worker is in progress. */
 static const char begun_again[] = "[{\"id\": \"1\", \"type\": \"RUNNING\","
                                   " \"state_details\": {\"transition_id\": \"" OTHER "\"}}]";
 
-/* Another worker has told its container; then our PATCH was carried out. */
+/* Another worker has set its container as infrastructure_pid, and then our PATCH was carried
+ * out. */
 static void
 test_pid_of_another_worker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -443,7 +443,7 @@ test_pid_of_another_worker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   assert_pid (fixture, 2, "elsewhere:f00d");
 }
 
-/* The same where this worker has begun it again; also where the note's time is up. */
+/* The same if this worker has started the run again, also after the note's expiry. */
 static void
 test_pid_of_own_run (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

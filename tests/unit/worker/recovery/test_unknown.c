@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said at start of containers whose worker is not known. */
+/* Tests the log lines about containers with an unknown identity at the start. */
 #include "config.h"
 
 #include "infrastructure/containers/container_job-private.h"
@@ -21,7 +21,7 @@ typedef struct
   const char *run;
 } Row;
 
-/* Says what there is to say of ROWS, each a container named after its state. */
+/* Logs the lines for ROWS; each container has the name of its state. */
 static void
 say (const Row *rows, gsize count)
 {
@@ -54,7 +54,7 @@ test_ended (void)
                               { "dead", "gone", "pool", RUN },
                               { "removing", "gone", "pool", RUN } };
 
-  /* The test fails at a warning. */
+  /* A warning fails the test. */
   g_test_expect_message (DOMAIN, G_LOG_LEVEL_INFO, "4 containers *that have ended *");
   say (rows, G_N_ELEMENTS (rows));
   g_test_assert_expected_messages ();
