@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes container specs for peer-create/run.py, which compares them with docker-py's: a JSON object
- * a line on standard input, its result a line on standard output.
+/* Creates container specs for peer_create/run.py, which compares them with docker-py's. Reads one
+ * JSON object a line from standard input, and writes one result a line to standard output.
  *
- * A case: configuration (as pp_template_prepare() gives it), engine {kind, version, rootless,
- * gateway} or null. The result: create_body, name, platform, networks, pull_policy, registry_auth,
- * or error. */
+ * A case has configuration (the output of pp_template_prepare()) and engine {kind, version,
+ * rootless, gateway} or null. A result has create_body, name, platform, networks, pull_policy and
+ * registry_auth, or error. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Container specs for tests of them: engines, specs of a few members, looks at their JSON. */
+/* Helpers for tests of container specs: engines, small specs, comparisons of their JSON. */
 #pragma once
 
 #include "tests/unit/tap.h"
@@ -18,7 +18,7 @@ static G_GNUC_UNUSED const PpEngineInfo new_podman
 static G_GNUC_UNUSED const PpEngineInfo docker
     = { .kind = PP_ENGINE_DOCKER, .name = docker_name, .version = docker_version };
 
-/* A spec of a configuration with image, an API elsewhere, and the JSON members MEMBERS. */
+/* Returns a spec for a configuration with an image, an API on another host, and MEMBERS in JSON. */
 static G_GNUC_UNUSED PpContainerSpec *
 make_spec (const char *members, const PpEngineInfo *engine, GError **error)
 {
@@ -42,7 +42,7 @@ good_spec (const char *members, const PpEngineInfo *engine)
   return spec;
 }
 
-/* OBJECT at FIELD is the JSON text WANTED; NULL: is not there. */
+/* Asserts that FIELD of OBJECT equals the JSON text WANTED. NULL: that it does not exist. */
 static G_GNUC_UNUSED void
 assert_json (const json_t *object, const char *field, const char *wanted)
 {

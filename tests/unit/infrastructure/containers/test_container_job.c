@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read of an engine's answers about containers. */
+/* Tests reading the engine's answers about containers. */
 #include "infrastructure/containers/container_job-private.h"
 
 #include "prefect-podman/json.h"
@@ -14,7 +14,7 @@
   "\", \"io.prefect-podman.state-reporting\": \"worker\","                                         \
   " \"io.prefect.flow-run-id\": \"" RUN "\", \"io.prefect.work-pool-name\": \"pool\"}"
 
-/* The container that an inspect, TEXT, is of. */
+/* Returns the job for the inspect answer TEXT. */
 static PpJob *
 inspected (const char *text)
 {
@@ -24,7 +24,7 @@ inspected (const char *text)
   return pp_container_job_from_inspect (json);
 }
 
-/* The one container of a list of the entry TEXT. */
+/* Returns the job for a list that has only the entry TEXT. */
 static PpJob *
 listed (const char *text)
 {
@@ -51,7 +51,8 @@ assert_owner (const PpJob *job)
   g_assert_false (pp_job_is_of_claim (job, NULL));
 }
 
-/* The same of an inspect and of both engines' lists: Podman's has an empty Config too. */
+/* An inspect answer and the lists of both engines give the same owner. Podman's list has an empty
+ * Config, too. */
 static void
 test_owner (void)
 {
@@ -66,7 +67,7 @@ test_owner (void)
   assert_owner (podman);
 }
 
-/* A label that is no claim, or none: version 0.1. */
+/* Without a valid claim label: version 0.1. */
 static void
 test_no_claim (void)
 {
@@ -84,7 +85,7 @@ test_no_claim (void)
     }
 }
 
-/* A container to which another one links has more names, none of which is its own. */
+/* A container that another one links to has more names, and the first may not be its own. */
 static void
 test_listed_name (void)
 {
@@ -137,8 +138,8 @@ test_phases (void)
     }
 }
 
-/* Podman that was killed as it started a container calls it "created" when it has run to its end.
- */
+/* A Podman that was killed while it started a container still reports "created" after the container
+ * has ended. */
 static void
 test_never_started (void)
 {
@@ -183,7 +184,7 @@ test_times (void)
   g_assert_cmpint (entry->status.created_at, ==, 1700000000 * (gint64)G_USEC_PER_SEC);
 }
 
-/* That which is alive, else the later made, else the one that was started. */
+/* An alive job is better, then the one created later, then the one that was started. */
 static void
 test_better_candidate (void)
 {

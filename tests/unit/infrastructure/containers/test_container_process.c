@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel shows of a container's processes: on a made-up /proc, and with real children. */
+/* Tests finding a container's processes, with a simulated /proc and with real children. */
 #include "infrastructure/containers/container_process-private.h"
 
 #include "tests/unit/tap.h"
@@ -16,7 +16,7 @@
 #define CONMON_PID 40
 #define PID 41
 
-/* Fields 4 to 22 of a /proc/PID/stat, with those that nobody reads. */
+/* Fields 4 to 22 of a /proc/PID/stat, including unused ones. */
 #define STAT_REST "%d 41 41 0 -1 4194560 1171 176 0 0 4 1 0 0 20 0 %d 0 %s 2322432\n"
 
 typedef struct
@@ -69,7 +69,7 @@ put_process (const Fixture *fixture, int pid, int parent, char state, int thread
              const char *started)
 {
   g_autofree char *rest = g_strdup_printf (STAT_REST, parent, threads, started);
-  /* A name that looks like the end of a name, and more. */
+  /* A process name that contains what follows a name. */
   g_autofree char *stat = g_strdup_printf ("%d (a) Z 1 (b) %c %s", pid, state, rest);
 
   put (fixture, pid, "stat", stat, -1);
@@ -112,7 +112,7 @@ test_conmon_names_the_container (Fixture *fixture, gconstpointer data G_GNUC_UNU
   g_assert_cmpuint (process.conmon.started, ==, 500);
 }
 
-/* An engine of another host, whose numbers are other processes' here. */
+/* An engine on another host, whose pids belong to other processes here. */
 static void
 test_processes_of_others (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -125,13 +125,13 @@ test_processes_of_others (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_false (find (fixture, ID, &process)); /* not conmon's child */
   put_process (fixture, PID, CONMON_PID, 'S', 1, "68130");
   g_assert_false (find (fixture, OTHER, &process));
-  /* The head of an id is none. */
+  /* The beginning of an id is not enough. */
   g_assert_false (find (fixture, "7b6726c788a3", &process));
   put (fixture, CONMON_PID, "cmdline", "/usr/bin/conmon\0-c\0" ID "0", 84);
   g_assert_false (find (fixture, ID, &process));
 }
 
-/* conmon is gone, and a worker that comes after it knows the program by its control group. */
+/* conmon has exited. A worker that starts later recognises the program by its control group. */
 static void
 test_control_group_names_the_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -143,7 +143,7 @@ test_control_group_names_the_container (Fixture *fixture, gconstpointer data G_G
   g_assert_true (find (fixture, ID, &process));
   g_assert_cmpint (process.program.pid, ==, PID);
   g_assert_cmpint (process.conmon.pid, ==, 0);
-  /* Its number is another process's by now. */
+  /* Another process has conmon's pid now. */
   put_process (fixture, CONMON_PID, 1, 'S', 1, "70000");
   put (fixture, CONMON_PID, "cmdline", "sleep\0001", 8);
   g_assert_true (find (fixture, ID, &process));
@@ -194,7 +194,7 @@ test_start_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_false (lacks_conmon (fixture, runc, sizeof runc));
 }
 
-/* Docker's control groups have the id too, but its containers have no conmon that could be gone. */
+/* Docker's control groups have the id too, but its containers have no conmon that could exit. */
 static void
 test_engine_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -219,7 +219,7 @@ test_alive (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   /* The first thread has ended, the others have not. */
   put_process (fixture, PID, 1, 'Z', 4, "68130");
   g_assert_true (pp_process_is_alive (fixture->proc, &process));
-  /* The number is another's. */
+  /* Another process has the pid. */
   put_process (fixture, PID, 1, 'S', 1, "68131");
   g_assert_false (pp_process_is_alive (fixture->proc, &process));
   put (fixture, PID, "stat", "41 (sh", -1);
@@ -253,7 +253,7 @@ test_watch_by_looks (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   wait_for_count (&ended);
   pp_process_watch_free (watch);
 
-  /* Gone before it was watched: told from the loop all the same. */
+  /* A process that ended before the watch is still reported from the loop. */
   ended = 0;
   watch = pp_process_watch_new (fixture->proc, &process, count, &ended);
   g_assert_cmpuint (ended, ==, 0);
@@ -261,7 +261,7 @@ test_watch_by_looks (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_process_watch_free (watch);
 }
 
-/* The start of process PID, which lives. */
+/* Returns the start time of the running process PID. */
 static guint64
 start_of (pid_t pid)
 {
@@ -287,14 +287,14 @@ test_watch_of_a_child (Fixture *fixture G_GNUC_UNUSED, gconstpointer data G_GNUC
   g_assert_false (g_main_context_iteration (NULL, FALSE));
   g_assert_true (pp_process_is_alive ("/proc", &process));
   g_assert_cmpint (kill (pid, SIGKILL), ==, 0);
-  /* A zombie, since nobody has waited for it. */
+  /* A zombie, because nobody has waited for it. */
   wait_for_count (&ended);
   g_assert_false (pp_process_is_alive ("/proc", &process));
   pp_process_watch_free (watch);
   g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
 }
 
-/* Another process has the number: the watch is of one that has ended. */
+/* Another process has the pid: the watched process has ended. */
 static void
 test_watch_of_a_number_given_again (Fixture *fixture G_GNUC_UNUSED,
                                     gconstpointer data G_GNUC_UNUSED)

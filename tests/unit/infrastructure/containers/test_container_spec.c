@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What peer-create/run.py cannot compare with the peer: what is only here. */
+/* Tests features of container specs that Prefect's worker does not have, so that peer_create/run.py
+ * cannot compare them. */
 #include "tests/unit/infrastructure/containers/spec_test.h"
 
 static void
@@ -115,7 +116,7 @@ test_errors (void)
     }
 }
 
-/* As pydantic takes numbers: a placeholder in text makes strings of them. */
+/* Like pydantic, accepts numbers in strings: a placeholder in text makes a string. */
 static void
 test_numbers_may_be_strings (void)
 {
@@ -181,7 +182,7 @@ test_ignored_kwargs_are_told (void)
   assert_json (json_object_get (spec->create_body, "HostConfig"), "Binds", NULL);
 }
 
-/* The engine is never told of it; what would have an effect is warned of. */
+/* The engine never gets a restart policy. One that would have an effect causes a warning. */
 static void
 test_restarts_are_left_out (void)
 {
@@ -218,7 +219,7 @@ test_restarts_are_left_out (void)
     }
 }
 
-/* Where the image's tag alone asks for a pull, a local image will do. */
+/* If only the image's tag asks for a pull, a local image is enough. */
 static void
 test_pull_policy (void)
 {
@@ -273,7 +274,7 @@ test_host_gateway (void)
   check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"]}", &old_podman, "[\"me:10.88.0.1\"]");
   check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"network_mode\": \"host\"}", &old_podman,
                "[\"me:127.0.0.1\"]");
-  /* Its gateway is asked for when the container is created. */
+  /* The network's gateway is requested when the container is created. */
   check_hosts ("{\"extra_hosts\": [\"me:host-gateway\"], \"networks\": [\"mine\"]}", &old_podman,
                "[\"me:host-gateway\"]");
   rootless.rootless = TRUE;
@@ -386,15 +387,15 @@ test_podman_run (void)
   g_assert_nonnull (strstr (warning, ": --add-host host.docker.internal:host-gateway ("));
 }
 
-/* Podman before 4.7 refuses the word host-gateway. */
+/* Podman before 4.7 refuses host-gateway. */
 static void
 test_podman_run_takes_no_host_gateway (void)
 {
   static const struct
   {
     const char *members;
-    const char *hosts;    /* between the options */
-    const char *left_out; /* in the warning; NULL: none */
+    const char *hosts;    /* expected in the options */
+    const char *left_out; /* expected in the warning; NULL: no warning */
   } table[] = {
     { "{\"env\": {}, \"network_mode\": \"host\"}", " --add-host host.docker.internal:127.0.0.1 ",
       NULL },
@@ -457,7 +458,7 @@ test_credentials_stay_with_their_registry (void)
     }
 }
 
-/* The command line has them all as well. */
+/* The command line has all settings, too. */
 static void
 test_podman_run_of_kwargs (void)
 {

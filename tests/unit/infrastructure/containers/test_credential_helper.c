@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docker-credential-NAME, as a shell script that does what such programs do, and what none should.
- */
+/* Tests docker-credential-NAME with shell scripts that behave like such programs, or wrongly. */
 #include "infrastructure/containers/credential_helper-private.h"
 
 #include "tests/unit/tap.h"
@@ -29,7 +28,7 @@ on_answer (const char *auth, const char *trouble, gpointer user_data)
   g_main_loop_quit (said->loop);
 }
 
-/* Asks a helper that is SCRIPT; AUTH, decoded, and WORDS of the trouble may be NULL. */
+/* Runs SCRIPT as a helper. Expects AUTH, decoded, and WORDS in the trouble; both may be NULL. */
 static void
 assert_answer (const char *script, guint seconds, const char *auth, const char *words)
 {
@@ -80,7 +79,7 @@ test_helper (void)
   assert_answer ("echo secret; exit 3\n", 20, NULL, "exit status 3");
   assert_answer ("echo secret\n", 20, NULL, "no JSON object");
   assert_answer ("kill -9 $$\n", 20, NULL, "killed by signal 9");
-  /* A daemon that it leaves behind has its output open. */
+  /* A background process of the helper keeps its output open. */
   assert_answer ("sleep 5 & echo '{\"Username\": \"me\", \"Secret\": \"secret\"}'; exit 0\n", 20,
                  me, NULL);
   assert_answer ("sleep 60\n", 1, NULL, "had not ended after 1 seconds");
@@ -88,7 +87,7 @@ test_helper (void)
   g_assert_cmpint (g_get_monotonic_time () - begun, <, 20 * G_TIME_SPAN_SECOND);
 }
 
-/* One that is not there, one that is a path, and one that is not waited for. */
+/* A missing helper, a helper name that is a path, and a cancelled request. */
 static void
 test_helper_that_cannot_be_asked (void)
 {

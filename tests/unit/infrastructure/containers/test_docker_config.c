@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What docker's client is configured with: the file, and whose credentials go with a pull. The
- * expected values are docker-py's (7.1), where it does not fail. */
+/* Tests Docker's client configuration: the file, and the credentials for a pull. The expected
+ * values are those of docker-py 7.1, where it does not fail. */
 #include "infrastructure/containers/docker_config-private.h"
 #include "infrastructure/containers/docker_reader-private.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -14,7 +14,7 @@
 
 static char *home;
 
-/* TEXT at HOME/PATH, whose folder is there. */
+/* Writes TEXT to HOME/PATH, whose directory exists. */
 static void
 put (const char *path, const char *text)
 {
@@ -39,7 +39,7 @@ read_config (void)
   return pp_docker_config_read ((const char *const *)paths);
 }
 
-/* The header for IMAGE, decoded; NULL: none. */
+/* Returns the decoded header for IMAGE, or NULL. */
 static char *
 decoded_auth (const PpDockerConfig *config, const char *image, char **trouble)
 {
@@ -88,12 +88,12 @@ test_registries (void)
   assert_auth (hubs, "quay.io/team/tool@sha256:00", IS_YOU ("quay.io"));
   assert_auth (hubs, "quay.io:5000/team/tool", NULL);
   assert_auth (hubs, "localhost/team/tool", NULL);
-  /* Engines take it for a host's name. */
+  /* Engines take it for a host name. */
   assert_auth (hubs, "EVIL/tool", NULL);
   assert_auth (AUTHS ("\"quay.io:5000\": " ME ", \"quay.io\": " YOU), "quay.io:5000/a",
                IS_ME ("quay.io:5000"));
   assert_auth (AUTHS ("\"localhost\": " ME), "localhost/a:1", IS_ME ("localhost"));
-  /* The very name goes before others of the same host, and the first of these before the rest. */
+  /* The exact name comes first, then the first entry of the same host. */
   assert_auth (AUTHS ("\"https://r.example/v2/team\": " ME ", \"r.example\": " YOU), "r.example/a",
                IS_YOU ("r.example"));
   assert_auth (AUTHS ("\"http://r.example/x\": " ME ", \"https://r.example\": " YOU), "r.example/a",
@@ -105,7 +105,7 @@ test_entries (void)
 {
   assert_auth (AUTHS ("\"r.example\": {\"auth\": \"bWU6cHc=\", \"identitytoken\": \"t\"}"),
                "r.example/a", "{\"identitytoken\":\"t\"}");
-  /* A helper has the rest. */
+  /* A helper has the credentials. */
   assert_auth ("{\"credsStore\": \"pass\", \"auths\": {\"r.example\": {}}}", "r.example/a", NULL);
   assert_auth ("{\"credsStore\": \"pass\"}", "r.example/a", NULL);
   assert_auth (AUTHS ("\"r.example\": {\"auth\": \"\"}"), "r.example/a", NULL);
@@ -113,14 +113,14 @@ test_entries (void)
                IS_ME ("r.example"));
   assert_auth (AUTHS ("\"r.example\": {\"auth\": \"bWU6\"}"), "r.example/a",
                "{\"username\":\"me\",\"password\":\"\",\"serveraddress\":\"r.example\"}");
-  /* Old files: the registries alone, and a line each. */
+  /* Old formats: only the registries, and one value a line. */
   assert_auth ("{\"r.example\": " ME "}", "r.example/a", IS_ME ("r.example"));
   assert_auth ("{\"HttpHeaders\": {\"a\": \"b\"}}", "r.example/a", NULL);
   assert_auth ("auth = bWU6cHc=\nemail = me@example.org\n", "busybox", IS_ME (HUB));
   assert_auth ("{}", "busybox", NULL);
 }
 
-/* One entry that is none does not harm the others. */
+/* A malformed entry does not affect the others. */
 static void
 test_bad_entries (void)
 {
@@ -146,7 +146,7 @@ test_bad_entries (void)
     }
 }
 
-/* A file that is none is told by its name, without its content. */
+/* The message about a bad file has its name but not its content. */
 static void
 test_bad_files (void)
 {
@@ -260,7 +260,7 @@ answer (Server *server, const Request *request, int fd, gpointer data)
   return server_reply (fd, 200, "", "{\"Id\": \"1\"}\n");
 }
 
-/* An engine at a socket of ours, or with OVER_TCP at an address, that says VERSION of itself. */
+/* Starts an engine that reports VERSION, at a socket, or with OVER_TCP at an address. */
 static void
 start (Fixture *fixture, const char *version, gboolean over_tcp)
 {
@@ -290,7 +290,7 @@ stop (Fixture *fixture)
   g_main_loop_unref (fixture->loop);
 }
 
-/* What a pull of r.example/a has sent, GIVEN being its own; borrowed. */
+/* Returns the header that a pull of r.example/a sends if the job gives GIVEN; borrowed. */
 static const char *
 pulled_with (Fixture *fixture, const char *given)
 {
@@ -322,7 +322,7 @@ test_pull (void)
   g_assert_cmpstr (pulled_with (&fixture, NULL), ==, wanted);
   g_assert_cmpuint (fixture.warnings->len, ==, 0);
   g_assert_cmpstr (pulled_with (&fixture, "e30="), ==, "e30=");
-  /* As it is now. */
+  /* The file is read again for each pull. */
   put (".docker/config.json", "{\"auths\": ");
   g_assert_null (pulled_with (&fixture, NULL));
   g_assert_cmpuint (fixture.warnings->len, ==, 1);
@@ -333,8 +333,8 @@ test_pull (void)
   stop (&fixture);
 }
 
-/* Podman's service reads docker's file, after podman's own, unless it is another user's or on
- * another host, or the file has a place that it does not know. */
+/* Podman's service reads Docker's file itself, after its own. Not if it runs as another user or on
+ * another host, or if the file is in a place that it does not know. */
 static void
 test_pull_by_podman (void)
 {
@@ -353,7 +353,7 @@ test_pull_by_podman (void)
   stop (&fixture);
 }
 
-/* A pull that is cancelled, and an infrastructure that is freed, while the file is read. */
+/* Cancels a pull, and frees an infrastructure, while the file is read. */
 static void
 test_cancel (void)
 {
@@ -406,7 +406,7 @@ test_which_helper (void)
   assert_helper ("{\"credsStore\": \"\", \"credHelpers\": []}", "busybox", NULL, NULL);
 }
 
-/* The helper goes before the file's own entry, which counts where the helper has none. */
+/* The helper comes before the file's own entry, which is used if the helper has no credentials. */
 static void
 test_pull_with_helper (void)
 {
@@ -428,7 +428,7 @@ test_pull_with_helper (void)
   g_assert_cmpint (g_chmod (program, 0700), ==, 0);
   g_assert_cmpstr (pulled_with (&fixture, NULL), ==, own);
   g_assert_cmpuint (fixture.warnings->len, ==, 1);
-  /* Cancelled while it is asked. */
+  /* Cancelled during the request to the helper. */
   put ("docker-credential-pass", "#!/bin/sh\nsleep 1\n");
   g_assert_cmpint (g_chmod (program, 0700), ==, 0);
   pp_infrastructure_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done,
@@ -440,7 +440,7 @@ test_pull_with_helper (void)
         ;
     }
   stop (&fixture);
-  /* Podman asks no credsStore by itself. */
+  /* Podman itself does not ask a credsStore. */
   put ("docker-credential-pass", "#!/bin/sh\necho '{\"Username\": \"a\", \"Secret\": \"b\"}'\n");
   g_assert_cmpint (g_chmod (program, 0700), ==, 0);
   start (&fixture, podman, FALSE);
@@ -475,7 +475,7 @@ test_proxies (void)
                   "{\"HTTP_PROXY\": \"http://u:p@a:1\", \"http_proxy\": \"http://u:p@a:1\", "
                   "\"NO_PROXY\": \"x,y\", \"no_proxy\": \"x,y\"}");
   assert_proxies ("tcp://e:2375", "[]", "{\"HTTPS_PROXY\": \"b\", \"https_proxy\": \"b\"}");
-  /* What the job has set, or has taken out, stays so. */
+  /* Variables that the job sets or removes stay that way. */
   assert_proxies ("unix:///x", "[\"HTTP_PROXY=mine\", \"NO_PROXY\", \"no_proxy_=a\"]",
                   "{\"http_proxy\": \"http://u:p@a:1\", \"no_proxy\": \"x,y\"}");
   put (".docker/config.json", "{\"proxies\": [\"default\"]}");
@@ -486,7 +486,7 @@ test_proxies (void)
   assert_proxies ("unix:///x", "[]", "{}");
 }
 
-/* The environment that a container is created with, new reference; NULL: none. */
+/* Returns FIELD of the body that a container is created with; new reference, or NULL. */
 static json_t *
 created_with (Fixture *fixture, const char *configuration, const PpEngineInfo *engine,
               const char *field)
@@ -515,7 +515,7 @@ assert_created (Fixture *fixture, const char *configuration, const PpEngineInfo 
   g_assert_true (env == expected || json_equal (env, expected));
 }
 
-/* In the bodies of both APIs, whether the job has an environment or not. */
+/* In the bodies of both APIs, with and without an environment in the job. */
 static void
 test_create (void)
 {
@@ -536,10 +536,10 @@ test_create (void)
                   NULL, "Env", NULL);
   assert_created (&fixture, devices, &old, "env",
                   "{\"A\": \"1\", \"HTTPS_PROXY\": \"b\", \"https_proxy\": \"b\"}");
-  /* What the job takes out stays out, which Podman is told apart from the rest. */
+  /* Variables that the job removes stay removed; Podman has a separate list for them. */
   assert_created (&fixture, "{\"image\": \"i:1\", \"env\": {\"HTTPS_PROXY\": null}}", &old, "Env",
                   "[\"https_proxy=b\"]");
-  /* A file that is none holds no run up, and is told once. */
+  /* A bad file blocks no run and is reported once. */
   put (".docker/config.json", "secret");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "*/.docker/config.json is not used*proxies*");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's calls against a server that answers as an engine does. */
+/* Tests the engine's calls with a server that answers like an engine. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 #include "tests/unit/server.h"
@@ -77,8 +77,8 @@ answer_as_docker (Server *server, const Request *request, int fd, gpointer data)
   return server_reply (fd, 500, "", "{\"message\": \"out of order\"}");
 }
 
-/* A password in the URL is sent, and never shown: not in the banner, not in infrastructure_pid, not
- * in an error. */
+/* A password in the URL is sent but never shown: not in the banner, infrastructure_pid or an
+ * error. */
 static void
 test_password (void)
 {
@@ -112,7 +112,7 @@ test_password (void)
   stop (&fixture);
 }
 
-/* Whatever has taken the engine's place answers everything with the same JSON. */
+/* Another program at the engine's address that gives the same JSON answer to everything. */
 static gboolean
 answer_the_same (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -165,7 +165,7 @@ test_no_id (void)
         else
           pp_infrastructure_list (fixture.infrastructure, PP_LIST_ALL, NULL, on_listed, &fixture);
         wait_done (&fixture);
-        /* No container is a list of them. */
+        /* The one array among the answers is a valid list of containers. */
         if (call == 2 && i == 1)
           g_assert_no_error (fixture.error);
         else
@@ -179,7 +179,7 @@ test_no_id (void)
   pp_container_spec_free (spec);
 }
 
-/* A gateway in front of the engine, for which there is nothing there just now. */
+/* A gateway in front of the engine, while the engine is away. */
 static gboolean
 answer_as_gateway (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -193,7 +193,8 @@ answer_as_gateway (Server *server, const Request *request, int fd, gpointer data
   return server_reply (fd, atoi (answers[0]), "", answers[1]);
 }
 
-/* Only the engine's own words say that something is not there, or that it cannot be done. */
+/* Only an answer from the engine itself means that an object is missing or a request is
+ * impossible. */
 static void
 test_words_of_a_gateway (void)
 {
@@ -239,7 +240,7 @@ answer_as_stranger (Server *server, const Request *request, int fd, gpointer dat
   return server_reply (fd, atoi (answers[0]), "", answers[1]);
 }
 
-/* At the start, that the URL is another server's is more likely than all else. */
+/* At the start, a wrong URL is more likely than other causes. */
 static void
 test_another_server (void)
 {
@@ -261,7 +262,7 @@ test_another_server (void)
     }
 }
 
-/* Podman fails at /info for one broken container of anybody's: it is used all the same. */
+/* Podman's /info fails because of one broken container. The engine is used anyway. */
 static gboolean
 answer_without_info (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -292,7 +293,7 @@ test_no_info (void)
   stop (&fixture);
 }
 
-/* A container that others made so, or one of a flow run's name with a NUL. */
+/* A container with a NUL in a label, from another program or from a flow run's name. */
 static gboolean
 answer_with_nul (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -305,7 +306,7 @@ answer_with_nul (Server *server, const Request *request, int fd, gpointer data)
                        "\"Config\": {\"Labels\": {\"a\": \"x\\u0000y\"}}}");
 }
 
-/* A NUL in one container's label does not make the engine's answers useless. */
+/* A NUL in one container's label does not invalidate the engine's answer. */
 static void
 test_nul_in_a_label (void)
 {
@@ -321,7 +322,7 @@ test_nul_in_a_label (void)
   stop (&fixture);
 }
 
-/* Longer than the few milliseconds that were left of a time-out counted in 32 bits. */
+/* Answers later than the few milliseconds that a 32-bit overflow would leave of the time-out. */
 static gboolean
 answer_late (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -332,14 +333,14 @@ answer_late (Server *server, const Request *request, int fd, gpointer data)
   return server_reply (fd, 204, "", "");
 }
 
-/* A huge stop_timeout is a long one: the call waits for the engine's answer. */
+/* A huge stop_timeout does not overflow: the call waits for the engine's answer. */
 static void
 test_huge_stop_timeout (void)
 {
   Fixture fixture = { 0 };
 
   start (&fixture, answer_late, "");
-  /* With the two minutes an answer may take: 40 ms more than 32 bits of milliseconds hold. */
+  /* With the two minutes for an answer, this exceeds 32 bits of milliseconds by 40 ms. */
   pp_infrastructure_stop (fixture.infrastructure, "abc", 42949553, on_done, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
@@ -355,7 +356,7 @@ answer_pull (Server *server, const Request *request, int fd, gpointer data)
   return server_reply (fd, 200, "", "{\"status\": \"Pull complete\"}\n");
 }
 
-/* The pull asks for the platform that the container is to have. */
+/* The pull asks for the container's platform. */
 static void
 test_pull_has_the_platform (void)
 {
@@ -394,7 +395,7 @@ answer_without_cdi (Server *server, const Request *request, int fd, gpointer dat
                        "nvidia.com/gpu=all\"}");
 }
 
-/* The engine says what it lacks, and not what to do. */
+/* The engine reports a missing device but gives no advice. */
 static void
 test_missing_cdi_device (void)
 {
@@ -417,7 +418,7 @@ test_missing_cdi_device (void)
   stop (&fixture);
 }
 
-/* Podman of a version that the test changes: "4.3.1", then "5.4.2". */
+/* Podman with a version that the test changes: "4.3.1", then "5.4.2". */
 static gboolean
 answer_as_podman (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -463,8 +464,8 @@ expect_news (void)
                          "The container engine is Podman 5.4.2 now, and was Podman 4.3.1");
 }
 
-/* Away, and back as another: known before the ping, which comes before runs are taken, has ended.
- */
+/* After an absence the engine is another one. The new version is known when the ping ends, before
+ * runs are taken. */
 static void
 test_version_after_a_silence (void)
 {
@@ -489,7 +490,7 @@ test_version_after_a_silence (void)
   stop (&fixture);
 }
 
-/* Restarted between two calls, of which none failed: any answer tells. */
+/* The engine was restarted between two successful calls: any answer shows it. */
 static void
 test_version_after_a_restart (void)
 {
@@ -507,7 +508,7 @@ test_version_after_a_restart (void)
   stop (&fixture);
 }
 
-/* Once: the same engine is not asked again and again. */
+/* The version is requested once, not again for the same engine. */
 static void
 test_version_is_not_asked_again (void)
 {
@@ -524,7 +525,7 @@ test_version_is_not_asked_again (void)
   stop (&fixture);
 }
 
-/* A name is shown as it is; of an id, the head that people know. */
+/* Errors show a name completely, and of an id the usual first characters. */
 static void
 test_container_in_an_error (void)
 {
@@ -543,8 +544,8 @@ test_container_in_an_error (void)
   stop (&fixture);
 }
 
-/* A request for a container with an answer of 500 in Podman's words, as containers/podman issues
- * 20809 and 25886 have them. */
+/* Answers requests about a container with status 500 and Podman's message from containers/podman
+ * issues 20809 and 25886. */
 static gboolean
 answer_locked (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -563,12 +564,11 @@ check_passing (Fixture *fixture)
   g_assert_error (fixture->error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   g_assert_nonnull (strstr (fixture->error->message, "database is locked"));
   g_clear_error (&fixture->error);
-  /* It is busy, not away. */
+  /* The engine is busy, not away. */
   g_assert_cmpint (pp_infrastructure_heard (fixture->infrastructure), >, 0);
 }
 
-/* A database that is locked for a moment costs no run: whatever was asked for may be asked again.
- */
+/* A briefly locked database fails no run: the error is temporary for every request. */
 static void
 test_locked_database_passes (void)
 {
@@ -596,8 +596,8 @@ test_locked_database_passes (void)
   stop (&fixture);
 }
 
-/* Three bytes of text for each of its hundreds of memory, as from a site that keeps all containers.
- */
+/* An answer whose JSON needs hundreds of times more memory than its text, as from a host that keeps
+ * all containers. */
 static gboolean
 answer_too_much (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -613,7 +613,7 @@ answer_too_much (Server *server, const Request *request, int fd, gpointer data)
   return kept;
 }
 
-/* One that is larger than 16 MiB, and one that is not but would take too much. */
+/* One answer larger than 16 MiB, and a smaller one that would need too much memory. */
 static void
 test_too_large (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an engine is looked for, and in which order. */
+/* Tests where the engine is searched, and in which order. */
 #include "tests/unit/tap.h"
 
 #include "infrastructure/containers/engine-private.h"
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A listening socket at ROOT/PATH; returns its descriptor. */
+/* Creates a listening socket at ROOT/PATH and returns its descriptor. */
 static int
 make_socket (const char *root, const char *path)
 {
@@ -54,7 +54,7 @@ test_sockets (void)
   PpEnginePlaces superuser = { .uid = 0, .root = root, .xdg_runtime_dir = "/run/user/0" };
   int fds[3];
 
-  /* None there: the first of the list is what an error will name. */
+  /* No socket exists: the first path is chosen, and the error will name it. */
   assert_found (&user, paths[0]);
   assert_found (&superuser, paths[1]);
   for (int i = 0; i < 3; i++)
@@ -115,7 +115,7 @@ test_schemes (void)
     { "tcp://me:p%40ss@host:2375", NULL, "http://me:p%40ss@host:2375" },
     { "https://host/engine/", NULL, "https://host/engine" },
     { "http://[::1]", NULL, "http://[::1]" },
-    /* What could be tried for ever. */
+    /* Addresses that can never work. */
     { "tcp://host", NULL, NULL },
     { "tcp://host:", NULL, NULL },
     { "tcp://host:0", NULL, NULL },
@@ -150,15 +150,15 @@ test_schemes (void)
   g_assert_true (g_str_has_prefix (error->message, "DOCKER_HOST: "));
 }
 
-/* DOCKER_HOST in all spellings that docker-py's parse_host() takes; what it makes of them, with one
- * slash for two. */
+/* All forms of DOCKER_HOST that docker-py's parse_host() accepts, with its results, but one slash
+ * for two. */
 static void
 test_addresses (void)
 {
   static const struct
   {
     const char *address;
-    const char *url; /* NULL: none */
+    const char *url; /* NULL if it is invalid */
   } table[] = {
     { "unix:///var/run/docker.sock", "unix:///var/run/docker.sock" },
     { "unix://var/run/docker.sock", "unix:///var/run/docker.sock" },
@@ -266,7 +266,7 @@ test_long_socket_path (void)
   g_assert_nonnull (strstr (error->message, "107 bytes"));
 }
 
-/* A name service, which is asked at the start only. */
+/* A name service that is used only at the start. */
 static gboolean names_hang;
 
 struct group *
@@ -280,7 +280,8 @@ getgrgid (gid_t gid)
   return &group;
 }
 
-/* The hint a user gets who may not use the socket at PATH; root's tests ask as somebody else. */
+/* Returns the hint for a user without access to the socket at PATH. As root, the test changes to
+ * another user. */
 static char *
 hint_of_a_stranger (const char *path, const PpEngineNames *names)
 {
@@ -336,7 +337,7 @@ test_hints (void)
   pp_engine_names_clear (&names);
 }
 
-/* The names are those of the start, whenever access is denied. */
+/* The hint uses the names from the start, whenever access is denied. */
 static void
 test_names (void)
 {
@@ -356,7 +357,7 @@ test_names (void)
       pp_engine_names_init (&names, path);
       g_autofree char *known = hint_of_a_stranger (path, &names);
       g_assert_nonnull (strstr (known, "usermod -aG dockers"));
-      /* The socket was not there yet. */
+      /* The socket did not exist at the start. */
       g_autofree char *unknown = hint_of_a_stranger (path, &none);
       g_assert_nonnull (strstr (unknown, "join group 4711"));
       pp_engine_names_clear (&names);

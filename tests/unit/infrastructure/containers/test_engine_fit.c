@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each engine takes, drops, and wants to be told in its own way. */
+/* Tests which settings each engine supports, ignores, or needs in another form. */
 #include "infrastructure/containers/engine_api-private.h"
 
 #include "tests/unit/infrastructure/containers/spec_test.h"
@@ -10,7 +10,7 @@
   "{\"networks\": [\"n\"], \"container_create_kwargs\": {\"networking_config\": {\"n\": "          \
   "{" endpoint "}}}}"
 
-/* What ENGINE, one that knows neither AppArmor nor a runtime but runc, refuses of MEMBERS. */
+/* Expects that ENGINE refuses MEMBERS. ENGINE has no AppArmor and only the runtime runc. */
 static void
 assert_refused (const char *members, const PpEngineInfo *engine, const char *words)
 {
@@ -43,7 +43,7 @@ test_dropped (void)
   {
     const char *members;
     const char *key;
-    gboolean podman, docker; /* refused there */
+    gboolean podman, docker; /* expected to refuse */
   } table[] = {
     { KWARGS ("\"network_disabled\": true"), "network_disabled", TRUE, FALSE },
     { KWARGS ("\"network_disabled\": false"), NULL, FALSE, FALSE },
@@ -94,7 +94,7 @@ test_dropped (void)
         assert_refused (table[i].members, &other, on_docker);
       else
         pp_container_spec_free (good_spec (table[i].members, &other));
-      /* Offline, nothing is known of the engine. */
+      /* Offline, the engine is unknown. */
       pp_container_spec_free (good_spec (table[i].members, NULL));
     }
 }
@@ -132,9 +132,9 @@ test_mounts (void)
   static const struct
   {
     const char *members;
-    const char *key;    /* as it is named */
-    const char *docker; /* the first that takes it; "": all; NULL: none */
-    gboolean podman;    /* takes it */
+    const char *key;    /* as in the message */
+    const char *docker; /* the first version that supports it; "": all; NULL: none */
+    gboolean podman;    /* Podman supports it */
   } table[] = {
     { VOLUME ("\"Subpath\": \"a\""), "VolumeOptions.Subpath", "26.1.4", FALSE },
     { VOLUME ("\"subPath\": \"a\""), "VolumeOptions.Subpath", "26.1.4", FALSE },
@@ -152,14 +152,15 @@ test_mounts (void)
       "ImageOptions.Subpath", "", FALSE },
     { MOUNT ("\"Type\": \"volume\", \"TmpfsOptions\": {\"SizeBytes\": 4096}"), "TmpfsOptions",
       "23.0.6", FALSE },
-    /* docker-py's own spelling, and misspelt keys. */
+    /* docker-py's own spelling, and misspelled keys. */
     { MOUNT ("\"Type\": \"volume\", \"read_only\": true"), "read_only", NULL, FALSE },
     { VOLUME ("\"Subpat\": \"a\""), "VolumeOptions.Subpat", NULL, FALSE },
     { BIND ("\"Recursive\": false"), "BindOptions.Recursive", NULL, FALSE },
     { TMPFS ("\"Size\": 4096"), "TmpfsOptions.Size", NULL, FALSE },
     { MOUNT ("\"Type\": \"volume\", \"readonly\": true"), NULL, "", TRUE },
     { VOLUME ("\"Subpath\": \"\", \"NoCopy\": false"), NULL, "", TRUE },
-    /* What an inspect has, and docker-py's default driver: they ask for nothing. */
+    /* Empty values as in an inspect answer, and docker-py's default driver: they ask for
+     * nothing. */
     { MOUNT ("\"Type\": \"volume\", \"BindOptions\": {\"Propagation\": \"\"}"), NULL, "", TRUE },
     { MOUNT ("\"Type\": \"bind\", \"VolumeOptions\": {\"NoCopy\": false}"), NULL, "", TRUE },
     { VOLUME ("\"DriverConfig\": {\"Name\": \"local\", \"Options\": {}}"), NULL, "", TRUE },
@@ -193,7 +194,7 @@ test_mounts (void)
     }
 }
 
-/* The keys that a place has are told with the wrong one; labels are a warning. */
+/* The message about a wrong key lists the valid ones. Labels only cause a warning. */
 static void
 test_words_of_mounts (void)
 {
@@ -206,7 +207,7 @@ test_words_of_mounts (void)
                   "Its place is for: NoCopy, Labels, DriverConfig, Subpath");
   assert_refused (MOUNT ("\"read_only\": true"), &docker,
                   "Its place is for: Type, Source, Target, ReadOnly, Consistency, BindOptions, ");
-  /* Beside a CDI device, which goes by Podman's own API. */
+  /* With a CDI device, which needs Podman's own API. */
   assert_refused (
       "{\"devices\": [\"nvidia.com/gpu=all\"], \"container_create_kwargs\": {\"mounts\": "
       "[{\"Type\": \"volume\", \"Target\": \"/m\", \"VolumeOptions\": "
@@ -214,7 +215,7 @@ test_words_of_mounts (void)
       &old_podman, "mounts: Podman 4.3.1 drops VolumeOptions.Subpath");
 }
 
-/* Podman's Docker API takes any BindOptions for NonRecursive, and no Mode for 000. */
+/* Podman's Docker API treats any BindOptions as NonRecursive, and a missing Mode as 000. */
 static void
 test_mounts_on_podman (void)
 {
@@ -238,7 +239,7 @@ test_mounts_on_podman (void)
                "\"Mode\": 1023}}]");
 }
 
-/* What cannot be said as a bind without a loss is left for the engine to judge. */
+/* Mounts that cannot be converted to binds without loss are sent unchanged. */
 static void
 test_mounts_that_are_no_plain_binds (void)
 {
@@ -262,8 +263,8 @@ test_mounts_that_are_no_plain_binds (void)
     }
 }
 
-/* Podman's Docker API drops an empty entrypoint, and gives the container its own service's variable
- * for a name alone. */
+/* Podman's Docker API ignores an empty entrypoint, and sets a variable without a value to its own
+ * service's value. */
 static void
 test_nothing_on_podman (void)
 {
@@ -346,7 +347,7 @@ test_gpus (void)
   static const struct
   {
     const char *request;
-    const char *names; /* of CDI devices; NULL: refused */
+    const char *names; /* expected CDI devices; NULL: refused */
   } table[] = {
     { "{\"count\": -1, \"capabilities\": [[\"gpu\"]]}", "[\"nvidia.com/gpu=all\"]" },
     { "{\"count\": 2, \"capabilities\": [[\"compute\", \"gpu\"]]}",
@@ -385,7 +386,7 @@ test_gpus (void)
       g_assert_cmpstr (pp_json_string (json_array_get (requests, 0), "Driver"), ==, "cdi");
       assert_json (json_array_get (requests, 0), "DeviceIDs", table[i].names);
     }
-  /* Docker has drivers of its own, and says when there is none. */
+  /* Docker has its own drivers and reports a missing one. */
   g_autoptr (PpContainerSpec) own = good_spec (
       KWARGS ("\"device_requests\": [{\"count\": -1, \"capabilities\": [[\"gpu\"]]}]"), &docker);
   assert_json (
@@ -394,14 +395,14 @@ test_gpus (void)
       " \"Options\": {}}]");
 }
 
-/* Beside a CDI device on a Podman whose Docker API knows none. */
+/* All settings together with a CDI device, on a Podman whose Docker API does not support CDI. */
 static void
 test_cdi_beside_all_others (void)
 {
   static const struct
   {
     const char *kwarg;
-    const char *field; /* of Podman's own create body */
+    const char *field; /* in Podman's own create body */
     const char *value;
   } table[] = {
     { "\"tmpfs\": {\"/t\": \"size=1m,mode=700\", \"/u\": \"\"}", "mounts",
@@ -489,7 +490,8 @@ test_cdi_beside_networks (void)
                "{\"slirp4netns\": [\"mtu=1300\", \"port_handler=slirp4netns\"]}");
 }
 
-/* What ENGINE shows of a container of MEMBERS. KEYS: that are said to be missing; NULL: none. */
+/* Checks a container of MEMBERS for which ENGINE shows HOST_CONFIG. KEYS are the limits expected in
+ * the error; NULL if there is no error. */
 static void
 check_created (const char *members, const char *host_config, gboolean was_warned,
                const PpEngineInfo *engine, const char *keys)
@@ -527,7 +529,7 @@ test_created (void)
                  "{\"Memory\": 67108864, \"NanoCpus\": 500000000, \"PidsLimit\": 50,"
                  " \"CpusetCpus\": \"0\", \"Ulimits\": [{\"Name\": \"RLIMIT_NOFILE\"}]}",
                  FALSE, &rootless, NULL);
-  /* A preference, in silence and with the engine's own warning. */
+  /* An ignored preference, without and with the engine's own warning. */
   check_created (KWARGS ("\"blkio_weight\": 300"), "{\"BlkioWeight\": 0}", FALSE, &old_podman,
                  "blkio_weight");
   check_created (KWARGS ("\"blkio_weight\": 300"), "{\"BlkioWeight\": 0}", TRUE, &docker, NULL);

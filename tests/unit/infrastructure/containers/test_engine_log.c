@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's log as the engine gives it: followed, read when the container has ended, damaged,
- * or refused. */
+/* Tests a container's log from the engine: followed, read after the end, damaged, and refused. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/infrastructure/log_place.h"
 
@@ -18,9 +17,9 @@ typedef struct
   GString *output;
   PpLogPlace place;
   GError *error;
-  char *damage;      /* as the last follow told it */
-  GString *followed; /* what the engine answers with follow=1 */
-  GString *finished; /* and with follow=0 */
+  char *damage;      /* as the last follow reported it */
+  GString *followed; /* the engine's answer for follow=1 */
+  GString *finished; /* and for follow=0 */
   const char *refusal;
 } Fixture;
 
@@ -132,7 +131,7 @@ read_log (Fixture *fixture)
   g_main_loop_run (fixture->loop);
 }
 
-/* "journald logs with file events": the log is there once the container has ended. */
+/* "journald logs with file events": the log is available after the container's end. */
 static void
 test_refused (Fixture *fixture, gconstpointer data)
 {
@@ -151,7 +150,7 @@ test_refused (Fixture *fixture, gconstpointer data)
   g_assert_null (fixture->damage);
 }
 
-/* A follow that breaks in the middle: what it has delivered is left out. */
+/* If a follow breaks, output that was already delivered is skipped. */
 static void
 test_damaged_follow (Fixture *fixture, gconstpointer data)
 {
@@ -162,7 +161,7 @@ test_damaged_follow (Fixture *fixture, gconstpointer data)
   append_frame (fixture->finished, 1, "one\n");
   append_frame (fixture->finished, 1, "two\n");
   append_frame (fixture->finished, 1, "three\n");
-  /* As a connection to an engine that runs: its look says so. */
+  /* With a connected engine. Its inspection shows that the container runs. */
   pp_infrastructure_connect (fixture->infrastructure, on_done, fixture);
   g_main_loop_run (fixture->loop);
   follow (fixture);
@@ -171,7 +170,7 @@ test_damaged_follow (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->output->str, ==, "1:one\n1:two\n1:three\n");
 }
 
-/* Damage in a finished log: all that is around it comes. */
+/* Damage in the log of an ended container: everything else is delivered. */
 static void
 test_damaged_finished (Fixture *fixture, gconstpointer data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The start of a container, by an engine that does not answer. */
+/* Tests starting a container with an engine that does not answer. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 #include "tests/unit/server.h"
@@ -63,7 +63,7 @@ typedef struct
 } Case;
 
 /* Does not answer a start, and says of the container what the case DATA has. A start that is over
- * by that is left by its caller; the other breaks off. */
+ * by that is left by its caller; the other connection breaks. */
 static gboolean
 answer_no_start (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -78,8 +78,8 @@ answer_no_start (Server *server, const Request *request, int fd, gpointer data)
   return FALSE;
 }
 
-/* A start that the engine carries out and does not answer is over when the container is seen to
- * run, or to have run; not before. */
+/* A start without an answer ends when an inspection shows that the container runs or has run, and
+ * not before. */
 static void
 test_start_without_an_answer (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the end of a container is learned from an engine that does not tell it: a server that answers
- * as Podman does, and real processes for conmon and the container's program. */
+/* Tests detecting the end of a container that the engine does not report, with a server that
+ * answers like Podman and real processes for conmon and the container's program. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 #include "tests/unit/server.h"
@@ -14,18 +14,18 @@
 
 #define ID "7b6726c788a364d4381f22961d16bdd8391c53b05009d381c25c904408dbcf12"
 
-/* What the engine says; read on the server's threads. */
+/* The engine's answers; the server's threads read them. */
 typedef struct
 {
   int pid;
   int conmon_pid;
-  gint ended;               /* atomic: the engine knows that the container has */
-  gint waits;               /* atomic: asked for until now */
+  gint ended;               /* atomic: the engine knows that the container has ended */
+  gint waits;               /* atomic: number of wait requests so far */
   const char *version;      /* of GET /version */
-  const char *status;       /* State.Status until then */
-  const char *wait_answers; /* or NULL: the wait lasts until ENDED */
+  const char *status;       /* State.Status before ended */
+  const char *wait_answers; /* the answer to a wait, or NULL: the wait lasts until ended */
   int wait_status;
-  gint log_open;  /* atomic: the stream of the log stays open */
+  gint log_open;  /* atomic: the log stream stays open */
   gint log_reads; /* atomic */
 } Engine;
 
@@ -37,7 +37,7 @@ typedef struct
   PpInfrastructure *infrastructure;
   PpInfrastructureCall *call;
   Engine engine;
-  int conmon; /* ours to wait for; 0: none */
+  int conmon; /* our child; 0 if none */
   gboolean ended;
   gboolean status_lost;
   GString *news;
@@ -68,7 +68,8 @@ answer_wait (Engine *engine, int fd)
   return server_reply (fd, 200, "", "{\"StatusCode\": 0}");
 }
 
-/* "tick", then no end while it is open; all of it where it is not followed. */
+/* Sends "tick", and keeps the stream open while log_open is set. Without follow, sends
+ * everything. */
 static gboolean
 answer_logs (Engine *engine, const Request *request, int fd)
 {
@@ -164,7 +165,8 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_string_free (fixture->output, TRUE);
 }
 
-/* A shell for conmon, whose command line names the container, and its child for the program. */
+/* Starts a shell as conmon, with the container's id in its command line, and a child of it as the
+ * program. */
 static void
 start_processes (Fixture *fixture)
 {
@@ -234,7 +236,7 @@ on_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The loop for a while, in which the container is looked at. */
+/* Runs the loop for a while. */
 static void
 run_for (guint milliseconds)
 {
@@ -245,7 +247,7 @@ run_for (guint milliseconds)
     g_main_context_iteration (NULL, TRUE);
 }
 
-/* Seconds until the watch has ended, with LOST. */
+/* Waits for the end of the watch, which must report LOST. Returns the seconds it took. */
 static double
 check_end (Fixture *fixture, gboolean lost)
 {
@@ -281,13 +283,13 @@ test_conmon_killed_alone (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   while (fixture->news->len == 0)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpstr (fixture->news->str, ==, "conmon;");
-  /* The engine is not asked who it can no longer know of. */
+  /* The engine cannot know the exit status any more and is not asked. */
   kill (fixture->engine.pid, SIGKILL);
   g_assert_cmpfloat (check_end (fixture, TRUE), <, 1.5);
   g_assert_cmpstr (fixture->news->str, ==, "conmon;program;");
 }
 
-/* The engine knows the end a while after the kernel, and says nothing of it until it is asked. */
+/* The engine knows the end a while after the kernel, and reports it only when asked. */
 static void
 test_program_ends (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -296,14 +298,13 @@ test_program_ends (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   run_for (600);
   kill (fixture->engine.pid, SIGKILL);
   run_for (1500);
-  g_assert_false (fixture->ended); /* conmon lives: it will say how the program ended */
+  g_assert_false (fixture->ended); /* conmon is alive: it will record the exit status */
   g_atomic_int_set (&fixture->engine.ended, TRUE);
   check_end (fixture, FALSE);
   g_assert_cmpstr (fixture->news->str, ==, "program;");
 }
 
-/* Somebody has restarted the container: it runs with other processes, and its status is not lost.
- */
+/* Somebody has restarted the container: it has other processes, and its exit status is not lost. */
 static void
 test_restarted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -320,7 +321,7 @@ test_restarted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpstr (fixture->news->str, ==, "program;");
 }
 
-/* The numbers of an engine on another host are other processes here, or none. */
+/* The pids of an engine on another host belong to other processes here, or to none. */
 static void
 test_remote_engine (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -351,7 +352,7 @@ test_forwarded_socket (Fixture *fixture, gconstpointer data)
   (void)data;
 }
 
-/* Podman's words, after 20 s, of a container whose conmon is gone. */
+/* Podman's answer, after 20 s, for a container whose conmon has exited. */
 static void
 test_wait_says_lost (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -372,7 +373,7 @@ test_wait_says_minus_one (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   check_end (fixture, TRUE);
 }
 
-/* Podman was killed as it started the container, and so was conmon. */
+/* Podman and conmon were both killed while the container was starting. */
 static void
 test_wait_is_in_vain (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -416,8 +417,7 @@ on_output (PpStream stream G_GNUC_UNUSED, const char *data, gsize length, gpoint
   return TRUE;
 }
 
-/* A process that outlives its container holds the pipe: what the log has is read once, and that is
- * all. */
+/* A process that outlives its container holds the pipe open: the log is read once. */
 static void
 test_log_stays_open (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

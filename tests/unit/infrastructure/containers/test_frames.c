@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log's frames and the pull's lines, cut in every way a network may cut them. */
+/* Tests the log's frames and a pull's lines, split into pieces in every way. */
 #include "tests/unit/tap.h"
 
 #include "infrastructure/containers/engine-private.h"
@@ -11,7 +11,7 @@ typedef struct
 {
   GString *out;
   GString *err;
-  guint refuse_every; /* 0: take all */
+  guint refuse_every; /* 0: refuse nothing */
   guint calls;
 } Sink;
 
@@ -50,7 +50,7 @@ sample_log (void)
   return log;
 }
 
-/* Pushes as a stream does: what was not taken comes again, in pieces of other sizes. */
+/* Pushes like a stream: refused data is pushed again, in pieces of other sizes. */
 static PpFramesResult
 push_all (PpFrames *frames, const char *data, gsize length, gsize piece)
 {
@@ -115,7 +115,7 @@ typedef struct
   GString *times;
 } StampedSink;
 
-/* What is taken, each entry's time before it. */
+/* Collects the payload with each entry's time before it. */
 static gboolean
 take_stamped (PpStream stream, const char *data, gsize length, gpointer user_data)
 {
@@ -132,8 +132,8 @@ take_stamped (PpStream stream, const char *data, gsize length, gpointer user_dat
 
 #define STAMP(N) "2026-11-28T04:13:48.00000000" N "Z "
 
-/* Parts of a line, one of them empty but for its stamp; lines that come twice, as from Docker that
- * goes on with the next file, and some that only look like it; what has no stamp. */
+/* Checks parts of a line, one of them with only a stamp; lines that Docker repeats when it
+ * continues with the next file, and lines that only look repeated; and entries without a stamp. */
 static void
 check_stamped (gsize piece, guint refuse_every)
 {
@@ -149,7 +149,7 @@ check_stamped (gsize piece, guint refuse_every)
   append_frame (log, 2, STAMP ("2") "d\n");
   append_frame (log, 2, STAMP ("2") "ee\n");
   append_frame (log, 1, STAMP ("2") "e\n");
-  /* Once more from here on, and then on. */
+  /* Repeated from here on, then new lines. */
   append_frame (log, 2, STAMP ("2") "ee\n");
   append_frame (log, 1, STAMP ("2") "e\n");
   append_frame (log, 1, STAMP ("3") "l\n");
@@ -187,7 +187,7 @@ test_stamped (void)
         check_stamped (piece, refuse_every);
 }
 
-/* A long line, of parts, that comes once more at the end of a burst. */
+/* A long line in several parts that is repeated at the end of a burst. */
 static void
 test_long_line_comes_again (void)
 {
@@ -208,7 +208,7 @@ test_long_line_comes_again (void)
   g_string_free (sink.err, TRUE);
 }
 
-/* A stream that breaks off inside a stamp. */
+/* A stream that ends inside a stamp. */
 static void
 test_stamp_broken_off (void)
 {
@@ -259,7 +259,7 @@ test_malformed_and_broken_off (void)
   g_string_free (sink.err, TRUE);
 }
 
-/* What Podman and Docker sent for real pulls, shortened. */
+/* Shortened answers of Podman and Docker to real pulls. */
 static const char podman_pull[]
     = "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"4a7450df8b98\"}\n"
       "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":500,\"total\":2000},"
@@ -311,7 +311,7 @@ test_pull_lines (void)
     {
       check_pull (podman_pull, piece, "Pulled image 'team/bb:1' in * s: 2 layers, 2.0*kB", NULL);
       check_pull (docker_pull, piece, "Pulled image 'team/bb:1' in * s: 1 layers, 2.0*kB", NULL);
-      /* In a stream whose status was 200. */
+      /* An error in a stream with status 200. */
       check_pull ("{\"status\":\"Pulling fs layer\",\"id\":\"a\"}\n{\"progressDetail\":{},"
                   "\"errorDetail\":{\"message\":\"manifest\\nunknown\"},"
                   "\"error\":\"manifest\\nunknown\"}\n",
@@ -322,8 +322,8 @@ test_pull_lines (void)
   check_pull ("not json\n[]\n{\"id\":3}\n", 4, "Pulled image *: 0 layers", NULL);
 }
 
-/* What Podman 4.3 and Docker 20.10 said when a registry was out of order, and when it refused; the
- * words of other versions below. */
+/* Messages of Podman 4.3 and Docker 20.10 for a registry that failed, and for one that refused.
+ * Other versions' messages are below. */
 static void
 test_pull_that_may_pass (void)
 {

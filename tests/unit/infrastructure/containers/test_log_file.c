@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conmon's log files: what is read of them while conmon writes, and begins them anew. */
+/* Tests reading conmon's log files while conmon writes them and starts new ones. */
 #include "infrastructure/containers/log_file-private.h"
 
 #include "tests/unit/tap.h"
@@ -17,7 +17,7 @@ typedef struct
   PpLogTail *tail;
   PpLogFile *log;
   GString *output;
-  gboolean busy; /* the reader downstream says "not now" */
+  gboolean busy; /* the user of the output refuses it */
   PpLogPlace place;
 } Fixture;
 
@@ -44,7 +44,7 @@ append (const char *path, const char *text)
   g_assert_cmpint (fclose (file), ==, 0);
 }
 
-/* As conmon does (reopen_k8s_file): a new file, moved over the old one, holds TEXT. */
+/* Starts a new file with TEXT as conmon does (reopen_k8s_file): moves it over the old one. */
 static void
 begin_anew (const Fixture *fixture, const char *text)
 {
@@ -74,7 +74,7 @@ close_log (Fixture *fixture)
   g_clear_pointer (&fixture->log, pp_log_file_free);
 }
 
-/* Has the log be opened once more, from where it was read. */
+/* Opens the log again, to continue where it was read. */
 static void
 open_again (Fixture *fixture)
 {
@@ -107,7 +107,7 @@ tear_down (Fixture *fixture, gconstpointer data)
   g_string_free (fixture->output, TRUE);
 }
 
-/* Reads what there is. FALSE: the reader downstream says "not now". */
+/* Reads what there is. Returns FALSE if the user of the output refuses. */
 static gboolean
 read_log (Fixture *fixture)
 {
@@ -168,7 +168,7 @@ test_begun_anew (Fixture *fixture, gconstpointer data)
   (void)data;
   open_log (fixture);
   assert_read (fixture, "1:one\n");
-  /* What the old file has got since it was read comes before the new one. */
+  /* The rest of the old file comes before the new file. */
   append (fixture->path, "T stdout F two\n");
   begin_anew (fixture, "T stdout F three\n");
   pp_log_tail_look (fixture->tail, TRUE);
@@ -181,8 +181,8 @@ test_begun_anew (Fixture *fixture, gconstpointer data)
   assert_loss (fixture, NULL);
 }
 
-/* A reader that is held up while a loud log begins anew again and again: each file was opened as it
- * appeared, and all of it comes. */
+/* A slow reader of a busy log with many new files: each file was opened when it appeared, and
+ * everything is delivered. */
 static void
 test_begun_anew_often (Fixture *fixture, gconstpointer data)
 {
@@ -205,8 +205,8 @@ test_begun_anew_often (Fixture *fixture, gconstpointer data)
   assert_loss (fixture, NULL);
 }
 
-/* The news is read late, when the next file is there already but has not been moved in place: each
- * file is read once, in its turn. */
+/* The event is handled late, when the next file exists but was not yet moved into place: each file
+ * is read once, in order. */
 static void
 test_next_file_is_there_already (Fixture *fixture, gconstpointer data)
 {
@@ -217,7 +217,7 @@ test_next_file_is_there_already (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "1:one\n");
   begin_anew (fixture, "T stdout F two\n");
   append (next, "T stdout F three\n");
-  /* The news: the second file was made, it was moved in place, the third was made. */
+  /* The events: the second file was created, moved into place, and the third was created. */
   pp_log_tail_look (fixture->tail, FALSE);
   pp_log_tail_look (fixture->tail, TRUE);
   pp_log_tail_look (fixture->tail, FALSE);
@@ -248,7 +248,8 @@ test_hole (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (damage->bytes, >, G_GINT64_CONSTANT (1) << 39);
 }
 
-/* Files that nobody saw, and files that were too many to hold: they are counted. */
+/* Files that were never seen, and files given up because too many waited: they are counted as
+ * lost. */
 static void
 test_begun_anew_too_often (Fixture *fixture, gconstpointer data)
 {
@@ -270,7 +271,7 @@ test_begun_anew_too_often (Fixture *fixture, gconstpointer data)
   assert_loss (fixture, "37 of its files");
 }
 
-/* With conmon's --log-rotate the old file is moved away first, and for a moment there is none. */
+/* With conmon's --log-rotate the old file is moved away first, and for a moment there is no log. */
 static void
 test_moved_away (Fixture *fixture, gconstpointer data)
 {
@@ -288,8 +289,8 @@ test_moved_away (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_unlink (old), ==, 0);
 }
 
-/* A log that was begun anew before it was opened: what is there is delivered, whatever was skipped,
- * and that something is missing is known. */
+/* A log that was started again before it was opened: the rest is delivered, and the loss is
+ * known. */
 static void
 test_opened_late (Fixture *fixture, gconstpointer data)
 {
@@ -302,7 +303,7 @@ test_opened_late (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "1:one\n");
   g_assert_false (pp_log_tail_begins_late (fixture->tail));
 
-  /* A file system's clock has ticks: the next file is to be from a later one. */
+  /* A file system's clock has ticks: wait until the next file gets a later time. */
   g_assert_cmpint (stat (control, &first), ==, 0);
   do
     {
@@ -320,7 +321,7 @@ test_opened_late (Fixture *fixture, gconstpointer data)
     }
   assert_read (fixture, "1:two\n");
   assert_loss (fixture, "begun anew while nobody read it");
-  /* Nothing is missing of what there was since it was opened first. */
+  /* Nothing is missing since the log was first opened. */
   close_log (fixture);
   fixture->place = (PpLogPlace){ 0 };
   open_log (fixture);
@@ -328,7 +329,7 @@ test_opened_late (Fixture *fixture, gconstpointer data)
   assert_loss (fixture, NULL);
 }
 
-/* Bytes that were read and that the log has not: they were in a file that is gone. */
+/* Bytes that were read but are no longer in the log: they were in a removed file. */
 static void
 test_shorter_than_read (Fixture *fixture, gconstpointer data)
 {
@@ -362,7 +363,7 @@ test_times (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (fixture->place.time, ==, AT (2));
 }
 
-/* Read on from a place in a log that has begun anew since. */
+/* Continues from a place in a log that was started again since. */
 static void
 test_read_on (Fixture *fixture, gconstpointer data)
 {
@@ -394,7 +395,7 @@ assert_damage (const Fixture *fixture, guint64 records, guint64 bytes, guint64 f
   g_assert_cmpuint (damage->first, ==, first);
 }
 
-/* What is no record is skipped up to the next newline, and counted. */
+/* Data that is not a record is skipped up to the next newline and counted. */
 static void
 test_damaged (Fixture *fixture, gconstpointer data)
 {
@@ -408,7 +409,8 @@ test_damaged (Fixture *fixture, gconstpointer data)
   assert_loss (fixture, NULL);
 }
 
-/* A disk that was full for a moment: the next record stands where the cut one's newline should. */
+/* A disk that was full for a moment: the next record begins where the newline of the cut one should
+ * be. */
 static void
 test_cut_by_full_disk (Fixture *fixture, gconstpointer data)
 {
@@ -419,13 +421,13 @@ test_cut_by_full_disk (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "1:one\n1:two\n2:four");
   g_assert_cmpint (pp_log_file_time (fixture->log), ==, AT (4));
   assert_damage (fixture, 2, 15 + 40, 15);
-  /* Inside its text nobody can tell: all of it is there. */
+  /* Inside a record's text this cannot be detected: the text includes the next record. */
   append (fixture->path, TIME ("5") " stdout F fi" TIME ("6") " stdout F six\n");
   assert_read (fixture, "1:fi" TIME ("6") " stdout F six\n");
   assert_damage (fixture, 2, 15 + 40, 15);
 }
 
-/* conmon 2.2.0 ends an unfinished line with a record that has no blank behind its tag. */
+/* conmon 2.2.0 ends an unfinished line with a record without a blank after its tag. */
 static void
 test_end_of_conmon_220 (Fixture *fixture, gconstpointer data)
 {
@@ -448,7 +450,7 @@ append_zeros (const Fixture *fixture, gsize count)
   g_assert_cmpint (fclose (file), ==, 0);
 }
 
-/* What a host that crashed leaves: blocks of zeros, and half a record that is never completed. */
+/* After a crash of the host: blocks of zeros, and half a record that is never completed. */
 static void
 test_zeros (Fixture *fixture, gconstpointer data)
 {
@@ -468,7 +470,7 @@ test_zeros (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "");
 }
 
-/* No record of conmon's is so long: it comes in parts, and whole. */
+/* A record longer than any of conmon's comes in parts but completely. */
 static void
 test_over_the_bound (Fixture *fixture, gconstpointer data)
 {
@@ -501,7 +503,7 @@ test_carriage_returns (Fixture *fixture, gconstpointer data)
   assert_damage (fixture, 0, 0, 0);
 }
 
-/* A time that is none takes the text from nobody. */
+/* A record with an invalid time keeps its text. */
 static void
 test_no_time (Fixture *fixture, gconstpointer data)
 {
@@ -514,7 +516,7 @@ test_no_time (Fixture *fixture, gconstpointer data)
   assert_damage (fixture, 0, 0, 0);
 }
 
-/* As logrotate does with copytruncate: conmon writes on, at the beginning or behind a hole. */
+/* Like logrotate with copytruncate: conmon continues to write, at the beginning or after a hole. */
 static void
 test_cut_in_place (Fixture *fixture, gconstpointer data)
 {
@@ -530,7 +532,7 @@ test_cut_in_place (Fixture *fixture, gconstpointer data)
   assert_damage (fixture, 0, 0, 0);
 }
 
-/* A file that conmon has left with half a record: its full disk did not get better before. */
+/* A file that ends with half a record, because the disk was full until the next file. */
 static void
 test_half_before_next (Fixture *fixture, gconstpointer data)
 {
@@ -544,7 +546,7 @@ test_half_before_next (Fixture *fixture, gconstpointer data)
   assert_damage (fixture, 1, 0, 15);
 }
 
-/* Puts a copy of the recording at PATH where a log is. */
+/* Puts a copy of the recording PATH in the place of a log. */
 static void
 open_recording (Fixture *fixture, const char *path)
 {
@@ -557,8 +559,8 @@ open_recording (Fixture *fixture, const char *path)
   open_log (fixture);
 }
 
-/* Recorded from conmon of these versions, whose container wrote on both streams, parts of lines and
- * lines without an end. */
+/* Recordings of these conmon versions. The container wrote to both streams, in parts of lines, and
+ * without a last newline. */
 static void
 test_recorded (gconstpointer data)
 {
@@ -570,7 +572,7 @@ test_recorded (gconstpointer data)
   g_autofree char *x = g_strnfill (40, 'x');
   g_autofree char *expected = g_strconcat ("1:one\n2:two\n1:part of a line1: and its end\n1:", x,
                                            "1:\n1:a progress\rbar\r\n1:\n1:unfinished2:so is this",
-                                           /* It ends what the container has not. */
+                                           /* conmon 2.2.0 ends an unfinished line. */
                                            g_str_equal (version, "2.2.0") ? "1:\n2:\n" : "", NULL);
 
   open_recording (&fixture, path);
@@ -580,8 +582,8 @@ test_recorded (gconstpointer data)
   tear_down (&fixture, NULL);
 }
 
-/* Recorded from conmon 2.1.6 on a file system that was full for a moment: it has cut a record in
- * the time at its head. What was written while the disk was full is nowhere. */
+/* A recording of conmon 2.1.6 on a file system that was full for a moment. A record is cut in its
+ * time. Data written while the disk was full is lost. */
 static void
 test_recorded_full_disk (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The times of a log's entries, and reading on by them. */
+/* Tests the times of a log's entries, and continuing by them. */
 #include "prefect-podman/infrastructure/log_place.h"
 
 #include "tests/unit/tap.h"
@@ -42,7 +42,7 @@ test_parse (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     g_assert_cmpint (pp_log_time_parse (cases[i].text, strlen (cases[i].text)), ==, cases[i].time);
-  /* No byte behind the end is looked at. */
+  /* No byte after the end is read. */
   for (gsize length = 1; length < 30; length++)
     {
       g_autofree char *exact = g_malloc (length);
@@ -59,7 +59,8 @@ test_note (void)
 
   pp_log_place_note (&place, PP_STREAM_STDOUT, 10, 1);
   pp_log_place_note (&place, PP_STREAM_STDOUT, 20, 2);
-  /* Docker's order is not quite that of the times; what has no time goes with what is before it. */
+  /* Docker's order is not quite that of the times. An entry without a time counts with the one
+   * before it. */
   g_assert_false (pp_log_place_is_passed (&place, PP_STREAM_STDERR, 15));
   pp_log_place_note (&place, PP_STREAM_STDERR, 15, 4);
   pp_log_place_note (&place, PP_STREAM_STDERR, 0, 8);
@@ -67,7 +68,8 @@ test_note (void)
   g_assert_cmpint (place.time, ==, 20);
   g_assert_cmpuint (place.bytes, ==, 14);
   g_assert_cmpuint (place.total, ==, 15);
-  /* Within a stream it is, or the clock was set back: for both. */
+  /* Within a stream times are in order, unless the clock was set back, which affects both
+   * streams. */
   g_assert_true (pp_log_place_is_set_back (&place, PP_STREAM_STDOUT, 19));
   pp_log_place_note (&place, PP_STREAM_STDERR, 5, 1);
   g_assert_cmpint (place.time, ==, 5);
@@ -76,8 +78,8 @@ test_note (void)
   g_assert_true (pp_log_place_is_passed (&place, PP_STREAM_STDOUT, 6));
 }
 
-/* How much of each of COUNT entries of 10 bytes is passed over, and the end's gap: "+" for an
- * entry as a whole. */
+/* Returns the number of skipped bytes for each of COUNT entries of 10 bytes ("+": the whole entry),
+ * and the gap at the end. */
 static char *
 pass (const PpLogPlace *place, gboolean late, const gint64 *times, guint count)
 {

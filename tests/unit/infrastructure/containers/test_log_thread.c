@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file thread and who asks it: a disk that hangs holds up the thread and nobody else, and
- * nothing is lost between the two. The functions of log-tail.h are this program's own. */
+/* Tests the file thread and its users: a disk that hangs blocks only the thread, and nothing is
+ * lost. The functions of log_tail-private.h are replaced here. */
 #include "prefect-podman/http/limits.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "infrastructure/containers/log_tail-private.h"
@@ -23,7 +23,7 @@ struct PpLogTail
 static GMutex disk_mutex;
 static GCond disk_cond;
 static gboolean hangs;
-/* Something is written to the log after its end was read once. */
+/* More is written to the log after its end was read once. */
 static gboolean is_written_on;
 
 static void
@@ -111,14 +111,14 @@ pp_log_piece_free (PpLogPiece *piece)
 
 /* The engine. */
 
-/* What it says of the container and when; of the looks at it, and of the stream of events. */
+/* The engine's answers about the container, and records of the inspections and the event stream. */
 typedef struct
 {
   GMutex mutex;
   GCond cond;
-  gboolean holds_looks; /* a look at the container is not answered yet */
+  gboolean holds_looks; /* inspections are not answered yet */
   gboolean tells;       /* an event about the container is sent */
-  const char *state;    /* the answer to a look; NULL: 500 */
+  const char *state;    /* the answer to an inspection; NULL: 500 */
   guint looks;
 } Script;
 
@@ -239,7 +239,7 @@ set_up (Fixture *fixture, gconstpointer data)
 
   (void)data;
   set_script (FALSE, FALSE, "{\"State\": {\"Running\": false, \"Status\": \"exited\"}}");
-  /* Warnings are what is looked for. */
+  /* This file tests warnings. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK);
   fixture->loop = g_main_loop_new (NULL, FALSE);
   fixture->http = pp_http_new ();
@@ -289,7 +289,7 @@ on_turn (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* Reading works, and the container's end is the log's. */
+/* Reading works, and the follow ends when the log is read completely after the container's end. */
 static void
 test_well (Fixture *fixture, gconstpointer data)
 {
@@ -300,8 +300,8 @@ test_well (Fixture *fixture, gconstpointer data)
   g_assert_null (pp_infrastructure_trouble (fixture->infrastructure));
 }
 
-/* The disk hangs when the log is opened: the loop turns, health can tell, the output comes through
- * the engine, and so does the next run's, at once. */
+/* The disk hangs when the log is opened: the loop continues, the health check reports it, and the
+ * output of this run and the next one comes through the engine at once. */
 static void
 test_hanging_open (Fixture *fixture, gconstpointer data)
 {
@@ -335,7 +335,7 @@ hang_after_output (PpStream stream, const char *data, gsize length, gpointer use
   return on_output (stream, data, length, user_data);
 }
 
-/* It hangs later: the caller is told to come back, from where the log was read. */
+/* The disk hangs later: the caller must follow again, from where the log was read. */
 static void
 test_hanging_read (Fixture *fixture, gconstpointer data)
 {
@@ -362,8 +362,8 @@ pause_for (const Fixture *fixture, guint milliseconds)
   g_main_loop_run (fixture->loop);
 }
 
-/* The process has too few descriptors for the file, and the container ends before there are more:
- * its output comes, from one place only. */
+/* The process lacks descriptors for the file, and the container ends before there are more: its
+ * output is delivered, from one source only. */
 static void
 test_few_descriptors (Fixture *fixture, gconstpointer data)
 {
@@ -393,8 +393,8 @@ output_unless_busy (PpStream stream, const char *data, gsize length, gpointer us
   return !is_busy && on_output (stream, data, length, user_data);
 }
 
-/* Nothing is taken of the output for a while; meanwhile the end of the log is met, more is written,
- * and the container ends: that end of the log is not the last one. */
+/* The output is refused for a while. Meanwhile the log's end is read, more is written, and the
+ * container ends: the end that was read is not the last one. */
 static void
 test_end_that_was_met_before (Fixture *fixture, gconstpointer data)
 {
@@ -432,14 +432,14 @@ wait_for_look (void)
   g_source_remove (source);
 }
 
-/* A follow whose log is not open yet, of a container that an event has caused a look at. */
+/* Follows a container whose log is not open yet, after an event has caused an inspection. */
 static PpInfrastructureCall *
 follow_with_early_event (Fixture *fixture, gboolean holds_looks)
 {
   PpInfrastructureCall *call;
 
   script.looks = 0;
-  /* This opens the stream of events. */
+  /* This opens the event stream. */
   pp_infrastructure_start (fixture->infrastructure, "abc", on_done, fixture);
   g_main_loop_run (fixture->loop);
   set_hangs (TRUE);
@@ -450,8 +450,8 @@ follow_with_early_event (Fixture *fixture, gboolean holds_looks)
   return call;
 }
 
-/* The log is opened while the look is under way, which the engine fails at: there is one timer for
- * the next look, and none when nobody follows any more. */
+/* The log is opened during the inspection, which then fails: there is one timer for the next one,
+ * and none when nobody follows any more. */
 static void
 test_event_before_open (Fixture *fixture, gconstpointer data)
 {
@@ -469,8 +469,8 @@ test_event_before_open (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_looks (), ==, 1);
 }
 
-/* The log cannot be opened for a while, and the engine says nothing of use: there is a pause
- * between two looks. */
+/* The log cannot be opened for a while, and the engine's answers are useless: there is a pause
+ * between two inspections. */
 static void
 test_looks_before_open (Fixture *fixture, gconstpointer data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values as docker-py reads them: the tables hold what Python gave for the same text. */
+/* Tests parsing values like docker-py. The tables have Python's results. */
 #include "tests/unit/tap.h"
 
 #include "infrastructure/containers/values-private.h"
@@ -9,8 +9,7 @@
 static void
 test_shlex (void)
 {
-  /* python3 -c 'import shlex; print(shlex.split(TEXT))'; the words joined by "|"; NULL: ValueError
-   */
+  /* python3 -c 'import shlex; print(shlex.split(TEXT))'; words joined by "|"; NULL: ValueError */
   static const struct
   {
     const char *text;
@@ -46,7 +45,7 @@ test_shlex (void)
           continue;
         }
       g_assert_no_error (error);
-      /* "*;|&()" holds the separator, and joins back to itself. */
+      /* "*;|&()" contains the separator; joining restores it. */
       g_autofree char *joined = g_strjoinv ("|", words);
       g_assert_cmpstr (joined, ==, table[i].words);
     }
