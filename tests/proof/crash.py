@@ -1,5 +1,5 @@
-"""kill -9 at every step of a flow run and at any moment, over and over: nothing is lost, doubled or left behind. Proxies in
-front of the server and the engine hold requests back, and carry them out when the worker that made them is gone."""
+"""Kills the worker at every step of a flow run and at random moments: nothing is lost, doubled or left behind.
+Proxies in front of the server and the engine delay requests, and carry them out after their worker is gone."""
 
 import collections
 import random
@@ -12,7 +12,7 @@ from parts import TestbedError
 from scene import end_well, judge, note, print_table, scene, wait_quiet
 
 STATES = "CLAIMED PENDING RESOLVED RENDERED SUBMITTING CREATED STARTED EXITED REPORTED REMOVED".split()
-# pp_failpoint() in src/worker. TAKEN_UP is what a run begins in; REMOVED is never left.
+# pp_failpoint() in src/worker. A run begins in TAKEN_UP and never leaves REMOVED.
 POINTS = [
     *(f"enter.{state}" for state in ["TAKEN_UP", *STATES]),
     *(f"leave.{state}" for state in ["TAKEN_UP", *STATES[:-1]]),
@@ -21,14 +21,14 @@ POINTS = [
     *(f"engine.{step}" for step in ("created", "started", "removed", "leftover")),
     *(f"logs.{step}" for step in ("answered", "noted")),
 ]
-# A container that was made and not started, found at the start: there is one only after some other kills.
+# A container that was created but not started, found at the start. It only exists after certain other kills.
 LEFTOVER = "engine.leftover"
 RANDOM = "any moment"
 POLL_SECONDS = 0.5
 HOLDS = tuple(POLL_SECONDS * times for times in (0.5, 2, 10))
-HELD_EVERY = 7  # requests of a kind
+HELD_EVERY = 7  # of this many requests of a kind, one is delayed
 SET_STATE = r"POST /api/flow_runs/[^/]+/set_state"
-# Requests that change something: (of the server, pattern, what its body has).
+# Requests that change something: (True if to the server, pattern, pattern of the body).
 HELD = {
     "held.claim": (True, SET_STATE, r'"type": ?"PENDING"(?!.*"Submitting")'),
     "held.Submitting": (True, SET_STATE, r'"Submitting"'),
@@ -42,18 +42,18 @@ HELD = {
     "held.remove": (False, r"DELETE .*/containers/", None),
 }
 IN_FLIGHT = 20
-REACH_SECONDS = 8  # within which a failpoint is passed, or it is a kill at any moment
-TRIES = 3  # at a point that was not reached in its turn: on a busy machine no run may be at it
+REACH_SECONDS = 8  # if the failpoint is not passed within this time, the kill counts as one at a random moment
+TRIES = 3  # for a failpoint that was not reached: on a busy machine no run may be there
 LOOK_SECONDS = 0.4
-QUIET_SECONDS = 90  # more than PREFECT_API_REQUEST_TIMEOUT + 60 s, for which a batch of lines may be waited for
+QUIET_SECONDS = 90  # more than PREFECT_API_REQUEST_TIMEOUT + 60 s, the longest wait for a batch of lines
 REQUEST_TIMEOUT = 10
-RIGHT_SECONDS = 20  # until what a late request has changed is put right
+RIGHT_SECONDS = 20  # until the changes of a late request are corrected
 PEER_KILLS = 10
 PEER_QUIET_SECONDS = 90
 
 
 def plan(kills, dice):
-    """Where the worker dies each time: every point in turn, any moment in between."""
+    """Returns where to kill the worker each time: at every point in turn, and at random moments in between."""
     at_random = max(kills // 6, min(kills // 2, kills - 3 * len(POINTS)))
     points = [POINTS[index % len(POINTS)] for index in range(kills - at_random)]
     dice.shuffle(points)
@@ -86,14 +86,14 @@ def start(place, fleet, **settings):
 
 
 def hold_some(place, dice):
-    """Has the proxies hold back one of some requests of each kind, for some time."""
+    """Makes the proxies delay one of HELD_EVERY requests of each kind."""
     for of_server, pattern, body in HELD.values():
         proxy = place.api_proxy if of_server else place.door
         proxy.add(Rule(pattern, held(lambda: dice.choice(HOLDS)), every=HELD_EVERY, body=body))
 
 
 def live_until_held(place, fleet, worker, point, dice, seconds):
-    """Lets WORKER live until it makes a request of the kind POINT, which is held back. Returns whether it did."""
+    """Lets WORKER live until it sends a request of the kind POINT, which is delayed. Returns True if it did."""
     of_server, pattern, body = HELD[point]
     rule = Rule(pattern, held(dice.choice(HOLDS)), times=1, body=body)
     (place.api_proxy if of_server else place.door).add_first(rule)
@@ -102,7 +102,7 @@ def live_until_held(place, fleet, worker, point, dice, seconds):
 
 
 def wait_carried_out(place, fleet):
-    """Until all that was held back is carried out, and what that has changed is put right."""
+    """Waits until all delayed requests were carried out and their changes were corrected."""
     deadline = time.monotonic() + max(HOLDS) + RIGHT_SECONDS
     while (place.api_proxy.holding or place.door.holding) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -111,7 +111,7 @@ def wait_carried_out(place, fleet):
 
 
 def kill_once(place, fleet, point, turn, dice, seconds=REACH_SECONDS):
-    """One life of a worker, that ends when it passes POINT the TURNth time. Returns where it ended."""
+    """Starts a worker and kills it when it passes POINT the TURNth time. Returns where it ended."""
     fleet.look()
     fleet.top_up(IN_FLIGHT)
     if point in HELD:
@@ -133,7 +133,7 @@ def kill_once(place, fleet, point, turn, dice, seconds=REACH_SECONDS):
 
 
 def ours(place, kills, dice):
-    """Returns (fleet, kills by point, what is left)."""
+    """Returns (fleet, kills by point, what was left behind)."""
     fleet = Fleet(place, "crash", mixed())
     killed = collections.Counter()
     planned = plan(kills, dice)
@@ -144,7 +144,7 @@ def ours(place, kills, dice):
             place.look_for_secrets()
             note(f"crash: {number} of {kills} kills, {len(fleet.runs)} runs, {len(fleet.open())} of them in flight")
     for point in sorted(set(planned)) * TRIES:
-        if not killed[point]:  # the worker was killed before it got there so often
+        if not killed[point]:  # the worker was always killed before it got there
             killed[kill_once(place, fleet, point, 1, dice, 4 * REACH_SECONDS)] += 1
     worker = start(place, fleet)
     fleet.wait_all(QUIET_SECONDS)
@@ -202,7 +202,7 @@ def prove(options):
             theirs = peer(place, kills, dice)
             columns["Python worker"] = figures(theirs, kills, theirs.containers_left(), 0)
             for name in ("log lines lost", "log lines doubled", "logs out of order"):
-                columns["Python worker"][name] = "-"  # its containers send their own
+                columns["Python worker"][name] = "-"  # its runs send their own logs
     missed = [point for point in POINTS if not killed[point] and point != LEFTOVER]
     if options.kills >= len(POINTS) * 6 // 5 and missed:
         note(f"crash: never reached: {', '.join(missed)}")

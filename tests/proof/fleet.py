@@ -1,4 +1,4 @@
-"""Flow runs of mixed kinds that leave traces, and what each must have come to."""
+"""Flow runs of several kinds that leave traces, and checks of how each ended."""
 
 import collections
 import dataclasses
@@ -10,11 +10,11 @@ from parts import CACHE, wait_for
 from prefect_api import TERMINAL, words
 
 IMAGE = "localhost/pp/proof:1"
-# Each run is given it; no worker may write it down.
+# Each run gets it; no worker may write it anywhere.
 SECRET = "proof-secret-7c1f0e"
 
-# numbers LINES PAUSE STATUS...: prints numbered lines, a pause and a line on stderr after each ten; each attempt
-# ends with the STATUS of its turn, or the last. What really ran is in /marks, one file a run.
+# numbers LINES PAUSE STATUS...: prints numbered lines. After each ten it prints a line on stderr and pauses. Attempt N
+# exits with the Nth STATUS, or the last one. /marks has a file for each run with what really ran.
 NUMBERS = r"""#!/bin/sh
 lines=$1 pause=$2 printed=0 mark=/marks/$PREFECT__FLOW_RUN_ID
 shift 2
@@ -37,7 +37,7 @@ done
 echo "end $1" >>"$mark"
 exit "$1"
 """
-# As Prefect's engine does it: says RUNNING, works, says COMPLETED; repeats what a busy server refuses.
+# Like Prefect: reports RUNNING, works, reports COMPLETED, and retries while the server is busy.
 ENGINE = r"""#!/bin/sh
 report () {
   until wget -q -O /dev/null --header 'Content-Type: application/json' \
@@ -52,7 +52,7 @@ LINE = re.compile(r"(out|err) (\d+) (\d+)")
 
 
 def make_image(engine, folder):
-    """Busybox with both programs."""
+    """Makes an image of busybox with both programs."""
     path = folder / "proof.tar"
     path.write_bytes((CACHE / "images" / "busybox.tar").read_bytes())
     with tarfile.open(path, "a") as archive:
@@ -67,13 +67,13 @@ def make_image(engine, folder):
 @dataclasses.dataclass(frozen=True)
 class Kind:
     name: str
-    statuses: tuple = (0,)  # one an attempt
+    statuses: tuple = (0,)  # one for each attempt
     ending: str = "COMPLETED"
     lines: int = 200
     seconds: float = 3
     auto_remove: bool = True
-    by_engine: bool = False  # reported from inside the container
-    cancelled: bool = False  # by its user, once it is RUNNING
+    by_engine: bool = False  # its states are reported from the container
+    cancelled: bool = False  # the user cancels it once it is RUNNING
 
     @property
     def attempts(self):
@@ -96,7 +96,7 @@ class Kind:
 
 
 def mixed(lines=200, seconds=3):
-    """The kinds, each as often as its share of the runs."""
+    """Returns the kinds, each repeated according to its share of the runs."""
     plain = Kind("plain", lines=lines, seconds=seconds)
     kept = Kind("kept", lines=lines, seconds=seconds, auto_remove=False)
     engine = Kind("engine", lines=lines, seconds=seconds, by_engine=True)
@@ -110,13 +110,13 @@ def mixed(lines=200, seconds=3):
 
 
 def for_peer():
-    """What the Python worker can see to its end: runs that are reported from inside."""
+    """Returns the kinds that the Python worker can handle: those reported from the container."""
     return [kind for kind in mixed() if kind.by_engine]
 
 
 @dataclasses.dataclass
 class Flown:
-    """A flow run, and what was seen of it."""
+    """A flow run and the observations of it."""
 
     id: str
     kind: Kind
@@ -127,7 +127,7 @@ class Flown:
     lost: int = 0
     doubled: int = 0
     disordered: int = 0
-    end_unknown: bool = False  # Podman was killed as it started the container: nobody can know how it ended
+    end_unknown: bool = False  # Podman was killed while it started the container: the exit status is lost
     faults: list = dataclasses.field(default_factory=list)
 
     def ended(self):
@@ -135,7 +135,7 @@ class Flown:
 
 
 class Fleet:
-    """Keeps runs of KINDS in flight in a pool of SCENE, and knows what became of each."""
+    """Keeps runs of KINDS in flight in a pool of SCENE, and tracks how each ends."""
 
     def __init__(self, scene, pool, kinds, engine_dies=False):
         self.engine_dies = engine_dies
@@ -154,7 +154,7 @@ class Fleet:
         return self._deployments[kind.name]
 
     def begin(self, count, group="", only=None):
-        """COUNT more runs, due now, of the kind ONLY or of all in turn; returns them."""
+        """Creates COUNT runs that are due now, of the kind ONLY or of all kinds in turn; returns them."""
         begun = []
         for _ in range(count):
             kind = only or self.kinds[len(self.runs) % len(self.kinds)]
@@ -171,7 +171,7 @@ class Fleet:
         self.begin(max(0, count - len(self.open())), group)
 
     def look(self):
-        """Asks for the states of the runs in flight; cancels what is to be. Returns how many are in flight."""
+        """Reads the states of the runs in flight and cancels those to cancel. Returns how many are in flight."""
         for item in self.api.flow_runs([run.id for run in self.open()]).values():
             run = self.runs[item["id"]]
             run.state = item["state"]
@@ -181,13 +181,13 @@ class Fleet:
         return len(self.open())
 
     def look_again(self):
-        """Asks for the states of all runs once more; returns whether each has ended as it should."""
+        """Reads the states of all runs again; returns True if each has ended as expected."""
         for item in self.api.flow_runs(list(self.runs)).values():
             self.runs[item["id"]].state = item["state"]
         return all(run.state is not None and run.state["type"] == run.kind.ending for run in self.runs.values())
 
     def wait_all(self, quiet):
-        """Until all runs are over, or none has ended for QUIET seconds."""
+        """Waits until all runs have ended, or none has ended for QUIET seconds."""
         waiting = self.look()
         while waiting:
             before = waiting
@@ -201,10 +201,10 @@ class Fleet:
                 return
             waiting = len(self.open())
 
-    # What became of them
+    # Checks of the ends
 
     def check(self):
-        """Looks at state, traces and log of each run."""
+        """Checks the state, traces and log of each run."""
         for run in self.runs.values():
             self.check_ending(run)
             self._check_log(run)
@@ -223,7 +223,7 @@ class Fleet:
             run.faults.append(f"its program was started {run.starts} times, not {run.kind.attempts}: {marks}")
 
     def say_unknown_ends(self):
-        """A line on the runs that may be Crashed, for nobody can know how they ended."""
+        """Prints how many runs are Crashed because their exit status was lost."""
         unknown = [run for run in self.runs.values() if run.end_unknown]
         if unknown:
             print(f"Crashed, for Podman was killed in the moment of their start: {len(unknown)}")
@@ -233,12 +233,12 @@ class Fleet:
         return path.read_text(encoding="ascii").splitlines() if path.exists() else []
 
     def _expected(self, run):
-        """The numbers that each (stream, attempt) must have."""
+        """Returns the line numbers that each (stream, attempt) must have."""
         lines, attempts = run.kind.lines, run.kind.attempts
         if run.kind.cancelled:
             marks = self._marks(run)
             stopped = [int(line.split()[1]) for line in marks if line.startswith("stopped ")]
-            # An engine that was away for longer than the program needs: it came to its own end.
+            # If the engine was away for long, the program ended before it could be stopped.
             lines = stopped[0] if stopped else lines if f"end {run.kind.statuses[0]}" in marks else 0
         expected = {}
         for attempt in range(1, (run.starts if run.end_unknown else attempts) + 1):
@@ -258,7 +258,7 @@ class Fleet:
             wanted = set(range(1, last + 1))
             run.lost += len(wanted - set(numbers))
             run.doubled += len(numbers) - len(set(numbers))
-            # A program that was stopped may have got one line further than it noted down.
+            # A stopped program may have printed one more line than it recorded.
             slack = set(range(1, last + 2)) if run.kind.cancelled else wanted
             extra = set(numbers) - slack
             if extra:
@@ -269,14 +269,14 @@ class Fleet:
             run.faults.append(f"log: {run.lost} lines lost, {run.doubled} doubled, {run.disordered} streams disordered")
 
     def leftovers(self):
-        """What should not be there when all is over: containers, journal entries, files."""
+        """Returns what should not be left at the end: containers, journal entries, files."""
         found = self.containers_left()
         for pattern in ("*/runs/*", "*/set-aside/*"):
             found += [f"journal: {path.relative_to(self.scene.folder)}" for path in self.scene.state.glob(pattern)]
         return found + [f"file {path}" for path in self.scene.temporary.iterdir()]
 
     def containers_left(self):
-        """Containers that should have been removed, and those that run on."""
+        """Returns containers that should have been removed, and those that still run."""
         found = []
         kept = collections.Counter()
         for container in self.scene.engine.containers():
@@ -292,7 +292,7 @@ class Fleet:
 
 @dataclasses.dataclass
 class Tally:
-    """Runs, and what was wrong with them, in numbers."""
+    """Numbers of runs and of their faults."""
 
     runs: int = 0
     wrong: int = 0

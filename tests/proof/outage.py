@@ -1,4 +1,4 @@
-"""The server and the engine fail in every way they can while runs are in flight."""
+"""Makes the server and the engine fail in every way while runs are in flight."""
 
 import dataclasses
 import time
@@ -11,8 +11,8 @@ from fleet import Fleet, Kind, Tally, mixed
 from parts import place, wait_for
 from scene import end_well, judge, note, print_table, scene, wait_quiet
 
-QUIET_SECONDS = 90  # the longest pause between two attempts is well below
-EACH = 10  # runs a fault, of all kinds; in the short form half as many
+QUIET_SECONDS = 90  # far longer than the longest pause between two attempts
+EACH = 10  # runs for each fault, of all kinds; half as many in the short form
 BURST = 60
 LOGIN = "http://login.invalid/oauth2/authorize"
 
@@ -60,7 +60,7 @@ def foreign_certificate(scene):
 
 @contextmanager
 def engine_restarts(scene):
-    """`podman system service` is killed; its containers go on."""
+    """Kills `podman system service`; its containers keep running."""
     scene.engine.kill_service()
     try:
         yield
@@ -81,10 +81,10 @@ def engine_restarts_thrice(scene):
 @dataclasses.dataclass
 class Fault:
     name: str
-    begin: Callable  # a context manager's function of the scene
+    begin: Callable  # takes the scene, returns a context manager
 
 
-# What an engine says to creating or starting a container is its last word; to all else it is asked again.
+# The worker retries these requests. An error in the answer to a create or start is final.
 LATER = r"^DELETE|GET .*/containers/|POST .*/(wait|stop)"
 BUSY = b'{"message":"the engine is busy","cause":"busy","response":500}'
 FAULTS = [
@@ -115,7 +115,7 @@ FAULTS = [
 
 
 def under(fault, scene, fleet, options):
-    """Has runs in flight, and new ones come, while FAULT lasts."""
+    """Keeps runs in flight, and starts new ones, while FAULT lasts."""
     each = EACH // 2 if options.short else EACH
     begun = fleet.begin(each - each // 2, fault.name)
 
@@ -137,7 +137,7 @@ SHORT_ENGINE = Kind("short-engine", lines=20, seconds=0.2, by_engine=True)
 
 
 def burst(fleet, scene):
-    """Sixty at once on SQLite, every third call answered with 503."""
+    """Starts sixty runs at once on SQLite while every third call gets a 503."""
     with ExitStack() as stack:
         stack.enter_context(scene.api_proxy.with_rules(Rule(".", status(503), every=3)))
         fleet.begin(BURST, f"{BURST} at once, every third call 503")
@@ -145,7 +145,7 @@ def burst(fleet, scene):
 
 
 def peer_burst():
-    """The same for the Python worker. Returns its runs."""
+    """Does the same with the Python worker. Returns its runs."""
     note("outage: the burst, Python worker")
     with scene() as place_:
         fleet = Fleet(place_, "outage-peer", [SHORT_ENGINE])
@@ -175,7 +175,7 @@ def prove(options):
         for fault in faults:
             note(f"outage: {fault.name}")
             under(fault, place_, fleet, options)
-            # The engine's faults one after the other would be one long one: more than `infrastructure_retries` bear.
+            # Without a pause, the engine's faults would add up to one that exceeds `infrastructure_retries`.
             if not options.short or fault.name.startswith("engine"):
                 fleet.wait_all(QUIET_SECONDS)
         fleet.wait_all(QUIET_SECONDS)
@@ -193,7 +193,7 @@ def prove(options):
         well = judge(place_, fleet, left, "outage")
     rows = [row(name, runs) for name, runs in groups.items()]
     if options.peer:
-        # Its containers send their own logs.
+        # Its runs send their own logs from the containers.
         rows.append(row("the same burst, Python worker", peer_burst(), logs=False))
     print_table(["fault", "runs", "right", "lost", "doubled", "log lines lost", "log lines doubled"], rows)
     fleet.say_unknown_ends()

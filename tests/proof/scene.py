@@ -1,4 +1,4 @@
-"""Where the proofs are made: a Prefect server, a Podman, proxies in front of both, and workers."""
+"""The environment of the proofs: a Prefect server, a Podman, proxies in front of both, and workers."""
 
 import pathlib
 import shutil
@@ -30,7 +30,7 @@ def has_sanitizer():
 
 
 class Scene:
-    """FOLDER: of the workers, its parts by name beneath it."""
+    """FOLDER holds the workers' files; its parts have their own subfolders."""
 
     def __init__(self, folder, server, engine, api_proxy, door, certificate):
         self.folder = folder
@@ -46,14 +46,14 @@ class Scene:
         for made in (self.marks, self.temporary):
             made.mkdir()
         self.workers = []
-        self.spilled = set()  # files, and command lines, with a secret in them
+        self.spilled = set()  # files and command lines that contain a secret
 
     @property
     def proxied_api(self):
         return f"{self.api_proxy.url}/api"
 
     def worker(self, pool, through_proxies=False, **settings):
-        """A worker of this build; it may end at once."""
+        """Starts a worker of this build. It may end at once."""
         settings = {"TMPDIR": self.temporary, "PREFECT_LOGGING_LEVEL": "DEBUG", **settings}
         api, engine = self.api, self.engine
         if through_proxies:
@@ -64,7 +64,7 @@ class Scene:
         return made
 
     def peer(self, pool, through_proxies=False):
-        """The Python worker."""
+        """Starts the Python worker."""
         home = self.folder / "peer"
         home.mkdir(exist_ok=True)
         environment = clean_environment(
@@ -83,11 +83,11 @@ class Scene:
         return made
 
     def look_for_secrets(self):
-        """In all that the workers have written by now."""
+        """Searches everything that the workers have written so far."""
         lines = [pathlib.Path(f"/proc/{worker.popen.pid}/cmdline") for worker in self.workers if worker.running()]
         ours = [worker.log for worker in self.workers if isinstance(worker, Worker)]
         for path in [*lines, *ours, *self.state.rglob("*"), *self.temporary.rglob("*")]:
-            # What a run has left may go while we look.
+            # A run's files may disappear during the search.
             with suppress(OSError):
                 if fleet.SECRET.encode() in path.read_bytes():
                     self.spilled.add(str(path))
@@ -97,7 +97,7 @@ class Scene:
             worker.stop(signal.SIGKILL)
 
     def reports(self):
-        """Sanitizers' reports of all workers, ends that nobody asked for, and secrets that were written."""
+        """Returns the sanitizers' reports of all workers, unexpected ends, and leaked secrets."""
         self.look_for_secrets()
         found = [f"a run's secret is in {path}" for path in sorted(self.spilled)]
         for worker in self.workers:
@@ -112,7 +112,7 @@ class Scene:
         return found
 
     def story(self, run):
-        """What the workers said of RUN, in order."""
+        """Yields the workers' log lines about RUN in order, then its states on the server."""
         for worker in self.workers:
             for line in worker.output().splitlines():
                 if run.id in line and " Skipping " not in line:
@@ -121,7 +121,7 @@ class Scene:
             yield f"  server {state['timestamp']}: {state['type']} {state['name']!r} {state.get('message') or ''}"
 
     def keep_logs(self):
-        """The logs of the workers and the server where they outlive us; returns the folder."""
+        """Copies the logs of the workers and the server to a permanent folder; returns the folder."""
         kept = pathlib.Path(tempfile.mkdtemp(prefix="pp-proof-logs-", dir="/tmp"))
         for log in [*self.folder.glob("*.log"), self.server.home / "server.log"]:
             shutil.copy(log, kept)
@@ -130,7 +130,7 @@ class Scene:
 
 @contextmanager
 def scene():
-    """All parts; ends whatever workers were started there."""
+    """Starts all parts. Ends the workers at the end."""
     with ExitStack() as stack:
         folder = stack.enter_context(place("proof"))
         engine = stack.enter_context(engines.podman())
@@ -150,14 +150,14 @@ def scene():
 
 
 def end_well(worker):
-    """SIGTERM; the exit code must be 0."""
+    """Ends WORKER by SIGTERM; its exit code must be 0."""
     code = worker.end()
     if code != 0:
         raise TestbedError(f"exit code {code} after SIGTERM:\n{worker.tail()}")
 
 
 def wait_quiet(fleet_, seconds=20):
-    """Waits until nothing is left, SECONDS at most; returns what is."""
+    """Waits until nothing is left behind, SECONDS at most; returns what is left."""
     deadline = time.monotonic() + seconds
     while (left := fleet_.leftovers()) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -175,7 +175,7 @@ def print_table(head, rows):
 
 
 def judge(scene_, fleet_, left, what):
-    """Says what is wrong, and keeps the logs and the story of each such run. Returns whether all is well."""
+    """Prints the faults, and keeps the logs and the story of each faulty run. Returns True if there are no faults."""
     wrong = [run for run in fleet_.runs.values() if run.faults]
     said = [f"{run.kind.name} run {run.id} {run.group}: {'; '.join(run.faults)}" for run in wrong]
     said += [f"left behind: {text}" for text in left]

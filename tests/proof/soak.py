@@ -1,4 +1,4 @@
-"""Many runs, two workers on one pool, kills and outages mixed in; memory and descriptors are watched."""
+"""Many runs and two workers on one pool, with kills and outages. Also measures memory and descriptors."""
 
 import collections
 import dataclasses
@@ -15,11 +15,11 @@ from parts import wait_for
 from scene import end_well, has_sanitizer, judge, note, print_table, scene, wait_quiet
 
 IN_FLIGHT = 20
-QUIET_SECONDS = 120  # a worker that stays away has its runs taken over within 60
-LONG = 500  # runs from which on memory is judged, and a worker stays away for good once
+QUIET_SECONDS = 120  # the runs of a worker that stays away are taken over within 60
+LONG = 500  # from this many runs on, memory is checked, and one worker stays away once
 AWAY_SECONDS = 75
-# They outlast it, so that its worker finds them with another when it is back; their second attempts see a report too
-# many.
+# These runs last longer than AWAY_SECONDS: when their worker is back, another one has them. A report too many would
+# disturb their second attempts.
 OUTLASTING = Kind("outlasting", (1, 0), seconds=AWAY_SECONDS + 25)
 SAMPLE_SECONDS = 1
 SETTLE_SECONDS = 60  # until idle connections have ended and memory is given back
@@ -30,7 +30,7 @@ FAULTS = [
     if fault.name
     in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted")
 ]
-# What a worker may have grown by from the middle to the last tenth of the runs, and from one idle moment to the other.
+# The most growth of a worker from the middle to the last tenth of the runs, and from one idle moment to the other.
 BUSY_KIB = 2048
 IDLE_KIB = 4096
 GROWTH_DESCRIPTORS = 8
@@ -45,7 +45,7 @@ class Sample:
 
 
 def sample(worker, ended):
-    """What /proc says of WORKER; None when it is gone."""
+    """Returns the figures of WORKER in /proc, or None if it is gone."""
     folder = pathlib.Path(f"/proc/{worker.pid}")
     try:
         text = (folder / "smaps_rollup").read_text(encoding="ascii")
@@ -53,7 +53,7 @@ def sample(worker, ended):
     except OSError:
         return None
     fields = {name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
-    # What is clean is the program's file, private or not by who else runs it.
+    # Clean pages are the program's file; they are private or not depending on who else runs it.
     return Sample(ended, fields["Rss"], fields["Private_Dirty"], descriptors)
 
 
@@ -65,13 +65,13 @@ class Soak:
         short = runs < LONG
         kinds = mixed(lines=40, seconds=2 if short else 1.2)
         self.fleet = Fleet(place, "soak", kinds, engine_dies=True)
-        self.steady = self.start()  # lives through all outages
-        self.other = self.start()  # is killed now and then
+        self.steady = self.start()  # is never killed
+        self.other = self.start()  # is killed from time to time
         self.samples = []
         self.done = collections.Counter()
 
     def start(self):
-        # Memory that AddressSanitizer keeps back would hide ours.
+        # AddressSanitizer's quarantine would hide the worker's own memory.
         options = "detect_leaks=1:exitcode=86:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
         return self.place.worker(self.fleet.pool, True, ASAN_OPTIONS=options).wait_healthy()
 
@@ -79,7 +79,7 @@ class Soak:
         return len(self.fleet.runs) - len(self.fleet.open())
 
     def pass_time(self, seconds):
-        """Keeps runs in flight, and looks at the steady worker."""
+        """Keeps runs in flight and takes samples of the steady worker."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.ended() < self.count:
             self.fleet.look()
@@ -89,7 +89,7 @@ class Soak:
             time.sleep(SAMPLE_SECONDS)
 
     def kill(self):
-        """One of the two dies: either comes back, the other after a moment."""
+        """Kills the other worker and starts it again after a moment."""
         self.done["kill -9"] += 1
         self.other.send(signal.SIGKILL)
         self.other.wait(10)
@@ -97,7 +97,7 @@ class Soak:
         self.other = self.start()
 
     def leave(self):
-        """One dies and stays away: its runs are taken over by the one that lives, and left to it."""
+        """Kills the other worker for AWAY_SECONDS: the steady worker takes over its runs and keeps them."""
         self.done[f"kill -9, back after {AWAY_SECONDS} s"] += 1
         self.begin_outlasting()
         self.other.send(signal.SIGKILL)
@@ -106,7 +106,7 @@ class Soak:
         self.other = self.start()
 
     def begin_outlasting(self):
-        """In the hands of the one that is to be killed: the other does not poll meanwhile."""
+        """Starts the outlasting runs on the other worker: the steady worker is paused meanwhile."""
         self.steady.send(signal.SIGSTOP)
         try:
             begun = self.fleet.begin(IN_FLIGHT // 2, only=OUTLASTING)
@@ -147,7 +147,7 @@ class Soak:
         self.fleet.wait_all(QUIET_SECONDS)
 
     def finish(self):
-        """Ends both workers; returns what is left."""
+        """Ends both workers; returns what was left behind."""
         left = wait_quiet(self.fleet, 40)
         self.samples = [found for found in self.samples if found]
         self.settle()
@@ -167,7 +167,7 @@ class Soak:
             time.sleep(SAMPLE_SECONDS)
 
     def table(self):
-        """Rows of (when, Sample): means over a tenth of the run each, or one look."""
+        """Returns rows of (when, Sample): means over a tenth of the runs each, or single samples."""
         tenth = max(1, len(self.samples) // 10)
         middle = len(self.samples) // 2
 
@@ -184,14 +184,14 @@ class Soak:
         ]
 
     def growth(self):
-        """What has grown too much; a list of words."""
+        """Returns a list of what has grown too much."""
         rows = dict(self.table())
         busy = grown("middle to last tenth", rows["middle tenth"], rows["last tenth"], BUSY_KIB)
         return busy + grown("idle", self.idle_before, self.idle_after, IDLE_KIB)
 
 
 def grown(when, before, after, kib):
-    """What has grown from BEFORE to AFTER, by more than KIB of memory; a list of words."""
+    """Returns a list of what has grown from BEFORE to AFTER, memory by more than KIB."""
     found = []
     if after.private > before.private + kib:
         found.append(f"private memory, {when}: {before.private} to {after.private} KiB")
@@ -229,7 +229,7 @@ def prove(options):
     ]
     print_table(["soak", ""], counted)
     soak.fleet.say_unknown_ends()
-    # A sanitizer's build keeps memory of its own; a short run has not settled.
+    # A build with sanitizers uses more memory, and a short soak has not settled.
     growth = soak.growth() if options.runs >= LONG and not has_sanitizer() else []
     for text in growth:
         note(f"soak: has grown: {text}")
