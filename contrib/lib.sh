@@ -1,11 +1,11 @@
 # Shell functions that quickstart.sh and run-tests.sh share. Sourced, not run; needs bash.
 # shellcheck shell=bash
 
-# Where this checkout is, and where what is costly to make is kept between runs.
+# The checkout, and the cache for what takes long to make.
 PP_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PP_CACHE=${PREFECT_PODMAN_CACHE:-$PP_TOP/.cache}
 
-# What the build needs, by the names of both package managers.
+# The build's packages, by their names in apt and dnf.
 PP_BUILD_APT="build-essential autoconf automake pkg-config libglib2.0-dev libcurl4-openssl-dev
   libjansson-dev libmicrohttpd-dev libtomlplusplus-dev"
 PP_BUILD_DNF="gcc gcc-c++ make autoconf automake pkgconf-pkg-config glib2-devel libcurl-devel
@@ -22,12 +22,12 @@ if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
   PP_BOLD=$'\033[1m' PP_PLAIN=$'\033[0m'
 fi
 
-# pp_usage: the comment at the head of the script.
+# pp_usage: prints the comment at the start of the script.
 pp_usage () {
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
 }
 
-# pp_as_root COMMAND...: runs it as root, through sudo where we are somebody else.
+# pp_as_root COMMAND...: runs COMMAND as root, with sudo if necessary.
 pp_as_root () {
   if [ "$(id -u)" = 0 ]; then
     "$@"
@@ -38,7 +38,7 @@ pp_as_root () {
   fi
 }
 
-# pp_logged FILE COMMAND...: runs it with its output in FILE; on failure shows the end of that.
+# pp_logged FILE COMMAND...: runs COMMAND with its output in FILE; on failure prints the end of FILE.
 pp_logged () {
   local log=$1 status=0
   shift
@@ -50,7 +50,7 @@ pp_logged () {
   return "$status"
 }
 
-# pp_install LOG "apt names" "dnf names": installs what is missing of them, with one call.
+# pp_install LOG "apt names" "dnf names": installs those packages that are missing, with one call.
 pp_install () {
   local log=$1 apt_names=$2 dnf_names=$3 name missing=()
   if command -v apt-get >/dev/null; then
@@ -63,7 +63,7 @@ pp_install () {
     [ ${#missing[@]} -gt 0 ] || return 0
     note "apt-get install ${missing[*]}"
     pp_logged "$log" pp_as_root apt-get update || return
-    # Services are started by us, with our own settings, or not at all.
+    # The scripts start the services that they need themselves.
     pp_logged "$log" pp_as_root env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y --no-install-recommends "${missing[@]}"
   elif command -v dnf >/dev/null; then
@@ -78,8 +78,8 @@ pp_install () {
   fi
 }
 
-# The system's Python where it can make a venv (its packages are the ones installed above), else
-# the first on PATH.
+# Prints the system's Python if it can make a venv (pp_install installs its packages), else the
+# first on PATH.
 pp_python () {
   local python
   for python in /usr/bin/python3 python3; do
@@ -91,8 +91,8 @@ pp_python () {
   fail "no Python >= 3.10 with venv: install python3 and python3-venv (apt) or python3.11 (dnf)"
 }
 
-# pp_venv LOCK_FILE DIR LOG: a venv with exactly what the lock file lists; kept while the file stays
-# the same.
+# pp_venv LOCK_FILE DIR LOG: makes a venv with exactly the packages of the lock file; keeps it until
+# the file changes.
 pp_venv () {
   local lock=$1 dir=$2 log=$3 python stamp
   stamp=$(sha256sum <"$lock")
@@ -108,7 +108,8 @@ pp_venv () {
   echo "$stamp" >"$dir/.lock-sum"
 }
 
-# pp_build SOURCE BUILD_DIR LOG [configure arguments]: out of tree; ./configure is made when missing.
+# pp_build SOURCE BUILD_DIR LOG [configure arguments]: builds out of tree; makes ./configure if it is
+# missing.
 pp_build () {
   local source=$1 build=$2 log=$3
   shift 3

@@ -56,7 +56,7 @@ clean_up () {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# wait_until SECONDS WHAT LOG PID COMMAND...: until COMMAND succeeds, or process PID ends.
+# wait_until SECONDS WHAT LOG PID COMMAND...: waits until COMMAND succeeds or process PID ends.
 wait_until () {
   local seconds=$1 what=$2 log=$3 pid=$4
   shift 4
@@ -107,7 +107,7 @@ start_server () {
   note "$PREFECT_API_URL"
 }
 
-# plain_image: sets PLAIN to an image that has a shell; from a registry, else from the busybox here.
+# plain_image: sets PLAIN to an image with a shell, from a registry or else from the local busybox.
 plain_image () {
   PLAIN=docker.io/library/busybox:latest
   REGISTRY=yes
@@ -133,8 +133,8 @@ plain_image () {
   IMAGES+=("$PLAIN")
 }
 
-# A container must run before a worker is asked to run one. Where the default configuration cannot
-# (a container host inside a container or a small VM), one that asks for less often can.
+# Checks that containers run, before a worker starts one. If the default configuration fails (a
+# container host in a container or a small VM), a configuration with fewer demands often works.
 probe () {
   timeout 60 "${PODMAN[@]}" run --rm --network host "$PLAIN" true >"$LOGS/probe.log" 2>&1
 }
@@ -160,7 +160,7 @@ CONF
   sed 's/^/      /' "$CONTAINERS_CONF"
 }
 
-# limit OPTION MOST: "soft:hard" for a container: MOST, or this shell's hard limit where that is less.
+# limit OPTION MOST: prints "soft:hard" for a container: MOST, or this shell's hard limit if lower.
 limit () {
   local hard
   hard=$(ulimit -H "$1")
@@ -197,7 +197,7 @@ start_podman () {
   note "$(podman --version), a service of our own at $ENGINE"
 }
 
-# An image with Prefect in it, where one can be had: sets WITH_PREFECT, or leaves it empty.
+# Sets WITH_PREFECT to an image with Prefect, or to nothing if none is available.
 prefect_image () {
   WITH_PREFECT=
   say "an image with Prefect in it"
@@ -231,7 +231,7 @@ start_worker () {
   local port
   port=$(free_port)
   note "prefect-podman worker start --pool $POOL --limit 4 --with-healthcheck"
-  # What is set for the worker is set in its containers too: no PREFECT_HOME that is only here.
+  # The worker's settings also reach its containers, so PREFECT_HOME must not name a local directory.
   env -u PREFECT_HOME HOME="$WORK" CONTAINER_HOST="$ENGINE" PREFECT_WORKER_QUERY_SECONDS=2 \
     PREFECT_WORKER_WEBSERVER_HOST=127.0.0.1 PREFECT_WORKER_WEBSERVER_PORT="$port" \
     "$BINARY" worker start --pool "$POOL" --limit 4 --with-healthcheck --state-dir "$WORK/state" \
@@ -278,7 +278,7 @@ if [ $KEEP = yes ]; then
   note "UI:     http://127.0.0.1:$SERVER_PORT"
   note "API:    $PREFECT_API_URL"
   note "Podman: $ENGINE"
-  # As asked, and so no failure.
+  # The user asked for it, so it is not a failure.
   trap 'exit 0' INT TERM
   wait "${PIDS[0]}"
 else

@@ -42,15 +42,15 @@ TEST_DNF="clang clang-tools-extra codespell ShellCheck compiler-rt libasan libub
 
 stage_install () {
   pp_install "$LOGS/install.log" "$PP_BUILD_APT $TEST_APT" "$PP_BUILD_DNF $TEST_DNF"
-  # apt's list of mirrors is what the image build asks.
+  # The image build uses apt's list of mirrors.
   [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ] ||
     ! command -v apt-get >/dev/null || pp_logged "$LOGS/apt-update.log" pp_as_root apt-get update
   fetch &
   FETCHING=$!
 }
 
-# Prefect's packages and the images, which only parity and the end-to-end tests need. Most of it is waiting for package
-# registries: it goes beside the builds, and what does not need the other goes side by side.
+# Downloads Prefect's packages and makes the images. Only parity and the end-to-end tests need them, so this runs in
+# parallel with the builds. Most of the time is for downloads: independent steps run in parallel, too.
 fetch () {
   local pid pids=() status=0
   pp_venv "$PP_TOP/tests/requirements-prefect3.txt" "$VENV" "$LOGS/venv3.log" &
@@ -66,7 +66,7 @@ fetch () {
   "$PP_TOP/tests/testbed/images.sh" "$LOGS" prefect3 prefect2
 }
 
-# Waits for what stage_install began to fetch.
+# Waits for the fetch() that stage_install started.
 fetched () {
   local pid=$FETCHING
   FETCHING=
@@ -85,7 +85,7 @@ stage_unit () {
   sed -n 's/^# \(TOTAL\|PASS\|SKIP\|XFAIL\|FAIL\|XPASS\|ERROR\): */    \1 /p' "$LOGS/check.log"
 }
 
-# What is compared with Prefect itself, in its own Python; side by side, each takes one core.
+# Comparisons with Prefect itself, in its own Python. They run in parallel; each takes one core.
 stage_parity () {
   local unit=$BUILD/gcc/tests/unit script log pids=() pid status=0
   fetched
@@ -110,13 +110,13 @@ stage_clang () {
   pp_build "$PP_TOP" "$BUILD/clang" "$LOGS/clang" --enable-werror CC=clang CXX=clang++
 }
 
-# sources PATTERN: our own files (those made by the build are in the build's folder).
+# sources PATTERN: lists our own files. Generated files are in the build's folder.
 sources () {
   (cd "$PP_TOP" && find src include tests -name '*.[ch]' -o -name '*.cc') | grep -E "$1" | sed "s|^|$PP_TOP/|"
 }
 
-# Files are opened by two sources only: what others can shape must not block the loop, nor lead elsewhere.
-# A library that is given a path opens it on the loop: libcurl is given the content (src/http/tls.c).
+# Only two sources open files: a file of another user must not block the loop or lead to another file.
+# A library with a path would open the file on the loop, so libcurl gets the content (src/http/tls.c).
 check_opens () {
   local found
   found=$(cd "$PP_TOP" && grep -rnE '\bCURLOPT_((PROXY_|DOH_)?(CAINFO|CAPATH|SSLCERT|SSLKEY|CRLFILE|ISSUERCERT)|COOKIEFILE|COOKIEJAR|NETRC|NETRC_FILE|HSTS|ALTSVC|RANDOM_FILE|EGDSOCKET|SSH_[A-Z_]*(KEYFILE|KNOWNHOSTS))\b' \
@@ -130,7 +130,7 @@ check_opens () {
   return 1
 }
 
-# What an engine's JSON looks like is the containers kind's own affair: the worker decides by PpJob.
+# Only the containers kind knows the engines' JSON: the worker decides by PpJob.
 check_engine_words () {
   local found
   found=$(cd "$PP_TOP" && grep -rnE '"(State|Status|StartedAt|FinishedAt|Created|Labels|Names|Id|Config|HostConfig|initialized|exited|running|paused)"' \
@@ -176,19 +176,19 @@ stage_distcheck () {
   pp_logged "$LOGS/distcheck.log" make -C "$BUILD/clang" -j"$(nproc)" distcheck CC=gcc CXX=g++
 }
 
-# pytest_e2e ARGUMENTS: the end-to-end tests on the build's binary. Most of their time is waiting: several processes of
-# them, each with a server and an engine of its own, fill two cores.
+# pytest_e2e ARGUMENTS: runs the end-to-end tests on the build's binary. The tests mostly wait, so several processes,
+# each with its own server and engine, are needed to use two cores.
 pytest_e2e () {
   PREFECT_PODMAN=${PREFECT_PODMAN:-$BUILD/gcc/prefect-podman} "$VENV/bin/python" -m pytest \
     -o cache_dir="$BUILD/pytest-cache" --rootdir "$PP_TOP/tests/e2e" -c "$PP_TOP/tests/e2e/pytest.ini" \
     --dist loadgroup --durations 15 "$@"
 }
 
-# Without arguments: all of them that CI runs, or with `all` all of them.
+# Without arguments: runs the tests that CI runs, or with `all` every test.
 e2e_usual=(-m "not long")
 
-# What fails is run once more, alone: these tests share two cores with servers and engines. What passes only then is named,
-# for whoever reads the log; what fails twice fails.
+# Runs a failed test once more, alone, because the tests share two cores with servers and engines. Names the tests that
+# pass only then. A test that fails twice fails.
 stage_e2e () {
   fetched || return
   [ -x "$BUILD/gcc/prefect-podman" ] || stage_build
@@ -199,12 +199,12 @@ stage_e2e () {
   note "passed at the second attempt only: see the summary of the first"
 }
 
-# The chapters whose outcome depends on the engine's version, on the newer Podman. CI runs a test or two of each there.
+# Runs the test files that depend on the engine's version with the newer Podman. CI runs a few tests of each file.
 stage_e2e_podman5 () {
   stage_e2e --podman podman5 "$PP_TOP"/tests/e2e/test_{run,output,states,taking_up,cancellation}.py
 }
 
-# The end-to-end tests mostly wait, and clang-tidy takes what cores it can get: side by side.
+# Runs the end-to-end tests, which mostly wait, in parallel with clang-tidy, which uses all cores.
 stage_e2e_and_tidy () {
   local tidy status=0
   stage_tidy &
@@ -214,8 +214,8 @@ stage_e2e_and_tidy () {
   return "$status"
 }
 
-# prove ARGUMENTS: one proof. Kills and outages come at random moments of a busy machine: what is not well is tried once
-# more, its first log kept and named.
+# prove ARGUMENTS: runs one proof. Kills and outages come at random moments on a busy machine: a failed proof is run
+# once more, and its first log is kept and named.
 prove () {
   local log=$LOGS/proof-$1.log
   PREFECT_PODMAN=$BUILD/proof/prefect-podman pp_logged "$log" "$PP_TOP/contrib/prove.sh" "$@" && return
@@ -224,8 +224,8 @@ prove () {
   PREFECT_PODMAN=$BUILD/proof/prefect-podman pp_logged "$log" "$PP_TOP/contrib/prove.sh" "$@"
 }
 
-# The short forms of contrib/prove.sh, with sanitizers. Half of their time is waiting: `crash` goes beside `soak`. `outage`
-# goes alone: beside others, SQLite lets the proof's own calls wait until the server answers 503.
+# The short forms of contrib/prove.sh, with sanitizers. They wait half of the time, so `crash` runs in parallel with
+# `soak`. `outage` runs alone: otherwise SQLite delays the proof's own calls until the server answers 503.
 stage_proof () {
   local crash status=0
   pp_build "$PP_TOP" "$BUILD/proof" "$LOGS/proof" --enable-failpoints --enable-sanitizers --enable-werror
@@ -244,7 +244,7 @@ stage_quickstart () {
   wait $!
 }
 
-# As pp_logged, with our own standard input.
+# Like pp_logged, but with this script's standard input.
 pp_logged_input () {
   local log=$1 status=0
   shift
@@ -258,7 +258,7 @@ run_stage () {
   local stage=$1 began=$SECONDS
   shift
   say "$stage"
-  # Not in a condition: set -e must hold inside.
+  # Not in a condition, because that would turn off set -e.
   "stage_$stage" "$@"
   timings+=("$(printf '%-12s %4d s' "$stage" $((SECONDS - began)))")
 }
