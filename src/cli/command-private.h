@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command table. To add a command, add a source file with its PpCommand, a row in commands.c
- * and a man page. The table is all that command lookup, option parsing, --help and the exit code
- * need.
+ * and a man page. Command lookup, option parsing, --help and the exit code work from the table.
  *
- * A command's name has one to three words: "render", "worker start", "work-pool create". First
- * words that several commands share form a group: "worker". */
+ * A command's name has one to three words: "render", "worker start", "work-pool create". Commands
+ * whose names begin with the same word form a group: "worker". */
 #pragma once
 
 #include "cli/options-private.h"
@@ -41,7 +40,7 @@ typedef struct
   const char *profile; /* --profile, or NULL; borrowed */
   PpSharedOptions shared;
   gpointer options; /* the command's own struct, filled in from its option table */
-  char **arguments; /* positional, NULL-terminated */
+  char **arguments; /* positional arguments, NULL-terminated */
   guint argument_count;
 } PpCommandLine;
 
@@ -89,7 +88,7 @@ char *pp_command_name (const PpCommand *command);
 /* help.c */
 
 /* Returns the list of the commands in GROUP, each with its summary; new string. WORDS is the number
- * of words in GROUP; with 0, all commands of TABLE are listed. */
+ * of words in GROUP; if it is 0, all commands of TABLE are listed. */
 char *pp_command_list (const PpCommand *const *table, char *const *group, int words);
 
 /* Returns what `COMMAND --help` prints; new string. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the command that a command line names. */
+/* Looks up the command that a command line names. */
 #include "config.h"
 
 #include "cli/command-private.h"
 
 #include <string.h>
 
-/* A suggested name may differ from the typed name by one letter, and by one more for each 4
- * letters. */
+/* A suggestion may differ from the typed name by one letter, plus one for each 4 letters of the
+ * name. */
 #define LETTERS_PER_MISTAKE 4
 
 static int
@@ -121,8 +121,8 @@ typedef struct
   guint distance;
 } Candidate;
 
-/* Compares the words SKIPPED to WORDS of COMMAND with as many typed words. Sets BEST to COMMAND if
- * the distance is smaller, or if it is equal and COMMAND has more words. */
+/* Compares the words SKIPPED to WORDS of COMMAND with the same number of typed words. Sets BEST to
+ * COMMAND if its distance is smaller, or if the distances are equal and COMMAND has more words. */
 static void
 compare (Candidate *best, const PpCommand *command, int skipped, int words, char **argv, int typed)
 {

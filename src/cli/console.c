@@ -26,11 +26,11 @@ static const struct
   { "ERROR", PP_COLOR_RED }, { "CRITICAL", PP_COLOR_BOLD_RED },
 };
 
-/* The longest wait for a slow reader of standard error, once. */
+/* The longest wait for a slow reader of standard error. Later lines do not wait. */
 #define READER_WAIT_MS 200
 /* The most bytes that may be queued while a disk is slow. */
 #define QUEUE_BYTES (256 * 1024)
-/* ECMA-48: EL (erase in line). */
+/* ECMA-48 "erase in line" (EL). */
 #define ERASE_TO_END_OF_LINE "\033[K"
 
 /* A line for the write thread. */
@@ -49,8 +49,9 @@ static struct
   gboolean installed;
   int fd;           /* standard error, or a descriptor of our own for the same terminal */
   gboolean is_file; /* a regular file: the write thread writes to it */
-  GMutex mutex;     /* protects the fields below: the journal's thread logs, too */
-  PpLoss lost;      /* since the last line; for a regular file, used by the write thread only */
+  GMutex mutex;     /* protects the fields below, because the journal's thread also logs */
+  PpLoss lost;      /* lines lost since the last written line; for a regular file, used by the write
+                       thread only */
   gboolean is_cut;  /* the last line was written only in part; used by the same thread as lost */
   gint queued;      /* bytes queued for the write thread; atomic */
   gboolean is_used; /* the write thread has been used */
@@ -293,8 +294,7 @@ install (void)
   int terminal = pp_terminal_open (STDERR_FILENO);
 
   console.fd = terminal >= 0 ? terminal : STDERR_FILENO;
-  /* Not the same as colors: NO_COLOR turns colours off on a terminal that supports escape
-   * sequences. */
+  /* A terminal may support escape sequences although NO_COLOR turns colours off. */
   console.erases = pp_terminal_obeys (STDERR_FILENO);
   g_log_set_writer_func (write_log, NULL, NULL);
   console.installed = TRUE;

@@ -29,13 +29,13 @@ typedef struct
   const char *name; /* without "--"; NULL ends a table */
   char letter;      /* the short form, or 0 */
   PpOptionType type;
-  gsize offset;               /* of the field in the struct of the table */
+  gsize offset;               /* offset of the field in the table's struct */
   const char *summary;        /* for --help */
   const char *value;          /* the value's name in --help: "NAME" */
   const char *no_summary;     /* PP_OPTION_FLAG: summary of --no-NAME; NULL hides --no-NAME */
   const char *const *choices; /* PP_OPTION_TEXT: allowed values, NULL-terminated; NULL: any */
-  const char *no_empty; /* PP_OPTION_TEXT: if set, "" is an error, and this is the advice in the
-                           message: "name a directory". An empty value most often comes from an
+  const char *no_empty; /* PP_OPTION_TEXT: if not NULL, "" is an error, and the message ends in this
+                           advice ("name a directory"). An empty value most often comes from an
                            unset variable in a script. */
   gboolean is_hidden;   /* left out of --help */
 } PpOption;
@@ -64,8 +64,8 @@ typedef enum
   PP_SHARE_LOG_LEVEL = 1 << 1,
 } PpShare;
 
-/* Returns the table of one shared option. SHARE is a single bit of PpShare. The table is for a
- * PpSharedOptions. */
+/* Returns the table of one shared option, for a PpSharedOptions. SHARE is a single bit of
+ * PpShare. */
 const PpOption *pp_shared_options (PpShare share);
 
 /* The options of one GOptionContext while it parses. */

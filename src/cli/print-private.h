@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output for people: tables, durations, colours, and text of other programs made safe to print. */
+/* Output for people: tables, durations, colours, and text of other programs without control
+ * characters. */
 #pragma once
 
 #include <glib.h>
@@ -41,7 +42,7 @@ char *pp_printable_text (const char *text);
 typedef struct
 {
   const char *heading;
-  gboolean may_shorten; /* if the terminal is too narrow; else cells are never shortened */
+  gboolean may_shorten; /* if the terminal is too narrow; otherwise cells are never shortened */
 } PpColumn;
 
 typedef struct PpTable PpTable;
@@ -52,7 +53,7 @@ PpTable *pp_table_new (const PpColumn *columns, guint count, guint indent);
 void pp_table_free (PpTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpTable, pp_table_free)
 
-/* Adds a row. CELLS has one string a column, printed as by pp_printable_text(). */
+/* Adds a row. CELLS has one string for each column, printed as by pp_printable_text(). */
 void pp_table_add (PpTable *table, const char *const *cells);
 
 /* Returns the lines of TABLE, headings first; new string. Columns are as wide as their contents. If

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A saved run has a few kilobytes. A larger file is not one. */
+/* The largest file to read. A saved run has only a few kilobytes. */
 #define MAX_SAVED_BYTES (16 * 1024 * 1024)
 
 typedef struct
@@ -288,7 +288,7 @@ spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
   g_autofree char *left_out = NULL;
   g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at, &left_out);
   GString *line = g_string_new (NULL);
-  gboolean options = TRUE; /* before the image */
+  gboolean options = TRUE; /* the image was not reached yet */
 
   if (left_out != NULL)
     {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefect-podman worker start. Prefect's own is in prefect/cli/worker.py. */
+/* prefect-podman worker start. Prefect's own command is in prefect/cli/worker.py. */
 #include "config.h"
 
 #include "cli/api_url-private.h"

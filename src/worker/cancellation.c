@@ -73,9 +73,9 @@ on_state (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
     pp_flow_run_end_as_told (run, body);
 }
 
-/* Reads the state of each run that may be ended: of all such runs, or only of those that the server
- * cannot return in a list. The state reader knows which those are. A slow read delays no other
- * run. */
+/* Reads the states of runs that may be ended, one by one: of all such runs, or only of those that
+ * the server cannot return in a list. The state reader knows which those are. A slow read delays no
+ * other run. */
 static void
 read_states (PpWorker *worker, gboolean all)
 {
@@ -110,8 +110,8 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     g_debug ("Cancelled runs could not be looked for: %s", error->message);
   if (error != NULL)
     read_states (worker, TRUE);
-  /* The server did not answer before. Meanwhile a run may have been ended and started again
-   * elsewhere. */
+  /* The server did not answer the last check. Since then, a run may have been ended and started
+   * again elsewhere. */
   else if (worker->unheard)
     look_at_all (worker);
   worker->unheard = error != NULL;
@@ -157,7 +157,7 @@ ask_for_cancelled (PpWorker *worker)
 }
 
 /* The query for cancelled runs does not find deleted runs. If the server counts fewer runs than
- * were asked for, read each run by itself. */
+ * were asked for, reads each run by itself. */
 
 static void
 on_counted (json_t *body, const GError *error, gpointer user_data)

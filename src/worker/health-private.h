@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Serves GET /health from the main loop, through libmicrohttpd's epoll descriptor. Prefect's own is
- * in prefect/workers/server.py. */
+/* Serves GET /health from the main loop, through libmicrohttpd's epoll descriptor. Prefect's own
+ * endpoint is in prefect/workers/server.py. */
 #pragma once
 
 #include <glib.h>
@@ -17,7 +17,7 @@ typedef const char *(*PpHealthFunc) (gpointer user_data);
 #define PP_HEALTH_ERROR (pp_health_error_quark ())
 GQuark pp_health_error_quark (void);
 
-/* Returns the message for a failure to listen on HOST:PORT because of WHY; new string. */
+/* Returns the message for a failure to listen on HOST:PORT; WHY is the reason. New string. */
 char *pp_health_problem (const char *host, int port, const char *why);
 
 /* Listens on the first of ADDRESSES that can be bound. ADDRESSES are those of HOST with PORT (0:

@@ -21,7 +21,7 @@
 
 /* Limits on clients: memory for a request with its headers, connections in total, connections from
  * one address, and time from connecting to the last byte of the answer. A new connection above a
- * limit closes the oldest one. */
+ * limit closes the oldest connection. */
 #define REQUEST_BYTES ((size_t)4096)
 #define MAX_CONNECTIONS 16u
 #define MAX_FROM_ADDRESS 8u
@@ -77,7 +77,7 @@ answer (struct MHD_Connection *connection, unsigned int status, const char *body
   return result;
 }
 
-/* Paths and answers are those of Prefect's build_healthcheck_server(). */
+/* The paths and answers are those of Prefect's build_healthcheck_server(). */
 static MhdResult
 on_request (void *user_data, struct MHD_Connection *connection, const char *path,
             const char *method, const char *version G_GNUC_UNUSED, const char *upload G_GNUC_UNUSED,
@@ -152,8 +152,8 @@ oldest_from (const PpHealth *health, guint64 address)
   return NULL;
 }
 
-/* Returns the address with the most connections. With equal counts, the one with the oldest
- * connection. */
+/* Returns the address with the most connections. If several have the same number, returns the one
+ * with the oldest connection. */
 static guint64
 busiest_address (const PpHealth *health)
 {
@@ -240,8 +240,8 @@ dispatch (GSource *source, GSourceFunc callback G_GNUC_UNUSED, gpointer user_dat
   /* Answer health checks even if this process has no free descriptors. */
   pp_limits_use_reserve (TRUE);
   MHD_run (health->daemon);
-  /* At its connection limit, libmicrohttpd (0.9.75) resumes listening only in its next MHD_run(),
-   * and clients that wait to connect do not wake it. */
+  /* After a connection limit was reached, libmicrohttpd (0.9.75) listens again only in its next
+   * MHD_run(). Waiting clients do not wake it, so run it again. */
   if (was_full && !is_full (health))
     MHD_run (health->daemon);
   pp_limits_use_reserve (FALSE);

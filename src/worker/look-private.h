@@ -17,8 +17,9 @@ pp_look_time (gint64 waited)
 }
 
 /* Returns the milliseconds until the next read. The delay doubles with each of UNANSWERED (1 or
- * more) failed requests in a row, up to PP_MAX_LOOK_DOUBLINGS times. The random 30 % keep the
- * worker out of step with a server that refuses, for example, every third request. */
+ * more) failed requests in a row, up to PP_MAX_LOOK_DOUBLINGS times. It varies randomly by 30 %, so
+ * that a server that refuses, for example, every third request does not always refuse this
+ * worker. */
 static inline guint
 pp_look_delay (guint unanswered)
 {

@@ -10,8 +10,8 @@
 #include "poll_parts-private.h"
 #include "queues-private.h"
 
-/* The most runs to ask for. The server answers 422 to more than PREFECT_SERVER_API_DEFAULT_LIMIT
- * (default: 200). */
+/* The most runs to ask for. The server answers 422 if more are asked for than
+ * PREFECT_SERVER_API_DEFAULT_LIMIT (200 unless set). */
 #define MAX_ASKED 200
 /* How often to check if the journal is writable again or a shortage has ended. */
 #define PROBE_SECONDS 3
@@ -168,7 +168,7 @@ say_bad_members (PpWorker *worker, size_t bad, size_t all)
   worker->bad_members_said = bad > 0;
 }
 
-/* Claims the runs in a poll's answer. The engine is known to answer. */
+/* Claims the runs in a poll's answer. Called only when the engine answers. */
 static void
 take (PpWorker *worker, const json_t *body)
 {
@@ -218,8 +218,8 @@ on_pong (const GError *error, gpointer user_data)
 }
 
 /* True if the engine answered recently. A run that is claimed while the engine is away has only
- * `infrastructure_retries` tries. On the server it can wait longer, or another worker can take
- * it. */
+ * `infrastructure_retries` tries. A run that is left on the server can wait longer, or another
+ * worker can take it. */
 static gboolean
 engine_is_there (const PpWorker *worker)
 {
@@ -229,9 +229,9 @@ engine_is_there (const PpWorker *worker)
   return heard > 0 && since < worker->settings->worker_query_seconds;
 }
 
-/* True if the last engine call failed. The health check reports this even if no runs wait. An
- * engine with no failed call is not pinged: systemd may have stopped it until its socket is
- * used. */
+/* True if the last engine call failed. The health check reports this even if no runs wait. If no
+ * call failed, the engine is not pinged: systemd may have stopped it until somebody uses its
+ * socket. */
 static gboolean
 engine_is_missed (const PpWorker *worker)
 {
@@ -420,7 +420,7 @@ pp_worker_poll_soon (PpWorker *worker)
 void
 pp_worker_poll_start (PpWorker *worker)
 {
-  /* Wait until the health check listens. It calls this function again. */
+  /* Wait until the health check listens: it then calls this function again. */
   if (worker->health_timer != 0)
     return;
   worker->poll_cap = MAX_ASKED;

@@ -18,7 +18,7 @@ struct PpPollParts
   guint next;       /* index of the next queue to poll */
   gboolean one_run; /* ask only for the first run of the queue */
   json_t *found;
-  guint answered;           /* number of queues */
+  guint answered;           /* number of queues that answered */
   GString *failed;          /* "'a', 'b'" */
   PpWorkQueuesRead *queues; /* being read */
   PpApiCall *call;

@@ -8,8 +8,8 @@
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/template.h"
 
-/* Retries during the start: after 1, 2 and 4 seconds, then every 8, all +-30 %. The worker starts
- * soon after the API and the engine do. */
+/* Intervals for retries during the start: 1, 2 and 4 seconds, then 8, all +-30 %. So the worker
+ * starts soon after the API and the engine. */
 #define START_SECONDS 1
 #define START_DOUBLINGS 3
 

@@ -20,8 +20,8 @@ void pp_queues_free (PpQueues *queues);
 gboolean pp_queues_are_named (const PpQueues *queues);
 
 /* Returns the names of the queues to poll, as the server spells them; NULL-terminated, and empty if
- * none of the named queues exists. Returns NULL for all queues of the pool. Borrowed until the next
- * pp_queues_look(). */
+ * none of the named queues exists. Returns NULL for all queues of the pool. The names are borrowed
+ * until the next pp_queues_look(). */
 const char *const *pp_queues_present (const PpQueues *queues);
 
 /* True if pp_queues_look() is due: before the first poll, every LOOK_SECONDS, and at each poll

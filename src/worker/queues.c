@@ -202,7 +202,7 @@ fill_present (PpQueues *queues)
   queues->doubted = FALSE;
 }
 
-/* The server has no route to read queues. Assume that all exist; the poll will show it. */
+/* The server has no route to read queues. Assumes that all exist; the poll will show it. */
 static void
 believe_in_all (PpQueues *queues)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs that the server cannot serialize, because they are nested deeper than its JSON encoder
- * allows or have half a surrogate pair in a string; also runs too large for this worker to read.
- * While such a run is due, get_scheduled_flow_runs answers 500 to every worker of the pool. The
- * server can still read the run's id and states and set its state. Setting the run to CRASHED, with
- * the reason, frees the other runs. */
+/* Spoilers: runs that the server cannot serialize, because they are nested deeper than its JSON
+ * encoder allows or have half a surrogate pair in a string, and runs that are too large for this
+ * worker to read. While a spoiler is due, get_scheduled_flow_runs answers 500 to every worker of
+ * the pool. The server can still read the run's id and states and set its state. Setting the run to
+ * CRASHED, with the reason, frees the other runs. */
 #include "config.h"
 
 #include "poll_parts-private.h"

@@ -145,8 +145,8 @@ say_what_is_left (const PpWorker *worker)
         pp_log_sender_pending (worker->context.logs));
 }
 
-/* True if logs, stdout and API calls have all been flushed. Does not wait for a stdout whose disk
- * is full: that could take days. */
+/* True if logs, stdout and API calls have all been flushed. A stdout whose disk is full counts as
+ * flushed: it could take days. */
 static gboolean
 is_all_sent (const PpWorker *worker)
 {

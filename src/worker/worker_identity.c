@@ -65,9 +65,9 @@ try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
   return TRUE;
 }
 
-/* True if another directory may replace STATE_DIR, which failed with ERROR. Not for a directory
- * that the user named, and not for our own directory if only its permissions are unsafe: the runs
- * in it would be forgotten. */
+/* True if another directory may replace STATE_DIR, which failed with ERROR. FALSE for a directory
+ * that the user named, and for our own directory if only its permissions are unsafe: the runs in it
+ * would be forgotten. */
 static gboolean
 may_fall_back (const PpWorker *worker, const char *state_dir, const GError *error)
 {

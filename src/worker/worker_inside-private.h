@@ -21,7 +21,7 @@ typedef enum
 {
   PP_WORKER_RUNNING,
   PP_WORKER_DRAINING, /* takes no new runs and waits for those in flight */
-  PP_WORKER_STOPPING, /* flushes logs and output and exits; containers keep running */
+  PP_WORKER_STOPPING, /* flushes logs and output, then exits; containers keep running */
 } PpWorkerPhase;
 
 typedef struct
@@ -36,20 +36,20 @@ typedef struct
 
   PpHttp *http;
   PpHealth *health;       /* NULL until it listens, or if not enabled */
-  guint health_timer;     /* retries listening */
+  guint health_timer;     /* the timer for the next attempt to listen */
   gint64 health_deadline; /* monotonic microseconds: the end of the retries */
-  gboolean health_warned; /* the retry was logged */
+  gboolean health_warned; /* the retries were announced in the log */
   PpHostLookup *health_lookup;
   struct addrinfo *health_addresses; /* addresses to listen on; NULL if not known yet */
   char *engine_url;
 
   PpIdentity *identity;
-  char *name;    /* options->name, or a generated name, perhaps from an earlier start */
+  char *name;    /* options->name, or a generated name, which an earlier start may have chosen */
   char *boot_id; /* of the host */
   char *state_dir;
   PpStateFallback *state_fallback; /* in use if the default directory is not writable */
   gboolean has_served; /* this worker, or an earlier one with this identity, has served the pool */
-  GPtrArray *taken_up; /* ids of recovered runs that wait for the list of containers */
+  GPtrArray *taken_up; /* ids of runs to recover that wait for the list of containers */
   GPtrArray *orphans;  /* names of identities without a worker at the last check */
   PpJournalPut *orphans_put;   /* the check in progress, or NULL */
   PpOrphansLook *orphans_look; /* the data of orphans_put */
@@ -62,14 +62,14 @@ typedef struct
   PpInfrastructureCall *late_list_call;
   guint late_timer;       /* the next check for late requests */
   GPtrArray *late_claims; /* claims still to be listed one by one, or NULL */
-  gboolean list_is_old; /* list again: something was requested since list_call or list_put began */
+  gboolean list_is_old;   /* list again: something was added after list_call or list_put began */
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the check of the labels of listed, or NULL */
   PpLabelsLook *list_look;  /* the data of list_put */
   GPtrArray *listed;        /* the listed containers, of PpJob */
   PpListScope list_scope;   /* the scope of listed */
   gboolean list_is_cut;     /* the warning that ended containers are left out was logged */
-  guint list_failures;      /* in a row */
+  guint list_failures;      /* failed lists in a row */
   gboolean list_is_refused; /* the engine answers but refuses to list */
   guint list_timer;
   guint orphans_timer;
@@ -80,7 +80,7 @@ typedef struct
   gboolean pool_missing_said;
   char *engine_absence;  /* why the start waits for the engine, or NULL */
   char *pool_absence;    /* why the start waits for the API or the work pool, or NULL */
-  guint engine_failures; /* in a row */
+  guint engine_failures; /* failed connects in a row */
   guint sync_failures;
   guint engine_timer;
   guint sync_timer;
@@ -102,22 +102,23 @@ typedef struct
   guint poll_failures;
   guint asked;                  /* number of runs that the current poll asks for */
   guint poll_cap;               /* the most runs to ask for; lowered while answers are too large */
-  gboolean polls_without_limit; /* the server refused a limit */
+  gboolean polls_without_limit; /* the server refused a limit, so polls have none */
   guint poll_timer;
   gboolean bad_members_said;
   PpQueues *queues;              /* queues to poll; NULL before the first poll */
   PpWorkQueuesRead *queues_read; /* the current check of queues, or NULL */
   PpApiCall *poll_call;
-  PpPollParts *poll_parts;  /* the current poll queue by queue (poll_parts.c), or NULL */
-  gboolean polls_in_parts;  /* the last answered poll was queue by queue */
+  PpPollParts
+      *poll_parts; /* the current poll if it goes queue by queue (poll_parts.c), else NULL */
+  gboolean polls_in_parts;  /* the last answered poll went queue by queue */
   PpApiCall *suspects_call; /* the request for due runs (spoilers.c) */
   GList *suspects;          /* runs that are being checked */
   GHashTable *unread;       /* id -> number of polls in a row in which it was unreadable; or NULL */
   gint64 polled_at;         /* monotonic microseconds of the last poll */
   gint64 last_poll;         /* monotonic microseconds of the last answered poll, or of the start */
-  gboolean poll_is_stale;   /* the stale poll was logged */
+  gboolean poll_is_stale;   /* a warning about the stale poll was logged */
   gboolean more_waits;      /* the last poll left runs because no slot was free */
-  json_t *polled;           /* the answer that waits for the engine's ping */
+  json_t *polled;           /* the poll's answer, while the engine is pinged */
   PpInfrastructureCall *ping_call;
   char *engine_silence; /* why no runs are taken while the engine is away, or NULL */
   char *shortage;       /* why no runs are taken because of the worker's own shortage, or NULL */
@@ -147,11 +148,11 @@ const char *pp_worker_find_illness (gpointer user_data);
 void pp_worker_note_poll (PpWorker *worker);
 /* True if the last poll is too long ago. Logs each change once. */
 gboolean pp_worker_poll_is_stale (PpWorker *worker);
-/* Returns a sentence about a stale poll, or NULL if it is not stale. Before the first poll, the
- * sentence says what the start waits for. */
+/* Returns a sentence about a stale poll, or NULL if the last poll is recent. Before the first poll,
+ * the sentence says what the start waits for. */
 const char *pp_worker_poll_trouble (PpWorker *worker);
-/* Sets *ABSENCE (engine_absence or pool_absence) to a copy of WHY. NULL means that it is
- * available. */
+/* Sets *ABSENCE (engine_absence or pool_absence) to a copy of WHY. NULL means that the engine or
+ * pool is available. */
 void pp_worker_note_absence (char **absence, const char *why);
 
 /* worker_identity.c */

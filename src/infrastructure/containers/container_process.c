@@ -86,7 +86,8 @@ read_stat (const char *proc, gint64 pid, Stat *stat)
 
   if (pid <= 0 || read_head (proc, pid, "stat", buffer) < 0)
     return FALSE;
-  /* The second field is the process's name. A process can set it, with blanks and brackets. */
+  /* The second field is the process's name. The process itself can set it, so it may have blanks
+   * and brackets. */
   after_name = strrchr (buffer, ')');
   if (after_name == NULL || after_name[1] != ' ')
     return FALSE;
@@ -101,7 +102,7 @@ read_stat (const char *proc, gint64 pid, Stat *stat)
 }
 
 /* True if the process has ended. A process whose first thread has ended is also shown as a zombie,
- * but with more than one thread. */
+ * but then it has more than one thread. */
 static gboolean
 has_ended (const Stat *stat)
 {
@@ -264,7 +265,8 @@ pp_process_watch_new (const char *proc, const PpProcess *process, PpProcessEndFu
   watch->process = *process;
   watch->ended = ended;
   watch->user_data = user_data;
-  /* Open the pidfd before checking that the process is alive, so that it refers to this process. */
+  /* Open the pidfd before checking that the process is alive. If it is alive then, the pidfd refers
+   * to it. */
   watch->pidfd = open_pidfd (proc, process->pid);
   if (!pp_process_is_alive (proc, process))
     watch->source = g_idle_add (on_gone_already, watch);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks if a created container or an image is what the job asked for. The host's kernel and
- * control groups decide if a limit takes effect, so this inspects the container: rootless Podman on
- * cgroups v1 silently drops all limits. */
+ * control groups decide if a limit takes effect. Rootless Podman on cgroups v1, for example,
+ * silently drops all limits. So the created container is inspected. */
 #include "config.h"
 
 #include "prefect-podman/infrastructure/infrastructure.h"

@@ -12,13 +12,13 @@ G_BEGIN_DECLS
 typedef struct PpCredentialHelper PpCredentialHelper;
 
 /* AUTH is the value of X-Registry-Auth, a secret, or NULL. If the helper failed, TROUBLE is a
- * sentence without secrets; if it just has no credentials, TROUBLE is NULL. Both are borrowed. */
+ * sentence without secrets. If it has no credentials, both are NULL. Both are borrowed. */
 typedef void (*PpCredentialFunc) (const char *auth, const char *trouble, gpointer user_data);
 
 /* Asks docker-credential-NAME for the credentials of REGISTRY. PATH is the configuration file that
  * names the helper. The helper gets this process's environment without PREFECT_* variables. FUNC is
- * called once from the main loop, after this function returns. The helper is killed after SECONDS.
- * FUNC is called at most two seconds later. */
+ * called once from the main loop, after this function returns. The helper is killed after SECONDS;
+ * FUNC is then called within two seconds. */
 PpCredentialHelper *pp_credential_helper_ask (const char *name, const char *registry,
                                               const char *path, guint seconds,
                                               PpCredentialFunc func, gpointer user_data);

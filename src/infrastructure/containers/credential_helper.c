@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define MAX_ANSWER_BYTES ((gsize)64 * 1024)
-/* The longest registry name: a pipe takes it without blocking. */
+/* The longest registry name that is sent. A pipe takes it without blocking. */
 #define MAX_REGISTRY_BYTES 1024
 #define POLL_MS 50
 #define STACK_BYTES ((gsize)256 * 1024)
@@ -40,7 +40,7 @@ struct PpCredentialHelper
   gpointer user_data;
   guint timer;
 
-  char *auth; /* used by the thread until it has ended; trouble too */
+  char *auth; /* used by the thread until it has ended, as is trouble */
   char *trouble;
 };
 

@@ -112,8 +112,8 @@ pp_docker_config_free (PpDockerConfig *config)
   g_free (config);
 }
 
-/* Returns the object of registries, borrowed, or NULL. A file with none of these keys is such an
- * object itself. */
+/* Returns the object of registries, borrowed, or NULL. If the file has none of these keys, the file
+ * itself is that object. */
 static const json_t *
 auths_of (const json_t *json)
 {
@@ -127,8 +127,8 @@ auths_of (const json_t *json)
              : json;
 }
 
-/* Returns the entry for REGISTRY in AUTHS, borrowed, or NULL. An entry with exactly this name comes
- * first, else the first entry with the same host. Sets *KEY to its name (docker/auth.py
+/* Returns the entry for REGISTRY in AUTHS, borrowed, or NULL. Prefers an entry with exactly this
+ * name, then takes the first entry with the same host. Sets *KEY to its name (docker/auth.py
  * AuthConfig.resolve_authconfig). */
 static const json_t *
 find_entry (const json_t *auths, const char *registry, const char **key)

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   const char *key; /* as the user wrote it, with its path */
-  json_t *rest;    /* REST of pp_docker_kwargs_apply() */
+  json_t *rest;    /* see REST of pp_docker_kwargs_apply() */
 } PpConvertContext;
 
 /* Returns a new reference, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID). */

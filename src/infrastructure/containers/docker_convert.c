@@ -17,7 +17,7 @@ pp_set_type_error (GError **error, const char *key, const json_t *value, const c
   if (dumped != NULL)
     {
       g_free (text);
-      /* Shorten a long value, at the start of a character. */
+      /* Cut a long value, but not inside a character. */
       const char *end = dumped + MIN (strlen (dumped), 80);
       while (end > dumped && ((guchar)*end & 0xc0) == 0x80)
         end--;
@@ -224,8 +224,8 @@ either (const json_t *object, const char *name, const char *field)
   return value != NULL ? value : json_object_get (object, field);
 }
 
-/* Sets TARGET.FIELD from OBJECT's NAME or FIELD without conversion. Missing becomes null, as in
- * docker-py. */
+/* Sets TARGET.FIELD from OBJECT's NAME or FIELD without conversion. A missing value becomes null,
+ * as in docker-py. */
 static void
 copy_either (json_t *target, const json_t *object, const char *name, const char *field)
 {
@@ -233,8 +233,8 @@ copy_either (json_t *target, const json_t *object, const char *name, const char 
   json_object_set_new (target, field, value != NULL ? json_incref (value) : json_null ());
 }
 
-/* Like copy_either(), but FALLBACK (ownership is taken) replaces null. Returns FALSE if the value's
- * type is not FALLBACK's. */
+/* Like copy_either(), but a null becomes FALLBACK. Takes ownership of FALLBACK. Returns FALSE if
+ * the value has another type than FALLBACK. */
 static gboolean
 copy_typed (json_t *target, const json_t *object, const char *name, const char *field,
             json_t *fallback)

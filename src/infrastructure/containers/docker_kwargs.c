@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps docker-py's arguments to fields of the create body, and says which values docker-py leaves
+/* Maps docker-py's arguments to fields of the create body. Also says which values docker-py leaves
  * out (docker/models/containers.py RUN_CREATE_KWARGS and RUN_HOST_CONFIG_KWARGS,
  * docker/types/containers.py ContainerConfig and HostConfig). */
 #include "config.h"

@@ -18,7 +18,8 @@ PpDockerReader *pp_docker_reader_new (void);
 void pp_docker_reader_free (PpDockerReader *reader);
 
 /* Reads the file in a thread; at most one thread runs at a time. FUNC is called once from the main
- * loop, after this function returns. After 10 s without a result it is called with a trouble. */
+ * loop, after this function returns. If there is no result after 10 s, FUNC gets a configuration
+ * with a trouble. */
 PpDockerRead *pp_docker_reader_read (PpDockerReader *reader, PpDockerReadFunc func,
                                      gpointer user_data);
 /* Cancels the read: FUNC is not called. NULL is ignored. */

@@ -94,7 +94,7 @@ on_read (gpointer user_data)
 {
   Job *job = user_data;
 
-  /* Later reads need a new job. */
+  /* Later calls of pp_docker_reader_read() read the file again. */
   if (job->reader != NULL)
     job->reader->job = NULL;
   job->reader = NULL;

@@ -26,7 +26,7 @@ typedef struct
     ON_PODMAN = 1,
     ON_DOCKER = 2
   } engines;
-  guint major, minor; /* the first version that supports it; 0 if none does */
+  guint major, minor; /* the first version that supports it; 0 if no version does */
   AskedFunc asked;
   gboolean passed_over; /* a warning is enough */
   const char *effect;   /* what happens to the job */
@@ -88,7 +88,7 @@ apparmor_without (const json_t *value, const PpEngineInfo *engine)
   return FALSE;
 }
 
-/* Docker ignores it since API 1.42, and warns about it before. */
+/* Docker ignores it since API 1.42 and only warned about it before. */
 static gboolean
 kernel_memory (const json_t *value, const PpEngineInfo *engine)
 {
@@ -141,8 +141,8 @@ endpoint_priority (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED
   return has_endpoint_key (value, keys);
 }
 
-/* True if HOST_CONFIG sets ShmSize but shares the /dev/shm of the host or of another container.
- * Podman refuses this itself. */
+/* True if HOST_CONFIG sets ShmSize but uses the /dev/shm of the host or of another container.
+ * Podman itself refuses this. */
 static gboolean
 shm_of_another (const json_t *host_config, const PpEngineInfo *engine G_GNUC_UNUSED)
 {
@@ -233,7 +233,7 @@ applies (const Dropped *row, const json_t *body, const PpEngineInfo *engine)
   return row->asked (value, engine);
 }
 
-/* Refuses ports that cannot be reached. The message for the host's network is docker-py's
+/* Refuses ports that cannot be reached. For the host's network, the message is docker-py's
  * (docker/types/containers.py, HostConfig; errors.py, host_config_incompatible_error). */
 static gboolean
 check_ports (const json_t *body, GError **error)

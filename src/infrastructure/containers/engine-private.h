@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* The inputs of pp_engine_find(), so that a test can set them. */
+/* The environment that pp_engine_find() uses, in a struct so that tests can set it. */
 typedef struct
 {
   const char *container_host;  /* CONTAINER_HOST or NULL */
@@ -25,10 +25,10 @@ char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, G
  * Pure function. */
 char *pp_engine_address_to_url (const char *address);
 
-/* Splits URL into SOCKET_PATH (NULL unless it is unix://) and BASE_URL, the start of every
- * request's URL ("http://d", or "http://host:2375" with a user and password if given). Both are new
- * strings. Returns FALSE with ERROR for a scheme that is not supported, and for an address that can
- * never be reached. */
+/* Splits URL into SOCKET_PATH and BASE_URL, both new strings. SOCKET_PATH is NULL unless URL is
+ * unix://. BASE_URL is the start of every request's URL: "http://d", or "http://host:2375", with a
+ * user and password if given. Returns FALSE with ERROR for a scheme that is not supported, and for
+ * an address that can never be reached. */
 gboolean pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error);
 
 /* Names for error messages. They are looked up once at the start, because a name service (LDAP) may

@@ -45,8 +45,8 @@ hostname_of (const char *netloc)
   return g_ascii_strdown (host, (gssize)strcspn (host, ":"));
 }
 
-/* Returns a socket's URL. In unix://var/run/docker.sock, the parsed host "var" is the first part of
- * the path. */
+/* Returns a socket's URL. A host in it is the first part of the path, as "var" in
+ * unix://var/run/docker.sock. */
 static char *
 socket_url (const char *scheme, const char *netloc, const char *path)
 {

@@ -20,10 +20,10 @@ typedef struct EngineWatch EngineWatch;
 /* The path of Podman's own API. */
 #define PP_LIBPOD "/v4.0.0/libpod"
 
-/* The longest time without progress in a pull. While data arrives from the registry, Podman and
- * Docker report progress at least every second, however slow it is (tested on 4.3 and 20.10). No
- * progress means a stuck registry, which they would wait for forever, or Podman unpacking a layer:
- * minutes for tens of GB on a slow disk. */
+/* The longest time without progress in a pull. While data arrives from the registry, however
+ * slowly, Podman and Docker report progress at least every second (tested on 4.3 and 20.10).
+ * Without progress, either the registry is stuck, and they would wait forever, or Podman is
+ * unpacking a layer: minutes for tens of GB on a slow disk. */
 #define PP_ENGINE_PULL_SILENCE_SECONDS (30 * 60)
 
 /* Handles the engine's answer to a request of CALL; its status is below 400. Sends the next request
@@ -81,15 +81,15 @@ struct EngineCall
     PpCheckedFunc checked;
     PpFollowedFunc followed;
     PpWatchedFunc watched;
-  } done; /* the callback that DELIVER uses */
+  } done; /* the callback; DELIVER uses the member of its kind */
   gpointer user_data;
   gboolean creates;      /* a conflict is about the name */
   gboolean gone_is_fine; /* a 404 counts as success */
   gboolean may_refuse;   /* ANSWER is also called for status 500 */
   gboolean asks_engine;  /* asks for the engine's version, or pings it */
-  gboolean is_news;      /* the answer may be from another engine than INFO */
-  gboolean ended;        /* cancelled, or DONE was called */
-  guint busy;            /* number of user callbacks of this call on the stack */
+  gboolean is_news; /* the answer may come from another engine than the one that INFO describes */
+  gboolean ended;   /* cancelled, or DONE was called */
+  guint busy;       /* number of user callbacks of this call on the stack */
 
   json_t *body;       /* create: the body to send */
   json_t *env;        /* create: the variables that the job sets or removes */
@@ -99,7 +99,7 @@ struct EngineCall
   char *image;        /* pull */
   PpDockerRead *docker_read;
   PpCredentialHelper *helper; /* pull */
-  char *registry_auth;        /* pull: where the helper has none; a secret, or NULL */
+  char *registry_auth;        /* pull: used if the helper has no credentials; a secret, or NULL */
   PpPull *pull;
   PpPullProgressFunc progress;
   PpFrames frames;  /* follow */
@@ -107,17 +107,18 @@ struct EngineCall
   PpLogPlace place; /* follow: how far the log was read */
   PpOutputFunc output;
   FileFollow *file;   /* follow, through the log file */
-  char *container_id; /* follow: escaped for a URL; start */
+  char *container_id; /* follow and start: escaped for a URL */
   gboolean has_place; /* follow: the caller gave a place */
-  guint wait; /* source of the next attempt to open the file (follow) or the next check (start), or
-                 0 */
-  gboolean finishes;     /* the container ended during that wait */
+  guint wait; /* source of the next attempt to open the file (follow), or of the next check (start);
+                 0 if none */
+  gboolean finishes;     /* the container ended during WAIT */
   PpHttpCall *look;      /* a check of the container, in parallel to the stream or the start */
   gint64 look_sent;      /* monotonic microseconds */
-  gint64 trusted_until;  /* data that the stream delivers before is from the log; same clock */
-  gboolean held_is_good; /* the piece that was refused last is from the log, too */
+  gint64 trusted_until;  /* monotonic microseconds; data that arrives before is certainly from the
+                            log */
+  gboolean held_is_good; /* the piece that was refused last is certainly from the log, too */
   gboolean guarded;      /* the stream is Podman's followed log */
-  gboolean reads_rest;   /* the followed stream has ended: read what it left out */
+  gboolean reads_rest;   /* the followed stream has ended, and what it left out is being read */
   gboolean is_held;      /* the user takes no output now */
   gint64 heard_at;       /* monotonic microseconds of the stream's last data */
   guint cut_timer;       /* ends a stream that outlasts its container */
@@ -128,8 +129,8 @@ struct EngineCall
   gboolean was_warned;         /* check_limits */
 };
 
-/* Returns a new call. DELIVER reports its end, through the member of `done` that it uses. Takes
- * ownership of WHAT. */
+/* Returns a new call. DELIVER reports its end through a member of `done`. Takes ownership of
+ * WHAT. */
 EngineCall *pp_engine_call_new (Engine *engine, char *what, DeliverFunc deliver,
                                 gpointer user_data);
 /* Like pp_engine_call_new(), for a call without a result. */
@@ -157,26 +158,28 @@ void pp_engine_call_end (EngineCall *call, json_t *json, const GError *error);
 /* An AnswerFunc that ends the call successfully for any answer, without a result. */
 void pp_engine_end_plain (EngineCall *call, const PpHttpResponse *response);
 
-/* Ends CALL with a new error of CODE. Its message is CALL's what and FORMAT. */
+/* Ends CALL with a new error of CODE. The error's message is CALL's `what` and the formatted
+ * text. */
 void pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
 /* Returns the JSON of RESPONSE, a new reference. If it is not JSON, ends CALL and returns NULL. */
 json_t *pp_engine_call_json (EngineCall *call, const PpHttpResponse *response);
 
-/* Call these around a user callback while CALL continues. The callback may cancel CALL or free the
- * infrastructure: pp_engine_call_leave() then returns FALSE, and CALL must not be used any more. */
+/* Call these before and after a user callback while CALL continues. The callback may cancel CALL or
+ * free the infrastructure. pp_engine_call_leave() then returns FALSE, and CALL must not be used any
+ * more. */
 void pp_engine_call_enter (EngineCall *call);
 gboolean pp_engine_call_leave (EngineCall *call);
 
-/* Sends GET for PATH, below the API's version, without a call: for the engine's own use. If ON_DATA
- * is NULL, collects the whole answer. */
+/* Sends a GET for PATH, below the API's version, that belongs to no call. If ON_DATA is NULL,
+ * collects the whole answer. */
 PpHttpCall *pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data,
                            PpHttpDoneFunc done, gpointer user_data);
 
 /* engine_tls.c */
 
-/* Sets up TLS if the environment asks for it for the engine at URL, a TCP address. Reads
+/* Sets up TLS for the engine at URL, a TCP address, if the environment asks for it. Reads
  * DOCKER_TLS_VERIFY and DOCKER_CERT_PATH like docker-py's kwargs_from_env(), but always verifies
  * the engine's certificate. Fills TLS and changes *BASE_URL to https://. Returns FALSE with ERROR
  * if a file cannot be used. */
@@ -187,8 +190,8 @@ void pp_engine_tls_clear (PpEngineTls *tls);
  * State.ConmonPid, and "initialized" apart from "created". */
 gboolean pp_engine_has_own_api (const Engine *engine);
 
-/* Sends METHOD for TAIL ("/json", "/wait") of container CONTAINER_ID without a call, by Podman's
- * own API if there is one. IS_LONG removes the time limit. */
+/* Sends METHOD for TAIL ("/json", "/wait") of container CONTAINER_ID, by Podman's own API if there
+ * is one. The request belongs to no call. IS_LONG removes the time limit. */
 PpHttpCall *pp_engine_ask (const Engine *engine, const char *method, const char *container_id,
                            const char *tail, gboolean is_long, PpHttpDoneFunc done,
                            gpointer user_data);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine API kind: the Docker API of Podman and Docker over a socket. Requests and answers. */
+/* The engine API kind: requests and answers of Podman's and Docker's API. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -378,15 +378,14 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .tls_cert_file = engine->tls.cert_file,
                                  .tls_key_file = engine->tls.key_file,
                                  .headers = headers,
-                                 /* On a new connection libcurl cannot send a create or start
-                                  * twice. */
+                                 /* libcurl never sends these twice. */
                                  .own_connection = g_str_equal (request->method, "POST"),
                                  .body = body,
                                  .body_length = body != NULL ? strlen (body) : 0,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                  .timeout_ms = MIN (request->timeout_seconds, MAX_SECONDS) * 1000,
                                  .silence_seconds = request->silence_seconds,
-                                 /* Only for reads: a create, a stop or a wait may take long. */
+                                 /* Other requests may take long. */
                                  .slow_ms = is_look ? PP_HTTP_SLOW_MS : 0,
                                  .max_response_bytes = MAX_RESPONSE_BYTES };
   call->answer = answer;
@@ -397,7 +396,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
   free (body);
 }
 
-/* Sends a request without a call. */
+/* Sends a request that belongs to no call. */
 static PpHttpCall *
 send_apart (const Engine *engine, const char *method, const char *url, guint timeout_ms,
             PpHttpDataFunc on_data, PpHttpDoneFunc done, gpointer user_data)

@@ -54,13 +54,13 @@ is_gpu_request (const json_t *request)
   return FALSE;
 }
 
-/* Adds the CDI names of the GPUs in REQUEST to NAMES. As in Docker, these are device_ids, or the
- * first COUNT GPUs, or all for a negative COUNT. Returns FALSE if REQUEST asks for no GPUs, or if
- * CDI names cannot express it. */
+/* Adds the CDI names of the GPUs in REQUEST to NAMES. As in Docker, these are the GPUs of
+ * device_ids, or the first COUNT GPUs, or all GPUs for a negative COUNT. Returns FALSE if REQUEST
+ * asks for no GPUs, or if CDI names cannot express it. */
 static gboolean
 add_gpus (json_t *names, const json_t *request)
 {
-  /* More than any host has. The count comes from the job's author. */
+  /* More than any host has. The job's author sets the count. */
   const json_int_t most = 128;
   const json_t *ids = json_object_get (request, "DeviceIDs");
   json_int_t count = json_integer_value (json_object_get (request, "Count"));
@@ -85,8 +85,8 @@ add_gpus (json_t *names, const json_t *request)
   return count != 0 && count <= most;
 }
 
-/* Podman's Docker API only supports requests of the driver "cdi" and ignores others. Converts
- * requests for GPUs to CDI devices, which it adds to CDI_DEVICES. */
+/* Converts requests for GPUs to CDI devices, which it adds to CDI_DEVICES. Podman's Docker API only
+ * supports requests of the driver "cdi" and ignores others. */
 static gboolean
 fit_gpus (json_t *host_config, json_t *cdi_devices, const PpEngineInfo *engine, GError **error)
 {
@@ -142,8 +142,8 @@ fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *e
   return TRUE;
 }
 
-/* Podman before 5.6 ignores an empty Entrypoint: the image's stays, and the command becomes its
- * arguments. Podman's command line sends [""]. */
+/* Podman before 5.6 ignores an empty Entrypoint: it keeps the image's entrypoint and uses the
+ * command as its arguments. Podman's command line sends [""]. */
 static void
 fit_entrypoint (json_t *body)
 {
@@ -153,9 +153,9 @@ fit_entrypoint (json_t *body)
     json_array_append_new (entrypoint, json_string (""));
 }
 
-/* A variable without a value: Docker removes it from the image's environment. Podman would set it
- * to the value in its own service's environment (for "A*", all variables with this prefix), so such
- * variables go into Podman's UnsetEnv list. */
+/* Moves variables without a value to Podman's UnsetEnv list. Docker removes such a variable from
+ * the image's environment. Podman would set it to the value in its own service's environment (for
+ * "A*", all variables with this prefix). */
 static void
 fit_environment (json_t *body)
 {

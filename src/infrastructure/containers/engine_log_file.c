@@ -10,12 +10,12 @@
 
 #include <errno.h>
 
-/* Intervals for checking the container itself, if the event stream missed its end (not open yet, or
- * broken). The interval doubles from the first to the last. */
+/* Intervals for asking the engine about the container, in case the event stream missed its end (not
+ * open yet, or broken). The interval doubles from the first to the last. */
 #define FIRST_LOOK_MS 250
 #define LAST_LOOK_MS 30000
-/* The first interval if the stream was open well before the container started. Only an engine that
- * loses events needs this check. */
+/* The first interval if the stream was open well before the container started. The check is then
+ * needed only for an engine that loses events. */
 #define SETTLED_US G_USEC_PER_SEC
 #define SETTLED_LOOK_MS 4000
 /* A disk that has not answered a read for this long hangs. */
@@ -153,7 +153,7 @@ pp_file_follow_look (FileFollow *follow)
   g_clear_handle_id (&follow->look, g_source_remove);
   if (follow->looking == NULL)
     follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
-  /* Reopen a broken event stream here, because a silent container may also have ended. */
+  /* Reopen a broken event stream here: a silent container may have ended, too. */
   pp_engine_events_open (follow->call->engine->events);
 }
 
@@ -195,7 +195,7 @@ on_open (FileFollow *follow, gboolean begins_late)
   pp_engine_events_open (events);
   follow->look_ms
       = g_get_monotonic_time () - events->opened_at > SETTLED_US ? SETTLED_LOOK_MS : FIRST_LOOK_MS;
-  /* A check that an event started continues by itself. */
+  /* If an event has started a check, the check schedules the next one itself. */
   if (!follow->ended && follow->looking == NULL)
     look_later (follow);
   ask (follow);
@@ -376,7 +376,8 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
     events->thread = pp_log_thread_new (on_news, events);
   if (events->thread == NULL)
     {
-      /* This process has free descriptors, so the user's limit is reached. */
+      /* This process has free descriptors, so EMFILE means the user's limit of inotify
+       * instances. */
       if (errno != EMFILE || pp_limits_probe (1) == 0)
         say_unwatched (events, g_strerror (errno), "max_user_instances");
       return FALSE;

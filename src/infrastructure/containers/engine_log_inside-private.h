@@ -41,7 +41,7 @@ struct FileFollow
   guint look_ms;
   PpHttpCall *looking;
   gboolean ended;     /* the container has ended: the file has all its output */
-  gboolean finished;  /* and the file was read to its end */
+  gboolean finished;  /* and the file was read completely */
   gboolean succeeded; /* the engine reported exit code 0 */
 };
 

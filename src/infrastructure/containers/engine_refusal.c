@@ -74,7 +74,7 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->pull != NULL && pp_pull_may_pass (words))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
-  /* Older Podman versions answer 500, Docker answers 409. */
+  /* For a name in use, older Podman versions answer 500, and Docker answers 409. */
   if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
       && strstr (words, "name") != NULL)
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
@@ -91,7 +91,7 @@ pp_engine_advice (const EngineCall *call, const PpHttpResponse *response, const 
 {
   json_auto_t *body = parse (response);
 
-  /* Only before the first connection. Later it means that the engine is away and a gateway
+  /* Only before the first connection: later it means that the engine is away and a gateway
    * answers. */
   if (call->engine->info == NULL && !is_engines_own (body))
     return " (not the engine's own answer: is this the container engine's address?)";

@@ -10,7 +10,7 @@
 /* Less than the 250 ms between a container's end and the end of Podman's log reader. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
 /* The log of an ended container arrives without pauses. A longer silence means that Podman waits
- * forever, for something that replaced the log file. */
+ * forever for something that replaced the log file. */
 #define FINISHED_LOG_SILENCE_SECONDS 30
 /* A stream that is silent for this long after its container's end sends nothing more. */
 #define SILENT_MS 2000
@@ -92,10 +92,10 @@ on_look (const PpHttpResponse *response, const GError *error, gpointer user_data
   fetch_rest (call);
 }
 
-/* True if the current piece is complete log data; FALSE if that is not known yet, and the stream
- * must wait. Podman stops the reader of a followed log 250 ms after the container's end, and what
- * it sends after that has gaps (libpod/container_log.go and its tail package; seen with 4.3). If
- * the container was running at a check, data from the time just after the check is complete.
+/* True if the current piece is complete log data. FALSE if that is not known yet; the stream must
+ * then wait. Podman stops the reader of a followed log 250 ms after the container's end, and its
+ * data after that has gaps (libpod/container_log.go and its tail package; seen with 4.3). If the
+ * container was running at a check, data that arrives within 150 ms of the check is complete.
  *
  * One gap cannot be detected here: if a log file ends inside a line because conmon is still
  * writing, Podman's reader skips to the end of the file. This is rare. To avoid it,
@@ -189,7 +189,7 @@ end_follow (EngineCall *call)
 static void
 on_rest_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {
-  /* Its last frame is incomplete, and reading it again would not help. */
+  /* The log's last frame is incomplete, and reading it again would not help. */
   if (!pp_frames_at_boundary (&call->frames))
     {
       if (call->frames.damage.records++ == 0)
@@ -236,9 +236,9 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
     fetch_rest (call);
 }
 
-/* A followed log is not complete when it ends. Podman's lacks its end (is_trusted()), so the log is
- * read again. Docker's (20.10) mostly lacks a last line without a newline: the last entry of each
- * stream shows if there is one. */
+/* No followed log is complete when it ends. Podman's lacks the end (is_trusted()), so the log is
+ * read again. Docker's (20.10) mostly lacks a last line without a newline. The last entry of each
+ * stream shows if there is such a line. */
 static void
 on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {

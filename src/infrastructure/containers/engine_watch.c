@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define PROC "/proc"
-/* No check for a container that ends sooner: the reader of its log detects the end. */
+/* The first check. A container that ends sooner needs none: the reader of its log detects the
+ * end. */
 #define FIRST_LOOK_MS 300
 /* Intervals for asking the engine after the process has ended. SOON_MS is about the time that
  * conmon and Podman's clean-up need. The interval grows to SLOW_MS. */
@@ -19,11 +20,11 @@
 /* The longest interval while the engine does not answer. It doubles from SLOW_MS. */
 #define MAX_BACK_OFF_MS 15000
 /* If Podman reports "running" for a container whose program and conmon are both gone, its exit
- * status is lost after this many checks, at least one second apart. conmon records the status
- * before it ends, and Podman reads it at each check. */
+ * status counts as lost after this many checks, at least one second apart. conmon records the
+ * status before it ends, and Podman reads it at each check. */
 #define LOST_LOOKS 3
 /* After this many ended waits for a container that Podman still reports as starting or stopping,
- * nothing will change its state any more. */
+ * the exit status counts as lost: nothing changes the container's state any more. */
 #define LOST_WAITS 2
 /* Podman implements wait by polling. Poll every second, not every 250 ms. */
 #define PODMAN_WAIT "/wait?interval=1s"
@@ -124,7 +125,7 @@ find_processes (EngineWatch *watch, const json_t *inspect)
   return TRUE;
 }
 
-/* The engine's wait request, if no process is visible. */
+/* The engine's wait request, used if no process is visible. */
 
 /* True if RESPONSE reports a lost exit status. Podman waits 20 s for a missing conmon. Then 4.3
  * reports that there is no exit code, and later versions report -1 (Container.WaitForExit). */
@@ -150,7 +151,7 @@ on_waited (const PpHttpResponse *response, const GError *error, gpointer user_da
       return;
     }
   watch->failures = 0;
-  /* Do not hurry for a container that others start again and again. */
+  /* Others may start the container again and again: then do not hurry. */
   look_in (watch, watch->waits == 0 ? 0 : SLOW_MS);
   watch->waits++;
 }

@@ -9,14 +9,14 @@
 
 G_BEGIN_DECLS
 
-/* Longer than Docker's timestamps. */
+/* More bytes than Docker's timestamps have. */
 #define PP_FRAMES_STAMP_BYTES 40
 
 typedef enum
 {
   PP_FRAMES_PLAIN,
-  PP_FRAMES_STAMPED, /* requested with "timestamps": Docker sends each log entry as one frame and
-                        puts the entry's time and a blank before its text */
+  PP_FRAMES_STAMPED, /* requested with "timestamps": Docker sends each log entry as one frame that
+                        begins with the entry's time and a blank */
   PP_FRAMES_RAW      /* the log of a TTY: no frames, all stdout */
 } PpFramesKind;
 
@@ -35,11 +35,11 @@ typedef struct
   char *engine_words;    /* Docker's message about a log that it cannot read, or NULL */
   /* Internal: */
   guint64 offset;                    /* offset of the next byte in the stream */
-  gboolean is_damaged;               /* no header was found since the skipped data */
+  gboolean is_damaged;               /* data was skipped and no header was found since */
   char stamp[PP_FRAMES_STAMP_BYTES]; /* the start of a frame with a timestamp, until the timestamp
                                         is complete */
   gsize stamp_length;
-  gboolean stamp_due;     /* a timestamp must follow */
+  gboolean stamp_due;     /* a timestamp comes next */
   gboolean stamp_is_text; /* stamp is not a timestamp: deliver it as payload */
   gboolean is_message;    /* the current frame is a message of the engine itself */
   gboolean is_repeated;   /* the current frame is a repetition */

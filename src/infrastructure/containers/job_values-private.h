@@ -17,8 +17,8 @@ gboolean pp_job_seconds (const json_t *configuration, const char *key, double *v
                          GError **error);
 gboolean pp_job_count (const json_t *configuration, const char *key, guint *value, GError **error);
 
-/* Sets *CHOICE to the index in NAMES (NULL-terminated) of the string at KEY; DEFAULT_INDEX if there
- * is none. */
+/* Sets *CHOICE to the position of the string at KEY in NAMES (NULL-terminated), or to DEFAULT_INDEX
+ * if there is no string. */
 gboolean pp_job_choice (const json_t *configuration, const char *key, const char *const *names,
                         guint default_index, guint *choice, GError **error);
 

@@ -4,8 +4,7 @@
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
-/* Removes settings of container_create_kwargs that a flow run cannot have from SPEC's create body,
- * with a warning (a restart policy). Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID),
- * which names the key, if removing the setting would change the meaning of the job (a log written
- * to a file of the host). */
+/* Removes from SPEC's create body what a flow run cannot have of container_create_kwargs (a restart
+ * policy), with a warning. Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names
+ * the key, if that would change the meaning of the job (a log written to a file of the host). */
 gboolean pp_spec_limit_kwargs (PpContainerSpec *spec, GError **error);

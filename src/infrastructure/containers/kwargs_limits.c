@@ -23,8 +23,8 @@ string_of_any_case (const json_t *object, const char *wanted)
 }
 
 /* Removes the restart policy: a flow run is one run of its container. With a policy, Podman would
- * start the container again after its end was reported, forever and unnoticed, and a Docker
- * container would never end. */
+ * start the container again and again after its end was reported, and a Docker container would
+ * never end. */
 static void
 leave_out_restarts (PpContainerSpec *spec)
 {
@@ -43,8 +43,8 @@ leave_out_restarts (PpContainerSpec *spec)
   json_object_del (host_config, "RestartPolicy");
 }
 
-/* Refuses the log option "path", in upper or lower case. Podman would write the log to any file of
- * the host, for example to another container's log, whose run would get it. */
+/* Refuses the log option "path", in upper or lower case. With it, Podman writes the log to any file
+ * of the host. This could be another container's log, and its run would get these lines. */
 static gboolean
 check_log_options (const PpContainerSpec *spec, GError **error)
 {

@@ -14,7 +14,7 @@ typedef gboolean (*PpLibpodFunc) (json_t *target, const char *libpod_field, cons
 /* Appends ITEM to the list at LIBPOD_FIELD of TARGET, which is created if missing. Takes ownership
  * of ITEM. */
 void pp_libpod_append (json_t *target, const char *libpod_field, json_t *item);
-/* Appends each part of TEXT between SEPARATORs in the same way. */
+/* Like pp_libpod_append(), for each part of TEXT between SEPARATORs. */
 void pp_libpod_append_split (json_t *target, const char *libpod_field, const char *text,
                              const char *separator);
 

@@ -27,7 +27,7 @@ copy (json_t *target, const char *libpod_field, const json_t *value)
   return TRUE;
 }
 
-/* For fields that the SpecGenerator lacks: only docker-py's default is allowed. */
+/* A field that the SpecGenerator lacks: accepts only docker-py's default. */
 static gboolean
 only_when_empty (json_t *target G_GNUC_UNUSED, const char *libpod_field G_GNUC_UNUSED,
                  const json_t *value)
@@ -275,7 +275,7 @@ static const Translation host_translations[] = {
   { "CgroupParent", "cgroup_parent", copy },
   { "VolumesFrom", "volumes_from", words },
   { "DeviceRequests", NULL, only_when_empty },
-  /* pp_spec_refuse_dropped() only lets pass what Podman does anyway. */
+  /* pp_spec_refuse_dropped() has refused every value except Podman's own default. */
   { "Runtime", NULL, ignore },
   { "Isolation", NULL, ignore },
   { "VolumeDriver", NULL, ignore },

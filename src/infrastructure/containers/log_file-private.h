@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Converts a container's log, read from the files that conmon writes (log driver k8s-file), to
- * output. Private to src/infrastructure/containers.
+/* Converts a container's log to output. Reads it from the files that conmon writes (log driver
+ * k8s-file). Private to src/infrastructure/containers.
  *
- * Podman's own `logs?follow=1` loses lines at the end of a container that writes faster than the
- * reader reads: after the container's end, its reader stops sending and skips the rest at random
+ * Podman's own `logs?follow=1` loses lines of a container that writes faster than its reader reads.
+ * After the container's end, the reader stops sending and skips the rest at random
  * (libpod/container_log.go StopAtEOF; seen with 4.3.1, still in the sources of 5.8). The file has
- * every byte, survives a restart of the engine, and needs no engine CPU. */
+ * every byte, survives a restart of the engine, and costs the engine nothing. */
 #pragma once
 
 #include "prefect-podman/infrastructure/log_place.h"
@@ -27,22 +27,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogFile, pp_log_file_free)
  * pieces before. */
 void pp_log_file_take (PpLogFile *log, const PpLogPiece *piece);
 
-/* The container has ended and all pieces were taken: an incomplete last record is delivered,
- * too. */
+/* Call this when the container has ended and all pieces were taken. An incomplete last record is
+ * then delivered, too. */
 void pp_log_file_finish (PpLogFile *log);
 
 /* Delivers what was taken. Returns FALSE if PpOutputFunc refused; call it again when the user
  * resumes. */
 gboolean pp_log_file_deliver (PpLogFile *log);
 
-/* Returns the time of the record being delivered, in the unit of PpLogPlace. Valid in a call of
- * PpOutputFunc. All records of one read() of conmon have the same time. */
+/* Returns the time of the record being delivered, in the unit of PpLogPlace. Valid during a call of
+ * PpOutputFunc. All data that conmon reads at once has the same time. */
 gint64 pp_log_file_time (const PpLogFile *log);
 
 /* Returns BEGINS_LATE of pp_log_file_new(). */
 gboolean pp_log_file_begins_late (const PpLogFile *log);
 
-/* Returns a sentence on why parts of the log since PLACE, or since it was opened, are missing; new
+/* Returns a sentence on why parts of the log are missing since PLACE, or since it was opened; new
  * string. Returns NULL if nothing is missing. Call this when everything was delivered. */
 char *pp_log_file_describe_loss (const PpLogFile *log);
 

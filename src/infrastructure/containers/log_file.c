@@ -13,7 +13,7 @@ struct PpLogFile
   PpLogPass pass;
   gint64 time;       /* of the record being delivered */
   gboolean new_file; /* the next piece is from another file */
-  gboolean was_cut;  /* a file became shorter than what was read of it */
+  gboolean was_cut;  /* a file became shorter than the part already read */
   guint lost_files;
   guint64 lost_bytes;
   PpLogRecords *records;

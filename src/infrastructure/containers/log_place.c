@@ -7,10 +7,10 @@
 
 enum
 {
-  READING, /* skips nothing */
+  READING, /* nothing is skipped any more */
   UNDECIDED,
-  SEARCHING, /* for the entry with the place's time */
-  COUNTING   /* bytes to skip */
+  SEARCHING, /* looks for the entry with the place's time */
+  COUNTING   /* counts the bytes to skip */
 };
 
 /* Returns the number of COUNT digits at TEXT, or -1. */
@@ -141,8 +141,8 @@ pp_log_pass_init (PpLogPass *pass, const PpLogPlace *place)
   pass->state = UNDECIDED;
 }
 
-/* Decides by the first entry how to find the place. If the log's beginning is there, bytes are
- * counted, which does not depend on a clock. */
+/* Decides by the first entry how to find the place. If the log still has its beginning, counts
+ * bytes, which needs no clock. */
 static void
 decide (PpLogPass *pass, gint64 time, gboolean begins_late)
 {

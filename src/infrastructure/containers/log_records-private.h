@@ -37,15 +37,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogRecords, pp_log_records_free)
 
 /* Adds the next LENGTH bytes of the file. To save memory, take all records before adding more. */
 void pp_log_records_push (PpLogRecords *records, const char *data, gsize length);
-/* Skips the next BYTES of the file, a hole that was not read. They count as damaged. */
+/* Skips the next BYTES of the file, a hole that was not read. The bytes count as damaged. */
 void pp_log_records_skip (PpLogRecords *records, guint64 bytes);
 
 /* The file has ended: an incomplete record counts as a record. */
 void pp_log_records_finish (PpLogRecords *records);
 
-/* Sets RECORD to the next record, and to the same one until it is taken. Returns FALSE if there is
- * no complete record. A record longer than any of conmon's comes in parts. RECORD->text is valid
- * until the next push. */
+/* Sets RECORD to the next record. Calling it again sets the same record, until
+ * pp_log_records_take(). Returns FALSE if there is no complete record. A record longer than any of
+ * conmon's comes in parts. RECORD->text is valid until the next push. */
 gboolean pp_log_records_next (PpLogRecords *records, PpLogRecord *record);
 void pp_log_records_take (PpLogRecords *records);
 

@@ -92,8 +92,8 @@ pp_log_records_damage (const PpLogRecords *records)
   return &records->damage;
 }
 
-/* Counts BYTES of damage at start. IS_NEW is FALSE if they belong to a record that was counted
- * already. */
+/* Counts BYTES of damage, beginning at `start`. IS_NEW is FALSE if they belong to a record that was
+ * counted already. */
 static void
 note_damage (PpLogRecords *records, gsize bytes, gboolean is_new)
 {
@@ -131,8 +131,8 @@ parse_head (const char *line, gsize length, PpLogRecord *record, gboolean *is_wh
   return *tag == ' ' ? (gsize)(tag + 1 - line) : 0;
 }
 
-/* Returns the offset of the first header with a time in LENGTH bytes of LINE, not counting its
- * beginning; LENGTH if there is none. */
+/* Returns the offset of the first header with a time in LENGTH bytes of LINE, after the first byte;
+ * LENGTH if there is none. */
 static gsize
 find_head (const char *line, gsize length)
 {
@@ -149,8 +149,8 @@ find_head (const char *line, gsize length)
   return length;
 }
 
-/* Parses the line of LENGTH bytes at start. ENDS is TRUE if it includes the newline. Returns FALSE
- * if the line is not a record; the line is then skipped. */
+/* Parses the line of LENGTH bytes that begins at `start`. ENDS is TRUE if it includes the newline.
+ * Returns FALSE if the line is not a record; the line is then skipped. */
 static gboolean
 read_line (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *record)
 {

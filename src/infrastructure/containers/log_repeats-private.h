@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Detects lines that Docker sends twice. When Docker's log follower (20.10) continues with a log's
- * next file, it reads again what it has read since it last waited: one line or many. They must not
- * be counted, because the log has them once.
+ * next file, it sends again what it has read since it last waited: one line or many. These lines
+ * must not be counted, because the log has them once.
  *
  * No two lines of a stream have the same nanosecond, and times do not decrease unless the clock is
  * set back. So a line is a repetition if its time is not later than the previous line's and equals

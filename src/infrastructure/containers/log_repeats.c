@@ -3,8 +3,8 @@
 
 #include "log_repeats-private.h"
 
-/* Longer repetitions are not detected. The ring takes 32 KiB for a container with this much
- * output. */
+/* The number of times to remember: 32 KiB for a container with that much output. Longer repetitions
+ * are not detected. */
 #define MAX_TIMES 4096
 
 void

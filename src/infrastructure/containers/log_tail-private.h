@@ -35,8 +35,7 @@ typedef struct
   gsize length;
   guint64 hole_bytes; /* zero bytes after DATA that were not read */
   char *error;
-  guint
-      lost_files; /* files replaced, or given up, before they were read, since the log was opened */
+  guint lost_files; /* files replaced or given up before they were read, since the log was opened */
   guint64 lost_bytes; /* the size of lost_files, as far as known */
 } PpLogPiece;
 
@@ -53,8 +52,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogTail, pp_log_tail_free)
 /* Returns the watch on the folder. */
 int pp_log_tail_watch (const PpLogTail *tail);
 
-/* True if the first file that was opened was not the log's first. FALSE also if the file system
- * does not show it. */
+/* True if the file that was opened first was not the log's first. FALSE if the file system does not
+ * show it. */
 gboolean pp_log_tail_begins_late (const PpLogTail *tail);
 
 /* Opens the log's new file after a file has appeared in the folder. MOVED is TRUE if a file was

@@ -53,8 +53,8 @@ pp_log_piece_free (PpLogPiece *piece)
   g_free (piece);
 }
 
-/* Returns the creation time of NAME relative to DESCRIPTOR, or of DESCRIPTOR itself if NAME is
- * empty, in nanoseconds. Returns 0 if it is unknown. */
+/* Returns the creation time in nanoseconds of NAME in the folder DESCRIPTOR, or of DESCRIPTOR
+ * itself if NAME is empty. Returns 0 if the time is unknown. */
 static gint64
 time_of_birth (int descriptor, const char *name)
 {
@@ -104,9 +104,9 @@ open_first (PpLogTail *tail, const char *root, const char *folder, GError **erro
   close (root_fd);
   if (tail->folder < 0)
     return FALSE;
-  /* Watch the folder, to see a file that replaces the log. Do it before opening the file, to miss
-   * none. IN_CREATE, for the next file under its first name, only causes one more check of the
-   * log. */
+  /* Watch the folder, to see a file that replaces the log. Start before opening the file, to miss
+   * none. IN_CREATE reports the next file under its first name and only causes one more check of
+   * the log. */
   link = g_strdup_printf ("/proc/self/fd/%d", tail->folder);
   if (tail->inotify >= 0)
     tail->watch = inotify_add_watch (tail->inotify, link, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
@@ -132,7 +132,7 @@ pp_log_tail_open (const char *root, const char *folder, int inotify, GError **er
   g_queue_init (&tail->held);
   if (!open_first (tail, root, folder, error))
     return NULL;
-  /* conmon creates its first log before its control pipe in the same directory, and starts the
+  /* conmon creates the log's first file before its control pipe in the same folder, and starts the
    * container after both. */
   started = time_of_birth (tail->folder, "ctl");
   tail->late = started != 0 && time_of_birth (tail->current.fd, "") > started;
@@ -261,7 +261,7 @@ take_next (PpLogTail *tail)
   tail->read = 0;
 }
 
-/* True if the file is shorter than what was read of it. */
+/* True if the file is shorter than the part already read. */
 static gboolean
 is_cut (PpLogTail *tail)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HostConfig.Mounts (docker.types.Mount): the keys of a mount, which engine supports which, and
- * adaptations for Podman. Engines silently ignore keys that they do not know. From the sources of
- * Docker 20.10 to 28 (api/types/mount/mount.go), of Podman 4.3 to 5.8 and of Podman's main branch
- * (compat/containers_create.go, cliOpts()); tested on Podman 4.3.1 and Docker 20.10.24. */
+/* HostConfig.Mounts (docker.types.Mount): the keys of a mount, the engines that support them, and
+ * adaptations for Podman. Engines silently ignore keys that they do not know. The table is from the
+ * sources of Docker 20.10 to 28 (api/types/mount/mount.go), of Podman 4.3 to 5.8 and of Podman's
+ * main branch (compat/containers_create.go, cliOpts()). It was tested on Podman 4.3.1 and Docker
+ * 20.10.24. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -26,11 +27,11 @@ typedef struct
 typedef struct
 {
   const char *path; /* path within the mount; ends with the key's name */
-  const char *type; /* of a group of options: the mount's Type that it belongs to */
+  const char *type; /* for a group of options: the Type of its mounts */
   gboolean is_group;
   Since docker, podman;
   gboolean passed_over; /* a warning is enough */
-  const char *effect;   /* what happens to the job, and advice */
+  const char *effect;   /* what happens to the job, followed by advice */
 } Key;
 
 #define NEW_VOLUME                                                                                 \
@@ -173,8 +174,8 @@ why_dropped (const Key *key, const char *prefix, const char *type, const PpEngin
   return takes (key, engine) ? NULL : g_strdup (key->effect);
 }
 
-/* True if VALUE asks for something. An object with only empty values, as in an inspect answer, does
- * not. */
+/* True if VALUE asks for something. An object with only empty values, as inspect shows it, asks for
+ * nothing. */
 static gboolean
 asks (const json_t *value)
 {
@@ -252,8 +253,8 @@ pp_spec_refuse_mounts (PpContainerSpec *spec, const PpEngineInfo *engine, GError
   return TRUE;
 }
 
-/* True if MOUNT can be written as a bind without losing or adding anything. Otherwise the engine
- * decides about it. */
+/* True if MOUNT can be written as a bind without losing or adding anything. Other mounts are left
+ * to the engine. */
 static gboolean
 is_plain_bind (const json_t *mount)
 {

@@ -33,7 +33,7 @@ add_flag (GPtrArray *argv, const char *option, const json_t *value)
     g_ptr_array_add (argv, g_strdup (option));
 }
 
-/* Adds a string or a number; for a list, the option once for each element. */
+/* Adds a string or a number. For a list, adds the option once for each element. */
 static void
 add_value (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -92,7 +92,7 @@ add_tmpfs (GPtrArray *argv, const char *option, const json_t *value)
   }
 }
 
-/* Adds the name only, because every user of the host can read values on a command line. */
+/* Adds only the name: every user of the host can read values on a command line. */
 static void
 add_environment (GPtrArray *argv, const char *option, const json_t *value)
 {
@@ -373,9 +373,9 @@ add_libpod_devices (GPtrArray *argv, const json_t *libpod_body)
 }
 
 /* Returns HOST_CONFIG with hosts that every Podman accepts; new reference. Podman before 4.7
- * refuses host-gateway. In the host's own network 127.0.0.1 replaces it. In other networks the
- * address depends on the engine, so these hosts are left out, and *WARNING (may be NULL) says
- * so. */
+ * refuses host-gateway. In the host's own network, 127.0.0.1 replaces host-gateway. In other
+ * networks the address depends on the engine, so these hosts are left out, and *WARNING (may be
+ * NULL) lists them. */
 static json_t *
 fit_hosts (const json_t *host_config, char **warning)
 {
@@ -424,7 +424,7 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at, c
     g_ptr_array_add (argv, g_strdup ("--rm"));
   if (spec->name != NULL)
     add_pair (argv, "--name", g_strdup (spec->name));
-  /* "newer" uses a local image if the registry does not provide one. */
+  /* "newer" uses a local image if the registry does not provide the image. */
   add_pair (argv, "--pull", g_strdup (spec->pull_is_implied ? "newer" : pull[spec->pull_policy]));
   if (spec->platform != NULL)
     add_pair (argv, "--platform", g_strdup (spec->platform));

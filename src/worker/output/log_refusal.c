@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* How often a single refused record is sent again. The delay doubles from one batch interval up to
- * RETRY_MAX_MS. An overloaded server may fail for any record for a while. */
+/* How often a single refused record is sent again. The delay doubles each time, from one batch
+ * interval up to RETRY_MAX_MS. An overloaded server may fail for any record for a while. */
 #define REFUSED_ALONE 6
 #define RETRY_MAX_MS 30000
 /* Delays before sending logs again if no record is the cause: the first one is short. */
@@ -118,7 +118,8 @@ pp_log_batch_refused (PpLogSender *sender, const GError *error)
       return;
     }
   keep_reason (sender, error);
-  /* A gateway that refused one record for its text will refuse others: skip the retries then. */
+  /* A gateway that refused one record for its text will refuse others for theirs, so skip the
+   * retries. */
   if ((sender->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
     send_placeholder (sender);
   else

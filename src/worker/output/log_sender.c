@@ -11,8 +11,8 @@
 #define HIGH_WATER (1024 * 1024)
 /* The largest batch: small enough that its JSON and the server's work stay cheap. */
 #define BATCH_BYTES (256 * 1024)
-/* The most runs whose last timestamp is remembered. Above it, timestamps older than the clock are
- * forgotten. */
+/* The most runs whose last timestamp is remembered. When there are more, timestamps older than the
+ * clock are forgotten. */
 #define MAX_LAST 10000
 /* JSON around a message: names, timestamp and flow run id. */
 #define RECORD_OVERHEAD 256
@@ -179,8 +179,8 @@ pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 
   *last = MAX (*last, timestamp);
 }
 
-/* Returns the timestamp for FLOW_RUN_ID's next record. After the clock was set back, one run may be
- * ahead of the clock without affecting other runs. */
+/* Returns the timestamp for FLOW_RUN_ID's next record. If the clock was set back, only runs with
+ * earlier records are ahead of it. */
 static gint64
 next_timestamp (PpLogSender *sender, const char *flow_run_id)
 {

@@ -28,7 +28,7 @@ typedef struct
 {
   PpWaiter base;
   gboolean room;
-  guint64 position; /* call func after this many records were delivered */
+  guint64 position; /* call func when this many records were delivered in total */
 } Waiter;
 
 struct PpLogSender
@@ -38,12 +38,13 @@ struct PpLogSender
   gsize bytes;    /* estimated JSON size of records */
   guint64 added;
   guint64 delivered;
-  guint64 flush_until;   /* records added before the last flush are sent without waiting */
-  guint in_flight;       /* number of records in the current POST */
-  guint max_records;     /* of the next POST; halved when the server refuses a batch for good */
-  gboolean refused;      /* logs are refused whatever their text, and a warning was logged */
-  gboolean resting;      /* timer is the timer for the next attempt */
-  guint failed_alone;    /* how often the first record was refused when sent alone */
+  guint64 flush_until; /* records added before the last flush are sent without waiting */
+  guint in_flight;     /* number of records in the current POST */
+  guint max_records;   /* the most records of the next POST; halved when the server refuses a batch
+                          for good */
+  gboolean refused;    /* logs are refused whatever their text, and a warning was logged */
+  gboolean resting;    /* timer is the timer for the next attempt */
+  guint failed_alone;  /* how often the first record was refused when sent alone */
   PpLogRecord *original; /* the record that the placeholder in flight replaces, or NULL */
   gboolean text_refused; /* the last refused record was refused for its text */
   GError *why;           /* the last refusal, or NULL */
@@ -91,8 +92,9 @@ void pp_log_send_batch (PpLogSender *sender);
 void pp_log_drop_in_flight (PpLogSender *sender);
 
 /* log_refusal.c: handles a batch that was refused with ERROR while other requests are answered. One
- * record may be the cause: finds it by sending halves, and sends it alone for a while. Then sends a
- * placeholder instead. If that is accepted, the record is dropped. */
+ * record may be the cause. Sends halves of the batch to find it, then sends it alone for a while,
+ * and then sends a placeholder in its place. If the placeholder is accepted, the record is
+ * dropped. */
 void pp_log_batch_refused (PpLogSender *sender, const GError *error);
 
 /* Sends the batch in flight again later. It was refused with ERROR, but no record is the cause. */
@@ -101,7 +103,8 @@ void pp_log_wait_out_refusal (PpLogSender *sender, const GError *error);
 /* Called when the server has accepted a batch. */
 void pp_log_note_taken (PpLogSender *sender);
 
-/* Starts checking that records are accepted; drops all records if none is for a long time. */
+/* Starts checking that records are accepted. If none is accepted for a long time, drops all
+ * records. */
 void pp_log_watch (PpLogSender *sender);
 
 G_END_DECLS

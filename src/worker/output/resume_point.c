@@ -3,8 +3,8 @@
 
 #include "resume_point-private.h"
 
-/* With many waiting places, new ones are kept farther apart: one more record apart for this many
- * places. */
+/* The more places wait, the farther apart new ones are kept: for each THINNING waiting places, one
+ * more record. */
 #define THINNING 64
 
 /* The fields are those of PpPosition. */
@@ -19,7 +19,7 @@ typedef struct
 typedef enum
 {
   UNDECIDED, /* no entry was read yet */
-  SEARCHING, /* before the position's place: entries were delivered */
+  SEARCHING, /* looking for the position's place: entries up to it were delivered */
   TAKING
 } State;
 
@@ -114,7 +114,7 @@ is_beyond (const PpDelivery *delivery, PpStream stream, gint64 time)
          || (delivery->found && pp_log_place_is_set_back (&delivery->place, stream, time));
 }
 
-/* Adds the place before an entry of STREAM with TIME, if places can be there. */
+/* Adds the place before an entry of STREAM with TIME, if it can be a place. */
 static void
 keep_place (const PpDelivery *delivery, PpStream stream, gint64 time)
 {

@@ -19,11 +19,12 @@
 #define HIGH_WATER (256 * 1024)
 /* The most bytes to give to the write thread at once. */
 #define FILE_PIECE (64 * 1024)
-/* A warning is logged after this time without progress: the ends of runs wait for their output. */
+/* A warning is logged after this time without progress, because runs cannot finish before their
+ * output is written. */
 #define STUCK_SECONDS 60
 /* The most pieces to write before returning to the main loop. */
 #define PIECES_A_TURN 64
-/* ECMA-48: EL (erase in line). */
+/* ECMA-48 "erase in line" (EL). */
 #define ERASE_TO_END_OF_LINE "\033[K"
 /* The delay before retrying a failed write. It doubles each time. */
 #define FIRST_RETRY_MS 250u
@@ -32,8 +33,9 @@
 struct PpStdout
 {
   PpOutlet outlet;
-  gboolean erases;      /* a terminal that supports escape sequences */
-  gboolean is_returned; /* the last data ended in a carriage return, so its text is still visible */
+  gboolean erases; /* a terminal that supports escape sequences */
+  gboolean
+      is_returned; /* the last data ended in a carriage return, so its text is still on the line */
   GString *pending;
   gsize written;      /* bytes of pending that were written */
   PpFileWrite *piece; /* the piece of pending that the write thread is writing, or NULL */

@@ -10,7 +10,8 @@
  * its runs are taken over. */
 #define ORPHANS_SECONDS 10
 
-/* Forgets the identities that have a worker again: it handles its containers itself. */
+/* Forgets the identities that have a worker again, because that worker handles its containers
+ * itself. */
 static void
 forget_living (PpWorker *worker, GPtrArray *orphans)
 {
@@ -57,7 +58,7 @@ on_looked (const GError *error G_GNUC_UNUSED, gpointer user_data)
 
       pp_late_requests_take (worker->context.late, note->id, g_steal_pointer (&note->entry));
     }
-  /* Also without any journal entry: there may be containers. */
+  /* Also if there is no journal entry: there may be containers. */
   if (look->adoptions->len > 0)
     pp_worker_list_containers (worker);
 }

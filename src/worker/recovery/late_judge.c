@@ -43,9 +43,8 @@ typedef struct
   json_t *scheduled;  /* the last SCHEDULED, or NULL */
   json_t *before;     /* the state before the current one, perhaps SCHEDULED; or NULL */
   json_t *end;        /* the last terminal state, or NULL */
-  json_t *anothers;   /* the last state that is not the note's, if another claim is in the attempt;
-                         else NULL */
-  gboolean has_other; /* any state is not the note's; Prefect in the container may have set it */
+  json_t *anothers;   /* after another claim: the last state that is not the note's; else NULL */
+  gboolean has_other; /* some state is not the note's; Prefect in the container may have set it */
   gboolean
       was_begun; /* the note's attempt has states before SCHEDULED, so this is a later attempt */
 } Attempt;
@@ -107,7 +106,7 @@ judge_end (const Attempt *attempt, const json_t *last, gboolean in_hand, json_t 
                                                                  : put_back (attempt->end, earlier);
   if (attempt->anothers != NULL)
     return put_back (attempt->before, earlier);
-  /* The run was scheduled for a retry: a report of the earlier attempt must not end it. */
+  /* The run was scheduled for a retry, which a report of the earlier attempt must not end. */
   if (attempt->was_begun && (attempt->before == attempt->scheduled || in_hand))
     return put_back (attempt->before, earlier);
   return PP_LATE_NOTHING;
@@ -130,7 +129,7 @@ pp_late_judge (const PpJournalEntry *note, json_t *states, gboolean in_hand, jso
   if (attempt.anothers != NULL)
     return put_back (attempt.anothers, earlier);
   /* Leave the run alone if Prefect has reported from the note's own container, or if that container
-   * was started: an attempt must not start twice. */
+   * was started: one attempt must not start twice. */
   if (in_hand || attempt.has_other || (note->started_at > 0 && !attempt.was_begun))
     return PP_LATE_NOTHING;
   return PP_LATE_TAKE_OVER;

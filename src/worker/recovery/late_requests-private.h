@@ -26,7 +26,7 @@ typedef struct
   /* Returns who handles FLOW_RUN_ID, whose state was set with TRANSITION_ID. */
   PpLateHands (*hands) (const char *flow_run_id, const char *transition_id, gpointer user_data);
   /* Recovers the run of NOTE (borrowed), which a late request has claimed for this worker. Returns
-   * FALSE if that is not possible now; it is then tried again. */
+   * FALSE if that is not possible now; it is called again later. */
   gboolean (*take_over) (const PpJournalEntry *note, gpointer user_data);
   /* Returns the id of this worker's container for FLOW_RUN_ID; borrowed, or NULL. */
   const char *(*container) (const char *flow_run_id, gpointer user_data);
@@ -55,7 +55,7 @@ void pp_late_requests_load (PpLateRequests *late);
 /* Adds the note ID with ENTRY and takes ownership of ENTRY. Ignores an id that is already known. */
 void pp_late_requests_take (PpLateRequests *late, const char *id, PpJournalEntry *entry);
 
-/* Adds a note that requests with the transition ids of ENTRY (copied) may be carried out until its
+/* Adds a note: requests with the transition ids of ENTRY (copied) may be carried out until its
  * late_until_uptime. */
 void pp_late_requests_add (PpLateRequests *late, const PpJournalEntry *entry);
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* More notes than any crash can leave. Each needs one id in a request of at most 100. */
+/* More notes than any crash can leave. Each note needs one id in a request with at most 100 ids. */
 #define MAX_NOTES 1000
 /* A note that stays undecided is kept for this many times the patience. */
 #define VAIN_PATIENCES 5
@@ -23,7 +23,7 @@ typedef struct
   PpLateRequests *late;
   char *id; /* of the note's file */
   PpJournalEntry *entry;
-  gint64 until;       /* pp_uptime() in microseconds until which requests may be carried out */
+  gint64 until;       /* pp_uptime() in microseconds; requests may be carried out until then */
   gint64 asked_at;    /* pp_uptime() when the state was last requested */
   gint64 in_vain;     /* microseconds after until in which the server has answered other requests */
   gboolean restoring; /* call restores a state */
@@ -115,8 +115,8 @@ keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
   note->late = late;
   note->id = g_strdup (id);
   note->entry = entry;
-  /* Entries that were set aside have no expiry time, and uptimes of another boot mean nothing. MIN
-   * keeps a damaged file from staying forever. */
+  /* Entries that were set aside have no expiry time, and an uptime of another boot is useless.
+   * MIN() limits the lifetime of a note from a damaged file. */
   note->until = entry->late_until_uptime > 0 && *late->boot_id != '\0'
                         && g_strcmp0 (entry->boot_id, late->boot_id) == 0
                     ? MIN (entry->late_until_uptime, latest)
@@ -302,7 +302,7 @@ on_states (json_t *states, const GError *error, gpointer user_data)
       settle (note);
       return;
     case PP_LATE_TAKE_OVER:
-      note->in_vain = 0; /* reset: taking over may have to wait for a slot */
+      note->in_vain = 0; /* not in vain: taking over may have to wait for a slot */
       if (note->late->funcs.take_over (note->entry, note->late->funcs.user_data))
         g_message ("Flow run %s is taken over: the server has carried out late what an earlier "
                    "attempt to begin it had asked for",
@@ -375,7 +375,7 @@ find_correct_pid (const Note *note, const char *pid, const char *former)
   return g_strconcat (engine, right, NULL);
 }
 
-/* True if STATE belongs to a running attempt other than NOTE's. */
+/* True if STATE is PENDING or RUNNING and belongs to another attempt than NOTE's. */
 static gboolean
 is_of_other_attempt (const Note *note, const json_t *state)
 {
@@ -385,8 +385,8 @@ is_of_other_attempt (const Note *note, const json_t *state)
          && !pp_late_is_of (note->entry, state);
 }
 
-/* A late request may have set infrastructure_pid to a container of NOTE, after it was set to the
- * run's current container. Corrects it. */
+/* Corrects infrastructure_pid. A late request may have set it to a container of NOTE after it was
+ * set to the run's current container. */
 static void
 correct_pid (Note *note, const json_t *flow_run)
 {

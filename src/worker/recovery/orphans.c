@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers without a journal entry, because a journal was lost. The worker recovers those whose
- * run the server still waits for. It leaves the others alone: their users wanted to keep them. */
+/* Containers without a journal entry, because a journal was lost. The worker recovers a container
+ * if the server still waits for its run. It leaves the others alone: their users wanted to keep
+ * them. */
 #include "config.h"
 
 #include "worker/flow_run/container_ownership-private.h"
@@ -63,7 +64,8 @@ end_look (PpStray *stray)
 
   worker->strays = g_list_remove (worker->strays, stray);
   free_stray (stray);
-  /* Keep the locks while a label check runs: it has not locked these identities itself. */
+  /* A label check in progress relies on these locks and has not locked the identities itself, so
+   * keep them until it ends. */
   if (worker->strays == NULL && worker->list_put == NULL)
     g_hash_table_remove_all (worker->held);
 }
@@ -89,7 +91,7 @@ look_for_sibling (PpStray *stray, PpJournalDoneFunc done)
                                 done, stray);
 }
 
-/* Ends look_for_sibling(). True if this worker or another one has the run. */
+/* Takes the result of look_for_sibling(). True if this worker or another one has the run. */
 static gboolean
 is_known (PpStray *stray)
 {
@@ -138,7 +140,7 @@ describe (const PpStray *stray)
     .container_id = stray->job->ref.id,
     .container_name = stray->job->ref.name,
     .undescribed = TRUE,
-    /* Use the current state's id, whoever requested it, to detect a later claim. */
+    /* Use the id of the current state, whoever requested it: a later claim has another id. */
     .claim_transition_id = stray->claim != NULL ? stray->claim : (char *)transition_id,
     .submitting_transition_id = stray->claim != NULL ? (char *)transition_id : NULL,
     .running_transition_id = stray->running,
@@ -175,7 +177,7 @@ write_down (PpStray *stray)
   stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
 }
 
-/* Checked twice, because the requests to engine and server took time. */
+/* Checks a second time, because the requests to the engine and the server took time. */
 static void
 on_sibling_looked_for_again (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
@@ -201,7 +203,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
     end_look (stray);
   else
     {
-      /* The list is older than this answer. */
+      /* This answer is newer than the list. */
       if (job->status.phase != PP_JOB_UNKNOWN)
         stray->phase = job->status.phase;
       stray->started_at = job->status.started_at;
@@ -223,8 +225,8 @@ is_open (const json_t *flow_run, PpJobPhase phase)
          || pp_flow_run_is_paused_in_container (state);
 }
 
-/* Returns the transition id of the RUNNING state after CLAIM in STATES (oldest first), or NULL;
- * borrowed. For runs that the worker reports on. */
+/* For a run whose states the worker reports: returns the transition id of the RUNNING state after
+ * CLAIM in STATES (oldest first), borrowed, or NULL. */
 static const char *
 find_running (const json_t *states, const json_t *claim)
 {
@@ -254,7 +256,8 @@ is_of_run (const PpStray *stray, const json_t *states, const PpJob *job)
   return pid != NULL && g_str_has_suffix (pid, job->ref.id);
 }
 
-/* Chooses STRAY's container by the run's STATES on the server. Returns FALSE if there is none. */
+/* Chooses STRAY's container by STATES, the run's states on the server. Returns FALSE if there is
+ * none. */
 static gboolean
 choose_container (PpStray *stray, const json_t *states)
 {

@@ -221,7 +221,8 @@ list_containers (PpWorker *worker, PpListScope scope)
       = pp_infrastructure_list (worker->context.infrastructure, scope, NULL, on_listed, worker);
 }
 
-/* auto_remove is off by default, so a host may collect thousands of ended containers. */
+/* Lists only containers that have not ended. auto_remove is off by default, so a host may collect
+ * thousands of ended containers. */
 static void
 list_without_ended (PpWorker *worker, const GError *error)
 {
