@@ -46,7 +46,7 @@ Fake *fake_of (PpInfrastructure *infrastructure);
 /* Returns the number of calls of KIND so far. */
 guint fake_count (const PpInfrastructure *infrastructure, FakeCall kind);
 
-/* Ends the job with EXIT_CODE, and so the calls that follow or watch it. */
+/* Ends the job with EXIT_CODE. This also ends the calls that follow or watch it. */
 void fake_end (PpInfrastructure *infrastructure, gint64 exit_code);
 
 /* Ends the held calls. */

@@ -146,8 +146,8 @@ serve_connection (gpointer data)
   return NULL;
 }
 
-/* Waits for a connection before calling accept(): accept() takes a descriptor while it waits and
- * fails if there is none, which would disturb tests of missing descriptors. */
+/* Waits for a connection before calling accept(). While accept() waits it holds a descriptor, and
+ * it fails if there is none. That would disturb tests of missing descriptors. */
 static int
 next_connection (const Server *server)
 {

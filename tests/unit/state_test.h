@@ -9,8 +9,8 @@
 /* Drops root's rights. Call it first in main(). */
 void state_test_init (void);
 
-/* Returns a new directory. SMALL limits it to 64 KiB in total; returns NULL if no file system can
- * be mounted. */
+/* Returns a new directory. SMALL limits it to 64 KiB in total; if no file system can be mounted for
+ * that, returns NULL. */
 char *state_test_folder (gboolean small);
 
 /* Removes PATH and everything below it. */

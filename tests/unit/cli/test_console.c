@@ -124,7 +124,8 @@ test_error_is_one_line (void)
   g_assert_cmpstr (text, ==, "prefect-podman: first second\\x1b\n");
 }
 
-/* A full disk: lost lines are counted once there is room, and later lines are not. */
+/* A full disk: lost lines are counted once there is room. Later lines are written and not
+ * counted. */
 static void
 test_full_disk (void)
 {
@@ -146,7 +147,7 @@ test_full_disk (void)
       text, 0, 0));
 }
 
-/* A line that a file size limit cut is ended before the note, even if the note is the last
+/* If a file size limit cuts a line, the line is ended before the note, even if the note is the last
  * output. */
 static void
 test_file_size_limit (void)

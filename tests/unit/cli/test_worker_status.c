@@ -24,8 +24,8 @@ write_entry (const PpIdentity *identity, const PpJournalEntry *entry)
   state_test_write (path, text);
 }
 
-/* Creates a running worker and one that was killed. The first has a run in each phase, one of them
- * before its scheduled time, and a damaged file. */
+/* Creates a running worker and a killed one. The running worker has a damaged file and a run in
+ * each phase, one of them before its scheduled time. */
 static PpIdentity *
 make_workers (const char *state_dir)
 {

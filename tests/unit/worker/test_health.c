@@ -209,7 +209,7 @@ test_strangers_are_bounded (void)
   g_autofree char *large = send_raw (health, text, strlen (text));
   g_autofree char *half = NULL;
 
-  /* The request is refused, whether the answer arrives before the reset or not. */
+  /* The request is refused, whether its answer arrives before the reset or not. */
   g_assert_null (strstr (large, "200 OK"));
   /* Half a request is cut off after a while, and the next client is served. */
   gint64 before = g_get_monotonic_time ();

@@ -14,7 +14,7 @@ static struct
   GMutex mutex;
   GCond changed;
   gboolean hangs;
-  int failures[3]; /* of the first lookups; 0: success */
+  int failures[3]; /* of the first lookups; 0: the lookup succeeds */
   guint lookups;
 } names;
 
@@ -83,7 +83,7 @@ begin (Fixture *fixture, const char *host)
   g_assert_no_error (error);
 }
 
-/* Waits until it listens or has given up. */
+/* Waits until the health check listens or has given up. */
 static void
 wait_for_end (const Fixture *fixture)
 {

@@ -18,7 +18,7 @@ on_signal (int number, gpointer user_data)
   g_string_append_printf (seen, "%s ", pp_signal_name (number));
 }
 
-/* Runs in the child: sends itself all four signals. BLOCKED: blocks all signals first. */
+/* Runs in the child: sends all four signals to itself. With BLOCKED, blocks all signals first. */
 static void
 send_all (gboolean blocked)
 {
@@ -39,7 +39,7 @@ send_all (gboolean blocked)
     }
 }
 
-/* Returns the handled signals if NUMBERS (0-terminated) are ignored at the start. */
+/* Returns the handled signals of a process that starts with NUMBERS (0-terminated) ignored. */
 static char *
 handled_with (const int *numbers, gboolean blocked)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creates container specs for peer_create/run.py, which compares them with docker-py's. Reads one
- * JSON object a line from standard input, and writes one result a line to standard output.
+ * JSON object per line from standard input, and writes one result per line to standard output.
  *
  * A case has configuration (the output of pp_template_prepare()) and engine {kind, version,
  * rootless, gateway} or null. A result has create_body, name, platform, networks, pull_policy and

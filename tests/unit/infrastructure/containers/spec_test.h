@@ -42,7 +42,7 @@ good_spec (const char *members, const PpEngineInfo *engine)
   return spec;
 }
 
-/* Asserts that FIELD of OBJECT equals the JSON text WANTED. NULL: that it does not exist. */
+/* Asserts that FIELD of OBJECT equals the JSON text WANTED, or does not exist if WANTED is NULL. */
 static G_GNUC_UNUSED void
 assert_json (const json_t *object, const char *field, const char *wanted)
 {

@@ -67,7 +67,7 @@ test_owner (void)
   assert_owner (podman);
 }
 
-/* Without a valid claim label: version 0.1. */
+/* A container without a valid claim label is one of version 0.1. */
 static void
 test_no_claim (void)
 {
@@ -184,7 +184,7 @@ test_times (void)
   g_assert_cmpint (entry->status.created_at, ==, 1700000000 * (gint64)G_USEC_PER_SEC);
 }
 
-/* An alive job is better, then the one created later, then the one that was started. */
+/* Running jobs come first, then the job that was created later, then the one that was started. */
 static void
 test_better_candidate (void)
 {

@@ -69,7 +69,7 @@ put_process (const Fixture *fixture, int pid, int parent, char state, int thread
              const char *started)
 {
   g_autofree char *rest = g_strdup_printf (STAT_REST, parent, threads, started);
-  /* A process name that contains what follows a name. */
+  /* The process name looks like the end of the name field and what follows it. */
   g_autofree char *stat = g_strdup_printf ("%d (a) Z 1 (b) %c %s", pid, state, rest);
 
   put (fixture, pid, "stat", stat, -1);
@@ -253,7 +253,7 @@ test_watch_by_looks (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   wait_for_count (&ended);
   pp_process_watch_free (watch);
 
-  /* A process that ended before the watch is still reported from the loop. */
+  /* The process ended before the watch began: this is still reported from the loop. */
   ended = 0;
   watch = pp_process_watch_new (fixture->proc, &process, count, &ended);
   g_assert_cmpuint (ended, ==, 0);

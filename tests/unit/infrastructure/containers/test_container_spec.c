@@ -182,7 +182,7 @@ test_ignored_kwargs_are_told (void)
   assert_json (json_object_get (spec->create_body, "HostConfig"), "Binds", NULL);
 }
 
-/* The engine never gets a restart policy. One that would have an effect causes a warning. */
+/* The engine never gets a restart policy. A policy that would have an effect causes a warning. */
 static void
 test_restarts_are_left_out (void)
 {

@@ -88,7 +88,7 @@ test_registries (void)
   assert_auth (hubs, "quay.io/team/tool@sha256:00", IS_YOU ("quay.io"));
   assert_auth (hubs, "quay.io:5000/team/tool", NULL);
   assert_auth (hubs, "localhost/team/tool", NULL);
-  /* Engines take it for a host name. */
+  /* Engines take "EVIL" for a host name. */
   assert_auth (hubs, "EVIL/tool", NULL);
   assert_auth (AUTHS ("\"quay.io:5000\": " ME ", \"quay.io\": " YOU), "quay.io:5000/a",
                IS_ME ("quay.io:5000"));
@@ -113,7 +113,7 @@ test_entries (void)
                IS_ME ("r.example"));
   assert_auth (AUTHS ("\"r.example\": {\"auth\": \"bWU6\"}"), "r.example/a",
                "{\"username\":\"me\",\"password\":\"\",\"serveraddress\":\"r.example\"}");
-  /* Old formats: only the registries, and one value a line. */
+  /* Old formats: a file that has only the registries, and one with a value on each line. */
   assert_auth ("{\"r.example\": " ME "}", "r.example/a", IS_ME ("r.example"));
   assert_auth ("{\"HttpHeaders\": {\"a\": \"b\"}}", "r.example/a", NULL);
   assert_auth ("auth = bWU6cHc=\nemail = me@example.org\n", "busybox", IS_ME (HUB));
@@ -290,7 +290,7 @@ stop (Fixture *fixture)
   g_main_loop_unref (fixture->loop);
 }
 
-/* Returns the header that a pull of r.example/a sends if the job gives GIVEN; borrowed. */
+/* Returns the header that a pull of r.example/a sends if the job has the header GIVEN; borrowed. */
 static const char *
 pulled_with (Fixture *fixture, const char *given)
 {
@@ -333,8 +333,8 @@ test_pull (void)
   stop (&fixture);
 }
 
-/* Podman's service reads Docker's file itself, after its own. Not if it runs as another user or on
- * another host, or if the file is in a place that it does not know. */
+/* Podman's service reads Docker's file itself, after its own file. It does not if it runs as
+ * another user or on another host, or if the file is in a place that it does not know. */
 static void
 test_pull_by_podman (void)
 {
@@ -515,7 +515,7 @@ assert_created (Fixture *fixture, const char *configuration, const PpEngineInfo 
   g_assert_true (env == expected || json_equal (env, expected));
 }
 
-/* In the bodies of both APIs, with and without an environment in the job. */
+/* The bodies of both APIs get the proxies, whether the job has an environment or not. */
 static void
 test_create (void)
 {

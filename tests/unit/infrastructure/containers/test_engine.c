@@ -293,7 +293,8 @@ test_no_info (void)
   stop (&fixture);
 }
 
-/* A container with a NUL in a label, from another program or from a flow run's name. */
+/* A container with a NUL in a label. Another program may have created it, or a flow run's name may
+ * have a NUL. */
 static gboolean
 answer_with_nul (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -322,7 +323,7 @@ test_nul_in_a_label (void)
   stop (&fixture);
 }
 
-/* Answers later than the few milliseconds that a 32-bit overflow would leave of the time-out. */
+/* Answers late: after the few milliseconds that a 32-bit overflow would leave of the time-out. */
 static gboolean
 answer_late (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -340,7 +341,7 @@ test_huge_stop_timeout (void)
   Fixture fixture = { 0 };
 
   start (&fixture, answer_late, "");
-  /* With the two minutes for an answer, this exceeds 32 bits of milliseconds by 40 ms. */
+  /* Together with the two minutes for an answer, this exceeds 32 bits of milliseconds by 40 ms. */
   pp_infrastructure_stop (fixture.infrastructure, "abc", 42949553, on_done, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
@@ -525,7 +526,7 @@ test_version_is_not_asked_again (void)
   stop (&fixture);
 }
 
-/* Errors show a name completely, and of an id the usual first characters. */
+/* Errors show a container's name completely, but only the first characters of an id. */
 static void
 test_container_in_an_error (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests where the engine is searched, and in which order. */
+/* Tests where engines are looked for, and in which order. */
 #include "tests/unit/tap.h"
 
 #include "infrastructure/containers/engine-private.h"
@@ -150,8 +150,8 @@ test_schemes (void)
   g_assert_true (g_str_has_prefix (error->message, "DOCKER_HOST: "));
 }
 
-/* All forms of DOCKER_HOST that docker-py's parse_host() accepts, with its results, but one slash
- * for two. */
+/* All forms of DOCKER_HOST that docker-py's parse_host() accepts, with its results. Only double
+ * slashes become single. */
 static void
 test_addresses (void)
 {
@@ -337,7 +337,7 @@ test_hints (void)
   pp_engine_names_clear (&names);
 }
 
-/* The hint uses the names from the start, whenever access is denied. */
+/* When access is denied, the hint uses the names that were looked up at the start. */
 static void
 test_names (void)
 {

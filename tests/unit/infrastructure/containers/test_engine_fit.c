@@ -132,9 +132,10 @@ test_mounts (void)
   static const struct
   {
     const char *members;
-    const char *key;    /* as in the message */
-    const char *docker; /* the first version that supports it; "": all; NULL: none */
-    gboolean podman;    /* Podman supports it */
+    const char *key; /* as in the message */
+    const char
+        *docker;     /* the first version that supports it; "" for every version, NULL for none */
+    gboolean podman; /* Podman supports it */
   } table[] = {
     { VOLUME ("\"Subpath\": \"a\""), "VolumeOptions.Subpath", "26.1.4", FALSE },
     { VOLUME ("\"subPath\": \"a\""), "VolumeOptions.Subpath", "26.1.4", FALSE },
@@ -207,7 +208,7 @@ test_words_of_mounts (void)
                   "Its place is for: NoCopy, Labels, DriverConfig, Subpath");
   assert_refused (MOUNT ("\"read_only\": true"), &docker,
                   "Its place is for: Type, Source, Target, ReadOnly, Consistency, BindOptions, ");
-  /* With a CDI device, which needs Podman's own API. */
+  /* The same with a CDI device, which needs Podman's own API. */
   assert_refused (
       "{\"devices\": [\"nvidia.com/gpu=all\"], \"container_create_kwargs\": {\"mounts\": "
       "[{\"Type\": \"volume\", \"Target\": \"/m\", \"VolumeOptions\": "

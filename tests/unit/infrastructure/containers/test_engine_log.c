@@ -19,7 +19,7 @@ typedef struct
   GError *error;
   char *damage;      /* as the last follow reported it */
   GString *followed; /* the engine's answer for follow=1 */
-  GString *finished; /* and for follow=0 */
+  GString *finished; /* the engine's answer for follow=0 */
   const char *refusal;
 } Fixture;
 
@@ -161,7 +161,7 @@ test_damaged_follow (Fixture *fixture, gconstpointer data)
   append_frame (fixture->finished, 1, "one\n");
   append_frame (fixture->finished, 1, "two\n");
   append_frame (fixture->finished, 1, "three\n");
-  /* With a connected engine. Its inspection shows that the container runs. */
+  /* The engine is connected. Its inspection shows that the container runs. */
   pp_infrastructure_connect (fixture->infrastructure, on_done, fixture);
   g_main_loop_run (fixture->loop);
   follow (fixture);

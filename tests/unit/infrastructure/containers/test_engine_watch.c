@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests detecting the end of a container that the engine does not report, with a server that
- * answers like Podman and real processes for conmon and the container's program. */
+/* Tests detecting the end of a container that the engine does not report. A server answers like
+ * Podman; conmon and the container's program are real processes. */
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 #include "tests/unit/server.h"

@@ -132,8 +132,8 @@ take_stamped (PpStream stream, const char *data, gsize length, gpointer user_dat
 
 #define STAMP(N) "2026-11-28T04:13:48.00000000" N "Z "
 
-/* Checks parts of a line, one of them with only a stamp; lines that Docker repeats when it
- * continues with the next file, and lines that only look repeated; and entries without a stamp. */
+/* Checks three cases. Lines in parts, one part with only a stamp. Lines that Docker repeats when it
+ * continues with the next file, and lines that only look repeated. Entries without a stamp. */
 static void
 check_stamped (gsize piece, guint refuse_every)
 {

@@ -217,7 +217,7 @@ test_next_file_is_there_already (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "1:one\n");
   begin_anew (fixture, "T stdout F two\n");
   append (next, "T stdout F three\n");
-  /* The events: the second file was created, moved into place, and the third was created. */
+  /* The events: the second file was created, then moved into place, then the third was created. */
   pp_log_tail_look (fixture->tail, FALSE);
   pp_log_tail_look (fixture->tail, TRUE);
   pp_log_tail_look (fixture->tail, FALSE);
@@ -289,8 +289,7 @@ test_moved_away (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_unlink (old), ==, 0);
 }
 
-/* A log that was started again before it was opened: the rest is delivered, and the loss is
- * known. */
+/* A log that had a new file before it was opened: the rest is delivered, and the loss is known. */
 static void
 test_opened_late (Fixture *fixture, gconstpointer data)
 {
@@ -363,7 +362,7 @@ test_times (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (fixture->place.time, ==, AT (2));
 }
 
-/* Continues from a place in a log that was started again since. */
+/* Continues from a place in a log that has had a new file since. */
 static void
 test_read_on (Fixture *fixture, gconstpointer data)
 {
@@ -470,7 +469,7 @@ test_zeros (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "");
 }
 
-/* A record longer than any of conmon's comes in parts but completely. */
+/* A record longer than any of conmon's comes in parts, but completely. */
 static void
 test_over_the_bound (Fixture *fixture, gconstpointer data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the times of a log's entries, and continuing by them. */
+/* Tests the times of a log's entries, and continuing a log by these times. */
 #include "prefect-podman/infrastructure/log_place.h"
 
 #include "tests/unit/tap.h"
@@ -68,7 +68,7 @@ test_note (void)
   g_assert_cmpint (place.time, ==, 20);
   g_assert_cmpuint (place.bytes, ==, 14);
   g_assert_cmpuint (place.total, ==, 15);
-  /* Within a stream times are in order, unless the clock was set back, which affects both
+  /* Within a stream, times are in order unless the clock was set back. That affects both
    * streams. */
   g_assert_true (pp_log_place_is_set_back (&place, PP_STREAM_STDOUT, 19));
   pp_log_place_note (&place, PP_STREAM_STDERR, 5, 1);
@@ -78,8 +78,8 @@ test_note (void)
   g_assert_true (pp_log_place_is_passed (&place, PP_STREAM_STDOUT, 6));
 }
 
-/* Returns the number of skipped bytes for each of COUNT entries of 10 bytes ("+": the whole entry),
- * and the gap at the end. */
+/* Returns how much of each of COUNT entries of 10 bytes is skipped ("+" all, "some", or "-"
+ * nothing), followed by "gap" or "whole". */
 static char *
 pass (const PpLogPlace *place, gboolean late, const gint64 *times, guint count)
 {

@@ -450,8 +450,8 @@ follow_with_early_event (Fixture *fixture, gboolean holds_looks)
   return call;
 }
 
-/* The log is opened during the inspection, which then fails: there is one timer for the next one,
- * and none when nobody follows any more. */
+/* The log is opened during an inspection, which then fails: there is one timer for the next
+ * inspection, and none when nobody follows any more. */
 static void
 test_event_before_open (Fixture *fixture, gconstpointer data)
 {

@@ -39,7 +39,7 @@ typedef struct
   PpLogSender *sender;
 } Fixture;
 
-/* How many requests with log records the server fails first. */
+/* The number of first requests with log records that the server fails. */
 static guint failures;
 
 /* How a gateway refuses some records, or all. NULL if there is none. */
@@ -308,8 +308,8 @@ count_taken (Fixture *fixture, const char *text)
   return count;
 }
 
-/* If a gateway takes a line for an attack, a placeholder replaces it, also for two lines in a row.
- * The other lines are delivered. */
+/* If a gateway takes a line for an attack, a placeholder replaces the line, also for two such lines
+ * in a row. The other lines are delivered. */
 static void
 test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
 {

@@ -182,7 +182,7 @@ test_terminal (void)
                    "\\u202etxt.exe\\u2028\\x08\n");
 }
 
-/* Text that a line left after its carriage return does not stay behind the worker's own lines. */
+/* A line of the worker erases text that a container's line left after its carriage return. */
 static void
 test_terminal_line_is_erased (void)
 {
@@ -284,8 +284,8 @@ test_progress_bar (Fixture *fixture, gconstpointer data)
   shown = drain (fixture);
   g_assert_cmpstr (shown, ==, "  0%|    |\r");
   take (fixture, PP_STREAM_STDERR, "\r100%|####|\n");
-  /* The other style has the carriage return after the state. Without more text, the last state
-   * stays. */
+  /* The other style of progress bar has the carriage return after the state. Without more text, the
+   * last state stays. */
   take (fixture, PP_STREAM_STDOUT, "1 of 2\r");
   take (fixture, PP_STREAM_STDOUT, "2 of 2\r");
   take (fixture, PP_STREAM_STDOUT, "\r\n\r\n");

@@ -181,8 +181,8 @@ on_delivered (gpointer user_data)
   g_main_loop_quit (user_data);
 }
 
-/* Delivers all entries that were read to the server. NOTED is TRUE if the worker lives to record
- * that. */
+/* Delivers all entries that were read to the server. NOTED is TRUE if the worker lives long enough
+ * to record that. */
 static void
 deliver (World *world, gboolean noted)
 {
@@ -207,7 +207,7 @@ deliver (World *world, gboolean noted)
   pp_delivery_note (world->delivery);
 }
 
-/* Shows them on standard output. */
+/* Shows all entries that were read on standard output. */
 static void
 show (World *world)
 {
@@ -279,7 +279,7 @@ write_log (World *world, guint count, gboolean docker)
       now += docker || g_test_rand_int_range (0, 4) == 0 ? g_test_rand_int_range (2, 1000) : 0;
       if (line_time[stream] == 0)
         line_time[stream] = now;
-      /* Earlier than the other stream's entry before it. */
+      /* This time is earlier than that of the other stream's entry before. */
       time = docker ? line_time[stream] : now;
       if (docker && ends)
         line_time[stream] = g_test_rand_bit () ? now + 1 : 0;
@@ -499,7 +499,7 @@ test_timeless (World *world, gconstpointer data G_GNUC_UNUSED)
   assert_told (world, "1 2 3 4 5 6");
 }
 
-/* The clock is set back while a container runs: later output is still newer. */
+/* The clock is set back while a container runs: later output still counts as newer. */
 static void
 test_clock_is_set_back (World *world, gconstpointer data G_GNUC_UNUSED)
 {

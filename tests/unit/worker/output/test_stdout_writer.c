@@ -300,7 +300,7 @@ test_last_words (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
 }
 
-/* Lines that are never written are counted at the end. */
+/* Lines that could never be written are counted at the end. */
 static void
 test_lost_at_the_end (Fixture *fixture, gconstpointer data)
 {
@@ -408,7 +408,7 @@ test_file_fails_then_hangs (Fixture *fixture, gconstpointer data)
   wait_until_failing (fixture->out, TRUE);
   g_test_assert_expected_messages ();
   disk_set (TRUE, 0);
-  /* The thread writes what the loop has queued. Nothing wakes the loop for it. */
+  /* The thread writes what the loop has queued, although nothing wakes the loop. */
   while (!disk_has_write ())
     {
       g_main_context_iteration (NULL, FALSE);

@@ -47,14 +47,14 @@ typedef struct
   PpStateReader *reader;
   PpLateRequests *late;
   const char *states;    /* of the run, JSON, oldest first */
-  const char *told;      /* answer in place of states; or NULL */
+  const char *told;      /* the answer in place of states, or NULL */
   gint64 patience;       /* microseconds */
   const char *pid;       /* infrastructure_pid, or NULL */
   const char *container; /* this worker's container of the run, or NULL */
   gint64 longest;        /* microseconds */
   PpLateHands hands;
   guint taken_over;
-  gint refusals; /* set_state: number of refusals first; atomic */
+  gint refusals; /* number of set_state requests to refuse first; atomic */
 } Fixture;
 
 static char *
@@ -162,7 +162,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_free (fixture->root);
 }
 
-/* Adds a note that a request may be carried out for SECONDS from now. */
+/* Adds a note: a request may be carried out for SECONDS from now. */
 static void
 add_note (Fixture *fixture, int seconds)
 {
@@ -341,7 +341,7 @@ test_clock_set_forward (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (pp_late_requests_count (fixture->late), ==, 1);
 }
 
-/* The engine may take longer to create a container than the API's time limit. */
+/* The engine may take longer to create a container than the API takes for a request. */
 static void
 test_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -443,7 +443,7 @@ test_pid_of_another_worker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   assert_pid (fixture, 2, "elsewhere:f00d");
 }
 
-/* The same if this worker has started the run again, also after the note's expiry. */
+/* The same case, but this worker has started the run again. Also after the note's expiry. */
 static void
 test_pid_of_own_run (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

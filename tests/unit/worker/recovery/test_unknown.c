@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the log lines about containers with an unknown identity at the start. */
+/* Tests the log lines at the start about containers with an unknown identity. */
 #include "config.h"
 
 #include "infrastructure/containers/container_job-private.h"
@@ -21,7 +21,7 @@ typedef struct
   const char *run;
 } Row;
 
-/* Logs the lines for ROWS; each container has the name of its state. */
+/* Logs the lines for ROWS. Each container is named after its state. */
 static void
 say (const Row *rows, gsize count)
 {
