@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a flow run is stopped before its own end: what the server says of it meanwhile. */
+#include "config.h"
+
+#include "flow_run_inside-private.h"
+
+/* The container of a run that is over for the server goes, and nothing is reported. */
+static void
+stop_and_remove (PpFlowRun *run)
+{
+  run->server_ended = TRUE;
+  run->auto_remove = TRUE;
+  pp_flow_run_stop_container_in (run, 0);
+}
+
+static void
+stop_if_claimed_again (PpFlowRun *run)
+{
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended || !run->claimed_again)
+    return;
+  g_message ("Flow run '%s' (%s) was begun again by another worker: container '%s' is stopped",
+             run->name, run->id, run->container_name);
+  stop_and_remove (run);
+}
+
+static void
+on_looked (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  const char *type = pp_json_string (state, "type");
+
+  run->server_read = NULL;
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
+    return;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    {
+      g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped",
+                 run->name, run->id, run->container_name);
+      stop_and_remove (run);
+    }
+  /* Another worker's, or Prefect's inside the container. */
+  else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
+           && !pp_flow_run_may_be_own_state (run, state))
+    pp_flow_run_check_claim (run, stop_if_claimed_again);
+}
+
+static void
+stop_ended_by_hand (PpFlowRun *run)
+{
+  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
+    return;
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Flow run '%s' was ended on the server, not by this worker: container '%s' is "
+                   "stopped",
+                   run->name, run->container_name);
+  stop_and_remove (run);
+}
+
+static void
+stop_unless_ended_inside (PpFlowRun *run)
+{
+  run->ended_inside = run->told_inside && !run->claimed_again;
+  if (!run->ended_inside)
+    stop_ended_by_hand (run);
+}
+
+/* Whether STATE, an end, may be Prefect's word from inside the container: its client gives each
+ * state an id, which a state set in the UI has none of. */
+static gboolean
+may_be_said_inside (const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+
+  return (g_str_equal (type, "COMPLETED") || g_str_equal (type, "FAILED"))
+         && pp_json_string (json_object_get (state, "state_details"), "transition_id") != NULL;
+}
+
+/* Whether RUN was stopped for its end STATE: its own would be written over what its user has set.
+ * Where Prefect inside the container reports, it says its end and lives on a little for its hooks;
+ * and the command may have more to do, be it reported on by us. */
+static gboolean
+see_to_end (PpFlowRun *run, const json_t *state)
+{
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled)
+    return FALSE;
+  if (!may_be_said_inside (state))
+    {
+      stop_ended_by_hand (run);
+      return TRUE;
+    }
+  if (!run->ended_inside
+      && (run->claim_call == NULL || run->claim_known != stop_unless_ended_inside))
+    pp_flow_run_check_claim (run, stop_unless_ended_inside);
+  return FALSE;
+}
+
+/* Whether FLOW_RUN, the API's object, is in a state that ends an attempt under way. One that was
+ * read by its states alone does not say who waits for a retry: that its attempt is over must be
+ * seen in its own end. */
+static gboolean
+is_told_to_end (const json_t *flow_run)
+{
+  static const char *const ends[]
+      = { "CANCELLING", "CANCELLED", "COMPLETED", "FAILED", "CRASHED", NULL };
+  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
+
+  if (g_strcmp0 (type, "SCHEDULED") == 0)
+    return json_object_get (flow_run, "empirical_policy") != NULL;
+  return type != NULL && g_strv_contains (ends, type);
+}
+
+gboolean
+pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
+{
+  const json_t *state = json_object_get (flow_run, "state");
+  const char *type = pp_json_string (state, "type");
+
+  if (!is_told_to_end (flow_run) || !pp_flow_run_may_be_ended (run)
+      || pp_flow_run_waits_in_container (flow_run) || pp_flow_run_is_late_word (run, state))
+    return FALSE;
+  if (!g_str_has_prefix (type, "CANCELL"))
+    return see_to_end (run, state);
+  pp_flow_run_cancel (run);
+  return TRUE;
+}
+
+void
+pp_flow_run_look (PpFlowRun *run)
+{
+  /* Before the start, and at the end, the run's own calls find out. */
+  if (run->state == PP_FLOW_RUN_STARTED && !run->server_ended && run->server_read == NULL)
+    run->server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
+}
+
+gboolean
+pp_flow_run_may_be_ended (const PpFlowRun *run)
+{
+  return !run->cancelled && !run->server_ended && run->state >= PP_FLOW_RUN_PENDING
+         && run->state <= PP_FLOW_RUN_STARTED && run->failure == NULL;
+}
+
+void
+pp_flow_run_cancel (PpFlowRun *run)
+{
+  if (!pp_flow_run_may_be_ended (run))
+    return;
+  run->cancelled = TRUE;
+  if (run->state == PP_FLOW_RUN_STARTED)
+    {
+      pp_flow_run_log (run, PP_LOG_INFO,
+                       "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
+                       run->container_name,
+                       run->worker_reported ? "" : " unless Prefect inside it ends it");
+      pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_ENGINE_GRACE_SECONDS);
+      return;
+    }
+  /* A call that makes or starts the container is waited for, and so is what became of it: both ends
+   * look at run->cancelled. */
+  if ((run->engine_call != NULL && !run->pulling) || run->started_once)
+    return;
+  if (run->api_call != NULL)
+    pp_flow_run_expect_late (run);
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->engine_call));
+  pp_api_call_cancel (g_steal_pointer (&run->api_call));
+  pp_flow_run_forget_claim_check (run);
+  pp_state_read_cancel (g_steal_pointer (&run->state_read));
+  g_clear_pointer (&run->resolve, pp_resolve_call_cancel);
+  g_clear_handle_id (&run->timer, g_source_remove);
+  pp_flow_run_report_cancelled (run);
+}
