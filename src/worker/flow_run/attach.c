@@ -13,9 +13,9 @@
 void
 pp_flow_run_stop_ended (PpFlowRun *run)
 {
-  gboolean at_once = run->stops_at_once || run->worker_reported;
+  gboolean at_once = run->stop_reason > PP_STOP_ENDED || run->worker_reported;
 
-  if (run->server_ended && pp_job_phase_is_alive (run->found_phase))
+  if (pp_flow_run_is_over_on_server (run) && pp_job_phase_is_alive (run->found_phase))
     pp_flow_run_stop_container_in (run, at_once ? 0 : PP_ENGINE_GRACE_SECONDS);
 }
 
@@ -23,12 +23,9 @@ pp_flow_run_stop_ended (PpFlowRun *run)
 static void
 follow (PpFlowRun *run)
 {
-  gboolean cancelled = run->cancelled;
-
-  run->cancelled = FALSE;
   pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
-  if (cancelled)
-    pp_flow_run_cancel (run);
+  if (pp_flow_run_is_cancelled (run))
+    pp_flow_run_stop_cancelled (run);
   pp_flow_run_stop_ended (run);
 }
 

@@ -232,7 +232,7 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
     pp_flow_run_take_lease (run, result->state);
   if (run->failure != NULL)
     pp_flow_run_report_failure (run);
-  else if (run->state == PP_FLOW_RUN_CREATED && !run->cancelled)
+  else if (run->state == PP_FLOW_RUN_CREATED && !pp_flow_run_is_cancelled (run))
     pp_flow_run_enter_created (run);
 }
 

@@ -21,14 +21,43 @@
 /* How long Prefect inside a container is given to end by itself a run that is over. */
 #define PP_ENGINE_GRACE_SECONDS 30
 
-/* What the engine says of RUN's container: INSPECT, or NULL where it is GONE (the engine's words).
- */
+/* What the engine says of RUN's container: JOB, or NULL where it is GONE (the engine's words). */
 typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const PpJob *job, const GError *gone);
+
+/* Whose the last claim of a run is, as its states on the server tell. */
+typedef enum
+{
+  PP_CLAIM_OURS,    /* this worker's, and nobody else has set a state since */
+  PP_CLAIM_PREFECT, /* this worker's, and Prefect inside the container reports states. Also where
+                       the states cannot be read: what is not known stops nothing */
+  PP_CLAIM_LOST,    /* another worker's, for a later attempt */
+} PpClaimHolder;
+
+typedef void (*PpClaimKnownFunc) (PpFlowRun *run, PpClaimHolder holder);
+
+/* Why a run is stopped before its own end. A run has one reason, which only
+ * pp_flow_run_stop_because() sets: a later one of this list replaces an earlier one, never the
+ * other way round. A time-out stops only what is not being stopped yet. A run that is cancelled
+ * after its time-out is both, and keeps that. Where the server needs no report, no other reason
+ * counts. */
+typedef enum
+{
+  PP_STOP_NONE,
+  PP_STOP_TIMEOUT,   /* timeout_seconds are over; startup_timeout_seconds if Prefect reports */
+  PP_STOP_CANCELLED, /* the server has it CANCELLING, or has cancelled it */
+  PP_STOP_CANCELLED_AFTER_TIMEOUT, /* the same, of a run that was stopped for PP_STOP_TIMEOUT */
+  /* Nothing is reported of these. */
+  PP_STOP_ENDED, /* the server has its end: Prefect's, its user's, or the one that we reported */
+  PP_STOP_CANCELLED_MEANWHILE, /* it was cancelled while no worker watched it */
+  PP_STOP_BEGUN_AGAIN,         /* it is scheduled for another attempt, or another worker has it */
+  PP_STOP_DELETED,             /* the server does not know it any more */
+} PpStopReason;
 
 struct PpFlowRun
 {
   PpWorkerContext *context;
   PpFlowRunState state;
+  PpStopReason stop_reason;
   PpFlowRunNotifyFunc notify;
   gpointer user_data;
 
@@ -62,7 +91,7 @@ struct PpFlowRun
   PpJournalPut *journal_put;
   void (*written) (PpFlowRun *run); /* what follows the put under way */
   void (*next) (PpFlowRun *run);    /* what follows the count, or the look at an end, under way */
-  void (*claim_known) (PpFlowRun *run); /* what follows claim_call */
+  PpClaimKnownFunc claim_known;     /* what follows claim_call */
   struct
   {
     char claim[PP_TRANSITION_ID_SIZE];
@@ -85,10 +114,6 @@ struct PpFlowRun
   gboolean taken_up;
   gboolean host_restarted;   /* since its last entry was written */
   gboolean attaches;         /* its container is there, its description is looked for */
-  gboolean server_ended;     /* it is over for the server: nothing to report */
-  gboolean stops_at_once;    /* and Prefect inside the container is given no grace */
-  gboolean claimed_again;    /* by another worker, for a later attempt */
-  gboolean told_inside;      /* Prefect inside the container tells states too; as of claim_call */
   gboolean ended_inside;     /* and the end: the container is seen to its own */
   gboolean retry_scheduled;  /* its FAILED was reported and has become AwaitingRetry */
   gboolean rescheduled;      /* and the run is to be given to the poll for it */
@@ -129,11 +154,8 @@ struct PpFlowRun
   gboolean made_anew;         /* since somebody removed it before its start */
   guint start_retries;        /* those of the start, whichever container it was of */
   guint start_removals;       /* refused, of a container that was not started */
-  gboolean timed_out;
-  gboolean startup_timed_out;
   gboolean pulling;
-  gboolean cancel_reported;
-  gboolean cancelled; /* the server wants it ended */
+  gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
 
   PpApiCall *api_call;      /* the one call the state waits for */
   PpStateRead *state_read;  /* or this */
@@ -273,10 +295,9 @@ void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
 /* The same by RUN's states on the server, where nothing is known of the time before the claim. */
 void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
-/* NEXT, once it is known whether another worker has claimed RUN since (run->claimed_again), and
- * whether Prefect inside its container tells states (run->told_inside). May be asked beside what
- * the state waits for; a later one takes the place of one under way. */
-void pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run));
+/* Calls KNOWN once it is known whose the last claim of RUN is. May be asked beside what the state
+ * waits for; a later check takes the place of one under way. */
+void pp_flow_run_check_claim (PpFlowRun *run, PpClaimKnownFunc known);
 
 /* Ends a pp_flow_run_check_claim() under way, and a wait for what it asks for. */
 void pp_flow_run_forget_claim_check (PpFlowRun *run);
@@ -396,6 +417,23 @@ void pp_flow_run_free_slot (PpFlowRun *run);
 
 void pp_flow_run_enter_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);
+
+/* stop_reason.c */
+
+/* RUN is stopped because of REASON, unless it is already for one that replaces that. */
+void pp_flow_run_stop_because (PpFlowRun *run, PpStopReason reason);
+
+/* True if RUN is being cancelled, and its end is to be reported so. */
+gboolean pp_flow_run_is_cancelled (const PpFlowRun *run);
+
+/* True if the time of RUN was up, whatever has stopped it since. */
+gboolean pp_flow_run_is_timed_out (const PpFlowRun *run);
+
+/* True if RUN is over for the server: its container is stopped, and nothing is reported. */
+gboolean pp_flow_run_is_over_on_server (const PpFlowRun *run);
+
+/* Stops the started container of RUN, which is cancelled; Prefect inside it is given a grace. */
+void pp_flow_run_stop_cancelled (PpFlowRun *run);
 
 /* flow_run_stop.c */
 

@@ -58,7 +58,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     = run->spec == NULL && run->container_id != NULL && run->phase != PP_JOURNAL_CLAIMED,
     .worker_reported = run->worker_reported,
     .auto_remove = run->auto_remove,
-    .timed_out = run->timed_out || run->startup_timed_out,
+    .timed_out = pp_flow_run_is_timed_out (run),
     .claimed_at = run->claimed_time,
     .started_at = run->started_time,
     .started_uptime = run->started_uptime,
@@ -156,8 +156,8 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->container_name = g_strdup (entry->container_name);
   run->worker_reported = entry->worker_reported;
   run->auto_remove = entry->auto_remove;
-  run->timed_out = entry->timed_out && entry->worker_reported;
-  run->startup_timed_out = entry->timed_out && !entry->worker_reported;
+  if (entry->timed_out)
+    pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   if (!entry->undescribed)
     run->spec = pp_flow_run_spec_from_entry (entry);
   if (entry->lease_id != NULL)

@@ -88,11 +88,11 @@ go_on (PpFlowRun *run)
     pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
 }
 
-/* Follows it to an end that the server knows of, or need not know of. */
+/* Follows it to an end that the server knows of, or need not know of: REASON says why. */
 static void
-go_on_unreported (PpFlowRun *run)
+go_on_unreported (PpFlowRun *run, PpStopReason reason)
 {
-  run->server_ended = TRUE;
+  pp_flow_run_stop_because (run, reason);
   go_on (run);
 }
 
@@ -248,13 +248,14 @@ go_on_without (PpFlowRun *run)
   pp_flow_run_report_vanished (run);
 }
 
-/* The container of a run that is over for us is stopped, and goes if that was not its own end. */
+/* The container of a run that is over for us is stopped, and goes if that was not its own end. Only
+ * Prefect inside one that has said its end (PP_STOP_ENDED) is about to end by itself. */
 static void
-end_container (PpFlowRun *run)
+end_container (PpFlowRun *run, PpStopReason reason)
 {
-  if ((run->stops_at_once || run->worker_reported) && pp_job_phase_is_alive (run->found_phase))
+  if ((reason > PP_STOP_ENDED || run->worker_reported) && pp_job_phase_is_alive (run->found_phase))
     run->auto_remove = TRUE;
-  go_on_unreported (run);
+  go_on_unreported (run, reason);
   if (run->state == PP_FLOW_RUN_STARTED)
     pp_flow_run_stop_ended (run);
 }
@@ -268,10 +269,13 @@ on_server_ended (PpFlowRun *run, const char *type)
       return;
     }
   say (run, "the server has ended it meanwhile; its container is seen to its end");
-  /* Prefect inside a container that says COMPLETED is about to end by itself. */
-  run->stops_at_once = g_str_equal (type, "CANCELLED");
-  run->auto_remove = run->auto_remove || run->stops_at_once;
-  end_container (run);
+  if (g_str_equal (type, "CANCELLED"))
+    {
+      run->auto_remove = TRUE;
+      end_container (run, PP_STOP_CANCELLED_MEANWHILE);
+    }
+  else
+    end_container (run, PP_STOP_ENDED);
 }
 
 /* What was ours of it is over, however that came about. */
@@ -284,8 +288,7 @@ on_begun_anew (PpFlowRun *run, const char *why)
       return;
     }
   say (run, why);
-  run->stops_at_once = TRUE;
-  end_container (run);
+  end_container (run, PP_STOP_BEGUN_AGAIN);
 }
 
 static void
@@ -316,7 +319,7 @@ on_scheduled (PpFlowRun *run)
 }
 
 static void
-on_pending_or_running (PpFlowRun *run)
+on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
 {
   const json_t *state = json_object_get (run->json, "state");
   gboolean pending = g_strcmp0 (pp_json_string (state, "type"), "PENDING") == 0;
@@ -325,7 +328,7 @@ on_pending_or_running (PpFlowRun *run)
   /* An image may be pulled for longer than the lease lasts. */
   if (own)
     pp_flow_run_take_lease (run, state);
-  if (run->claimed_again)
+  if (holder == PP_CLAIM_LOST)
     on_begun_anew (run, "another worker has begun it again");
   else if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
            && !pp_flow_run_may_be_own_state (run, state))
@@ -333,7 +336,7 @@ on_pending_or_running (PpFlowRun *run)
       /* The failure was reported, and this is the next attempt, maybe another worker's. */
       say (run, "its failure was reported");
       if (was_started (run))
-        go_on_unreported (run);
+        go_on_unreported (run, PP_STOP_ENDED);
       else
         leave (run, "its retry is in other hands");
     }
@@ -367,8 +370,7 @@ on_deleted (PpFlowRun *run)
       return;
     }
   say (run, "it was deleted on the server: its container is stopped");
-  run->stops_at_once = TRUE;
-  end_container (run);
+  end_container (run, PP_STOP_DELETED);
 }
 
 static void
@@ -381,7 +383,7 @@ on_cancelling (PpFlowRun *run)
       pp_flow_run_cancel (run);
       return;
     }
-  run->cancelled = TRUE;
+  pp_flow_run_stop_because (run, PP_STOP_CANCELLED);
   pp_flow_run_report_cancelled (run);
 }
 

@@ -86,9 +86,9 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
  * looked at before each try. */
 
 static void
-send_unless_claimed_again (PpFlowRun *run)
+send_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)
 {
-  if (!run->claimed_again)
+  if (holder != PP_CLAIM_LOST)
     {
       send_report (run);
       return;
@@ -213,8 +213,9 @@ void
 pp_flow_run_report_cancelled (PpFlowRun *run)
 {
   const char *text = !run->started_once ? "Flow run cancelled by the worker before it was started."
-                     : run->cancelled   ? "Flow run cancelled: its container was stopped."
-                                        : "The container ended while the run was being cancelled.";
+                     : pp_flow_run_is_cancelled (run)
+                         ? "Flow run cancelled: its container was stopped."
+                         : "The container ended while the run was being cancelled.";
 
   run->cancel_reported = TRUE;
   run->auto_remove = TRUE;
@@ -299,7 +300,7 @@ report_by_worker (PpFlowRun *run)
 
   if (run->end.never_ended && report_as_written (run))
     return;
-  if (run->timed_out)
+  if (run->stop_reason == PP_STOP_TIMEOUT)
     {
       g_autofree char *text = g_strdup_printf (
           "Flow run timed out: it exceeded timeout_seconds, %g s.", run->spec->timeout_seconds);
@@ -392,7 +393,7 @@ put_back_end (PpFlowRun *run)
 }
 
 static void
-report_by_end (PpFlowRun *run)
+report_by_end (PpFlowRun *run, PpClaimHolder holder)
 {
   gboolean succeeded = run->end_known && !run->end.never_ended && run->end.exit_code == 0;
 
@@ -401,9 +402,9 @@ report_by_end (PpFlowRun *run)
       put_back_end (run);
       return;
     }
-  if (run->claimed_again)
+  if (holder == PP_CLAIM_LOST)
     {
-      send_unless_claimed_again (run);
+      send_unless_claimed_again (run, holder);
       return;
     }
   if (run->put_back.tries > 0)
@@ -488,13 +489,13 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_flow_run_log_memory (run);
   if (run->retry_scheduled)
     pp_flow_run_reschedule (run);
-  else if (run->server_ended)
+  else if (pp_flow_run_is_over_on_server (run))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
-  else if (run->startup_timed_out)
-    report_startup_timeout (run);
-  else if (!run->worker_reported || run->cancelled)
+  else if (!run->worker_reported && pp_flow_run_is_timed_out (run))
+    report_startup_timeout (run); /* cancelled since, or not */
+  else if (!run->worker_reported || pp_flow_run_is_cancelled (run))
     read_state (run);
-  else if (!run->end_known && !run->timed_out)
+  else if (!run->end_known && run->stop_reason != PP_STOP_TIMEOUT)
     pp_flow_run_report_vanished (run);
   else
     report_by_worker (run);

@@ -271,20 +271,19 @@ have_other_running (const PpFlowRun *run, const json_t *states)
 
 static void read_claims (PpFlowRun *run);
 
-/* Whoever asked finds out by his next call. */
+/* Whoever asked finds out by the next call. */
 static void
 go_on_deleted (PpFlowRun *run)
 {
-  run->claimed_again = FALSE;
-  run->told_inside = TRUE;
   json_decref (g_steal_pointer (&run->overwritten_end));
-  run->claim_known (run);
+  run->claim_known (run, PP_CLAIM_PREFECT);
 }
 
 static void
 on_claims (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  PpClaimHolder holder = PP_CLAIM_OURS;
 
   run->claim_call = NULL;
   if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
@@ -295,14 +294,16 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   run->states_wait.tries = 0;
   if (error != NULL)
     warn_of_unread_states (run, error);
-  run->claimed_again = have_later_claim (run, body);
-  if (run->claimed_again)
-    pp_flow_run_drop_pid (run); /* the run is in another container now */
+  if (have_later_claim (run, body))
+    {
+      holder = PP_CLAIM_LOST;
+      pp_flow_run_drop_pid (run); /* the run is in another container now */
+    }
+  else if (error != NULL || have_other_running (run, body))
+    holder = PP_CLAIM_PREFECT;
   json_decref (run->overwritten_end);
   run->overwritten_end = find_overwritten_end (run, body);
-  /* What is not known stops nothing. */
-  run->told_inside = error != NULL || have_other_running (run, body);
-  run->claim_known (run);
+  run->claim_known (run, holder);
 }
 
 static void
@@ -312,10 +313,10 @@ read_claims (PpFlowRun *run)
 }
 
 void
-pp_flow_run_check_claim (PpFlowRun *run, void (*next) (PpFlowRun *run))
+pp_flow_run_check_claim (PpFlowRun *run, PpClaimKnownFunc known)
 {
   pp_flow_run_forget_claim_check (run);
-  run->claim_known = next;
+  run->claim_known = known;
   read_claims (run);
 }
 

@@ -82,7 +82,7 @@ on_unstarted_removed (const GError *error, gpointer user_data)
   run->started_once = FALSE;
   run->start_interrupted = FALSE;
   refusal = g_steal_pointer (&run->refusal);
-  if (run->cancelled)
+  if (pp_flow_run_is_cancelled (run))
     pp_flow_run_report_cancelled (run);
   else if (refusal != NULL)
     pp_flow_run_fail_submission (run, refusal->message);
@@ -129,7 +129,7 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
     }
   if (gone ? !run->start_interrupted : job != NULL && job->status.never_started)
     run->started_once = FALSE;
-  if (!gone || run->start_interrupted || run->cancelled || run->made_anew)
+  if (!gone || run->start_interrupted || pp_flow_run_is_cancelled (run) || run->made_anew)
     {
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
@@ -147,7 +147,8 @@ on_start_failed (PpFlowRun *run, const GError *error)
   gboolean no_answer
       = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
 
-  if (no_answer && (run->cancelled || run->retries >= run->spec->infrastructure_retries))
+  if (no_answer
+      && (pp_flow_run_is_cancelled (run) || run->retries >= run->spec->infrastructure_retries))
     {
       run->refusal = g_error_copy (error);
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
@@ -177,7 +178,7 @@ on_started (const GError *error, gpointer user_data)
       return;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
-  if (run->cancelled)
+  if (pp_flow_run_is_cancelled (run))
     pp_flow_run_stop_container_in (run, 0);
 }
 
@@ -204,7 +205,7 @@ on_looked_before_start (PpFlowRun *run, const PpJob *job, const GError *gone)
       pp_flow_run_fail_submission (run, gone->message);
       return;
     }
-  if (job->status.phase == PP_JOB_READY && !run->cancelled)
+  if (job->status.phase == PP_JOB_READY && !pp_flow_run_is_cancelled (run))
     {
       start_initialized (run);
       return;
@@ -214,7 +215,7 @@ on_looked_before_start (PpFlowRun *run, const PpJob *job, const GError *gone)
     on_started (NULL, run);
   else
     {
-      if (!run->cancelled && run->refusal == NULL)
+      if (!pp_flow_run_is_cancelled (run) && run->refusal == NULL)
         pp_flow_run_log (run, PP_LOG_WARNING,
                          "Container '%s' has not been started; it is made anew, since the start "
                          "that got no answer may be carried out yet",
@@ -267,7 +268,7 @@ on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
 {
   if (g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0)
     {
-      run->cancelled = TRUE;
+      pp_flow_run_stop_because (run, PP_STOP_CANCELLED);
       pp_flow_run_report_cancelled (run);
       return;
     }

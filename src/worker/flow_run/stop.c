@@ -167,7 +167,7 @@ static void arm_timeout (PpFlowRun *run);
 static gboolean
 is_being_stopped (const PpFlowRun *run)
 {
-  return run->cancelled || run->server_ended || run->stop_call != NULL;
+  return run->stop_reason > PP_STOP_TIMEOUT || run->stop_call != NULL;
 }
 
 static void
@@ -180,7 +180,7 @@ stop_timed_out (PpFlowRun *run)
 static void
 end_for_timeout (PpFlowRun *run)
 {
-  run->timed_out = TRUE;
+  pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
                    run->name, run->spec->timeout_seconds, run->container_name);
@@ -190,7 +190,7 @@ end_for_timeout (PpFlowRun *run)
 static void
 end_for_startup_timeout (PpFlowRun *run)
 {
-  run->startup_timed_out = TRUE;
+  pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
                    "container '%s'",

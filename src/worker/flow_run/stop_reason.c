@@ -4,23 +4,57 @@
 
 #include "flow_run_inside-private.h"
 
+void
+pp_flow_run_stop_because (PpFlowRun *run, PpStopReason reason)
+{
+  if (reason == PP_STOP_CANCELLED && run->stop_reason == PP_STOP_TIMEOUT)
+    reason = PP_STOP_CANCELLED_AFTER_TIMEOUT;
+  run->stop_reason = MAX (run->stop_reason, reason);
+}
+
+gboolean
+pp_flow_run_is_cancelled (const PpFlowRun *run)
+{
+  return run->stop_reason == PP_STOP_CANCELLED
+         || run->stop_reason == PP_STOP_CANCELLED_AFTER_TIMEOUT;
+}
+
+gboolean
+pp_flow_run_is_timed_out (const PpFlowRun *run)
+{
+  return run->stop_reason == PP_STOP_TIMEOUT || run->stop_reason == PP_STOP_CANCELLED_AFTER_TIMEOUT;
+}
+
+gboolean
+pp_flow_run_is_over_on_server (const PpFlowRun *run)
+{
+  return run->stop_reason >= PP_STOP_ENDED;
+}
+
+/* True if RUN is started, and its own end is still to be reported. */
+static gboolean
+is_followed_for_server (const PpFlowRun *run)
+{
+  return run->state == PP_FLOW_RUN_STARTED && !pp_flow_run_is_over_on_server (run);
+}
+
 /* The container of a run that is over for the server goes, and nothing is reported. */
 static void
-stop_and_remove (PpFlowRun *run)
+stop_and_remove (PpFlowRun *run, PpStopReason reason)
 {
-  run->server_ended = TRUE;
+  pp_flow_run_stop_because (run, reason);
   run->auto_remove = TRUE;
   pp_flow_run_stop_container_in (run, 0);
 }
 
 static void
-stop_if_claimed_again (PpFlowRun *run)
+stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended || !run->claimed_again)
+  if (holder != PP_CLAIM_LOST || !is_followed_for_server (run))
     return;
   g_message ("Flow run '%s' (%s) was begun again by another worker: container '%s' is stopped",
              run->name, run->id, run->container_name);
-  stop_and_remove (run);
+  stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
 static void
@@ -31,13 +65,13 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   const char *type = pp_json_string (state, "type");
 
   run->server_read = NULL;
-  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
+  if (!is_followed_for_server (run))
     return;
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
       g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped",
                  run->name, run->id, run->container_name);
-      stop_and_remove (run);
+      stop_and_remove (run, PP_STOP_DELETED);
     }
   /* Another worker's, or Prefect's inside the container. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
@@ -48,19 +82,19 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
 static void
 stop_ended_by_hand (PpFlowRun *run)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || run->server_ended)
+  if (!is_followed_for_server (run))
     return;
   pp_flow_run_log (run, PP_LOG_INFO,
                    "Flow run '%s' was ended on the server, not by this worker: container '%s' is "
                    "stopped",
                    run->name, run->container_name);
-  stop_and_remove (run);
+  stop_and_remove (run, PP_STOP_ENDED);
 }
 
 static void
-stop_unless_ended_inside (PpFlowRun *run)
+stop_unless_ended_inside (PpFlowRun *run, PpClaimHolder holder)
 {
-  run->ended_inside = run->told_inside && !run->claimed_again;
+  run->ended_inside = holder == PP_CLAIM_PREFECT;
   if (!run->ended_inside)
     stop_ended_by_hand (run);
 }
@@ -129,15 +163,24 @@ void
 pp_flow_run_look (PpFlowRun *run)
 {
   /* Before the start, and at the end, the run's own calls find out. */
-  if (run->state == PP_FLOW_RUN_STARTED && !run->server_ended && run->server_read == NULL)
+  if (is_followed_for_server (run) && run->server_read == NULL)
     run->server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
 }
 
 gboolean
 pp_flow_run_may_be_ended (const PpFlowRun *run)
 {
-  return !run->cancelled && !run->server_ended && run->state >= PP_FLOW_RUN_PENDING
+  return run->stop_reason <= PP_STOP_TIMEOUT && run->state >= PP_FLOW_RUN_PENDING
          && run->state <= PP_FLOW_RUN_STARTED && run->failure == NULL;
+}
+
+void
+pp_flow_run_stop_cancelled (PpFlowRun *run)
+{
+  pp_flow_run_log (
+      run, PP_LOG_INFO, "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
+      run->container_name, run->worker_reported ? "" : " unless Prefect inside it ends it");
+  pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_ENGINE_GRACE_SECONDS);
 }
 
 void
@@ -145,18 +188,14 @@ pp_flow_run_cancel (PpFlowRun *run)
 {
   if (!pp_flow_run_may_be_ended (run))
     return;
-  run->cancelled = TRUE;
+  pp_flow_run_stop_because (run, PP_STOP_CANCELLED);
   if (run->state == PP_FLOW_RUN_STARTED)
     {
-      pp_flow_run_log (run, PP_LOG_INFO,
-                       "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
-                       run->container_name,
-                       run->worker_reported ? "" : " unless Prefect inside it ends it");
-      pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_ENGINE_GRACE_SECONDS);
+      pp_flow_run_stop_cancelled (run);
       return;
     }
   /* A call that makes or starts the container is waited for, and so is what became of it: both ends
-   * look at run->cancelled. */
+   * look at pp_flow_run_is_cancelled(). */
   if ((run->engine_call != NULL && !run->pulling) || run->started_once)
     return;
   if (run->api_call != NULL)

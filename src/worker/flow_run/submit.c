@@ -41,7 +41,7 @@ pp_flow_run_sentence (const char *words)
 void
 pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
 {
-  if (run->cancelled)
+  if (pp_flow_run_is_cancelled (run))
     {
       pp_flow_run_report_cancelled (run);
       return;
@@ -203,7 +203,7 @@ check_image (PpFlowRun *run)
 static void
 pull_image (PpFlowRun *run)
 {
-  if (run->cancelled)
+  if (pp_flow_run_is_cancelled (run))
     {
       pp_flow_run_report_cancelled (run);
       return;
@@ -389,7 +389,7 @@ on_network_connected (const GError *error, gpointer user_data)
 static void
 connect_networks (PpFlowRun *run)
 {
-  if (run->cancelled)
+  if (pp_flow_run_is_cancelled (run))
     {
       pp_flow_run_report_cancelled (run);
       return;

@@ -402,7 +402,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   run->begun_at = run->taken_up ? 0 : g_get_monotonic_time ();
   if (!run->taken_up)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
-  else if (!run->server_ended)
+  else if (!pp_flow_run_is_over_on_server (run))
     pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': container '%s'",
                      context->worker_name, run->name, run->container_name);
   pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,

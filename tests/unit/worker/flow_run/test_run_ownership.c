@@ -36,6 +36,7 @@ typedef struct
   gboolean deleted;
   gint lists; /* of states that were asked for */
   gboolean known;
+  PpClaimHolder holder; /* as was found */
 } Fixture;
 
 /* The first list of states is empty, whoever tells them. */
@@ -103,6 +104,13 @@ on_known (PpFlowRun *run)
 }
 
 static void
+on_holder (PpFlowRun *run, PpClaimHolder holder)
+{
+  ((Fixture *)run->user_data)->holder = holder;
+  on_known (run);
+}
+
+static void
 wait_known (const Fixture *fixture)
 {
   while (!fixture->known)
@@ -113,9 +121,9 @@ static void
 test_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   fixture->states = CLAIMED_AGAIN;
-  pp_flow_run_check_claim (fixture->run, on_known);
+  pp_flow_run_check_claim (fixture->run, on_holder);
   wait_known (fixture);
-  g_assert_true (fixture->run->claimed_again);
+  g_assert_cmpint (fixture->holder, ==, PP_CLAIM_LOST);
   g_assert_cmpint (fixture->lists, ==, 2);
 }
 
@@ -132,7 +140,7 @@ test_pid_is_dropped (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->states = CLAIMED_AGAIN;
   fixture->run->pid_call
       = pp_flow_run_update_infrastructure_pid (fixture->api, RUN, "podman:cafe", on_pid, NULL);
-  pp_flow_run_check_claim (fixture->run, on_known);
+  pp_flow_run_check_claim (fixture->run, on_holder);
   wait_known (fixture);
   g_assert_null (fixture->run->pid_call);
   g_assert_cmpint (fixture->run->late_until, >, 0);
@@ -142,10 +150,9 @@ static void
 test_not_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   fixture->states = CLAIMED;
-  pp_flow_run_check_claim (fixture->run, on_known);
+  pp_flow_run_check_claim (fixture->run, on_holder);
   wait_known (fixture);
-  g_assert_false (fixture->run->claimed_again);
-  g_assert_false (fixture->run->told_inside);
+  g_assert_cmpint (fixture->holder, ==, PP_CLAIM_OURS);
 }
 
 /* What was sent to the engine may be under way for longer than what the server was asked for later.
@@ -167,9 +174,9 @@ static void
 test_deleted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   fixture->deleted = TRUE;
-  pp_flow_run_check_claim (fixture->run, on_known);
+  pp_flow_run_check_claim (fixture->run, on_holder);
   wait_known (fixture);
-  g_assert_false (fixture->run->claimed_again);
+  g_assert_cmpint (fixture->holder, ==, PP_CLAIM_PREFECT);
   g_assert_cmpint (fixture->lists, ==, 1);
 }
 
@@ -199,9 +206,9 @@ test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   fixture->nothing = "[{\"status\": \"ok\"}]";
   fixture->states = CLAIMED_AGAIN;
-  pp_flow_run_check_claim (fixture->run, on_known);
+  pp_flow_run_check_claim (fixture->run, on_holder);
   wait_known (fixture);
-  g_assert_true (fixture->run->claimed_again);
+  g_assert_cmpint (fixture->holder, ==, PP_CLAIM_LOST);
 }
 
 static void
