@@ -63,7 +63,7 @@ typedef enum
 typedef enum
 {
   PP_REPORT_AUTO,
-  PP_REPORT_ENGINE,
+  PP_REPORT_PREFECT,
   PP_REPORT_WORKER
 } PpStateReporting;
 typedef enum

@@ -280,7 +280,7 @@ resolve_state_reporting (PpContainerSpec *spec)
   g_ptr_array_add (argv, NULL);
   spec->runs_prefect = pp_command_runs_prefect ((const char *const *)argv->pdata);
   if (spec->state_reporting == PP_REPORT_AUTO)
-    spec->state_reporting = spec->runs_prefect ? PP_REPORT_ENGINE : PP_REPORT_WORKER;
+    spec->state_reporting = spec->runs_prefect ? PP_REPORT_PREFECT : PP_REPORT_WORKER;
 }
 
 static gboolean

@@ -16,7 +16,7 @@ pp_flow_run_stop_ended (PpFlowRun *run)
   gboolean at_once = run->stop_reason > PP_STOP_ENDED || run->worker_reported;
 
   if (pp_flow_run_is_over_on_server (run) && pp_job_phase_is_alive (run->found_phase))
-    pp_flow_run_stop_container_in (run, at_once ? 0 : PP_ENGINE_GRACE_SECONDS);
+    pp_flow_run_stop_container_in (run, at_once ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 
 /* What the server has said meanwhile waited for the description. */

@@ -207,7 +207,7 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
   /* The deployment may have been changed since the container was started. */
   if (run->attaches && run->found_reporter != PP_REPORTER_UNKNOWN)
     run->spec->state_reporting
-        = run->found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
+        = run->found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
   run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
   /* That of a run that is over for the server goes, whatever was configured. */
   run->auto_remove = run->spec->auto_remove || (run->attaches && run->auto_remove);
@@ -270,7 +270,7 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
   pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
                          pp_flow_run_related (run));
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);
-  /* The engine's own states follow on this one; a worker-reported run goes straight to RUNNING. */
+  /* Prefect's own states follow on this one; a run that the worker reports goes to RUNNING. */
   if (!run->worker_reported)
     {
       run->submitting_sent = g_get_monotonic_time ();

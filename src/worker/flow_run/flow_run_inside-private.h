@@ -18,8 +18,8 @@
 
 #define PP_TRANSITION_ID_SIZE 37 /* a UUID */
 
-/* How long Prefect inside a container is given to end by itself a run that is over. */
-#define PP_ENGINE_GRACE_SECONDS 30
+/* How long Prefect inside a container has to end by itself when its run is over. */
+#define PP_PREFECT_GRACE_SECONDS 30
 
 /* What the engine says of RUN's container: JOB, or NULL where it is GONE (the engine's words). */
 typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const PpJob *job, const GError *gone);
@@ -112,9 +112,9 @@ struct PpFlowRun
 
   /* What a worker before this one began (flow_run_take_up.c). */
   gboolean taken_up;
-  gboolean host_restarted;   /* since its last entry was written */
-  gboolean attaches;         /* its container is there, its description is looked for */
-  gboolean ended_inside;     /* and the end: the container is seen to its own */
+  gboolean host_restarted; /* since its last entry was written */
+  gboolean attaches;       /* its container is there, its description is looked for */
+  gboolean prefect_ended; /* Prefect inside it has reported the end: the container ends by itself */
   gboolean retry_scheduled;  /* its FAILED was reported and has become AwaitingRetry */
   gboolean rescheduled;      /* and the run is to be given to the poll for it */
   PpJobPhase found_phase;    /* of the container that the engine has */

@@ -104,7 +104,7 @@ pp_flow_run_spec_from_entry (const PpJournalEntry *entry)
   spec->auto_remove = entry->auto_remove;
   spec->stream_output = entry->stream_output;
   spec->forward_output = entry->forward_output ? PP_FORWARD_ALWAYS : PP_FORWARD_NEVER;
-  spec->state_reporting = entry->worker_reported ? PP_REPORT_WORKER : PP_REPORT_ENGINE;
+  spec->state_reporting = entry->worker_reported ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
   spec->stop_timeout = (guint)CLAMP (entry->stop_timeout, 0, G_MAXINT);
   spec->timeout_seconds = entry->timeout_seconds;
   spec->startup_timeout_seconds = entry->startup_timeout_seconds;

@@ -314,7 +314,7 @@ report_by_worker (PpFlowRun *run)
   propose (run, type, NULL, message, FALSE);
 }
 
-/* The engine inside ended well, and the server does not know of an end. */
+/* The container ended with status 0, and Prefect inside it has not reported an end. */
 static void
 report_after_success (PpFlowRun *run)
 {

@@ -92,17 +92,17 @@ stop_ended_by_hand (PpFlowRun *run)
 }
 
 static void
-stop_unless_ended_inside (PpFlowRun *run, PpClaimHolder holder)
+stop_unless_ended_by_prefect (PpFlowRun *run, PpClaimHolder holder)
 {
-  run->ended_inside = holder == PP_CLAIM_PREFECT;
-  if (!run->ended_inside)
+  run->prefect_ended = holder == PP_CLAIM_PREFECT;
+  if (!run->prefect_ended)
     stop_ended_by_hand (run);
 }
 
 /* Whether STATE, an end, may be Prefect's word from inside the container: its client gives each
  * state an id, which a state set in the UI has none of. */
 static gboolean
-may_be_said_inside (const json_t *state)
+may_be_reported_by_prefect (const json_t *state)
 {
   const char *type = pp_json_string (state, "type");
 
@@ -118,14 +118,14 @@ see_to_end (PpFlowRun *run, const json_t *state)
 {
   if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled)
     return FALSE;
-  if (!may_be_said_inside (state))
+  if (!may_be_reported_by_prefect (state))
     {
       stop_ended_by_hand (run);
       return TRUE;
     }
-  if (!run->ended_inside
-      && (run->claim_call == NULL || run->claim_known != stop_unless_ended_inside))
-    pp_flow_run_check_claim (run, stop_unless_ended_inside);
+  if (!run->prefect_ended
+      && (run->claim_call == NULL || run->claim_known != stop_unless_ended_by_prefect))
+    pp_flow_run_check_claim (run, stop_unless_ended_by_prefect);
   return FALSE;
 }
 
@@ -180,7 +180,7 @@ pp_flow_run_stop_cancelled (PpFlowRun *run)
   pp_flow_run_log (
       run, PP_LOG_INFO, "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
       run->container_name, run->worker_reported ? "" : " unless Prefect inside it ends it");
-  pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_ENGINE_GRACE_SECONDS);
+  pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 
 void

@@ -344,19 +344,19 @@ check_reporting (const char *members, PpStateReporting wanted, gboolean forwards
 static void
 test_state_reporting (void)
 {
-  check_reporting ("{\"command\": \"prefect flow-run execute\"}", PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"command\": \"prefect flow-run execute\"}", PP_REPORT_PREFECT, FALSE);
   check_reporting ("{\"command\": \"echo hi\"}", PP_REPORT_WORKER, TRUE);
   check_reporting ("{}", PP_REPORT_WORKER, TRUE);
-  check_reporting ("{\"entrypoint\": \"prefect flow-run execute\"}", PP_REPORT_ENGINE, FALSE);
+  check_reporting ("{\"entrypoint\": \"prefect flow-run execute\"}", PP_REPORT_PREFECT, FALSE);
   check_reporting ("{\"entrypoint\": \"sh -c\", \"command\": [\"exec prefect flow-run execute\"]}",
-                   PP_REPORT_ENGINE, FALSE);
-  check_reporting ("{\"command\": \"echo hi\", \"state_reporting\": \"engine\"}", PP_REPORT_ENGINE,
+                   PP_REPORT_PREFECT, FALSE);
+  check_reporting ("{\"command\": \"echo hi\", \"state_reporting\": \"engine\"}", PP_REPORT_PREFECT,
                    FALSE);
   check_reporting ("{\"command\": \"prefect flow-run execute\", \"state_reporting\": \"worker\","
                    " \"forward_output\": \"never\"}",
                    PP_REPORT_WORKER, FALSE);
   check_reporting ("{\"command\": \"prefect flow-run execute\", \"forward_output\": \"always\"}",
-                   PP_REPORT_ENGINE, TRUE);
+                   PP_REPORT_PREFECT, TRUE);
 }
 
 static void
