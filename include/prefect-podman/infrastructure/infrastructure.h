@@ -200,7 +200,7 @@ typedef enum
   PP_STREAM_STDERR = 2
 } PpStream;
 
-/* How far a log was read (log-place.h). */
+/* How far a log was read (log_place.h). */
 typedef struct PpLogPlace PpLogPlace;
 
 /* Output of a container; return FALSE for "not now" (none of DATA was taken), then

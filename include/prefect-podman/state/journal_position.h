@@ -16,7 +16,7 @@ typedef struct
   guint64 stdout_bytes;  /* of payload, written to standard output */
 
   /* A place in the container's log up to which all of it was delivered, by the log's own times
-   * (delivery.h): nanoseconds UNIX time, 0: not known. */
+   * (resume_point-private.h): nanoseconds UNIX time, 0: not known. */
   gint64 log_first;    /* of the container's first entry */
   gint64 log_time;     /* what has no later time gave LOG_RECORDS and LOG_BYTES */
   gint64 log_next;     /* of the entry after that */

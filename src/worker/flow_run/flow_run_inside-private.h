@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a flow run, for the files of its state machine only: flow_run.c (states and moves),
- * flow_run_claim.c, flow_run_contest.c, flow_run_submit.c and flow_run_start.c (up to the start),
- * flow_run_watch.c and flow_run_stop.c (after it), flow_run_report.c (what the server is told),
- * flow_run_cleanup.c (what is left), flow_run_tail.c (its last words), flow_run_reschedule.c,
- * flow_run_late.c (what is carried out after we have given up on it), flow_run_journal.c,
- * flow_run_take_up.c and flow_run_attach.c (across restarts). */
+/* The inside of a flow run, for the files of its state machine only:
+ *
+ * - flow_run.c: the table of states, and the one place that moves between them;
+ * - recover.c, find_container.c, attach.c: a run that an earlier worker began;
+ * - claim.c, run_ownership.c, submit.c, start.c: up to the start of the container;
+ * - watch.c, delivered_lines.c, stop.c, stop_reason.c: while the container runs;
+ * - report.c, report_message.c, tail.c, reschedule.c, put_back.c: how the run ends on the server;
+ * - cleanup.c: what is left after that;
+ * - journal_entry.c, late.c: what is remembered across restarts, and of late requests. */
 #pragma once
 
 #include "worker/output/resume_point-private.h"
@@ -86,7 +89,7 @@ struct PpFlowRun
     void (*over) (PpFlowRun *run);
   } put_back; /* pp_flow_run_put_back() */
 
-  /* The journal's (flow_run_journal.c). */
+  /* The journal's (journal_entry.c). */
   PpJournalPhase phase;
   PpJournalPut *journal_put;
   void (*written) (PpFlowRun *run); /* what follows the put under way */
@@ -110,7 +113,7 @@ struct PpFlowRun
   guint note_timer;
   PpPosition position; /* of the output */
 
-  /* What a worker before this one began (flow_run_take_up.c). */
+  /* What a worker before this one began (recover.c). */
   gboolean taken_up;
   gboolean host_restarted; /* since its last entry was written */
   gboolean attaches;       /* its container is there, its description is looked for */
@@ -181,7 +184,7 @@ struct PpFlowRun
   gboolean status_lost;             /* the container has ended, and nobody knows how */
   gboolean asks_end;                /* engine_call asks how it has ended, or will */
   PpInfrastructureCall *stop_call;
-  guint stop_level; /* of force (flow_run_stop.c) */
+  guint stop_level; /* of force (stop.c) */
   guint stop_refusals;
   PpInfrastructureCall *look_call; /* whether a run whose time is up still runs */
   guint stop_timer;
@@ -244,7 +247,7 @@ void pp_flow_run_drop (PpFlowRun *run);
 /* Keeps the lease LEASE_ID. */
 void pp_flow_run_keep_lease (PpFlowRun *run, const char *lease_id);
 
-/* flow_run_journal.c */
+/* journal_entry.c */
 
 /* Has the journal say that RUN is in PHASE; then NEXT. */
 void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFlowRun *run));
@@ -265,7 +268,7 @@ void pp_flow_run_close_position (PpFlowRun *run);
 /* Fills ENTRY with what the journal keeps of RUN; the strings are borrowed from RUN. */
 void pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry);
 
-/* flow_run_late.c */
+/* late.c */
 
 /* A request of RUN got no answer, or was given up: it may be carried out yet. */
 void pp_flow_run_expect_late (PpFlowRun *run);
@@ -282,7 +285,7 @@ gboolean pp_flow_run_is_late_word (const PpFlowRun *run, const json_t *state);
 /* Whether a late request of an earlier attempt of RUN may change its state. */
 gboolean pp_flow_run_has_late_words (const PpFlowRun *run);
 
-/* flow_run_contest.c */
+/* run_ownership.c */
 
 /* Keeps what FLOW_RUN, the API's object, says of RUN; ASKED_AT: when it was asked for, monotonic
  * microseconds. */
@@ -312,8 +315,10 @@ void pp_flow_run_put_back (PpFlowRun *run, json_t *state, void (*again) (PpFlowR
  * says so; then REPORTED. */
 void pp_flow_run_give_up_end (PpFlowRun *run);
 
-/* flow_run_claim.c: from PENDING on, of a run that is PENDING already. */
+/* claim.c: from PENDING on, of a run that is PENDING already. */
 void pp_flow_run_resubmit (PpFlowRun *run);
+
+/* start.c */
 
 /* Tells the server which container is RUN's. */
 void pp_flow_run_tell_pid (PpFlowRun *run);
@@ -321,15 +326,17 @@ void pp_flow_run_tell_pid (PpFlowRun *run);
 /* Gives up pp_flow_run_tell_pid(), which may be carried out yet. */
 void pp_flow_run_drop_pid (PpFlowRun *run);
 
-/* True if INSPECT is a container that this worker has made for this claim of RUN, and that was
- * never started: the engine made it, but its answer was lost (curl asks again by itself where a
- * kept connection broke). */
+/* submit.c */
+
+/* True if JOB is a container that this worker has made for this claim of RUN, and that was never
+ * started: the engine made it, but its answer was lost (curl asks again by itself where a kept
+ * connection broke). */
 gboolean pp_flow_run_is_unstarted (const PpFlowRun *run, const PpJob *job);
 
-/* A new UUID into ID. */
+/* flow_run.c: a new UUID into ID. */
 void pp_flow_run_make_transition (char *id);
 
-/* flow_run_reschedule.c */
+/* reschedule.c */
 
 /* What RUN's end waits for, its state on the server, could not be read or changed (ERROR). Only the
  * API's own 404 is an end, REPORTED; after anything else RUN holds no slot any more, and AGAIN is
@@ -340,7 +347,7 @@ void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (
  * AwaitingRetry, which it was to wait for in its container; then REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
-/* flow_run_take_up.c */
+/* recover.c */
 void pp_flow_run_enter_taken_up (PpFlowRun *run);
 
 /* Whether the server's STATE is one that this worker, or one before it, has asked for on RUN's way
@@ -351,13 +358,12 @@ gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
  * Prefect inside the container. */
 gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state);
 
-/* flow_run_attach.c */
+/* attach.c */
 
 /* Follows RUN's container, which is there, by the description that was found. */
 void pp_flow_run_attach (PpFlowRun *run);
 
-/* Follows RUN's container, given the engine's INSPECT of it: an earlier worker started it and could
- * not write that down. */
+/* Follows JOB, RUN's container: an earlier worker started it and could not write that down. */
 void pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job);
 
 /* The same where none can be had (WHY): by what the container says of itself. It stays when it has
@@ -367,11 +373,11 @@ void pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why);
 /* Stops the container, if it runs, of a run that is over for the server. */
 void pp_flow_run_stop_ended (PpFlowRun *run);
 
-/* flow_run_count.c: asks the server how much of the output it has beyond the position; then
+/* delivered_lines.c: asks the server how much of the output it has beyond the position; then
  * follows. */
 void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
 
-/* flow_run_submit.c: what the engine refused by ERROR is tried again by AGAIN, after a while, when
+/* submit.c: what the engine refused by ERROR is tried again by AGAIN, after a while, when
  * it may pass and RUN has tries left; else RUN has failed. */
 void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error,
                                 void (*again) (PpFlowRun *run));
@@ -383,7 +389,7 @@ char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);
 /* WORDS, an engine's, with a full stop where they do not end a sentence; new string. */
 char *pp_flow_run_sentence (const char *words);
 
-/* flow_run_claim.c, flow_run_submit.c, flow_run_start.c: what each state does to be left. */
+/* claim.c, submit.c, start.c: what each state does to be left. */
 void pp_flow_run_enter_claimed (PpFlowRun *run);
 void pp_flow_run_enter_pending (PpFlowRun *run);
 void pp_flow_run_enter_resolved (PpFlowRun *run);
@@ -391,7 +397,7 @@ void pp_flow_run_enter_rendered (PpFlowRun *run);
 void pp_flow_run_enter_submitting (PpFlowRun *run);
 void pp_flow_run_enter_created (PpFlowRun *run);
 
-/* flow_run_watch.c */
+/* watch.c */
 
 /* Calls AGAIN after MILLISECONDS, twice as long at each of RUN's retries; at most 15 s. */
 void pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run));
@@ -409,7 +415,7 @@ void pp_flow_run_end_without_status (PpFlowRun *run);
 
 void pp_flow_run_enter_started (PpFlowRun *run);
 
-/* flow_run_cleanup.c */
+/* cleanup.c */
 
 /* Has RUN, whose end waits for the server, hold no slot any more, unless 100 such runs wait
  * already. The worker is told at once. */
@@ -435,7 +441,7 @@ gboolean pp_flow_run_is_over_on_server (const PpFlowRun *run);
 /* Stops the started container of RUN, which is cancelled; Prefect inside it is given a grace. */
 void pp_flow_run_stop_cancelled (PpFlowRun *run);
 
-/* flow_run_stop.c */
+/* stop.c */
 
 /* Has timeout_seconds, or startup_timeout_seconds, end a container that has just started. */
 void pp_flow_run_start_timeout (PpFlowRun *run);
@@ -443,7 +449,7 @@ void pp_flow_run_start_timeout (PpFlowRun *run);
 /* Stops the container after SECONDS, unless it has ended by then. */
 void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);
 
-/* flow_run_tail.c */
+/* tail.c */
 
 /* Whether FLOW_RUN, the API's object, has not been Running since RUN took it. */
 gboolean pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run);
@@ -472,7 +478,7 @@ void pp_flow_run_reconsider_message (PpFlowRun *run);
  * message, for another try. */
 gboolean pp_flow_run_drop_invalid_message (PpFlowRun *run, const GError *error);
 
-/* flow_run_report.c */
+/* report.c */
 /* CANCELLED, as the server asked. */
 void pp_flow_run_report_cancelled (PpFlowRun *run);
 void pp_flow_run_enter_exited (PpFlowRun *run);
