@@ -150,7 +150,7 @@ say_pause (const Queue *queue, gboolean paused)
 }
 
 static void
-take_up (PpQueues *queues, Queue *queue, const json_t *answer)
+read_answer (PpQueues *queues, Queue *queue, const json_t *answer)
 {
   const json_t *item = find (answer, queue->name);
   const char *name;
@@ -222,7 +222,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
 
   if (error == NULL)
     for (guint i = 0; i < queues->named->len; i++)
-      take_up (queues, g_ptr_array_index (queues->named, i), body);
+      read_answer (queues, g_ptr_array_index (queues->named, i), body);
   else if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_ROUTE))
     {
       believe_in_all (queues);

@@ -103,7 +103,7 @@ pp_worker_ready (PpWorker *worker)
   print_banner (worker);
   pp_worker_note_served (worker);
   pp_events_emit_worker (worker->context.events, "prefect.worker.started", NULL);
-  pp_worker_take_up (worker);
+  pp_worker_recover (worker);
   pp_worker_watch_late_requests (worker);
   pp_worker_poll_start (worker);
   pp_worker_watch_cancellations (worker);
@@ -121,7 +121,7 @@ unfinished_runs (const PpWorker *worker)
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, NULL, &run))
     if (pp_flow_run_state (run) != PP_FLOW_RUN_STARTED
-        && pp_flow_run_state (run) != PP_FLOW_RUN_TAKEN_UP)
+        && pp_flow_run_state (run) != PP_FLOW_RUN_RECOVERED)
       count++;
   return count;
 }
@@ -198,7 +198,7 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
       worker->stop_deadline = g_get_monotonic_time () + STOP_US;
       pp_worker_sync_stop (worker);
       pp_worker_stop_watching_cancellations (worker);
-      pp_worker_stop_taking_up (worker);
+      pp_worker_stop_recovering (worker);
     }
   if (worker->started)
     pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
@@ -338,7 +338,7 @@ tear_down (PpWorker *worker)
   pp_worker_stop_watching_cancellations (worker);
   g_clear_handle_id (&worker->stop_timer, g_source_remove);
   g_clear_handle_id (&worker->memory_timer, g_source_remove);
-  pp_worker_stop_taking_up (worker);
+  pp_worker_stop_recovering (worker);
   /* Flush stdout first: runs record how much of their output was written. */
   pp_stdout_flush (context->out);
   g_hash_table_unref (worker->runs);

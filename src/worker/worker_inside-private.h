@@ -49,8 +49,8 @@ typedef struct
   char *state_dir;
   PpStateFallback *state_fallback; /* in use if the default directory is not writable */
   gboolean has_served; /* this worker, or an earlier one with this identity, has served the pool */
-  GPtrArray *taken_up; /* ids of runs to recover that wait for the list of containers */
-  GPtrArray *orphans;  /* names of identities without a worker at the last check */
+  GPtrArray *to_recover;       /* ids of runs to recover that wait for the list of containers */
+  GPtrArray *orphans;          /* names of identities without a worker at the last check */
   PpJournalPut *orphans_put;   /* the check in progress, or NULL */
   PpOrphansLook *orphans_look; /* the data of orphans_put */
   GHashTable *adopted;         /* names of identities whose runs were taken over; a set */
@@ -191,15 +191,15 @@ void pp_worker_load_journal (PpWorker *worker);
 
 /* Recovers the loaded runs. Also takes over, from time to time, the runs of workers that do not
  * come back. */
-void pp_worker_take_up (PpWorker *worker);
-void pp_worker_stop_taking_up (PpWorker *worker);
+void pp_worker_recover (PpWorker *worker);
+void pp_worker_stop_recovering (PpWorker *worker);
 
 /* True if an answer that is not the API's, or a refused key, is treated as temporary: the API
  * worked before, and this is not a --run-once worker. */
 gboolean pp_worker_is_patient (const PpWorker *worker);
 
 /* Adds the run of the journal entry ENTRY to this worker. Returns the run, borrowed. The caller
- * then calls pp_flow_run_take_up(). */
+ * then calls pp_flow_run_recover(). */
 PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);
 
 /* Adds the runs of ENTRIES that this worker does not have yet. They are recovered when containers
@@ -213,7 +213,7 @@ void pp_worker_list_containers (PpWorker *worker);
 void pp_worker_list_later (PpWorker *worker);
 
 /* Recovers the run FLOW_RUN_ID, which this worker has, after a new list of containers. */
-void pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id);
+void pp_worker_recover_run (PpWorker *worker, const char *flow_run_id);
 
 /* recovery/dead_workers.c: takes over, from time to time, the runs of identities whose worker does
  * not come back. */

@@ -12,10 +12,10 @@ from parts import TestbedError
 from scene import end_well, judge, note, print_table, scene, wait_quiet
 
 STATES = "CLAIMED PENDING RESOLVED RENDERED SUBMITTING CREATED STARTED EXITED REPORTED REMOVED".split()
-# pp_failpoint() in src/worker. A run begins in TAKEN_UP and never leaves REMOVED.
+# pp_failpoint() in src/worker. A run begins in RECOVERED and never leaves REMOVED.
 POINTS = [
-    *(f"enter.{state}" for state in ["TAKEN_UP", *STATES]),
-    *(f"leave.{state}" for state in ["TAKEN_UP", *STATES[:-1]]),
+    *(f"enter.{state}" for state in ["RECOVERED", *STATES]),
+    *(f"leave.{state}" for state in ["RECOVERED", *STATES[:-1]]),
     *(f"written.{phase}" for phase in ("CLAIMED", "STARTING", "REPORTING")),
     *(f"answered.{state}" for state in ("PENDING", "Submitting", "RUNNING", "end")),
     *(f"engine.{step}" for step in ("created", "started", "removed", "leftover")),

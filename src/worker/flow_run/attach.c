@@ -45,7 +45,7 @@ pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
   run->started_time = started > 0 ? started : g_get_real_time ();
   run->started_uptime = 0;
   run->started_once = TRUE;
-  run->taken_up = TRUE;
+  run->recovered = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO, "Container '%s' was started before; it is followed",
                    run->container_name);
   pp_flow_run_tell_pid (run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the container of a flow run that is taken up is found: in the engine's list, or by what was
+/* How the container of a flow run that is recovered is found: in the engine's list, or by what was
  * written down of it. */
 #include "config.h"
 
@@ -10,7 +10,7 @@
 #define MAX_REFUSED_US (60 * G_USEC_PER_SEC)
 
 void
-pp_flow_run_take_up (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
+pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
 {
   if (job != NULL)
     {
@@ -21,7 +21,7 @@ pp_flow_run_take_up (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
       if (run->container_name == NULL)
         run->container_name = g_strdup (job->ref.name);
     }
-  pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
+  pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);
 }
 
 static void look_unlisted (PpFlowRun *run);
@@ -65,7 +65,7 @@ on_unlisted (PpJob *job, const GError *error, gpointer user_data)
           run->container_name, run->name, error->message);
       run->found_phase = PP_JOB_UNKNOWN;
     }
-  pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
+  pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);
 }
 
 static void
@@ -76,10 +76,10 @@ look_unlisted (PpFlowRun *run)
 }
 
 void
-pp_flow_run_take_up_unlisted (PpFlowRun *run)
+pp_flow_run_recover_unlisted (PpFlowRun *run)
 {
   if (run->container_id != NULL)
     look_unlisted (run);
   else
-    pp_flow_run_move (run, PP_FLOW_RUN_TAKEN_UP);
+    pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);
 }

@@ -9,11 +9,11 @@ G_BEGIN_DECLS
 
 typedef struct PpFlowRun PpFlowRun;
 
-/* [TAKEN_UP ->] CLAIMED -> PENDING -> RESOLVED -> RENDERED -> SUBMITTING -> CREATED -> STARTED ->
+/* [RECOVERED ->] CLAIMED -> PENDING -> RESOLVED -> RENDERED -> SUBMITTING -> CREATED -> STARTED ->
  * EXITED -> REPORTED -> REMOVED. */
 typedef enum
 {
-  PP_FLOW_RUN_TAKEN_UP,   /* begun by a worker before this one; goes on where that one was */
+  PP_FLOW_RUN_RECOVERED,  /* begun by a worker before this one; goes on where that one was */
   PP_FLOW_RUN_CLAIMED,    /* seen by a poll; PENDING is proposed to the server */
   PP_FLOW_RUN_PENDING,    /* the server agrees that it is ours */
   PP_FLOW_RUN_RESOLVED,   /* deployment, flow, blocks, variables are here */
@@ -37,7 +37,7 @@ PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 a
                             PpFlowRunNotifyFunc notify, gpointer user_data);
 
 /* A run that a worker before this one had in its hands: ENTRY is what the journal says of it. Its
- * turn comes with pp_flow_run_take_up(). */
+ * turn comes with pp_flow_run_recover(). */
 PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,
                                          PpFlowRunNotifyFunc notify, gpointer user_data);
 
@@ -67,11 +67,11 @@ gboolean pp_flow_run_waits_in_container (const json_t *flow_run);
 
 /* Goes on with RUN. JOB: its container, from a list, or NULL where the engine has none. PHASE: what
  * is known of it, the list's or later. */
-void pp_flow_run_take_up (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
+void pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
 
 /* The same, where the engine gives no list: the container that was written down is looked at. Where
  * none was, RUN goes on as if there were none; if there is, its name is found in use. */
-void pp_flow_run_take_up_unlisted (PpFlowRun *run);
+void pp_flow_run_recover_unlisted (PpFlowRun *run);
 
 /* RECORDS more of RUN's output are on the server, the last of TIMESTAMP (UNIX microseconds). */
 void pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp);

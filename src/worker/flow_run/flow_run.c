@@ -19,7 +19,7 @@ static const struct
   const char *name;
   void (*enter) (PpFlowRun *run);
 } states[] = {
-  [PP_FLOW_RUN_TAKEN_UP] = { "TAKEN_UP", pp_flow_run_enter_taken_up },
+  [PP_FLOW_RUN_RECOVERED] = { "RECOVERED", pp_flow_run_enter_recovered },
   [PP_FLOW_RUN_CLAIMED] = { "CLAIMED", pp_flow_run_enter_claimed },
   [PP_FLOW_RUN_PENDING] = { "PENDING", pp_flow_run_enter_pending },
   [PP_FLOW_RUN_RESOLVED] = { "RESOLVED", pp_flow_run_enter_resolved },
@@ -192,7 +192,7 @@ pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *en
 {
   PpFlowRun *run = new_run (context, entry->flow_run_id, notify, user_data);
 
-  run->taken_up = TRUE;
+  run->recovered = TRUE;
   pp_flow_run_read_entry (run, entry);
   if (run->name == NULL)
     run->name = g_strdup (entry->flow_run_id);

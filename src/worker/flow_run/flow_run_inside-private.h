@@ -114,7 +114,7 @@ struct PpFlowRun
   PpPosition position; /* of the output */
 
   /* What a worker before this one began (recover.c). */
-  gboolean taken_up;
+  gboolean recovered;
   gboolean host_restarted; /* since its last entry was written */
   gboolean attaches;       /* its container is there, its description is looked for */
   gboolean prefect_ended; /* Prefect inside it has reported the end: the container ends by itself */
@@ -348,7 +348,7 @@ void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (
 void pp_flow_run_reschedule (PpFlowRun *run);
 
 /* recover.c */
-void pp_flow_run_enter_taken_up (PpFlowRun *run);
+void pp_flow_run_enter_recovered (PpFlowRun *run);
 
 /* Whether the server's STATE is one that this worker, or one before it, has asked for on RUN's way
  * to its start. */

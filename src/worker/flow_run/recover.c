@@ -144,7 +144,7 @@ begin_again (PpFlowRun *run)
           run->context->infrastructure, run->container_id, on_leftover_removed, run);
       return;
     }
-  run->taken_up = FALSE;
+  run->recovered = FALSE;
   run->host_restarted = FALSE;
   if (run->container_id != NULL)
     {
@@ -165,7 +165,7 @@ is_not_told (PpFlowRun *run)
   if (run->retries++ == 0)
     g_warning ("Flow run '%s' (%s) is not submitted again yet: the server tells its states only",
                run->name, run->id);
-  pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_taken_up);
+  pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_recovered);
   return TRUE;
 }
 
@@ -452,16 +452,16 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     on_deleted (run);
   else
     {
-      /* Nobody else takes up what is of a worker that lives. */
+      /* Nobody else recovers the runs of a worker that lives. */
       if (run->retries++ == 0)
         g_warning ("Flow run '%s' is not taken up again yet, its state is not known: %s", run->id,
                    error->message);
-      pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_taken_up);
+      pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_recovered);
     }
 }
 
 void
-pp_flow_run_enter_taken_up (PpFlowRun *run)
+pp_flow_run_enter_recovered (PpFlowRun *run)
 {
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
 }

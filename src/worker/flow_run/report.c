@@ -265,7 +265,7 @@ pp_flow_run_report_vanished (PpFlowRun *run)
   if (report_as_written (run))
     return;
   g_autofree char *text
-      = run->taken_up
+      = run->recovered
             ? g_strdup_printf (
                 "Flow run infrastructure vanished while no worker watched: %scontainer "
                 "'%s' (%.12s) is gone from the engine; its exit status is not known.",

@@ -272,7 +272,7 @@ arm_timeout (PpFlowRun *run)
   run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
 }
 
-/* How long a run that is taken up again has run for, microseconds. The wall clock may have been
+/* How long a run that is recovered has run for, microseconds. The wall clock may have been
  * stepped since: it counts only where the host's uptime does not, after a restart of the host. */
 static gint64
 time_since_start (const PpFlowRun *run)
@@ -294,7 +294,7 @@ pp_flow_run_start_timeout (PpFlowRun *run)
     return;
   run->timeout_at
       = g_get_monotonic_time () + (gint64)(MIN (seconds, MAX_TIMEOUT_SECONDS) * G_USEC_PER_SEC);
-  if (run->taken_up)
+  if (run->recovered)
     run->timeout_at -= time_since_start (run);
   arm_timeout (run);
 }

@@ -399,8 +399,8 @@ pp_flow_run_enter_started (PpFlowRun *run)
   PpWorkerContext *context = run->context;
   const PpPosition nothing = { 0 };
 
-  run->begun_at = run->taken_up ? 0 : g_get_monotonic_time ();
-  if (!run->taken_up)
+  run->begun_at = run->recovered ? 0 : g_get_monotonic_time ();
+  if (!run->recovered)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
   else if (!pp_flow_run_is_over_on_server (run))
     pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': container '%s'",
@@ -409,7 +409,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
                             run->container_name, pp_flow_run_related (run));
   if (!run->worker_reported && run->lease != NULL)
     pp_lease_keep_until_running (run->lease, context->states, run->id);
-  run->may_lack_memory = run->taken_up || pp_container_spec_has_limits (run->spec);
+  run->may_lack_memory = run->recovered || pp_container_spec_has_limits (run->spec);
   g_clear_pointer (&run->spec->create_body, json_decref);
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
@@ -420,7 +420,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   run->position_file = pp_position_open (context->journal, run->id, run->container_id);
   pp_flow_run_start_timeout (run);
   watch_end (run);
-  if (run->taken_up)
+  if (run->recovered)
     {
       pp_position_read (run->position_file, on_position, run);
       return;

@@ -47,7 +47,7 @@ on_take_over (const PpJournalEntry *note, gpointer user_data)
     return FALSE;
   pp_journal_put (worker->context.journal, &entry, NULL, NULL);
   pp_worker_take_into_hands (worker, &entry);
-  pp_worker_take_up_run (worker, note->flow_run_id);
+  pp_worker_recover_run (worker, note->flow_run_id);
   return TRUE;
 }
 

@@ -164,7 +164,7 @@ on_written (const GError *error, gpointer user_data)
                "%s",
                stray->id, error->message);
   if (!g_hash_table_contains (worker->runs, stray->id))
-    pp_flow_run_take_up (pp_worker_take_into_hands (worker, &entry), stray->job, stray->phase);
+    pp_flow_run_recover (pp_worker_take_into_hands (worker, &entry), stray->job, stray->phase);
   end_look (stray);
 }
 

@@ -34,7 +34,7 @@ pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries)
       if (g_hash_table_contains (worker->runs, entry->flow_run_id))
         continue;
       pp_worker_take_into_hands (worker, entry);
-      g_ptr_array_add (worker->taken_up, g_strdup (entry->flow_run_id));
+      g_ptr_array_add (worker->to_recover, g_strdup (entry->flow_run_id));
     }
 }
 
@@ -119,25 +119,25 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
   PpLabelsLook *look = g_steal_pointer (&worker->list_look);
   g_autoptr (GPtrArray) listed = g_steal_pointer (&worker->listed);
   g_autoptr (GHashTable) groups = NULL;
-  g_autoptr (GPtrArray) taken_up = NULL;
+  g_autoptr (GPtrArray) waiting = NULL;
 
   worker->list_put = NULL;
   if (list_again_if_old (worker))
     return;
   groups = group_by_flow_run (listed);
-  taken_up = g_steal_pointer (&worker->taken_up);
-  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < taken_up->len; i++)
+  waiting = g_steal_pointer (&worker->to_recover);
+  worker->to_recover = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < waiting->len; i++)
     {
-      const char *id = g_ptr_array_index (taken_up, i);
+      const char *id = g_ptr_array_index (waiting, i);
       PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
 
       const PpJob *job = find_container (look, run, g_hash_table_lookup (groups, id));
 
       if (job == NULL && worker->list_scope != PP_LIST_ALL)
-        pp_flow_run_take_up_unlisted (run); /* its container may have ended */
+        pp_flow_run_recover_unlisted (run); /* its container may have ended */
       else
-        pp_flow_run_take_up (run, job, job != NULL ? job->status.phase : PP_JOB_ABSENT);
+        pp_flow_run_recover (run, job, job != NULL ? job->status.phase : PP_JOB_ABSENT);
     }
   pp_worker_look_at_strays (worker, groups, look);
   if (!worker->unknown_said)
@@ -168,20 +168,20 @@ look_at_labels (PpWorker *worker, const GPtrArray *jobs)
 /* Recovers the runs whose containers can be found without a list. If the engine is away or slow but
  * has not refused a list, runs without a known container keep waiting. */
 static void
-take_up_unlisted (PpWorker *worker)
+recover_unlisted (PpWorker *worker)
 {
-  g_autoptr (GPtrArray) waiting = g_steal_pointer (&worker->taken_up);
+  g_autoptr (GPtrArray) waiting = g_steal_pointer (&worker->to_recover);
 
-  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  worker->to_recover = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < waiting->len; i++)
     {
       const char *id = g_ptr_array_index (waiting, i);
       PpFlowRun *run = g_hash_table_lookup (worker->runs, id);
 
       if (worker->list_is_refused || pp_flow_run_container_id (run) != NULL)
-        pp_flow_run_take_up_unlisted (run);
+        pp_flow_run_recover_unlisted (run);
       else
-        g_ptr_array_add (worker->taken_up, g_strdup (id));
+        g_ptr_array_add (worker->to_recover, g_strdup (id));
     }
 }
 
@@ -199,15 +199,16 @@ on_list_failed (PpWorker *worker, const GError *error)
     g_warning ("The container engine does not list its containers; one that is broken is enough "
                "for that. Flow runs are taken up by what was written down of them (%u now), and "
                "containers of which nothing was written down wait until the engine lists them: %s",
-               worker->taken_up->len, error->message);
-  else if (worker->taken_up->len > 0)
-    g_warning ("%u flow runs wait to be taken up again: %s", worker->taken_up->len, error->message);
+               worker->to_recover->len, error->message);
+  else if (worker->to_recover->len > 0)
+    g_warning ("%u flow runs wait to be taken up again: %s", worker->to_recover->len,
+               error->message);
   if (worker->list_failures >= LIST_TRIES)
-    take_up_unlisted (worker);
+    recover_unlisted (worker);
   worker->list_is_old = FALSE;
   worker->list_timer
       = g_timeout_add_seconds (MIN (1u << MIN (worker->list_failures - 1, 8),
-                                    worker->taken_up->len > 0 ? MAX_BACK_OFF : MAX_LIST_SECONDS),
+                                    worker->to_recover->len > 0 ? MAX_BACK_OFF : MAX_LIST_SECONDS),
                                on_list_timer, worker);
 }
 
@@ -277,13 +278,13 @@ pp_worker_list_containers (PpWorker *worker)
   else if (worker->list_timer == 0)
     list_containers (worker, PP_LIST_ALL);
   else if (worker->list_is_refused)
-    take_up_unlisted (worker);
+    recover_unlisted (worker);
 }
 
 void
-pp_worker_take_up_run (PpWorker *worker, const char *flow_run_id)
+pp_worker_recover_run (PpWorker *worker, const char *flow_run_id)
 {
-  g_ptr_array_add (worker->taken_up, g_strdup (flow_run_id));
+  g_ptr_array_add (worker->to_recover, g_strdup (flow_run_id));
   pp_worker_list_containers (worker);
 }
 
@@ -292,17 +293,17 @@ pp_worker_load_journal (PpWorker *worker)
 {
   g_autoptr (GPtrArray) entries = pp_journal_load (worker->context.journal);
 
-  worker->taken_up = g_ptr_array_new_with_free_func (g_free);
+  worker->to_recover = g_ptr_array_new_with_free_func (g_free);
   pp_worker_expect_strays (worker);
   pp_worker_take_entries (worker, entries);
   pp_identity_warn_of_others (worker->identity);
-  if (worker->taken_up->len > 0)
+  if (worker->to_recover->len > 0)
     g_message ("%u flow runs were in the hands of this worker when it ended last",
-               worker->taken_up->len);
+               worker->to_recover->len);
 }
 
 void
-pp_worker_take_up (PpWorker *worker)
+pp_worker_recover (PpWorker *worker)
 {
   pp_worker_list_containers (worker);
   if (!worker->options->run_once)
@@ -310,7 +311,7 @@ pp_worker_take_up (PpWorker *worker)
 }
 
 void
-pp_worker_stop_taking_up (PpWorker *worker)
+pp_worker_stop_recovering (PpWorker *worker)
 {
   g_clear_handle_id (&worker->list_timer, g_source_remove);
   if (worker->list_call != NULL)
@@ -324,5 +325,5 @@ pp_worker_stop_taking_up (PpWorker *worker)
   pp_worker_leave_orphans (worker);
   pp_worker_leave_strays (worker);
   pp_worker_leave_late_requests (worker);
-  g_clear_pointer (&worker->taken_up, g_ptr_array_unref);
+  g_clear_pointer (&worker->to_recover, g_ptr_array_unref);
 }

@@ -458,5 +458,5 @@ recover_run (Fixture *fixture, const PpJournalEntry *entry, PpJobPhase phase)
   fixture->run = pp_flow_run_new_from_journal (&fixture->context, entry, on_notify, fixture);
   if (fixture->script->prepare != NULL)
     fixture->script->prepare (fixture);
-  pp_flow_run_take_up (fixture->run, fixture->fake->job, phase);
+  pp_flow_run_recover (fixture->run, fixture->fake->job, phase);
 }
