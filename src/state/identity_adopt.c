@@ -91,9 +91,9 @@ is_left (const PpIdentity *identity, const char *name)
 }
 
 GPtrArray *
-pp_identity_orphans (const PpIdentity *identity)
+pp_identity_find_free (const PpIdentity *identity)
 {
-  GPtrArray *orphans = g_ptr_array_new_with_free_func (g_free);
+  GPtrArray *free_names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) names = pp_folder_list (&identity->state_dir, NULL);
 
   for (guint i = 0; names != NULL && i < names->len; i++)
@@ -102,9 +102,9 @@ pp_identity_orphans (const PpIdentity *identity)
 
       if (pp_identity_state (identity->state_dir.path, name) == PP_IDENTITY_FREE
           && is_sibling (identity, name))
-        g_ptr_array_add (orphans, g_strdup (name));
+        g_ptr_array_add (free_names, g_strdup (name));
     }
-  return orphans;
+  return free_names;
 }
 
 void

@@ -27,10 +27,10 @@ free_note (gpointer data)
   g_free (note);
 }
 
-PpOrphansLook *
-pp_orphans_look_new (const PpIdentity *identity, GPtrArray *before, GHashTable *adopted)
+PpFreeIdentitiesLook *
+pp_free_identities_look_new (const PpIdentity *identity, GPtrArray *before, GHashTable *adopted)
 {
-  PpOrphansLook *look = g_new0 (PpOrphansLook, 1);
+  PpFreeIdentitiesLook *look = g_new0 (PpFreeIdentitiesLook, 1);
   GHashTableIter iter;
   gpointer name;
 
@@ -49,7 +49,7 @@ pp_orphans_look_new (const PpIdentity *identity, GPtrArray *before, GHashTable *
 static void
 on_note (const char *id, PpJournalEntry *entry, gpointer user_data)
 {
-  PpOrphansLook *look = user_data;
+  PpFreeIdentitiesLook *look = user_data;
   PpMovedNote *note = g_new0 (PpMovedNote, 1);
 
   note->id = g_strdup (id);
@@ -58,7 +58,7 @@ on_note (const char *id, PpJournalEntry *entry, gpointer user_data)
 }
 
 static void
-adopt (PpOrphansLook *look, const char *name)
+adopt (PpFreeIdentitiesLook *look, const char *name)
 {
   g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
@@ -73,14 +73,14 @@ adopt (PpOrphansLook *look, const char *name)
 }
 
 void
-pp_orphans_look (gpointer data)
+pp_free_identities_look (gpointer data)
 {
-  PpOrphansLook *look = data;
+  PpFreeIdentitiesLook *look = data;
 
-  look->orphans = pp_identity_orphans (look->identity);
-  for (guint i = 0; look->before != NULL && i < look->orphans->len; i++)
+  look->free_names = pp_identity_find_free (look->identity);
+  for (guint i = 0; look->before != NULL && i < look->free_names->len; i++)
     {
-      const char *name = g_ptr_array_index (look->orphans, i);
+      const char *name = g_ptr_array_index (look->free_names, i);
 
       if (g_ptr_array_find_with_equal_func (look->before, name, g_str_equal, NULL)
           && (!g_hash_table_contains (look->adopted, name)
@@ -90,12 +90,12 @@ pp_orphans_look (gpointer data)
 }
 
 void
-pp_orphans_look_free (gpointer data)
+pp_free_identities_look_free (gpointer data)
 {
-  PpOrphansLook *look = data;
+  PpFreeIdentitiesLook *look = data;
 
   g_clear_pointer (&look->before, g_ptr_array_unref);
-  g_clear_pointer (&look->orphans, g_ptr_array_unref);
+  g_clear_pointer (&look->free_names, g_ptr_array_unref);
   g_hash_table_unref (look->adopted);
   g_ptr_array_unref (look->adoptions);
   g_ptr_array_unref (look->entries);

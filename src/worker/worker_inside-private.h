@@ -11,8 +11,8 @@
 #include "prefect-podman/state/state_fallback.h"
 #include "prefect-podman/worker/worker.h"
 
-typedef struct PpStray PpStray;
-typedef struct PpOrphansLook PpOrphansLook;
+typedef struct PpOrphan PpOrphan;
+typedef struct PpFreeIdentitiesLook PpFreeIdentitiesLook;
 typedef struct PpLabelsLook PpLabelsLook;
 typedef struct PpQueues PpQueues;
 typedef struct PpPollParts PpPollParts;
@@ -49,13 +49,13 @@ typedef struct
   char *state_dir;
   PpStateFallback *state_fallback; /* in use if the default directory is not writable */
   gboolean has_served; /* this worker, or an earlier one with this identity, has served the pool */
-  GPtrArray *to_recover;       /* ids of runs to recover that wait for the list of containers */
-  GPtrArray *orphans;          /* names of identities without a worker at the last check */
-  PpJournalPut *orphans_put;   /* the check in progress, or NULL */
-  PpOrphansLook *orphans_look; /* the data of orphans_put */
-  GHashTable *adopted;         /* names of identities whose runs were taken over; a set */
+  GPtrArray *to_recover;        /* ids of runs to recover that wait for the list of containers */
+  GPtrArray *free_identities;   /* names of identities without a worker at the last check */
+  PpJournalPut *identities_put; /* the check in progress, or NULL */
+  PpFreeIdentitiesLook *identities_look; /* the data of identities_put */
+  GHashTable *adopted;                   /* names of identities whose runs were taken over; a set */
   gboolean unknown_said;
-  GList *strays;    /* of PpStray: orphaned containers being checked (orphans.c) */
+  GList *orphans;   /* of PpOrphan: orphaned containers being checked (orphans.c) */
   GHashTable *held; /* names of identities -> our locks on them while their orphaned containers are
                        checked */
   GList *late_containers; /* containers being checked (late_containers.c) */
@@ -72,7 +72,7 @@ typedef struct
   guint list_failures;      /* failed lists in a row */
   gboolean list_is_refused; /* the engine answers but refuses to list */
   guint list_timer;
-  guint orphans_timer;
+  guint identities_timer;
 
   gboolean engine_ready;
   gboolean pool_ready;
@@ -217,8 +217,8 @@ void pp_worker_recover_run (PpWorker *worker, const char *flow_run_id);
 
 /* recovery/dead_workers.c: takes over, from time to time, the runs of identities whose worker does
  * not come back. */
-void pp_worker_watch_orphans (PpWorker *worker);
-void pp_worker_leave_orphans (PpWorker *worker);
+void pp_worker_watch_dead_workers (PpWorker *worker);
+void pp_worker_leave_dead_workers (PpWorker *worker);
 
 /* recovery/late_containers.c: removes containers that the engine created late and that nobody will
  * start, for runs with a late request note. Call this from time to time. */
@@ -236,16 +236,16 @@ void pp_worker_leave_late_requests (PpWorker *worker);
 /* recovery/orphans.c */
 
 /* Call this before the first list of containers. */
-void pp_worker_expect_strays (PpWorker *worker);
+void pp_worker_expect_orphans (PpWorker *worker);
 
 /* Recovers orphaned containers: those of our identity, or of identities without a worker, that no
  * journal knows and whose run the server still waits for. GROUPS maps flow run ids to arrays of
  * PpJob. LOOK is the check of their labels; its locks are taken over. */
-void pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *look);
+void pp_worker_look_at_orphans (PpWorker *worker, GHashTable *groups, PpLabelsLook *look);
 
 /* True if the identity in JOB's label must be locked before the container can be checked. */
 gboolean pp_worker_has_to_hold (const PpWorker *worker, const PpJob *job);
-void pp_worker_leave_strays (PpWorker *worker);
+void pp_worker_leave_orphans (PpWorker *worker);
 
 /* The PpFlowRunNotifyFunc of all runs (poll.c). */
 void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data);

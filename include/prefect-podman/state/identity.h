@@ -74,7 +74,7 @@ PpIdentityState pp_identity_state (const char *state_dir, const char *name);
 
 /* The names of the other identities of our key that are free; new array of strings, may be empty.
  * Look again some time later before adopting: their worker may be about to restart. */
-GPtrArray *pp_identity_orphans (const PpIdentity *identity);
+GPtrArray *pp_identity_find_free (const PpIdentity *identity);
 
 /* Warns of the identities of our pool and host that are free and have runs, but of another API or
  * engine: after a change of a URL (another name of the same server, https for http) their runs

@@ -27,25 +27,25 @@ typedef struct
   PpJournalEntry *entry; /* NULL once it was taken */
 } PpMovedNote;
 
-typedef struct PpOrphansLook PpOrphansLook;
-struct PpOrphansLook
+typedef struct PpFreeIdentitiesLook PpFreeIdentitiesLook;
+struct PpFreeIdentitiesLook
 {
-  PpIdentity *identity; /* held */
-  GPtrArray *before;    /* asked: names that were free the last time; NULL: none */
-  GHashTable *adopted;  /* asked: set of names that were taken over before */
-  GPtrArray *orphans;   /* found: names that are free */
-  GPtrArray *adoptions; /* done: of PpAdoption */
-  GPtrArray *entries;   /* done: of PpJournalEntry, those that were moved */
-  GPtrArray *notes;     /* done: of PpMovedNote */
+  PpIdentity *identity;  /* held */
+  GPtrArray *before;     /* asked: names that were free the last time; NULL: none */
+  GHashTable *adopted;   /* asked: set of names that were taken over before */
+  GPtrArray *free_names; /* found: names of identities without a worker */
+  GPtrArray *adoptions;  /* done: of PpAdoption */
+  GPtrArray *entries;    /* done: of PpJournalEntry, those that were moved */
+  GPtrArray *notes;      /* done: of PpMovedNote */
 };
 
 /* Takes BEFORE over (may be NULL) and copies ADOPTED. */
-PpOrphansLook *pp_orphans_look_new (const PpIdentity *identity, GPtrArray *before,
-                                    GHashTable *adopted);
+PpFreeIdentitiesLook *pp_free_identities_look_new (const PpIdentity *identity, GPtrArray *before,
+                                                   GHashTable *adopted);
 
 /* Finds who is free, and moves what they have left of those that were free BEFORE, too. */
-void pp_orphans_look (gpointer look);
-void pp_orphans_look_free (gpointer look);
+void pp_free_identities_look (gpointer look);
+void pp_free_identities_look_free (gpointer look);
 
 /* The identities that containers are labelled with. */
 

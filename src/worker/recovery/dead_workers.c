@@ -8,19 +8,19 @@
 
 /* The interval of the checks. An identity must be without a worker in two checks in a row before
  * its runs are taken over. */
-#define ORPHANS_SECONDS 10
+#define LOOK_SECONDS 10
 
 /* Forgets the identities that have a worker again, because that worker handles its containers
  * itself. */
 static void
-forget_living (PpWorker *worker, GPtrArray *orphans)
+forget_living (PpWorker *worker, GPtrArray *free_names)
 {
   GHashTableIter iter;
   gpointer name;
 
   g_hash_table_iter_init (&iter, worker->adopted);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    if (!g_ptr_array_find_with_equal_func (orphans, name, g_str_equal, NULL)
+    if (!g_ptr_array_find_with_equal_func (free_names, name, g_str_equal, NULL)
         && !g_hash_table_contains (worker->held, name))
       g_hash_table_iter_remove (&iter);
 }
@@ -44,11 +44,11 @@ static void
 on_looked (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  PpOrphansLook *look = g_steal_pointer (&worker->orphans_look);
+  PpFreeIdentitiesLook *look = g_steal_pointer (&worker->identities_look);
 
-  worker->orphans_put = NULL;
-  forget_living (worker, look->orphans);
-  worker->orphans = g_steal_pointer (&look->orphans);
+  worker->identities_put = NULL;
+  forget_living (worker, look->free_names);
+  worker->free_identities = g_steal_pointer (&look->free_names);
   for (guint i = 0; i < look->adoptions->len; i++)
     note_adoption (worker, g_ptr_array_index (look->adoptions, i));
   pp_worker_take_entries (worker, look->entries);
@@ -69,33 +69,33 @@ on_timer (gpointer user_data)
   PpWorker *worker = user_data;
   g_autoptr (GPtrArray) before = NULL;
 
-  if (worker->orphans_put != NULL)
+  if (worker->identities_put != NULL)
     return G_SOURCE_CONTINUE;
-  before = g_steal_pointer (&worker->orphans);
+  before = g_steal_pointer (&worker->free_identities);
   if (worker->phase != PP_WORKER_RUNNING || pp_journal_failure (worker->context.journal) != NULL)
     return G_SOURCE_CONTINUE;
-  worker->orphans_look
-      = pp_orphans_look_new (worker->identity, g_steal_pointer (&before), worker->adopted);
-  worker->orphans_put
-      = pp_journal_work (worker->context.journal, pp_orphans_look, worker->orphans_look,
-                         pp_orphans_look_free, on_looked, worker);
+  worker->identities_look
+      = pp_free_identities_look_new (worker->identity, g_steal_pointer (&before), worker->adopted);
+  worker->identities_put
+      = pp_journal_work (worker->context.journal, pp_free_identities_look, worker->identities_look,
+                         pp_free_identities_look_free, on_looked, worker);
   return G_SOURCE_CONTINUE;
 }
 
 void
-pp_worker_watch_orphans (PpWorker *worker)
+pp_worker_watch_dead_workers (PpWorker *worker)
 {
-  worker->orphans_timer = g_timeout_add_seconds (ORPHANS_SECONDS, on_timer, worker);
+  worker->identities_timer = g_timeout_add_seconds (LOOK_SECONDS, on_timer, worker);
 }
 
 void
-pp_worker_leave_orphans (PpWorker *worker)
+pp_worker_leave_dead_workers (PpWorker *worker)
 {
-  g_clear_handle_id (&worker->orphans_timer, g_source_remove);
-  if (worker->orphans_put != NULL)
-    pp_journal_put_cancel (worker->orphans_put);
-  worker->orphans_put = NULL;
-  worker->orphans_look = NULL; /* orphans_put frees it */
-  g_clear_pointer (&worker->orphans, g_ptr_array_unref);
+  g_clear_handle_id (&worker->identities_timer, g_source_remove);
+  if (worker->identities_put != NULL)
+    pp_journal_put_cancel (worker->identities_put);
+  worker->identities_put = NULL;
+  worker->identities_look = NULL; /* orphans_put frees it */
+  g_clear_pointer (&worker->free_identities, g_ptr_array_unref);
   g_clear_pointer (&worker->adopted, g_hash_table_unref);
 }

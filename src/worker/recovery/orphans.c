@@ -18,7 +18,7 @@
  * later time. */
 #define CREATED_SLACK_US (10 * G_USEC_PER_SEC)
 
-struct PpStray
+struct PpOrphan
 {
   PpWorker *worker;
   char *id;              /* the flow run's id */
@@ -37,69 +37,69 @@ struct PpStray
 };
 
 static void
-free_stray (gpointer data)
+free_orphan (gpointer data)
 {
-  PpStray *stray = data;
+  PpOrphan *orphan = data;
 
-  pp_state_read_cancel (stray->read);
-  pp_api_call_cancel (stray->states_call);
-  pp_infrastructure_call_cancel (stray->inspect_call);
-  if (stray->put != NULL)
-    pp_journal_put_cancel (stray->put);
-  if (stray->candidates != NULL)
-    g_ptr_array_unref (stray->candidates);
-  pp_job_unref (stray->job);
-  json_decref (stray->flow_run);
-  g_free (stray->claim);
-  g_free (stray->running);
-  g_free (stray->id);
-  g_free (stray);
+  pp_state_read_cancel (orphan->read);
+  pp_api_call_cancel (orphan->states_call);
+  pp_infrastructure_call_cancel (orphan->inspect_call);
+  if (orphan->put != NULL)
+    pp_journal_put_cancel (orphan->put);
+  if (orphan->candidates != NULL)
+    g_ptr_array_unref (orphan->candidates);
+  pp_job_unref (orphan->job);
+  json_decref (orphan->flow_run);
+  g_free (orphan->claim);
+  g_free (orphan->running);
+  g_free (orphan->id);
+  g_free (orphan);
 }
 
-/* Ends the check of STRAY: the run was recovered or is left alone. */
+/* Ends the check of ORPHAN: the run was recovered or is left alone. */
 static void
-end_look (PpStray *stray)
+end_look (PpOrphan *orphan)
 {
-  PpWorker *worker = stray->worker;
+  PpWorker *worker = orphan->worker;
 
-  worker->strays = g_list_remove (worker->strays, stray);
-  free_stray (stray);
+  worker->orphans = g_list_remove (worker->orphans, orphan);
+  free_orphan (orphan);
   /* A label check in progress relies on these locks and has not locked the identities itself, so
    * keep them until it ends. */
-  if (worker->strays == NULL && worker->list_put == NULL)
+  if (worker->orphans == NULL && worker->list_put == NULL)
     g_hash_table_remove_all (worker->held);
 }
 
 static void
-look_again (PpStray *stray, const GError *error)
+look_again (PpOrphan *orphan, const GError *error)
 {
   g_warning ("A container of flow run %s, of which nothing was written down, is looked at again "
              "later: %s",
-             stray->id, error->message);
-  pp_worker_list_later (stray->worker);
-  end_look (stray);
+             orphan->id, error->message);
+  pp_worker_list_later (orphan->worker);
+  end_look (orphan);
 }
 
 /* Checks if another worker's journal has the run, then calls DONE. */
 static void
-look_for_sibling (PpStray *stray, PpJournalDoneFunc done)
+look_for_sibling (PpOrphan *orphan, PpJournalDoneFunc done)
 {
-  PpRunLook *look = pp_run_look_new (stray->worker->identity, stray->id);
+  PpRunLook *look = pp_run_look_new (orphan->worker->identity, orphan->id);
 
-  stray->look = look;
-  stray->put = pp_journal_work (stray->worker->context.journal, pp_run_look, look, pp_run_look_free,
-                                done, stray);
+  orphan->look = look;
+  orphan->put = pp_journal_work (orphan->worker->context.journal, pp_run_look, look,
+                                 pp_run_look_free, done, orphan);
 }
 
 /* Takes the result of look_for_sibling(). True if this worker or another one has the run. */
 static gboolean
-is_known (PpStray *stray)
+is_known (PpOrphan *orphan)
 {
-  gboolean is_siblings = stray->look->found;
+  gboolean is_siblings = orphan->look->found;
 
-  stray->put = NULL;
-  stray->look = NULL;
-  return is_siblings || g_hash_table_contains (stray->worker->runs, stray->id);
+  orphan->put = NULL;
+  orphan->look = NULL;
+  return is_siblings || g_hash_table_contains (orphan->worker->runs, orphan->id);
 }
 
 /* True if the run was claimed again after the container had ended, and the server does not know the
@@ -124,90 +124,90 @@ is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
 /* Returns a journal entry with what is known: enough to recover the run, or to detect that it is
  * gone. The strings are borrowed. */
 static PpJournalEntry
-describe (const PpStray *stray)
+describe (const PpOrphan *orphan)
 {
   const json_t *details
-      = json_object_get (json_object_get (stray->flow_run, "state"), "state_details");
+      = json_object_get (json_object_get (orphan->flow_run, "state"), "state_details");
   const char *transition_id = pp_json_string (details, "transition_id");
-  gint64 scheduled = pp_timestamp_parse (pp_json_string (stray->flow_run, "expected_start_time"));
+  gint64 scheduled = pp_timestamp_parse (pp_json_string (orphan->flow_run, "expected_start_time"));
 
   if (transition_id != NULL && !g_uuid_string_is_valid (transition_id))
     transition_id = NULL;
   return (PpJournalEntry){
-    .flow_run_id = stray->id,
-    .flow_run_name = (char *)pp_json_string (stray->flow_run, "name"),
+    .flow_run_id = orphan->id,
+    .flow_run_name = (char *)pp_json_string (orphan->flow_run, "name"),
     .phase = PP_JOURNAL_STARTING,
-    .container_id = stray->job->ref.id,
-    .container_name = stray->job->ref.name,
+    .container_id = orphan->job->ref.id,
+    .container_name = orphan->job->ref.name,
     .undescribed = TRUE,
     /* Use the id of the current state, whoever requested it: a later claim has another id. */
-    .claim_transition_id = stray->claim != NULL ? stray->claim : (char *)transition_id,
-    .submitting_transition_id = stray->claim != NULL ? (char *)transition_id : NULL,
-    .running_transition_id = stray->running,
+    .claim_transition_id = orphan->claim != NULL ? orphan->claim : (char *)transition_id,
+    .submitting_transition_id = orphan->claim != NULL ? (char *)transition_id : NULL,
+    .running_transition_id = orphan->running,
     .scheduled_time = MAX (scheduled, 0),
-    .claimed_at = stray->job->status.created_at,
-    .started_at = stray->started_at,
-    .boot_id = stray->worker->boot_id,
+    .claimed_at = orphan->job->status.created_at,
+    .started_at = orphan->started_at,
+    .boot_id = orphan->worker->boot_id,
   };
 }
 
 static void
 on_written (const GError *error, gpointer user_data)
 {
-  PpStray *stray = user_data;
-  PpWorker *worker = stray->worker;
-  const PpJournalEntry entry = describe (stray);
+  PpOrphan *orphan = user_data;
+  PpWorker *worker = orphan->worker;
+  const PpJournalEntry entry = describe (orphan);
 
-  stray->put = NULL;
+  orphan->put = NULL;
   if (error != NULL)
     g_warning ("Should this worker end now, nobody will know that flow run '%s' is in its hands: "
                "%s",
-               stray->id, error->message);
-  if (!g_hash_table_contains (worker->runs, stray->id))
-    pp_flow_run_recover (pp_worker_take_into_hands (worker, &entry), stray->job, stray->phase);
-  end_look (stray);
+               orphan->id, error->message);
+  if (!g_hash_table_contains (worker->runs, orphan->id))
+    pp_flow_run_recover (pp_worker_take_into_hands (worker, &entry), orphan->job, orphan->phase);
+  end_look (orphan);
 }
 
 /* Records the run in the journal, so that other workers find it there. */
 static void
-write_down (PpStray *stray)
+write_down (PpOrphan *orphan)
 {
-  const PpJournalEntry entry = describe (stray);
+  const PpJournalEntry entry = describe (orphan);
 
-  stray->put = pp_journal_put (stray->worker->context.journal, &entry, on_written, stray);
+  orphan->put = pp_journal_put (orphan->worker->context.journal, &entry, on_written, orphan);
 }
 
 /* Checks a second time, because the requests to the engine and the server took time. */
 static void
 on_sibling_looked_for_again (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
-  PpStray *stray = user_data;
+  PpOrphan *orphan = user_data;
 
-  if (is_known (stray))
-    end_look (stray);
+  if (is_known (orphan))
+    end_look (orphan);
   else
-    write_down (stray);
+    write_down (orphan);
 }
 
 static void
 on_inspected (PpJob *job, const GError *error, gpointer user_data)
 {
-  PpStray *stray = user_data;
+  PpOrphan *orphan = user_data;
 
-  stray->inspect_call = NULL;
+  orphan->inspect_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    end_look (stray);
+    end_look (orphan);
   else if (error != NULL)
-    look_again (stray, error);
-  else if (stray->claim == NULL && is_of_earlier_attempt (stray->flow_run, &job->status))
-    end_look (stray);
+    look_again (orphan, error);
+  else if (orphan->claim == NULL && is_of_earlier_attempt (orphan->flow_run, &job->status))
+    end_look (orphan);
   else
     {
       /* This answer is newer than the list. */
       if (job->status.phase != PP_JOB_UNKNOWN)
-        stray->phase = job->status.phase;
-      stray->started_at = job->status.started_at;
-      look_for_sibling (stray, on_sibling_looked_for_again);
+        orphan->phase = job->status.phase;
+      orphan->started_at = job->status.started_at;
+      look_for_sibling (orphan, on_sibling_looked_for_again);
     }
 }
 
@@ -243,88 +243,89 @@ find_running (const json_t *states, const json_t *claim)
   return NULL;
 }
 
-/* True if the server's states show that JOB is the container of STRAY's run: it was created for the
- * last claim in STATES. Containers of version 0.1 have no claim label, and the job itself may have
- * set their flow run id: the server must know such a container's id. */
+/* True if the server's states show that JOB is the container of ORPHAN's run: it was created for
+ * the last claim in STATES. Containers of version 0.1 have no claim label, and the job itself may
+ * have set their flow run id: the server must know such a container's id. */
 static gboolean
-is_of_run (const PpStray *stray, const json_t *states, const PpJob *job)
+is_of_run (const PpOrphan *orphan, const json_t *states, const PpJob *job)
 {
-  const char *pid = pp_json_string (stray->flow_run, "infrastructure_pid");
+  const char *pid = pp_json_string (orphan->flow_run, "infrastructure_pid");
 
   if (job->ref.claim != NULL)
     return pp_states_find_claim (states, job->ref.claim) != NULL;
   return pid != NULL && g_str_has_suffix (pid, job->ref.id);
 }
 
-/* Chooses STRAY's container by STATES, the run's states on the server. Returns FALSE if there is
+/* Chooses ORPHAN's container by STATES, the run's states on the server. Returns FALSE if there is
  * none. */
 static gboolean
-choose_container (PpStray *stray, const json_t *states)
+choose_container (PpOrphan *orphan, const json_t *states)
 {
   PpJob *found = NULL;
 
-  for (guint i = 0; i < stray->candidates->len; i++)
+  for (guint i = 0; i < orphan->candidates->len; i++)
     {
-      PpJob *job = g_ptr_array_index (stray->candidates, i);
+      PpJob *job = g_ptr_array_index (orphan->candidates, i);
 
-      if (is_of_run (stray, states, job)
+      if (is_of_run (orphan, states, job)
           && (found == NULL || pp_job_is_better_candidate (job, found)))
         found = job;
     }
   if (found == NULL)
     return FALSE;
-  stray->job = pp_job_ref (found);
-  stray->phase = found->status.phase;
-  stray->claim = g_strdup (found->ref.claim);
-  if (stray->claim != NULL && found->ref.reporter == PP_REPORTER_WORKER)
-    stray->running = g_strdup (find_running (states, pp_states_find_claim (states, stray->claim)));
+  orphan->job = pp_job_ref (found);
+  orphan->phase = found->status.phase;
+  orphan->claim = g_strdup (found->ref.claim);
+  if (orphan->claim != NULL && found->ref.reporter == PP_REPORTER_WORKER)
+    orphan->running
+        = g_strdup (find_running (states, pp_states_find_claim (states, orphan->claim)));
   return TRUE;
 }
 
 static void
 on_states (json_t *states, const GError *error, gpointer user_data)
 {
-  PpStray *stray = user_data;
+  PpOrphan *orphan = user_data;
 
-  stray->states_call = NULL;
+  orphan->states_call = NULL;
   if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
-    look_again (stray, error);
-  else if (error != NULL || !choose_container (stray, states)
-           || !is_open (stray->flow_run, stray->phase)
-           || pp_flow_run_is_in_other_container (stray->flow_run, stray->job->ref.id))
-    end_look (stray);
+    look_again (orphan, error);
+  else if (error != NULL || !choose_container (orphan, states)
+           || !is_open (orphan->flow_run, orphan->phase)
+           || pp_flow_run_is_in_other_container (orphan->flow_run, orphan->job->ref.id))
+    end_look (orphan);
   else
-    stray->inspect_call = pp_infrastructure_inspect (stray->worker->context.infrastructure,
-                                                     stray->job->ref.id, on_inspected, stray);
+    orphan->inspect_call = pp_infrastructure_inspect (orphan->worker->context.infrastructure,
+                                                      orphan->job->ref.id, on_inspected, orphan);
 }
 
 /* True if the run is in this worker's pool. Runs of other pools belong to other workers, whatever
  * their labels say. If only the run's states can be read, the pool is unknown, and the container's
  * claim must suffice. */
 static gboolean
-is_of_our_pool (const PpStray *stray, const json_t *flow_run)
+is_of_our_pool (const PpOrphan *orphan, const json_t *flow_run)
 {
   return json_object_get (flow_run, "work_pool_name") == NULL
          || g_strcmp0 (pp_json_string (flow_run, "work_pool_name"),
-                       stray->worker->options->work_pool)
+                       orphan->worker->options->work_pool)
                 == 0;
 }
 
 static void
 on_read (json_t *body, const GError *error, gpointer user_data)
 {
-  PpStray *stray = user_data;
+  PpOrphan *orphan = user_data;
 
-  stray->read = NULL;
+  orphan->read = NULL;
   if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
-    look_again (stray, error);
-  else if (error != NULL || !is_of_our_pool (stray, body))
-    end_look (stray);
+    look_again (orphan, error);
+  else if (error != NULL || !is_of_our_pool (orphan, body))
+    end_look (orphan);
   else
     {
-      stray->flow_run = json_incref (body);
-      stray->states_call
-          = pp_flow_run_states_read (stray->worker->context.api, stray->id, on_states, stray);
+      orphan->flow_run = json_incref (body);
+      orphan->states_call
+          = pp_flow_run_states_read (orphan->worker->context.api, orphan->id, on_states, orphan);
     }
 }
 
@@ -384,40 +385,41 @@ find_candidates (const PpWorker *worker, const GPtrArray *jobs)
 static void
 on_sibling_looked_for (const GError *error G_GNUC_UNUSED, gpointer user_data)
 {
-  PpStray *stray = user_data;
+  PpOrphan *orphan = user_data;
 
-  if (is_known (stray))
-    end_look (stray);
+  if (is_known (orphan))
+    end_look (orphan);
   else
-    stray->read = pp_state_reader_read (stray->worker->context.states, stray->id, on_read, stray);
+    orphan->read
+        = pp_state_reader_read (orphan->worker->context.states, orphan->id, on_read, orphan);
 }
 
 static gint
-has_id (gconstpointer stray, gconstpointer id)
+has_id (gconstpointer orphan, gconstpointer id)
 {
-  return strcmp (((const PpStray *)stray)->id, id);
+  return strcmp (((const PpOrphan *)orphan)->id, id);
 }
 
 static void
 look_at (PpWorker *worker, const char *id, const GPtrArray *jobs)
 {
   g_autoptr (GPtrArray) candidates = find_candidates (worker, jobs);
-  PpStray *stray;
+  PpOrphan *orphan;
 
-  if (candidates->len == 0 || g_list_find_custom (worker->strays, id, has_id) != NULL)
+  if (candidates->len == 0 || g_list_find_custom (worker->orphans, id, has_id) != NULL)
     return;
-  stray = g_new0 (PpStray, 1);
-  stray->worker = worker;
-  stray->id = g_strdup (id);
-  worker->strays = g_list_prepend (worker->strays, stray);
-  stray->candidates = g_steal_pointer (&candidates);
+  orphan = g_new0 (PpOrphan, 1);
+  orphan->worker = worker;
+  orphan->id = g_strdup (id);
+  worker->orphans = g_list_prepend (worker->orphans, orphan);
+  orphan->candidates = g_steal_pointer (&candidates);
   /* Check this first: another worker reports a run's end to the server before it forgets the
    * run. */
-  look_for_sibling (stray, on_sibling_looked_for);
+  look_for_sibling (orphan, on_sibling_looked_for);
 }
 
 void
-pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *look)
+pp_worker_look_at_orphans (PpWorker *worker, GHashTable *groups, PpLabelsLook *look)
 {
   GHashTableIter iter;
   gpointer id, containers;
@@ -427,7 +429,7 @@ pp_worker_look_at_strays (PpWorker *worker, GHashTable *groups, PpLabelsLook *lo
   while (g_hash_table_iter_next (&iter, &id, &containers))
     if (!g_hash_table_contains (worker->runs, id))
       look_at (worker, id, containers);
-  if (worker->strays == NULL)
+  if (worker->orphans == NULL)
     g_hash_table_remove_all (worker->held);
 }
 
@@ -438,15 +440,15 @@ close_lock (gpointer fd)
 }
 
 void
-pp_worker_expect_strays (PpWorker *worker)
+pp_worker_expect_orphans (PpWorker *worker)
 {
   worker->adopted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   worker->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, close_lock);
 }
 
 void
-pp_worker_leave_strays (PpWorker *worker)
+pp_worker_leave_orphans (PpWorker *worker)
 {
-  g_list_free_full (g_steal_pointer (&worker->strays), free_stray);
+  g_list_free_full (g_steal_pointer (&worker->orphans), free_orphan);
   g_clear_pointer (&worker->held, g_hash_table_unref);
 }

@@ -139,7 +139,7 @@ on_labels (const GError *error G_GNUC_UNUSED, gpointer user_data)
       else
         pp_flow_run_recover (run, job, job != NULL ? job->status.phase : PP_JOB_ABSENT);
     }
-  pp_worker_look_at_strays (worker, groups, look);
+  pp_worker_look_at_orphans (worker, groups, look);
   if (!worker->unknown_said)
     pp_unknown_containers_say (listed, worker->runs, look->states, worker->options->work_pool,
                                worker->state_dir);
@@ -294,7 +294,7 @@ pp_worker_load_journal (PpWorker *worker)
   g_autoptr (GPtrArray) entries = pp_journal_load (worker->context.journal);
 
   worker->to_recover = g_ptr_array_new_with_free_func (g_free);
-  pp_worker_expect_strays (worker);
+  pp_worker_expect_orphans (worker);
   pp_worker_take_entries (worker, entries);
   pp_identity_warn_of_others (worker->identity);
   if (worker->to_recover->len > 0)
@@ -307,7 +307,7 @@ pp_worker_recover (PpWorker *worker)
 {
   pp_worker_list_containers (worker);
   if (!worker->options->run_once)
-    pp_worker_watch_orphans (worker);
+    pp_worker_watch_dead_workers (worker);
 }
 
 void
@@ -322,8 +322,8 @@ pp_worker_stop_recovering (PpWorker *worker)
   worker->list_put = NULL;
   worker->list_look = NULL; /* list_put frees it */
   g_clear_pointer (&worker->listed, g_ptr_array_unref);
+  pp_worker_leave_dead_workers (worker);
   pp_worker_leave_orphans (worker);
-  pp_worker_leave_strays (worker);
   pp_worker_leave_late_requests (worker);
   g_clear_pointer (&worker->to_recover, g_ptr_array_unref);
 }

@@ -280,7 +280,7 @@ test_adoption (void)
   put_entry (root, pp_identity_name (identity), 2, ".json", "ours");
 
   /* Never from a living one. */
-  g_autoptr (GPtrArray) none = pp_identity_orphans (identity);
+  g_autoptr (GPtrArray) none = pp_identity_find_free (identity);
   g_assert_cmpuint (none->len, ==, 0);
   g_assert_cmpint (pp_identity_try_adopt (identity, other, &moved, &error), ==, 0);
   g_assert_cmpint (pp_identity_hold (identity, other), ==, -1);
@@ -288,9 +288,9 @@ test_adoption (void)
   /* A kill ends its lock. */
   kill (pid, SIGKILL);
   waitpid (pid, NULL, 0);
-  g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
-  g_assert_cmpuint (orphans->len, ==, 1);
-  g_assert_cmpstr (g_ptr_array_index (orphans, 0), ==, other);
+  g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
+  g_assert_cmpuint (free_names->len, ==, 1);
+  g_assert_cmpstr (g_ptr_array_index (free_names, 0), ==, other);
   g_assert_cmpint (pp_identity_try_adopt (identity, other, &moved, &error), ==, 1);
   g_assert_no_error (error);
   g_autofree char *id = state_test_id (1);
@@ -342,14 +342,14 @@ test_two_looks (void)
   put_entry (root, other, 1, ".json", text);
   kill (pid, SIGKILL);
   waitpid (pid, NULL, 0);
-  PpOrphansLook *first = pp_orphans_look_new (identity, NULL, adopted);
-  pp_orphans_look (first);
-  g_assert_cmpuint (first->orphans->len, ==, 1);
+  PpFreeIdentitiesLook *first = pp_free_identities_look_new (identity, NULL, adopted);
+  pp_free_identities_look (first);
+  g_assert_cmpuint (first->free_names->len, ==, 1);
   g_assert_cmpuint (first->adoptions->len, ==, 0);
-  PpOrphansLook *second
-      = pp_orphans_look_new (identity, g_steal_pointer (&first->orphans), adopted);
-  pp_orphans_look_free (first);
-  pp_orphans_look (second);
+  PpFreeIdentitiesLook *second
+      = pp_free_identities_look_new (identity, g_steal_pointer (&first->free_names), adopted);
+  pp_free_identities_look_free (first);
+  pp_free_identities_look (second);
   g_assert_cmpuint (second->adoptions->len, ==, 1);
   const PpAdoption *adoption = g_ptr_array_index (second->adoptions, 0);
   g_assert_cmpstr (adoption->name, ==, other);
@@ -357,7 +357,7 @@ test_two_looks (void)
   g_assert_no_error (adoption->error);
   g_assert_cmpuint (second->entries->len, ==, 1);
   g_assert_cmpstr (((PpJournalEntry *)g_ptr_array_index (second->entries, 0))->flow_run_id, ==, id);
-  pp_orphans_look_free (second);
+  pp_free_identities_look_free (second);
   state_test_remove (root);
 }
 
@@ -392,8 +392,8 @@ test_spellings (void)
                           "\"unix:///run/podman/podman.sock\"}");
   put_entry (root, earlier, 1, ".json", "one");
   pp_identity_warn_of_others (identity);
-  g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
-  g_assert_cmpuint (orphans->len, ==, 1);
+  g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
+  g_assert_cmpuint (free_names->len, ==, 1);
   g_assert_cmpint (pp_identity_try_adopt (identity, earlier, &moved, &error), ==, 1);
   g_assert_no_error (error);
   state_test_remove (root);
@@ -426,8 +426,8 @@ test_other_urls (void)
                                       : "1 flow runs *the engine unix:///run/docker.sock, *");
       pp_identity_warn_of_others (identity);
       g_test_assert_expected_messages ();
-      g_autoptr (GPtrArray) orphans = pp_identity_orphans (identity);
-      g_assert_cmpuint (orphans->len, ==, 0);
+      g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
+      g_assert_cmpuint (free_names->len, ==, 0);
       g_autofree char *folder = g_build_filename (root, name, NULL);
       state_test_remove (folder);
     }
