@@ -18,7 +18,6 @@
 /* CLAIMED: is the run ours? */
 
 static void propose_pending (PpFlowRun *run);
-static void leave_pending (PpFlowRun *run);
 
 static void
 move_to_pending (PpFlowRun *run)
@@ -147,7 +146,7 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
       run->configuration = pp_resolve_configuration (parts, &identity, &run->resolve_error);
     }
   if (run->state == PP_FLOW_RUN_PENDING)
-    leave_pending (run);
+    pp_flow_run_go_on (run);
 }
 
 void
@@ -233,7 +232,7 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
   if (run->failure != NULL)
     pp_flow_run_report_failure (run);
   else if (run->state == PP_FLOW_RUN_CREATED && !pp_flow_run_is_cancelled (run))
-    pp_flow_run_enter_created (run);
+    pp_flow_run_go_on (run);
 }
 
 /* Has the container say whose it is, over what the job and its image say. */

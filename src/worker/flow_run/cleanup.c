@@ -86,7 +86,7 @@ on_logs_safe (gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->logs_safe = TRUE;
-  pp_flow_run_enter_reported (run);
+  pp_flow_run_go_on (run);
 }
 
 void
@@ -118,27 +118,26 @@ forget_pid (PpFlowRun *run)
 {
   pp_flow_run_drop_pid (run);
   g_message ("infrastructure_pid of flow run '%s', which is over, could not be set", run->id);
-  pp_flow_run_enter_reported (run);
+  pp_flow_run_go_on (run);
 }
 
 void
 pp_flow_run_enter_reported (PpFlowRun *run)
 {
-  if (!run->left)
-    {
-      run->left = TRUE;
-      if (run->unsettled)
-        run->context->unsettled--;
-      run->unsettled = FALSE;
-      g_clear_pointer (&run->lease, pp_lease_free);
-      g_clear_handle_id (&run->timeout_timer, g_source_remove);
-      g_clear_handle_id (&run->stop_timer, g_source_remove);
-      if (run->stop_call != NULL)
-        pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
-      run->timer = g_idle_add (on_left, run);
-      return;
-    }
-  /* on_logs_safe() and on_pid_updated() come back here. */
+  if (run->unsettled)
+    run->context->unsettled--;
+  run->unsettled = FALSE;
+  g_clear_pointer (&run->lease, pp_lease_free);
+  g_clear_handle_id (&run->timeout_timer, g_source_remove);
+  g_clear_handle_id (&run->stop_timer, g_source_remove);
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
+  run->timer = g_idle_add (on_left, run);
+}
+
+/* The logs are safe, or infrastructure_pid is set. */
+void
+pp_flow_run_go_on_reported (PpFlowRun *run)
+{
   if (!run->logs_safe || run->engine_call != NULL)
     return;
   if (run->pid_call != NULL)

@@ -11,25 +11,26 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* The table of states: what a run does when it gets there. Nothing but pp_flow_run_move() acts on
- * it.
- */
+/* The table of states: ENTER is what a run does when it gets there, GO_ON when something happens
+ * that it has waited for there. Only pp_flow_run_move() and pp_flow_run_go_on() call these. */
 static const struct
 {
   const char *name;
   void (*enter) (PpFlowRun *run);
+  void (*go_on) (PpFlowRun *run); /* NULL: the state's own calls are all that it waits for */
 } states[] = {
-  [PP_FLOW_RUN_RECOVERED] = { "RECOVERED", pp_flow_run_enter_recovered },
-  [PP_FLOW_RUN_CLAIMED] = { "CLAIMED", pp_flow_run_enter_claimed },
-  [PP_FLOW_RUN_PENDING] = { "PENDING", pp_flow_run_enter_pending },
-  [PP_FLOW_RUN_RESOLVED] = { "RESOLVED", pp_flow_run_enter_resolved },
-  [PP_FLOW_RUN_RENDERED] = { "RENDERED", pp_flow_run_enter_rendered },
-  [PP_FLOW_RUN_SUBMITTING] = { "SUBMITTING", pp_flow_run_enter_submitting },
-  [PP_FLOW_RUN_CREATED] = { "CREATED", pp_flow_run_enter_created },
-  [PP_FLOW_RUN_STARTED] = { "STARTED", pp_flow_run_enter_started },
-  [PP_FLOW_RUN_EXITED] = { "EXITED", pp_flow_run_enter_exited },
-  [PP_FLOW_RUN_REPORTED] = { "REPORTED", pp_flow_run_enter_reported },
-  [PP_FLOW_RUN_REMOVED] = { "REMOVED", pp_flow_run_enter_removed },
+  [PP_FLOW_RUN_RECOVERED]
+  = { "RECOVERED", pp_flow_run_enter_recovered, pp_flow_run_enter_recovered },
+  [PP_FLOW_RUN_CLAIMED] = { "CLAIMED", pp_flow_run_enter_claimed, NULL },
+  [PP_FLOW_RUN_PENDING] = { "PENDING", pp_flow_run_enter_pending, pp_flow_run_enter_pending },
+  [PP_FLOW_RUN_RESOLVED] = { "RESOLVED", pp_flow_run_enter_resolved, NULL },
+  [PP_FLOW_RUN_RENDERED] = { "RENDERED", pp_flow_run_enter_rendered, NULL },
+  [PP_FLOW_RUN_SUBMITTING] = { "SUBMITTING", pp_flow_run_enter_submitting, NULL },
+  [PP_FLOW_RUN_CREATED] = { "CREATED", pp_flow_run_enter_created, pp_flow_run_enter_created },
+  [PP_FLOW_RUN_STARTED] = { "STARTED", pp_flow_run_enter_started, NULL },
+  [PP_FLOW_RUN_EXITED] = { "EXITED", pp_flow_run_enter_exited, NULL },
+  [PP_FLOW_RUN_REPORTED] = { "REPORTED", pp_flow_run_enter_reported, pp_flow_run_go_on_reported },
+  [PP_FLOW_RUN_REMOVED] = { "REMOVED", pp_flow_run_enter_removed, NULL },
 };
 
 void
@@ -43,6 +44,12 @@ pp_flow_run_move (PpFlowRun *run, PpFlowRunState state)
   run->retries = 0;
   pp_failpoint ("enter", states[state].name);
   states[state].enter (run);
+}
+
+void
+pp_flow_run_go_on (PpFlowRun *run)
+{
+  states[run->state].go_on (run);
 }
 
 char *

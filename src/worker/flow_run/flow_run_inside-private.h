@@ -216,12 +216,15 @@ struct PpFlowRun
   gboolean silence_said;  /* of the time since then */
   gboolean slot_freed;
   gboolean unsettled; /* it was before its end was reported: one of the context's */
-  gboolean left;      /* REPORTED has begun */
   gboolean logs_safe;
 };
 
-/* flow_run.c: the one place that moves. */
+/* flow_run.c: the one place that moves. Nothing else enters a state. */
 void pp_flow_run_move (PpFlowRun *run, PpFlowRunState state);
+
+/* Something has happened that RUN may have waited for in its state (RECOVERED, PENDING, CREATED or
+ * REPORTED): the state looks again what it can do. RUN stays in it, with its retries, or moves. */
+void pp_flow_run_go_on (PpFlowRun *run);
 
 /* A line in the run's log (and on the console), without secrets. */
 void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
@@ -422,6 +425,7 @@ void pp_flow_run_enter_started (PpFlowRun *run);
 void pp_flow_run_free_slot (PpFlowRun *run);
 
 void pp_flow_run_enter_reported (PpFlowRun *run);
+void pp_flow_run_go_on_reported (PpFlowRun *run);
 void pp_flow_run_enter_removed (PpFlowRun *run);
 
 /* stop_reason.c */

@@ -165,7 +165,7 @@ is_not_told (PpFlowRun *run)
   if (run->retries++ == 0)
     g_warning ("Flow run '%s' (%s) is not submitted again yet: the server tells its states only",
                run->name, run->id);
-  pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_recovered);
+  pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_go_on);
   return TRUE;
 }
 
@@ -456,7 +456,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
       if (run->retries++ == 0)
         g_warning ("Flow run '%s' is not taken up again yet, its state is not known: %s", run->id,
                    error->message);
-      pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_enter_recovered);
+      pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_go_on);
     }
 }
 

@@ -41,7 +41,7 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
   /* What waits for us by then. */
   if (run->logs_safe)
     g_clear_handle_id (&run->timer, g_source_remove);
-  pp_flow_run_enter_reported (run);
+  pp_flow_run_go_on (run);
 }
 
 /* A start that got no answer may be carried out later, even when the container has been started by
@@ -377,12 +377,12 @@ pp_flow_run_enter_created (PpFlowRun *run)
 {
   gint64 early = run->scheduled_time - g_get_real_time ();
 
-  /* on_submitting() comes back here. */
+  /* on_submitting() has the run go on. */
   if (run->submitting_call != NULL)
     return;
   /* Prefetched: everything is ready, its time has not come. */
   if (early > 0)
-    pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_enter_created);
+    pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_go_on);
   else if (g_get_monotonic_time () - run->claimed_at > LOOK_AFTER_US)
     look_before_running (run);
   else
