@@ -126,18 +126,6 @@ pp_infrastructure_follow_finish (PpInfrastructureCall *call)
   call->infrastructure->kind->follow_finish (call);
 }
 
-gint64
-pp_infrastructure_call_log_time (const PpInfrastructureCall *call)
-{
-  return call->infrastructure->kind->log_time (call);
-}
-
-gboolean
-pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *call)
-{
-  return call->infrastructure->kind->log_begins_late (call);
-}
-
 PpInfrastructureCall *
 pp_infrastructure_inspect (PpInfrastructure *infrastructure, const char *container_id,
                            PpJobFunc inspected, gpointer user_data)

@@ -59,8 +59,6 @@ typedef struct PpInfrastructureKind
                                    gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, PpListScope scope,
                                  const char *claim, PpJobsFunc listed, gpointer user_data);
-  gint64 (*log_time) (const PpInfrastructureCall *call);
-  gboolean (*log_begins_late) (const PpInfrastructureCall *call);
   void (*call_resume) (PpInfrastructureCall *call);
   void (*call_cancel) (PpInfrastructureCall *call);
 } PpInfrastructureKind;

@@ -143,8 +143,8 @@ on_idle (gpointer user_data)
     carry_out (call);
   call->owner->calls = g_list_remove (call->owner->calls, call);
   if (call->kind == FAKE_FOLLOW && error == NULL && call->owner->fake.output != NULL)
-    call->output (PP_STREAM_STDOUT, call->owner->fake.output, strlen (call->owner->fake.output),
-                  call->user_data);
+    call->output (PP_STREAM_STDOUT, call->owner->fake.output, strlen (call->owner->fake.output), 0,
+                  FALSE, call->user_data);
   tell (call, error);
   g_free (call);
   return G_SOURCE_REMOVE;
@@ -372,18 +372,6 @@ fake_trouble (const PpInfrastructure *infrastructure G_GNUC_UNUSED)
   return NULL;
 }
 
-static gint64
-fake_log_time (const PpInfrastructureCall *call G_GNUC_UNUSED)
-{
-  return 0;
-}
-
-static gboolean
-fake_log_begins_late (const PpInfrastructureCall *call G_GNUC_UNUSED)
-{
-  return FALSE;
-}
-
 static void
 fake_resume (PpInfrastructureCall *call G_GNUC_UNUSED)
 {
@@ -417,8 +405,6 @@ static const PpInfrastructureKind fake_kind = {
   .unpause = fake_unpause,
   .remove = fake_remove,
   .list = fake_list,
-  .log_time = fake_log_time,
-  .log_begins_late = fake_log_begins_late,
   .call_resume = fake_resume,
   .call_cancel = fake_cancel,
 };

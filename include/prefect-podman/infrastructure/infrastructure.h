@@ -203,10 +203,12 @@ typedef enum
 /* How far a log was read (log_place.h). */
 typedef struct PpLogPlace PpLogPlace;
 
-/* Output of a container; return FALSE for "not now" (none of DATA was taken), then
- * pp_infrastructure_call_resume(). */
-typedef gboolean (*PpOutputFunc) (PpStream stream, const char *data, gsize length,
-                                  gpointer user_data);
+/* Output of a container: LENGTH bytes of DATA, an entry of its log or a part of one. LOG_TIME: the
+ * log's own time of that entry, nanoseconds UNIX time; 0: not known. BEGINS_LATE: the log's
+ * beginning is known to be gone since before the call. Return FALSE for "not now" (none of DATA was
+ * taken), then pp_infrastructure_call_resume(). */
+typedef gboolean (*PpOutputFunc) (PpStream stream, const char *data, gsize length, gint64 log_time,
+                                  gboolean begins_late, gpointer user_data);
 
 /* Asks what answers (/version, /info) and fills pp_infrastructure_engine(). */
 PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructure,
@@ -268,11 +270,6 @@ PpInfrastructureCall *pp_infrastructure_read_log (PpInfrastructure *infrastructu
 /* The container of CALL, a follow, has ended, though the engine may not say so: CALL reads what the
  * log has, and is done. */
 void pp_infrastructure_follow_finish (PpInfrastructureCall *call);
-/* While CALL's PpOutputFunc is called: the log's own time of the entry whose text it gets (a part
- * of), nanoseconds UNIX time; 0 where that is not known. */
-gint64 pp_infrastructure_call_log_time (const PpInfrastructureCall *call);
-/* The same: whether the log's beginning is known to be gone since before CALL. */
-gboolean pp_infrastructure_call_log_begins_late (const PpInfrastructureCall *call);
 /* CONTAINER_ID may be a name. */
 PpInfrastructureCall *pp_infrastructure_inspect (PpInfrastructure *infrastructure,
                                                  const char *container_id, PpJobFunc inspected,

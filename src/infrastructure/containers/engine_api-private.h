@@ -231,8 +231,6 @@ void pp_engine_events_expect (Engine *engine);
  * turns out to be unreadable, calls pp_engine_follow_stream(). */
 gboolean pp_engine_follow_file (EngineCall *call, const char *container_id,
                                 const PpLogPlace *place);
-/* Returns the log, or NULL until it is open. */
-const PpLogFile *pp_engine_follow_file_log (const FileFollow *follow);
 void pp_engine_follow_file_resume (FileFollow *follow);
 /* The container has ended: the file has all its output. */
 void pp_engine_follow_file_finish (FileFollow *follow);
@@ -269,8 +267,6 @@ PpInfrastructureCall *pp_engine_read_log (PpInfrastructure *infrastructure,
                                           const PpLogPlace *place, PpOutputFunc on_output,
                                           PpFollowedFunc followed, gpointer user_data);
 void pp_engine_follow_finish (PpInfrastructureCall *call);
-gint64 pp_engine_log_time (const PpInfrastructureCall *call);
-gboolean pp_engine_log_begins_late (const PpInfrastructureCall *call);
 
 /* engine_containers.c */
 PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,

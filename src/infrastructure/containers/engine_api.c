@@ -493,8 +493,6 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .unpause = pp_engine_unpause,
   .remove = pp_engine_remove,
   .list = pp_engine_list,
-  .log_time = pp_engine_log_time,
-  .log_begins_late = pp_engine_log_begins_late,
   .call_resume = call_resume,
   .call_cancel = call_cancel,
 };

@@ -183,7 +183,9 @@ on_file_output (PpStream stream, const char *data, gsize length, gpointer user_d
   FileFollow *follow = user_data;
   EngineCall *call = follow->call;
 
-  return call->ended || call->output (stream, data, length, call->user_data);
+  return call->ended
+         || call->output (stream, data, length, pp_log_file_time (follow->log),
+                          pp_log_file_begins_late (follow->log), call->user_data);
 }
 
 static void
@@ -398,12 +400,6 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
   if (events->watchdog == 0)
     events->watchdog = g_timeout_add_seconds (WATCHDOG_SECONDS, on_watchdog, events);
   return TRUE;
-}
-
-const PpLogFile *
-pp_engine_follow_file_log (const FileFollow *follow)
-{
-  return follow->log;
 }
 
 static gboolean

@@ -29,7 +29,8 @@ on_payload (PpStream stream, const char *data, gsize length, gpointer user_data)
   if (call->ended)
     return TRUE;
   passed = pp_log_pass_over (&call->pass, time, FALSE, length);
-  if (length > passed && !call->output (stream, data + passed, length - passed, call->user_data))
+  if (length > passed
+      && !call->output (stream, data + passed, length - passed, time, FALSE, call->user_data))
     return FALSE;
   pp_log_pass_done (&call->pass, passed);
   if (length > passed)
@@ -47,23 +48,6 @@ begin_log (EngineCall *call, PpFramesKind kind, gboolean is_finished)
   pp_frames_clear (&call->frames);
   pp_frames_init (&call->frames, kind, on_payload, call);
   call->frames.skips_damage = is_finished;
-}
-
-gint64
-pp_engine_log_time (const PpInfrastructureCall *base)
-{
-  const EngineCall *call = (const EngineCall *)base;
-
-  return call->file != NULL ? pp_log_file_time (pp_engine_follow_file_log (call->file))
-                            : call->frames.time;
-}
-
-gboolean
-pp_engine_log_begins_late (const PpInfrastructureCall *base)
-{
-  const EngineCall *call = (const EngineCall *)base;
-
-  return call->file != NULL && pp_log_file_begins_late (pp_engine_follow_file_log (call->file));
 }
 
 static void fetch_rest (EngineCall *call);

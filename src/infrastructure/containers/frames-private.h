@@ -23,7 +23,7 @@ typedef enum
 typedef struct
 {
   PpFramesKind kind;
-  PpOutputFunc output; /* gets the payload */
+  PpPayloadFunc output; /* gets the payload */
   gpointer user_data;
   gboolean skips_damage; /* set after pp_frames_init(): skip to the next possible header instead of
                             returning PP_FRAMES_MALFORMED */
@@ -58,7 +58,7 @@ typedef enum
   PP_FRAMES_MALFORMED /* no frame, from FRAMES->damage.first on */
 } PpFramesResult;
 
-void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data);
+void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpPayloadFunc output, gpointer user_data);
 
 /* Frees the contents of FRAMES. Call it before each new pp_frames_init() and at the end. */
 void pp_frames_clear (PpFrames *frames);

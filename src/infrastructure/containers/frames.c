@@ -14,7 +14,7 @@
 #define MAX_LIKELY_FRAME (1024 * 1024)
 
 void
-pp_frames_init (PpFrames *frames, PpFramesKind kind, PpOutputFunc output, gpointer user_data)
+pp_frames_init (PpFrames *frames, PpFramesKind kind, PpPayloadFunc output, gpointer user_data)
 {
   memset (frames, 0, sizeof *frames);
   frames->kind = kind;

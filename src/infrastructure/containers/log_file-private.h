@@ -18,7 +18,7 @@ typedef struct PpLogFile PpLogFile;
 
 /* Continues reading at PLACE (NULL: at the log's beginning). BEGINS_LATE is the result of
  * pp_log_tail_begins_late(). */
-PpLogFile *pp_log_file_new (const PpLogPlace *place, gboolean begins_late, PpOutputFunc on_output,
+PpLogFile *pp_log_file_new (const PpLogPlace *place, gboolean begins_late, PpPayloadFunc on_output,
                             gpointer user_data);
 void pp_log_file_free (PpLogFile *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogFile, pp_log_file_free)
@@ -31,12 +31,12 @@ void pp_log_file_take (PpLogFile *log, const PpLogPiece *piece);
  * then delivered, too. */
 void pp_log_file_finish (PpLogFile *log);
 
-/* Delivers what was taken. Returns FALSE if PpOutputFunc refused; call it again when the user
+/* Delivers what was taken. Returns FALSE if PpPayloadFunc refused; call it again when the user
  * resumes. */
 gboolean pp_log_file_deliver (PpLogFile *log);
 
 /* Returns the time of the record being delivered, in the unit of PpLogPlace. Valid during a call of
- * PpOutputFunc. All data that conmon reads at once has the same time. */
+ * PpPayloadFunc. All data that conmon reads at once has the same time. */
 gint64 pp_log_file_time (const PpLogFile *log);
 
 /* Returns BEGINS_LATE of pp_log_file_new(). */

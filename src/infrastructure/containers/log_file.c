@@ -8,7 +8,7 @@
 struct PpLogFile
 {
   gboolean begins_late; /* the first file that was read was not the log's first */
-  PpOutputFunc on_output;
+  PpPayloadFunc on_output;
   gpointer user_data;
   PpLogPass pass;
   gint64 time;       /* of the record being delivered */
@@ -20,7 +20,7 @@ struct PpLogFile
 };
 
 PpLogFile *
-pp_log_file_new (const PpLogPlace *place, gboolean begins_late, PpOutputFunc on_output,
+pp_log_file_new (const PpLogPlace *place, gboolean begins_late, PpPayloadFunc on_output,
                  gpointer user_data)
 {
   PpLogFile *log = g_new0 (PpLogFile, 1);

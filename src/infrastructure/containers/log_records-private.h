@@ -29,6 +29,11 @@ typedef struct
   guint64 first;   /* offset of the first damage in its file */
 } PpLogDamage;
 
+/* Output that was found in a log: LENGTH bytes of DATA. Returns FALSE for "not now": none of it was
+ * taken. */
+typedef gboolean (*PpPayloadFunc) (PpStream stream, const char *data, gsize length,
+                                   gpointer user_data);
+
 typedef struct PpLogRecords PpLogRecords;
 
 PpLogRecords *pp_log_records_new (void);

@@ -26,11 +26,10 @@ resume_output (gpointer user_data)
 }
 
 static gboolean
-on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+on_output (PpStream stream, const char *data, gsize length, gint64 log_time, gboolean begins_late,
+           gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  gint64 log_time = pp_infrastructure_call_log_time (run->follow_call);
-  gboolean begins_late = pp_infrastructure_call_log_begins_late (run->follow_call);
 
   run->retries = 0;
   pp_flow_run_note_shown_soon (run);

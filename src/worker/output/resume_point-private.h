@@ -28,8 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpDelivery, pp_delivery_free)
 /* Sets how many RECORDS after the position were also delivered. Call this before the first byte. */
 void pp_delivery_set_counted (PpDelivery *delivery, guint64 records);
 
-/* Like pp_output_take(), for the log read from pp_delivery_place(). TIME and BEGINS_LATE are the
- * results of pp_infrastructure_call_log_time() and pp_infrastructure_call_log_begins_late(). */
+/* Like pp_output_take(), for the log read from pp_delivery_place(). TIME and BEGINS_LATE are those
+ * that PpOutputFunc gets. */
 gboolean pp_delivery_take (PpDelivery *delivery, PpStream stream, gint64 time, gboolean begins_late,
                            const char *data, gsize length);
 

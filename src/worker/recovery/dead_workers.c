@@ -95,7 +95,7 @@ pp_worker_leave_dead_workers (PpWorker *worker)
   if (worker->identities_put != NULL)
     pp_journal_put_cancel (worker->identities_put);
   worker->identities_put = NULL;
-  worker->identities_look = NULL; /* orphans_put frees it */
+  worker->identities_look = NULL; /* identities_put frees it */
   g_clear_pointer (&worker->free_identities, g_ptr_array_unref);
   g_clear_pointer (&worker->adopted, g_hash_table_unref);
 }

@@ -53,7 +53,8 @@ answer (Server *server, const Request *request, int fd, gpointer data)
 }
 
 static gboolean
-on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+on_output (PpStream stream, const char *data, gsize length, gint64 log_time G_GNUC_UNUSED,
+           gboolean begins_late G_GNUC_UNUSED, gpointer user_data)
 {
   Fixture *fixture = user_data;
 

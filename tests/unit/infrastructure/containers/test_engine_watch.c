@@ -409,7 +409,8 @@ test_docker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 static gboolean
-on_output (PpStream stream G_GNUC_UNUSED, const char *data, gsize length, gpointer user_data)
+on_output (PpStream stream G_GNUC_UNUSED, const char *data, gsize length,
+           gint64 log_time G_GNUC_UNUSED, gboolean begins_late G_GNUC_UNUSED, gpointer user_data)
 {
   Fixture *fixture = user_data;
 

@@ -207,7 +207,8 @@ answer (Server *server, const Request *request, int fd, gpointer data)
 }
 
 static gboolean
-on_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+on_output (PpStream stream, const char *data, gsize length, gint64 log_time G_GNUC_UNUSED,
+           gboolean begins_late G_GNUC_UNUSED, gpointer user_data)
 {
   Fixture *fixture = user_data;
 
@@ -329,10 +330,11 @@ test_hanging_open (Fixture *fixture, gconstpointer data)
 }
 
 static gboolean
-hang_after_output (PpStream stream, const char *data, gsize length, gpointer user_data)
+hang_after_output (PpStream stream, const char *data, gsize length, gint64 log_time,
+                   gboolean begins_late, gpointer user_data)
 {
   set_hangs (TRUE);
-  return on_output (stream, data, length, user_data);
+  return on_output (stream, data, length, log_time, begins_late, user_data);
 }
 
 /* The disk hangs later: the caller must follow again, from where the log was read. */
@@ -388,9 +390,10 @@ test_few_descriptors (Fixture *fixture, gconstpointer data)
 static gboolean is_busy;
 
 static gboolean
-output_unless_busy (PpStream stream, const char *data, gsize length, gpointer user_data)
+output_unless_busy (PpStream stream, const char *data, gsize length, gint64 log_time,
+                    gboolean begins_late, gpointer user_data)
 {
-  return !is_busy && on_output (stream, data, length, user_data);
+  return !is_busy && on_output (stream, data, length, log_time, begins_late, user_data);
 }
 
 /* The output is refused for a while. Meanwhile the log's end is read, more is written, and the
