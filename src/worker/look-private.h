@@ -8,8 +8,8 @@
 #define PP_MAX_LOOK_US (120 * G_USEC_PER_SEC)
 #define PP_MAX_LOOK_DOUBLINGS 4
 
-/* Returns how long to keep reading after a request took WAITED without an answer; both in
- * microseconds. A slow server may still carry out the request. */
+/* Returns how long to keep reading after a request got no answer for WAITED; both in microseconds.
+ * A slow server may still carry out the request. */
 static inline gint64
 pp_look_time (gint64 waited)
 {

@@ -28,10 +28,10 @@ gboolean pp_has_host_gateway (const json_t *hosts);
  * Returns TRUE if there was one. */
 gboolean pp_replace_host_gateway (json_t *hosts, const char *address);
 
-/* Returns ExtraHosts as prefect_docker/worker.py computes it in get_extra_hosts() and
- * _build_container_settings() from ENV (an object) and USER_HOSTS (object, array or NULL). If
- * NETWORK_MODE (may be NULL) is "container:...", returns only the user's hosts. Returns a new
- * array, NULL without an error if there are none, or NULL with ERROR. */
+/* Returns ExtraHosts for ENV (an object) and USER_HOSTS (object, array or NULL), as
+ * get_extra_hosts() and _build_container_settings() of prefect_docker/worker.py do. If NETWORK_MODE
+ * (may be NULL) is "container:...", returns only the user's hosts. Returns a new array, NULL
+ * without an error if there are none, or NULL with ERROR. */
 json_t *pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *network_mode,
                              GError **error);
 

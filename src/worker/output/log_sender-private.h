@@ -21,10 +21,10 @@ typedef enum
   PP_LOG_ERROR = 40,
 } PpLogLevel;
 
-/* The time in seconds after which refused logs are dropped, with a warning, if the API answers
- * other requests but accepts no logs (a role without permission, a gateway that blocks them). New
- * records are also dropped until a record is accepted. Without this limit, runs would wait for
- * their logs forever. */
+/* If the API answers other requests but accepts no logs for this many seconds, queued records are
+ * dropped, with a warning. Causes are a role without permission, or a gateway that blocks logs. New
+ * records are also dropped until one is accepted. Without this limit, runs would wait for their
+ * logs forever. */
 #define PP_LOG_PATIENCE_SECONDS 900
 
 /* API and SETTINGS must outlive the sender. */

@@ -14,8 +14,8 @@ typedef struct PpStdout PpStdout;
 
 PpStdout *pp_stdout_new (int fd);
 
-/* Writes the queued data before the exit, as far as that does not block; for a file, within the
- * time of pp_write_thread_finish(). NULL is ignored. */
+/* Writes the queued data before the exit, without blocking. For a file, takes at most the time of
+ * pp_write_thread_finish(). NULL is ignored. */
 void pp_stdout_flush (PpStdout *out);
 
 /* Flushes like pp_stdout_flush(), logs what could not be written, and frees OUT. FD stays open. */

@@ -302,7 +302,7 @@ on_states (json_t *states, const GError *error, gpointer user_data)
       settle (note);
       return;
     case PP_LATE_TAKE_OVER:
-      note->in_vain = 0; /* not in vain: taking over may have to wait for a slot */
+      note->in_vain = 0; /* waiting for a slot does not count */
       if (note->late->funcs.take_over (note->entry, note->late->funcs.user_data))
         g_message ("Flow run %s is taken over: the server has carried out late what an earlier "
                    "attempt to begin it had asked for",

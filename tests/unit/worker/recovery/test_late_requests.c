@@ -235,8 +235,8 @@ test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (fixture->taken_over, ==, 0);
 }
 
-/* An answer without states, from something in the server's place, decides nothing about the
- * request, even after its expiry. */
+/* A server that answers without states, such as a gateway, decides nothing about the request, even
+ * after its expiry. */
 static void
 test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
