@@ -52,10 +52,13 @@ pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
   pp_flow_run_attach (run);
 }
 
+static void inspect (PpFlowRun *run);
+
 /* What is left to know of it. */
 static void
-on_inspected (PpFlowRun *run, const PpJob *job, const GError *gone G_GNUC_UNUSED)
+on_inspected (PpJob *job, const GError *error, gpointer user_data)
 {
+  PpFlowRun *run = user_data;
   gboolean worker_reported = job != NULL && job->ref.reporter == PP_REPORTER_WORKER;
   const PpJournalEntry entry = {
     .tty = job != NULL && job->status.has_tty,
@@ -65,10 +68,18 @@ on_inspected (PpFlowRun *run, const PpJob *job, const GError *gone G_GNUC_UNUSED
     .worker_reported = worker_reported,
   };
 
+  if (!pp_flow_run_is_inspected (run, error, inspect))
+    return;
   run->no_answer_since = 0;
   run->worker_reported = worker_reported;
   run->spec = pp_flow_run_spec_from_entry (&entry);
   pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
+}
+
+static void
+inspect (PpFlowRun *run)
+{
+  pp_flow_run_inspect (run, on_inspected);
 }
 
 void
@@ -78,5 +89,5 @@ pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why)
                    "Container '%s' is followed, but not as flow run '%s' was configured, with its "
                    "time-outs and auto_remove, for that is not known any more: %s",
                    run->container_name, run->name, why);
-  pp_flow_run_inspect (run, on_inspected);
+  inspect (run);
 }

@@ -82,7 +82,7 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
                          ask_count);
       return;
     }
-  run->next (run);
+  run->count_next (run);
 }
 
 static void
@@ -97,9 +97,9 @@ ask_count (PpFlowRun *run)
 }
 
 void
-pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run))
+pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next)
 {
-  run->next = next;
+  run->count_next = next;
   run->count_until = g_get_monotonic_time () + pp_late_patience (run->context->settings);
   ask_count (run);
 }

@@ -94,7 +94,7 @@ pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 typedef struct
 {
   PpFlowRun *run;
-  void (*next) (PpFlowRun *run);
+  PpFlowRunNextFunc next;
 } Timer;
 
 static gboolean
@@ -108,7 +108,7 @@ on_timer_elapsed (gpointer user_data)
 }
 
 void
-pp_flow_run_after (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *run))
+pp_flow_run_after (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc next)
 {
   Timer *timer = g_new0 (Timer, 1);
 
@@ -239,6 +239,7 @@ pp_flow_run_free (PpFlowRun *run)
     return;
   g_clear_pointer (&run->api_call, pp_api_call_cancel);
   pp_flow_run_forget_claim_check (run);
+  pp_flow_run_forget_history (run);
   pp_state_read_cancel (run->state_read);
   pp_state_read_cancel (run->server_read);
   g_clear_pointer (&run->submitting_call, pp_api_call_cancel);

@@ -24,9 +24,6 @@
 /* How long Prefect inside a container has to end by itself when its run is over. */
 #define PP_PREFECT_GRACE_SECONDS 30
 
-/* What the engine says of RUN's container: JOB, or NULL where it is GONE (the engine's words). */
-typedef void (*PpFlowRunInspectedFunc) (PpFlowRun *run, const PpJob *job, const GError *gone);
-
 /* Whose the last claim of a run is, as its states on the server tell. */
 typedef enum
 {
@@ -37,6 +34,29 @@ typedef enum
 } PpClaimHolder;
 
 typedef void (*PpClaimKnownFunc) (PpFlowRun *run, PpClaimHolder holder);
+
+/* What a step of a flow run is followed by. */
+typedef void (*PpFlowRunNextFunc) (PpFlowRun *run);
+
+/* A wait for the states of a run, of which the server has told none (run_ownership.c). */
+typedef struct
+{
+  PpFlowRun *run;
+  PpStateRead *read; /* whether the run is there at all */
+  guint timer;       /* to the next try */
+  guint tries;       /* in a row */
+  PpFlowRunNextFunc again;
+  PpFlowRunNextFunc gone; /* what follows where the run was deleted */
+} PpStatesWait;
+
+/* An end of a run that is set again on the server (put_back.c). */
+typedef struct
+{
+  PpFlowRun *run;
+  guint tries;
+  PpFlowRunNextFunc again; /* after a try that failed */
+  PpFlowRunNextFunc over;
+} PpPutBack;
 
 /* Why a run is stopped before its own end. A run has one reason, which only
  * pp_flow_run_stop_because() sets: a later one of this list replaces an earlier one, never the
@@ -82,19 +102,24 @@ struct PpFlowRun
                         until then, this worker's or an earlier one's; 0: there is none */
   gint64 submitting_sent;  /* monotonic microseconds */
   json_t *overwritten_end; /* the end that a late request of ours has put another state on top of */
-  struct
-  {
-    guint tries;
-    void (*again) (PpFlowRun *run);
-    void (*over) (PpFlowRun *run);
-  } put_back; /* pp_flow_run_put_back() */
+  PpPutBack put_back;      /* of overwritten_end */
 
   /* The journal's (journal_entry.c). */
   PpJournalPhase phase;
   PpJournalPut *journal_put;
-  void (*written) (PpFlowRun *run); /* what follows the put under way */
-  void (*next) (PpFlowRun *run);    /* what follows the count, or the look at an end, under way */
-  PpClaimKnownFunc claim_known;     /* what follows claim_call */
+  PpFlowRunNextFunc written; /* what follows the put under way */
+  struct
+  {
+    PpFlowRunNextFunc next; /* what follows the look under way */
+    PpStatesWait wait;
+    PpPutBack put_back; /* of the end that another worker has brought it to */
+  } history;            /* pp_flow_run_check_contest(), pp_flow_run_check_history() */
+  struct
+  {
+    PpApiCall *call;
+    PpClaimKnownFunc known; /* what follows the check under way */
+    PpStatesWait wait;
+  } claim_check; /* pp_flow_run_check_claim() */
   struct
   {
     char claim[PP_TRANSITION_ID_SIZE];
@@ -130,6 +155,7 @@ struct PpFlowRun
   gint64 count_until;   /* monotonic: a batch that was on its way is waited for */
   gint64 counted_until; /* UNIX microseconds: of the last record that was counted */
   PpApiCall *count_call;
+  PpFlowRunNextFunc count_next; /* what follows the count */
 
   PpContainerSpec *spec; /* from RENDERED on; without its bodies once STARTED */
   gboolean worker_reported;
@@ -160,25 +186,15 @@ struct PpFlowRun
   gboolean pulling;
   gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
 
-  PpApiCall *api_call;      /* the one call the state waits for */
-  PpStateRead *state_read;  /* or this */
-  PpStateRead *server_read; /* pp_flow_run_look(), beside whatever it waits for */
-  PpApiCall *claim_call;    /* pp_flow_run_check_claim() */
-  struct
-  {
-    PpStateRead *read;
-    guint timer;
-    guint tries; /* in a row */
-    void (*again) (PpFlowRun *run);
-    void (*gone) (PpFlowRun *run); /* what follows where the run was deleted */
-  } states_wait;                   /* for states of the run, of which the server has told none */
-  PpApiCall *submitting_call;      /* "Submitting", beside the image and the container */
-  PpApiCall *pid_call;             /* infrastructure_pid, beside the start */
-  gint64 pid_sent;                 /* monotonic microseconds */
+  PpApiCall *api_call;        /* the one call the state waits for */
+  PpStateRead *state_read;    /* or this */
+  PpStateRead *server_read;   /* pp_flow_run_look(), beside whatever it waits for */
+  PpApiCall *submitting_call; /* "Submitting", beside the image and the container */
+  PpApiCall *pid_call;        /* infrastructure_pid, beside the start */
+  gint64 pid_sent;            /* monotonic microseconds */
   PpInfrastructureCall *engine_call;
-  PpFlowRunInspectedFunc inspected; /* what follows it where it asks how the container is */
   PpInfrastructureCall *follow_call;
-  void (*retry) (PpFlowRun *run);   /* what TIMER calls, and the end of the container sooner */
+  PpFlowRunNextFunc retry;          /* what TIMER calls, and the end of the container sooner */
   PpInfrastructureCall *watch_call; /* waits for the container's end */
   gboolean program_gone;            /* the kernel has seen it; the engine may not say so yet */
   gboolean status_lost;             /* the container has ended, and nobody knows how */
@@ -236,7 +252,7 @@ void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
 
 /* Calls NEXT after MILLISECONDS; the state's one timer. */
-void pp_flow_run_after (PpFlowRun *run, guint milliseconds, void (*next) (PpFlowRun *run));
+void pp_flow_run_after (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc next);
 
 /* Keeps the lease that STATE (the server's) names. */
 void pp_flow_run_take_lease (PpFlowRun *run, const json_t *state);
@@ -253,7 +269,7 @@ void pp_flow_run_keep_lease (PpFlowRun *run, const char *lease_id);
 /* journal_entry.c */
 
 /* Has the journal say that RUN is in PHASE; then NEXT. */
-void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFlowRun *run));
+void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, PpFlowRunNextFunc next);
 
 /* Sets RUN up from what was written down of it. */
 void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
@@ -296,23 +312,27 @@ void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked
 
 /* NEXT, unless another worker has run RUN before our claim of it: then its end is put back, and RUN
  * dropped. */
-void pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run));
+void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* The same by RUN's states on the server, where nothing is known of the time before the claim. */
-void pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run));
+void pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Calls KNOWN once it is known whose the last claim of RUN is. May be asked beside what the state
  * waits for; a later check takes the place of one under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, PpClaimKnownFunc known);
 
-/* Ends a pp_flow_run_check_claim() under way, and a wait for what it asks for. */
+/* Ends a pp_flow_run_check_claim() under way. */
 void pp_flow_run_forget_claim_check (PpFlowRun *run);
 
-/* put_back.c: sets RUN back to STATE (borrowed), an end that it had, in one call. Where that failed
- * and may pass, AGAIN is called after a while: it reads RUN's states and comes here once more only
- * if they still ask for it. OVER follows success, and a warning after the last try. */
-void pp_flow_run_put_back (PpFlowRun *run, json_t *state, void (*again) (PpFlowRun *run),
-                           void (*over) (PpFlowRun *run));
+/* Ends a pp_flow_run_check_history() that waits for the server to tell the states. */
+void pp_flow_run_forget_history (PpFlowRun *run);
+
+/* put_back.c: sets RUN back to STATE (borrowed), an end that it had, in one call; PUT_BACK is one
+ * of RUN's. Where that failed and may pass, AGAIN is called after a while: it reads RUN's states
+ * and comes here once more only if they still ask for it. OVER follows success, and a warning after
+ * the last try. */
+void pp_flow_run_put_back (PpFlowRun *run, PpPutBack *put_back, json_t *state,
+                           PpFlowRunNextFunc again, PpFlowRunNextFunc over);
 
 /* The states of RUN, whose end was to be put back, do not ask for it any more, or are not known:
  * says so; then REPORTED. */
@@ -344,7 +364,7 @@ void pp_flow_run_make_transition (char *id);
 /* What RUN's end waits for, its state on the server, could not be read or changed (ERROR). Only the
  * API's own 404 is an end, REPORTED; after anything else RUN holds no slot any more, and AGAIN is
  * called in 15 s. Warns once. */
-void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
+void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
 /* Gives the run back to the poll, where its failure has become
  * AwaitingRetry, which it was to wait for in its container; then REPORTED. */
@@ -378,12 +398,11 @@ void pp_flow_run_stop_ended (PpFlowRun *run);
 
 /* delivered_lines.c: asks the server how much of the output it has beyond the position; then
  * follows. */
-void pp_flow_run_count_delivered (PpFlowRun *run, void (*next) (PpFlowRun *run));
+void pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* submit.c: what the engine refused by ERROR is tried again by AGAIN, after a while, when
  * it may pass and RUN has tries left; else RUN has failed. */
-void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error,
-                                void (*again) (PpFlowRun *run));
+void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
 /* MESSAGE, the engine's about RUN's container, which it knows by its id, with the container's name;
  * new string. */
@@ -403,15 +422,19 @@ void pp_flow_run_enter_created (PpFlowRun *run);
 /* watch.c */
 
 /* Calls AGAIN after MILLISECONDS, twice as long at each of RUN's retries; at most 15 s. */
-void pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run));
+void pp_flow_run_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again);
 
-/* Asks the engine, by pp_flow_run_ask_again() until it answers; the state's one call meanwhile. */
-void pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected);
+/* Asks the engine how RUN's container is: the state's one call. */
+void pp_flow_run_inspect (PpFlowRun *run, PpJobFunc inspected);
+
+/* True if the engine has answered pp_flow_run_inspect(), ERROR being NULL or "not found". Otherwise
+ * pp_flow_run_ask_again(). */
+gboolean pp_flow_run_is_inspected (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
 /* The engine does not say how RUN's container, which may run, is (ERROR): AGAIN after a while.
  * However long that lasts: a run is not over because nobody can know. After 15 minutes its log says
  * so, once. */
-void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run));
+void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
 /* RUN's container has ended, and the engine, which may not answer, is not asked how. */
 void pp_flow_run_end_without_status (PpFlowRun *run);

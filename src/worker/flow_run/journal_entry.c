@@ -15,7 +15,7 @@ static void
 on_written (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  void (*next) (PpFlowRun *) = run->written;
+  PpFlowRunNextFunc next = run->written;
 
   pp_failpoint ("written", pp_journal_phase_name (run->phase));
   run->journal_put = NULL;
@@ -80,7 +80,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
 }
 
 void
-pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, void (*next) (PpFlowRun *run))
+pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, PpFlowRunNextFunc next)
 {
   PpJournalEntry entry;
 

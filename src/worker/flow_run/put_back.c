@@ -15,19 +15,20 @@
 static void
 on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
-  PpFlowRun *run = user_data;
+  PpPutBack *put_back = user_data;
+  PpFlowRun *run = put_back->run;
   PpApi *api = run->context->api;
 
   run->api_call = NULL;
   if (error == NULL && result->status == PP_SET_STATE_ACCEPT)
     {
-      run->put_back.over (run);
+      put_back->over (run);
       return;
     }
-  if (error != NULL && pp_api_may_try_again (api, error) && run->put_back.tries < TRIES)
+  if (error != NULL && pp_api_may_try_again (api, error) && put_back->tries < TRIES)
     {
-      pp_flow_run_after (run, pp_api_rest_ms (api, pp_look_delay (run->put_back.tries)),
-                         run->put_back.again);
+      pp_flow_run_after (run, pp_api_rest_ms (api, pp_look_delay (put_back->tries)),
+                         put_back->again);
       return;
     }
   g_warning ("The end of flow run '%s' (%s), which a late request or claim has overwritten, could "
@@ -36,17 +37,19 @@ on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_
              error != NULL            ? error->message
              : result->reason != NULL ? result->reason
                                       : "the server does not accept it");
-  run->put_back.over (run);
+  put_back->over (run);
 }
 
 void
-pp_flow_run_put_back (PpFlowRun *run, json_t *state, void (*again) (PpFlowRun *run),
-                      void (*over) (PpFlowRun *run))
+pp_flow_run_put_back (PpFlowRun *run, PpPutBack *put_back, json_t *state, PpFlowRunNextFunc again,
+                      PpFlowRunNextFunc over)
 {
-  run->put_back.tries++;
-  run->put_back.again = again;
-  run->put_back.over = over;
-  run->api_call = pp_flow_run_restore_state (run->context->api, run->id, state, on_put_back, run);
+  put_back->run = run;
+  put_back->tries++;
+  put_back->again = again;
+  put_back->over = over;
+  run->api_call
+      = pp_flow_run_restore_state (run->context->api, run->id, state, on_put_back, put_back);
 }
 
 void

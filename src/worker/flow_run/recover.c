@@ -203,8 +203,12 @@ on_begun (const GError *error, gpointer user_data)
 }
 
 static void
-on_looked_again (PpFlowRun *run, const PpJob *job, const GError *gone)
+on_looked_again (PpJob *job, const GError *error, gpointer user_data)
 {
+  PpFlowRun *run = user_data;
+
+  if (!pp_flow_run_is_inspected (run, error, look_again))
+    return;
   if (job != NULL && job->status.phase == PP_JOB_READY)
     {
       run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,
@@ -212,7 +216,7 @@ on_looked_again (PpFlowRun *run, const PpJob *job, const GError *gone)
       return;
     }
   run->no_answer_since = 0;
-  if (gone != NULL || job == NULL || job->status.never_started)
+  if (job == NULL || job->status.never_started)
     submit_again (run);
   else
     on_begun (NULL, run);

@@ -389,7 +389,7 @@ put_back_end (PpFlowRun *run)
         "Flow run '%s' is set back to %s, its end: a request that was carried out late "
         "had changed that",
         run->name, pp_json_string (run->overwritten_end, "name"));
-  pp_flow_run_put_back (run, run->overwritten_end, read_state, move_to_reported);
+  pp_flow_run_put_back (run, &run->put_back, run->overwritten_end, read_state, move_to_reported);
 }
 
 static void

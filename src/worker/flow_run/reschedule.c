@@ -15,7 +15,7 @@
 #define SAY_REFUSED 3
 
 void
-pp_flow_run_on_unread (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
+pp_flow_run_on_unread (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again)
 {
   if (g_error_matches (error, PP_API_ERROR, 404))
     {

@@ -75,55 +75,62 @@ find_end (json_t *states)
 static gboolean
 on_states_timer (gpointer user_data)
 {
-  PpFlowRun *run = user_data;
+  PpStatesWait *wait = user_data;
 
-  run->states_wait.timer = 0;
-  run->states_wait.again (run);
+  wait->timer = 0;
+  wait->again (wait->run);
   return G_SOURCE_REMOVE;
 }
 
 static void
 on_read_without_states (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
 {
-  PpFlowRun *run = user_data;
+  PpStatesWait *wait = user_data;
+  PpFlowRun *run = wait->run;
 
-  run->states_wait.read = NULL;
+  wait->read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
-      run->states_wait.gone (run);
+      wait->gone (run);
       return;
     }
-  if (run->states_wait.tries++ == 0)
+  if (wait->tries++ == 0)
     g_warning ("The server tells no states of flow run '%s' (%s), which is there: it is asked "
                "again for as long as it lasts",
                run->name, run->id);
-  if (run->state == PP_FLOW_RUN_EXITED && run->states_wait.tries >= FREE_SLOT_TRIES)
+  if (run->state == PP_FLOW_RUN_EXITED && wait->tries >= FREE_SLOT_TRIES)
     pp_flow_run_free_slot (run);
-  run->states_wait.timer
-      = g_timeout_add (pp_look_delay (run->states_wait.tries), on_states_timer, run);
+  wait->timer = g_timeout_add (pp_look_delay (wait->tries), on_states_timer, wait);
 }
 
 static void
-wait_for_states (PpFlowRun *run, void (*again) (PpFlowRun *run), void (*gone) (PpFlowRun *run))
+wait_for_states (PpFlowRun *run, PpStatesWait *wait, PpFlowRunNextFunc again,
+                 PpFlowRunNextFunc gone)
 {
-  run->states_wait.again = again;
-  run->states_wait.gone = gone;
-  run->states_wait.read
-      = pp_state_reader_read (run->context->states, run->id, on_read_without_states, run);
+  wait->run = run;
+  wait->again = again;
+  wait->gone = gone;
+  wait->read = pp_state_reader_read (run->context->states, run->id, on_read_without_states, wait);
 }
 
 static void
-stop_waiting_for_states (PpFlowRun *run)
+stop_waiting_for_states (PpStatesWait *wait)
 {
-  pp_state_read_cancel (g_steal_pointer (&run->states_wait.read));
-  g_clear_handle_id (&run->states_wait.timer, g_source_remove);
+  pp_state_read_cancel (g_steal_pointer (&wait->read));
+  g_clear_handle_id (&wait->timer, g_source_remove);
 }
 
 void
 pp_flow_run_forget_claim_check (PpFlowRun *run)
 {
-  pp_api_call_cancel (g_steal_pointer (&run->claim_call));
-  stop_waiting_for_states (run);
+  pp_api_call_cancel (g_steal_pointer (&run->claim_check.call));
+  stop_waiting_for_states (&run->claim_check.wait);
+}
+
+void
+pp_flow_run_forget_history (PpFlowRun *run)
+{
+  stop_waiting_for_states (&run->history.wait);
 }
 
 /* It is nobody's to begin. */
@@ -152,7 +159,7 @@ abort_submission (PpFlowRun *run, json_t *end)
                    "Aborted submission of flow run '%s': another worker has run it meanwhile, to "
                    "state '%s', which is put back",
                    run->id, pp_json_string (end, "name"));
-  pp_flow_run_put_back (run, end, read_history, pp_flow_run_drop);
+  pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
 }
 
 /* The same once more, after a try that failed; END may be NULL. Only what is ours still may be on
@@ -166,7 +173,7 @@ put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *e
                run->name, run->id, error->message);
   if (end != NULL && !pp_flow_run_state_is_terminal (last)
       && pp_flow_run_may_be_own_state (run, last))
-    pp_flow_run_put_back (run, end, read_history, pp_flow_run_drop);
+    pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
   else
     pp_flow_run_drop (run);
 }
@@ -180,11 +187,11 @@ on_history (json_t *body, const GError *error, gpointer user_data)
   run->api_call = NULL;
   if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
     {
-      wait_for_states (run, read_history, drop_deleted);
+      wait_for_states (run, &run->history.wait, read_history, drop_deleted);
       return;
     }
-  run->states_wait.tries = 0;
-  if (run->put_back.tries > 0)
+  run->history.wait.tries = 0;
+  if (run->history.put_back.tries > 0)
     {
       put_back_again (run, end, json_array_get (body, json_array_size (body) - 1), error);
       return;
@@ -192,7 +199,7 @@ on_history (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     warn_of_unread_states (run, error);
   if (end == NULL)
-    run->next (run);
+    run->history.next (run);
   else
     abort_submission (run, end);
 }
@@ -204,10 +211,10 @@ read_history (PpFlowRun *run)
 }
 
 void
-pp_flow_run_check_history (PpFlowRun *run, void (*next) (PpFlowRun *run))
+pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next)
 {
-  stop_waiting_for_states (run);
-  run->next = next;
+  pp_flow_run_forget_history (run);
+  run->history.next = next;
   read_history (run);
 }
 
@@ -276,7 +283,7 @@ static void
 go_on_deleted (PpFlowRun *run)
 {
   json_decref (g_steal_pointer (&run->overwritten_end));
-  run->claim_known (run, PP_CLAIM_PREFECT);
+  run->claim_check.known (run, PP_CLAIM_PREFECT);
 }
 
 static void
@@ -285,13 +292,13 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
   PpClaimHolder holder = PP_CLAIM_OURS;
 
-  run->claim_call = NULL;
+  run->claim_check.call = NULL;
   if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
     {
-      wait_for_states (run, read_claims, go_on_deleted);
+      wait_for_states (run, &run->claim_check.wait, read_claims, go_on_deleted);
       return;
     }
-  run->states_wait.tries = 0;
+  run->claim_check.wait.tries = 0;
   if (error != NULL)
     warn_of_unread_states (run, error);
   if (have_later_claim (run, body))
@@ -303,20 +310,20 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
     holder = PP_CLAIM_PREFECT;
   json_decref (run->overwritten_end);
   run->overwritten_end = find_overwritten_end (run, body);
-  run->claim_known (run, holder);
+  run->claim_check.known (run, holder);
 }
 
 static void
 read_claims (PpFlowRun *run)
 {
-  run->claim_call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
+  run->claim_check.call = pp_flow_run_states_read (run->context->api, run->id, on_claims, run);
 }
 
 void
 pp_flow_run_check_claim (PpFlowRun *run, PpClaimKnownFunc known)
 {
   pp_flow_run_forget_claim_check (run);
-  run->claim_known = known;
+  run->claim_check.known = known;
   read_claims (run);
 }
 
@@ -331,19 +338,19 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     drop_deleted (run);
   /* Of a run that cannot be read, or by its states only, those tell. */
   else if (!json_is_integer (count) || json_integer_value (count) > run->seen_run_count)
-    pp_flow_run_check_history (run, run->next);
+    pp_flow_run_check_history (run, run->history.next);
   else
-    run->next (run);
+    run->history.next (run);
 }
 
 void
-pp_flow_run_check_contest (PpFlowRun *run, void (*next) (PpFlowRun *run))
+pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next)
 {
   if (g_get_monotonic_time () - run->seen_at < SOONEST_RUN_US)
     {
       next (run);
       return;
     }
-  run->next = next;
+  run->history.next = next;
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_read, run);
 }

@@ -198,11 +198,15 @@ start_initialized (PpFlowRun *run)
  * and one that runs is not to be taken for one that failed to. */
 
 static void
-on_looked_before_start (PpFlowRun *run, const PpJob *job, const GError *gone)
+on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
 {
-  if (gone != NULL)
+  PpFlowRun *run = user_data;
+
+  if (!pp_flow_run_is_inspected (run, error, look_before_start))
+    return;
+  if (error != NULL) /* it is gone */
     {
-      pp_flow_run_fail_submission (run, gone->message);
+      pp_flow_run_fail_submission (run, error->message);
       return;
     }
   if (job->status.phase == PP_JOB_READY && !pp_flow_run_is_cancelled (run))

@@ -124,7 +124,7 @@ see_to_end (PpFlowRun *run, const json_t *state)
       return TRUE;
     }
   if (!run->prefect_ended
-      && (run->claim_call == NULL || run->claim_known != stop_unless_ended_by_prefect))
+      && (run->claim_check.call == NULL || run->claim_check.known != stop_unless_ended_by_prefect))
     pp_flow_run_check_claim (run, stop_unless_ended_by_prefect);
   return FALSE;
 }

@@ -37,7 +37,7 @@ on_output (PpStream stream, const char *data, gsize length, gint64 log_time, gbo
 }
 
 void
-pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
+pp_flow_run_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
 {
   pp_flow_run_after (run, MIN (milliseconds << MIN (run->retries, 8), MAX_BACK_OFF * 1000), again);
   run->retries++;
@@ -45,14 +45,14 @@ pp_flow_run_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun 
 
 /* The same, of what is not waited for any longer once the container has ended. */
 static void
-try_later (PpFlowRun *run, guint milliseconds, void (*again) (PpFlowRun *run))
+try_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
 {
   run->retry = again;
   pp_flow_run_later (run, milliseconds, again);
 }
 
 void
-pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlowRun *run))
+pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again)
 {
   gint64 now = g_get_monotonic_time ();
   gint64 silence;
@@ -74,33 +74,22 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, void (*again) (PpFlo
   pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
 }
 
-static void ask_engine (PpFlowRun *run);
-
-static void
-on_engine_answered (PpJob *job, const GError *error, gpointer user_data)
+void
+pp_flow_run_inspect (PpFlowRun *run, PpJobFunc inspected)
 {
-  PpFlowRun *run = user_data;
+  run->engine_call
+      = pp_infrastructure_inspect (run->context->infrastructure, run->container_id, inspected, run);
+}
 
+gboolean
+pp_flow_run_is_inspected (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again)
+{
   run->engine_call = NULL;
   if (error == NULL
       || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
-    run->inspected (run, job, error);
-  else
-    pp_flow_run_ask_again (run, error, ask_engine);
-}
-
-static void
-ask_engine (PpFlowRun *run)
-{
-  run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                                on_engine_answered, run);
-}
-
-void
-pp_flow_run_inspect (PpFlowRun *run, PpFlowRunInspectedFunc inspected)
-{
-  run->inspected = inspected;
-  ask_engine (run);
+    return TRUE;
+  pp_flow_run_ask_again (run, error, again);
+  return FALSE;
 }
 
 /* Nobody knows, or will know, how the container has ended. */
@@ -181,11 +170,17 @@ watch_end (PpFlowRun *run)
                                              on_watch_news, on_watched, run);
 }
 
+static void ask_end (PpFlowRun *run);
+
 static void
-on_inspected (PpFlowRun *run, const PpJob *job, const GError *gone)
+on_inspected (PpJob *job, const GError *error, gpointer user_data)
 {
+  PpFlowRun *run = user_data;
+
+  if (!pp_flow_run_is_inspected (run, error, ask_end))
+    return;
   run->asks_end = FALSE;
-  if (gone != NULL)
+  if (error != NULL) /* it is gone */
     {
       run->end_known = FALSE;
       pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
@@ -224,6 +219,12 @@ on_inspected (PpFlowRun *run, const PpJob *job, const GError *gone)
 }
 
 static void
+ask_end (PpFlowRun *run)
+{
+  pp_flow_run_inspect (run, on_inspected);
+}
+
+static void
 inspect (PpFlowRun *run)
 {
   run->retry = NULL;
@@ -238,7 +239,7 @@ inspect (PpFlowRun *run)
       return;
     }
   run->asks_end = TRUE;
-  pp_flow_run_inspect (run, on_inspected);
+  ask_end (run);
 }
 
 /* Says once what is missing of the output. */

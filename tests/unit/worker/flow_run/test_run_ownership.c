@@ -86,6 +86,7 @@ static void
 tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   pp_flow_run_forget_claim_check (fixture->run);
+  pp_flow_run_forget_history (fixture->run);
   json_decref (fixture->run->overwritten_end);
   g_free (fixture->run->id);
   g_free (fixture->run->name);
