@@ -15,7 +15,7 @@ pp_flow_run_stop_ended (PpFlowRun *run)
 {
   gboolean at_once = run->stop_reason > PP_STOP_ENDED || run->worker_reported;
 
-  if (pp_flow_run_is_over_on_server (run) && pp_job_phase_is_alive (run->found_phase))
+  if (pp_flow_run_is_over_on_server (run) && pp_job_phase_is_alive (run->recovery.found_phase))
     pp_flow_run_stop_container_in (run, at_once ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 
@@ -41,7 +41,7 @@ pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
   gint64 started = job->status.started_at;
 
   run->container_id = g_strdup (job->ref.id);
-  run->found_phase = job->status.phase;
+  run->recovery.found_phase = job->status.phase;
   run->started_time = started > 0 ? started : g_get_real_time ();
   run->started_uptime = 0;
   run->started_once = TRUE;
@@ -70,7 +70,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
 
   if (!pp_flow_run_is_inspected (run, error, inspect))
     return;
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   run->worker_reported = worker_reported;
   run->spec = pp_flow_run_spec_from_entry (&entry);
   pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);

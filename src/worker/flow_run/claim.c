@@ -37,7 +37,7 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (g_strcmp0 (type, "SCHEDULED") == 0)
     {
-      pp_flow_run_note_seen (run, body, run->looked_at);
+      pp_flow_run_note_seen (run, body, run->claim.looked_at);
       propose_pending (run);
     }
   else if (g_strcmp0 (type, "PENDING") == 0 && pp_flow_run_is_own_state (run, state))
@@ -58,7 +58,7 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
 static void
 look_before_claim (PpFlowRun *run)
 {
-  run->looked_at = g_get_monotonic_time ();
+  run->claim.looked_at = g_get_monotonic_time ();
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_claim_state, run);
 }
 
@@ -136,14 +136,14 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
     .process_environment = context->process_environment,
   };
 
-  run->resolve = NULL;
-  run->resolved = TRUE;
+  run->resolve.call = NULL;
+  run->resolve.is_done = TRUE;
   if (error != NULL)
-    run->resolve_error = g_error_copy (error);
+    run->resolve.error = g_error_copy (error);
   else
     {
       run->mask = pp_resolve_mask (parts);
-      run->configuration = pp_resolve_configuration (parts, &identity, &run->resolve_error);
+      run->resolve.configuration = pp_resolve_configuration (parts, &identity, &run->resolve.error);
     }
   if (run->state == PP_FLOW_RUN_PENDING)
     pp_flow_run_go_on (run);
@@ -155,8 +155,8 @@ pp_flow_run_enter_claimed (PpFlowRun *run)
   pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' submitting flow run '%s'",
                    run->context->worker_name, run->id);
   /* What the configuration needs is fetched while the server thinks about PENDING. */
-  run->resolve = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
-                                    on_resolved, run);
+  run->resolve.call = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
+                                         on_resolved, run);
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, propose_pending);
 }
 
@@ -165,20 +165,20 @@ pp_flow_run_enter_claimed (PpFlowRun *run)
 static void
 leave_pending (PpFlowRun *run)
 {
-  if (run->resolve_error == NULL)
+  if (run->resolve.error == NULL)
     pp_flow_run_move (run, PP_FLOW_RUN_RESOLVED);
-  else if (run->attaches)
-    pp_flow_run_attach_undescribed (run, run->resolve_error->message);
-  else if (g_error_matches (run->resolve_error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_DEPLOYMENT_GONE))
+  else if (run->recovery.attaches)
+    pp_flow_run_attach_undescribed (run, run->resolve.error->message);
+  else if (g_error_matches (run->resolve.error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_DEPLOYMENT_GONE))
     pp_flow_run_cancel_for_deployment (run);
   else
-    pp_flow_run_fail_submission (run, run->resolve_error->message);
+    pp_flow_run_fail_submission (run, run->resolve.error->message);
 }
 
 void
 pp_flow_run_enter_pending (PpFlowRun *run)
 {
-  if (run->resolved)
+  if (run->resolve.is_done)
     leave_pending (run);
 }
 
@@ -190,10 +190,10 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
   g_autoptr (GError) error = NULL;
 
   run->spec = pp_container_spec_new (
-      run->configuration, pp_infrastructure_engine (run->context->infrastructure), &error);
-  g_clear_pointer (&run->configuration, json_decref);
+      run->resolve.configuration, pp_infrastructure_engine (run->context->infrastructure), &error);
+  g_clear_pointer (&run->resolve.configuration, json_decref);
   g_clear_pointer (&run->json, json_decref);
-  if (run->spec == NULL && run->attaches)
+  if (run->spec == NULL && run->recovery.attaches)
     {
       pp_flow_run_attach_undescribed (run, error->message);
       return;
@@ -204,12 +204,12 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       return;
     }
   /* The deployment may have been changed since the container was started. */
-  if (run->attaches && run->found_reporter != PP_REPORTER_UNKNOWN)
+  if (run->recovery.attaches && run->recovery.found_reporter != PP_REPORTER_UNKNOWN)
     run->spec->state_reporting
-        = run->found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
+        = run->recovery.found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
   run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
   /* That of a run that is over for the server goes, whatever was configured. */
-  run->auto_remove = run->spec->auto_remove || (run->attaches && run->auto_remove);
+  run->auto_remove = run->spec->auto_remove || (run->recovery.attaches && run->auto_remove);
   for (guint i = 0; i < run->spec->warnings->len; i++)
     pp_flow_run_log (run, PP_LOG_WARNING, "%s",
                      (const char *)g_ptr_array_index (run->spec->warnings, i));
@@ -222,8 +222,8 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
   PpFlowRun *run = user_data;
 
   pp_failpoint ("answered", "Submitting");
-  run->submitting_call = NULL;
-  if (error != NULL || g_get_monotonic_time () - run->submitting_sent > SOON_US)
+  run->submitting.call = NULL;
+  if (error != NULL || g_get_monotonic_time () - run->submitting.sent_at > SOON_US)
     pp_flow_run_expect_late (run);
   if (error != NULL)
     g_debug ("Flow run %s could not be set to Submitting: %s", run->id, error->message);
@@ -255,7 +255,7 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
 {
   PpWorkerContext *context = run->context;
 
-  if (run->attaches)
+  if (run->recovery.attaches)
     {
       pp_flow_run_attach (run);
       return;
@@ -272,8 +272,8 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
   /* Prefect's own states follow on this one; a run that the worker reports goes to RUNNING. */
   if (!run->worker_reported)
     {
-      run->submitting_sent = g_get_monotonic_time ();
-      run->submitting_call
+      run->submitting.sent_at = g_get_monotonic_time ();
+      run->submitting.call
           = pp_flow_run_set_state (context->api, run->id, run->transitions.submitting, "PENDING",
                                    "Submitting", NULL, FALSE, PP_API_RETRY, on_submitting, run);
     }
@@ -283,7 +283,7 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
 void
 pp_flow_run_resubmit (PpFlowRun *run)
 {
-  run->resolve = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
-                                    on_resolved, run);
+  run->resolve.call = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
+                                         on_resolved, run);
   pp_flow_run_move (run, PP_FLOW_RUN_PENDING);
 }

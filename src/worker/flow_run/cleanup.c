@@ -85,17 +85,17 @@ on_logs_safe (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->logs_safe = TRUE;
+  run->cleanup.logs_safe = TRUE;
   pp_flow_run_go_on (run);
 }
 
 void
 pp_flow_run_free_slot (PpFlowRun *run)
 {
-  if (run->slot_freed || run->context->unsettled >= MAX_UNSETTLED)
+  if (run->cleanup.slot_freed || run->context->unsettled >= MAX_UNSETTLED)
     return;
-  run->slot_freed = TRUE;
-  run->unsettled = TRUE;
+  run->cleanup.slot_freed = TRUE;
+  run->cleanup.is_unsettled = TRUE;
   run->context->unsettled++;
   run->notify (run, TRUE, run->user_data);
 }
@@ -106,9 +106,9 @@ on_left (gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->timer = 0;
-  if (!run->slot_freed)
+  if (!run->cleanup.slot_freed)
     run->notify (run, TRUE, run->user_data);
-  run->slot_freed = TRUE;
+  run->cleanup.slot_freed = TRUE;
   pp_log_sender_when (run->context->logs, FALSE, on_logs_safe, run);
   return G_SOURCE_REMOVE;
 }
@@ -124,13 +124,13 @@ forget_pid (PpFlowRun *run)
 void
 pp_flow_run_enter_reported (PpFlowRun *run)
 {
-  if (run->unsettled)
+  if (run->cleanup.is_unsettled)
     run->context->unsettled--;
-  run->unsettled = FALSE;
+  run->cleanup.is_unsettled = FALSE;
   g_clear_pointer (&run->lease, pp_lease_free);
-  g_clear_handle_id (&run->timeout_timer, g_source_remove);
-  g_clear_handle_id (&run->stop_timer, g_source_remove);
-  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
+  g_clear_handle_id (&run->stop.timeout_timer, g_source_remove);
+  g_clear_handle_id (&run->stop.timer, g_source_remove);
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop.call));
   run->timer = g_idle_add (on_left, run);
 }
 
@@ -138,9 +138,9 @@ pp_flow_run_enter_reported (PpFlowRun *run)
 void
 pp_flow_run_go_on_reported (PpFlowRun *run)
 {
-  if (!run->logs_safe || run->engine_call != NULL)
+  if (!run->cleanup.logs_safe || run->engine_call != NULL)
     return;
-  if (run->pid_call != NULL)
+  if (run->pid.call != NULL)
     {
       pp_flow_run_after (run, PID_SECONDS * 1000, forget_pid);
       return;

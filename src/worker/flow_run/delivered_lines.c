@@ -29,8 +29,8 @@ static void ask_count (PpFlowRun *run);
 static gboolean
 is_on_its_way (const PpFlowRun *run)
 {
-  return run->position.sent_until > MAX (run->position.last_timestamp, run->counted_until)
-         && g_get_monotonic_time () < run->count_until;
+  return run->position.sent_until > MAX (run->position.last_timestamp, run->count.last_time)
+         && g_get_monotonic_time () < run->count.until;
 }
 
 static void
@@ -40,10 +40,10 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
   const json_t *record;
   size_t index;
 
-  run->count_call = NULL;
-  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH) && run->count_limit == 0)
+  run->count.call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH) && run->count.limit == 0)
     {
-      run->count_limit = FEW_RECORDS;
+      run->count.limit = FEW_RECORDS;
       ask_count (run);
       return;
     }
@@ -54,15 +54,15 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
 
     if (logger == NULL || !g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
       continue;
-    run->counted++;
+    run->count.records++;
     if (timestamp == NULL)
       continue;
-    run->counted_until = MAX (run->counted_until, pp_timestamp_parse (timestamp));
-    pp_log_sender_go_on_after (run->context->logs, run->id, run->counted_until);
+    run->count.last_time = MAX (run->count.last_time, pp_timestamp_parse (timestamp));
+    pp_log_sender_go_on_after (run->context->logs, run->id, run->count.last_time);
   }
   if (json_array_size (body) > 0)
     {
-      run->count_offset += (guint)json_array_size (body);
+      run->count.offset += (guint)json_array_size (body);
       ask_count (run);
       return;
     }
@@ -71,18 +71,18 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
                      "How much of the output was delivered is not known, a few lines may come "
                      "twice: %s",
                      error->message);
-  else if (is_on_its_way (run) || run->counted_before != run->counted + 1)
+  else if (is_on_its_way (run) || run->count.before != run->count.records + 1)
     {
-      gint64 wait = COUNT_AGAIN_TIMES * (g_get_monotonic_time () - run->count_asked);
+      gint64 wait = COUNT_AGAIN_TIMES * (g_get_monotonic_time () - run->count.asked_at);
 
-      run->counted_before = run->counted + 1;
-      run->counted = 0;
-      run->count_offset = 0;
+      run->count.before = run->count.records + 1;
+      run->count.records = 0;
+      run->count.offset = 0;
       pp_flow_run_after (run, (guint)(CLAMP (wait, COUNT_AGAIN_US, PP_MAX_LOOK_US) / 1000),
                          ask_count);
       return;
     }
-  run->count_next (run);
+  run->count.next (run);
 }
 
 static void
@@ -91,15 +91,15 @@ ask_count (PpFlowRun *run)
   /* What an attempt before this one has written is none of this container's. */
   gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
 
-  run->count_asked = g_get_monotonic_time ();
-  run->count_call = pp_logs_read_after (run->context->api, run->id, after, run->count_offset,
-                                        run->count_limit, on_counted, run);
+  run->count.asked_at = g_get_monotonic_time ();
+  run->count.call = pp_logs_read_after (run->context->api, run->id, after, run->count.offset,
+                                        run->count.limit, on_counted, run);
 }
 
 void
 pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next)
 {
-  run->count_next = next;
-  run->count_until = g_get_monotonic_time () + pp_late_patience (run->context->settings);
+  run->count.next = next;
+  run->count.until = g_get_monotonic_time () + pp_late_patience (run->context->settings);
   ask_count (run);
 }

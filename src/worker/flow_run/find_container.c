@@ -16,8 +16,8 @@ pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
     {
       g_free (run->container_id);
       run->container_id = g_strdup (job->ref.id);
-      run->found_phase = phase;
-      run->found_reporter = job->ref.reporter;
+      run->recovery.found_phase = phase;
+      run->recovery.found_reporter = job->ref.reporter;
       if (run->container_name == NULL)
         run->container_name = g_strdup (job->ref.name);
     }
@@ -34,8 +34,8 @@ is_beyond_look (const PpFlowRun *run, const GError *error)
 {
   return (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_FAILED)
           || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_TOO_LARGE))
-         && run->phase != PP_JOURNAL_CLAIMED && run->no_answer_since != 0
-         && g_get_monotonic_time () - run->no_answer_since > MAX_REFUSED_US;
+         && run->journal.phase != PP_JOURNAL_CLAIMED && run->silence.since != 0
+         && g_get_monotonic_time () - run->silence.since > MAX_REFUSED_US;
 }
 
 static void
@@ -51,11 +51,11 @@ on_unlisted (PpJob *job, const GError *error, gpointer user_data)
       pp_flow_run_ask_again (run, error, look_unlisted);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   if (error == NULL && pp_flow_run_owns_container (run, job))
     {
-      run->found_phase = job->status.phase;
-      run->found_reporter = job->ref.reporter;
+      run->recovery.found_phase = job->status.phase;
+      run->recovery.found_reporter = job->ref.reporter;
     }
   else if (error != NULL && !gone)
     {
@@ -63,7 +63,7 @@ on_unlisted (PpJob *job, const GError *error, gpointer user_data)
           "The container engine does not inspect container '%s' of flow run '%s', which goes "
           "on as if it had been started: %s",
           run->container_name, run->name, error->message);
-      run->found_phase = PP_JOB_UNKNOWN;
+      run->recovery.found_phase = PP_JOB_UNKNOWN;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);
 }

@@ -241,25 +241,25 @@ pp_flow_run_free (PpFlowRun *run)
   pp_flow_run_forget_claim_check (run);
   pp_flow_run_forget_history (run);
   pp_state_read_cancel (run->state_read);
-  pp_state_read_cancel (run->server_read);
-  g_clear_pointer (&run->submitting_call, pp_api_call_cancel);
-  g_clear_pointer (&run->pid_call, pp_api_call_cancel);
-  g_clear_pointer (&run->count_call, pp_api_call_cancel);
+  pp_state_read_cancel (run->watch.server_read);
+  g_clear_pointer (&run->submitting.call, pp_api_call_cancel);
+  g_clear_pointer (&run->pid.call, pp_api_call_cancel);
+  g_clear_pointer (&run->count.call, pp_api_call_cancel);
   g_clear_pointer (&run->engine_call, pp_infrastructure_call_cancel);
-  g_clear_pointer (&run->follow_call, pp_infrastructure_call_cancel);
-  g_clear_pointer (&run->watch_call, pp_infrastructure_call_cancel);
-  g_clear_pointer (&run->stop_call, pp_infrastructure_call_cancel);
-  g_clear_pointer (&run->look_call, pp_infrastructure_call_cancel);
-  if (run->resolve != NULL)
-    pp_resolve_call_cancel (run->resolve);
+  g_clear_pointer (&run->watch.follow_call, pp_infrastructure_call_cancel);
+  g_clear_pointer (&run->watch.call, pp_infrastructure_call_cancel);
+  g_clear_pointer (&run->stop.call, pp_infrastructure_call_cancel);
+  g_clear_pointer (&run->stop.look_call, pp_infrastructure_call_cancel);
+  if (run->resolve.call != NULL)
+    pp_resolve_call_cancel (run->resolve.call);
   if (run->timer != 0)
     g_source_remove (run->timer);
-  if (run->timeout_timer != 0)
-    g_source_remove (run->timeout_timer);
-  if (run->stop_timer != 0)
-    g_source_remove (run->stop_timer);
-  if (run->journal_put != NULL)
-    pp_journal_put_cancel (run->journal_put);
+  if (run->stop.timeout_timer != 0)
+    g_source_remove (run->stop.timeout_timer);
+  if (run->stop.timer != 0)
+    g_source_remove (run->stop.timer);
+  if (run->journal.put != NULL)
+    pp_journal_put_cancel (run->journal.put);
   pp_flow_run_close_position (run);
   pp_log_sender_forget (run->context->logs, run);
   pp_delivery_free (run->delivery);
@@ -267,16 +267,16 @@ pp_flow_run_free (PpFlowRun *run)
   pp_lease_free (run->lease);
   pp_container_spec_free (run->spec);
   pp_job_end_clear (&run->end);
-  g_clear_error (&run->resolve_error);
+  g_clear_error (&run->resolve.error);
   g_clear_error (&run->refusal);
   g_clear_pointer (&run->mask, pp_mask_free);
   g_free (run->failure);
-  g_free (run->type_at_end);
+  g_free (run->report.type_at_end);
   g_free (run->report.type);
   g_free (run->report.name);
   g_free (run->report.message);
-  json_decref (run->overwritten_end);
-  json_decref (run->configuration);
+  json_decref (run->report.overwritten_end);
+  json_decref (run->resolve.configuration);
   json_decref (run->json);
   g_free (run->container_id);
   g_free (run->container_name);

@@ -15,10 +15,10 @@ static void
 on_written (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  PpFlowRunNextFunc next = run->written;
+  PpFlowRunNextFunc next = run->journal.written;
 
-  pp_failpoint ("written", pp_journal_phase_name (run->phase));
-  run->journal_put = NULL;
+  pp_failpoint ("written", pp_journal_phase_name (run->journal.phase));
+  run->journal.put = NULL;
   /* What was not begun can be left to the next poll; what was goes on. */
   if (error != NULL && run->state == PP_FLOW_RUN_CLAIMED)
     {
@@ -42,7 +42,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .flow_run_name = run->name,
     .deployment_id = run->deployment_id,
     .flow_id = run->flow_id,
-    .phase = run->phase,
+    .phase = run->journal.phase,
     .claim_transition_id = (char *)run->transitions.claim,
     .submitting_transition_id = (char *)run->transitions.submitting,
     .running_transition_id = (char *)run->transitions.running,
@@ -55,7 +55,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .container_name = run->container_name,
     .replaced_container_id = run->replaced_container_id,
     .undescribed
-    = run->spec == NULL && run->container_id != NULL && run->phase != PP_JOURNAL_CLAIMED,
+    = run->spec == NULL && run->container_id != NULL && run->journal.phase != PP_JOURNAL_CLAIMED,
     .worker_reported = run->worker_reported,
     .auto_remove = run->auto_remove,
     .timed_out = pp_flow_run_is_timed_out (run),
@@ -84,12 +84,12 @@ pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, PpFlowRunNextFunc 
 {
   PpJournalEntry entry;
 
-  run->phase = phase;
-  run->written = next;
+  run->journal.phase = phase;
+  run->journal.written = next;
   pp_flow_run_describe (run, &entry);
-  if (run->journal_put != NULL)
-    pp_journal_put_cancel (run->journal_put);
-  run->journal_put = pp_journal_put (run->context->journal, &entry, on_written, run);
+  if (run->journal.put != NULL)
+    pp_journal_put_cancel (run->journal.put);
+  run->journal.put = pp_journal_put (run->context->journal, &entry, on_written, run);
 }
 
 /* A container that is there needs no more of its description than this. */
@@ -121,7 +121,7 @@ take_transition (char *into, const char *id)
 void
 pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 {
-  run->phase = entry->phase;
+  run->journal.phase = entry->phase;
   run->replaced_container_id = g_strdup (entry->replaced_container_id);
   /* The worker that wrote it may have been killed with any request under way. */
   if (entry->phase == PP_JOURNAL_CLAIMED)
@@ -143,11 +143,11 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->started_time = entry->started_at;
   run->seen_run_count = entry->seen_run_count;
   run->scheduled_time = entry->scheduled_time;
-  run->host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
-                        && *run->context->boot_id != '\0'
-                        && !g_str_equal (entry->boot_id, run->context->boot_id);
+  run->recovery.host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
+                                 && *run->context->boot_id != '\0'
+                                 && !g_str_equal (entry->boot_id, run->context->boot_id);
   /* It counts in its own boot only, and only where that is known. */
-  if (entry->boot_id != NULL && *entry->boot_id != '\0' && !run->host_restarted
+  if (entry->boot_id != NULL && *entry->boot_id != '\0' && !run->recovery.host_restarted
       && g_str_equal (entry->boot_id, run->context->boot_id))
     run->started_uptime = entry->started_uptime;
   if (entry->phase == PP_JOURNAL_CLAIMED)
@@ -170,8 +170,8 @@ void
 pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
 {
   /* What was counted is past the timestamp until there is a later one. */
-  run->position.records += run->counted + records;
-  run->counted = 0;
+  run->position.records += run->count.records + records;
+  run->count.records = 0;
   run->position.last_timestamp = timestamp;
   if (run->delivery == NULL)
     return;
@@ -228,6 +228,6 @@ pp_flow_run_close_position (PpFlowRun *run)
 const char *
 pp_flow_run_phase_word (const PpFlowRun *run)
 {
-  return pp_journal_phase_word (run->phase,
+  return pp_journal_phase_word (run->journal.phase,
                                 run->started_time != 0 || run->state >= PP_FLOW_RUN_STARTED);
 }

@@ -27,13 +27,13 @@ static void look_again (PpFlowRun *run);
 static gboolean
 was_started (const PpFlowRun *run)
 {
-  return pp_job_phase_is_started (run->found_phase);
+  return pp_job_phase_is_started (run->recovery.found_phase);
 }
 
 gboolean
 pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job)
 {
-  if (run->phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
+  if (run->journal.phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
     return g_str_equal (job->ref.id, run->container_id);
   return pp_job_is_of_claim (job, run->transitions.claim);
 }
@@ -81,7 +81,7 @@ go_on (PpFlowRun *run)
       return;
     }
   /* Nothing was written down of it: its deployment says what it is. */
-  run->attaches = TRUE;
+  run->recovery.attaches = TRUE;
   if (run->json != NULL)
     pp_flow_run_resubmit (run);
   else
@@ -102,7 +102,7 @@ leave (PpFlowRun *run, const char *why)
 {
   say (run, why);
   run->started_once = FALSE;
-  if (run->found_phase == PP_JOB_ABSENT)
+  if (run->recovery.found_phase == PP_JOB_ABSENT)
     g_clear_pointer (&run->container_id, g_free);
   pp_flow_run_drop (run);
 }
@@ -119,7 +119,7 @@ on_leftover_removed (const GError *error, gpointer user_data)
       pp_flow_run_ask_again (run, error, begin_again);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   /* The engine does not remove what runs: the start of an earlier worker may have been carried out
    * since the container was looked at. */
   if (error != NULL && run->retries++ < MAX_REMOVALS)
@@ -130,7 +130,7 @@ on_leftover_removed (const GError *error, gpointer user_data)
   if (error != NULL)
     g_warning ("Container '%s', which was never started, could not be removed: %s",
                run->container_name, error->message);
-  run->found_phase = PP_JOB_ABSENT;
+  run->recovery.found_phase = PP_JOB_ABSENT;
   begin_again (run);
 }
 
@@ -138,14 +138,14 @@ on_leftover_removed (const GError *error, gpointer user_data)
 static void
 begin_again (PpFlowRun *run)
 {
-  if (run->found_phase != PP_JOB_ABSENT)
+  if (run->recovery.found_phase != PP_JOB_ABSENT)
     {
       run->engine_call = pp_infrastructure_remove_unstarted (
           run->context->infrastructure, run->container_id, on_leftover_removed, run);
       return;
     }
   run->recovered = FALSE;
-  run->host_restarted = FALSE;
+  run->recovery.host_restarted = FALSE;
   if (run->container_id != NULL)
     {
       g_free (run->replaced_container_id);
@@ -197,7 +197,7 @@ on_begun (const GError *error, gpointer user_data)
       pp_flow_run_ask_again (run, error, look_again);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   say (run, "its container is followed");
   go_on (run);
 }
@@ -215,7 +215,7 @@ on_looked_again (PpJob *job, const GError *error, gpointer user_data)
                                                   on_begun, run);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   if (job == NULL || job->status.never_started)
     submit_again (run);
   else
@@ -232,7 +232,7 @@ look_again (PpFlowRun *run)
 static void
 resubmit (PpFlowRun *run)
 {
-  if (run->found_phase != PP_JOB_ABSENT)
+  if (run->recovery.found_phase != PP_JOB_ABSENT)
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
   else
     submit_again (run);
@@ -257,7 +257,8 @@ go_on_without (PpFlowRun *run)
 static void
 end_container (PpFlowRun *run, PpStopReason reason)
 {
-  if ((reason > PP_STOP_ENDED || run->worker_reported) && pp_job_phase_is_alive (run->found_phase))
+  if ((reason > PP_STOP_ENDED || run->worker_reported)
+      && pp_job_phase_is_alive (run->recovery.found_phase))
     run->auto_remove = TRUE;
   go_on_unreported (run, reason);
   if (run->state == PP_FLOW_RUN_STARTED)
@@ -300,11 +301,11 @@ on_scheduled (PpFlowRun *run)
 {
   /* A worker, or its user who has ended it, has a run that it reports on tried again; or Prefect
    * inside the container, which waits for that. */
-  gboolean waits
-      = pp_job_phase_is_alive (run->found_phase) && pp_flow_run_waits_in_container (run->json);
-  gboolean ended = run->worker_reported && run->phase == PP_JOURNAL_STARTING && !waits;
+  gboolean waits = pp_job_phase_is_alive (run->recovery.found_phase)
+                   && pp_flow_run_waits_in_container (run->json);
+  gboolean ended = run->worker_reported && run->journal.phase == PP_JOURNAL_STARTING && !waits;
 
-  run->retry_scheduled = ended || run->phase == PP_JOURNAL_REPORTING;
+  run->report.retry_scheduled = ended || run->journal.phase == PP_JOURNAL_REPORTING;
   if (was_started (run) && ended)
     on_begun_anew (run, "it is scheduled once more, and its attempt here is over");
   else if (was_started (run))
@@ -312,7 +313,7 @@ on_scheduled (PpFlowRun *run)
       say (run, "its container is seen to its end");
       go_on (run);
     }
-  else if (run->phase != PP_JOURNAL_CLAIMED)
+  else if (run->journal.phase != PP_JOURNAL_CLAIMED)
     {
       /* Prefect waited for its retry inside the container, or the worker has given it back. */
       run->auto_remove = TRUE;
@@ -334,7 +335,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
     pp_flow_run_take_lease (run, state);
   if (holder == PP_CLAIM_LOST)
     on_begun_anew (run, "another worker has begun it again");
-  else if (run->phase == PP_JOURNAL_REPORTING && run->worker_reported
+  else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported
            && !pp_flow_run_may_be_own_state (run, state))
     {
       /* The failure was reported, and this is the next attempt, maybe another worker's. */
@@ -349,9 +350,9 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       say (run, "its container is followed");
       go_on (run);
     }
-  else if (run->found_phase != PP_JOB_ABSENT)
+  else if (run->recovery.found_phase != PP_JOB_ABSENT)
     resubmit (run);
-  else if (run->phase == PP_JOURNAL_CLAIMED)
+  else if (run->journal.phase == PP_JOURNAL_CLAIMED)
     {
       if (own)
         pp_flow_run_check_history (run, resubmit);
@@ -368,7 +369,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
 static void
 on_deleted (PpFlowRun *run)
 {
-  if (run->found_phase != PP_JOB_RUNNING)
+  if (run->recovery.found_phase != PP_JOB_RUNNING)
     {
       leave (run, "it was deleted on the server");
       return;
@@ -417,7 +418,7 @@ on_paused (PpFlowRun *run, const json_t *state)
 {
   if (was_started (run))
     go_on (run);
-  else if (run->phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
+  else if (run->journal.phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
     go_on_without (run);
   else
     leave (run, "it is paused, and comes by the poll");

@@ -46,17 +46,18 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
 
       pp_flow_run_expect_late (run);
       pp_flow_run_note_refusal (run, error);
-      if (++run->unanswered == SAY_UNANSWERED)
+      if (++run->report.unanswered == SAY_UNANSWERED)
         g_warning (
             "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: %s",
             run->name, run->id, error->message);
-      run->look_until = now + pp_look_time (now - run->report_sent);
-      pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
+      run->report.look_until = now + pp_look_time (now - run->report.sent_at);
+      pp_flow_run_after (run,
+                         pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
                          look_before_report);
       return;
     }
   if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
-      && !run->cancel_reported)
+      && !run->report.cancel_reported)
     {
       pp_flow_run_report_cancelled (run);
       return;
@@ -118,7 +119,7 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_check_claim (run, send_unless_claimed_again); /* or Prefect's, inside */
   else if (pp_flow_run_state_is_terminal (state))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* told already, or ended by hand */
-  else if (begun && g_get_monotonic_time () < run->look_until)
+  else if (begun && g_get_monotonic_time () < run->report.look_until)
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
   else
     send_report (run);
@@ -141,9 +142,10 @@ send_report (PpFlowRun *run)
 {
   pp_flow_run_reconsider_message (run);
   /* The server takes other calls since the last try: it may fail at this end for ever. */
-  if (run->unanswered >= SAY_UNANSWERED && pp_api_answered (run->context->api) > run->report_sent)
+  if (run->report.unanswered >= SAY_UNANSWERED
+      && pp_api_answered (run->context->api) > run->report.sent_at)
     pp_flow_run_free_slot (run);
-  run->report_sent = g_get_monotonic_time ();
+  run->report.sent_at = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
                                          run->report.type, run->report.name, run->report.message,
                                          run->report.force, PP_API_TRY, on_proposed, run);
@@ -161,7 +163,8 @@ may_be_changed (const PpFlowRun *run)
   if (!run->started_once)
     return now - run->claimed_at > LOOK_AFTER_US;
   return run->worker_reported
-         && (now - run->begun_at > LOOK_AFTER_US || (run->spec != NULL && run->spec->runs_prefect));
+         && (now - run->watch.begun_at > LOOK_AFTER_US
+             || (run->spec != NULL && run->spec->runs_prefect));
 }
 
 static void
@@ -217,7 +220,7 @@ pp_flow_run_report_cancelled (PpFlowRun *run)
                          ? "Flow run cancelled: its container was stopped."
                          : "The container ended while the run was being cancelled.";
 
-  run->cancel_reported = TRUE;
+  run->report.cancel_reported = TRUE;
   run->auto_remove = TRUE;
   propose (run, "CANCELLED", NULL, text, FALSE);
 }
@@ -236,7 +239,7 @@ pp_flow_run_fail_submission (PpFlowRun *run, const char *message)
   run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", what);
   /* What never ran is of no use to anyone. */
   run->auto_remove = TRUE;
-  if (run->submitting_call == NULL)
+  if (run->submitting.call == NULL)
     pp_flow_run_report_failure (run);
 }
 
@@ -253,7 +256,7 @@ pp_flow_run_cancel_for_deployment (PpFlowRun *run)
 static gboolean
 report_as_written (PpFlowRun *run)
 {
-  if (run->phase != PP_JOURNAL_REPORTING || !run->worker_reported)
+  if (run->journal.phase != PP_JOURNAL_REPORTING || !run->worker_reported)
     return FALSE;
   send_report (run);
   return TRUE;
@@ -269,8 +272,8 @@ pp_flow_run_report_vanished (PpFlowRun *run)
             ? g_strdup_printf (
                 "Flow run infrastructure vanished while no worker watched: %scontainer "
                 "'%s' (%.12s) is gone from the engine; its exit status is not known.",
-                run->host_restarted ? "the host was started anew, and " : "", run->container_name,
-                run->container_id)
+                run->recovery.host_restarted ? "the host was started anew, and " : "",
+                run->container_name, run->container_id)
             : g_strdup_printf (
                 "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was "
                 "watched; its exit status is not known.",
@@ -318,7 +321,7 @@ report_by_worker (PpFlowRun *run)
 static void
 report_after_success (PpFlowRun *run)
 {
-  if (g_str_equal (run->type_at_end, "PENDING"))
+  if (g_str_equal (run->report.type_at_end, "PENDING"))
     {
       propose (run, "COMPLETED", NULL,
                "Container exited with status 0 without Prefect inside it ever reporting: the "
@@ -354,23 +357,13 @@ report_no_end (PpFlowRun *run)
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
-/* Whether STATE is one that nobody leaves any more once the container is over. */
-static gboolean
-is_left_behind (const json_t *state)
-{
-  const char *type = pp_json_string (state, "type");
-
-  return g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0
-         || pp_flow_run_is_paused_in_container (state);
-}
-
 /* Whether Prefect inside the container, which has ended well, may be heard of yet. */
 static gboolean
 may_be_heard_of (const PpFlowRun *run)
 {
   return run->end_known && !run->end.never_ended && run->end.exit_code == 0
-         && !g_str_equal (run->type_at_end, "PENDING")
-         && g_get_monotonic_time () - run->exited_at < GRACE_US;
+         && !g_str_equal (run->report.type_at_end, "PENDING")
+         && g_get_monotonic_time () - run->report.exited_at < GRACE_US;
 }
 
 static void
@@ -383,13 +376,14 @@ move_to_reported (PpFlowRun *run)
 static void
 put_back_end (PpFlowRun *run)
 {
-  if (run->put_back.tries == 0)
+  if (run->report.put_back.tries == 0)
     pp_flow_run_log (
         run, PP_LOG_INFO,
         "Flow run '%s' is set back to %s, its end: a request that was carried out late "
         "had changed that",
-        run->name, pp_json_string (run->overwritten_end, "name"));
-  pp_flow_run_put_back (run, &run->put_back, run->overwritten_end, read_state, move_to_reported);
+        run->name, pp_json_string (run->report.overwritten_end, "name"));
+  pp_flow_run_put_back (run, &run->report.put_back, run->report.overwritten_end, read_state,
+                        move_to_reported);
 }
 
 static void
@@ -397,7 +391,7 @@ report_by_end (PpFlowRun *run, PpClaimHolder holder)
 {
   gboolean succeeded = run->end_known && !run->end.never_ended && run->end.exit_code == 0;
 
-  if (run->overwritten_end != NULL)
+  if (run->report.overwritten_end != NULL)
     {
       put_back_end (run);
       return;
@@ -407,13 +401,13 @@ report_by_end (PpFlowRun *run, PpClaimHolder holder)
       send_unless_claimed_again (run, holder);
       return;
     }
-  if (run->put_back.tries > 0)
+  if (run->report.put_back.tries > 0)
     {
       pp_flow_run_give_up_end (run);
       return;
     }
   /* Prefect inside never got to say anything: its traceback is all there is. */
-  if (run->never_ran && !succeeded)
+  if (run->report.never_ran && !succeeded)
     pp_flow_run_log_tail (run);
   if (!run->end_known)
     pp_flow_run_report_vanished (run);
@@ -441,16 +435,16 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   /* By Prefect inside the container, or by force: as if the worker had stopped it. */
   if (g_strcmp0 (type, "CANCELLED") == 0)
     run->auto_remove = TRUE;
-  g_free (run->type_at_end);
-  run->type_at_end = g_strdup (type);
-  run->never_ran = pp_flow_run_never_ran (run, body);
+  g_free (run->report.type_at_end);
+  run->report.type_at_end = g_strdup (type);
+  run->report.never_ran = pp_flow_run_never_ran (run, body);
   if (pp_flow_run_is_late_word (run, state))
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, read_state);
   else if (g_strcmp0 (type, "CANCELLING") == 0)
     pp_flow_run_report_cancelled (run);
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */
-  else if (!is_left_behind (state))
+  else if (!pp_flow_run_state_is_left_behind (state))
     {
       pp_flow_run_log_tail_of_failure (run, type);
       pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
@@ -470,24 +464,24 @@ read_state (PpFlowRun *run)
 void
 pp_flow_run_enter_exited (PpFlowRun *run)
 {
-  run->exited_at = g_get_monotonic_time ();
-  g_clear_handle_id (&run->timeout_timer, g_source_remove);
-  g_clear_handle_id (&run->stop_timer, g_source_remove);
-  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
-  pp_infrastructure_call_cancel (g_steal_pointer (&run->look_call));
+  run->report.exited_at = g_get_monotonic_time ();
+  g_clear_handle_id (&run->stop.timeout_timer, g_source_remove);
+  g_clear_handle_id (&run->stop.timer, g_source_remove);
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch.call));
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop.look_call));
   /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
   pp_state_read_cancel (g_steal_pointer (&run->state_read));
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
   pp_output_finish (run->output);
-  run->end.start_interrupted = run->start_interrupted;
+  run->end.start_interrupted = run->start.is_interrupted;
   /* What the worker before has told of another container may have arrived since. */
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
                             run->container_id, run->container_name, pp_flow_run_related (run));
   pp_flow_run_log_memory (run);
-  if (run->retry_scheduled)
+  if (run->report.retry_scheduled)
     pp_flow_run_reschedule (run);
   else if (pp_flow_run_is_over_on_server (run))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);

@@ -41,19 +41,19 @@ shorten_message (PpFlowRun *run, gboolean all)
 void
 pp_flow_run_note_refusal (PpFlowRun *run, const GError *error)
 {
-  run->report_refused = may_be_for_message (error);
+  run->report.is_refused = may_be_for_message (error);
 }
 
 void
 pp_flow_run_reconsider_message (PpFlowRun *run)
 {
-  gboolean answered = pp_api_answered (run->context->api) > run->report_sent;
+  gboolean answered = pp_api_answered (run->context->api) > run->report.sent_at;
 
-  if (!run->report_refused || !answered || run->report.message == NULL)
+  if (!run->report.is_refused || !answered || run->report.message == NULL)
     return;
-  run->report_refused = FALSE;
-  if (++run->refusals % REFUSALS_WITH_LINES == 0)
-    shorten_message (run, run->refusals > REFUSALS_WITH_LINES);
+  run->report.is_refused = FALSE;
+  if (++run->report.refusals % REFUSALS_WITH_LINES == 0)
+    shorten_message (run, run->report.refusals > REFUSALS_WITH_LINES);
 }
 
 gboolean

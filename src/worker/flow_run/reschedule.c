@@ -41,8 +41,9 @@ on_rescheduled (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   run->api_call = NULL;
   if (error != NULL && pp_api_may_try_again (run->context->api, error)
-      && ++run->unanswered < SAY_REFUSED)
-    pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->unanswered)),
+      && ++run->report.unanswered < SAY_REFUSED)
+    pp_flow_run_after (run,
+                       pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
                        pp_flow_run_reschedule);
   else if (error != NULL)
     pp_flow_run_on_unread (run, error, pp_flow_run_reschedule);
@@ -69,10 +70,10 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
       pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
       return;
     }
-  if (!run->rescheduled)
+  if (!run->report.is_rescheduled)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
                      run->name);
-  run->rescheduled = TRUE;
+  run->report.is_rescheduled = TRUE;
   json_object_set_new (changed, "retry_type", json_string ("reschedule"));
   run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,
                                                        on_rescheduled, run);

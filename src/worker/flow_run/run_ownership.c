@@ -39,10 +39,19 @@ pp_flow_run_is_paused_in_container (const json_t *state)
          && json_is_false (json_object_get (details, "pause_reschedule"));
 }
 
+gboolean
+pp_flow_run_state_is_left_behind (const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+
+  return g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0
+         || pp_flow_run_is_paused_in_container (state);
+}
+
 void
 pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
 {
-  run->seen_at = asked_at;
+  run->claim.seen_at = asked_at;
   run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
 }
 
@@ -282,7 +291,7 @@ static void read_claims (PpFlowRun *run);
 static void
 go_on_deleted (PpFlowRun *run)
 {
-  json_decref (g_steal_pointer (&run->overwritten_end));
+  json_decref (g_steal_pointer (&run->report.overwritten_end));
   run->claim_check.known (run, PP_CLAIM_PREFECT);
 }
 
@@ -308,8 +317,8 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
     }
   else if (error != NULL || have_other_running (run, body))
     holder = PP_CLAIM_PREFECT;
-  json_decref (run->overwritten_end);
-  run->overwritten_end = find_overwritten_end (run, body);
+  json_decref (run->report.overwritten_end);
+  run->report.overwritten_end = find_overwritten_end (run, body);
   run->claim_check.known (run, holder);
 }
 
@@ -346,7 +355,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
 void
 pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next)
 {
-  if (g_get_monotonic_time () - run->seen_at < SOONEST_RUN_US)
+  if (g_get_monotonic_time () - run->claim.seen_at < SOONEST_RUN_US)
     {
       next (run);
       return;

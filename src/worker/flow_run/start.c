@@ -29,8 +29,8 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   (void)body;
-  run->pid_call = NULL;
-  if (error != NULL || g_get_monotonic_time () - run->pid_sent > SOON_US)
+  run->pid.call = NULL;
+  if (error != NULL || g_get_monotonic_time () - run->pid.sent_at > SOON_US)
     pp_flow_run_expect_late (run);
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
@@ -39,7 +39,7 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
   if (run->state != PP_FLOW_RUN_REPORTED)
     return;
   /* What waits for us by then. */
-  if (run->logs_safe)
+  if (run->cleanup.logs_safe)
     g_clear_handle_id (&run->timer, g_source_remove);
   pp_flow_run_go_on (run);
 }
@@ -69,9 +69,9 @@ on_unstarted_removed (const GError *error, gpointer user_data)
       pp_flow_run_ask_again (run, error, remove_unstarted);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   /* The engine does not remove what runs by now. */
-  if (error != NULL && run->start_removals++ < MAX_REMOVALS)
+  if (error != NULL && run->start.removals++ < MAX_REMOVALS)
     {
       pp_flow_run_write_down (run, PP_JOURNAL_STARTING, look_again_before_start);
       return;
@@ -80,7 +80,7 @@ on_unstarted_removed (const GError *error, gpointer user_data)
     g_warning ("Container '%s', which was never started, could not be removed: %s",
                run->container_name, error->message);
   run->started_once = FALSE;
-  run->start_interrupted = FALSE;
+  run->start.is_interrupted = FALSE;
   refusal = g_steal_pointer (&run->refusal);
   if (pp_flow_run_is_cancelled (run))
     pp_flow_run_report_cancelled (run);
@@ -91,7 +91,7 @@ on_unstarted_removed (const GError *error, gpointer user_data)
       g_free (run->replaced_container_id);
       run->replaced_container_id = g_steal_pointer (&run->container_id);
       run->network_index = 0;
-      run->start_retries = run->retries;
+      run->start.retries = run->retries;
       pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
     }
 }
@@ -127,9 +127,10 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
       on_started (NULL, run);
       return;
     }
-  if (gone ? !run->start_interrupted : job != NULL && job->status.never_started)
+  if (gone ? !run->start.is_interrupted : job != NULL && job->status.never_started)
     run->started_once = FALSE;
-  if (!gone || run->start_interrupted || pp_flow_run_is_cancelled (run) || run->made_anew)
+  if (!gone || run->start.is_interrupted || pp_flow_run_is_cancelled (run)
+      || run->start.is_made_anew)
     {
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
@@ -137,7 +138,7 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Container '%s' was removed before its start; it is made anew: %s",
                    run->container_name, refusal->message);
-  run->made_anew = TRUE;
+  run->start.is_made_anew = TRUE;
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
 }
 
@@ -154,7 +155,7 @@ on_start_failed (PpFlowRun *run, const GError *error)
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
     }
   else if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
-           || (!no_answer && run->start_interrupted && is_podman (run)))
+           || (!no_answer && run->start.is_interrupted && is_podman (run)))
     {
       run->refusal = g_error_copy (error);
       run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
@@ -162,7 +163,7 @@ on_start_failed (PpFlowRun *run, const GError *error)
     }
   else
     pp_flow_run_retry_or_fail (run, error, look_before_start);
-  run->start_interrupted = run->start_interrupted || no_answer;
+  run->start.is_interrupted = run->start.is_interrupted || no_answer;
 }
 
 static void
@@ -214,7 +215,7 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
       start_initialized (run);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   if (!job->status.never_started)
     on_started (NULL, run);
   else
@@ -237,9 +238,9 @@ look_before_start (PpFlowRun *run)
 void
 pp_flow_run_drop_pid (PpFlowRun *run)
 {
-  if (run->pid_call == NULL)
+  if (run->pid.call == NULL)
     return;
-  pp_api_call_cancel (g_steal_pointer (&run->pid_call));
+  pp_api_call_cancel (g_steal_pointer (&run->pid.call));
   pp_flow_run_expect_late (run);
 }
 
@@ -250,8 +251,8 @@ pp_flow_run_tell_pid (PpFlowRun *run)
   g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
 
   pp_flow_run_drop_pid (run);
-  run->pid_sent = g_get_monotonic_time ();
-  run->pid_call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
+  run->pid.sent_at = g_get_monotonic_time ();
+  run->pid.call = pp_flow_run_update_infrastructure_pid (run->context->api, run->id, pid,
                                                          on_pid_updated, run);
 }
 
@@ -261,7 +262,7 @@ start_container (PpFlowRun *run)
   if (!run->started_once)
     pp_flow_run_tell_pid (run);
   run->started_once = TRUE;
-  run->retries = MAX (run->retries, run->start_retries);
+  run->retries = MAX (run->retries, run->start.retries);
   run->engine_call
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
@@ -382,7 +383,7 @@ pp_flow_run_enter_created (PpFlowRun *run)
   gint64 early = run->scheduled_time - g_get_real_time ();
 
   /* on_submitting() has the run go on. */
-  if (run->submitting_call != NULL)
+  if (run->submitting.call != NULL)
     return;
   /* Prefetched: everything is ready, its time has not come. */
   if (early > 0)

@@ -36,7 +36,7 @@ on_stop_timer (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->stop_timer = 0;
+  run->stop.timer = 0;
   stop_container (run);
   return G_SOURCE_REMOVE;
 }
@@ -44,8 +44,8 @@ on_stop_timer (gpointer user_data)
 static void
 stop_in (PpFlowRun *run, guint seconds)
 {
-  g_clear_handle_id (&run->stop_timer, g_source_remove);
-  run->stop_timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
+  g_clear_handle_id (&run->stop.timer, g_source_remove);
+  run->stop.timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
 }
 
 /* The engine has had its time: it does not answer, or says that it is done, or that it will not. */
@@ -54,12 +54,12 @@ on_overdue (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->stop_timer = 0;
+  run->stop.timer = 0;
   /* Without a watch the container is known to have ended: only its output is waited for. */
-  if (run->state != PP_FLOW_RUN_STARTED || run->watch_call == NULL)
+  if (run->state != PP_FLOW_RUN_STARTED || run->watch.call == NULL)
     return G_SOURCE_REMOVE;
-  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop_call));
-  if (run->program_gone)
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->stop.call));
+  if (run->watch.program_gone)
     {
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "Container '%s' has ended, and the engine does not say so: its exit status "
@@ -68,14 +68,14 @@ on_overdue (gpointer user_data)
       pp_flow_run_end_without_status (run);
       return G_SOURCE_REMOVE;
     }
-  if (run->stop_level < STOP_REMOVE)
+  if (run->stop.level < STOP_REMOVE)
     {
-      run->stop_level++;
+      run->stop.level++;
       pp_flow_run_log (
           run, PP_LOG_WARNING,
           "The engine has not stopped container '%s' in the time it was given: it is %s",
           run->container_name,
-          run->stop_level == STOP_KILL ? "told to kill it"
+          run->stop.level == STOP_KILL ? "told to kill it"
                                        : "removed by force, auto_remove or not");
     }
   stop_container (run);
@@ -85,8 +85,8 @@ on_overdue (gpointer user_data)
 static void
 look_in (PpFlowRun *run, guint seconds)
 {
-  g_clear_handle_id (&run->stop_timer, g_source_remove);
-  run->stop_timer = g_timeout_add_seconds (seconds, on_overdue, run);
+  g_clear_handle_id (&run->stop.timer, g_source_remove);
+  run->stop.timer = g_timeout_add_seconds (seconds, on_overdue, run);
 }
 
 /* Podman does not stop what is paused. */
@@ -95,12 +95,12 @@ on_unpaused (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->stop_call = NULL;
+  run->stop.call = NULL;
   if (run->state != PP_FLOW_RUN_STARTED)
     return;
   if (error == NULL)
     stop_container (run);
-  else if (run->stop_refusals == 1)
+  else if (run->stop.refusals == 1)
     stop_in (run, STOP_AGAIN_SECONDS);
   else
     look_in (run, STOP_AGAIN_SECONDS);
@@ -111,13 +111,13 @@ on_stopped (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->stop_call = NULL;
+  run->stop.call = NULL;
   /* An answer is no end yet: on_overdue() looks. */
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
     return;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     return;
-  if (run->stop_refusals++ == 0)
+  if (run->stop.refusals++ == 0)
     pp_flow_run_log (
         run, PP_LOG_WARNING,
         "Container '%s' could not be stopped; the engine is asked again every %d s: %s",
@@ -128,7 +128,7 @@ on_stopped (const GError *error, gpointer user_data)
       stop_in (run, STOP_AGAIN_SECONDS);
       return;
     }
-  run->stop_call = pp_infrastructure_unpause (run->context->infrastructure, run->container_id,
+  run->stop.call = pp_infrastructure_unpause (run->context->infrastructure, run->container_id,
                                               on_unpaused, run);
 }
 
@@ -136,13 +136,13 @@ static void
 stop_container (PpFlowRun *run)
 {
   PpInfrastructure *infrastructure = run->context->infrastructure;
-  gboolean kindly = run->stop_level == STOP_KINDLY;
+  gboolean kindly = run->stop.level == STOP_KINDLY;
   guint seconds = kindly ? run->spec->stop_timeout : 0;
 
-  if (run->stop_call != NULL)
+  if (run->stop.call != NULL)
     return;
-  run->stop_call
-      = run->stop_level == STOP_REMOVE
+  run->stop.call
+      = run->stop.level == STOP_REMOVE
             ? pp_infrastructure_remove (infrastructure, run->container_id, on_stopped, run)
             : pp_infrastructure_stop (infrastructure, run->container_id, seconds, on_stopped, run);
   look_in (run, (guint)MIN (seconds, MAX_TIMEOUT_SECONDS) + OVERDUE_SECONDS);
@@ -153,7 +153,7 @@ pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
 {
   if (seconds == 0)
     stop_container (run);
-  else if (run->stop_call == NULL)
+  else if (run->stop.call == NULL)
     stop_in (run, seconds);
 }
 
@@ -167,7 +167,7 @@ static void arm_timeout (PpFlowRun *run);
 static gboolean
 is_being_stopped (const PpFlowRun *run)
 {
-  return run->stop_reason > PP_STOP_TIMEOUT || run->stop_call != NULL;
+  return run->stop_reason > PP_STOP_TIMEOUT || run->stop.call != NULL;
 }
 
 static void
@@ -203,13 +203,13 @@ on_looked_before_stop (PpJob *job, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->look_call = NULL;
+  run->stop.look_call = NULL;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
       || is_being_stopped (run))
     return;
   if (error != NULL)
     {
-      run->timeout_at = g_get_monotonic_time () + LOOK_SECONDS * G_USEC_PER_SEC;
+      run->stop.timeout_at = g_get_monotonic_time () + LOOK_SECONDS * G_USEC_PER_SEC;
       arm_timeout (run);
       return;
     }
@@ -224,8 +224,8 @@ on_looked_before_stop (PpJob *job, const GError *error, gpointer user_data)
 static void
 look_before_stop (PpFlowRun *run)
 {
-  run->look_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
-                                              on_looked_before_stop, run);
+  run->stop.look_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
+                                                   on_looked_before_stop, run);
 }
 
 /* A container in which Prefect does not get to report RUNNING in time. */
@@ -238,7 +238,7 @@ on_startup_state (json_t *body, const GError *error, gpointer user_data)
   if (run->state == PP_FLOW_RUN_STARTED && error != NULL
       && !g_error_matches (error, PP_API_ERROR, 404))
     {
-      run->timeout_at = g_get_monotonic_time () + LOOK_SECONDS * G_USEC_PER_SEC;
+      run->stop.timeout_at = g_get_monotonic_time () + LOOK_SECONDS * G_USEC_PER_SEC;
       arm_timeout (run);
     }
   else if (error == NULL && run->state == PP_FLOW_RUN_STARTED
@@ -251,10 +251,10 @@ on_timeout (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->timeout_timer = 0;
+  run->stop.timeout_timer = 0;
   if (run->state != PP_FLOW_RUN_STARTED || is_being_stopped (run))
     return G_SOURCE_REMOVE;
-  if (g_get_monotonic_time () < run->timeout_at)
+  if (g_get_monotonic_time () < run->stop.timeout_at)
     arm_timeout (run);
   else if (run->worker_reported)
     look_before_stop (run);
@@ -267,9 +267,9 @@ on_timeout (gpointer user_data)
 static void
 arm_timeout (PpFlowRun *run)
 {
-  gint64 left_ms = (run->timeout_at - g_get_monotonic_time ()) / 1000 + 1;
+  gint64 left_ms = (run->stop.timeout_at - g_get_monotonic_time ()) / 1000 + 1;
 
-  run->timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
+  run->stop.timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
 }
 
 /* How long a run that is recovered has run for, microseconds. The wall clock may have been
@@ -292,9 +292,9 @@ pp_flow_run_start_timeout (PpFlowRun *run)
 
   if (seconds <= 0)
     return;
-  run->timeout_at
+  run->stop.timeout_at
       = g_get_monotonic_time () + (gint64)(MIN (seconds, MAX_TIMEOUT_SECONDS) * G_USEC_PER_SEC);
   if (run->recovered)
-    run->timeout_at -= time_since_start (run);
+    run->stop.timeout_at -= time_since_start (run);
   arm_timeout (run);
 }

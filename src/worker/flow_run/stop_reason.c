@@ -64,7 +64,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   const json_t *state = json_object_get (body, "state");
   const char *type = pp_json_string (state, "type");
 
-  run->server_read = NULL;
+  run->watch.server_read = NULL;
   if (!is_followed_for_server (run))
     return;
   if (g_error_matches (error, PP_API_ERROR, 404))
@@ -94,8 +94,8 @@ stop_ended_by_hand (PpFlowRun *run)
 static void
 stop_unless_ended_by_prefect (PpFlowRun *run, PpClaimHolder holder)
 {
-  run->prefect_ended = holder == PP_CLAIM_PREFECT;
-  if (!run->prefect_ended)
+  run->stop.prefect_ended = holder == PP_CLAIM_PREFECT;
+  if (!run->stop.prefect_ended)
     stop_ended_by_hand (run);
 }
 
@@ -116,14 +116,14 @@ may_be_reported_by_prefect (const json_t *state)
 static gboolean
 see_to_end (PpFlowRun *run, const json_t *state)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->retry_scheduled)
+  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->report.retry_scheduled)
     return FALSE;
   if (!may_be_reported_by_prefect (state))
     {
       stop_ended_by_hand (run);
       return TRUE;
     }
-  if (!run->prefect_ended
+  if (!run->stop.prefect_ended
       && (run->claim_check.call == NULL || run->claim_check.known != stop_unless_ended_by_prefect))
     pp_flow_run_check_claim (run, stop_unless_ended_by_prefect);
   return FALSE;
@@ -163,8 +163,8 @@ void
 pp_flow_run_look (PpFlowRun *run)
 {
   /* Before the start, and at the end, the run's own calls find out. */
-  if (is_followed_for_server (run) && run->server_read == NULL)
-    run->server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
+  if (is_followed_for_server (run) && run->watch.server_read == NULL)
+    run->watch.server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
 }
 
 gboolean
@@ -204,7 +204,7 @@ pp_flow_run_cancel (PpFlowRun *run)
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
   pp_state_read_cancel (g_steal_pointer (&run->state_read));
-  g_clear_pointer (&run->resolve, pp_resolve_call_cancel);
+  g_clear_pointer (&run->resolve.call, pp_resolve_call_cancel);
   g_clear_handle_id (&run->timer, g_source_remove);
   pp_flow_run_report_cancelled (run);
 }

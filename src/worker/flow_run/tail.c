@@ -40,8 +40,8 @@ pp_flow_run_log_tail (PpFlowRun *run)
                      run->container_name, ended, tail);
   else
     pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; %s.", run->container_name, ended,
-                     run->output_unreadable ? "its output cannot be read from the engine"
-                                            : "it left no output");
+                     run->watch.output_unreadable ? "its output cannot be read from the engine"
+                                                  : "it left no output");
 }
 
 /* Prefect inside the container reports pull steps that fail, and tells why on its standard error
@@ -49,7 +49,8 @@ pp_flow_run_log_tail (PpFlowRun *run)
 void
 pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
 {
-  if (run->never_ran && (g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0))
+  if (run->report.never_ran
+      && (g_strcmp0 (type, "CRASHED") == 0 || g_strcmp0 (type, "FAILED") == 0))
     pp_flow_run_log_tail (run);
 }
 

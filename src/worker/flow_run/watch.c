@@ -21,8 +21,8 @@ resume_output (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  if (run->follow_call != NULL)
-    pp_infrastructure_call_resume (run->follow_call);
+  if (run->watch.follow_call != NULL)
+    pp_infrastructure_call_resume (run->watch.follow_call);
 }
 
 static gboolean
@@ -47,7 +47,7 @@ pp_flow_run_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
 static void
 try_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
 {
-  run->retry = again;
+  run->watch.retry = again;
   pp_flow_run_later (run, milliseconds, again);
 }
 
@@ -57,15 +57,15 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc ag
   gint64 now = g_get_monotonic_time ();
   gint64 silence;
 
-  if (run->no_answer_since == 0)
+  if (run->silence.since == 0)
     {
-      run->no_answer_since = now;
-      run->silence_said = FALSE;
+      run->silence.since = now;
+      run->silence.is_said = FALSE;
     }
-  silence = now - run->no_answer_since;
-  if (silence >= SAY_AWAY_MINUTES * 60 * G_USEC_PER_SEC && !run->silence_said)
+  silence = now - run->silence.since;
+  if (silence >= SAY_AWAY_MINUTES * 60 * G_USEC_PER_SEC && !run->silence.is_said)
     {
-      run->silence_said = TRUE;
+      run->silence.is_said = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "For %d minutes the container engine has not told how container '%s' is; "
                        "flow run '%s' waits for it: %s",
@@ -99,9 +99,9 @@ conclude_lost (PpFlowRun *run)
   pp_job_end_clear (&run->end);
   run->end = (PpJobEnd){ .never_ended = TRUE,
                          .status_lost = TRUE,
-                         .host_restarted = run->host_restarted };
+                         .host_restarted = run->recovery.host_restarted };
   run->end_known = TRUE;
-  run->asks_end = FALSE;
+  run->watch.asks_end = FALSE;
   pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
 }
 
@@ -109,14 +109,14 @@ conclude_lost (PpFlowRun *run)
 static void
 end_follow (PpFlowRun *run)
 {
-  if (run->follow_call != NULL)
-    pp_infrastructure_follow_finish (run->follow_call);
-  else if (run->retry != NULL)
+  if (run->watch.follow_call != NULL)
+    pp_infrastructure_follow_finish (run->watch.follow_call);
+  else if (run->watch.retry != NULL)
     {
       g_clear_handle_id (&run->timer, g_source_remove);
-      run->retry (run);
+      run->watch.retry (run);
     }
-  else if (run->asks_end || run->follow_refused)
+  else if (run->watch.asks_end || run->watch.follow_refused)
     {
       pp_infrastructure_call_cancel (g_steal_pointer (&run->engine_call));
       g_clear_handle_id (&run->timer, g_source_remove);
@@ -127,8 +127,8 @@ end_follow (PpFlowRun *run)
 void
 pp_flow_run_end_without_status (PpFlowRun *run)
 {
-  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch_call));
-  run->status_lost = TRUE;
+  pp_infrastructure_call_cancel (g_steal_pointer (&run->watch.call));
+  run->watch.status_lost = TRUE;
   end_follow (run);
 }
 
@@ -137,8 +137,8 @@ on_watched (gboolean status_lost, const GError *error G_GNUC_UNUSED, gpointer us
 {
   PpFlowRun *run = user_data;
 
-  run->watch_call = NULL;
-  run->status_lost = status_lost;
+  run->watch.call = NULL;
+  run->watch.status_lost = status_lost;
   end_follow (run);
 }
 
@@ -149,7 +149,7 @@ on_watch_news (PpWatchNews news, gpointer user_data)
 
   if (news == PP_WATCH_PROGRAM_GONE)
     {
-      run->program_gone = TRUE;
+      run->watch.program_gone = TRUE;
       return;
     }
   pp_flow_run_log (
@@ -164,9 +164,9 @@ on_watch_news (PpWatchNews news, gpointer user_data)
 static void
 watch_end (PpFlowRun *run)
 {
-  run->status_lost = FALSE;
-  run->program_gone = FALSE;
-  run->watch_call = pp_infrastructure_watch (run->context->infrastructure, run->container_id,
+  run->watch.status_lost = FALSE;
+  run->watch.program_gone = FALSE;
+  run->watch.call = pp_infrastructure_watch (run->context->infrastructure, run->container_id,
                                              on_watch_news, on_watched, run);
 }
 
@@ -179,37 +179,37 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
 
   if (!pp_flow_run_is_inspected (run, error, ask_end))
     return;
-  run->asks_end = FALSE;
+  run->watch.asks_end = FALSE;
   if (error != NULL) /* it is gone */
     {
       run->end_known = FALSE;
       pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
       return;
     }
-  run->no_answer_since = 0;
+  run->silence.since = 0;
   gboolean is_running = job->status.is_running;
   pp_job_end_copy (&run->end, &job->status.end);
   /* What runs was not lost with the host: it is another one's, or was started anew. */
-  run->host_restarted = run->host_restarted && !is_running;
-  if (run->host_restarted)
+  run->recovery.host_restarted = run->recovery.host_restarted && !is_running;
+  if (run->recovery.host_restarted)
     pp_container_end_note_boot (&run->end, &job->status, pp_booted_at ());
   /* It ran again when it had ended: somebody started it, or a restart policy. */
-  if (is_running && run->watch_call == NULL)
+  if (is_running && run->watch.call == NULL)
     watch_end (run);
   /* What a broken stream has left of the output is still to be had when the container has ended. */
-  if (is_running && run->output_ended)
+  if (is_running && run->watch.output_ended)
     {
       try_later (run, FOLLOW_AGAIN_MS, follow);
       return;
     }
-  if (run->follow_refused)
+  if (run->watch.follow_refused)
     {
       /* on_watched() comes back here. */
       if (!is_running)
         read_finished_log (run);
       return;
     }
-  if (is_running || !run->output_ended)
+  if (is_running || !run->watch.output_ended)
     {
       follow (run);
       return;
@@ -227,18 +227,18 @@ ask_end (PpFlowRun *run)
 static void
 inspect (PpFlowRun *run)
 {
-  run->retry = NULL;
-  if (run->status_lost && run->follow_refused)
+  run->watch.retry = NULL;
+  if (run->watch.status_lost && run->watch.follow_refused)
     {
       read_finished_log (run);
       return;
     }
-  if (run->status_lost)
+  if (run->watch.status_lost)
     {
       conclude_lost (run);
       return;
     }
-  run->asks_end = TRUE;
+  run->watch.asks_end = TRUE;
   ask_end (run);
 }
 
@@ -253,15 +253,15 @@ note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
     loss = "its log reached its limit of size (log_size_max in containers.conf, or max-size of "
            "log_config) and was begun anew while no worker read it. Raise the limit to have all of "
            "it";
-  if (loss != NULL && !run->output_lost)
+  if (loss != NULL && !run->watch.output_lost)
     {
-      run->output_lost = TRUE;
+      run->watch.output_lost = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING, "Part of the output of container '%s' is lost: %s.",
                        run->container_name, loss);
     }
-  if (damage != NULL && !run->damage_said)
+  if (damage != NULL && !run->watch.damage_said)
     {
-      run->damage_said = TRUE;
+      run->watch.damage_said = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "Part of the output of container '%s' could not be read: %s. Everything "
                        "around it was read. A disk that was full, or a host that crashed, leaves "
@@ -275,22 +275,22 @@ on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user
 {
   PpFlowRun *run = user_data;
 
-  run->follow_call = NULL;
+  run->watch.follow_call = NULL;
   note_losses (run, end, error);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      && !run->status_lost)
+      && !run->watch.status_lost)
     {
       try_later (run, 1000, inspect);
       return;
     }
-  run->output_unreadable = error != NULL;
+  run->watch.output_unreadable = error != NULL;
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "The rest of the output of container '%s' is missing: its log could not be "
                      "read after its end either: %s",
                      run->container_name, error->message);
-  run->follow_refused = FALSE;
-  run->output_ended = TRUE;
+  run->watch.follow_refused = FALSE;
+  run->watch.output_ended = TRUE;
   inspect (run);
 }
 
@@ -298,9 +298,9 @@ on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user
 static void
 read_finished_log (PpFlowRun *run)
 {
-  run->follow_call = pp_infrastructure_read_log (run->context->infrastructure, run->container_id,
-                                                 run->spec->tty, pp_delivery_place (run->delivery),
-                                                 on_output, on_finished_log_read, run);
+  run->watch.follow_call = pp_infrastructure_read_log (
+      run->context->infrastructure, run->container_id, run->spec->tty,
+      pp_delivery_place (run->delivery), on_output, on_finished_log_read, run);
 }
 
 static void
@@ -308,12 +308,12 @@ on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  run->follow_call = NULL;
+  run->watch.follow_call = NULL;
   note_losses (run, end, error);
-  run->output_ended
+  run->watch.output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
   /* An end that may not be all there is to say is asked for. */
-  if (end != NULL && end->succeeded && !run->may_lack_memory)
+  if (end != NULL && end->succeeded && !run->watch.may_lack_memory)
     {
       pp_job_end_clear (&run->end);
       run->end = (PpJobEnd){ 0 };
@@ -338,28 +338,28 @@ on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
     }
   /* A log driver that cannot be followed, or a log that makes no sense: it is read as a whole once
    * the container has ended. */
-  run->follow_refused = TRUE;
-  run->output_ended = FALSE;
-  if (run->watch_call == NULL)
+  run->watch.follow_refused = TRUE;
+  run->watch.output_ended = FALSE;
+  if (run->watch.call == NULL)
     inspect (run);
 }
 
 static void
 follow (PpFlowRun *run)
 {
-  run->retry = NULL;
-  run->follow_call
+  run->watch.retry = NULL;
+  run->watch.follow_call
       = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
                                   pp_delivery_place (run->delivery), on_output, on_followed, run);
-  if (run->watch_call == NULL)
-    pp_infrastructure_follow_finish (run->follow_call);
+  if (run->watch.call == NULL)
+    pp_infrastructure_follow_finish (run->watch.follow_call);
 }
 
 /* What is not on the server yet, and what standard output has not had. */
 static void
 follow_rest (PpFlowRun *run)
 {
-  pp_delivery_set_counted (run->delivery, run->counted);
+  pp_delivery_set_counted (run->delivery, run->count.records);
   follow (run);
 }
 
@@ -399,7 +399,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   PpWorkerContext *context = run->context;
   const PpPosition nothing = { 0 };
 
-  run->begun_at = run->recovered ? 0 : g_get_monotonic_time ();
+  run->watch.begun_at = run->recovered ? 0 : g_get_monotonic_time ();
   if (!run->recovered)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
   else if (!pp_flow_run_is_over_on_server (run))
@@ -409,7 +409,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
                             run->container_name, pp_flow_run_related (run));
   if (!run->worker_reported && run->lease != NULL)
     pp_lease_keep_until_running (run->lease, context->states, run->id);
-  run->may_lack_memory = run->recovered || pp_container_spec_has_limits (run->spec);
+  run->watch.may_lack_memory = run->recovered || pp_container_spec_has_limits (run->spec);
   g_clear_pointer (&run->spec->create_body, json_decref);
   g_clear_pointer (&run->spec->libpod_body, json_decref);
   run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,

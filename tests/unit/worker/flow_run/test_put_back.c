@@ -208,7 +208,7 @@ test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   gint64 end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
   PpFlowRun *run = make_run (fixture);
 
-  run->phase = PP_JOURNAL_STARTING;
+  run->journal.phase = PP_JOURNAL_STARTING;
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "STARTING");
   run->state = PP_FLOW_RUN_STARTED;
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");

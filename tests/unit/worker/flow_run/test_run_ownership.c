@@ -87,7 +87,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   pp_flow_run_forget_claim_check (fixture->run);
   pp_flow_run_forget_history (fixture->run);
-  json_decref (fixture->run->overwritten_end);
+  json_decref (fixture->run->report.overwritten_end);
   g_free (fixture->run->id);
   g_free (fixture->run->name);
   g_free (fixture->run);
@@ -139,11 +139,11 @@ static void
 test_pid_is_dropped (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   fixture->states = CLAIMED_AGAIN;
-  fixture->run->pid_call
+  fixture->run->pid.call
       = pp_flow_run_update_infrastructure_pid (fixture->api, RUN, "podman:cafe", on_pid, NULL);
   pp_flow_run_check_claim (fixture->run, on_holder);
   wait_known (fixture);
-  g_assert_null (fixture->run->pid_call);
+  g_assert_null (fixture->run->pid.call);
   g_assert_cmpint (fixture->run->late_until, >, 0);
 }
 
