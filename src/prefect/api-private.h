@@ -5,9 +5,6 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* The API version spoken (the peer: client/constants.py SERVER_API_VERSION). */
-#define PP_API_VERSION "0.8.4"
-
 /* What a run waits for goes before what only tells of it, and what all runs wait for before that.
  */
 typedef enum

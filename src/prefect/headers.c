@@ -3,14 +3,16 @@
 #include "config.h"
 
 #include "api-private.h"
+#include "prefect-podman/prefect/version.h"
 
 #include <string.h>
 
 /* The server reads the client's version from the User-Agent ("prefect/X.Y.Z... (API N)",
  * get_prefect_client_version()) and takes the concurrency lease from runs of clients older than
- * 3.4.11, or of another name. 3.8.8 is the client whose protocol this is; the local part after "+"
- * says who speaks it. */
-#define USER_AGENT "prefect/3.8.8+podman." PACKAGE_VERSION " (API " PP_API_VERSION ")"
+ * 3.4.11, or of another name. PP_PREFECT_VERSION is the client whose protocol this is; the local
+ * part after "+" names this worker. */
+#define USER_AGENT                                                                                 \
+  "prefect/" PP_PREFECT_VERSION "+podman." PACKAGE_VERSION " (API " PP_PREFECT_API_VERSION ")"
 
 static const char *const protected_headers[]
     = { "user-agent", "prefect-csrf-token", "prefect-csrf-client", NULL };
@@ -95,7 +97,7 @@ pp_api_init_headers (PpApi *api)
   const PpSettings *settings = api->settings;
 
   g_ptr_array_add (api->headers, g_strdup ("User-Agent: " USER_AGENT));
-  g_ptr_array_add (api->headers, g_strdup ("X-PREFECT-API-VERSION: " PP_API_VERSION));
+  g_ptr_array_add (api->headers, g_strdup ("X-PREFECT-API-VERSION: " PP_PREFECT_API_VERSION));
   if (settings->api_key != NULL)
     {
       g_autofree char *key = header_value (settings->api_key);

@@ -4,6 +4,7 @@
 #pragma once
 
 #define PP_PREFECT_VERSION "3.8.8"
+/* Of its API (client/constants.py SERVER_API_VERSION). */
 #define PP_PREFECT_API_VERSION "0.8.4"
 
 /* The image of a run that names none, where the server's version is not known. */

@@ -204,7 +204,7 @@ list_options (const char *text, const char *is_line)
 static void
 compare (const char *help, const char *name)
 {
-  g_autofree char *file = g_strconcat (name, ".1", NULL);
+  g_autofree char *file = g_strconcat (name, ".1.in", NULL);
   g_autofree char *path = g_test_build_filename (G_TEST_DIST, "..", "..", "man", file, NULL);
   g_autofree char *page = NULL;
   g_autoptr (GError) error = NULL;
