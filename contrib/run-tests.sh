@@ -115,36 +115,8 @@ sources () {
   (cd "$PP_TOP" && find src include tests -name '*.[ch]' -o -name '*.cc') | grep -E "$1" | sed "s|^|$PP_TOP/|"
 }
 
-# Only two sources open files: a file of another user must not block the loop or lead to another file.
-# A library with a path would open the file on the loop, so libcurl gets the content (src/http/tls.c).
-check_opens () {
-  local found
-  found=$(cd "$PP_TOP" && grep -rnE '\bCURLOPT_((PROXY_|DOH_)?(CAINFO|CAPATH|SSLCERT|SSLKEY|CRLFILE|ISSUERCERT)|COOKIEFILE|COOKIEJAR|NETRC|NETRC_FILE|HSTS|ALTSVC|RANDOM_FILE|EGDSOCKET|SSH_[A-Z_]*(KEYFILE|KNOWNHOSTS))\b' \
-    src include --include='*.c' --include='*.cc' --include='*.h' | grep -v '^src/http/tls\.c:') && {
-    printf 'a path given to libcurl outside of src/http/tls.c:\n%s\n' "$found" >&2
-    return 1
-  }
-  found=$(cd "$PP_TOP" && grep -rnE '\b(open|openat|open64|creat|fopen|freopen|opendir|mkstemp|mkostemp|popen|ifstream|json_load_file|json_dump_file|g_open|g_fopen|g_mkstemp|g_file_get_contents|g_file_set_contents|g_dir_open|g_file_new_for_path|g_mapped_file_new|g_io_channel_new_file|g_key_file_load_from_file|toml::parse_file) ?\(' \
-    src include --include='*.c' --include='*.cc' --include='*.h' | grep -vE '^src/files/(foreign|own)_file\.c:|:[0-9]+: *(/?\*|//)') || return 0
-  printf 'opened outside of src/files/foreign_file.c and src/files/own_file.c:\n%s\n' "$found" >&2
-  return 1
-}
-
-# Only the containers kind knows the engines' JSON: the worker decides by PpJob.
-check_engine_words () {
-  local found
-  found=$(cd "$PP_TOP" && grep -rnE '"(State|Status|StartedAt|FinishedAt|Created|Labels|Names|Id|Config|HostConfig|initialized|exited|running|paused)"' \
-    src/worker --include='*.c' --include='*.h' | grep -vE ':[0-9]+: *(/?\*|//)') || return 0
-  printf "an engine's words in src/worker, outside of src/infrastructure:\n%s\n" "$found" >&2
-  return 1
-}
-
 stage_format () {
-  check_opens
-  check_engine_words
-  (cd "$PP_TOP" && git ls-files -z | pp_logged_input "$LOGS/codespell.log" xargs -0 codespell &&
-    git ls-files -z '*.sh' .ci/run | pp_logged_input "$LOGS/shellcheck.log" xargs -0 shellcheck -S warning)
-  sources . | pp_logged_input "$LOGS/format.log" xargs clang-format --dry-run -Werror
+  pp_logged "$LOGS/format.log" "$PP_TOP/contrib/check-format.sh"
 }
 
 stage_tidy () {
