@@ -4,7 +4,7 @@
 #
 #   contrib/check-format.sh   prints what is wrong; exit code 1 if anything is
 #
-# Needs git, codespell, shellcheck and clang-format.
+# Needs git, codespell, shellcheck, clang-format and python3.
 set -u
 cd "$(dirname "$0")/.." || exit
 if [ $# != 0 ]; then
@@ -63,6 +63,13 @@ check_named_tests () {
   } | nothing_in "named in README.md or docs, but not there"
 }
 
+# README shows the session that operations.md quotes.
+check_session () {
+  contrib/session_svg.py docs/operations.md | cmp -s - docs/session.svg ||
+    echo "run contrib/session_svg.py docs/operations.md >docs/session.svg" |
+    nothing_in "docs/session.svg is not the session of docs/operations.md"
+}
+
 check_spelling () { git ls-files -z | xargs -0 codespell; }
 
 check_scripts () { git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck -S warning; }
@@ -73,10 +80,10 @@ check_layout () {
 }
 
 status=0
-for tool in git codespell shellcheck clang-format; do
+for tool in git codespell shellcheck clang-format python3; do
   command -v $tool >/dev/null || { printf '%s is missing: install it\n' $tool >&2 && exit 2; }
 done
-for check in opens paths engine_words named_tests spelling scripts layout; do
+for check in opens paths engine_words named_tests session spelling scripts layout; do
   "check_$check" || status=1
 done
 exit $status
