@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the command table: lookup, similar commands, help, positional arguments. Also compares the
- * options in each command's --help with its man page. */
+/* Tests the command table: lookup, similar commands, help, positional arguments. */
 #include "cli/commands-private.h"
 #include "prefect-podman/cli/cli.h"
 #include "tests/unit/tap.h"
@@ -169,80 +168,6 @@ test_empty (void)
     }
 }
 
-static int
-by_text (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(char *const *)a, *(char *const *)b);
-}
-
-/* Returns the options in the lines of TEXT that match IS_LINE, sorted, one on each line; new
- * string. */
-static char *
-list_options (const char *text, const char *is_line)
-{
-  g_autoptr (GRegex) option = g_regex_new ("(?<![\\w-])--?[a-zA-Z][a-z-]*", 0, 0, NULL);
-  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-
-  for (char **line = lines; *line != NULL; line++)
-    {
-      g_autoptr (GMatchInfo) match = NULL;
-
-      if (!g_regex_match_simple (is_line, *line, 0, 0))
-        continue;
-      for (g_regex_match (option, *line, 0, &match); g_match_info_matches (match);
-           g_match_info_next (match, NULL))
-        g_ptr_array_add (found, g_match_info_fetch (match, 0));
-    }
-  g_ptr_array_sort (found, by_text);
-  g_ptr_array_add (found, NULL);
-  return g_strjoinv ("\n", (char **)found->pdata);
-}
-
-/* Compares the options in HELP with the man page NAME, where an option is a .TP followed by a line
- * with .B or .BR. */
-static void
-compare (const char *help, const char *name)
-{
-  g_autofree char *file = g_strconcat (name, ".1.in", NULL);
-  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "..", "..", "man", file, NULL);
-  g_autofree char *page = NULL;
-  g_autoptr (GError) error = NULL;
-
-  g_file_get_contents (path, &page, NULL, &error);
-  g_assert_no_error (error);
-  g_autoptr (GRegex) tag = g_regex_new ("^\\.TP\n\\.BR? ", G_REGEX_MULTILINE, 0, NULL);
-  g_autofree char *tagged = g_regex_replace_literal (tag, page, -1, 0, ".TP ", 0, NULL);
-  g_auto (GStrv) parts = g_strsplit (tagged, "\\-", -1);
-  g_autofree char *plain = g_strjoinv ("-", parts);
-  g_autoptr (GRegex) quoted = g_regex_new ("\\\\f[BIRP]|\"", 0, 0, NULL);
-  g_autofree char *bare = g_regex_replace_literal (quoted, plain, -1, 0, "", 0, NULL);
-  /* In --help, an option's description begins after the option and two blanks. */
-  g_autoptr (GRegex) summary
-      = g_regex_new ("^(  \\S+(, \\S+|=\\S+)*)  .*$", G_REGEX_MULTILINE, 0, NULL);
-  g_autofree char *heads = g_regex_replace (summary, help, -1, 0, "\\1", 0, NULL);
-  g_autofree char *in_help = list_options (heads, "^  -");
-  g_autofree char *in_page = list_options (bare, "^\\.TP -");
-
-  g_assert_cmpstr (in_help, ==, in_page);
-}
-
-static void
-test_man_pages (void)
-{
-  g_autofree char *help = pp_commands_help (pp_commands);
-
-  compare (help, "prefect-podman");
-  for (const PpCommand *const *command = pp_commands; *command != NULL; command++)
-    {
-      g_autofree char *words = g_strjoinv ("-", (char **)(*command)->words);
-      g_autofree char *name = g_strconcat ("prefect-podman-", words, NULL);
-      g_autofree char *own = pp_command_help (*command);
-
-      compare (own, name);
-    }
-}
-
 static void
 add (void)
 {
@@ -251,7 +176,6 @@ add (void)
   g_test_add_func ("/command/help", test_help);
   g_test_add_func ("/command/arguments", test_arguments);
   g_test_add_func ("/command/empty", test_empty);
-  g_test_add_func ("/command/man-pages", test_man_pages);
 }
 
 int
