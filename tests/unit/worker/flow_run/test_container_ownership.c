@@ -43,7 +43,7 @@ test_owned (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      PpFlowRun run = { .phase = cases[i].phase,
+      PpFlowRun run = { .journal = { .phase = cases[i].phase },
                         .container_id = (char *)cases[i].written_id,
                         .transitions = { .claim = CLAIM } };
       const PpJob job = { .ref = { .id = (char *)cases[i].id,
@@ -60,7 +60,7 @@ test_owned (void)
 static void
 test_no_claim (void)
 {
-  PpFlowRun run = { .phase = PP_JOURNAL_CLAIMED };
+  PpFlowRun run = { .journal = { .phase = PP_JOURNAL_CLAIMED } };
   const PpJob none = { .ref = { .id = (char *)"c1" } };
 
   g_assert_false (pp_flow_run_owns_container (&run, &none));
