@@ -26,6 +26,7 @@ typedef struct
   guint idle;
   gboolean fails;
   gboolean is_held;
+  PpWatchFunc news;
   PpOutputFunc output;
   union
   {
@@ -78,7 +79,7 @@ carry_out (Call *call)
       fake_end (&call->owner->base, 143);
       break;
     case FAKE_REMOVE:
-      g_clear_pointer (&call->owner->fake.job, pp_job_unref);
+      fake_vanish (&call->owner->base);
       break;
     default:
       break;
@@ -102,7 +103,6 @@ static void
 tell (Call *call, const GError *error)
 {
   g_autoptr (GPtrArray) list = g_ptr_array_new ();
-  const PpFollowEnd end = { 0 };
   Fake *fake = &call->owner->fake;
 
   switch (call->kind)
@@ -114,13 +114,13 @@ tell (Call *call, const GError *error)
       call->done.checked (NULL, error, call->user_data);
       break;
     case FAKE_FOLLOW:
-      call->done.followed (error == NULL ? &end : NULL, error, call->user_data);
+      call->done.followed (error == NULL ? &fake->end : NULL, error, call->user_data);
       break;
     case FAKE_INSPECT:
       call->done.job (error == NULL ? fake->job : NULL, error, call->user_data);
       break;
     case FAKE_WATCH:
-      call->done.watched (FALSE, error, call->user_data);
+      call->done.watched (fake->status_lost, error, call->user_data);
       break;
     case FAKE_LIST:
       if (fake->job != NULL)
@@ -297,10 +297,11 @@ fake_inspect (PpInfrastructure *infrastructure, const char *container_id G_GNUC_
 
 static PpInfrastructureCall *
 fake_watch (PpInfrastructure *infrastructure, const char *container_id G_GNUC_UNUSED,
-            PpWatchFunc news G_GNUC_UNUSED, PpWatchedFunc watched, gpointer user_data)
+            PpWatchFunc news, PpWatchedFunc watched, gpointer user_data)
 {
   Call *call = begin (infrastructure, FAKE_WATCH, user_data);
 
+  call->news = news;
   call->done.watched = watched;
   return &call->base;
 }
@@ -468,4 +469,24 @@ fake_go_on (PpInfrastructure *infrastructure)
       if (call->is_held && call->idle == 0)
         call->idle = g_idle_add (on_idle, call);
     }
+}
+
+void
+fake_tell (PpInfrastructure *infrastructure, PpWatchNews news)
+{
+  for (const GList *link = ((FakeInfrastructure *)infrastructure)->calls; link != NULL;
+       link = link->next)
+    {
+      const Call *call = link->data;
+
+      if (call->kind == FAKE_WATCH)
+        call->news (news, call->user_data);
+    }
+}
+
+void
+fake_vanish (PpInfrastructure *infrastructure)
+{
+  fake_end (infrastructure, 137);
+  g_clear_pointer (&fake_of (infrastructure)->job, pp_job_unref);
 }

@@ -34,6 +34,8 @@ typedef struct
   PpInfrastructureError code; /* the error code of these failures */
   guint holds[FAKE_CALLS];    /* how many calls of each kind then wait for fake_go_on() */
   const char *output;         /* the whole output of the job; NULL if none */
+  PpFollowEnd end;            /* what a successful follow reports at its end */
+  gboolean status_lost;       /* what a watch reports at its end */
 } Fake;
 
 /* Returns a new infrastructure. Nothing fails, and a job that is created and started runs until
@@ -51,3 +53,9 @@ void fake_end (PpInfrastructure *infrastructure, gint64 exit_code);
 
 /* Ends the held calls. */
 void fake_go_on (PpInfrastructure *infrastructure);
+
+/* Whoever watches the job hears NEWS. */
+void fake_tell (PpInfrastructure *infrastructure, PpWatchNews news);
+
+/* Somebody removes the job, which may run: whoever follows or watches it is told. */
+void fake_vanish (PpInfrastructure *infrastructure);

@@ -3,7 +3,11 @@
 
 #include "flow_run_test.h"
 
+#include "prefect-podman/text/timestamp.h"
+
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* More than any run here takes. */
 #define MAX_JUMPS 1000
@@ -54,6 +58,9 @@ take_state (Fixture *fixture, json_t *state)
       state, "id",
       json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)));
   json_object_set_new (state, "timestamp", json_string ("2026-11-29T10:00:00Z"));
+  if (fixture->lease != NULL)
+    json_object_set_new (json_object_get (state, "state_details"),
+                         "deployment_concurrency_lease_id", json_string (fixture->lease));
   if (pp_json_string (state, "name") == NULL)
     json_object_set_new (state, "name", json_string (type));
   json_array_append (fixture->states, state);
@@ -66,11 +73,11 @@ run_now (const Fixture *fixture)
 {
   const char *variables = fixture->script->variables;
 
-  return json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:O, s:I, s:o, s:O*}", "id", RUN, "name", "run",
-                    "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters", "state",
+  return json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:O, s:I, s:o, s:O*, s:s*}", "id", RUN, "name",
+                    "run", "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters", "state",
                     last_state (fixture), "run_count", fixture->run_count, "job_variables",
                     json_loads (variables != NULL ? variables : PLAIN_JOB, 0, NULL),
-                    "empirical_policy", fixture->policy);
+                    "empirical_policy", fixture->policy, "infrastructure_pid", fixture->pid);
 }
 
 static void
@@ -133,6 +140,11 @@ answer_of (Fixture *fixture, const Request *request, json_t *body, int *status)
         }
       return say (status, 204, "");
     }
+  if (strstr (target, "/leases/") != NULL)
+    {
+      fixture->renewals++;
+      return say (status, 204, "");
+    }
   if (strstr (target, "/logs/filter") != NULL)
     return say (status, 200, "[]");
   if (strstr (target, "/logs/") != NULL)
@@ -164,13 +176,20 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
 
   g_mutex_lock (&fixture->mutex);
   const Answer *given = scripted (fixture, request, json_object_get (body, "state"));
-  if (given == NULL)
+  if (given == NULL || given->is_done)
     text = answer_of (fixture, request, body, &status);
-  else if (given->body != NULL)
-    text = say (&status, given->status != 0 ? given->status : 200, given->body);
-  else
-    text = say (&status, given->status != 0 ? given->status : 503,
-                "{\"exception_message\": \"Service Unavailable\"}");
+  if (given != NULL)
+    {
+      const char *said
+          = given->body != NULL ? given->body : "{\"exception_message\": \"Service Unavailable\"}";
+
+      g_free (text);
+      text = say (&status,
+                  given->status != 0    ? given->status
+                  : given->body != NULL ? 200
+                                        : 503,
+                  said);
+    }
   g_mutex_unlock (&fixture->mutex);
   return server_reply (fd, status, "", text);
 }
@@ -226,6 +245,8 @@ set_up_context (Fixture *fixture)
   context->resolver = pp_resolver_new (context->api, fixture->environment);
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, &fixture->settings);
+  fixture->null_device = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  context->out = pp_stdout_new (fixture->null_device);
   context->journal = pp_journal_new (fixture->identity, &error);
   g_assert_no_error (error);
   fixture->fake = fake_of (context->infrastructure);
@@ -269,6 +290,8 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 
   pp_flow_run_free (fixture->run);
   pp_journal_free (context->journal);
+  pp_stdout_free (context->out);
+  close (fixture->null_device);
   pp_log_sender_free (context->logs);
   pp_state_reader_free (context->states);
   pp_resolver_free (context->resolver);
@@ -319,6 +342,26 @@ let_pass (Fixture *fixture G_GNUC_UNUSED)
   g_assert_true (clock_jump ());
 }
 
+/* Comes again until it is over, or nothing is left to wait for. */
+void
+let_minute_pass (Fixture *fixture)
+{
+  if (fixture->waits_since == 0)
+    fixture->waits_since = g_get_monotonic_time ();
+  if (g_get_monotonic_time () - fixture->waits_since < 60 * G_USEC_PER_SEC && clock_jump ())
+    fixture->step--;
+  else
+    fixture->waits_since = 0;
+}
+
+void
+hear (Fixture *fixture)
+{
+  json_auto_t *flow_run = run_now (fixture);
+
+  pp_flow_run_end_as_told (fixture->run, flow_run);
+}
+
 void
 go_on (Fixture *fixture)
 {
@@ -331,11 +374,16 @@ void
 new_run (Fixture *fixture)
 {
   json_auto_t *flow_run = run_now (fixture);
+  const guint starts_in = fixture->script->starts_in;
+  g_autofree char *start
+      = pp_timestamp_text (g_get_real_time () + (gint64)starts_in * G_USEC_PER_SEC);
 
+  if (starts_in > 0)
+    json_object_set_new (flow_run, "next_scheduled_start_time", json_string (start));
   if (fixture->script->prepare != NULL)
     fixture->script->prepare (fixture);
-  fixture->run
-      = pp_flow_run_new (&fixture->context, flow_run, g_get_monotonic_time (), on_notify, fixture);
+  gint64 asked_at = g_get_monotonic_time () - (gint64)fixture->script->seen_before * G_USEC_PER_SEC;
+  fixture->run = pp_flow_run_new (&fixture->context, flow_run, asked_at, on_notify, fixture);
   pp_flow_run_start (fixture->run);
 }
 
@@ -363,11 +411,22 @@ next_step (Fixture *fixture)
              fixture->fake->calls->str, fixture->log->str);
 }
 
+static void
+on_logs_sent (gpointer user_data)
+{
+  ((Fixture *)user_data)->logs_sent = TRUE;
+}
+
 void
 finish_run (Fixture *fixture)
 {
-  while (!fixture->over)
+  gboolean waits_for_logs = FALSE;
+
+  while (!fixture->logs_sent)
     {
+      if (fixture->over && !waits_for_logs)
+        pp_log_sender_when (fixture->context.logs, FALSE, on_logs_sent, fixture);
+      waits_for_logs = fixture->over;
       gboolean is_busy = pp_api_pending (fixture->context.api) > 0
                          || pp_journal_pending (fixture->context.journal) > 0;
 
@@ -383,7 +442,7 @@ has_line (const Fixture *fixture, const char *line)
 }
 
 void
-check_script (const Fixture *fixture)
+check_script (Fixture *fixture)
 {
   const Script *script = fixture->script;
   const char *words = pp_json_string (last_state (fixture), "message");
@@ -399,6 +458,8 @@ check_script (const Fixture *fixture)
     g_error ("The run's log has \"%s\":\n%s", script->absent, fixture->log->str);
   if (script->words != NULL && (words == NULL || strstr (words, script->words) == NULL))
     g_error ("The last state does not say \"%s\", but \"%s\"", script->words, words);
+  if (script->check != NULL)
+    script->check (fixture);
 }
 
 void
@@ -458,5 +519,32 @@ recover_run (Fixture *fixture, const PpJournalEntry *entry, PpJobPhase phase)
   fixture->run = pp_flow_run_new_from_journal (&fixture->context, entry, on_notify, fixture);
   if (fixture->script->prepare != NULL)
     fixture->script->prepare (fixture);
-  pp_flow_run_recover (fixture->run, fixture->fake->job, phase);
+  if (fixture->is_unlisted)
+    pp_flow_run_recover_unlisted (fixture->run);
+  else
+    pp_flow_run_recover (fixture->run, fixture->fake->job, phase);
+}
+
+static const char *folder;
+static const Case *cases;
+static gsize case_count;
+
+static void
+add_cases (void)
+{
+  for (gsize i = 0; i < case_count; i++)
+    {
+      g_autofree char *path = g_strconcat (folder, cases[i].name, NULL);
+      g_test_add (path, Fixture, &cases[i].script, set_up, run_script, tear_down);
+    }
+}
+
+int
+run_cases (int argc, char **argv, const char *path, const Case *list, gsize count)
+{
+  folder = path;
+  cases = list;
+  case_count = count;
+  state_test_init ();
+  return pp_test_main (argc, argv, add_cases);
 }

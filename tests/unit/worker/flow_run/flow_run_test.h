@@ -46,6 +46,7 @@ typedef struct
   guint times;      /* and then so many like this */
   int status;       /* 0: 200, or 503 without a BODY */
   const char *body; /* NULL: that it is not available */
+  gboolean is_done; /* what is asked for is done all the same */
 } Answer;
 
 /* One run. All strings may be NULL: none, or not looked at. */
@@ -60,13 +61,16 @@ typedef struct
   FakeCall held; /* this one ends with go_on() only, so often */
   guint holds;
   Answer answers[4];
-  Step prepare; /* before the run begins */
+  guint seen_before; /* seconds: the poll was so long ago */
+  guint starts_in;   /* seconds: the run is claimed so long before its time */
+  Step prepare;      /* before the run begins */
   Step steps[8];
   const char *states; /* types that were proposed and accepted, a blank after each */
   const char *calls;  /* of the engine, the same */
   const char *log;    /* a line that the run's log has, or a part of it */
   const char *absent; /* and one that it does not have */
   const char *words;  /* a part of the message of the run's last state */
+  Step check;         /* looks at what else there is to see */
 } Script;
 
 struct Fixture
@@ -78,15 +82,21 @@ struct Fixture
   PpFlowRun *run;
   gboolean over;
   gboolean slot_free;
-  GMutex mutex;   /* of what the server's thread has to do with */
-  json_t *states; /* of the run, oldest first */
-  GString *told;  /* types of what was proposed and accepted */
-  GString *log;   /* lines of the run's log */
-  json_t *policy; /* the run's empirical policy; NULL: none */
+  gboolean logs_sent; /* all of them */
+  GMutex mutex;       /* of what the server's thread has to do with */
+  json_t *states;     /* of the run, oldest first */
+  GString *told;      /* types of what was proposed and accepted */
+  GString *log;       /* lines of the run's log */
+  json_t *policy;     /* the run's empirical policy; NULL: none */
   json_int_t run_count;
+  const char *lease; /* that the server gives with a PENDING or a RUNNING; NULL: none */
+  guint renewals;    /* of it */
+  const char *pid;   /* the run's infrastructure_pid; NULL: none */
   gboolean is_deleted;
+  gboolean is_unlisted; /* the engine gives no list of what there is */
   guint answered[4];
   guint step;
+  gint64 waits_since; /* of let_minute_pass(); 0: it does not wait */
   Server *server;
   char *url;
   PpHttp *http;
@@ -94,6 +104,7 @@ struct Fixture
   char *root;
   PpIdentity *identity;
   json_t *environment;
+  int null_device; /* where the output goes */
 };
 
 /* For g_test_add(); the data of set_up() is a Script. */
@@ -103,10 +114,19 @@ void tear_down (Fixture *fixture, gconstpointer data);
 /* A run that a poll has seen, to its end; then what the script says is looked at. */
 void run_script (Fixture *fixture, gconstpointer data);
 
+typedef struct
+{
+  const char *name;
+  Script script;
+} Case;
+
+/* main() of a test that runs COUNT CASES, each as a test FOLDER/NAME. */
+int run_cases (int argc, char **argv, const char *folder, const Case *cases, gsize count);
+
 /* The parts of that. */
 void new_run (Fixture *fixture);
 void finish_run (Fixture *fixture);
-void check_script (const Fixture *fixture);
+void check_script (Fixture *fixture);
 
 /* The API's object of the run, as the server has it. New. */
 json_t *run_now (const Fixture *fixture);
@@ -114,12 +134,16 @@ json_t *run_now (const Fixture *fixture);
 /* The server has a state of TYPE for the run now, asked for by TRANSITION_ID (NULL: nobody's). */
 void add_state (Fixture *fixture, const char *type, const char *transition_id);
 
+/* The worker hears what the server says of the run now. */
+void hear (Fixture *fixture);
+
 /* Steps. */
 void end_job (Fixture *fixture);    /* with the script's exit_code */
 void cancel_run (Fixture *fixture); /* it is CANCELLING, and its worker has heard so */
 void delete_run (Fixture *fixture); /* on the server */
 void let_pass (Fixture *fixture);   /* until the next timer */
-void go_on (Fixture *fixture);      /* the calls of the engine that are held end */
+void let_minute_pass (Fixture *fixture);
+void go_on (Fixture *fixture); /* the calls of the engine that are held end */
 
 /* An entry as a worker before this one wrote it in PHASE. Its strings are static. */
 PpJournalEntry make_entry (PpJournalPhase phase);

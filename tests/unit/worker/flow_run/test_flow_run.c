@@ -8,11 +8,7 @@
 #define FAILS(call, times, error)                                                                  \
   .fails = (call), .failures = (times), .code = PP_INFRASTRUCTURE_ERROR_##error
 
-static const struct
-{
-  const char *name;
-  Script script;
-} cases[] = {
+static const Case cases[] = {
   { "completed", { .states = "PENDING RUNNING COMPLETED ", .calls = WELL } },
   { "failed", { .exit_code = 3, .states = "PENDING RUNNING FAILED ", .calls = WELL } },
   { "killed", { .exit_code = 137, .states = "PENDING RUNNING CRASHED ", .calls = WELL } },
@@ -100,19 +96,8 @@ static const struct
       .calls = WELL "remove " } },
 };
 
-static void
-add_tests (void)
-{
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autofree char *path = g_strconcat ("/flow-run/", cases[i].name, NULL);
-      g_test_add (path, Fixture, &cases[i].script, set_up, run_script, tear_down);
-    }
-}
-
 int
 main (int argc, char **argv)
 {
-  state_test_init ();
-  return pp_test_main (argc, argv, add_tests);
+  return run_cases (argc, argv, "/flow-run/", cases, G_N_ELEMENTS (cases));
 }

@@ -15,7 +15,89 @@ typedef struct
   const char *type;       /* of the run's last state on the server; NULL: it was deleted */
   const char *transition; /* and the id that it was asked for by */
   Script script;
+  void (*change) (PpJournalEntry *entry);
+  gboolean is_unlisted; /* the engine gives no list */
 } Recovery;
+
+static void
+forget (PpJournalEntry *entry)
+{
+  entry->undescribed = TRUE;
+  entry->auto_remove = FALSE;
+}
+
+static void
+restart_host (PpJournalEntry *entry)
+{
+  entry->boot_id = (char *)"another boot";
+}
+
+static void
+forward (PpJournalEntry *entry)
+{
+  entry->forward_output = TRUE;
+}
+
+static void
+time_out (PpJournalEntry *entry)
+{
+  entry->timeout_seconds = 60;
+}
+
+static void
+take_lease (PpJournalEntry *entry)
+{
+  entry->lease_id = (char *)OTHER;
+}
+
+/* Steps and preparations. */
+
+static void
+begin_elsewhere (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  add_state (fixture, "PENDING", OTHER);
+}
+
+static void
+wait_for_retry (Fixture *fixture)
+{
+  fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
+}
+
+static void
+write_lines (Fixture *fixture)
+{
+  fixture->fake->output = "delivered\nnot delivered\n";
+}
+
+static void
+move_to_other_container (Fixture *fixture)
+{
+  fixture->pid = "http+docker://localhost:beef";
+}
+
+static void
+refuse_removal (Fixture *fixture)
+{
+  fixture->fake->fails[FAKE_REMOVE] = 1;
+  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
+}
+
+static void
+refuse_removals (Fixture *fixture)
+{
+  refuse_removal (fixture);
+  fixture->fake->fails[FAKE_REMOVE] = 6;
+}
+
+#define RECORD                                                                                     \
+  "[{\"name\": \"prefect.flow_runs.stdout\", \"timestamp\": \"2026-11-29T10:00:02Z\", "            \
+  "\"message\": \"delivered\"}]"
+#define FOLLOWED "watch follow inspect remove "
+#define STOPPED "watch stop follow inspect remove "
+#define AWAY(call, times, error)                                                                   \
+  .fails = (call), .failures = (times), .code = PP_INFRASTRUCTURE_ERROR_##error
 
 static const Recovery recoveries[] = {
   { "claimed",
@@ -108,18 +190,319 @@ static const Recovery recoveries[] = {
     "CANCELLING",
     NULL,
     { .states = "CANCELLED ", .calls = "watch stop follow inspect remove " } },
+
+  /* Its container was not started. */
+  { "leftover-is-removed-later",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_CREATED,
+    "PENDING",
+    CLAIM,
+    { AWAY (FAKE_REMOVE, 1, UNAVAILABLE), .states = "RUNNING COMPLETED ",
+      .calls = "inspect remove remove " WELL } },
+  { "leftover-is-not-removed-at-once",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_CREATED,
+    "PENDING",
+    CLAIM,
+    { .prepare = refuse_removal,
+      .states = "RUNNING COMPLETED ",
+      .calls = "inspect remove inspect remove " WELL } },
+  { "leftover-is-left",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_CREATED,
+    "PENDING",
+    CLAIM,
+    { .prepare = refuse_removals, .states = "RUNNING COMPLETED " } },
+  { "start-was-announced",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "PENDING",
+    CLAIM,
+    { .states = "RUNNING COMPLETED ", .calls = WELL } },
+  { "ready-but-the-engine-is-away",
+    PP_JOURNAL_STARTING,
+    PP_JOB_READY,
+    "RUNNING",
+    RUNNING_ID,
+    { AWAY (FAKE_START, 1, UNAVAILABLE), .states = "COMPLETED ",
+      .calls = "inspect start inspect start " FOLLOWED } },
+  /* The run was ended, or begun again. */
+  { "cancelled-running",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "CANCELLED",
+    NULL,
+    { .keeps_running = TRUE, .states = "", .calls = STOPPED } },
+  { "completed-running",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "COMPLETED",
+    NULL,
+    { .keeps_running = TRUE, .states = "", .calls = STOPPED } },
+  { "completed-claimed",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_ABSENT,
+    "COMPLETED",
+    NULL,
+    { .states = "", .calls = "" } },
+  { "cancelling-claimed",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_ABSENT,
+    "CANCELLING",
+    NULL,
+    { .states = "CANCELLED ", .calls = "", .words = "before it was started" } },
+  { "begun-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .keeps_running = TRUE, .prepare = begin_elsewhere, .states = "", .calls = STOPPED } },
+  { "begun-elsewhere-claimed",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_ABSENT,
+    "PENDING",
+    CLAIM,
+    { .prepare = begin_elsewhere, .states = "", .calls = "" } },
+  { "scheduled-running",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "SCHEDULED",
+    NULL,
+    { .keeps_running = TRUE, .states = "", .calls = STOPPED } },
+  { "scheduled-reporting",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ENDED,
+    "SCHEDULED",
+    NULL,
+    { .exit_code = 3, .states = "", .calls = FOLLOWED } },
+  { "scheduled-absent",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "SCHEDULED",
+    NULL,
+    { .states = "", .calls = "remove " } },
+  { "retry-inside",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "SCHEDULED",
+    NULL,
+    { .prepare = wait_for_retry, .calls = FOLLOWED } },
+  { "retry-elsewhere",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    OTHER,
+    { .exit_code = 3, .states = "", .calls = FOLLOWED } },
+  { "retry-elsewhere-absent",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "PENDING",
+    OTHER,
+    { .states = "", .calls = "" } },
+  { "reporting-absent",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "FAILED ", .calls = "remove " } },
+  { "paused-on-the-server",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "PAUSED",
+    NULL,
+    { .states = "COMPLETED ", .calls = FOLLOWED } },
+  { "suspended",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "PAUSED",
+    NULL,
+    { .states = "", .calls = "" } },
+  { "host-restarted",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .exit_code = 3, .states = "FAILED ", .calls = FOLLOWED },
+    .change = restart_host },
+  { "host-restarted-absent",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "CRASHED ", .words = "the host was started anew" },
+    .change = restart_host },
+  { "time-goes-on",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .keeps_running = TRUE,
+      .states = "FAILED ",
+      .calls = "watch follow inspect stop inspect remove ",
+      .words = "exceeded timeout_seconds" },
+    .change = time_out },
+  { "lease-goes-on",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .keeps_running = TRUE,
+      .steps = { let_minute_pass, end_job },
+      .states = "COMPLETED ",
+      .calls = FOLLOWED },
+    .change = take_lease },
+  /* What is known of it is asked for. */
+  { "state-is-not-known",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "POST /api/flow_runs/filter", 0, 1, 422, DETAIL ("no") },
+                   { "GET /api/flow_runs/" RUN, 0, 1, 422, DETAIL ("no") },
+                   { "GET /api/flow_run_states/", 0, 1, 422, DETAIL ("no") } },
+      .states = "COMPLETED ",
+      .calls = FOLLOWED } },
+  { "unlisted",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "COMPLETED ", .calls = "inspect " FOLLOWED },
+    .is_unlisted = TRUE },
+  { "unlisted-claimed",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_ABSENT,
+    "PENDING",
+    CLAIM,
+    { .states = "RUNNING COMPLETED ", .calls = WELL },
+    .is_unlisted = TRUE },
+  { "unlisted-gone",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "CRASHED ", .calls = "inspect remove " },
+    .is_unlisted = TRUE },
+  { "unlisted-unanswered",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { AWAY (FAKE_INSPECT, 1, UNAVAILABLE), .states = "COMPLETED ",
+      .calls = "inspect inspect " FOLLOWED },
+    .is_unlisted = TRUE },
+  { "unlisted-refused",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { AWAY (FAKE_INSPECT, 9, FAILED), .states = "COMPLETED " },
+    .is_unlisted = TRUE },
+  /* Nothing describes its container. */
+  { "undescribed",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "COMPLETED ", .calls = FOLLOWED },
+    .change = forget },
+  { "undescribed-deployment-is-gone",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "GET /api/deployments/", 0, 9, 404, DETAIL ("Deployment not found") } },
+      .states = "COMPLETED ",
+      .calls = "inspect watch follow inspect ",
+      .log = "is followed, but not as flow run 'run' was configured" },
+    .change = forget },
+  { "undescribed-wrong",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .variables = "{\"image\": \"busybox:1\", \"image_pull_policy\": \"Sometimes\"}",
+      .states = "COMPLETED ",
+      .calls = "inspect watch follow inspect ",
+      .log = "is followed, but not as flow run 'run' was configured" },
+    .change = forget },
+  { "undescribed-cancelling",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "CANCELLING",
+    NULL,
+    { .keeps_running = TRUE, .states = "CANCELLED ", .calls = STOPPED },
+    .change = forget },
+  { "undescribed-cancelled",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "CANCELLED",
+    NULL,
+    { .keeps_running = TRUE, .states = "", .calls = STOPPED },
+    .change = forget },
+  { "undescribed-deleted",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    NULL,
+    NULL,
+    { .keeps_running = TRUE, .states = "", .calls = "inspect " STOPPED },
+    .change = forget },
+  { "undescribed-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    NULL,
+    { .prepare = move_to_other_container, .states = "", .calls = "" },
+    .change = forget },
+  /* Its output. */
+  { "output",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .prepare = write_lines,
+      .states = "COMPLETED ",
+      .calls = FOLLOWED,
+      .log = "delivered\nnot delivered" },
+    .change = forward },
+  { "output-was-delivered-in-part",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
+      .prepare = write_lines,
+      .states = "COMPLETED ",
+      .calls = FOLLOWED,
+      .log = "not delivered",
+      .absent = "\ndelivered" },
+    .change = forward },
+  { "output-is-not-known",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 9, 422, DETAIL ("no") } },
+      .prepare = write_lines,
+      .states = "COMPLETED ",
+      .calls = FOLLOWED,
+      .log = "How much of the output was delivered is not known" },
+    .change = forward },
 };
 
 static void
 test_recovery (Fixture *fixture, gconstpointer data)
 {
   const Recovery *recovery = data;
-  const PpJournalEntry entry = make_entry (recovery->phase);
+  PpJournalEntry entry = make_entry (recovery->phase);
 
+  if (recovery->change != NULL)
+    recovery->change (&entry);
   if (recovery->type != NULL)
     add_state (fixture, recovery->type, recovery->transition);
   else
     delete_run (fixture);
+  fixture->is_unlisted = recovery->is_unlisted;
   recover_run (fixture, &entry, recovery->job);
   finish_run (fixture);
   check_script (fixture);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lease of a concurrency slot lives as long as its run. */
+#include "config.h"
+
+#include "flow_run_test.h"
+
+#define LEASE "44444444-4444-4444-8444-444444444444"
+
+static void
+give_lease (Fixture *fixture)
+{
+  fixture->lease = LEASE;
+}
+
+static void
+run_prefect (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", OTHER);
+  fixture->renewals = 0;
+}
+
+static void
+check_renewed (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->renewals, >=, 1);
+}
+
+/* Prefect inside the container does it from then on. */
+static void
+check_left_to_prefect (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->renewals, ==, 0);
+}
+
+static const Case cases[] = {
+  { "renewed",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .steps = { let_minute_pass, let_minute_pass, let_minute_pass, end_job },
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_renewed,
+      .absent = "could not be renewed" } },
+  { "renewal-is-unanswered",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .answers = { { "/leases/", 0, 1 } },
+      .steps = { let_minute_pass, end_job },
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_renewed,
+      .absent = "could not be renewed" } },
+  { "lost",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .answers = { { "/leases/", 0, 1, 410, DETAIL ("Lease expired or already revoked") } },
+      .steps = { let_minute_pass, end_job },
+      .states = "PENDING RUNNING COMPLETED ",
+      .log = "could not be renewed; another run may be given the slot" } },
+  { "kept-while-prefect-starts",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .prepare = give_lease,
+      .steps = { let_minute_pass, end_job },
+      .check = check_renewed } },
+  { "left-to-prefect",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .prepare = give_lease,
+      .steps = { run_prefect, let_minute_pass, end_job },
+      .check = check_left_to_prefect } },
+};
+
+int
+main (int argc, char **argv)
+{
+  return run_cases (argc, argv, "/lease/", cases, G_N_ELEMENTS (cases));
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server is told of a run's end, and by whom. */
+#include "config.h"
+
+#include "flow_run_test.h"
+
+#define WELL "create start watch follow inspect remove "
+#define PREFECT .variables = PREFECT_JOB
+
+static void
+run_prefect (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", OTHER);
+  fixture->run_count = 1;
+}
+
+static void
+complete_inside (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", CLAIM);
+}
+
+static void
+fail_inside (Fixture *fixture)
+{
+  add_state (fixture, "FAILED", OTHER);
+}
+
+static void
+ask_to_cancel (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLING", NULL);
+}
+
+static void
+end_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", NULL);
+}
+
+static void
+begin_elsewhere (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  add_state (fixture, "PENDING", OTHER);
+}
+
+static void
+retry_inside (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->policy = json_pack ("{s:s, s:i}", "retry_type", "in_process", "retries", 2);
+}
+
+static void
+vanish (Fixture *fixture)
+{
+  fake_vanish (fixture->context.infrastructure);
+}
+
+/* The poll gets the run back; the rest of its policy stays. */
+static void
+check_retry (Fixture *fixture)
+{
+  g_assert_cmpstr (pp_json_string (fixture->policy, "retry_type"), ==, "reschedule");
+  g_assert_cmpint (json_integer_value (json_object_get (fixture->policy, "retries")), ==, 2);
+}
+
+static void
+check_no_message (Fixture *fixture)
+{
+  const json_t *last = json_array_get (fixture->states, json_array_size (fixture->states) - 1);
+
+  g_assert_cmpstr (pp_json_string (last, "type"), ==, "FAILED");
+  g_assert_null (pp_json_string (last, "message"));
+}
+
+static void
+check_settled (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->context.unsettled, ==, 0);
+}
+
+static const Case cases[] = {
+  /* Prefect inside the container reports. */
+  { "prefect-completes",
+    { PREFECT, .steps = { run_prefect, complete_inside }, .states = "PENDING PENDING ",
+      .calls = WELL } },
+  { "prefect-fails-before-it-runs",
+    { PREFECT, .exit_code = 1, .steps = { fail_inside }, .states = "PENDING PENDING ",
+      .calls = WELL, .log = "exited with status 1; it left no output" } },
+  { "prefect-says-nothing",
+    { PREFECT, .states = "PENDING PENDING COMPLETED ", .calls = WELL,
+      .words = "without Prefect inside it ever reporting" } },
+  { "prefect-does-not-say-the-end",
+    { PREFECT, .steps = { run_prefect }, .states = "PENDING PENDING CRASHED ", .calls = WELL,
+      .words = "never reported the end of the run" } },
+  { "prefect-is-killed",
+    { PREFECT, .exit_code = 137, .steps = { run_prefect }, .states = "PENDING PENDING CRASHED ",
+      .calls = WELL, .words = "non-zero status code 137",
+      .log = "Give the run more memory (mem_limit)" } },
+  { "prefect-is-killed-before-it-runs",
+    { PREFECT, .exit_code = 1, .states = "PENDING PENDING CRASHED ", .calls = WELL,
+      .log = "exited with status 1; it left no output" } },
+  { "prefect-vanishes",
+    { PREFECT, .steps = { run_prefect, vanish }, .states = "PENDING PENDING CRASHED ",
+      .words = "somebody removed it while it was watched" } },
+  { "prefect-ends-while-cancelled",
+    { PREFECT, .steps = { run_prefect, ask_to_cancel }, .states = "PENDING PENDING CANCELLED ",
+      .calls = WELL, .words = "ended while the run was being cancelled" } },
+  { "prefect-waits-for-a-retry",
+    { PREFECT, .steps = { run_prefect, retry_inside }, .states = "PENDING PENDING ", .calls = WELL,
+      .check = check_retry } },
+  { "prefect-run-is-begun-elsewhere",
+    { PREFECT, .exit_code = 1, .steps = { run_prefect, begin_elsewhere },
+      .states = "PENDING PENDING ", .calls = WELL } },
+  { "prefect-end-is-unanswered",
+    { PREFECT, .answers = { { "COMPLETED", 0, 2 } }, .states = "PENDING PENDING COMPLETED ",
+      .calls = WELL } },
+  /* The worker reports. */
+  { "aborted",
+    { .answers = { { "COMPLETED", 0, 1, 0, ABORTED } },
+      .states = "PENDING RUNNING ",
+      .calls = WELL } },
+  { "rejected-for-a-cancellation",
+    { .answers = { { "COMPLETED", 0, 1, 0,
+                     "{\"status\": \"REJECT\", \"state\": {\"type\": \"CANCELLING\", \"name\": "
+                     "\"Cancelling\"}, \"details\": {}}" } },
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = WELL } },
+  { "deleted", { .steps = { delete_run }, .states = "PENDING RUNNING ", .calls = WELL } },
+  { "unanswered-for-long",
+    { .answers = { { "COMPLETED", 0, 6 } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .check = check_settled } },
+  { "unanswered-and-deleted",
+    { .answers = { { "FAILED", 0, 1 } },
+      .exit_code = 3,
+      .steps = { end_job, delete_run },
+      .states = "PENDING RUNNING ",
+      .calls = WELL } },
+  { "unanswered-and-ended-by-hand",
+    { .answers = { { "FAILED", 0, 1 } },
+      .exit_code = 3,
+      .steps = { end_job, end_by_hand },
+      .states = "PENDING RUNNING ",
+      .calls = WELL } },
+  { "unanswered-and-begun-elsewhere",
+    { .answers = { { "FAILED", 0, 1 } },
+      .exit_code = 3,
+      .steps = { end_job, begin_elsewhere },
+      .states = "PENDING RUNNING ",
+      .calls = WELL } },
+  { "unanswered-and-to-be-retried",
+    { .answers = { { "FAILED", 0, 1 } },
+      .exit_code = 3,
+      .steps = { end_job, retry_inside },
+      .states = "PENDING RUNNING ",
+      .calls = WELL,
+      .check = check_retry } },
+  { "answer-is-lost",
+    { .answers = { { "FAILED", 0, 1, .is_done = TRUE } },
+      .exit_code = 3,
+      .states = "PENDING RUNNING FAILED ",
+      .calls = WELL } },
+  { "message-is-invalid",
+    { .answers = { { "FAILED", 0, 1, 422, DETAIL ("message") } },
+      .exit_code = 3,
+      .states = "PENDING RUNNING FAILED ",
+      .calls = WELL,
+      .check = check_no_message } },
+  { "message-is-refused",
+    { .answers = { { "FAILED", 0, 7, 500, DETAIL ("no") } },
+      .exit_code = 3,
+      .states = "PENDING RUNNING FAILED ",
+      .calls = WELL,
+      .check = check_no_message } },
+  /* What is left. */
+  { "container-stays",
+    { .variables = "{\"image\": \"busybox:1\", \"command\": \"true\", \"image_pull_policy\": "
+                   "\"IfNotPresent\"}",
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start watch follow inspect " } },
+  { "container-is-not-removed",
+    { .fails = FAKE_REMOVE,
+      .failures = 9,
+      .code = PP_INFRASTRUCTURE_ERROR_FAILED,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL "remove remove remove remove remove ",
+      .log = "could not be removed" } },
+};
+
+int
+main (int argc, char **argv)
+{
+  return run_cases (argc, argv, "/report/", cases, G_N_ELEMENTS (cases));
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container's start: at its time, with the server's word, and once. */
+#include "config.h"
+
+#include "flow_run_test.h"
+
+#define FOLLOWED "watch follow inspect remove "
+#define WELL "create start " FOLLOWED
+#define UNANSWERED .fails = FAKE_START, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE
+
+static void
+lose_removal (Fixture *fixture)
+{
+  fixture->fake->fails[FAKE_REMOVE] = 1;
+}
+
+static void
+refuse_removal (Fixture *fixture)
+{
+  fixture->fake->fails[FAKE_REMOVE] = 1;
+  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
+}
+
+static void
+refuse_removals (Fixture *fixture)
+{
+  refuse_removal (fixture);
+  fixture->fake->fails[FAKE_REMOVE] = 6;
+}
+
+static void
+vanish (Fixture *fixture)
+{
+  fake_vanish (fixture->context.infrastructure);
+}
+
+static void
+make_ready (Fixture *fixture)
+{
+  fixture->fake->job->status.phase = PP_JOB_READY;
+  fixture->fake->job->status.never_started = FALSE;
+}
+
+static void
+start_late (Fixture *fixture)
+{
+  PpJobStatus *status = &fixture->fake->job->status;
+
+  status->phase = PP_JOB_RUNNING;
+  status->is_running = TRUE;
+  status->never_started = FALSE;
+}
+
+static void
+end_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", NULL);
+}
+
+static void
+ask_to_cancel (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLING", NULL);
+}
+
+static void
+check_time (Fixture *fixture)
+{
+  (void)fixture;
+  g_assert_cmpint (clock_skipped (), >, 50 * G_USEC_PER_SEC);
+}
+
+static const Case cases[] = {
+  { "at-its-time",
+    { .starts_in = 60,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .check = check_time } },
+  { "removal-is-unanswered",
+    { UNANSWERED, .prepare = lose_removal, .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect remove remove " WELL } },
+  { "removal-is-refused",
+    { UNANSWERED, .steps = { refuse_removal }, .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect remove inspect remove " WELL } },
+  { "removal-is-always-refused",
+    { UNANSWERED, .steps = { refuse_removals }, .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect remove inspect remove inspect remove inspect remove inspect "
+               "remove inspect remove " WELL } },
+  { "removed-before",
+    { .held = FAKE_START,
+      .holds = 1,
+      .steps = { vanish, go_on },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect remove " WELL,
+      .log = "was removed before its start; it is made anew" } },
+  { "not-found-though-there",
+    { .fails = FAKE_START,
+      .failures = 1,
+      .code = PP_INFRASTRUCTURE_ERROR_NOT_FOUND,
+      .states = "PENDING RUNNING CRASHED ",
+      .calls = "create start inspect remove " } },
+  { "unanswered-and-ready",
+    { UNANSWERED, .steps = { make_ready }, .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect start " FOLLOWED } },
+  { "last-try-unanswered-and-ready",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "
+                   "\"infrastructure_retries\": 0}",
+      UNANSWERED,
+      .steps = { make_ready },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect start " FOLLOWED } },
+  { "last-try-unanswered",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "
+                   "\"infrastructure_retries\": 0}",
+      UNANSWERED,
+      .states = "PENDING RUNNING CRASHED ",
+      .calls = "create start inspect remove remove " } },
+  { "unanswered-and-started",
+    { UNANSWERED, .steps = { start_late }, .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create start inspect " FOLLOWED } },
+  { "unanswered-and-vanished",
+    { UNANSWERED, .steps = { vanish }, .states = "PENDING RUNNING CRASHED ",
+      .calls = "create start inspect remove " } },
+  { "cancelled-while-it-is-started",
+    { .held = FAKE_START,
+      .holds = 1,
+      .steps = { cancel_run, go_on },
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = "create start watch follow stop inspect remove " } },
+  { "cancelled-after-it-is-unanswered",
+    { UNANSWERED, .steps = { cancel_run }, .states = "PENDING RUNNING CANCELLED ",
+      .calls = "create start inspect remove remove " } },
+  { "running-is-unanswered",
+    { .answers = { { "RUNNING", 0, 2 } }, .states = "PENDING RUNNING COMPLETED ", .calls = WELL } },
+  { "running-is-refused",
+    { .answers = { { "RUNNING", 0, 1, 422, DETAIL ("no") } },
+      .states = "PENDING CRASHED ",
+      .calls = "create remove ",
+      .log = "could not be set to Running and is not started" } },
+  { "deleted",
+    { .answers = { { "RUNNING", 0, 1 } },
+      .steps = { delete_run },
+      .states = "PENDING ",
+      .calls = "create remove " } },
+  { "ended-by-hand",
+    { .answers = { { "RUNNING", 0, 1 } },
+      .steps = { end_by_hand },
+      .states = "PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is Completed" } },
+  { "cancelling",
+    { .answers = { { "RUNNING", 0, 1 } },
+      .steps = { ask_to_cancel },
+      .states = "PENDING CANCELLED ",
+      .calls = "create remove ",
+      .words = "cancelled by the worker before it was started" } },
+  { "pid-is-refused",
+    { .answers = { { "PATCH ", 0, 9, 422, DETAIL ("no") } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .log = "infrastructure_pid of flow run" } },
+};
+
+int
+main (int argc, char **argv)
+{
+  return run_cases (argc, argv, "/start/", cases, G_N_ELEMENTS (cases));
+}

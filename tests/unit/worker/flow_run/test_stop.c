@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Containers that are ended before their own end: by a time-out, by their user, and where the
+ * engine does not do as it is told. */
+#include "config.h"
+
+#include "flow_run_test.h"
+
+#define JOB_OF_A_MINUTE                                                                            \
+  "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", \"timeout_seconds\": 60, "                 \
+  "\"stop_timeout\": 7}"
+#define SLOW_START                                                                                 \
+  "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", \"state_reporting\": \"engine\", "         \
+  "\"startup_timeout_seconds\": 30}"
+#define LOOKED "create start watch follow inspect "
+#define TIMED_OUT .variables = JOB_OF_A_MINUTE, .keeps_running = TRUE
+
+static void
+refuse_once (Fixture *fixture)
+{
+  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
+  fixture->fake->fails[FAKE_STOP] = 1;
+  fixture->fake->fails[FAKE_UNPAUSE] = 1;
+}
+
+static void
+refuse_twice (Fixture *fixture)
+{
+  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
+  fixture->fake->fails[FAKE_STOP] = 2;
+  fixture->fake->fails[FAKE_UNPAUSE] = 2;
+}
+
+static void
+run_prefect (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", OTHER);
+}
+
+static void
+lose_program (Fixture *fixture)
+{
+  fake_tell (fixture->context.infrastructure, PP_WATCH_PROGRAM_GONE);
+}
+
+static const Case cases[] = {
+  { "time-out",
+    { TIMED_OUT, .states = "PENDING RUNNING FAILED ", .calls = LOOKED "stop inspect remove ",
+      .log = "has run for 60 s (timeout_seconds)",
+      .words = "timed out: it exceeded timeout_seconds, 60 s" } },
+  { "own-end-before-time-out",
+    { .variables = JOB_OF_A_MINUTE,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = LOOKED "remove " } },
+  { "engine-is-away-at-time-out",
+    { TIMED_OUT, .fails = FAKE_INSPECT, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING FAILED ", .calls = LOOKED "inspect stop inspect remove " } },
+  { "engine-does-not-stop",
+    { TIMED_OUT, .held = FAKE_STOP, .holds = 1, .states = "PENDING RUNNING FAILED ",
+      .calls = LOOKED "stop stop inspect remove ", .log = "it is told to kill it" } },
+  { "engine-does-not-kill",
+    { TIMED_OUT, .held = FAKE_STOP, .holds = 2, .states = "PENDING RUNNING FAILED ",
+      .calls = LOOKED "stop stop remove inspect remove ",
+      .log = "it is removed by force, auto_remove or not" } },
+  { "stop-refused",
+    { TIMED_OUT, .fails = FAKE_STOP, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_FAILED,
+      .states = "PENDING RUNNING FAILED ", .calls = LOOKED "stop unpause stop inspect remove ",
+      .log = "could not be stopped; the engine is asked again every 15 s" } },
+  { "stop-and-unpause-refused",
+    { TIMED_OUT, .prepare = refuse_once, .states = "PENDING RUNNING FAILED ",
+      .calls = LOOKED "stop unpause stop inspect remove " } },
+  { "stop-refused-again",
+    { TIMED_OUT, .prepare = refuse_twice, .states = "PENDING RUNNING FAILED ",
+      .calls = LOOKED "stop unpause stop unpause stop inspect remove ",
+      .log = "it is told to kill it" } },
+  { "stop-unanswered",
+    { TIMED_OUT, .fails = FAKE_STOP, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      .states = "PENDING RUNNING FAILED ", .calls = LOOKED "stop stop inspect remove " } },
+  { "gone-before-stop",
+    { .keeps_running = TRUE,
+      .fails = FAKE_STOP,
+      .failures = 1,
+      .code = PP_INFRASTRUCTURE_ERROR_NOT_FOUND,
+      .steps = { cancel_run, end_job },
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = "create start watch follow stop inspect remove " } },
+  { "end-that-the-engine-does-not-tell",
+    { .keeps_running = TRUE,
+      .held = FAKE_STOP,
+      .holds = 1,
+      .steps = { lose_program, cancel_run },
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = "create start watch follow stop remove ",
+      .log = "has ended, and the engine does not say so" } },
+  { "slow-start",
+    { .variables = SLOW_START,
+      .keeps_running = TRUE,
+      .states = "PENDING PENDING CRASHED ",
+      .calls = LOOKED "stop inspect remove ",
+      .log = "is still Pending after 30 s",
+      .words = "did not report Running within startup_timeout_seconds, 30 s" } },
+  { "start-in-time",
+    { .variables = SLOW_START,
+      .keeps_running = TRUE,
+      .steps = { run_prefect, let_minute_pass, end_job },
+      .states = "PENDING PENDING CRASHED ",
+      .calls = LOOKED "remove ",
+      .absent = "is still Pending" } },
+  { "cancelled-with-prefect-inside",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_prefect, cancel_run },
+      .states = "PENDING PENDING CANCELLED ",
+      .calls = "create start watch follow stop inspect remove ",
+      .log = "is stopped unless Prefect inside it ends it" } },
+};
+
+int
+main (int argc, char **argv)
+{
+  return run_cases (argc, argv, "/stop/", cases, G_N_ELEMENTS (cases));
+}

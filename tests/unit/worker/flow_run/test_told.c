@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the worker hears of a run that runs: it was ended, deleted, or begun again elsewhere. */
+#include "config.h"
+
+#include "flow_run_test.h"
+
+#define WELL "create start watch follow inspect remove "
+#define STOPPED "create start watch follow stop inspect remove "
+
+static void
+look (Fixture *fixture)
+{
+  pp_flow_run_look (fixture->run);
+}
+
+static void
+begin_elsewhere (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  add_state (fixture, "PENDING", OTHER);
+}
+
+static void
+run_inside (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", OTHER);
+}
+
+static void
+complete_inside (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", CLAIM);
+}
+
+static void
+complete_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", NULL);
+}
+
+static void
+ask_to_cancel (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLING", NULL);
+}
+
+static void
+begin_again (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->policy = json_pack ("{s:s}", "retry_type", "reschedule");
+}
+
+static void
+retry_inside (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
+}
+
+static void
+check_names (Fixture *fixture)
+{
+  const PpFlowRun *run = fixture->run;
+
+  g_assert_cmpstr (pp_flow_run_id (run), ==, RUN);
+  g_assert_cmpstr (pp_flow_run_name (run), ==, "run");
+  g_assert_cmpstr (pp_flow_run_container_id (run), ==, "cafe");
+  g_assert_nonnull (pp_flow_run_container_name (run));
+  g_assert_cmpint (pp_flow_run_state (run), ==, PP_FLOW_RUN_STARTED);
+  g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");
+  g_assert_true (pp_flow_run_may_be_ended (run));
+}
+
+static const Case cases[] = {
+  { "nothing",
+    { .steps = { check_names, look, hear },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  { "deleted",
+    { .keeps_running = TRUE,
+      .steps = { delete_run, look },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED } },
+  { "begun-elsewhere",
+    { .keeps_running = TRUE,
+      .steps = { begin_elsewhere, look },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED } },
+  { "running-inside",
+    { .steps = { run_inside, look }, .states = "PENDING RUNNING COMPLETED ", .calls = WELL } },
+  { "cancelling",
+    { .keeps_running = TRUE,
+      .steps = { ask_to_cancel, hear },
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = STOPPED,
+      .words = "its container was stopped" } },
+  { "ended-by-hand",
+    { .keeps_running = TRUE,
+      .steps = { complete_by_hand, hear },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED,
+      .log = "was ended on the server, not by this worker" } },
+  { "ended-inside",
+    { .steps = { run_inside, complete_inside, hear, hear },
+      .calls = WELL,
+      .absent = "was ended on the server" } },
+  { "ended-by-another",
+    { .keeps_running = TRUE,
+      .steps = { complete_inside, hear },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED,
+      .log = "was ended on the server, not by this worker" } },
+  { "to-be-begun-again",
+    { .keeps_running = TRUE,
+      .steps = { begin_again, hear },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED } },
+  { "retry-inside",
+    { .steps = { retry_inside, hear }, .calls = WELL, .absent = "was ended on the server" } },
+};
+
+int
+main (int argc, char **argv)
+{
+  return run_cases (argc, argv, "/told/", cases, G_N_ELEMENTS (cases));
+}
