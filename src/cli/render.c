@@ -254,11 +254,12 @@ spec_to_json (const PpContainerSpec *spec)
       "name", spec->name, "image", spec->image, "pull_policy", pull_policies[spec->pull_policy],
       "registry_auth", spec->registry_auth != NULL ? PP_MASKED : NULL, "networks", networks,
       "create", spec->create_body, "platform", spec->platform, "libpod_create", spec->libpod_body,
-      "worker", "state_reporting", spec->state_reporting == PP_REPORT_WORKER ? "worker" : "engine",
-      "forward_output", forwards[spec->forward_output], "auto_remove", spec->auto_remove,
-      "stream_output", spec->stream_output, "stop_timeout", (int)spec->stop_timeout,
-      "timeout_seconds", spec->timeout_seconds, "startup_timeout_seconds",
-      spec->startup_timeout_seconds);
+      "worker", "state_reporting",
+      spec->policy.state_reporting == PP_REPORT_WORKER ? "worker" : "engine", "forward_output",
+      forwards[spec->policy.forward_output], "auto_remove", spec->policy.auto_remove,
+      "stream_output", spec->policy.stream_output, "stop_timeout", (int)spec->policy.stop_timeout,
+      "timeout_seconds", spec->policy.timeout_seconds, "startup_timeout_seconds",
+      spec->policy.startup_timeout_seconds);
 }
 
 /* Returns "NAME=value" with the value from the create body. If the value is a secret, returns only

@@ -6,6 +6,7 @@
 
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/infrastructure/job.h"
+#include "prefect-podman/infrastructure/policy.h"
 #include "prefect-podman/json.h"
 
 G_BEGIN_DECLS
@@ -60,20 +61,7 @@ typedef enum
   PP_PULL_IF_POSSIBLE,
   PP_PULL_NEVER
 } PpPullPolicy;
-typedef enum
-{
-  PP_REPORT_AUTO,
-  PP_REPORT_PREFECT,
-  PP_REPORT_WORKER
-} PpStateReporting;
-typedef enum
-{
-  PP_FORWARD_AUTO,
-  PP_FORWARD_ALWAYS,
-  PP_FORWARD_NEVER
-} PpForwardOutput;
-
-/* What is sent to the engine for one run, and how the worker goes about it. */
+/* What is sent to the engine for one run. */
 typedef struct
 {
   char *name; /* container name, or NULL for the engine's choice */
@@ -85,20 +73,11 @@ typedef struct
   GPtrArray *networks;    /* (char *) networks to connect after create; may be empty */
   GPtrArray *warnings;    /* (char *) lines for the run's log; may be empty */
   gboolean wants_proxies; /* those of docker's own configuration go into the environment */
-  gboolean tty;           /* the log of the container comes without frames */
   PpPullPolicy pull_policy;
   gboolean pull_is_implied; /* ALWAYS by the image's tag: where the pull fails, a local image of
                                that name will do */
   char *registry_auth;      /* value of X-Registry-Auth, or NULL; a secret */
-  gboolean auto_remove;
-  gboolean stream_output;
-  PpForwardOutput forward_output;
-  PpStateReporting state_reporting; /* resolved: never AUTO */
-  gboolean runs_prefect;            /* by its command */
-  guint stop_timeout;               /* seconds between SIGTERM and SIGKILL, 30 */
-  double timeout_seconds;           /* 0: none */
-  guint infrastructure_retries;     /* 3 */
-  double startup_timeout_seconds;   /* 0: none */
+  PpRunPolicy policy;       /* what the configuration asks of the worker */
 } PpContainerSpec;
 
 /* The key of a configuration that says which variables of its `env` are secrets of the worker: an
@@ -132,10 +111,6 @@ gboolean pp_container_spec_has_limits (const PpContainerSpec *spec);
 /* Has the container say whose it is: by the identity, run, claim, work pool and reporter of OWNER,
  * over what the job or its image say. */
 void pp_container_spec_set_owner (PpContainerSpec *spec, const PpJobRef *owner);
-
-/* Whether the output goes to the run's log as well: as configured, and for PP_FORWARD_AUTO where
- * the worker reports the run. */
-gboolean pp_container_spec_forwards_output (const PpContainerSpec *spec);
 
 /* The spec as a `podman run` command line (array of arguments) that Podman 4.3 and later take,
  * values of env left out (--env NAME). *IMAGE_AT (may be NULL): where the image is. *WARNING (may
@@ -256,7 +231,7 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
 /* Follows the output of both streams from PLACE in the log (NULL: from its beginning; copied),
  * which was reached by a follow before, until the container ends (no error) or the
  * connection breaks (UNAVAILABLE). What END tells counts since PLACE, or since this call. TTY:
- * PpContainerSpec.tty, or PpJobStatus.has_tty. */
+ * PpRunPolicy.has_tty, or PpJobStatus.has_tty. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 const PpLogPlace *place, PpOutputFunc on_output,

@@ -278,9 +278,9 @@ resolve_state_reporting (PpContainerSpec *spec)
   append_words (argv, json_object_get (spec->create_body, "Entrypoint"));
   append_words (argv, json_object_get (spec->create_body, "Cmd"));
   g_ptr_array_add (argv, NULL);
-  spec->runs_prefect = pp_command_runs_prefect ((const char *const *)argv->pdata);
-  if (spec->state_reporting == PP_REPORT_AUTO)
-    spec->state_reporting = spec->runs_prefect ? PP_REPORT_PREFECT : PP_REPORT_WORKER;
+  spec->policy.runs_prefect = pp_command_runs_prefect ((const char *const *)argv->pdata);
+  if (spec->policy.state_reporting == PP_REPORT_AUTO)
+    spec->policy.state_reporting = spec->policy.runs_prefect ? PP_REPORT_PREFECT : PP_REPORT_WORKER;
 }
 
 static gboolean
@@ -315,7 +315,8 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
     json_object_set_new (host_config, "Privileged", json_true ());
   set_derived (spec->create_body, rest);
   if (pp_json_truthy (json_object_get (configuration, "stop_timeout")))
-    json_object_set_new (spec->create_body, "StopTimeout", json_integer (spec->stop_timeout));
+    json_object_set_new (spec->create_body, "StopTimeout",
+                         json_integer (spec->policy.stop_timeout));
 
   json_t *hosts = pp_spec_extra_hosts (env, json_object_get (rest, "extra_hosts"),
                                        pp_json_string (host_config, "NetworkMode"), error);
@@ -326,7 +327,7 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
 
   spec->platform = g_strdup (pp_json_string (rest, "platform"));
   spec->wants_proxies = !json_is_false (json_object_get (rest, "use_config_proxy"));
-  spec->tty = json_is_true (json_object_get (spec->create_body, "Tty"));
+  spec->policy.has_tty = json_is_true (json_object_get (spec->create_body, "Tty"));
   resolve_state_reporting (spec);
   if (!pp_spec_withhold_secrets (spec, configuration, error))
     return FALSE;
@@ -347,8 +348,11 @@ fill (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *en
   spec->name = name != NULL && *name != '\0' ? g_strdup (name) : NULL;
   spec->registry_auth
       = pp_registry_auth (json_object_get (configuration, "registry_credentials"), spec->image);
-  return pp_spec_set_worker_options (spec, configuration, error)
-         && build (spec, configuration, engine, error);
+  if (!pp_spec_set_worker_options (spec, configuration, error)
+      || !build (spec, configuration, engine, error))
+    return FALSE;
+  spec->policy.has_limits = pp_container_spec_has_limits (spec);
+  return TRUE;
 }
 
 PpContainerSpec *
@@ -409,12 +413,4 @@ pp_container_spec_set_owner (PpContainerSpec *spec, const PpJobRef *owner)
       set_label (spec->create_body, "Labels", labels[i][0], value);
       set_label (spec->libpod_body, "labels", labels[i][0], value);
     }
-}
-
-gboolean
-pp_container_spec_forwards_output (const PpContainerSpec *spec)
-{
-  if (spec->forward_output == PP_FORWARD_AUTO)
-    return spec->state_reporting == PP_REPORT_WORKER;
-  return spec->forward_output == PP_FORWARD_ALWAYS;
 }

@@ -420,7 +420,7 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at, c
 
   g_ptr_array_add (argv, g_strdup ("podman"));
   g_ptr_array_add (argv, g_strdup ("run"));
-  if (spec->auto_remove)
+  if (spec->policy.auto_remove)
     g_ptr_array_add (argv, g_strdup ("--rm"));
   if (spec->name != NULL)
     add_pair (argv, "--name", g_strdup (spec->name));
@@ -428,8 +428,9 @@ pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at, c
   add_pair (argv, "--pull", g_strdup (spec->pull_is_implied ? "newer" : pull[spec->pull_policy]));
   if (spec->platform != NULL)
     add_pair (argv, "--platform", g_strdup (spec->platform));
-  if (spec->timeout_seconds > 0)
-    add_pair (argv, "--timeout", g_strdup_printf ("%.0f", MIN (spec->timeout_seconds, G_MAXINT)));
+  if (spec->policy.timeout_seconds > 0)
+    add_pair (argv, "--timeout",
+              g_strdup_printf ("%.0f", MIN (spec->policy.timeout_seconds, G_MAXINT)));
   add_options (argv, body, container_options, G_N_ELEMENTS (container_options));
   add_options (argv, host_config, host_options, G_N_ELEMENTS (host_options));
   for (guint i = 0; i < spec->networks->len; i++)

@@ -49,7 +49,8 @@ pp_spec_withhold_secrets (PpContainerSpec *spec, const json_t *configuration, GE
 
   if (!pp_job_choice (configuration, "prefect_env", choices, 0, &choice, error))
     return FALSE;
-  gboolean is_prefects = spec->state_reporting == PP_REPORT_PREFECT || spec->runs_prefect;
+  gboolean is_prefects
+      = spec->policy.state_reporting == PP_REPORT_PREFECT || spec->policy.runs_prefect;
   if (choice == 1 || (choice == 0 && is_prefects))
     return TRUE;
   withhold (entries, secrets);

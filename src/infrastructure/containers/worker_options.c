@@ -37,24 +37,24 @@ pp_spec_set_worker_options (PpContainerSpec *spec, const json_t *configuration, 
   static const char *const forwarding[] = { "auto", "always", "never", NULL };
   guint state_reporting, forward_output;
 
-  spec->stream_output = TRUE;
-  spec->stop_timeout = 30;
-  spec->infrastructure_retries = 3;
+  spec->policy.stream_output = TRUE;
+  spec->policy.stop_timeout = 30;
+  spec->policy.infrastructure_retries = 3;
   if (!set_pull_policy (spec, configuration, error)
-      || !pp_job_bool (configuration, "auto_remove", &spec->auto_remove, error)
-      || !pp_job_bool (configuration, "stream_output", &spec->stream_output, error)
+      || !pp_job_bool (configuration, "auto_remove", &spec->policy.auto_remove, error)
+      || !pp_job_bool (configuration, "stream_output", &spec->policy.stream_output, error)
       || !pp_job_choice (configuration, "state_reporting", reporting, PP_REPORT_AUTO,
                          &state_reporting, error)
       || !pp_job_choice (configuration, "forward_output", forwarding, PP_FORWARD_AUTO,
                          &forward_output, error)
-      || !pp_job_seconds (configuration, "timeout_seconds", &spec->timeout_seconds, error)
-      || !pp_job_seconds (configuration, "startup_timeout_seconds", &spec->startup_timeout_seconds,
-                          error)
-      || !pp_job_count (configuration, "stop_timeout", &spec->stop_timeout, error)
-      || !pp_job_count (configuration, "infrastructure_retries", &spec->infrastructure_retries,
-                        error))
+      || !pp_job_seconds (configuration, "timeout_seconds", &spec->policy.timeout_seconds, error)
+      || !pp_job_seconds (configuration, "startup_timeout_seconds",
+                          &spec->policy.startup_timeout_seconds, error)
+      || !pp_job_count (configuration, "stop_timeout", &spec->policy.stop_timeout, error)
+      || !pp_job_count (configuration, "infrastructure_retries",
+                        &spec->policy.infrastructure_retries, error))
     return FALSE;
-  spec->state_reporting = (PpStateReporting)state_reporting;
-  spec->forward_output = (PpForwardOutput)forward_output;
+  spec->policy.state_reporting = (PpStateReporting)state_reporting;
+  spec->policy.forward_output = (PpForwardOutput)forward_output;
   return TRUE;
 }

@@ -72,7 +72,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
     return;
   run->silence.since = 0;
   run->worker_reported = worker_reported;
-  run->spec = pp_flow_run_spec_from_entry (&entry);
+  run->policy = pp_flow_run_policy_from_entry (&entry);
   pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
 }
 

@@ -203,13 +203,15 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       pp_flow_run_fail_submission (run, error->message);
       return;
     }
+  run->policy = g_new (PpRunPolicy, 1);
+  *run->policy = run->spec->policy;
   /* The deployment may have been changed since the container was started. */
   if (run->recovery.attaches && run->recovery.found_reporter != PP_REPORTER_UNKNOWN)
-    run->spec->state_reporting
+    run->policy->state_reporting
         = run->recovery.found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
-  run->worker_reported = run->spec->state_reporting == PP_REPORT_WORKER;
+  run->worker_reported = run->policy->state_reporting == PP_REPORT_WORKER;
   /* That of a run that is over for the server goes, whatever was configured. */
-  run->auto_remove = run->spec->auto_remove || (run->recovery.attaches && run->auto_remove);
+  run->auto_remove = run->policy->auto_remove || (run->recovery.attaches && run->auto_remove);
   for (guint i = 0; i < run->spec->warnings->len; i++)
     pp_flow_run_log (run, PP_LOG_WARNING, "%s",
                      (const char *)g_ptr_array_index (run->spec->warnings, i));

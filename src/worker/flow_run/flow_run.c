@@ -266,6 +266,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_output_free (run->output);
   pp_lease_free (run->lease);
   pp_container_spec_free (run->spec);
+  g_free (run->policy);
   pp_job_end_clear (&run->end);
   g_clear_error (&run->resolve.error);
   g_clear_error (&run->refusal);

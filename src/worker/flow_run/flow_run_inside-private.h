@@ -51,8 +51,8 @@ void pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, PpFlowRunNext
 /* Sets RUN up from what was written down of it. */
 void pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry);
 
-/* As much of a description as a container that is there needs, from ENTRY; new. */
-PpContainerSpec *pp_flow_run_spec_from_entry (const PpJournalEntry *entry);
+/* What the worker does with a run whose container is there, from ENTRY; new, for g_free(). */
+PpRunPolicy *pp_flow_run_policy_from_entry (const PpJournalEntry *entry);
 
 /* Keeps how far the output has got, to standard output and in the container's log: in a moment,
  * together with what comes meanwhile. */

@@ -109,7 +109,8 @@ struct PpFlowRun
   } journal;                   /* its entry (journal_entry.c) */
 
   /* Its container. */
-  PpContainerSpec *spec;    /* from RENDERED on; without its bodies once STARTED */
+  PpContainerSpec *spec;    /* from RENDERED to STARTED */
+  PpRunPolicy *policy;      /* from RENDERED on, or as it was written down */
   gboolean worker_reported; /* by this worker, not by Prefect inside the container */
   gboolean auto_remove;
   PpMask *mask;  /* of the secrets of the blocks that it uses; NULL: none */

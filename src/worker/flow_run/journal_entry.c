@@ -55,7 +55,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .container_name = run->container_name,
     .replaced_container_id = run->replaced_container_id,
     .undescribed
-    = run->spec == NULL && run->container_id != NULL && run->journal.phase != PP_JOURNAL_CLAIMED,
+    = run->policy == NULL && run->container_id != NULL && run->journal.phase != PP_JOURNAL_CLAIMED,
     .worker_reported = run->worker_reported,
     .auto_remove = run->auto_remove,
     .timed_out = pp_flow_run_is_timed_out (run),
@@ -69,14 +69,14 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .engine_url = engine->url,
     .boot_id = (char *)run->context->boot_id,
   };
-  if (run->spec == NULL)
+  if (run->policy == NULL)
     return;
-  entry->tty = run->spec->tty;
-  entry->stream_output = run->spec->stream_output;
-  entry->forward_output = pp_container_spec_forwards_output (run->spec);
-  entry->stop_timeout = run->spec->stop_timeout;
-  entry->timeout_seconds = run->spec->timeout_seconds;
-  entry->startup_timeout_seconds = run->spec->startup_timeout_seconds;
+  entry->tty = run->policy->has_tty;
+  entry->stream_output = run->policy->stream_output;
+  entry->forward_output = pp_run_policy_forwards_output (run->policy);
+  entry->stop_timeout = run->policy->stop_timeout;
+  entry->timeout_seconds = run->policy->timeout_seconds;
+  entry->startup_timeout_seconds = run->policy->startup_timeout_seconds;
 }
 
 void
@@ -92,23 +92,20 @@ pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, PpFlowRunNextFunc 
   run->journal.put = pp_journal_put (run->context->journal, &entry, on_written, run);
 }
 
-/* A container that is there needs no more of its description than this. */
-PpContainerSpec *
-pp_flow_run_spec_from_entry (const PpJournalEntry *entry)
+PpRunPolicy *
+pp_flow_run_policy_from_entry (const PpJournalEntry *entry)
 {
-  PpContainerSpec *spec = g_new0 (PpContainerSpec, 1);
+  PpRunPolicy *policy = g_new0 (PpRunPolicy, 1);
 
-  spec->networks = g_ptr_array_new_with_free_func (g_free);
-  spec->warnings = g_ptr_array_new_with_free_func (g_free);
-  spec->tty = entry->tty;
-  spec->auto_remove = entry->auto_remove;
-  spec->stream_output = entry->stream_output;
-  spec->forward_output = entry->forward_output ? PP_FORWARD_ALWAYS : PP_FORWARD_NEVER;
-  spec->state_reporting = entry->worker_reported ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
-  spec->stop_timeout = (guint)CLAMP (entry->stop_timeout, 0, G_MAXINT);
-  spec->timeout_seconds = entry->timeout_seconds;
-  spec->startup_timeout_seconds = entry->startup_timeout_seconds;
-  return spec;
+  policy->has_tty = entry->tty;
+  policy->auto_remove = entry->auto_remove;
+  policy->stream_output = entry->stream_output;
+  policy->forward_output = entry->forward_output ? PP_FORWARD_ALWAYS : PP_FORWARD_NEVER;
+  policy->state_reporting = entry->worker_reported ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
+  policy->stop_timeout = (guint)CLAMP (entry->stop_timeout, 0, G_MAXINT);
+  policy->timeout_seconds = entry->timeout_seconds;
+  policy->startup_timeout_seconds = entry->startup_timeout_seconds;
+  return policy;
 }
 
 static void
@@ -159,7 +156,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   if (entry->timed_out)
     pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   if (!entry->undescribed)
-    run->spec = pp_flow_run_spec_from_entry (entry);
+    run->policy = pp_flow_run_policy_from_entry (entry);
   if (entry->lease_id != NULL)
     pp_flow_run_keep_lease (run, entry->lease_id);
   if (run->lease != NULL && !run->worker_reported)
@@ -190,7 +187,7 @@ pp_flow_run_sending (PpFlowRun *run, gint64 timestamp)
 static void
 note_shown (PpFlowRun *run)
 {
-  if (run->spec->stream_output && pp_stdout_pending (run->context->out) == 0)
+  if (run->policy->stream_output && pp_stdout_pending (run->context->out) == 0)
     run->position.stdout_bytes = MAX (run->position.stdout_bytes, pp_output_shown (run->output));
   pp_delivery_note (run->delivery);
   pp_position_update (run->position_file, &run->position);
@@ -202,7 +199,7 @@ on_note_timer (gpointer user_data)
   PpFlowRun *run = user_data;
 
   /* Until all of it is shown. */
-  if (run->spec->stream_output && pp_stdout_pending (run->context->out) > 0)
+  if (run->policy->stream_output && pp_stdout_pending (run->context->out) > 0)
     return G_SOURCE_CONTINUE;
   run->note_timer = 0;
   note_shown (run);

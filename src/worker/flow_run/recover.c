@@ -75,7 +75,7 @@ static void
 go_on (PpFlowRun *run)
 {
   run->started_once = TRUE;
-  if (run->spec != NULL)
+  if (run->policy != NULL)
     {
       pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
       return;
@@ -180,6 +180,7 @@ submit_again (PpFlowRun *run)
   run->started_time = 0;
   run->started_uptime = 0;
   g_clear_pointer (&run->spec, pp_container_spec_free);
+  g_clear_pointer (&run->policy, g_free);
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
 }
 
@@ -243,7 +244,7 @@ resubmit (PpFlowRun *run)
 static void
 go_on_without (PpFlowRun *run)
 {
-  if (run->spec == NULL && pp_flow_run_is_in_other_container (run->json, run->container_id))
+  if (run->policy == NULL && pp_flow_run_is_in_other_container (run->json, run->container_id))
     {
       leave (run, "it was begun again elsewhere");
       return;
@@ -359,7 +360,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       else
         leave (run, "it is in other hands");
     }
-  else if (pending && run->spec != NULL && (run->worker_reported || run->container_id == NULL))
+  else if (pending && run->policy != NULL && (run->worker_reported || run->container_id == NULL))
     resubmit (run); /* RUNNING comes before the start */
   else
     go_on_without (run);

@@ -164,7 +164,7 @@ may_be_changed (const PpFlowRun *run)
     return now - run->claimed_at > LOOK_AFTER_US;
   return run->worker_reported
          && (now - run->watch.begun_at > LOOK_AFTER_US
-             || (run->spec != NULL && run->spec->runs_prefect));
+             || (run->policy != NULL && run->policy->runs_prefect));
 }
 
 static void
@@ -287,7 +287,7 @@ report_startup_timeout (PpFlowRun *run)
 {
   g_autofree char *text = g_strdup_printf (
       "Prefect inside the container did not report Running within startup_timeout_seconds, %g s.",
-      run->spec->startup_timeout_seconds);
+      run->policy->startup_timeout_seconds);
 
   run->auto_remove = TRUE;
   pp_flow_run_log_tail (run);
@@ -306,7 +306,7 @@ report_by_worker (PpFlowRun *run)
   if (run->stop_reason == PP_STOP_TIMEOUT)
     {
       g_autofree char *text = g_strdup_printf (
-          "Flow run timed out: it exceeded timeout_seconds, %g s.", run->spec->timeout_seconds);
+          "Flow run timed out: it exceeded timeout_seconds, %g s.", run->policy->timeout_seconds);
 
       propose (run, "FAILED", "TimedOut", text, FALSE);
       return;

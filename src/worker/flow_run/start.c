@@ -149,7 +149,7 @@ on_start_failed (PpFlowRun *run, const GError *error)
       = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
 
   if (no_answer
-      && (pp_flow_run_is_cancelled (run) || run->retries >= run->spec->infrastructure_retries))
+      && (pp_flow_run_is_cancelled (run) || run->retries >= run->policy->infrastructure_retries))
     {
       run->refusal = g_error_copy (error);
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);

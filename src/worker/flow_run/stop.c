@@ -137,7 +137,7 @@ stop_container (PpFlowRun *run)
 {
   PpInfrastructure *infrastructure = run->context->infrastructure;
   gboolean kindly = run->stop.level == STOP_KINDLY;
-  guint seconds = kindly ? run->spec->stop_timeout : 0;
+  guint seconds = kindly ? run->policy->stop_timeout : 0;
 
   if (run->stop.call != NULL)
     return;
@@ -183,7 +183,7 @@ end_for_timeout (PpFlowRun *run)
   pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
-                   run->name, run->spec->timeout_seconds, run->container_name);
+                   run->name, run->policy->timeout_seconds, run->container_name);
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 
@@ -194,7 +194,7 @@ end_for_startup_timeout (PpFlowRun *run)
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
                    "container '%s'",
-                   run->name, run->spec->startup_timeout_seconds, run->container_name);
+                   run->name, run->policy->startup_timeout_seconds, run->container_name);
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 
@@ -288,7 +288,7 @@ void
 pp_flow_run_start_timeout (PpFlowRun *run)
 {
   double seconds
-      = run->worker_reported ? run->spec->timeout_seconds : run->spec->startup_timeout_seconds;
+      = run->worker_reported ? run->policy->timeout_seconds : run->policy->startup_timeout_seconds;
 
   if (seconds <= 0)
     return;

@@ -47,7 +47,7 @@ pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (P
       return;
     }
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      && run->retries < run->spec->infrastructure_retries)
+      && run->retries < run->policy->infrastructure_retries)
     {
       guint seconds = back_off_seconds[MIN (run->retries, G_N_ELEMENTS (back_off_seconds) - 1)];
 
@@ -56,7 +56,7 @@ pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (P
 
       run->retries++;
       pp_flow_run_log (run, PP_LOG_WARNING, "%s Trying again in %u s (%u of %u).", sentence,
-                       seconds, run->retries, run->spec->infrastructure_retries);
+                       seconds, run->retries, run->policy->infrastructure_retries);
       pp_flow_run_after (run, seconds * 1000, again);
       return;
     }

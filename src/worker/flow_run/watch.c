@@ -299,7 +299,7 @@ static void
 read_finished_log (PpFlowRun *run)
 {
   run->watch.follow_call = pp_infrastructure_read_log (
-      run->context->infrastructure, run->container_id, run->spec->tty,
+      run->context->infrastructure, run->container_id, run->policy->has_tty,
       pp_delivery_place (run->delivery), on_output, on_finished_log_read, run);
 }
 
@@ -348,9 +348,9 @@ static void
 follow (PpFlowRun *run)
 {
   run->watch.retry = NULL;
-  run->watch.follow_call
-      = pp_infrastructure_follow (run->context->infrastructure, run->container_id, run->spec->tty,
-                                  pp_delivery_place (run->delivery), on_output, on_followed, run);
+  run->watch.follow_call = pp_infrastructure_follow (
+      run->context->infrastructure, run->container_id, run->policy->has_tty,
+      pp_delivery_place (run->delivery), on_output, on_followed, run);
   if (run->watch.call == NULL)
     pp_infrastructure_follow_finish (run->watch.follow_call);
 }
@@ -367,7 +367,7 @@ static gboolean
 forwards (const PpFlowRun *run)
 {
   return run->context->settings->logging_to_api_enabled
-         && pp_container_spec_forwards_output (run->spec);
+         && pp_run_policy_forwards_output (run->policy);
 }
 
 /* Its output goes on from POSITION. */
@@ -375,7 +375,7 @@ static void
 deliver_from (PpFlowRun *run, const PpPosition *position)
 {
   run->position = *position;
-  run->delivery = pp_delivery_new (run->output, &run->position, run->spec->stream_output);
+  run->delivery = pp_delivery_new (run->output, &run->position, run->policy->stream_output);
   /* What is counted by is earlier than what will be. */
   pp_log_sender_go_on_after (run->context->logs, run->id,
                              MAX (run->position.last_timestamp, run->claimed_time));
@@ -409,10 +409,9 @@ pp_flow_run_enter_started (PpFlowRun *run)
                             run->container_name, pp_flow_run_related (run));
   if (!run->worker_reported && run->lease != NULL)
     pp_lease_keep_until_running (run->lease, context->states, run->id);
-  run->watch.may_lack_memory = run->recovered || pp_container_spec_has_limits (run->spec);
-  g_clear_pointer (&run->spec->create_body, json_decref);
-  g_clear_pointer (&run->spec->libpod_body, json_decref);
-  run->output = pp_output_new (run->id, run->spec->stream_output ? context->out : NULL,
+  run->watch.may_lack_memory = run->recovered || run->policy->has_limits;
+  g_clear_pointer (&run->spec, pp_container_spec_free);
+  run->output = pp_output_new (run->id, run->policy->stream_output ? context->out : NULL,
                                forwards (run) ? context->logs : NULL, resume_output, run);
   pp_output_mask (run->output, context->secrets);
   if (context->output_prefix)

@@ -35,11 +35,11 @@ test_podman_variables (void)
   assert_json (spec->create_body, "Entrypoint", "[\"/e\", \"x y\"]");
   assert_json (spec->create_body, "Cmd", "[\"a b\", \"c\"]");
   assert_json (spec->create_body, "StopTimeout", "7");
-  g_assert_true (spec->auto_remove);
-  g_assert_true (spec->stream_output);
-  g_assert_cmpuint (spec->stop_timeout, ==, 7);
-  g_assert_cmpfloat (spec->timeout_seconds, ==, 2.5);
-  g_assert_cmpuint (spec->infrastructure_retries, ==, 3);
+  g_assert_true (spec->policy.auto_remove);
+  g_assert_true (spec->policy.stream_output);
+  g_assert_cmpuint (spec->policy.stop_timeout, ==, 7);
+  g_assert_cmpfloat (spec->policy.timeout_seconds, ==, 2.5);
+  g_assert_cmpuint (spec->policy.infrastructure_retries, ==, 3);
   g_assert_null (spec->libpod_body);
 }
 
@@ -126,10 +126,10 @@ test_numbers_may_be_strings (void)
                    " \"infrastructure_retries\": \"1.0\"}",
                    &docker);
 
-  g_assert_cmpfloat (spec->timeout_seconds, ==, 2.5);
-  g_assert_cmpfloat (spec->startup_timeout_seconds, ==, 30);
-  g_assert_cmpuint (spec->stop_timeout, ==, 7);
-  g_assert_cmpuint (spec->infrastructure_retries, ==, 1);
+  g_assert_cmpfloat (spec->policy.timeout_seconds, ==, 2.5);
+  g_assert_cmpfloat (spec->policy.startup_timeout_seconds, ==, 30);
+  g_assert_cmpuint (spec->policy.stop_timeout, ==, 7);
+  g_assert_cmpuint (spec->policy.infrastructure_retries, ==, 1);
   assert_json (spec->create_body, "StopTimeout", "7");
 }
 
@@ -337,8 +337,8 @@ check_reporting (const char *members, PpStateReporting wanted, gboolean forwards
 {
   g_autoptr (PpContainerSpec) spec = good_spec (members, &docker);
 
-  g_assert_cmpint (spec->state_reporting, ==, wanted);
-  g_assert_cmpint (pp_container_spec_forwards_output (spec), ==, forwards);
+  g_assert_cmpint (spec->policy.state_reporting, ==, wanted);
+  g_assert_cmpint (pp_run_policy_forwards_output (&spec->policy), ==, forwards);
 }
 
 static void

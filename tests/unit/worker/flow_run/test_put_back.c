@@ -204,7 +204,7 @@ test_unreadable (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 static void
 test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
-  PpContainerSpec spec = { .startup_timeout_seconds = 0.01 };
+  PpRunPolicy policy = { .startup_timeout_seconds = 0.01 };
   gint64 end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
   PpFlowRun *run = make_run (fixture);
 
@@ -212,7 +212,7 @@ test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "STARTING");
   run->state = PP_FLOW_RUN_STARTED;
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");
-  run->spec = &spec;
+  run->policy = &policy;
   pp_flow_run_start_timeout (run);
   while (g_atomic_int_get (&fixture->reads) == 0 || run->state_read != NULL)
     {
@@ -220,7 +220,7 @@ test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
       g_main_context_iteration (NULL, FALSE);
       g_usleep (1000);
     }
-  run->spec = NULL;
+  run->policy = NULL;
   pp_flow_run_free (run);
 }
 
