@@ -5,7 +5,7 @@
 
 #include "cli/commands-private.h"
 #include "prefect-podman/files/files.h"
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/mask.h"
 #include "prefect-podman/text/visible.h"

@@ -54,45 +54,32 @@ pp_infrastructure_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFu
   return infrastructure->kind->ping (infrastructure, done, user_data);
 }
 
-PpInfrastructureCall *
-pp_infrastructure_check_image (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
-                               PpInfrastructureDoneFunc done, gpointer user_data)
+PpJobSpec *
+pp_infrastructure_prepare (PpInfrastructure *infrastructure, const json_t *configuration,
+                           PpRunPolicy *policy, GPtrArray *warnings, GError **error)
 {
-  return infrastructure->kind->check_image (infrastructure, spec, done, user_data);
+  return infrastructure->kind->prepare (infrastructure, configuration, policy, warnings, error);
+}
+
+void
+pp_infrastructure_set_owner (PpInfrastructure *infrastructure, PpJobSpec *spec,
+                             const PpJobRef *owner)
+{
+  infrastructure->kind->set_owner (spec, owner);
+}
+
+void
+pp_infrastructure_free_spec (PpInfrastructure *infrastructure, PpJobSpec *spec)
+{
+  if (spec != NULL)
+    infrastructure->kind->free_spec (spec);
 }
 
 PpInfrastructureCall *
-pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image, const char *platform,
-                        const char *registry_auth, PpPullProgressFunc progress,
-                        PpInfrastructureDoneFunc done, gpointer user_data)
+pp_infrastructure_submit (PpInfrastructure *infrastructure, PpJobSpec *spec, gboolean anew,
+                          const PpSubmitFuncs *funcs, gpointer user_data)
 {
-  return infrastructure->kind->pull (infrastructure, image, platform, registry_auth, progress, done,
-                                     user_data);
-}
-
-PpInfrastructureCall *
-pp_infrastructure_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
-                          const char *name, PpCreatedFunc created, gpointer user_data)
-{
-  return infrastructure->kind->create (infrastructure, spec, name, created, user_data);
-}
-
-PpInfrastructureCall *
-pp_infrastructure_check_limits (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
-                                const char *container_id, gboolean was_warned,
-                                PpCheckedFunc checked, gpointer user_data)
-{
-  return infrastructure->kind->check_limits (infrastructure, spec, container_id, was_warned,
-                                             checked, user_data);
-}
-
-PpInfrastructureCall *
-pp_infrastructure_connect_network (PpInfrastructure *infrastructure, const char *network,
-                                   const char *container_id, PpInfrastructureDoneFunc done,
-                                   gpointer user_data)
-{
-  return infrastructure->kind->connect_network (infrastructure, network, container_id, done,
-                                                user_data);
+  return infrastructure->kind->submit (infrastructure, spec, anew, funcs, user_data);
 }
 
 PpInfrastructureCall *
@@ -185,6 +172,10 @@ pp_infrastructure_call_resume (PpInfrastructureCall *call)
 void
 pp_infrastructure_call_cancel (PpInfrastructureCall *call)
 {
-  if (call != NULL)
+  if (call == NULL)
+    return;
+  if (call->cancel != NULL)
+    call->cancel (call);
+  else
     call->infrastructure->kind->call_cancel (call);
 }

@@ -67,6 +67,14 @@ pp_job_is_of_claim (const PpJob *job, const char *claim)
 }
 
 gboolean
+pp_job_is_owned_by (const PpJob *job, const PpJobRef *owner)
+{
+  return g_strcmp0 (job->ref.flow_run_id, owner->flow_run_id) == 0
+         && g_strcmp0 (job->ref.identity, owner->identity) == 0
+         && pp_job_is_of_claim (job, owner->claim);
+}
+
+gboolean
 pp_job_is_better_candidate (const PpJob *job, const PpJob *other)
 {
   gboolean alive = pp_job_phase_is_alive (job->status.phase);

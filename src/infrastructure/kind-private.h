@@ -20,22 +20,12 @@ typedef struct PpInfrastructureKind
                                     gpointer user_data);
   PpInfrastructureCall *(*ping) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                                  gpointer user_data);
-  PpInfrastructureCall *(*check_image) (PpInfrastructure *infrastructure,
-                                        const PpContainerSpec *spec, PpInfrastructureDoneFunc done,
-                                        gpointer user_data);
-  PpInfrastructureCall *(*pull) (PpInfrastructure *infrastructure, const char *image,
-                                 const char *platform, const char *registry_auth,
-                                 PpPullProgressFunc progress, PpInfrastructureDoneFunc done,
-                                 gpointer user_data);
-  PpInfrastructureCall *(*create) (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
-                                   const char *name, PpCreatedFunc created, gpointer user_data);
-  PpInfrastructureCall *(*check_limits) (PpInfrastructure *infrastructure,
-                                         const PpContainerSpec *spec, const char *container_id,
-                                         gboolean was_warned, PpCheckedFunc checked,
-                                         gpointer user_data);
-  PpInfrastructureCall *(*connect_network) (PpInfrastructure *infrastructure, const char *network,
-                                            const char *container_id, PpInfrastructureDoneFunc done,
-                                            gpointer user_data);
+  PpJobSpec *(*prepare) (PpInfrastructure *infrastructure, const json_t *configuration,
+                         PpRunPolicy *policy, GPtrArray *warnings, GError **error);
+  void (*set_owner) (PpJobSpec *spec, const PpJobRef *owner);
+  void (*free_spec) (PpJobSpec *spec);
+  PpInfrastructureCall *(*submit) (PpInfrastructure *infrastructure, PpJobSpec *spec, gboolean anew,
+                                   const PpSubmitFuncs *funcs, gpointer user_data);
   PpInfrastructureCall *(*start) (PpInfrastructure *infrastructure, const char *container_id,
                                   PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*follow) (PpInfrastructure *infrastructure, const char *container_id,
@@ -72,6 +62,7 @@ struct PpInfrastructure
 struct PpInfrastructureCall
 {
   PpInfrastructure *infrastructure;
+  void (*cancel) (PpInfrastructureCall *call); /* NULL: the kind's call_cancel */
 };
 
 /* Podman and Docker over their socket (engine_api.c). */

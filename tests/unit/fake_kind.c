@@ -3,6 +3,7 @@
 
 #include "tests/unit/fake_kind.h"
 
+#include "infrastructure/containers/submit-private.h"
 #include "infrastructure/kind-private.h"
 
 #include <string.h>
@@ -384,6 +385,24 @@ fake_cancel (PpInfrastructureCall *call)
   free_call ((Call *)call);
 }
 
+static const PpContainerCalls container_calls = {
+  .check_image = fake_check_image,
+  .pull = fake_pull,
+  .create = fake_create,
+  .check_limits = fake_check_limits,
+  .connect_network = fake_connect_network,
+  .inspect = fake_inspect,
+};
+
+/* Its jobs are containers, which are made as an engine's are. */
+static PpJobSpec *
+fake_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpRunPolicy *policy,
+              GPtrArray *warnings, GError **error)
+{
+  return pp_container_prepare (&container_calls, fake_engine (infrastructure), configuration,
+                               policy, warnings, error);
+}
+
 static const PpInfrastructureKind fake_kind = {
   .free = fake_free,
   .engine = fake_engine,
@@ -391,11 +410,10 @@ static const PpInfrastructureKind fake_kind = {
   .trouble = fake_trouble,
   .connect = fake_connect,
   .ping = fake_ping,
-  .check_image = fake_check_image,
-  .pull = fake_pull,
-  .create = fake_create,
-  .check_limits = fake_check_limits,
-  .connect_network = fake_connect_network,
+  .prepare = fake_prepare,
+  .set_owner = pp_container_set_owner,
+  .free_spec = pp_container_free_spec,
+  .submit = pp_container_submit,
   .start = fake_start,
   .follow = fake_follow,
   .read_log = fake_follow,

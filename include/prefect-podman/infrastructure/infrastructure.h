@@ -54,69 +54,9 @@ typedef struct
   gboolean runs_windows; /* Windows containers */
 } PpEngineInfo;
 
-typedef enum
-{
-  PP_PULL_IF_NOT_PRESENT,
-  PP_PULL_ALWAYS,
-  PP_PULL_IF_POSSIBLE,
-  PP_PULL_NEVER
-} PpPullPolicy;
-/* What is sent to the engine for one run. */
-typedef struct
-{
-  char *name; /* container name, or NULL for the engine's choice */
-  char *image;
-  json_t *create_body;    /* body of POST /containers/create */
-  json_t *libpod_body;    /* where only Podman's own API can say it: the body of POST
-                             /libpod/containers/create; else NULL */
-  char *platform;         /* "os/arch[/variant]" for pull and create, or NULL */
-  GPtrArray *networks;    /* (char *) networks to connect after create; may be empty */
-  GPtrArray *warnings;    /* (char *) lines for the run's log; may be empty */
-  gboolean wants_proxies; /* those of docker's own configuration go into the environment */
-  PpPullPolicy pull_policy;
-  gboolean pull_is_implied; /* ALWAYS by the image's tag: where the pull fails, a local image of
-                               that name will do */
-  char *registry_auth;      /* value of X-Registry-Auth, or NULL; a secret */
-  PpRunPolicy policy;       /* what the configuration asks of the worker */
-} PpContainerSpec;
-
 /* The key of a configuration that says which variables of its `env` are secrets of the worker: an
  * object, name -> null: all of it; true: a URL, the user and password in it. */
 #define PP_SECRET_ENVIRONMENT_KEY "secret_environment"
-
-/* CONFIGURATION: what pp_template_prepare() gave, with PP_SECRET_ENVIRONMENT_KEY (may be missing)
- * and the worker's own job variables (state_reporting, forward_output, prefect_env,
- * timeout_seconds, stop_timeout, infrastructure_retries, startup_timeout_seconds) and a `podman`
- * pool's (userns, devices, shm_size, user, working_dir, entrypoint, ulimits, security_opt,
- * extra_hosts) beside the docker type's. ENGINE: what answers; NULL: not known (offline render),
- * nothing is fitted to it. No I/O but the current directory, which relative sources of volumes are
- * resolved against.
- *
- * The create body is the one docker-py 7 would send for the peer's DockerWorker, but: AutoRemove is
- * never set (the worker removes), nor is RestartPolicy (a warning says so); host-gateway is
- * replaced by an address where the engine does not know the word; CDI devices are sent in the way
- * the engine takes them; the worker's secrets are left out of the environment where Prefect does
- * not run inside (prefect_env). state_reporting "auto" is resolved from the command: absent (only a
- * `podman` pool's can be) or without Prefect in it is the worker's to report, else the engine's.
- * Returns a new spec, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID). */
-PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine,
-                                        GError **error);
-void pp_container_spec_free (PpContainerSpec *spec);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
-
-/* Whether SPEC has limits that an engine may drop: then the container is to be looked at by
- * pp_infrastructure_check_limits() before it is started. */
-gboolean pp_container_spec_has_limits (const PpContainerSpec *spec);
-
-/* Has the container say whose it is: by the identity, run, claim, work pool and reporter of OWNER,
- * over what the job or its image say. */
-void pp_container_spec_set_owner (PpContainerSpec *spec, const PpJobRef *owner);
-
-/* The spec as a `podman run` command line (array of arguments) that Podman 4.3 and later take,
- * values of env left out (--env NAME). *IMAGE_AT (may be NULL): where the image is. *WARNING (may
- * be NULL): a new string that says what was left out of it, or untouched. New array. */
-char **pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at,
-                                        char **warning);
 
 /* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
  * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use
@@ -145,11 +85,6 @@ typedef void (*PpInfrastructureDoneFunc) (const GError *error, gpointer user_dat
 typedef void (*PpJobFunc) (PpJob *job, const GError *error, gpointer user_data);
 /* JOBS: of PpJob. */
 typedef void (*PpJobsFunc) (const GPtrArray *jobs, const GError *error, gpointer user_data);
-/* WARNINGS: (char *) what the engine warns of about the container that it made; may be empty. */
-typedef void (*PpCreatedFunc) (const char *container_id, const GPtrArray *warnings,
-                               const GError *error, gpointer user_data);
-/* WARNING: a line for the run's log, or NULL. */
-typedef void (*PpCheckedFunc) (const char *warning, const GError *error, gpointer user_data);
 
 /* What a follow has to tell at its end; the strings are parts of sentences, or NULL. */
 typedef struct
@@ -164,10 +99,6 @@ typedef void (*PpFollowedFunc) (const PpFollowEnd *end, const GError *error, gpo
 /* STATUS_LOST: conmon is gone, and the engine may say "running" for ever; else inspect the
  * container for its status. */
 typedef void (*PpWatchedFunc) (gboolean status_lost, const GError *error, gpointer user_data);
-
-/* A line about a pull, for the run's log: layers and bytes, a few lines a pull; or a warning about
- * its credentials. */
-typedef void (*PpPullProgressFunc) (gboolean is_warning, const char *line, gpointer user_data);
 
 typedef enum
 {
@@ -191,40 +122,62 @@ PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructur
 /* Whether the engine is there: UNAVAILABLE when it does not answer. */
 PpInfrastructureCall *pp_infrastructure_ping (PpInfrastructure *infrastructure,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
-/* NOT_FOUND when SPEC's image is not there; INVALID when it is for another platform than SPEC asks
- * for: the error names both. SPEC must outlive the call. */
-PpInfrastructureCall *pp_infrastructure_check_image (PpInfrastructure *infrastructure,
-                                                     const PpContainerSpec *spec,
-                                                     PpInfrastructureDoneFunc done,
-                                                     gpointer user_data);
-/* PLATFORM ("os/arch[/variant]") and REGISTRY_AUTH may be NULL. Without REGISTRY_AUTH docker's own
- * configuration on this host may have the credentials (~/.docker/config.json). An error line inside
- * the 200 stream is an error here. */
-PpInfrastructureCall *pp_infrastructure_pull (PpInfrastructure *infrastructure, const char *image,
-                                              const char *platform, const char *registry_auth,
-                                              PpPullProgressFunc progress,
-                                              PpInfrastructureDoneFunc done, gpointer user_data);
-/* How long an engine may take to make a container. To copy an image's files (vfs storage) takes
- * minutes. */
+/* A job as its kind has it: from the job configuration until the job is started. Only the kind can
+ * look into it. */
+typedef struct PpJobSpec PpJobSpec;
+
+/* CONFIGURATION (as pp_template_prepare() gives it, with PP_SECRET_ENVIRONMENT_KEY) as a job, and
+ * *POLICY, what it asks of the worker. WARNINGS, of new (char *), gets lines for the run's log.
+ * New; NULL with ERROR (INVALID), which names the key. */
+PpJobSpec *pp_infrastructure_prepare (PpInfrastructure *infrastructure, const json_t *configuration,
+                                      PpRunPolicy *policy, GPtrArray *warnings, GError **error);
+/* Has the job say whose it is: by the identity, run, claim, work pool and reporter of OWNER, over
+ * what its configuration says. Before pp_infrastructure_submit(). */
+void pp_infrastructure_set_owner (PpInfrastructure *infrastructure, PpJobSpec *spec,
+                                  const PpJobRef *owner);
+/* SPEC may be NULL. */
+void pp_infrastructure_free_spec (PpInfrastructure *infrastructure, PpJobSpec *spec);
+
+/* How a submission ends. */
+typedef enum
+{
+  PP_SUBMIT_READY,      /* the job is there, and runs when it is started */
+  PP_SUBMIT_STARTED,    /* an earlier request has made and started it: JOB */
+  PP_SUBMIT_GIVEN_UP,   /* MAY_GO_ON said no */
+  PP_SUBMIT_REFUSED,    /* ERROR; if that is UNAVAILABLE, the step may be tried again */
+  PP_SUBMIT_IMPOSSIBLE, /* ERROR: the job can never be as it is described */
+} PpSubmitEnd;
+
+/* What a submission tells. Strings are borrowed. None but DONE may end the submission. */
+typedef struct
+{
+  /* LINE is for the run's log. */
+  void (*log) (gboolean is_warning, const char *line, gpointer user_data);
+  /* TRUE: what is done now leaves nothing of the job behind and may take long; it may be cancelled.
+   * FALSE: it is over. */
+  void (*pulling) (gboolean is_pulling, gpointer user_data);
+  /* Asked before what takes long, and before the job is ready: FALSE if the run was cancelled. */
+  gboolean (*may_go_on) (gpointer user_data);
+  /* The job is about to be made by NAME. */
+  void (*naming) (const char *name, gpointer user_data);
+  /* It was not. MAY_EXIST: no answer came, so it may be made yet. */
+  void (*not_created) (gboolean may_exist, gpointer user_data);
+  /* It is there. */
+  void (*created) (const char *id, gpointer user_data);
+  /* The end. JOB, ERROR: as HOW says, else NULL; borrowed. */
+  void (*done) (PpSubmitEnd how, const PpJob *job, const GError *error, gpointer user_data);
+} PpSubmitFuncs;
+
+/* How long a kind may take to make a job. To copy an image's files (vfs storage) takes minutes. */
 #define PP_INFRASTRUCTURE_CREATE_SECONDS 600
 
-/* NAME replaces SPEC's (retries on NAME_IN_USE are the caller's); may be NULL. */
-PpInfrastructureCall *pp_infrastructure_create (PpInfrastructure *infrastructure,
-                                                const PpContainerSpec *spec, const char *name,
-                                                PpCreatedFunc created, gpointer user_data);
-/* Looks whether the container has the limits that SPEC asks for. WAS_WARNED: the engine had
- * warnings when it made the container; then a preference that it dropped is let pass. INVALID where
- * one is missing: the error names the limits, the engine and its version. SPEC must outlive the
- * call. */
-PpInfrastructureCall *pp_infrastructure_check_limits (PpInfrastructure *infrastructure,
-                                                      const PpContainerSpec *spec,
-                                                      const char *container_id, gboolean was_warned,
-                                                      PpCheckedFunc checked, gpointer user_data);
-PpInfrastructureCall *pp_infrastructure_connect_network (PpInfrastructure *infrastructure,
-                                                         const char *network,
-                                                         const char *container_id,
-                                                         PpInfrastructureDoneFunc done,
-                                                         gpointer user_data);
+/* Does all that SPEC takes to be a job that runs when it is started. ANEW: from its beginning, at
+ * the first time and after the job was removed again; else from the step that ended with
+ * PP_SUBMIT_REFUSED. FUNCS are called from inside this call too, but for DONE; MAY_GO_ON must say
+ * yes then. SPEC, FUNCS and INFRASTRUCTURE must outlive the call. */
+PpInfrastructureCall *pp_infrastructure_submit (PpInfrastructure *infrastructure, PpJobSpec *spec,
+                                                gboolean anew, const PpSubmitFuncs *funcs,
+                                                gpointer user_data);
 PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                const char *container_id,
                                                PpInfrastructureDoneFunc done, gpointer user_data);

@@ -94,6 +94,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpJob, pp_job_unref)
 /* True if JOB was made for CLAIM, a transition id (may be NULL). Never of a job of version 0.1. */
 gboolean pp_job_is_of_claim (const PpJob *job, const char *claim);
 
+/* True if JOB was made for OWNER's flow run and claim, by the worker of OWNER's identity. */
+gboolean pp_job_is_owned_by (const PpJob *job, const PpJobRef *owner);
+
 /* True if JOB is to be gone on with rather than OTHER, of the same run and claim: the one that is
  * alive, else the later made, else the one that was started. */
 gboolean pp_job_is_better_candidate (const PpJob *job, const PpJob *other);

@@ -4,7 +4,7 @@
  * silently drops all limits. So the created container is inspected. */
 #include "config.h"
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 
 #include "docker_kwargs-private.h"
 #include "engine_api-private.h"

@@ -2,7 +2,7 @@
 /* The engine's API: its address and its requests. Private to src/infrastructure/containers. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "submit-private.h"
 
 G_BEGIN_DECLS
 

@@ -469,6 +469,23 @@ pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
   return json;
 }
 
+static const PpContainerCalls container_calls = {
+  .check_image = pp_engine_check_image,
+  .pull = pp_engine_pull,
+  .create = pp_engine_create,
+  .check_limits = pp_engine_check_limits,
+  .connect_network = pp_engine_connect_network,
+  .inspect = pp_engine_inspect,
+};
+
+static PpJobSpec *
+engine_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpRunPolicy *policy,
+                GPtrArray *warnings, GError **error)
+{
+  return pp_container_prepare (&container_calls, ((Engine *)infrastructure)->info, configuration,
+                               policy, warnings, error);
+}
+
 const PpInfrastructureKind pp_engine_api_kind = {
   .speaks = speaks,
   .new_ = engine_new,
@@ -478,11 +495,10 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .trouble = pp_engine_trouble,
   .connect = pp_engine_connect,
   .ping = pp_engine_ping,
-  .check_image = pp_engine_check_image,
-  .pull = pp_engine_pull,
-  .create = pp_engine_create,
-  .check_limits = pp_engine_check_limits,
-  .connect_network = pp_engine_connect_network,
+  .prepare = engine_prepare,
+  .set_owner = pp_container_set_owner,
+  .free_spec = pp_container_free_spec,
+  .submit = pp_container_submit,
   .start = pp_engine_start,
   .follow = pp_engine_follow,
   .read_log = pp_engine_read_log,

@@ -2,7 +2,7 @@
 /* Private to src/infrastructure/containers. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 
 /* Removes from SPEC's create body what a flow run cannot have of container_create_kwargs (a restart
  * policy), with a warning. Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names

@@ -3,7 +3,7 @@
  * src/infrastructure/containers. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 
 G_BEGIN_DECLS
 

@@ -2,7 +2,7 @@
 /* Private to src/infrastructure/containers. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 
 /* Sets the options of SPEC that CONFIGURATION gives to the worker itself: pull policy, state
  * reporting, output, time-outs, retries, auto_remove. SPEC's image must be set. Returns FALSE with

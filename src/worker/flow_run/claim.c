@@ -187,10 +187,14 @@ pp_flow_run_enter_pending (PpFlowRun *run)
 void
 pp_flow_run_enter_resolved (PpFlowRun *run)
 {
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
 
-  run->spec = pp_container_spec_new (
-      run->resolve.configuration, pp_infrastructure_engine (run->context->infrastructure), &error);
+  run->policy = g_new0 (PpRunPolicy, 1);
+  run->spec = pp_infrastructure_prepare (run->context->infrastructure, run->resolve.configuration,
+                                         run->policy, warnings, &error);
+  if (run->spec == NULL)
+    g_clear_pointer (&run->policy, g_free);
   g_clear_pointer (&run->resolve.configuration, json_decref);
   g_clear_pointer (&run->json, json_decref);
   if (run->spec == NULL && run->recovery.attaches)
@@ -203,8 +207,6 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       pp_flow_run_fail_submission (run, error->message);
       return;
     }
-  run->policy = g_new (PpRunPolicy, 1);
-  *run->policy = run->spec->policy;
   /* The deployment may have been changed since the container was started. */
   if (run->recovery.attaches && run->recovery.found_reporter != PP_REPORTER_UNKNOWN)
     run->policy->state_reporting
@@ -212,9 +214,8 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
   run->worker_reported = run->policy->state_reporting == PP_REPORT_WORKER;
   /* That of a run that is over for the server goes, whatever was configured. */
   run->auto_remove = run->policy->auto_remove || (run->recovery.attaches && run->auto_remove);
-  for (guint i = 0; i < run->spec->warnings->len; i++)
-    pp_flow_run_log (run, PP_LOG_WARNING, "%s",
-                     (const char *)g_ptr_array_index (run->spec->warnings, i));
+  for (guint i = 0; i < warnings->len; i++)
+    pp_flow_run_log (run, PP_LOG_WARNING, "%s", (const char *)g_ptr_array_index (warnings, i));
   pp_flow_run_move (run, PP_FLOW_RUN_RENDERED);
 }
 
@@ -249,7 +250,7 @@ set_owner (PpFlowRun *run)
           .work_pool = (char *)pp_json_string (context->work_pool, "name"),
           .reporter = run->worker_reported ? PP_REPORTER_WORKER : PP_REPORTER_PREFECT };
 
-  pp_container_spec_set_owner (run->spec, &owner);
+  pp_infrastructure_set_owner (context->infrastructure, run->spec, &owner);
 }
 
 void

@@ -265,7 +265,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_delivery_free (run->delivery);
   pp_output_free (run->output);
   pp_lease_free (run->lease);
-  pp_container_spec_free (run->spec);
+  pp_flow_run_drop_spec (run);
   g_free (run->policy);
   pp_job_end_clear (&run->end);
   g_clear_error (&run->resolve.error);

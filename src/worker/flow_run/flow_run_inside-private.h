@@ -184,6 +184,9 @@ void pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next);
  * it may pass and RUN has tries left; else RUN has failed. */
 void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
+/* Frees RUN's job as its kind has it, if there is one. */
+void pp_flow_run_drop_spec (PpFlowRun *run);
+
 /* MESSAGE, the engine's about RUN's container, which it knows by its id, with the container's name;
  * new string. */
 char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);

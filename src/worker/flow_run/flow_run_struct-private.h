@@ -109,7 +109,7 @@ struct PpFlowRun
   } journal;                   /* its entry (journal_entry.c) */
 
   /* Its container. */
-  PpContainerSpec *spec;    /* from RENDERED to STARTED */
+  PpJobSpec *spec;          /* from RENDERED to STARTED */
   PpRunPolicy *policy;      /* from RENDERED on, or as it was written down */
   gboolean worker_reported; /* by this worker, not by Prefect inside the container */
   gboolean auto_remove;
@@ -174,12 +174,8 @@ struct PpFlowRun
   } submitting;     /* RENDERED to CREATED: "Submitting", beside the image and the container */
 
   /* SUBMITTING (submit.c). */
-  gboolean pulled;     /* the image was asked for */
-  gboolean pulling;    /* engine_call is the pull */
-  gboolean was_warned; /* the engine had warnings about the container it made */
-  guint name_index;    /* of the retries on a name in use */
-  guint network_index;
-  GError *refusal; /* the engine's words, while what they mean is looked for; CREATED too */
+  gboolean pulling; /* engine_call may be cancelled: it has made nothing of the job yet */
+  GError *refusal;  /* the engine's words, while what they mean is looked for; CREATED too */
 
   struct
   {

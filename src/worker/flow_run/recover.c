@@ -179,7 +179,7 @@ submit_again (PpFlowRun *run)
   say (run, "it was not started yet and is submitted again");
   run->started_time = 0;
   run->started_uptime = 0;
-  g_clear_pointer (&run->spec, pp_container_spec_free);
+  pp_flow_run_drop_spec (run);
   g_clear_pointer (&run->policy, g_free);
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
 }

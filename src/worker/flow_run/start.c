@@ -90,7 +90,6 @@ on_unstarted_removed (const GError *error, gpointer user_data)
     {
       g_free (run->replaced_container_id);
       run->replaced_container_id = g_steal_pointer (&run->container_id);
-      run->network_index = 0;
       run->start.retries = run->retries;
       pp_flow_run_move (run, PP_FLOW_RUN_SUBMITTING);
     }

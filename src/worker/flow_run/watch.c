@@ -410,7 +410,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   if (!run->worker_reported && run->lease != NULL)
     pp_lease_keep_until_running (run->lease, context->states, run->id);
   run->watch.may_lack_memory = run->recovered || run->policy->has_limits;
-  g_clear_pointer (&run->spec, pp_container_spec_free);
+  pp_flow_run_drop_spec (run);
   run->output = pp_output_new (run->id, run->policy->stream_output ? context->out : NULL,
                                forwards (run) ? context->logs : NULL, resume_output, run);
   pp_output_mask (run->output, context->secrets);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's own secrets: which they are, and that they are in no line of a container. */
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 #include "prefect-podman/template/mask.h"
 #include "worker/output/output-private.h"
 #include "prefect-podman/resolve/own_secrets.h"

@@ -5,7 +5,7 @@
  * A case has configuration (the output of pp_template_prepare()) and engine {kind, version,
  * rootless, gateway} or null. A result has create_body, name, platform, networks, pull_policy and
  * registry_auth, or error. */
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "tests/unit/tap.h"
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/container_spec.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * values are those of docker-py 7.1, where it does not fail. */
 #include "infrastructure/containers/docker_config-private.h"
 #include "infrastructure/containers/docker_reader-private.h"
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "infrastructure/containers/engine_api-private.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
@@ -297,8 +297,7 @@ pulled_with (Fixture *fixture, const char *given)
   guint number = server_requests (fixture->server);
 
   g_ptr_array_set_size (fixture->warnings, 0);
-  pp_infrastructure_pull (fixture->infrastructure, "r.example/a", NULL, given, on_line, on_done,
-                          fixture);
+  pp_engine_pull (fixture->infrastructure, "r.example/a", NULL, given, on_line, on_done, fixture);
   g_main_loop_run (fixture->loop);
   return g_hash_table_lookup (server_request (fixture->server, number)->headers, "x-registry-auth");
 }
@@ -361,13 +360,12 @@ test_cancel (void)
 
   start (&fixture, docker, FALSE);
   guint requests = server_requests (fixture.server);
-  PpInfrastructureCall *call = pp_infrastructure_pull (fixture.infrastructure, "r.example/a", NULL,
-                                                       NULL, NULL, on_done, &fixture);
+  PpInfrastructureCall *call
+      = pp_engine_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done, &fixture);
   pp_infrastructure_call_cancel (call);
   g_assert_nonnull (pulled_with (&fixture, NULL));
   g_assert_cmpuint (server_requests (fixture.server), ==, requests + 1);
-  pp_infrastructure_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done,
-                          &fixture);
+  pp_engine_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done, &fixture);
   stop (&fixture);
   for (int i = 0; i < 10; i++)
     {
@@ -431,8 +429,7 @@ test_pull_with_helper (void)
   /* Cancelled during the request to the helper. */
   put ("docker-credential-pass", "#!/bin/sh\nsleep 1\n");
   g_assert_cmpint (g_chmod (program, 0700), ==, 0);
-  pp_infrastructure_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done,
-                          &fixture);
+  pp_engine_pull (fixture.infrastructure, "r.example/a", NULL, NULL, NULL, on_done, &fixture);
   for (int i = 0; i < 100; i++)
     {
       g_usleep (2000);
@@ -497,7 +494,7 @@ created_with (Fixture *fixture, const char *configuration, const PpEngineInfo *e
   g_autoptr (PpContainerSpec) spec = pp_container_spec_new (json, engine, &error);
 
   g_assert_no_error (error);
-  pp_infrastructure_create (fixture->infrastructure, spec, "name", on_created, fixture);
+  pp_engine_create (fixture->infrastructure, spec, "name", on_created, fixture);
   g_main_loop_run (fixture->loop);
   const Request *request = server_request (fixture->server, number);
   g_assert_nonnull (strstr (request->target, "/containers/create"));

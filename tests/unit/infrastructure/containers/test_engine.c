@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests the engine's calls with a server that answers like an engine. */
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "infrastructure/containers/engine_api-private.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
@@ -159,7 +159,7 @@ test_no_id (void)
 
         start_with (&fixture, answer_the_same, "", (gpointer)answers[i]);
         if (call == 0)
-          pp_infrastructure_create (fixture.infrastructure, spec, "n", on_created, &fixture);
+          pp_engine_create (fixture.infrastructure, spec, "n", on_created, &fixture);
         else if (call == 1)
           pp_infrastructure_inspect (fixture.infrastructure, "n", on_inspected, &fixture);
         else
@@ -364,12 +364,11 @@ test_pull_has_the_platform (void)
   Fixture fixture = { 0 };
 
   start (&fixture, answer_pull, "");
-  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", "linux/arm64", NULL, NULL,
-                          on_done, &fixture);
+  pp_engine_pull (fixture.infrastructure, "quay.io/a/b:1", "linux/arm64", NULL, NULL, on_done,
+                  &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
-  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
-                          &fixture);
+  pp_engine_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
   g_assert_true (g_str_has_suffix (server_request (fixture.server, 0)->target,
@@ -579,7 +578,7 @@ test_locked_database_passes (void)
 
   g_assert_nonnull (spec);
   start (&fixture, answer_locked, "");
-  pp_infrastructure_create (fixture.infrastructure, spec, "name", on_created, &fixture);
+  pp_engine_create (fixture.infrastructure, spec, "name", on_created, &fixture);
   check_passing (&fixture);
   pp_infrastructure_start (fixture.infrastructure, "abc", on_done, &fixture);
   check_passing (&fixture);
@@ -591,8 +590,7 @@ test_locked_database_passes (void)
   check_passing (&fixture);
   pp_infrastructure_list (fixture.infrastructure, PP_LIST_ALL, NULL, on_listed, &fixture);
   check_passing (&fixture);
-  pp_infrastructure_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done,
-                          &fixture);
+  pp_engine_pull (fixture.infrastructure, "quay.io/a/b:1", NULL, NULL, NULL, on_done, &fixture);
   check_passing (&fixture);
   stop (&fixture);
 }
