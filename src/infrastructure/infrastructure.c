@@ -28,6 +28,18 @@ pp_infrastructure_engine (const PpInfrastructure *infrastructure)
   return infrastructure->kind->engine (infrastructure);
 }
 
+PpCapabilities
+pp_infrastructure_capabilities (const PpInfrastructure *infrastructure)
+{
+  return infrastructure->kind->capabilities (infrastructure);
+}
+
+char *
+pp_infrastructure_pid (const PpInfrastructure *infrastructure, const char *job_id)
+{
+  return infrastructure->kind->pid (infrastructure, job_id);
+}
+
 const char *
 pp_infrastructure_trouble (const PpInfrastructure *infrastructure)
 {

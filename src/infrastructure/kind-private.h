@@ -3,6 +3,7 @@
  * one file with one of these, and its row in infrastructure.c. Used inside the room only. */
 #pragma once
 
+#include "prefect-podman/infrastructure/capabilities.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 G_BEGIN_DECLS
@@ -14,6 +15,8 @@ typedef struct PpInfrastructureKind
   PpInfrastructure *(*new_) (PpHttp *http, const char *url, GError **error);
   void (*free) (PpInfrastructure *infrastructure);
   const PpEngineInfo *(*engine) (const PpInfrastructure *infrastructure);
+  PpCapabilities (*capabilities) (const PpInfrastructure *infrastructure);
+  char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   gint64 (*heard) (const PpInfrastructure *infrastructure);
   const char *(*trouble) (const PpInfrastructure *infrastructure);
   PpInfrastructureCall *(*connect) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,

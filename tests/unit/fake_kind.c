@@ -385,6 +385,18 @@ fake_cancel (PpInfrastructureCall *call)
   free_call ((Call *)call);
 }
 
+static PpCapabilities
+fake_capabilities (const PpInfrastructure *infrastructure G_GNUC_UNUSED)
+{
+  return (PpCapabilities){ .refuses_interrupted_start = TRUE };
+}
+
+static char *
+fake_pid (const PpInfrastructure *infrastructure G_GNUC_UNUSED, const char *job_id)
+{
+  return g_strconcat ("fake:", job_id, NULL);
+}
+
 static const PpContainerCalls container_calls = {
   .check_image = fake_check_image,
   .pull = fake_pull,
@@ -406,6 +418,8 @@ fake_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpR
 static const PpInfrastructureKind fake_kind = {
   .free = fake_free,
   .engine = fake_engine,
+  .capabilities = fake_capabilities,
+  .pid = fake_pid,
   .heard = fake_heard,
   .trouble = fake_trouble,
   .connect = fake_connect,

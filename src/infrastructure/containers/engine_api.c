@@ -469,6 +469,21 @@ pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
   return json;
 }
 
+static PpCapabilities
+engine_capabilities (const PpInfrastructure *infrastructure)
+{
+  const PpEngineInfo *info = ((const Engine *)infrastructure)->info;
+
+  return (PpCapabilities){ .refuses_interrupted_start = info->kind == PP_ENGINE_PODMAN };
+}
+
+/* As the peer writes it. */
+static char *
+engine_pid (const PpInfrastructure *infrastructure, const char *job_id)
+{
+  return g_strdup_printf ("%s:%s", ((const Engine *)infrastructure)->info->base_url, job_id);
+}
+
 static const PpContainerCalls container_calls = {
   .check_image = pp_engine_check_image,
   .pull = pp_engine_pull,
@@ -491,6 +506,8 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .new_ = engine_new,
   .free = engine_free,
   .engine = engine_info,
+  .capabilities = engine_capabilities,
+  .pid = engine_pid,
   .heard = engine_heard,
   .trouble = pp_engine_trouble,
   .connect = pp_engine_connect,

@@ -4,6 +4,7 @@
 
 #include "flow_run_inside-private.h"
 
+#include "prefect-podman/infrastructure/capabilities.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
 
@@ -102,12 +103,6 @@ remove_unstarted (PpFlowRun *run)
       run->context->infrastructure, run->container_id, on_unstarted_removed, run);
 }
 
-static gboolean
-is_podman (const PpFlowRun *run)
-{
-  return pp_infrastructure_engine (run->context->infrastructure)->kind == PP_ENGINE_PODMAN;
-}
-
 static void
 on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
 {
@@ -144,6 +139,7 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
 static void
 on_start_failed (PpFlowRun *run, const GError *error)
 {
+  PpCapabilities capabilities = pp_infrastructure_capabilities (run->context->infrastructure);
   gboolean no_answer
       = g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
 
@@ -154,7 +150,7 @@ on_start_failed (PpFlowRun *run, const GError *error)
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_start);
     }
   else if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
-           || (!no_answer && run->start.is_interrupted && is_podman (run)))
+           || (!no_answer && run->start.is_interrupted && capabilities.refuses_interrupted_start))
     {
       run->refusal = g_error_copy (error);
       run->engine_call = pp_infrastructure_inspect (run->context->infrastructure, run->container_id,
@@ -246,8 +242,7 @@ pp_flow_run_drop_pid (PpFlowRun *run)
 void
 pp_flow_run_tell_pid (PpFlowRun *run)
 {
-  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
-  g_autofree char *pid = g_strdup_printf ("%s:%s", engine->base_url, run->container_id);
+  g_autofree char *pid = pp_infrastructure_pid (run->context->infrastructure, run->container_id);
 
   pp_flow_run_drop_pid (run);
   run->pid.sent_at = g_get_monotonic_time ();
