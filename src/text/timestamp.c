@@ -3,7 +3,7 @@
 
 #include "prefect-podman/text/timestamp.h"
 
-/* The end of the year 9999, past which neither side can write a date. */
+/* The end of the year 9999. Neither Prefect nor an engine can write a later date. */
 #define LAST_TIMESTAMP (G_GINT64_CONSTANT (253402300799) * G_USEC_PER_SEC)
 
 char *

@@ -10,7 +10,7 @@
 gboolean
 pp_text_is_control (gunichar c)
 {
-  /* Nearly all that comes. */
+  /* Fast path for printable ASCII, which is nearly all text. */
   if (c >= 0x20 && c < 0x7f)
     return FALSE;
   switch (g_unichar_type (c))
@@ -45,7 +45,7 @@ is_kept (gunichar c, const char *kept)
 void
 pp_text_append_visible (GString *to, const char *text, gsize length, const char *kept)
 {
-  /* Puts U+FFFD in the place of a NUL, too. */
+  /* This also replaces each NUL byte by U+FFFD. */
   g_autofree char *valid = g_utf8_make_valid (text, (gssize)length);
 
   for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
@@ -69,7 +69,7 @@ pp_text_visible (const char *text, const char *kept)
   return g_string_free (visible, FALSE);
 }
 
-/* In JSON, a character past U+FFFF is two escapes of UTF-16. */
+/* JSON escapes a character above U+FFFF as a UTF-16 surrogate pair: two \u escapes. */
 static void
 append_json_escape (GString *to, gunichar c)
 {
@@ -87,7 +87,7 @@ pp_text_visible_json (const char *json)
 {
   GString *visible = g_string_new (NULL);
 
-  /* Outside strings JSON has no control characters but these. */
+  /* Outside strings, JSON allows no control characters but these. */
   for (const char *p = json; *p != '\0'; p = g_utf8_next_char (p))
     {
       gunichar c = g_utf8_get_char (p);
@@ -125,7 +125,7 @@ pp_text_shell_quote (const char *text)
     {
       gunichar c = g_utf8_get_char (p);
 
-      /* bash takes \x80 for a byte. */
+      /* bash reads \x80 as a byte, not as a character. */
       if (pp_text_is_control (c) && c >= 0x80 && c <= 0xff)
         g_string_append_printf (quoted, "\\u%04x", c);
       else if (pp_text_is_control (c))

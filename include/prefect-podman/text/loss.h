@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output that could not be written: counted until a note can take its place. */
+/* Counts output that could not be written, until a note about it can be written in its place. */
 #pragma once
 
 #include <glib.h>
@@ -7,26 +7,28 @@
 
 G_BEGIN_DECLS
 
-/* All zero: nothing is lost. */
+/* All members zero means that nothing was lost. */
 typedef struct
 {
-  time_t since; /* when the first line was lost; 0: none is */
+  time_t since; /* time of the first lost line; 0 if none was lost */
   guint64 lines;
   guint64 bytes;
-  int why; /* errno of the last failure, or 0: it was none of the system's */
+  int why; /* errno of the last failure; 0 if no system call failed */
 } PpLoss;
 
-/* Counts LINES of BYTES in all (0: nothing is counted), lost by the errno WHY, or by none (0). */
+/* Adds LINES lost lines with BYTES bytes in total. WHY is the errno, or 0 if no system call
+ * failed. Does nothing if BYTES is 0. */
 void pp_loss_add (PpLoss *loss, guint64 lines, gsize bytes, int why);
 
-/* The same of the LENGTH bytes of TEXT, which has as many lines as newlines. */
+/* As pp_loss_add(), for LENGTH bytes of TEXT. The number of lines is the number of newlines in
+ * TEXT. */
 void pp_loss_add_text (PpLoss *loss, const char *text, gsize length, int why);
 
-/* Adds MORE, which was lost later. */
+/* Adds the counts of MORE, a loss that happened later. */
 void pp_loss_add_loss (PpLoss *loss, const PpLoss *more);
 
-/* "3 lines (120 bytes) WHAT since 07:27:49: No space left on device"; WHY_ELSE takes the place of
- * the system's words where there is no errno. New string. Not to be called of no loss. */
+/* Returns a new string: "3 lines (120 bytes) WHAT since 07:27:49: No space left on device". If
+ * there is no errno, WHY_ELSE replaces the system's error text. LOSS must not be empty. */
 char *pp_loss_describe (const PpLoss *loss, const char *what, const char *why_else);
 
 G_END_DECLS

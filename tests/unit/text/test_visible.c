@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text of others, made visible. */
+/* Text from outside is made visible. */
 #include "tests/unit/tap.h"
 
 #include "prefect-podman/text/visible.h"
