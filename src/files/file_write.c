@@ -6,17 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* The thread's and its owner's: either may be done with it first. */
+/* The thread and the caller hold one reference each, because either of them may finish first. */
 struct PpFileWrite
 {
   gint references;
   int fd;
   char *text;
   gsize length;
-  ssize_t count;              /* what write() returned, */
-  int failure;                /* and its errno; */
-  gint is_done;               /* both are set */
-  void (*on_done) (gpointer); /* NULL: nobody asks any more */
+  ssize_t count;              /* result of write(); valid if is_done */
+  int failure;                /* its errno; valid if is_done */
+  gint is_done;               /* atomic */
+  void (*on_done) (gpointer); /* NULL: the caller has lost interest */
   gpointer user_data;
 };
 
@@ -40,7 +40,7 @@ on_written (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* In the thread. */
+/* Runs in the write thread. */
 static void
 write_text (gpointer data)
 {

@@ -34,7 +34,7 @@ set_system_error (GError **error, const char *name, int error_number)
 
 #define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* Where there is no openat2() (Linux before 5.6, or a seccomp filter that does not know it). */
+/* Used if openat2() is missing: Linux before 5.6, or a seccomp filter that does not know it. */
 static int
 open_by_components (int root, const char *path)
 {
@@ -70,7 +70,7 @@ pp_foreign_folder_open (int root, const char *path, GError **error)
   if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL))
 #endif
     fd = open_by_components (root, path);
-  /* O_DIRECTORY says of a link that it is no folder. */
+  /* With O_DIRECTORY, a symbolic link also gives ENOTDIR. */
   if (fd < 0 && errno == ENOTDIR)
     g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "%s: is a link, or no folder", path);
   else if (fd < 0)
@@ -78,7 +78,7 @@ pp_foreign_folder_open (int root, const char *path, GError **error)
   return fd;
 }
 
-/* Why what STATUS tells of is not to be read, or NULL. */
+/* Returns why the file with STATUS must not be read, or NULL if it may. */
 static const char *
 find_objection (const struct stat *status, uid_t owner)
 {
@@ -102,7 +102,7 @@ pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error)
   struct stat status;
   int fd = openat (folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-  /* ENXIO: a socket. */
+  /* A socket gives ENXIO. */
   if (fd < 0 && errno == ENXIO)
     {
       g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "%s: is no regular file", name);
@@ -123,7 +123,8 @@ pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error)
   return -1;
 }
 
-/* Reads FD to its end, at most MAX bytes. Returns a new string, or NULL with errno (EFBIG). */
+/* Reads FD to its end. Returns a new string, or NULL with errno (EFBIG if there are more than MAX
+ * bytes). */
 static char *
 read_to_end (int fd, gsize max, gsize *length)
 {

@@ -53,7 +53,7 @@ pp_own_file_write (const char *path, const char *text, GError **error)
       umask (before);
       return written;
     }
-  /* What is there and no regular file (/dev/stdout, a pipe) is written to, not replaced. */
+  /* Write to a pipe or a device (/dev/stdout); do not replace it. */
   file = fopen (target, "we");
   if (file != NULL && fputs (text, file) >= 0 && fflush (file) == 0)
     {

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
-/* The time to wait for the disk at the end: the worker has to end within 10 s of SIGTERM, and its
- * loop may take 8 of them. */
+/* How long the end of the process may wait for the disk. The worker must end within 10 s of
+ * SIGTERM, and its loop may take 8 s of them. */
 #define FINISH_US (G_USEC_PER_SEC * 3 / 2)
 
 typedef struct
@@ -21,13 +21,13 @@ typedef struct
 static struct
 {
   PpWriteFunc write;
-  GMutex mutex; /* of what follows */
+  GMutex mutex; /* protects the members below */
   GCond handed_over;
   GCond all_done;
   GQueue jobs; /* of Job */
   gboolean is_started;
   gboolean is_busy;
-  gint64 finish_us; /* that the end may still wait */
+  gint64 finish_us; /* how long pp_write_thread_finish() may still wait */
 } writer = { .write = write, .jobs = G_QUEUE_INIT, .finish_us = FINISH_US };
 
 gboolean
@@ -65,7 +65,7 @@ pp_write_thread_do (PpWriteJobFunc func, gpointer data)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&writer.mutex);
 
-  /* Detached: nobody waits for its end, which a disk may not let it reach. */
+  /* The thread is detached: if the disk hangs, the thread may never end. */
   writer.is_started = writer.is_started || pp_file_thread_start (run, NULL, STACK_BYTES, NULL) == 0;
   if (!writer.is_started)
     {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every file that is opened is opened by one of these two sources (contrib/run-tests.sh checks
- * that): foreign_file.c for what others can shape (files of containers, of the engine, of users),
- * own_file.c for what is ours. No open waits for the other end of a FIFO, and every descriptor is
- * closed on exec. */
+/* Only two sources open files (contrib/run-tests.sh checks it). foreign_file.c opens files that
+ * others can shape: those of containers, of the engine, of users. own_file.c opens our own files.
+ * No open waits for the other end of a FIFO, and every descriptor is closed on exec. */
 #pragma once
 
 #include <glib.h>
@@ -10,52 +9,54 @@
 
 G_BEGIN_DECLS
 
-/* What stands where a file should. */
+/* Errors about a file, or about what is in its place. */
 #define PP_FILE_ERROR (pp_file_error_quark ())
 GQuark pp_file_error_quark (void);
 typedef enum
 {
-  PP_FILE_ERROR_SYSTEM,  /* the system's own words are in the message */
-  PP_FILE_ERROR_MISSING, /* there is none */
+  PP_FILE_ERROR_SYSTEM,  /* the message has the system's error text */
+  PP_FILE_ERROR_MISSING, /* no such file */
   PP_FILE_ERROR_TOO_LARGE,
-  PP_FILE_ERROR_REFUSED, /* a link, a FIFO, a device, somebody else's: not to be read */
+  PP_FILE_ERROR_REFUSED, /* must not be read: a link, a FIFO, a device, another user's file */
 } PpFileError;
 
 /* foreign_file.c */
 
-/* Opens the folder PATH, relative, below ROOT (a descriptor), to be used as a starting point only.
- * No symbolic link is followed, and ".." is refused. Returns -1 with ERROR. */
+/* Opens the folder at the relative PATH below the descriptor ROOT. The new descriptor has O_PATH:
+ * it only serves as a starting point. No symbolic link is followed, and ".." is refused. Returns
+ * -1 with ERROR. */
 int pp_foreign_folder_open (int root, const char *path, GError **error);
 
-/* Opens the file NAME in FOLDER to be read. It must be a regular file of OWNER that has one name
- * or, once it was replaced, none; no link is followed. May block on a disk that hangs. Returns -1
- * with ERROR. */
+/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER without further
+ * hard links; a file that was already replaced has none. No link is followed. May block on a disk
+ * that hangs. Returns -1 with ERROR. */
 int pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error);
 
-/* Reads the file at PATH, at most MAX bytes; links are followed, for users may link their own
- * files. It must be a regular file; MAY_STREAM: or a pipe or a terminal, which is waited for.
- * Returns a new string with a NUL behind its *LENGTH bytes, or NULL with ERROR, whose message is to
- * stand behind the file's name. */
+/* Reads the file at PATH, at most MAX bytes. Links are followed, because users may link their own
+ * files. The file must be regular; if MAY_STREAM, it may also be a pipe or a terminal, and the
+ * call waits for its end. Returns a new string of *LENGTH bytes with a NUL behind them, or NULL
+ * with ERROR. ERROR's message has no file name; the caller puts it in front. */
 char *pp_foreign_file_read (const char *path, gboolean may_stream, gsize max, gsize *length,
                             GError **error);
 
 /* own_file.c */
 
-/* As openat(), for a file or folder that is ours alone; never waits for a FIFO's other end. MODE:
- * of a file that FLAGS has created. Returns -1 with errno. */
+/* As openat(), for a file or folder that only we use; never waits for the other end of a FIFO.
+ * MODE is the mode of a file that FLAGS creates. Returns -1 with errno. */
 int pp_own_open (int folder, const char *name, int flags, mode_t mode);
-/* A descriptor of our own for the terminal that FD is, which never blocks: poll() tells of a
- * terminal only that it takes one byte, and O_NONBLOCK on FD itself would be seen by all who share
- * it. -1 where FD is no terminal, or cannot be opened again. */
+/* Opens the terminal behind FD again, as a descriptor of our own that never blocks. For a
+ * terminal, poll() only promises room for one byte, and O_NONBLOCK on FD itself would affect
+ * everybody who shares it. Returns -1 if FD is no terminal or cannot be opened again. */
 int pp_terminal_open (int fd);
-/* Whether FD is a terminal that obeys escape sequences: TERM is set, and not "dumb". */
+/* True if FD is a terminal that understands escape sequences: TERM is set, and is not "dumb". */
 gboolean pp_terminal_obeys (int fd);
 
-/* The names in the folder at PATH, one of ours or of /proc; NULL where it cannot be read. */
+/* Lists the folder at PATH, one of our own or of /proc. Returns a new GDir, or NULL if it cannot
+ * be read. */
 GDir *pp_own_folder_read (const char *path);
 
-/* Writes TEXT to the file at PATH, which may be a pipe or a device, in place of what is there.
- * FALSE with ERROR. */
+/* Writes TEXT to the file at PATH and replaces its content. PATH may be a pipe or a device.
+ * Returns FALSE with ERROR. */
 gboolean pp_own_file_write (const char *path, const char *text, GError **error);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads for work on files, which a disk that hangs may block for good; and for the like. */
+/* Threads for work that may block for good, such as file access on a disk that hangs. */
 #pragma once
 
 #include <glib.h>
@@ -7,10 +7,11 @@
 
 G_BEGIN_DECLS
 
-/* Starts FUNC with DATA in a thread with a stack of STACK_BYTES: GLib's threads have the default of
- * 8 MiB, in which a kernel with transparent huge pages may see one of 2 MiB. Signals are left to
- * the main thread. *THREAD gets the thread, to be joined or detached; NULL: it is detached. Returns
- * 0, or an errno. */
+/* Starts FUNC with DATA in a thread with a stack of STACK_BYTES. GLib's own threads get the
+ * default of 8 MiB; with transparent huge pages, the kernel may back such a stack with a page of 2
+ * MiB. The thread blocks all signals, so the main thread gets them. *THREAD gets the thread, which
+ * the caller joins or detaches; if THREAD is NULL, the thread is detached. Returns 0, or an
+ * errno. */
 int pp_file_thread_start (void *(*func) (void *), void *data, gsize stack_bytes, pthread_t *thread);
 
 G_END_DECLS

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread for writes to files that are no file of ours: standard output and standard error,
- * where they are regular files. A disk that hangs (NFS, a device that is away) blocks a write to
- * them for as long, O_NONBLOCK or not; here it blocks this thread, and nobody else. All jobs are
- * done in the order in which they were handed over, whoever did, so that the lines of two
- * descriptors of one file stay in order. The thread is started by the first job and lives as long
- * as the process. */
+/* One thread for writes to regular files that others gave us: standard output and standard error.
+ * A write to a regular file blocks while its disk hangs (NFS, a missing device), even with
+ * O_NONBLOCK. Here it blocks this thread only. The thread does all jobs in the order in which they
+ * were handed over, so lines keep their order if two descriptors share a file. The first job
+ * starts the thread, which then lives as long as the process. */
 #pragma once
 
 #include <glib.h>
@@ -15,35 +14,37 @@ G_BEGIN_DECLS
 typedef void (*PpWriteJobFunc) (gpointer data);
 typedef ssize_t (*PpWriteFunc) (int fd, const void *data, size_t length);
 
-/* True if FD is a regular file, whose writes are to be jobs. May block on a disk that hangs: to be
- * asked once, at the start. */
+/* True if FD is a regular file, so that writes to it must be jobs. May block on a disk that hangs:
+ * ask once, at the start. */
 gboolean pp_write_thread_is_for (int fd);
 
-/* Has the thread call FUNC with DATA, which owns it; FUNC hands nothing over itself, and logs
- * nothing. Where no thread can be had it is called at once. */
+/* Makes the thread call FUNC with DATA. FUNC owns DATA; it must not hand over jobs and must not
+ * log. If no thread can be started, FUNC is called at once. */
 void pp_write_thread_do (PpWriteJobFunc func, gpointer data);
 
-/* A write that is a job. */
+/* A write that runs as a job. */
 typedef struct PpFileWrite PpFileWrite;
 
-/* Has the thread write the LENGTH bytes of TEXT, which are copied, to FD. Calls ON_DONE with
- * USER_DATA on the main loop once that is done, unless pp_file_write_end() was called before. */
+/* Copies the LENGTH bytes of TEXT and makes the thread write them to FD. Calls ON_DONE with
+ * USER_DATA on the main loop when write() has returned, unless pp_file_write_end() was called
+ * before. Returns a new handle for pp_file_write_end(). */
 PpFileWrite *pp_file_write_new (int fd, const char *text, gsize length, void (*on_done) (gpointer),
                                 gpointer user_data);
 
-/* Frees; what is not written yet may still be. Returns what write() did, -1 with errno; EINPROGRESS
- * where it is not done. NULL is ignored. */
+/* Frees FILE_WRITE. A write that has not been done yet may still happen. Returns the result of
+ * write(), with errno if it is -1; -1 with EINPROGRESS if the write is not done. NULL is
+ * ignored. */
 ssize_t pp_file_write_end (PpFileWrite *file_write);
 
-/* Before the end of the process: waits until all jobs are done. FALSE when they are not: all calls
- * together wait for 1.5 s at most. */
+/* Waits before the end of the process until all jobs are done. Returns FALSE if jobs are left: all
+ * calls together wait for 1.5 s at most. */
 gboolean pp_write_thread_finish (void);
 
-/* write(), or what stands for it in a test. For jobs. */
+/* For jobs: calls write(), or its replacement in a test. */
 ssize_t pp_write_thread_write (int fd, const void *data, size_t length);
 
-/* For tests: what stands for write() from now on (NULL: write() itself). Nothing may be under way.
- * All calls of pp_write_thread_finish() have their time anew. */
+/* For tests: replaces write() by FUNC; NULL restores write(). No job may be under way. Also resets
+ * the 1.5 s of pp_write_thread_finish(). */
 void pp_write_thread_use (PpWriteFunc func);
 
 G_END_DECLS

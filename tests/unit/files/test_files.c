@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that others can shape: what is not to be read is refused, and nothing waits. */
+/* Files that others can shape: files that must not be read are refused, and no open waits. */
 #include "prefect-podman/files/files.h"
 
 #include "tests/unit/tap.h"
@@ -90,7 +90,7 @@ test_file (Fixture *fixture, gconstpointer data)
   g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_MISSING);
 }
 
-/* A FIFO without a writer: the open neither waits nor succeeds. */
+/* The FIFO has no writer: the open fails, and does not wait for one. */
 static void
 test_fifo (Fixture *fixture, gconstpointer data)
 {
@@ -103,7 +103,7 @@ test_fifo (Fixture *fixture, gconstpointer data)
   assert_refused (fixture, "fifo", "is a FIFO");
   g_assert_null (pp_foreign_file_read (path, FALSE, 100, &length, &error));
   g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
-  /* Nor does one of ours wait. */
+  /* The open of an own file does not wait for a reader either. */
   g_assert_cmpint (pp_own_open (fixture->fd, "fifo", O_WRONLY, 0), ==, -1);
   g_assert_cmpint (errno, ==, ENXIO);
 }
@@ -119,7 +119,7 @@ test_links (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (symlink ("file", link), ==, 0);
   assert_refused (fixture, "link", "symbolic link");
   g_assert_cmpint (g_unlink (link), ==, 0);
-  /* The same file by another name may be one that its owner keeps elsewhere. */
+  /* A second hard link may point to a file that its owner keeps elsewhere. */
   g_assert_cmpint (linkat (AT_FDCWD, file, AT_FDCWD, other_name, 0), ==, 0);
   assert_refused (fixture, "other-name", "has another name");
 }
@@ -157,7 +157,7 @@ test_other_user (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "another user"));
 }
 
-/* A link in the middle of a path, and a way out of the root. */
+/* Links in a path and ".." are refused. */
 static void
 test_folders (Fixture *fixture, gconstpointer data)
 {
@@ -202,13 +202,14 @@ test_read (Fixture *fixture, gconstpointer data)
   g_assert_cmpmem (text, length, "text", 4);
   g_assert_null (pp_foreign_file_read (path, FALSE, 3, &length, &error));
   g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE);
-  /* A file of the kernel, whose size is 0. */
+  /* The kernel gives files in /proc the size 0. */
   system = pp_foreign_file_read ("/proc/self/status", FALSE, 65536, &length, NULL);
   g_assert_nonnull (system);
   g_assert_cmpuint (length, >, 0);
 }
 
-/* What render --save writes is its user's: no other may read it, nor what was there before. */
+/* The output of render --save is for its user only: nobody else may read it, whatever the mode of
+ * the file before. */
 static void
 test_own_write (Fixture *fixture, gconstpointer data)
 {
