@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small helpers over jansson that every room uses. json_auto_t frees an owned json_t at the end of
- * a scope. */
+/* Small helpers for jansson, used by every room. json_auto_t releases a json_t at the end of a
+ * scope. */
 #pragma once
 
 #include <glib.h>
@@ -18,36 +18,37 @@ pp_json_decref_pointer (json_t **json)
 #define json_auto_t json_t __attribute__ ((cleanup (pp_json_decref_pointer)))
 #endif
 
-/* The JSON in LENGTH bytes of TEXT that others have a hand in, new reference; or NULL, then *WHY
- * (may be NULL) says why. FLAGS are jansson's. A NUL in one string does not make all of it useless;
- * nor does one in a key, which jansson cannot hold: every NUL is U+FFFD then. Nor do numbers that
- * it cannot hold, as Python writes them: each is a string of its digits. */
+/* Parses LENGTH bytes of TEXT from outside as JSON. FLAGS are jansson's. Returns a new reference,
+ * or NULL with the reason in *WHY, which may be NULL. Two kinds of values that jansson rejects are
+ * accepted: NUL becomes U+FFFD, because jansson allows no NUL in a key; and a number that jansson
+ * cannot hold, but that Python writes, becomes a string of its digits. */
 json_t *pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why);
 
-/* Reads TEXT as Python's float() does: white space around it and "_" between digits are allowed,
- * hexadecimal is not. FALSE when TEXT is no number; *NUMBER may be infinite or NaN. */
+/* Reads TEXT as Python's float() does: surrounding white space and "_" between digits are allowed,
+ * hexadecimal is not. Returns FALSE if TEXT is no number. *NUMBER may be infinite or NaN. */
 gboolean pp_number_from_text (const char *text, double *number);
 
-/* Reads VALUE (may be NULL) as a finite number: a JSON number, or a string that holds one, as
- * pydantic takes it in its lax mode. FALSE for anything else, booleans included. */
+/* Reads VALUE as a finite number: a JSON number, or a string with one, as pydantic's lax mode
+ * does. VALUE may be NULL. Returns FALSE for anything else, booleans included. */
 gboolean pp_json_number (const json_t *value, double *number);
 
-/* At most how many bytes the parse of LENGTH bytes of TEXT takes, its result included: a few bytes
- * of text ("{},{}") may become hundreds of memory. */
+/* Returns an upper bound, in bytes, for the memory that parsing LENGTH bytes of TEXT takes,
+ * including the result. A few bytes of text ("{},{}") may need hundreds of bytes of memory. */
 gsize pp_json_memory (const char *text, gsize length);
 
-/* True if LENGTH bytes of TEXT and their parse take no more than BOUND bytes; a small TEXT always
- * fits. */
+/* True if LENGTH bytes of TEXT and the memory for parsing them need no more than BOUND bytes.
+ * Always TRUE for a small TEXT. */
 gboolean pp_json_fits (const char *text, gsize length, gsize bound);
 
-/* The string at KEY of OBJECT, borrowed; NULL when OBJECT is NULL, KEY is missing or no string. */
+/* Returns the string at KEY of OBJECT, borrowed. NULL if OBJECT is NULL, or if KEY is missing or
+ * is no string. */
 static inline const char *
 pp_json_string (const json_t *object, const char *key)
 {
   return json_string_value (json_object_get (object, key));
 }
 
-/* Whether Python takes VALUE (may be NULL) for true: None, 0, "" and what is empty are not. */
+/* True if VALUE is truthy in Python, that is, not None, 0, "" or empty. VALUE may be NULL. */
 static inline gboolean
 pp_json_truthy (const json_t *value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call: its curl easy handle and what has come of its answer. Private to src/http. */
+/* One call: its curl easy handle and the answer so far. Private to src/http. */
 #pragma once
 
 #include "prefect-podman/http/http.h"
@@ -11,9 +11,9 @@ typedef enum
 {
   PP_HTTP_CALL_QUEUED,    /* not yet given to curl */
   PP_HTTP_CALL_ACTIVE,    /* curl has it */
-  PP_HTTP_CALL_HELD,      /* waits until this process has what it takes to send it */
-  PP_HTTP_CALL_CANCELLED, /* curl has it, nobody wants it */
-  PP_HTTP_CALL_DONE,      /* curl is through with it; DONE is being called */
+  PP_HTTP_CALL_HELD,      /* waits until this process has the resources to send it */
+  PP_HTTP_CALL_CANCELLED, /* curl has it, but the caller has cancelled it */
+  PP_HTTP_CALL_DONE,      /* curl has finished it; DONE is running */
 } PpHttpCallState;
 
 struct PpHttpCall
@@ -23,77 +23,78 @@ struct PpHttpCall
   CURL *easy;
   struct curl_slist *request_headers;
   GBytes *request_body;
-  gsize body_sent; /* bytes of it that curl has read, where it goes out once */
+  gsize body_sent; /* bytes that curl has read, with BODY_ONCE */
   char *address;   /* "GET http://..." for messages */
-  PpProxy *proxy;  /* that it goes through, or NULL */
+  PpProxy *proxy;  /* the proxy in use, or NULL */
   PpHttpDataFunc on_data;
   PpHttpDoneFunc done;
   gpointer user_data;
   gsize max_response_bytes;
   guint silence_seconds;
-  guint slow_ms;       /* silence.c: what the request says */
-  guint timeout_ms;    /* what the request says, where SLOW_MS is not 0 */
-  char *origin;        /* whose silence is watched; or NULL */
+  guint slow_ms;       /* silence.c: slow_ms of the request */
+  guint timeout_ms;    /* timeout_ms of the request; set only if slow_ms is not 0 */
+  char *origin;        /* host or socket that silence.c watches; or NULL */
   GSource *slow_timer; /* or NULL */
-  GString *body;       /* NULL until there is any */
+  GString *body;       /* NULL until the first byte */
   GHashTable *headers; /* lower-case name -> value */
   gboolean paused;     /* ON_DATA returned FALSE */
   gboolean resuming;   /* in the queue of calls to resume */
   gboolean too_large;
   gboolean over_unix_socket;
-  int own_errno;               /* why this process could not open its socket, or watch it; or 0 */
-  char words[CURL_ERROR_SIZE]; /* curl's words for a failure */
+  int own_errno;               /* errno if this process could not open or watch its socket; or 0 */
+  char words[CURL_ERROR_SIZE]; /* curl's text for a failure */
 };
 
-/* A call ready to be given to curl. */
+/* Returns a new call, ready to be given to curl. */
 PpHttpCall *pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
                               PpHttpDoneFunc done, gpointer user_data);
 
-/* tls.c: whom the connections of CALL, which has its proxy, trust. */
+/* tls.c: sets which CAs the connections of CALL trust. CALL's proxy must be set. */
 void pp_http_set_tls (PpHttpCall *call, const PpHttpRequest *request);
 
 /* pem.c */
 
-/* A table for the files of one PpHttp: path -> PpPem. */
+/* Returns a new table of the PEM files of one PpHttp: path -> PpPem. */
 typedef struct PpPem PpPem;
 GHashTable *pp_http_pems_new (void);
 GHashTable *pp_http_pems (PpHttp *http);
 
-/* The content of the file of certificates or keys at PATH, which has PEM header lines with MARKER
- * (static): empty where it could not be read yet. Borrowed, valid until the next turn of the loop.
- * Blocks when PATH is named first; later a thread reads the file again where that is due. */
+/* Returns the content of the PEM file at PATH, which has certificates or keys. MARKER (static) is
+ * the word in its header lines. Empty if the file could not be read yet. Borrowed; valid until the
+ * next turn of the loop. The first call for a PATH blocks. Later, a thread reads the file again
+ * from time to time. */
 GBytes *pp_http_pem (PpHttp *http, const char *path, const char *marker);
 
-/* A connection has failed by TLS: has all files read again, by threads. */
+/* Makes threads read all files again, after a connection failed with a TLS error. */
 void pp_http_pems_doubt (PpHttp *http);
 
-/* failure.c: the errno of what this process is short of, where CALL failed with RESULT for that; 0:
- * it did not. EAGAIN: threads. */
+/* failure.c: returns the errno of the missing resource if CALL failed with RESULT for lack of a
+ * resource of this process; else 0. EAGAIN means threads. */
 int pp_http_call_shortage (const PpHttpCall *call, CURLcode result);
 
-/* Takes back what came of the last attempt, so that CALL can be given to curl again. */
+/* Discards the results of the last attempt, so that CALL can be given to curl again. */
 void pp_http_call_rewind (PpHttpCall *call);
 
-/* failure.c: what to say of CALL, whose transfer ended with RESULT, not CURLE_OK; new. */
+/* failure.c: describes why CALL failed. RESULT is not CURLE_OK. Returns a new error. */
 GError *pp_http_call_error (PpHttpCall *call, CURLcode result);
 
-/* Calls DONE with what came of CALL, whose transfer ended with RESULT. */
+/* Calls DONE of CALL, whose transfer ended with RESULT, with the answer or an error. */
 void pp_http_call_finish (PpHttpCall *call, CURLcode result);
 
-/* An easy handle without options, and back again when it is out of the multi handle: to make and to
- * clean up one costs more than to reset it. */
+/* Takes an easy handle without options, and returns it after it has left the multi handle. To
+ * reset a handle costs less than to make and clean up one. */
 CURL *pp_http_take_easy (PpHttp *http);
 void pp_http_return_easy (PpHttp *http, CURL *easy);
 
 /* silence.c */
 
-/* Has it said when CALL gets no answer for REQUEST->slow_ms. */
+/* Warns if CALL gets no answer for REQUEST->slow_ms. */
 void pp_http_silence_watch (PpHttpCall *call, const PpHttpRequest *request);
 
-/* The end of CALL; ANSWERED: by an answer. */
+/* Stops watching CALL. ANSWERED: an answer came, so its host is no longer silent. */
 void pp_http_silence_end (PpHttpCall *call, gboolean answered);
 
-/* The origins whose silence was warned of: a set of strings. Borrowed. */
+/* Returns the set of origins that a warning was logged for: strings, borrowed. */
 GHashTable *pp_http_silent (PpHttp *http);
 
 /* CALL must not be in the multi handle. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call: a request as curl's options, an answer collected from curl's callbacks. */
+/* One call: turns a request into curl's options, and collects the answer from curl's callbacks. */
 #include "config.h"
 
 #include "call-private.h"
@@ -10,13 +10,13 @@
 
 #define DEFAULT_CONNECT_TIMEOUT_MS 30000
 #define DEFAULT_MAX_RESPONSE_BYTES ((gsize)64 * 1024 * 1024)
-/* A stream lives as long as its container: its buffers (one to receive, one held while paused)
- * count against the worker's memory for each run. */
+/* A stream lives as long as its container. Its two buffers (one to receive, one kept while it is
+ * paused) cost the worker memory for each run. */
 #define STREAM_BUFFER_BYTES 8192L
-/* What a server can make us keep of its headers; curl bounds the size of one. */
+/* How many headers of an answer are kept at most. curl limits the size of each. */
 #define MAX_RESPONSE_HEADERS 128
 
-/* CURLOPT_HEADERFUNCTION: one line, CRLF included. */
+/* CURLOPT_HEADERFUNCTION. Gets one line, CRLF included. */
 static size_t
 on_header (char *line, size_t size, size_t count, void *user_data)
 {
@@ -25,7 +25,7 @@ on_header (char *line, size_t size, size_t count, void *user_data)
 
   if (length >= 5 && g_ascii_strncasecmp (line, "HTTP/", 5) == 0)
     {
-      g_hash_table_remove_all (call->headers); /* those before were an interim answer's (100) */
+      g_hash_table_remove_all (call->headers); /* discard the headers of an interim answer (100) */
       return length;
     }
   const char *colon = memchr (line, ':', length);
@@ -46,7 +46,7 @@ status_is_success (CURL *easy)
   return status >= 200 && status < 300;
 }
 
-/* CURLOPT_WRITEFUNCTION. Any other result than LENGTH or "pause" ends the transfer. */
+/* CURLOPT_WRITEFUNCTION. A result other than LENGTH or "pause" ends the transfer. */
 static size_t
 on_body (char *data, size_t size, size_t count, void *user_data)
 {
@@ -91,8 +91,8 @@ set_headers (PpHttpCall *call, const char *const *headers)
       if (g_ascii_strncasecmp (*headers, "content-type:", strlen ("content-type:")) == 0)
         has_content_type = TRUE;
     }
-  /* curl would call a body a form, and ask before it sends a large one (a turn of the network, or a
-   * second's wait where the server does not answer the question). */
+  /* Empty values stop two headers that curl adds by itself: a form's Content-Type, and an Expect
+   * for a large body, which costs a round trip, or a second if the server ignores it. */
   if (!has_content_type)
     list = curl_slist_append (list, "Content-Type:");
   list = curl_slist_append (list, "Expect:");
@@ -100,8 +100,7 @@ set_headers (PpHttpCall *call, const char *const *headers)
   curl_easy_setopt (call->easy, CURLOPT_HTTPHEADER, list);
 }
 
-/* CURLOPT_READFUNCTION. curl cannot go back to the beginning of what it reads, so it sends it once.
- */
+/* CURLOPT_READFUNCTION. There is no seek function, so curl cannot send the body a second time. */
 static size_t
 on_read (char *buffer, size_t size, size_t count, void *user_data)
 {
@@ -150,7 +149,7 @@ set_method (CURL *easy, const char *method)
     curl_easy_setopt (easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION: as curl does it, but that the reason of a failure is kept. */
+/* CURLOPT_OPENSOCKETFUNCTION. As curl's own, but keeps the errno of a failure. */
 static curl_socket_t
 open_socket (void *user_data, curlsocktype purpose G_GNUC_UNUSED, struct curl_sockaddr *address)
 {
@@ -161,8 +160,8 @@ open_socket (void *user_data, curlsocktype purpose G_GNUC_UNUSED, struct curl_so
   return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* Where to connect to: a unix socket, or TCP, through the environment's proxy where it names one. A
- * proxy's URL that is broken was refused at the start (pp_proxy_find()). */
+/* Sets where to connect to: a unix socket, or TCP, through the environment's proxy if it names
+ * one. A malformed proxy URL was already refused at the start (pp_proxy_find()). */
 static void
 set_route (PpHttpCall *call, const PpHttpRequest *request)
 {
@@ -197,7 +196,7 @@ set_protocol (CURL *easy, const PpHttpRequest *request)
   if (request->http2)
     {
       curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-      curl_easy_setopt (easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream more than a connection */
+      curl_easy_setopt (easy, CURLOPT_PIPEWAIT, 1L); /* prefer streams to connections */
     }
   else
     curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -228,8 +227,8 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   curl_easy_setopt (easy, CURLOPT_ERRORBUFFER, call->words);
   curl_easy_setopt (easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* A call that is ended while its host is looked up would wait for the thread that does it, which
-   * a silent name server holds up for half a minute. */
+  /* Looking up a host name runs in a thread. Without this option, ending the call would wait for
+   * that thread, up to half a minute if the name server does not answer. */
   curl_easy_setopt (easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   curl_easy_setopt (easy, CURLOPT_NOPROGRESS, 1L);

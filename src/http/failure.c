@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What to say of a call that failed: whose fault it is (this process's own, the proxy's, the
- * server's), and in whose words. */
+/* Describes why a call failed: whose fault it is (this process's, the proxy's, the server's), with
+ * the error text of that side. */
 #include "config.h"
 
 #include "call-private.h"
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What a name's look-up, or the load of CA certificates, opens at most. */
+/* How many descriptors a name look-up or loading CA certificates needs at most. */
 #define HELPER_DESCRIPTORS 6
 
 G_DEFINE_QUARK (pp - http - error - quark, pp_http_error)
@@ -71,17 +71,17 @@ get_double (const PpHttpCall *call, CURLINFO info)
   return value;
 }
 
-/* curl's words, or those of RESULT. */
+/* curl's text for this failure, or its general text for RESULT. */
 static const char *
 words_of (const PpHttpCall *call, CURLcode result)
 {
-  /* curl tells of its try to send again. */
+  /* curl's own text is about its attempt to send the body again. */
   if (result == CURLE_SEND_FAIL_REWIND)
     return "the connection broke before an answer came";
   return call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
 }
 
-/* ---- this process's own shortage ---- */
+/* ---- resources of this process ---- */
 
 int
 pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
@@ -100,9 +100,9 @@ pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
       return pp_limits_is_shortage (os_error) ? os_error : 0;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-      /* A resolver that cannot open its files or a socket says that there is no such name. */
+      /* A resolver that cannot open its files or a socket reports that the name does not exist. */
       os_error = pp_limits_probe (HELPER_DESCRIPTORS);
-      /* libcurl has no code for it: "getaddrinfo() thread failed to start". */
+      /* libcurl has no error code for this: "getaddrinfo() thread failed to start". */
       if (os_error == 0 && strstr (call->words, "thread failed") != NULL)
         os_error = EAGAIN;
       return os_error;
@@ -118,8 +118,8 @@ pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
 
 /* ---- the proxy ---- */
 
-/* Whether CALL, which goes through a proxy, failed before the proxy had made its connection to the
- * server (https://, SOCKS) or had taken the request. */
+/* True if CALL failed at the proxy: before the proxy had connected to the server (https://, SOCKS)
+ * or had taken the request. CALL has a proxy. */
 static gboolean
 proxy_failed (const PpHttpCall *call, CURLcode result)
 {
@@ -136,18 +136,18 @@ proxy_failed (const PpHttpCall *call, CURLcode result)
 #endif
       return TRUE;
     case CURLE_COULDNT_RESOLVE_HOST:
-      return FALSE; /* socks5:// without an "h" resolves here */
+      return FALSE; /* with socks5:// (not socks5h://) this side resolves the name */
     default:
       break;
     }
   if (get_long (call, CURLINFO_NUM_CONNECTS) == 0)
-    return FALSE; /* a connection that was kept */
+    return FALSE; /* a reused connection */
   if (!connected || tunnel_status >= 300)
     return TRUE;
   return tunnel && tunnel_status == 0 && g_str_has_prefix (call->proxy->url, "http");
 }
 
-/* What the proxy did, in words; new string. */
+/* Describes what went wrong at the proxy; new string. */
 static char *
 describe_proxy_failure (const PpHttpCall *call, CURLcode result)
 {
@@ -172,8 +172,8 @@ connect_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
 
   if (code != PP_HTTP_ERROR_CONNECT || os_error == 0)
     return g_error_new (PP_HTTP_ERROR, (int)code, "%s: %s", call->address, words_of (call, result));
-  /* Of a failed connect curl tells host and port, the system why; of a unix socket curl would tell
-   * a host and port that nobody used. */
+  /* curl's text for a failed connect has host and port, the system's text has the reason. For a
+   * unix socket, curl's host and port would mislead. */
   if (call->over_unix_socket)
     return g_error_new (PP_HTTP_ERROR, (int)code, "%s: cannot connect: %s", call->address,
                         g_strerror (os_error));
@@ -211,7 +211,8 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
   const char *advice = code == PP_HTTP_ERROR_TLS
                            ? " (SSL_CERT_FILE names a file of CA certificates to trust for it)"
                            : "";
-  /* The proxy may come back: it is no wrong set-up of the server's. */
+  /* A failure of the proxy may be temporary, so do not report it as a wrong configuration of the
+   * server. */
   if (was_sent)
     code = PP_HTTP_ERROR_RESET;
   else if (code == PP_HTTP_ERROR_FAILED || code == PP_HTTP_ERROR_RESET || code == PP_HTTP_ERROR_TLS)
@@ -236,7 +237,7 @@ pp_http_call_error (PpHttpCall *call, CURLcode result)
   int shortage = pp_http_call_shortage (call, result);
   PpHttpError code = error_code (result);
 
-  /* TLS 1.3 tells of a certificate that is refused only when an answer is read. */
+  /* With TLS 1.3, the server's refusal of our certificate shows only when the answer is read. */
   if (code == PP_HTTP_ERROR_TLS || code == PP_HTTP_ERROR_RESET)
     pp_http_pems_doubt (call->http);
   if (call->too_large)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One curl multi handle behind one GSource.
  *
- * The source polls one descriptor, an epoll of every socket curl names, and wakes at curl's timer:
- * a turn of the loop costs the same with a hundred connections as with one. Whatever the public
- * functions ask for (start, resume, cancel) is only noted by them and done at the next dispatch:
- * curl is entered in one place, so that none of its callbacks can find it entered already. */
+ * The source polls one descriptor, an epoll set with all of curl's sockets, and wakes up at curl's
+ * timer. So a turn of the loop costs the same for a hundred connections as for one. The public
+ * functions (start, resume, cancel) only queue their work; the next dispatch does it. So curl is
+ * entered in one place, and curl's callbacks never enter curl again. */
 #include "config.h"
 
 #include "prefect-podman/http/http.h"
@@ -19,13 +19,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* Sockets looked at in one turn; the others wait for the next. */
+/* Sockets handled in one turn; the others wait for the next. */
 #define MAX_READY 64
-/* How often calls that this process is too short of something to send are tried. */
+/* How often calls that wait for a missing resource are tried again. */
 #define HOLD_US G_USEC_PER_SEC
-/* Descriptors that must be free before they are. */
+/* How many descriptors must be free before a try. */
 #define HOLD_DESCRIPTORS 6
-/* Easy handles kept for the next calls. */
+/* How many easy handles are kept for the next calls. */
 #define MAX_SPARE 8
 
 struct PpHttp
@@ -35,16 +35,16 @@ struct PpHttp
   int epoll;
   GHashTable *sockets;       /* set of the descriptors in epoll */
   GQueue starting;           /* PpHttpCall not yet given to curl */
-  GHashTable *active;        /* set of PpHttpCall curl has */
+  GHashTable *active;        /* set of the PpHttpCall that curl has */
   GQueue resuming;           /* active calls to unpause */
-  GQueue cancelled;          /* active calls to take from curl */
-  GQueue unwatched;          /* active calls whose socket epoll does not take */
-  GQueue held;               /* PpHttpCall that wait out a shortage */
-  gint64 held_until;         /* when they are tried, monotonic microseconds */
+  GQueue cancelled;          /* active calls to remove from curl */
+  GQueue unwatched;          /* active calls whose socket could not be added to epoll */
+  GQueue held;               /* PpHttpCall that wait for a missing resource */
+  gint64 held_until;         /* when to try them again, monotonic microseconds */
   char *shortage;            /* what they wait for, or NULL */
   PpHttpShortageFunc notify; /* NULL: calls do not wait */
   gpointer notify_data;
-  GQueue spare;       /* CURL handles of calls that are over */
+  GQueue spare;       /* CURL handles of finished calls */
   GHashTable *silent; /* silence.c */
   GHashTable *pems;   /* pem.c */
   gint64 timer;       /* when curl wants to be called, monotonic microseconds; -1: never */
@@ -59,7 +59,7 @@ typedef struct
   PpHttp *http;
 } PpHttpSource;
 
-/* Has the source dispatched at once when something waits to be done, or at curl's timer. */
+/* Wakes the source at once if work is queued; else at curl's timer or at held_until. */
 static void
 update_ready_time (PpHttp *http)
 {
@@ -93,7 +93,7 @@ on_socket_changed (CURL *easy, curl_socket_t fd, int what, void *user_data,
   if (what == CURL_POLL_REMOVE)
     {
       g_hash_table_remove (http->sockets, GINT_TO_POINTER (fd));
-      /* One that is closed already has left by itself. */
+      /* The kernel has already removed a descriptor that was closed. */
       epoll_ctl (http->epoll, EPOLL_CTL_DEL, fd, NULL);
       return 0;
     }
@@ -102,16 +102,16 @@ on_socket_changed (CURL *easy, curl_socket_t fd, int what, void *user_data,
   if (what & CURL_POLL_OUT)
     event.events |= EPOLLOUT;
   g_hash_table_add (http->sockets, GINT_TO_POINTER (fd));
-  /* Whether the descriptor is in there is the kernel's to know: its number may have been closed and
-   * given to another socket. */
+  /* Only the kernel knows if the descriptor is in the set: curl may have closed it, and another
+   * socket may have its number now. */
   if (epoll_ctl (http->epoll, EPOLL_CTL_MOD, fd, &event) != 0
       && epoll_ctl (http->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
     {
       PpHttpCall *call = NULL;
 
       curl_easy_getinfo (easy, CURLINFO_PRIVATE, (char **)&call);
-      /* No memory, or fs.epoll.max_user_watches (ENOSPC), for one more. Told of it, curl would do
-       * nothing more for any transfer. */
+      /* The kernel has no memory, or fs.epoll.max_user_watches is reached (ENOSPC). Do not return
+       * the error to curl: curl would stop all transfers. */
       if (call != NULL)
         {
           call->own_errno = errno == ENOSPC ? ENOMEM : errno;
@@ -121,7 +121,7 @@ on_socket_changed (CURL *easy, curl_socket_t fd, int what, void *user_data,
   return 0;
 }
 
-/* Errors are given as readable and writable: curl then meets the error itself and names it. */
+/* Reports an error as readable and writable: curl then reads the error itself. */
 static int
 curl_events (uint32_t events)
 {
@@ -154,8 +154,7 @@ set_shortage (PpHttp *http, char *shortage)
     http->notify (shortage, http->notify_data);
 }
 
-/* Keeps CALL, which has left curl with RESULT, for another try where this process was too short of
- * something to send it. */
+/* Keeps CALL for another try if RESULT means that this process lacked a resource to send it. */
 static gboolean
 hold (PpHttp *http, PpHttpCall *call, CURLcode result)
 {
@@ -174,7 +173,7 @@ hold (PpHttp *http, PpHttpCall *call, CURLcode result)
   return TRUE;
 }
 
-/* Has the calls that wait tried again. */
+/* Starts the waiting calls again if it is time and enough descriptors are free. */
 static void
 release_held (PpHttp *http)
 {
@@ -193,7 +192,7 @@ release_held (PpHttp *http)
     }
 }
 
-/* Does what the public functions noted. */
+/* Does what the public functions have queued. */
 static void
 run_noted (PpHttp *http)
 {
@@ -211,7 +210,7 @@ run_noted (PpHttp *http)
       g_hash_table_add (http->active, call);
       curl_multi_add_handle (http->multi, call->easy);
     }
-  /* Only as many as there are now: a stream may refuse its data and be resumed again within. */
+  /* Handle only the calls that are queued now: this loop may add a stream again. */
   for (guint n = g_queue_get_length (&http->resuming); n > 0 && !http->freed; n--)
     {
       call = g_queue_pop_head (&http->resuming);
@@ -243,7 +242,7 @@ run_curl (PpHttp *http)
     }
 }
 
-/* CALL is over: it waits for another try, or DONE is called. */
+/* curl has ended CALL: puts it aside for another try, or calls DONE. */
 static void
 end_call (PpHttp *http, PpHttpCall *call, CURLcode result)
 {
@@ -277,7 +276,7 @@ run_callbacks (PpHttp *http)
         continue;
       curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
       if (call->state == PP_HTTP_CALL_CANCELLED)
-        continue; /* freed by run_noted() */
+        continue; /* run_noted() frees it */
       end_call (http, call, result);
     }
 }
@@ -344,7 +343,7 @@ pp_http_new (void)
 
   if (g_once_init_enter (&initialised))
     {
-      /* curl leaves signals alone (CURLOPT_NOSIGNAL), OpenSSL writes to broken connections. */
+      /* OpenSSL writes to broken connections, and CURLOPT_NOSIGNAL keeps curl from ignoring it. */
       signal (SIGPIPE, SIG_IGN);
       curl_global_init (CURL_GLOBAL_DEFAULT);
       g_once_init_leave (&initialised, 1);
@@ -359,13 +358,13 @@ pp_http_new (void)
   http->source = g_source_new (&funcs, sizeof (PpHttpSource));
   ((PpHttpSource *)http->source)->http = http;
   g_source_set_name (http->source, "prefect-podman http");
-  /* A source that cannot recurse is blocked during its dispatch: GLib would take its descriptor out
-   * of the poll set and put it back, with a wake-up each, at every turn. Nothing here runs a nested
-   * loop. */
+  /* GLib blocks a source that cannot recurse while it is dispatched. It would take the descriptor
+   * out of the poll set and put it back, with a wake-up each, in every turn. Nothing here runs a
+   * nested loop, so the source may recurse. */
   g_source_set_can_recurse (http->source, TRUE);
   http->epoll = epoll_create1 (EPOLL_CLOEXEC);
   if (http->epoll < 0)
-    g_error ("epoll_create1: %s", g_strerror (errno)); /* no descriptor left at start */
+    g_error ("epoll_create1: %s", g_strerror (errno)); /* no descriptor left at the start */
   g_source_add_unix_fd (http->source, http->epoll, G_IO_IN);
   g_source_attach (http->source, g_main_context_get_thread_default ());
 
@@ -387,7 +386,7 @@ pp_http_free (PpHttp *http)
       destroy (http);
       return;
     }
-  /* A callback is running: dispatch() destroys when it has returned. */
+  /* A callback is running. dispatch() calls destroy() when it has returned. */
   http->freed = TRUE;
   GHashTableIter iter;
   gpointer key;
@@ -461,7 +460,7 @@ pp_http_call_cancel (PpHttpCall *call)
       return;
     }
   if (call->state != PP_HTTP_CALL_ACTIVE)
-    return; /* its own callback is running: it is freed after that */
+    return; /* its own callback is running; the call is freed afterwards */
   call->state = PP_HTTP_CALL_CANCELLED;
   g_queue_push_tail (&http->cancelled, call);
   update_ready_time (http);

@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A text that is smaller is parsed without a look at what it will take. */
+/* A text smaller than this is parsed without an estimate of the memory it needs. */
 #define CHEAP_BYTES ((gsize)16 * 1024)
-/* How JSON writes a NUL, and what takes its place. */
+/* A NUL as JSON writes it, and its replacement. */
 #define NUL "\\u0000"
 #define REPLACEMENT "\\ufffd"
 
@@ -22,12 +22,12 @@ replace_nuls (char *text, gsize length)
         continue;
       if (memcmp (text + i, NUL, strlen (NUL)) == 0)
         memcpy (text + i, REPLACEMENT, strlen (REPLACEMENT));
-      i++; /* what is escaped is no backslash of its own */
+      i++; /* skip the escaped character: it begins no escape */
     }
 }
 
-/* Whether WORD, LENGTH bytes, is a number that jansson cannot hold: an integer beyond 64 bits, or
- * what no double can be. */
+/* True if the number WORD, LENGTH bytes, is too large for jansson: an integer beyond 64 bits, or a
+ * number beyond a double. */
 static gboolean
 is_huge (const char *word, gsize length)
 {
@@ -47,7 +47,7 @@ is_of_number (char c)
   return g_ascii_isdigit (c) || (c != '\0' && strchr (".eE+-", c) != NULL);
 }
 
-/* TEXT with quotes around its huge numbers; new. */
+/* Puts quotes around the numbers that are too large. Returns a new string. */
 static GString *
 quote_huge_numbers (const char *text, gsize length)
 {
@@ -108,7 +108,7 @@ pp_number_from_text (const char *text, double *number)
         return FALSE;
     }
   *out = '\0';
-  /* C's hexadecimal floats are none of Python's. */
+  /* Python's float() refuses C's hexadecimal numbers. */
   if (*stripped == '\0' || strpbrk (stripped, "xXpP") != NULL)
     return FALSE;
   *number = g_ascii_strtod (stripped, &end);
@@ -125,7 +125,7 @@ pp_json_number (const json_t *value, double *number)
   return isfinite (*number);
 }
 
-/* What jansson takes by malloc() for each part of a text, rounded up. */
+/* How much memory jansson allocates for each part of a text, rounded up. */
 #define OBJECT_BYTES 240
 #define ARRAY_BYTES 144
 #define ITEM_BYTES 32
@@ -133,7 +133,8 @@ pp_json_number (const json_t *value, double *number)
 #define STRING_BYTES 80
 #define NUMBER_BYTES 32
 
-/* The length of the string that begins at TEXT, after its quote, up to its end quote or LENGTH. */
+/* Length of the string that begins at TEXT, behind its quote: up to the closing quote, or
+ * LENGTH. */
 static gsize
 string_length (const char *text, gsize length)
 {
@@ -180,7 +181,7 @@ pp_json_memory (const char *text, gsize length)
           break;
         }
     }
-  return bytes + 2 * longest; /* the lexer's buffer, which grows by doubling */
+  return bytes + 2 * longest; /* jansson's lexer has a buffer that grows by doubling */
 }
 
 gboolean

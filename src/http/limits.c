@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this process has run out of. */
 #include "config.h"
 
 #include "prefect-podman/files/files.h"
@@ -21,7 +20,7 @@ pp_limits_is_shortage (int error)
          || error == EADDRNOTAVAIL;
 }
 
-/* A limit of this process as text: "1024", "none"; new string. */
+/* Formats a limit of this process: "1024" or "none"; new string. */
 static char *
 limit_of (int resource)
 {
@@ -34,7 +33,7 @@ limit_of (int resource)
   return g_strdup_printf ("%" G_GUINT64_FORMAT, (guint64)limit.rlim_cur);
 }
 
-/* The first line of a file below /proc/sys; new string. */
+/* Returns the first line of a file below /proc/sys; new string. */
 static char *
 system_limit (const char *path)
 {
@@ -107,7 +106,7 @@ pp_limits_probe (guint count)
     }
   while (opened > 0)
     close (fds[--opened]);
-  /* A host without /dev/null is short of nothing. */
+  /* If /dev/null is missing, that is no shortage. */
   return pp_limits_is_shortage (error) ? error : 0;
 }
 
@@ -135,7 +134,7 @@ pp_limits_use_reserve (gboolean use)
       int fd = pp_own_open (AT_FDCWD, "/dev/null", O_RDONLY, 0);
 
       if (fd < 0)
-        return; /* again at the next call */
+        return; /* the next call tries again */
       held[count++] = fd;
     }
 }

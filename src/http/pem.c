@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates and keys, held in memory. OpenSSL would read their files for each new connection, on
- * the loop: one on a disk that hangs, or replaced by a FIFO, would block it. A file is read once
- * when it is first named, which is at the start, and from then on by a thread: now and then, and
- * after an error of TLS, for certificates are renewed. */
+/* Keeps certificates and keys in memory. OpenSSL would read their files for each new connection,
+ * on the loop: a disk that hangs, or a FIFO in a file's place, would block the loop. The first
+ * read of a file blocks; it happens at the start. Later, a thread reads the file again every
+ * minute and after a TLS error, because certificates are renewed. */
 #include "config.h"
 
 #include "call-private.h"
@@ -12,24 +12,24 @@
 
 #include <string.h>
 
-/* libcurl takes no more. The CAs of all the world are a quarter of a megabyte. */
+/* libcurl accepts no larger file. A file of all public CAs has a quarter of a megabyte. */
 #define MAX_PEM_BYTES ((gsize)8 * 1000 * 1000)
 #define READ_AGAIN_US (60 * G_USEC_PER_SEC)
 #define STACK_BYTES ((gsize)256 * 1024)
 
-/* The loop's, and its thread's while one reads. */
+/* Belongs to the loop, and to the thread while it reads. */
 struct PpPem
 {
   gint references;
   char *path;
   const char *marker;
-  GBytes *bytes;   /* the last that were whole; empty: none yet */
-  gint64 read_at;  /* when the last read was begun, monotonic microseconds */
-  gboolean failed; /* it did, and that was said */
+  GBytes *bytes;   /* last valid content; empty if there was none yet */
+  gint64 read_at;  /* when the last read began, monotonic microseconds */
+  gboolean failed; /* the last read failed, and a warning was logged */
   gboolean is_reading;
 
-  GBytes *new_bytes; /* what the thread has read, or NULL and */
-  GError *error;     /* why not */
+  GBytes *new_bytes; /* result of the thread; NULL if it failed, */
+  GError *error;     /* then with this error */
 };
 
 static void
@@ -51,7 +51,7 @@ fail (GError **error, const char *path, const char *problem)
   return FALSE;
 }
 
-/* Checks TEXT, of the file at PATH. */
+/* Checks TEXT, the content of the file at PATH. */
 static gboolean
 check_text (const char *path, const char *text, const char *marker, GError **error)
 {
@@ -78,7 +78,7 @@ check_text (const char *path, const char *text, const char *marker, GError **err
   return begins == ends || fail (error, path, "it is cut off: a line -----END is missing");
 }
 
-/* What the file at PATH holds, once it was checked; NULL with ERROR. Blocks. */
+/* Reads and checks the file at PATH. Returns its content, or NULL with ERROR. Blocks. */
 static GBytes *
 read_pem (const char *path, const char *marker, GError **error)
 {
@@ -104,7 +104,7 @@ pp_http_check_pem (const char *path, const char *marker, GError **error)
   return bytes != NULL;
 }
 
-/* Takes what was read over. */
+/* Replaces the content by the new one, or warns that it could not be read. */
 static void
 take (PpPem *pem)
 {
@@ -127,7 +127,7 @@ on_read (gpointer user_data)
   PpPem *pem = user_data;
 
   pem->is_reading = FALSE;
-  /* Its PpHttp may be gone. */
+  /* If this is the last reference, the PpHttp has been freed. */
   if (g_atomic_int_get (&pem->references) > 1)
     take (pem);
   unref (pem);
@@ -152,7 +152,7 @@ read_again (PpPem *pem)
   pem->read_at = g_get_monotonic_time ();
   if (pp_file_thread_start (read_in_thread, pem, STACK_BYTES, NULL) != 0)
     return;
-  /* The thread's reference: on_read(), on this thread, gives it back. */
+  /* The thread holds a reference, which on_read() releases on the loop. */
   pem->is_reading = TRUE;
   g_atomic_int_inc (&pem->references);
 }

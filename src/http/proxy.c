@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proxy that the environment names for a URL. libcurl reads the same variables, but knows no
- * ports in no_proxy, networks only since 7.86, takes another default port than the peer's client,
- * and shows the password of a URL that it cannot read. */
+/* The proxy that the environment names for a URL. libcurl reads the same variables, but it ignores
+ * ports in no_proxy, knows networks only since 7.86, has another default port than Prefect's
+ * client (httpx), and shows the password of a URL that it cannot parse. */
 #include "config.h"
 
 #include "prefect-podman/http/proxy.h"
@@ -22,7 +22,8 @@ static const struct
   { "socks4a", 1080 }, { "socks5", 1080 }, { "socks5h", 1080 },
 };
 
-/* The value of NAME ("http_proxy"), or of it in upper case; NULL for none. *VARIABLE: which. */
+/* Returns the value of the variable NAMES[0] ("http_proxy"), or of NAMES[1] in upper case; NULL if
+ * there is none. *VARIABLE gets the name of the variable. */
 static const char *
 read_variable (const char *const names[2], const char **variable)
 {
@@ -31,7 +32,7 @@ read_variable (const char *const names[2], const char **variable)
   *variable = names[0];
   if (value == NULL)
     {
-      /* A CGI program's client can set HTTP_PROXY by a header "Proxy". */
+      /* In a CGI program, the client can set HTTP_PROXY with a header "Proxy". */
       if (g_str_equal (names[1], "HTTP_PROXY") && g_getenv ("REQUEST_METHOD") != NULL)
         return NULL;
       *variable = names[1];
@@ -52,7 +53,7 @@ parse_address (const char *text, guchar bytes[16], gsize *length)
   return inet_pton (AF_INET6, text, bytes) == 1;
 }
 
-/* Whether HOST is an address in NETWORK, "ADDRESS" or "ADDRESS/BITS". */
+/* True if HOST is an address in NETWORK: "ADDRESS" or "ADDRESS/BITS". */
 static gboolean
 is_in_network (const char *host, const char *network)
 {
@@ -82,7 +83,7 @@ is_below (const char *host, const char *domain)
          && g_ascii_strcasecmp (host + length - domain_length, domain) == 0;
 }
 
-/* NAME: an entry without its scheme and port. */
+/* NAME is an entry of no_proxy without its scheme and port. */
 static gboolean
 matches_host (const char *host, const char *name)
 {
@@ -96,7 +97,7 @@ matches_host (const char *host, const char *name)
          || is_below (host, name);
 }
 
-/* Takes the port off NAME ("host:1", "[::1]:1") and its brackets; 0: it has none. */
+/* Removes the port and the brackets from NAME ("host:1", "[::1]:1"). Returns the port, or 0. */
 static guint64
 take_port (char *name)
 {
@@ -104,7 +105,7 @@ take_port (char *name)
   char *colon = strchr (bracket != NULL ? bracket : name, ':');
   guint64 port = 0;
 
-  /* More than one colon is an IPv6 address. */
+  /* A name with more than one colon is an IPv6 address. */
   if (colon != NULL && strchr (colon + 1, ':') == NULL)
     {
       if (!g_ascii_string_to_unsigned (colon + 1, 10, 1, 65535, &port, NULL))
@@ -113,7 +114,7 @@ take_port (char *name)
     }
   if (bracket == NULL)
     return port;
-  /* "[fd00::]/8" is a network. */
+  /* For "[fd00::]/8", keep the "/8". */
   memmove (bracket, bracket + 1, strlen (bracket + 1) + 1);
   memmove (name, name + 1, strlen (name + 1) + 1);
   return port;
@@ -163,7 +164,7 @@ fail (const char *variable, const char *value, const char *problem, GError **err
   return NULL;
 }
 
-/* What is wrong with the value of a variable; NULL: nothing. */
+/* Returns what is wrong with the value of a variable, or NULL if it is valid. */
 static const char *
 value_problem (const char *value)
 {
@@ -173,7 +174,7 @@ value_problem (const char *value)
   return NULL;
 }
 
-/* Reads VALUE, the URL in VARIABLE. */
+/* Parses VALUE, the URL in VARIABLE. */
 static PpProxy *
 parse (const char *variable, const char *value, GError **error)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said while a call waits for the first byte of its answer: a server that accepts and says
- * nothing would otherwise be silent until the call's time is over. */
+/* Warns about a call that waits for the first byte of its answer. Without this, nothing would be
+ * logged about a server that accepts connections but never answers, until the call times out. */
 #include "config.h"
 
 #include "call-private.h"
 
 #include <string.h>
 
-/* "http://host:port", or the socket's path: who is silent. New string. */
+/* The host or socket that is silent: "http://host:port", or the socket's path. New string. */
 static char *
 origin_of (const PpHttpRequest *request)
 {
@@ -28,13 +28,13 @@ time_of (const PpHttpCall *call, CURLINFO info)
   return microseconds;
 }
 
-/* How far CALL has come. */
+/* Describes how far CALL has come. */
 static const char *
 stage (const PpHttpCall *call)
 {
   if (time_of (call, CURLINFO_PRETRANSFER_TIME_T) > 0)
     return "connected, and the request was sent";
-  /* While it connects, curl does not tell TCP from TLS. */
+  /* While a call connects, curl does not distinguish TCP from TLS. */
   if (call->over_unix_socket || time_of (call, CURLINFO_NAMELOOKUP_TIME_T) > 0)
     return g_str_has_prefix (call->origin, "https:")
                ? "still connecting: no answer from the host, or to the TLS handshake"
@@ -48,7 +48,7 @@ on_slow (gpointer user_data)
   PpHttpCall *call = user_data;
 
   g_clear_pointer (&call->slow_timer, g_source_unref);
-  /* One that waits for a descriptor of this process's own is nobody else's fault. */
+  /* Do not blame the server if the call still waits for a descriptor of this process. */
   if (call->state != PP_HTTP_CALL_ACTIVE || time_of (call, CURLINFO_STARTTRANSFER_TIME_T) > 0
       || g_hash_table_contains (pp_http_silent (call->http), call->origin))
     return G_SOURCE_REMOVE;

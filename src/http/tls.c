@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whom a connection trusts. A setting that names CAs replaces all others: libcurl's own default is
- * a file and a folder, and naming a file leaves the folder in force. */
+/* Sets which CAs a connection trusts. A setting that names CAs must replace all others. libcurl's
+ * default is a file and a folder, and setting the file leaves the folder in force. */
 #include "config.h"
 
 #include "call-private.h"
 
 #include <string.h>
 
-/* The value of the environment's NAME, or NULL where that is empty. */
+/* The value of the environment variable NAME, or NULL if it is unset or empty. */
 static const char *
 variable (const char *name)
 {
@@ -16,7 +16,7 @@ variable (const char *name)
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* The files that can be named, each with the option that takes its content instead. */
+/* The files that can be set, each with the curl option that takes its content instead. */
 typedef enum
 {
   SERVER_CAS,
@@ -34,7 +34,7 @@ typedef enum
 static const struct
 {
   CURLoption path;
-  CURLoption blob; /* 0: libcurl is too old for it */
+  CURLoption blob; /* 0: this libcurl has no such option */
   const char *marker;
 } files[] = {
   [SERVER_CAS] = { CURLOPT_CAINFO, BLOB (CURLOPT_CAINFO_BLOB), "CERTIFICATE" },
@@ -44,8 +44,8 @@ static const struct
 };
 
 #if LIBCURL_VERSION_NUM >= 0x074d00
-/* True if libcurl's TLS takes all of FILES by their content: with another library it ignores some
- * of the options. */
+/* True if libcurl's TLS library accepts the content of all FILES. With other libraries, libcurl
+ * ignores some of these options. */
 static gboolean
 takes_content (void)
 {
@@ -56,7 +56,7 @@ takes_content (void)
 }
 #endif
 
-/* Has CALL use the FILE at PATH; NULL: none. */
+/* Makes CALL use the FILE at PATH, or none if PATH is NULL. */
 static void
 set_file (PpHttpCall *call, File file, const char *path)
 {
@@ -66,7 +66,8 @@ set_file (PpHttpCall *call, File file, const char *path)
       gsize length;
       gconstpointer content
           = g_bytes_get_data (pp_http_pem (call->http, path, files[file].marker), &length);
-      /* Of a file that could not be read nothing is trusted; libcurl copies no NULL. */
+      /* If the file could not be read, trust nothing: set an empty content, because libcurl does
+       * not copy NULL. */
       struct curl_blob blob
           = { .data = (void *)(length > 0 ? content : ""), .len = length, .flags = CURL_BLOB_COPY };
 
@@ -78,8 +79,8 @@ set_file (PpHttpCall *call, File file, const char *path)
   curl_easy_setopt (call->easy, files[file].path, path);
 }
 
-/* The server's CAs. As httpx's create_ssl_context() has it, SSL_CERT_FILE hides SSL_CERT_DIR, whose
- * files OpenSSL reads as it needs them. */
+/* Sets the CAs for the server. SSL_CERT_FILE hides SSL_CERT_DIR, as in httpx's
+ * create_ssl_context(). OpenSSL reads the files of SSL_CERT_DIR when it needs them. */
 static void
 set_server_cas (PpHttpCall *call, const char *ca_file)
 {
@@ -88,13 +89,13 @@ set_server_cas (PpHttpCall *call, const char *ca_file)
   if (ca_file == NULL)
     ca_file = variable ("SSL_CERT_FILE");
   if (ca_file == NULL && folder == NULL)
-    return; /* what libcurl was built with: the system's */
+    return; /* use the default that libcurl was built with: the system's CAs */
   set_file (call, SERVER_CAS, ca_file);
   curl_easy_setopt (call->easy, CURLOPT_CAPATH, ca_file != NULL ? NULL : folder);
 }
 
-/* The CAs of an https:// proxy. What names the server's CAs does not count here: the proxy is
- * another party. */
+/* Sets the CAs for an https:// proxy. The setting for the server's CAs does not apply: the proxy
+ * is another party. */
 static void
 set_proxy_cas (PpHttpCall *call)
 {

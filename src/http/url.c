@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs: checked and shown. */
 #include "config.h"
 
 #include "prefect-podman/http/url.h"

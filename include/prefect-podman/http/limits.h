@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this process has run out of: descriptors, memory, threads, ports. Such a failure says
- * nothing about the other side, and passes when the limit is raised or others give something back.
- */
+/* Resources that this process has run out of: descriptors, memory, threads, ports. Such a failure
+ * is not the other side's fault. It ends when the limit is raised or the resource is released. */
 #pragma once
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* True if ERROR, an errno of open(), socket(), connect() or the start of a thread, says that this
- * host or process is short of something: EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL. (EAGAIN
- * has other meanings for most calls: not here.) */
+/* True if ERROR, an errno of open(), socket(), connect() or the start of a thread, means that this
+ * host or process has run out of something: EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL. EAGAIN
+ * does not count, because for most calls it means something else. */
 gboolean pp_limits_is_shortage (int error);
 
-/* The system's words for ERROR, an errno, and for a shortage (EAGAIN: of threads) the limit with
- * its number and what raises it; new string. */
+/* Describes the errno ERROR in the system's words. For a shortage, adds the limit, its value and
+ * how to raise it; EAGAIN means threads here. Returns a new string. */
 char *pp_limits_describe (int error);
 
 /* Tries to open COUNT more descriptors and closes them again. Returns 0, or the errno of the
@@ -24,8 +23,9 @@ int pp_limits_probe (guint count);
 /* Raises the soft limit on open files to the hard one. */
 void pp_limits_raise (void);
 
-/* FALSE: holds a few descriptors back, as far as there are any. TRUE: sets them free, for what must
- * work when nothing else does: to answer a health check. From one thread only. */
+/* FALSE: opens a few spare descriptors and keeps them, if there are any left. TRUE: closes them,
+ * so that a health check can still be answered when no descriptor is left. Call from one thread
+ * only. */
 void pp_limits_use_reserve (gboolean use);
 
 G_END_DECLS

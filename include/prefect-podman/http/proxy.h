@@ -11,31 +11,33 @@ GQuark pp_proxy_error_quark (void);
 
 typedef struct
 {
-  const char *variable; /* the one that names it: "https_proxy" */
-  char *url;            /* with scheme and port; a secret where it has a password */
-  char *display;        /* the same without user and password */
+  const char *variable; /* the variable that names it: "https_proxy" */
+  char *url;            /* with scheme and port; secret if it has a password */
+  char *display;        /* URL without user and password, for messages */
 } PpProxy;
 
-/* The proxy for URL, new; NULL without ERROR: none, the connection is direct. NULL with ERROR: the
- * variable that counts for URL is no proxy's URL; the message names it, without its password.
+/* Returns the proxy for URL, new. NULL without ERROR: there is no proxy, connect directly. NULL
+ * with ERROR: the variable in force for URL has no valid proxy URL; the message names the
+ * variable, and never the password.
  *
- * http_proxy, https_proxy, then all_proxy, each in lower case before upper case, as the Python
- * worker's client has it (httpx get_environment_proxies(), urllib getproxies_environment()): a
- * variable in lower case that is empty hides the one in upper case; a URL without a scheme is
- * http://, without a port has the scheme's. */
+ * Reads http_proxy or https_proxy, then all_proxy, each in lower case before upper case, as the
+ * Python worker's client does (httpx get_environment_proxies(), urllib getproxies_environment()).
+ * An empty variable in lower case hides the one in upper case. A URL without a scheme is http://,
+ * a URL without a port has the scheme's default port. */
 PpProxy *pp_proxy_find (const char *url, GError **error);
 
-/* TRUE if pp_proxy_find() finds a proxy for URL, or that there is none; FALSE with its ERROR. */
+/* Returns FALSE with ERROR if pp_proxy_find() fails for URL. TRUE if it finds a proxy or needs
+ * none. */
 gboolean pp_proxy_check (const char *url, GError **error);
 
 void pp_proxy_free (PpProxy *proxy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpProxy, pp_proxy_free)
 
-/* True if NO_PROXY, the list of a no_proxy variable, says that URL is reached directly. Entries are
- * separated by commas or blanks. "*" is every host; "host" is that host and those below it;
- * ".host" and "*.host" only those below; "host:port" only that port; "1.2.3.4", "[::1]",
- * "10.0.0.0/8" and "fd00::/8" are addresses (names are not resolved for them); "https://host"
- * counts for that scheme only. */
+/* True if NO_PROXY, the value of a no_proxy variable, says to reach URL directly. Its entries are
+ * separated by commas or blanks: "*" is every host; "host" is that host and its subdomains;
+ * ".host" and "*.host" are the subdomains only; "host:port" is that port only; "1.2.3.4", "[::1]",
+ * "10.0.0.0/8" and "fd00::/8" are addresses (host names are not resolved to compare them);
+ * "https://host" is that scheme only. */
 gboolean pp_proxy_is_bypassed (const char *no_proxy, const char *url);
 
 G_END_DECLS

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs: checked and shown. */
+/* Checks URLs and formats them for messages. */
 #pragma once
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* URL without "user:password@", for messages; new string. URL may have no scheme. */
+/* Returns URL without "user:password@", for messages; new string. URL may lack a scheme. */
 char *pp_http_url_for_display (const char *url);
 
-/* The same for a URL that may be too broken to say where its host begins: all between the scheme
- * and the last "@" is left out. New string. */
+/* As pp_http_url_for_display(), for a URL so malformed that its host cannot be found. Leaves out
+ * everything between the scheme and the last "@". Returns a new string. */
 char *pp_http_broken_url_for_display (const char *url);
 
-/* What is wrong with HOST, "name", "name:port", "1.2.3.4:port" or "[::1]:port"; NULL: nothing.
- * NO_PORT says what is wrong when the port is missing; NULL: it may be. */
+/* Returns what is wrong with HOST ("name", "name:port", "1.2.3.4:port" or "[::1]:port"), or NULL
+ * if it is valid. NO_PORT is the text to return if the port is missing; NULL: the port is
+ * optional. */
 const char *pp_http_host_problem (const char *host, const char *no_port);
 
-/* The host of the absolute URL in lower case, without brackets and without a trailing dot, new
- * string; *PORT: its port, or the scheme's. */
+/* Returns the host of the absolute URL in lower case, without brackets and without a trailing dot;
+ * new string. *PORT gets its port, or the scheme's default port. */
 char *pp_http_url_host (const char *url, guint *port);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests and streams against a real server, well-behaved and not. */
+/* Requests and streams against a real server that behaves well or badly. */
 #include "prefect-podman/http/http.h"
 
 #include "tests/unit/server.h"
@@ -12,7 +12,7 @@
 
 #define STREAM_BYTES ((gsize)10 * 1024 * 1024)
 
-/* What came of one call. */
+/* The result of one call. */
 typedef struct
 {
   GMainLoop *loop;
@@ -24,7 +24,7 @@ typedef struct
   char *header; /* X-Test */
   GError *error;
   guint done;
-  GChecksum *checksum; /* of a stream */
+  GChecksum *checksum; /* checksum of a stream */
   gsize received;
   guint refusals;
   gsize refuse_every; /* bytes between refusals; 0: never */
@@ -93,7 +93,7 @@ quit_loop (gpointer loop)
   return G_SOURCE_REMOVE;
 }
 
-/* Runs the loop for MILLISECONDS: where it is to be seen that nothing happens. */
+/* Runs the loop for MILLISECONDS, to show that nothing happens. */
 static void
 run_for (GMainLoop *loop, guint milliseconds)
 {
@@ -131,7 +131,7 @@ test_request (void)
   g_assert_cmpuint (pp_http_request_count (http), ==, 1);
 }
 
-/* A POST without a body has Content-Length: 0 and no type; DELETE and GET have neither. */
+/* A POST without a body has Content-Length: 0 and no Content-Type; DELETE and GET have neither. */
 static void
 test_no_body (void)
 {
@@ -154,7 +154,7 @@ test_no_body (void)
     }
 }
 
-/* A large body is sent at once: no "Expect: 100-continue", no second's wait. */
+/* A large body is sent at once, without "Expect: 100-continue" and its wait of a second. */
 static void
 test_large_body (void)
 {
@@ -197,7 +197,7 @@ answer_and_close (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UN
   return FALSE;
 }
 
-/* uvicorn closes idle connections after 5 s: the next call must not notice. */
+/* uvicorn closes idle connections after 5 s. The next call must still succeed. */
 static void
 test_closed_while_idle (void)
 {
@@ -254,7 +254,7 @@ test_unix_socket (void)
   g_autoptr (PpHttp) http = pp_http_new ();
   PpHttpRequest request = { .method = "GET", .url = "http://d/version", .unix_socket_path = path };
 
-  /* A proxy of the environment is not for sockets of this machine. */
+  /* A proxy in the environment is not used for unix sockets. */
   g_setenv ("http_proxy", "http://127.0.0.1:1", TRUE);
   {
     g_autoptr (Server) server = server_new (path, answer, NULL);
@@ -383,8 +383,7 @@ answer_then_reset (Server *server, const Request *request, int fd, gpointer data
   return answer (server, request, fd, data);
 }
 
-/* A request that a kept connection took away is sent again by curl: not a body that goes out once.
- */
+/* If a kept connection breaks, curl sends the request again, but not with body_once. */
 static void
 test_body_goes_out_once (void)
 {
@@ -534,7 +533,7 @@ on_data (const char *data, gsize length, gpointer user_data)
   if (result->refuse_every != 0
       && result->received + length > (result->refusals + 1) * result->refuse_every)
     {
-      /* Resumed from the loop, or before the refusal is even known. */
+      /* Resume from the loop, or inside the callback that refuses the data. */
       if (result->refusals++ % 2 == 0)
         g_idle_add (resume, result);
       else
@@ -546,7 +545,7 @@ on_data (const char *data, gsize length, gpointer user_data)
   return TRUE;
 }
 
-/* Little by little, for longer than the silence that is borne; then nothing more comes. */
+/* Sends slowly for longer than silence_seconds, and then nothing. */
 static gboolean
 answer_slowly_and_stop (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -614,7 +613,7 @@ cpu_seconds (void)
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Sends a little and closes. */
+/* Sends a few bytes and closes the connection. */
 static gboolean
 answer_little (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
                gpointer data G_GNUC_UNUSED)
@@ -623,7 +622,7 @@ answer_little (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSE
   return FALSE;
 }
 
-/* Nor does a paused stream whose server has gone. */
+/* A paused stream does not spin after its server has closed the connection. */
 static void
 test_paused_stream_does_not_spin (void)
 {
@@ -671,7 +670,7 @@ test_stream_error_has_its_body (void)
   g_assert_cmpuint (result->received, ==, 0);
 }
 
-/* Before the loop ran, while connecting, while waiting for the answer. */
+/* Cancels before the loop has run, while connecting, and while waiting for the answer. */
 static void
 test_cancel (void)
 {
@@ -716,7 +715,7 @@ static void
 free_in_done (const PpHttpResponse *response, const GError *error, gpointer user_data)
 {
   Result *result = user_data;
-  pp_http_call_cancel (result->call); /* the very call */
+  pp_http_call_cancel (result->call); /* cancels its own call */
   pp_http_free (result->http);
   on_done (response, error, user_data);
 }
@@ -770,8 +769,8 @@ cancel_other_and_send (const PpHttpResponse *response, const GError *error, gpoi
   on_done (response, error, results[0]);
 }
 
-/* Two answers arrive, mostly in one turn; the first's callback cancels the second and starts a
- * third. */
+/* Two answers arrive, mostly in the same turn. The callback of the first cancels the second call
+ * and starts a third. */
 static void
 test_start_and_cancel_others_in_callback (void)
 {

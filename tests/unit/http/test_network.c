@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way to a server: proxies of the environment, and what this process itself is short of. */
+/* The way to a server: proxies of the environment, and shortages of this process. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/http/limits.h"
 #include "prefect-podman/http/proxy.h"
@@ -22,9 +22,9 @@ typedef struct
   long status;
   GError *error;
   guint done;
-  char *shortage;  /* the last one that was told */
-  guint shortages; /* how many were */
-  guint ends;      /* how often it was told that one is over */
+  char *shortage;  /* the last shortage that was reported */
+  guint shortages; /* how many shortages were reported */
+  guint ends;      /* how many ends of a shortage were reported */
 } Result;
 
 static void
@@ -66,7 +66,8 @@ static GMutex names_mutex;
 static GCond names_cond;
 static gboolean names_answer;
 
-/* libcurl's thread calls this one: a name server that is silent for "silent.invalid". */
+/* libcurl's thread calls this function. It simulates a name server that does not answer for
+ * "silent.invalid". */
 int
 getaddrinfo (const char *node, const char *service, const struct addrinfo *hints,
              struct addrinfo **result)
@@ -95,7 +96,7 @@ count_descriptors (void)
   return count;
 }
 
-/* A call that is not answered in time ends then, and does not hold up the loop. */
+/* A call times out although the name server does not answer, and does not block the loop. */
 static void
 test_silent_name_server (void)
 {
@@ -113,7 +114,7 @@ test_silent_name_server (void)
   names_answer = TRUE;
   g_cond_broadcast (&names_cond);
   g_mutex_unlock (&names_mutex);
-  /* The thread is on its own, and closes what it has at its end. */
+  /* The look-up thread continues by itself and closes its descriptors at its end. */
   while (count_descriptors () > descriptors)
     g_usleep (1000);
 }
@@ -199,7 +200,7 @@ test_find_proxy (void)
   {
     const char *settings[5];
     const char *url;
-    const char *proxy; /* as it is shown; NULL: none */
+    const char *proxy; /* as shown in messages; NULL: no proxy */
     const char *variable;
   } cases[] = {
     { { NULL }, "http://a/", NULL, NULL },
@@ -238,7 +239,7 @@ test_find_proxy (void)
   clear_proxies ();
 }
 
-/* Named with the variable, never with the password. */
+/* The error names the variable, but never the password. */
 static void
 test_broken_proxy (void)
 {
@@ -275,7 +276,7 @@ refuse_connect (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUS
   return FALSE;
 }
 
-/* What an error says of the call of URL through the proxy at PROXY_URL. */
+/* Returns the error message of a call of URL through the proxy at PROXY_URL. */
 static char *
 error_through (const char *variable, const char *proxy_url, const char *url)
 {
@@ -444,8 +445,8 @@ test_proxy_goes_away (void)
   close (proxy.listener);
 }
 
-/* One that takes the connection and says nothing: of a tunnel that is the proxy's doing, else it
- * may be the server's. */
+/* The proxy accepts the connection and says nothing. For a tunnel the proxy is to blame; otherwise
+ * it may be the server. */
 static void
 test_proxy_is_silent (void)
 {
@@ -462,7 +463,7 @@ test_proxy_is_silent (void)
 
 static struct rlimit full_limit;
 
-/* From now on no descriptor can be opened. */
+/* Opens descriptors until none is left. */
 static void
 take_all_descriptors (void)
 {
@@ -506,7 +507,7 @@ on_shortage (const char *shortage, gpointer user_data)
   g_idle_add (on_give_back, NULL);
 }
 
-/* A call that finds no descriptor waits for one; it is told of, with the limit. */
+/* A call that finds no free descriptor waits for one. The report names the limit. */
 static void
 test_shortage_is_waited_out (void)
 {
@@ -520,7 +521,7 @@ test_shortage_is_waited_out (void)
       g_autoptr (PpHttp) http = pp_http_new ();
       pp_http_wait_out_shortages (http, on_shortage, &result);
       result.loop = NULL;
-      /* The loop's own descriptors are there before. */
+      /* First let the loop open its own descriptors. */
       g_main_context_iteration (NULL, FALSE);
       take_all_descriptors ();
       get (http, urls[i], &result);
@@ -541,7 +542,7 @@ test_shortage_is_waited_out (void)
     }
 }
 
-/* Nobody waits for it: the error says whose fault it is. */
+/* Without pp_http_wait_out_shortages(), the call fails, and its error names the shortage. */
 static void
 test_shortage_is_an_error (void)
 {
@@ -574,7 +575,7 @@ on_shortage_cancel (const char *shortage, gpointer user_data)
     g_main_loop_quit (user_data);
 }
 
-/* Waiting calls can be cancelled, and freed with all others. */
+/* Waiting calls can be cancelled one by one, and are freed with the PpHttp. */
 static void
 test_shortage_cancel (void)
 {
@@ -626,7 +627,7 @@ test_limits (void)
   g_assert_cmpuint (limit.rlim_cur, ==, limit.rlim_max);
 }
 
-/* What is held back is there when nothing else can be opened, and again the next time. */
+/* The reserve can be used when no other descriptor is left, and again the next time. */
 static void
 test_reserve (void)
 {

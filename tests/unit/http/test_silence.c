@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server that says nothing, or no good, is told of within seconds, and once; so is a clock that
- * differs. */
+/* A server that is silent or answers with errors, or whose clock differs, causes one warning
+ * within seconds. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
 
@@ -20,7 +20,7 @@ expect (const char *domain, GLogLevelFlags level, const char *pattern)
   g_test_expect_message (domain, level, pattern);
 }
 
-/* The silence of single calls (http). */
+/* ---- silence of single calls (http) ---- */
 
 typedef struct
 {
@@ -38,7 +38,7 @@ on_done (const PpHttpResponse *response G_GNUC_UNUSED, const GError *error G_GNU
     g_main_loop_quit (waiting->loop);
 }
 
-/* COUNT calls of URL, which take four seconds at most. */
+/* Makes COUNT calls of URL, each with a time-out of four seconds. */
 static void
 call_many (const char *url, const char *unix_socket_path, guint count)
 {
@@ -74,7 +74,7 @@ test_no_answer (void)
   expect ("prefect.http", G_LOG_LEVEL_WARNING,
           "GET http://127.0.0.1:*/x: no answer for 0 s (connected, and the request was sent)*");
   expect ("prefect.http", G_LOG_LEVEL_MESSAGE, "GET http://127.0.0.1:*/x: answered");
-  call_many (url, NULL, 3); /* one line for all */
+  call_many (url, NULL, 3); /* one warning for all of them */
 }
 
 static void
@@ -92,7 +92,7 @@ test_no_answer_on_socket (void)
   rmdir (folder);
 }
 
-/* The kernel accepts; nobody speaks TLS. */
+/* The kernel accepts the connection, but no TLS handshake follows. */
 static void
 test_no_handshake (void)
 {
@@ -110,7 +110,7 @@ test_no_handshake (void)
   close (fd);
 }
 
-/* The server as a whole (prefect). */
+/* ---- silence of the server as a whole (prefect) ---- */
 
 typedef struct
 {
@@ -165,7 +165,7 @@ call_api (Fixture *fixture)
   g_main_loop_run (fixture->loop);
 }
 
-/* 503 for the first three times. */
+/* Answers the first three requests with 503. */
 static gboolean
 answer_busy (Server *server G_GNUC_UNUSED, const Request *request, int fd,
              gpointer data G_GNUC_UNUSED)
@@ -175,7 +175,7 @@ answer_busy (Server *server G_GNUC_UNUSED, const Request *request, int fd,
   return server_reply (fd, 200, "", "{\"id\": \"1\"}");
 }
 
-/* The peer's retries go on for a minute: nobody waits so long for a word. */
+/* Prefect's client retries for a minute. The warning must come earlier. */
 static void
 test_outage (void)
 {
@@ -189,7 +189,7 @@ test_outage (void)
   g_assert_cmpint (g_get_monotonic_time () - began, >, 6 * G_USEC_PER_SEC);
 }
 
-/* With a Date so many seconds ahead of this clock. */
+/* Answers with a Date that is this many seconds ahead of our clock. */
 static gboolean
 answer_dated (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
               gpointer data)
@@ -222,9 +222,9 @@ test_clock (void)
       if (cases[i].words != NULL)
         expect ("prefect.client", G_LOG_LEVEL_WARNING, cases[i].words);
       call_api (fixture);
-      call_api (fixture); /* said once */
+      call_api (fixture); /* the warning is logged once */
       g_test_assert_expected_messages ();
-      /* Of two servers behind one name, one has the time. */
+      /* A name with two servers: the clock of one of them is right. */
       seconds = 0;
       call_api (fixture);
       seconds = cases[i].seconds;

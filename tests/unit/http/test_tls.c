@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of certificates and keys: what becomes of them after the start neither blocks the loop nor
- * is overlooked. */
+/* Certificate and key files that change after the start: they never block the loop, and changes
+ * are noticed. */
 #include "prefect-podman/http/http.h"
 
 #include "tests/unit/server.h"
@@ -14,15 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A loop that is blocked is ended by this, with the test. */
+/* Ends the test if the loop is blocked for so long. */
 #define WATCHDOG_SECONDS 30
 
 typedef struct
 {
   char *folder;
-  char *certificate; /* "localhost", signed by itself, */
+  char *certificate; /* self-signed, for "localhost" */
   char *key;
-  char *other; /* and another like it */
+  char *other; /* a second certificate of this kind */
 } Files;
 
 static void
@@ -54,7 +54,7 @@ make_certificate (const char *certificate, const char *key)
   g_assert_cmpint (status, ==, 0);
 }
 
-/* FALSE: the test is skipped. */
+/* Returns FALSE if the test is skipped. */
 static gboolean
 make_files (Files *files)
 {
@@ -94,7 +94,7 @@ on_done (const PpHttpResponse *response, const GError *error, gpointer user_data
   g_main_loop_quit (result->loop);
 }
 
-/* One call on a connection of its own. Returns the answer's status, or 0. */
+/* Makes one call on a connection of its own. Returns the answer's status, or 0 for an error. */
 static long
 call (PpHttp *http, PpHttpRequest *request)
 {
@@ -114,7 +114,7 @@ call (PpHttp *http, PpHttpRequest *request)
   return result.status;
 }
 
-/* Calls until the answer has STATUS: a thread reads the files meanwhile. */
+/* Repeats the call until the answer has STATUS, while a thread reads the files. */
 static gboolean
 call_until (PpHttp *http, PpHttpRequest *request, long status)
 {
@@ -143,7 +143,7 @@ tls_server_clear (TlsServer *server)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TlsServer, tls_server_clear)
 
-/* Nobody asks: it only finds a free port. */
+/* Never called: this server only finds a free port. */
 static gboolean
 handle (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd G_GNUC_UNUSED,
         gpointer data G_GNUC_UNUSED)
@@ -151,14 +151,14 @@ handle (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int 
   return FALSE;
 }
 
-/* The server does not outlive a test that failed. */
+/* Kills the server if the test fails. */
 static void
 end_with_parent (gpointer data G_GNUC_UNUSED)
 {
   prctl (PR_SET_PDEATHSIG, SIGKILL);
 }
 
-/* Answers 200 to who trusts the certificate of FILES. */
+/* Starts a server that answers 200 to every client that trusts the certificate of FILES. */
 static void
 start_tls_server (TlsServer *tls, const Files *files)
 {
@@ -187,7 +187,7 @@ copy (const char *from, const char *to)
 
 /* ---- a file that becomes a FIFO ---- */
 
-/* The one called NAME. */
+/* Replaces the file NAME by a FIFO. */
 static void
 test_fifo (gconstpointer data)
 {
@@ -208,11 +208,11 @@ test_fifo (gconstpointer data)
                             .tls_cert_file = files.certificate,
                             .tls_key_file = files.key };
 
-  g_assert_true (call_until (http, &trusting, 200)); /* it is up */
+  g_assert_true (call_until (http, &trusting, 200)); /* the server is up */
   g_test_expect_message ("prefect.http", G_LOG_LEVEL_WARNING,
                          "*is no regular file; what was read of it before stays in use*");
   g_assert_cmpint (call (http, &request), ==, 0);
-  /* At once: the files are read on a thread. */
+  /* The call works at once, because a thread reads the files. */
   g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
   g_assert_cmpint (rename (fifo, path), ==, 0);
   for (guint i = 0; i < 5; i++)
@@ -239,7 +239,7 @@ test_renewed (void)
   g_autofree char *path = g_build_filename (files.folder, "ca.pem", NULL);
   PpHttpRequest request = { .url = url, .tls_ca_file = files.certificate };
 
-  g_assert_true (call_until (http, &request, 200)); /* it is up */
+  g_assert_true (call_until (http, &request, 200)); /* the server is up */
   copy (files.other, path);
   request.tls_ca_file = path;
   g_assert_cmpint (call (http, &request), ==, 0);
@@ -247,7 +247,7 @@ test_renewed (void)
   g_assert_true (call_until (http, &request, 200));
 }
 
-/* While it is written anew, say. */
+/* The file is read while somebody writes it. */
 static void
 test_cut_off (void)
 {
@@ -270,7 +270,7 @@ test_cut_off (void)
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   for (guint i = 0; i < 5; i++)
     {
-      g_assert_cmpint (call (http, &refused), ==, 0); /* has the files read again */
+      g_assert_cmpint (call (http, &refused), ==, 0); /* makes threads read the files again */
       g_assert_cmpint (call (http, &request), ==, 200);
     }
   g_test_assert_expected_messages ();
