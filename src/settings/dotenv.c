@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The grammar is that of python-dotenv 1.2 (dotenv/parser.py, dotenv/variables.py). */
+/* Follows the grammar of python-dotenv 1.2 (dotenv/parser.py, dotenv/variables.py). */
 #include "config.h"
 
 #include "dotenv-private.h"
@@ -19,7 +19,7 @@ is_space (gunichar c)
   return g_unichar_isspace (c) || c == 0x0b || (c >= 0x1c && c <= 0x1f) || c == 0x85;
 }
 
-/* Skips white space: all of it, or that of this line only. */
+/* Skips white space. ALSO_NEWLINES: beyond the end of the line, too. */
 static void
 skip_space (Reader *reader, gboolean also_newlines)
 {
@@ -58,7 +58,7 @@ skip_export (Reader *reader)
     reader->at = start;
 }
 
-/* Returns the key, or NULL for a malformed one. */
+/* Returns the key as a new string, or NULL if it is malformed. */
 static char *
 read_key (Reader *reader)
 {
@@ -78,7 +78,8 @@ read_key (Reader *reader)
   return reader->at > start ? g_strndup (start, reader->at - start) : NULL;
 }
 
-/* The character that \C stands for between QUOTEs; 0 where the backslash stays. */
+/* Returns the character that \C means inside quotes of the kind QUOTE, or 0 if the backslash
+ * stays. */
 static char
 unescape (char quote, char c)
 {
@@ -91,7 +92,7 @@ unescape (char quote, char c)
   return meant[found - names];
 }
 
-/* Returns the value between quotes, or NULL when they do not close. */
+/* Returns the value between quotes as a new string, or NULL if the closing quote is missing. */
 static char *
 read_quoted (Reader *reader)
 {
@@ -119,14 +120,15 @@ read_quoted (Reader *reader)
   return NULL;
 }
 
-/* The rest of the line, less a comment after white space and white space at the end. */
+/* Returns the rest of the line without trailing white space. A comment after white space is cut
+ * off. */
 static char *
 read_unquoted (Reader *reader)
 {
   const char *start = reader->at;
   const char *newline = memchr (start, '\n', reader->end - start);
   const char *line_end = newline != NULL ? newline : reader->end;
-  const char *kept = start; /* behind the last character that is not white space */
+  const char *kept = start; /* behind the last character other than white space */
   gboolean space = FALSE;
 
   reader->at = line_end;
@@ -141,7 +143,8 @@ read_unquoted (Reader *reader)
   return g_strndup (start, kept - start);
 }
 
-/* What follows the key: sets *VALUE (NULL for a key without "="). FALSE for a malformed value. */
+/* Reads what follows the key. *VALUE gets a new string, or stays NULL for a key without "=".
+ * Returns FALSE if the value is malformed. */
 static gboolean
 read_value (Reader *reader, char **value)
 {
@@ -162,7 +165,7 @@ read_value (Reader *reader, char **value)
   return *value != NULL;
 }
 
-/* Takes what may stand behind a binding; FALSE when there is more. */
+/* Skips white space, a comment and the end of the line. Returns FALSE if there is anything else. */
 static gboolean
 read_end_of_line (Reader *reader)
 {
@@ -180,8 +183,8 @@ read_end_of_line (Reader *reader)
   return TRUE;
 }
 
-/* One binding from the first character of a key (or a comment) on. Sets *KEY and *VALUE, *KEY to
- * NULL for a comment. FALSE when the line is malformed. */
+/* Reads one binding from its key on, or a comment. *KEY and *VALUE get new strings; *KEY stays NULL
+ * for a comment. Returns FALSE if the line is malformed. */
 static gboolean
 read_binding (Reader *reader, char **key, char **value)
 {
@@ -202,8 +205,8 @@ look_up (const json_t *values, char **environment, const char *name)
   return environment != NULL ? g_environ_getenv (environment, name) : NULL;
 }
 
-/* One "${NAME}" or "${NAME:-default}" at P: appends what it stands for. Returns what follows it,
- * or NULL when there is none at P. */
+/* Expands one "${NAME}" or "${NAME:-default}" at P and appends its value. Returns the position
+ * behind it, or NULL if there is none at P. */
 static const char *
 expand_variable (GString *out, const char *p, const json_t *values, char **environment)
 {
@@ -245,7 +248,7 @@ interpolate (const char *value, const json_t *values, char **environment)
   return g_string_free (out, FALSE);
 }
 
-/* Line ends as Python's text mode gives them, and no byte order mark. */
+/* Converts line ends as Python's text mode does, and removes a byte order mark. */
 static char *
 normalize (const char *text, gsize length)
 {

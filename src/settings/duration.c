@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forms are those of pydantic-core (speedate's Duration::parse_bytes). */
+/* Accepts the same forms as pydantic-core (speedate's Duration::parse_bytes). */
 #include "config.h"
 
 #include "duration-private.h"
@@ -12,11 +12,12 @@
 #define DAY (24 * HOUR)
 #define YEAR (365 * DAY)
 
-/* pydantic's largest: 999,999,999 days do not fit microseconds of 64 bits; this is 2,700 years. */
+/* pydantic's maximum of 999,999,999 days does not fit into 64 bits of microseconds. This is 2,700
+ * years. */
 #define MAX_DAYS 999999
 
-/* Reads digits, and after a point a fraction when FRACTION is not NULL (millionths, the rest cut
- * off). At most nine digits before the point. */
+/* Reads digits, at most nine before the point. If FRACTION is not NULL, reads a fraction behind the
+ * point too, in millionths; further digits are cut off. */
 static gboolean
 read_number (const char **at, gint64 *whole, gint64 *fraction)
 {
@@ -41,7 +42,7 @@ read_number (const char **at, gint64 *whole, gint64 *fraction)
   return TRUE;
 }
 
-/* The unit of an ISO 8601 designator, in microseconds; 0 for none. */
+/* Returns the unit of an ISO 8601 designator in microseconds; 0 if there is no such unit. */
 static gint64
 iso_unit (char designator, gboolean in_time)
 {
@@ -73,7 +74,7 @@ add (gint64 *total, gint64 count, gint64 unit)
   return *total <= MAX_DAYS * DAY;
 }
 
-/* Behind the "P". */
+/* Parses the text behind the "P". */
 static gboolean
 parse_iso (const char *p, gint64 *total)
 {
@@ -100,7 +101,7 @@ parse_iso (const char *p, gint64 *total)
   return any;
 }
 
-/* "H:MM", "H:MM:SS", "H:MM:SS.f". */
+/* Parses "H:MM", "H:MM:SS" or "H:MM:SS.f". */
 static gboolean
 parse_clock (const char *p, gint64 *total)
 {
@@ -120,7 +121,7 @@ parse_clock (const char *p, gint64 *total)
          && add (total, fraction, 1);
 }
 
-/* "2 days", "2d", "2 days, 1:00:00", "2 days 1:00:00". */
+/* Parses "2 days", "2d", "2 days, 1:00:00" or "2 days 1:00:00". */
 static gboolean
 parse_days (const char *p, gint64 *total)
 {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* What prefect/settings/profiles.toml has. */
+/* The profiles of prefect/settings/profiles.toml. */
 static const struct
 {
   const char *name;
@@ -38,7 +38,7 @@ pp_settings_test_mode (void)
          || environment_value ("PREFECT_TESTING_TEST_MODE") != NULL;
 }
 
-/* A non-empty string at KEY of SOURCE, or NULL. */
+/* Returns a non-empty string at KEY of SOURCE, borrowed, or NULL. */
 static const char *
 source_string (const PpSource *source, const char *key)
 {
@@ -46,7 +46,7 @@ source_string (const PpSource *source, const char *key)
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* Where profiles.toml is. New string. */
+/* Returns the path of profiles.toml as a new string. */
 static char *
 find_file (const PpSource *dotenv, const PpSource *toml, const PpSource *pyproject)
 {
@@ -66,7 +66,7 @@ find_file (const PpSource *dotenv, const PpSource *toml, const PpSource *pyproje
   return g_build_filename (expanded, "profiles.toml", NULL);
 }
 
-/* The built-in profile NAME as a new object, or NULL. */
+/* Returns the built-in profile NAME as a new object, or NULL. */
 static json_t *
 built_in_profile (const char *name)
 {
@@ -103,9 +103,10 @@ set_unknown_error (GError **error, const char *file, const char *name, const cha
       file, name, said_by, known->str, name);
 }
 
-/* Sets SOURCE's values to profile NAME of DOCUMENT (NULL: there is no file) or the built-in one.
- * (Prefect falls back to `ephemeral` where a built-in profile is not in the file; that profile is a
- * server of the worker's own, which is no use here, so the profile that was asked for is taken.) */
+/* Sets SOURCE's values to the profile NAME of DOCUMENT (NULL if there is no file), or to the
+ * built-in profile NAME. Prefect itself falls back to `ephemeral` if a built-in profile is not in
+ * the file. That profile starts a server inside the process, which is of no use to a worker, so
+ * here the requested profile is used. */
 static gboolean
 take_profile (PpSource *source, json_t *document, json_t *lines, const char *name,
               const char *said_by, GError **error)

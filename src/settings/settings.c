@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts the sources in order and reads each setting from the first that has it
+/* Orders the sources, and takes each setting from the first source that has it
  * (prefect/settings/base.py settings_customise_sources; models/root.py post_hoc_settings). */
 #include "config.h"
 
@@ -23,7 +23,7 @@ enum
   N_SOURCES
 };
 
-/* What was found, before it is put into the struct. */
+/* The settings that were found, before they are put into the struct. */
 typedef struct
 {
   PpSource sources[N_SOURCES]; /* the first wins */
@@ -61,8 +61,9 @@ read_sources (Found *found, const char *profile, char **profile_name, GError **e
   return TRUE;
 }
 
-/* Parses what SOURCE has for SETTING. *VALUE: new, NULL when SOURCE has nothing that counts;
- * *WHERE: new string "FILE:LINE: KEY". */
+/* Parses the value of SETTING in SOURCE. *VALUE gets a new value, or NULL if SOURCE has none or
+ * null. *WHERE gets a new string "FILE:LINE: KEY". Returns FALSE with ERROR if the value is
+ * invalid. */
 static gboolean
 read_from_source (const Found *found, const PpSource *source, const PpSetting *setting,
                   json_t **value, char **where, GError **error)
@@ -91,8 +92,8 @@ read_from_source (const Found *found, const PpSource *source, const PpSetting *s
   return TRUE;
 }
 
-/* Reads one setting from the first source that has it. Objects (headers) are put together from all
- * sources that have it, as pydantic-settings' deep_update() does. */
+/* Reads one setting from the first source that has it. Objects (headers) are merged from all
+ * sources, as deep_update() of pydantic-settings does. */
 static gboolean
 read_setting (Found *found, const PpSetting *setting, GError **error)
 {
@@ -154,7 +155,7 @@ take_number (const Found *found, const char *name, double fallback)
   return value != NULL ? json_number_value (value) : fallback;
 }
 
-/* A number of seconds; what is longer than eleven days is as good as never, and counts as that. */
+/* A number of seconds. The maximum is eleven days, which is as good as never. */
 static double
 take_seconds (const Found *found, const char *name, double fallback)
 {
@@ -234,7 +235,7 @@ take_logging (PpSettings *settings, const Found *found)
       = (gsize)MIN (take_number (found, "PREFECT_LOGGING_TO_API_MAX_LOG_SIZE", 1000000), 1e9);
 }
 
-/* ---- what depends on more than one setting ---- */
+/* ---- rules about more than one setting ---- */
 
 static const char *
 place_of (const Found *found, const char *name)
@@ -243,7 +244,7 @@ place_of (const Found *found, const char *name)
   return place != NULL ? place : name;
 }
 
-/* Numbers that this worker counts with. */
+/* Checks numbers that this worker calculates with. */
 static gboolean
 check_ranges (const Found *found, GError **error)
 {
@@ -273,7 +274,7 @@ check_ranges (const Found *found, GError **error)
   return FALSE;
 }
 
-/* max_log_size_smaller_than_batch_size() of models/logging.py. */
+/* As max_log_size_smaller_than_batch_size() of models/logging.py. */
 static gboolean
 check_log_sizes (const Found *found, GError **error)
 {
@@ -291,8 +292,8 @@ check_log_sizes (const Found *found, GError **error)
   return FALSE;
 }
 
-/* The password of a database URL in Prefect's own notation is for the server's environment; the URL
- * with it put in does not count as set. */
+/* Prefect can put a separate password into a database URL. That URL is only for the server's
+ * environment, so it is then treated as unset. */
 static gboolean
 check_database_password (const Found *found, GError **error)
 {
@@ -314,7 +315,7 @@ check_database_password (const Found *found, GError **error)
   return TRUE;
 }
 
-/* In debug mode the log levels count as not set. */
+/* In debug mode, the log levels are treated as unset. */
 static void
 apply_debug_mode (PpSettings *settings, const Found *found)
 {
@@ -330,7 +331,7 @@ apply_debug_mode (PpSettings *settings, const Found *found)
   settings->logging_level = g_strdup ("DEBUG");
 }
 
-/* Cloud's limit for one log counts as set. */
+/* Prefect Cloud's limit for the size of one log is treated as set. */
 static void
 apply_cloud_limits (PpSettings *settings, const Found *found)
 {
@@ -343,7 +344,7 @@ apply_cloud_limits (PpSettings *settings, const Found *found)
                        json_integer (settings->logging_to_api_max_log_size));
 }
 
-/* _warn_on_misconfigured_api_url() of models/root.py. */
+/* As _warn_on_misconfigured_api_url() of models/root.py. */
 static void
 warn_of_api_url (const PpSettings *settings, const Found *found)
 {
@@ -406,7 +407,7 @@ pp_settings_load (const char *profile, GError **error)
   return settings;
 }
 
-/* A secret's memory is wiped before it is given back. */
+/* Wipes the memory of a secret before it is freed. */
 static void
 free_secret (char *secret)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules are those of prefect/settings/sources.py. */
+/* Follows the rules of prefect/settings/sources.py. */
 #include "config.h"
 
 #include "prefect-podman/files/files.h"
@@ -85,7 +85,7 @@ pp_source_dotenv (PpSource *source, const char *path, GError **error)
   return TRUE;
 }
 
-/* The table at the dotted PATH below OBJECT, or NULL. */
+/* Returns the value at the dotted PATH below OBJECT, borrowed, or NULL. */
 static json_t *
 table_at (json_t *object, const char *path)
 {
@@ -146,7 +146,7 @@ find_by_name (const PpSource *source, const char *name, gboolean dotted, const c
   return value;
 }
 
-/* As find_by_name() for a source of lower-case names; *KEY is NAME in its own case. */
+/* As find_by_name(), for a source whose names are in lower case. *KEY gets NAME itself. */
 static const json_t *
 find_text (const PpSource *source, const char *name, const char **key, int *line)
 {
@@ -167,7 +167,7 @@ pp_source_find (const PpSource *source, const PpSetting *setting, const char **k
       value = find_by_name (source, setting->path, TRUE, key, line);
       if (json_is_object (value) && setting->type != PP_SETTING_HEADERS
           && setting->type != PP_SETTING_DURATIONS)
-        value = NULL; /* a table where a value belongs: Prefect passes it over */
+        value = NULL; /* a table in place of a value: Prefect ignores it */
     }
   if (source->kind == PP_SOURCE_TEXT)
     {
@@ -176,7 +176,7 @@ pp_source_find (const PpSource *source, const PpSetting *setting, const char **k
         value = find_text (source, setting->alias, key, line);
       return value;
     }
-  /* A profile's names; in prefect.toml Prefect itself does not know this spelling. */
+  /* The names in a profile. In prefect.toml, Prefect itself does not accept this spelling. */
   if (value == NULL)
     value = find_by_name (source, setting->name, FALSE, key, line);
   if (value == NULL && setting->alias != NULL)
@@ -192,7 +192,7 @@ pp_source_place (const PpSource *source, int line)
   return g_strdup_printf ("%s:%d", source->label, line);
 }
 
-/* The first line below LINES, for a table. */
+/* Returns the lowest line number in LINES. */
 static int
 first_line (const json_t *lines)
 {
@@ -218,7 +218,7 @@ warn_unknown (const PpSource *source, const char *key, const json_t *lines)
   g_warning ("%s: %s: Prefect has no such setting; passed over", place, key);
 }
 
-/* Checks one table of TOML; PREFIX is its path with a point behind, or "". */
+/* Checks one table of TOML. PREFIX is its path with a point behind it, or "". */
 static gboolean
 check_table (const PpSource *source, const char *prefix, const json_t *table, const json_t *lines,
              GError **error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data: every setting of Prefect 3.8.8, in the order of prefect.settings.models.root.Settings.
- * Source: the models of the installed package, by tests/unit/settings/parity/table.py (which also
- * checks this file). */
+/* Every setting of Prefect 3.8.8, in the order of prefect.settings.models.root.Settings.
+ * tests/unit/settings/parity/table.py made this table from the models of the installed package, and
+ * checks it. */
 #include "config.h"
 
 #include "prefect-podman/settings/table.h"

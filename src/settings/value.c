@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pydantic's lenient reading of settings (pydantic-core's input_python.rs and str parsing, checked
- * against pydantic 2.14 by tests/unit/settings/parity). */
+/* Reads settings as leniently as pydantic (pydantic-core's input_python.rs and str parsing).
+ * Compared with pydantic 2.14 by tests/unit/settings/parity. */
 #include "config.h"
 
 #include "prefect-podman/settings/settings.h"
@@ -81,8 +81,8 @@ parse_typed (const PpSetting *setting, const json_t *raw, const char *home, GErr
   g_return_val_if_reached (NULL);
 }
 
-/* Whether the setting's value is written as JSON: always (*REQUIRED, pydantic-settings' complex
- * fields) or where it happens to be JSON (unions with a collection among them). */
+/* True if a value of TYPE may be written as JSON. *REQUIRED is set if it must be JSON (complex
+ * fields of pydantic-settings); otherwise JSON is optional (unions with a collection). */
 static gboolean
 is_json (PpSettingType type, gboolean *required)
 {

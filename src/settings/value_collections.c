@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings of several values: sets, objects, lists of delays. */
+/* Settings with several values: sets, objects, lists of delays. */
 #include "config.h"
 
 #include "value-private.h"
@@ -16,7 +16,8 @@ compare_as_text (gconstpointer a, gconstpointer b)
   return strcmp (left, right);
 }
 
-/* ARRAY (stolen) sorted as Python sorts by str(); with UNIQUE each value once. New array. */
+/* Takes ARRAY and sorts it as Python sorts by str(). UNIQUE: each value only once. Returns a new
+ * array. */
 static json_t *
 sorted_array (json_t *array, gboolean unique)
 {
@@ -34,7 +35,7 @@ sorted_array (json_t *array, gboolean unique)
   return to;
 }
 
-/* What Python takes for false: an empty collection reads as an empty set. */
+/* True for values that are false in Python. Prefect reads them as an empty set. */
 static gboolean
 is_empty_value (const json_t *raw)
 {
@@ -44,7 +45,7 @@ is_empty_value (const json_t *raw)
              && json_object_size (raw) == 0);
 }
 
-/* "a, b" as ["a", "b"]. New array. */
+/* Splits "a, b" into a new array ["a", "b"]. */
 static json_t *
 split (const char *text)
 {
@@ -56,7 +57,7 @@ split (const char *text)
   return array;
 }
 
-/* The status code RAW, or NULL. */
+/* Returns the HTTP status code RAW, new, or NULL if it is none. */
 static json_t *
 parse_status_code (const json_t *raw)
 {
@@ -137,7 +138,7 @@ pp_value_parse_durations (const json_t *raw, GError **error)
   return g_steal_pointer (&durations);
 }
 
-/* An array whose items are all numbers, as reals; NULL otherwise. */
+/* Returns a new array of reals if all items of ARRAY are numbers; else NULL. */
 static json_t *
 parse_floats (const json_t *array)
 {
@@ -155,8 +156,8 @@ parse_floats (const json_t *array)
   return sorted_array (g_steal_pointer (&floats), FALSE);
 }
 
-/* "1,2.5" as parse_retry_delay_input() of prefect/types reads it; NULL for something else. JSON
- * null for an empty text. */
+/* Reads "1,2.5" as parse_retry_delay_input() of prefect/types does. Returns JSON null for an empty
+ * text, NULL for anything else. */
 static json_t *
 parse_delays_text (const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings of one value: numbers, words, paths, durations. */
+/* Settings with one value: numbers, words, paths, durations. */
 #include "config.h"
 
 #include "duration-private.h"
@@ -38,8 +38,8 @@ pp_value_fail_unseen (GError **error, const char *wanted)
   return pp_value_fail (error, wanted, NULL);
 }
 
-/* TEXT less white space around it and underscores between digits, or NULL when an underscore is
- * where pydantic takes none. New string. */
+/* Removes surrounding white space, and underscores between digits, from TEXT. Returns a new string,
+ * or NULL if an underscore is where pydantic allows none. */
 static char *
 clean_number (const char *text)
 {
@@ -83,7 +83,7 @@ text_to_float (const char *text, double *value)
   g_autofree char *number = clean_number (text);
   char *end;
 
-  /* strtod takes hexadecimal and "nan(...)", pydantic does not. */
+  /* strtod() accepts hexadecimal and "nan(...)", but pydantic does not. */
   if (number == NULL || *number == '\0' || strpbrk (number, "xXpP(") != NULL)
     return FALSE;
   *value = g_ascii_strtod (number, &end);

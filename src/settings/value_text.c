@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A setting's value as the text Prefect's own settings write into an environment. */
+/* Writes a setting's value as text, as Prefect's own settings write it into an environment. */
 #include "config.h"
 
 #include "value-private.h"
@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest text that reads back as VALUE, as Python's repr(): "30.0", "1e-05", "1e+16". */
+/* Returns the shortest text that reads back as VALUE, like Python's repr(): "30.0", "1e-05",
+ * "1e+16". */
 static char *
 float_to_text (double value)
 {
@@ -21,7 +22,7 @@ float_to_text (double value)
       if (g_ascii_strtod (buffer, NULL) == value)
         break;
     }
-  /* buffer is d[.ddd]e[+-]dd; Python writes it out plain for exponents from -4 to 15. */
+  /* buffer has the form d[.ddd]e[+-]dd. Python writes exponents from -4 to 15 without "e". */
   int exponent = atoi (strchr (buffer, 'e') + 1);
   if (exponent < -4 || exponent > 15)
     return g_strdup (buffer);
@@ -33,7 +34,7 @@ float_to_text (double value)
   return g_ascii_formatd (text, G_ASCII_DTOSTR_BUF_SIZE, format, value);
 }
 
-/* json.dumps() of Python: the digits of \uXXXX in lower case. */
+/* As Python's json.dumps(): the hexadecimal digits of \uXXXX are in lower case. */
 static char *
 object_to_text (const json_t *object)
 {

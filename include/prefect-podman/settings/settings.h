@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a PREFECT_* value comes from: environment > .env > prefect.toml > pyproject.toml
- * [tool.prefect] > the active profile of $PREFECT_HOME/profiles.toml. Read once at start; plain
- * values after that. */
+/* Finds the value of each PREFECT_* setting: environment > .env > prefect.toml > pyproject.toml
+ * [tool.prefect] > the active profile of $PREFECT_HOME/profiles.toml. Settings are read once, at
+ * the start. */
 #pragma once
 
 #include "prefect-podman/json.h"
@@ -13,22 +13,22 @@ GQuark pp_settings_error_quark (void);
 
 typedef enum
 {
-  PP_SETTINGS_ERROR_INVALID, /* a wrong type, bad TOML, an unknown profile: the message has
-                                file:line and key */
-  PP_SETTINGS_ERROR_READ,    /* a file that is there cannot be read */
+  /* Wrong type, bad TOML or unknown profile. The message has file:line and key. */
+  PP_SETTINGS_ERROR_INVALID,
+  PP_SETTINGS_ERROR_READ, /* a file exists but cannot be read */
 } PpSettingsError;
 
 typedef struct
 {
   char *home;          /* PREFECT_HOME, expanded; default ~/.prefect */
-  char *profile;       /* name of the active profile, or NULL when there is no profiles.toml */
+  char *profile;       /* name of the active profile; NULL if there is no profiles.toml */
   gboolean debug_mode; /* PREFECT_DEBUG_MODE, FALSE */
 
   char *api_url;         /* PREFECT_API_URL without a trailing slash, or NULL */
   char *api_key;         /* PREFECT_API_KEY or NULL; a secret */
   char *api_auth_string; /* PREFECT_API_AUTH_STRING "user:password" or NULL; a secret */
   gboolean api_tls_insecure_skip_verify;
-  char *api_ssl_cert_file; /* or NULL: SSL_CERT_FILE, SSL_CERT_DIR or the system's CAs */
+  char *api_ssl_cert_file; /* NULL: SSL_CERT_FILE, SSL_CERT_DIR or the system's CAs */
   gboolean api_enable_http2;
   double api_request_timeout;  /* seconds, 60 */
   char *ui_url;                /* PREFECT_UI_URL or NULL */
@@ -57,14 +57,15 @@ typedef struct
   gsize logging_to_api_batch_size;      /* bytes, 4000000 */
   gsize logging_to_api_max_log_size;    /* bytes, 1000000; Cloud: 25000 at most */
 
-  /* What is set anywhere, as the environment a container gets
-   * (Settings.to_environment_variables(exclude_unset=True)): canonical PREFECT_* name -> string, in
-   * Prefect's spelling of values. Holds secrets: never print it. */
+  /* All settings that are set anywhere, as the environment of a container
+   * (Settings.to_environment_variables(exclude_unset=True)): canonical PREFECT_* name -> string,
+   * written as Prefect writes values. Has secrets: never print it. */
   json_t *environment;
 } PpSettings;
 
-/* Reads the settings of this process. PROFILE (--profile) wins over PREFECT_PROFILE and the file's
- * `active`; may be NULL. Returns a new struct or NULL with ERROR; warnings go to g_warning(). */
+/* Reads the settings of this process. PROFILE (--profile; may be NULL) takes precedence over
+ * PREFECT_PROFILE and the file's `active`. Returns a new struct, or NULL with ERROR. Warnings go to
+ * g_warning(). */
 PpSettings *pp_settings_load (const char *profile, GError **error);
 
 void pp_settings_free (PpSettings *settings);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints the settings of this process as JSON, for tests/unit/settings/parity/run.py. Holds
- * secrets: for made-up ones only. */
+/* Prints the settings of this process as JSON, for tests/unit/settings/parity/run.py. Prints
+ * secrets, too: use it with made-up settings only. */
 #include "config.h"
 
 #include "prefect-podman/settings/settings.h"

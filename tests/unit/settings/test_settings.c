@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings: which source wins, what is said of a wrong one, and the grammar of .env. The values
- * themselves are compared with Prefect's by settings-parity/run.py. */
+/* Settings: which source wins, what the error for a wrong setting says, and the grammar of .env.
+ * settings-parity/run.py compares the values with Prefect's. */
 #include "config.h"
 
 #include "settings/dotenv-private.h"
@@ -26,7 +26,7 @@ static const char *const files[]
     = { ".env", "prefect.toml", "pyproject.toml", "home/.prefect/profiles.toml" };
 static char *scratch; /* the working directory; HOME is below it */
 
-/* Every test starts from no settings at all. */
+/* Every test starts without any settings. */
 static void
 clear (void)
 {
@@ -142,7 +142,7 @@ test_place_of_a_mistake (void)
   write_file ("home/.prefect/profiles.toml", "active = 'p'\n[profiles.p\n");
   assert_refused (NULL, "profiles.toml:2: invalid TOML");
   clear ();
-  g_assert_cmpint (g_mkdir ("prefect.toml", 0700), ==, 0); /* no file: passed over */
+  g_assert_cmpint (g_mkdir ("prefect.toml", 0700), ==, 0); /* a folder is no file: ignored */
   g_autoptr (PpSettings) settings = load (NULL);
   g_assert_null (settings->api_url);
   g_rmdir ("prefect.toml");
@@ -156,7 +156,7 @@ test_unreadable_file (void)
   clear ();
   write_file (".env", "X=1\n");
   g_chmod (".env", 0);
-  /* Root reads everything; nobody is somebody else. */
+  /* Root can read everything, so continue as "nobody". */
   if (uid == 0)
     g_assert_cmpint (seteuid (65534), ==, 0);
   assert_refused (NULL, ".env: cannot be read: ");
