@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the peer's model takes and refuses (pydantic, lax mode, DockerWorkerJobConfiguration), key
- * by key. Messages give keys and types, not values: those may be secrets. */
+/* Checks the configuration key by key, as Prefect's model does (pydantic, lax mode,
+ * DockerWorkerJobConfiguration). Messages have keys and types, but no values, because values may be
+ * secrets. */
 #include "config.h"
 
 #include "template-private.h"
@@ -55,8 +56,8 @@ pp_check_strings (const char *key, const json_t *value, GError **error)
   return TRUE;
 }
 
-/* Each check takes the value of KEY and gives the value to go on with: *CHECKED, a new reference.
- */
+/* Checks VALUE of KEY. *CHECKED gets a new reference to the checked value. Returns FALSE with
+ * ERROR. */
 typedef gboolean (*PpCheckFunc) (const char *key, const json_t *value, json_t **checked,
                                  GError **error);
 
@@ -78,7 +79,7 @@ check_optional_string (const char *key, const json_t *value, json_t **checked, G
   return TRUE;
 }
 
-/* _coerce_command: an empty command is none. */
+/* _coerce_command: an empty command counts as unset. */
 static gboolean
 check_command (const char *key, const json_t *value, json_t **checked, GError **error)
 {
@@ -131,7 +132,7 @@ check_volumes (const char *key, const json_t *value, json_t **checked, GError **
   return TRUE;
 }
 
-/* What pydantic reads as a boolean: 0 and 1, and these words in any case. */
+/* As pydantic reads booleans: 0 and 1, and certain words in any case. */
 static int
 boolean_of (const json_t *value)
 {
@@ -183,8 +184,8 @@ check_optional_object (const char *key, const json_t *value, json_t **checked, G
   return TRUE;
 }
 
-/* Numbers and booleans of env and labels, as JSON writes them: that is Python's spelling but for
- * booleans. */
+/* Converts a number or boolean in env or labels to a string, as JSON writes it. Python writes
+ * numbers in the same way, but not booleans. */
 static json_t *
 scalar_as_string (const json_t *value)
 {
@@ -194,7 +195,8 @@ scalar_as_string (const json_t *value)
   return json_string (text);
 }
 
-/* _coerce_env: everything but null becomes a string; lists and objects as Python writes them. */
+/* _coerce_env: converts everything except null to a string. Lists and objects become what Python
+ * writes. */
 static gboolean
 check_env (const char *key, const json_t *value, json_t **checked, GError **error)
 {
@@ -245,7 +247,7 @@ check_labels (const char *key, const json_t *value, json_t **checked, GError **e
   return TRUE;
 }
 
-/* Copies KEYS (strings) of CREDENTIALS to OUT. */
+/* Copies the strings at KEYS from CREDENTIALS to OUT. */
 static gboolean
 copy_credentials (const char *key, const json_t *credentials, json_t *out, GError **error)
 {
@@ -261,7 +263,7 @@ copy_credentials (const char *key, const json_t *credentials, json_t *out, GErro
   return TRUE;
 }
 
-/* The block DockerRegistryCredentials, or an object that looks like its data. */
+/* Accepts the block DockerRegistryCredentials, or an object with the same members. */
 static gboolean
 check_registry_credentials (const char *key, const json_t *value, json_t **checked, GError **error)
 {
@@ -297,7 +299,7 @@ static const struct
 {
   const char *key;
   PpCheckFunc check;
-  const char *missing; /* JSON: the value of a key that is not there */
+  const char *missing; /* JSON: the default of a missing key */
 } fields[] = {
   { "command", check_command, "null" },
   { "env", check_env, "{}" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The default base job templates. The peer's own for `docker`
+/* The default base job templates. Prefect's own for `docker`
  * (DockerWorker.get_default_base_job_template()) and ours for `podman` are JSON files beside this
- * one; Makefile.inc makes string literals of them. */
+ * source. Makefile.inc converts them to string literals. */
 #include "config.h"
 
 #include "template-private.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What prefect_docker's DockerWorkerJobConfiguration adds to the base: network mode, labels in
- * Docker's spelling, the container's name. */
+/* What prefect_docker's DockerWorkerJobConfiguration adds to its base class: network mode, labels
+ * in Docker's spelling, and the container's name. */
 #include "config.h"
 
 #include "template-private.h"
 
 #include <string.h>
 
-/* The host of the network location of URL (urllib.parse.urlparse (url).netloc.split (":")[0]); new
- * string, or NULL where there is none. User information counts as the host, as for the peer. */
+/* Returns the host in URL as urllib.parse.urlparse (url).netloc.split (":")[0] does; new string, or
+ * NULL if there is none. As in Prefect, user information counts as the host. */
 static char *
 netloc_host (const char *url)
 {
@@ -16,7 +16,7 @@ netloc_host (const char *url)
   const char *scheme_end = strstr (clean, "//");
   if (scheme_end == NULL)
     return NULL;
-  /* Before "//" there is nothing or a scheme with its colon. */
+  /* "//" may only follow a scheme with its colon, or nothing. */
   gsize scheme = scheme_end - clean;
   if (scheme > 0
       && (!g_ascii_isalpha (clean[0])
@@ -26,7 +26,7 @@ netloc_host (const char *url)
 
   const char *netloc = scheme_end + 2;
   gsize length = strcspn (netloc, "/?#");
-  /* An IPv6 address is never this host's name here; a broken one is an error for the peer. */
+  /* An IPv6 address is not compared with this host. In Prefect, a malformed one is an error. */
   if (memchr (netloc, '[', length) != NULL || memchr (netloc, ']', length) != NULL)
     return NULL;
   return g_strndup (netloc, MIN (length, strcspn (netloc, ":")));
@@ -41,7 +41,7 @@ pp_docker_network_mode (const json_t *configuration, const json_t *env, const js
   if (json_array_size (json_object_get (configuration, "networks")) > 0)
     return NULL;
 
-  /* A null in env removes the variable; then nothing is inferred. */
+  /* A null in env removes the variable. Then the network mode is not inferred. */
   const json_t *api_url = json_object_get (env, "PREFECT_API_URL");
   if (api_url == NULL)
     api_url = json_object_get (environment, "PREFECT_API_URL");
@@ -54,7 +54,7 @@ pp_docker_network_mode (const json_t *configuration, const json_t *env, const js
   return NULL;
 }
 
-/* "a.b/c" as "b.a.c": new string. */
+/* Changes "a.b/c" to "b.a.c"; new string. */
 static char *
 docker_label (const char *name)
 {

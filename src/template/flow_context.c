@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects that {{ ctx.flow.* }} and {{ ctx.flow_run.* }} look into: the peer's Flow and FlowRun
- * models as JSON (model_dump (mode="json")), made from the API's answers. */
+/* The objects behind {{ ctx.flow.* }} and {{ ctx.flow_run.* }}: Prefect's models Flow and FlowRun
+ * as JSON (model_dump (mode="json")), made from the API's answers. */
 #include "config.h"
 
 #include "template-private.h"
@@ -17,11 +17,12 @@ typedef enum
 typedef struct
 {
   const char *name;
-  const char *missing; /* JSON: what the model has where the API says nothing */
+  const char *missing; /* JSON: the model's default if the API has no such key */
   FieldKind kind;
 } Field;
 
-/* prefect/client/schemas/objects.py FlowRun, in its order; the API's other fields are not there. */
+/* The fields of FlowRun (prefect/client/schemas/objects.py), in its order. The model has no other
+ * fields of the API. */
 static const Field flow_run_fields[] = {
   { "id", "null" },
   { "created", "null", FIELD_TIMESTAMP },
@@ -72,12 +73,12 @@ static const Field flow_fields[] = {
   { "labels", "{}" },
 };
 
-/* "2026-11-22T06:04:00[.123456]Z|+hh:mm" taken apart. GDateTime's seconds are a double, so the
- * fraction stays text. */
+/* The parts of "2026-11-22T06:04:00[.123456]Z|+hh:mm". The fraction stays text, because GDateTime's
+ * seconds are a double. */
 typedef struct
 {
-  char seconds[20]; /* up to the seconds */
-  char fraction[8]; /* ".123456", or "" for none */
+  char seconds[20]; /* date and time up to the seconds */
+  char fraction[8]; /* ".123456", or "" */
   const char *zone; /* borrowed */
 } Timestamp;
 
@@ -115,7 +116,7 @@ pp_timestamp_to_utc (const char *text)
   return g_strconcat (seconds, timestamp.fraction, "+00:00", NULL);
 }
 
-/* As pydantic writes a datetime: six digits of a second or none, Z for UTC. */
+/* Writes a datetime as pydantic does: with six digits of a second or none, and Z for UTC. */
 static json_t *
 model_timestamp (json_t *value)
 {
@@ -151,7 +152,7 @@ model_dump (const Field *fields, gsize count, const json_t *object)
   return dump;
 }
 
-/* Merging the job variables, the peer takes `env` out of the flow run's own. */
+/* Prefect removes `env` from the flow run's own job variables when it merges them. */
 static void
 drop_merged_env (json_t *flow_run, const json_t *deployment)
 {

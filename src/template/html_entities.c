@@ -13,7 +13,7 @@ typedef struct
   gunichar character;
 } HtmlEntity;
 
-/* In strcmp() order. */
+/* Sorted as strcmp() does. */
 static const HtmlEntity entities[] = {
   { "AElig", 0xc6 },     { "Aacute", 0xc1 },    { "Acirc", 0xc2 },    { "Agrave", 0xc0 },
   { "Alpha", 0x391 },    { "Aring", 0xc5 },     { "Atilde", 0xc3 },   { "Auml", 0xc4 },

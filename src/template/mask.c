@@ -8,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Shorter secrets are masked only where they are a whole string: "1" is a part of too much. */
+/* Shorter secrets are masked only if they are the whole string: "1", for example, occurs in too
+ * many strings. */
 #define MIN_PART_BYTES 4
-/* Errors cut long values off: so much of a secret's start is known for it. */
+/* Errors truncate long values, so a beginning of at least this length counts as the secret. */
 #define MIN_CUT_BYTES 32
 
 struct PpMask
 {
   GHashTable *secrets; /* set of strings */
-  GSequence *parts;    /* those long enough, sorted by their bytes; borrowed from `secrets` */
+  GSequence *parts;    /* long enough secrets, sorted by bytes; borrowed from `secrets` */
   GRegex *url_password;
   GRegex *query_password;
 };
@@ -28,7 +29,7 @@ pp_mask_new (void)
 
   mask->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   mask->parts = g_sequence_new (NULL);
-  /* Up to the last "@": a password that is not escaped as it should be may have one, or a "/". */
+  /* Match up to the last "@": a password that is not escaped may contain an "@" or a "/". */
   mask->url_password = g_regex_new ("(://[^/:@\\s]*:)\\S+@", 0, 0, NULL);
   mask->query_password = g_regex_new ("(://\\S*[?&][^=&\\s]*(?:pass|pwd|token|secret|key|auth)"
                                       "[^=&\\s]*=)[^&\\s]+",
@@ -60,7 +61,7 @@ is_secret_word (const char *word)
   return FALSE;
 }
 
-/* NAME's words in lower case: AWS_SECRET, aws-secret and awsSecret have two. */
+/* Splits NAME into words in lower case: AWS_SECRET, aws-secret and awsSecret have two words. */
 static char **
 words_of (const char *name)
 {
@@ -83,7 +84,7 @@ pp_mask_is_secret_name (const char *name)
   for (char **word = words; *word != NULL; word++)
     if (is_secret_word (*word))
       return TRUE;
-  /* A JSON object whose values are secrets. */
+  /* This variable is a JSON object whose values are secrets. */
   return g_ascii_strcasecmp (name, "PREFECT_CLIENT_CUSTOM_HEADERS") == 0;
 }
 
@@ -106,7 +107,7 @@ add_secret (PpMask *mask, const char *secret)
   g_sequence_insert_sorted (mask->parts, own, compare, NULL);
 }
 
-/* SECRET, and how it looks in JSON and in what Go puts in quotes. */
+/* Adds SECRET, and its spelling in JSON and in Go's quoted strings. */
 static void
 add_value (PpMask *mask, const char *secret)
 {
@@ -135,7 +136,7 @@ pp_mask_add_values (PpMask *mask, const json_t *json)
   json_array_foreach (json, index, item) pp_mask_add_values (mask, item);
 }
 
-/* Whether one of SECRET_FIELDS is at KEY or below it ("a", "a.b", "a.*"). */
+/* True if one of SECRET_FIELDS is KEY or is below it ("a", "a.b", "a.*"). */
 static gboolean
 names_secret_below (const json_t *secret_fields, const char *key)
 {
@@ -171,7 +172,7 @@ pp_mask_add_block (PpMask *mask, const json_t *block_document)
   }
 }
 
-/* Whether TEXT is one {{ placeholder }} and nothing else: what it stands for may be a secret, it is
+/* True if TEXT is a single {{ placeholder }}. Its value may be a secret, but the placeholder is
  * none. */
 static gboolean
 is_placeholder (const char *text)
@@ -208,7 +209,7 @@ pp_mask_add_named (PpMask *mask, const json_t *json)
   json_array_foreach (json, index, item) pp_mask_add_named (mask, item);
 }
 
-/* Whether TEXT is "NAME=value" with a secret name; *EQUALS: where. */
+/* True if TEXT is "NAME=value" with a secret name. *EQUALS gets the position of "=". */
 static gboolean
 is_secret_assignment (const char *text, const char **equals)
 {
@@ -229,7 +230,8 @@ common_bytes (const char *text, const char *secret)
   return length;
 }
 
-/* Of COMMON bytes at TEXT, with which a secret begins: how many count as its start, cut off. */
+/* TEXT and a secret have the first COMMON bytes in common. Returns how many of them count as a
+ * truncated secret. */
 static size_t
 cut_bytes (const char *text, size_t common)
 {
@@ -238,9 +240,9 @@ cut_bytes (const char *text, size_t common)
   return common >= MIN_CUT_BYTES ? common : 0;
 }
 
-/* How many bytes at TEXT are a secret, or the start of one where TEXT cuts it off; 0: none. There
- * may be tens of thousands (a block document is a job author's), so they are not all looked at:
- * those with the most bytes in common stand where TEXT would. */
+/* Returns how many bytes at TEXT are a secret, or the beginning of a secret that TEXT truncates; 0
+ * if none. A job's author may define tens of thousands of secrets in block documents, so this uses
+ * the sorted list: the secrets with the longest common beginning are next to TEXT's place in it. */
 static size_t
 longest_match (const PpMask *mask, const char *text)
 {
@@ -258,7 +260,7 @@ longest_match (const PpMask *mask, const char *text)
       longest = MAX (longest, before[common] == '\0' ? common : cut_bytes (text, common));
       if (before[common] == '\0' || common == 0)
         break;
-      /* A shorter secret may be all of what they have in common. */
+      /* A shorter secret may be equal to the common beginning. */
       start = g_strndup (text, common);
       place = g_sequence_search (mask->parts, start, compare, NULL);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The job variables that the peer does not have: the worker's own and Podman's. */
+/* The job variables that Prefect's docker worker does not have: this worker's own, and Podman's. */
 #include "config.h"
 
 #include "template-private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The {{ placeholder }} engine: prefect/utilities/templating find_placeholders and apply_values,
- * prefect/utilities/collections get_from_dict. */
+/* Finds and replaces {{ placeholders }}: find_placeholders and apply_values of
+ * prefect/utilities/templating, get_from_dict of prefect/utilities/collections. */
 #include "config.h"
 
 #include "template-private.h"
@@ -60,7 +60,7 @@ placeholder_free (gpointer data)
   g_free (placeholder);
 }
 
-/* [\w.\-[\]$] of Python's re on str: \w is every letter, every number and the underscore. */
+/* As [\w.\-[\]$] of Python's re for str: \w is every letter, every number and the underscore. */
 static gboolean
 is_name_character (gunichar c)
 {
@@ -87,8 +87,8 @@ placeholder_type (const char *name)
   return PP_PLACEHOLDER_STANDARD;
 }
 
-/* The placeholder that begins at OPENING ("{{"), or NULL. No backtracking is needed: the characters
- * of a name are neither spaces nor braces. */
+/* Parses the placeholder that begins at OPENING ("{{"); new, or NULL. Backtracking is not needed,
+ * because the characters of a name are neither spaces nor braces. */
 static PpPlaceholder *
 parse_placeholder (const char *opening)
 {
@@ -154,13 +154,13 @@ pp_path_split (const char *path)
     else if (*at != ']')
       g_string_append_c (keys, *at);
   g_autofree char *dotted = g_string_free (keys, FALSE);
-  /* "".split(".") is [""] in Python, no element in GLib. */
+  /* In Python, "".split(".") is [""]; in GLib, it is empty. */
   if (dotted[0] == '\0')
     return g_strdupv ((char *[]){ "", NULL });
   return g_strsplit (dotted, ".", -1);
 }
 
-/* SEQUENCE[INDEX] as Python has it: negative from the end; a string's characters are strings. */
+/* SEQUENCE[INDEX] as in Python: negative from the end, and an item of a string is a string. */
 static json_t *
 get_index (const json_t *sequence, gint64 index)
 {
@@ -191,7 +191,7 @@ pp_path_get (const json_t *value, const char *path)
 
   for (char **key = keys; *key != NULL; key++)
     {
-      /* A key that reads as a number is an index, and never the key of an object. */
+      /* A key that reads as a number is always an index, never a key of an object. */
       gint64 index;
       json_t *next = pp_python_int (*key, &index) ? get_index (current, index)
                                                   : json_incref (json_object_get (current, *key));
@@ -226,7 +226,8 @@ typedef struct
   gsize *spent;
 } ApplyContext;
 
-/* The text that stands for PLACEHOLDER inside a longer string. *TEXT gets NULL for "leave it". */
+/* Finds the text that replaces PLACEHOLDER inside a longer string. *TEXT gets NULL if the
+ * placeholder stays. */
 static gboolean
 embedded_text (const ApplyContext *context, const PpPlaceholder *placeholder, char **text,
                GError **error)

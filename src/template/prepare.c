@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prepare_for_flow_run: what the configuration gets from the run, its flow, deployment, work pool
- * and worker (prefect/workers/base.py, prefect_docker/worker.py). */
+/* prepare_for_flow_run: adds what the run, its flow, deployment, work pool and worker contribute to
+ * the configuration (prefect/workers/base.py, prefect_docker/worker.py). */
 #include "config.h"
 
 #include "template-private.h"
 
 #include <string.h>
 
-/* Sets KEY of OBJECT to the string at MEMBER of SOURCE, where there is one. */
+/* Sets KEY of OBJECT to the string at MEMBER of SOURCE, if there is one. */
 static void
 set_from (json_t *object, const char *key, const json_t *source, const char *member)
 {
@@ -23,8 +23,8 @@ set_string (json_t *object, const char *key, const char *value)
     json_object_set_new (object, key, json_string (value));
 }
 
-/* DockerWorkerJobConfiguration._base_environment: on a bridge network "localhost" is the container
- * itself. */
+/* As DockerWorkerJobConfiguration._base_environment: on a bridge network, "localhost" is the
+ * container itself. */
 static void
 rewrite_api_url (json_t *env)
 {
@@ -38,7 +38,7 @@ rewrite_api_url (json_t *env)
   json_object_set_new (env, "PREFECT_API_URL", json_string (rewritten));
 }
 
-/* _base_flow_run_environment and _base_attribution_environment */
+/* As _base_flow_run_environment and _base_attribution_environment. */
 static void
 add_attribution (json_t *env, const PpTemplateContext *context)
 {
@@ -51,9 +51,9 @@ add_attribution (json_t *env, const PpTemplateContext *context)
   set_from (env, "PREFECT__DEPLOYMENT_NAME", context->deployment, "name");
 }
 
-/* The settings, the run's own variables, and over them what the user asked for. Which run Prefect
- * inside the container executes is no user's choice (Prefect lets a job set it to another run's).
- */
+/* Merges the settings, the run's own variables, and over them the user's. The user cannot choose
+ * which run Prefect inside the container executes, although Prefect itself lets a job set the id of
+ * another run. */
 static void
 prepare_env (json_t *configuration, const PpTemplateContext *context)
 {
@@ -90,8 +90,8 @@ add_deployment_labels (json_t *labels, const json_t *deployment)
   set_string (labels, "prefect.io/deployment-updated", in_utc);
 }
 
-/* The labels by which a container is found and told apart from others: none of them can be a job's.
- * Prefect (base.py prepare_for_flow_run) lets a job set all but the version. */
+/* Sets the labels that identify a container. A job cannot set any of them. Prefect
+ * (prepare_for_flow_run in base.py) lets a job set all except the version. */
 static void
 prepare_labels (json_t *configuration, const PpTemplateContext *context)
 {
@@ -119,7 +119,8 @@ prepare_labels (json_t *configuration, const PpTemplateContext *context)
   json_object_set_new (configuration, "labels", labels);
 }
 
-/* The name with its placeholders rendered, or as it is where a single one has no value. */
+/* Renders the placeholders in the name. Returns the name unchanged if it is a single placeholder
+ * without a value. */
 static json_t *
 render_name (const json_t *name, const PpTemplateContext *context, GError **error)
 {

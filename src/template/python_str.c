@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Python's str(), repr(), bool() and int() of JSON values: what the peer's str.replace(...,
- * str(value)) puts into a string. */
+/* Python's str(), repr(), bool() and int() of JSON values. Prefect inserts values into strings with
+ * str.replace(..., str(value)). */
 #include "config.h"
 
 #include "template-private.h"
@@ -55,7 +55,7 @@ pp_python_int (const char *text, gint64 *value)
   return after_digit;
 }
 
-/* Adds one to the last digit of "d.ddde+dd"; FALSE when the first one would overflow. */
+/* Adds one to the last digit of "d.ddde+dd". Returns FALSE if the first digit would overflow. */
 static gboolean
 increment_last_digit (char *number)
 {
@@ -73,9 +73,9 @@ increment_last_digit (char *number)
   return FALSE;
 }
 
-/* The digits of VALUE (finite, not 0) as "d.ddde+dd" with as few digits as read back the same. The
- * nearest decimal may not, where the one above it does: a power of two has its lower neighbour
- * nearer than its upper. */
+/* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. The
+ * nearest decimal of a given length may read back as another number while the decimal above it does
+ * not: the lower neighbour of a power of two is nearer than the upper one. */
 static void
 shortest_digits (double value, char *buffer, int size)
 {
@@ -91,7 +91,7 @@ shortest_digits (double value, char *buffer, int size)
     }
 }
 
-/* float.__repr__: positional between 1e-4 and 1e16, else with an exponent. */
+/* As float.__repr__: positional between 1e-4 and 1e16, else with an exponent. */
 static void
 append_real (GString *out, double value)
 {
@@ -118,7 +118,7 @@ append_real (GString *out, double value)
   g_string_append (out, g_ascii_formatd (buffer, sizeof buffer, format, value));
 }
 
-/* str.isprintable() of one character. */
+/* Python's str.isprintable() for one character. */
 static gboolean
 is_printable (gunichar c)
 {
@@ -160,7 +160,7 @@ append_escaped (GString *out, gunichar c, char quote)
     g_string_append_printf (out, "\\U%08x", c);
 }
 
-/* str.__repr__ */
+/* As str.__repr__. */
 static void
 append_quoted (GString *out, const char *text)
 {

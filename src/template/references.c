@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* {{ prefect.blocks.* }}, {"$ref": {"block_document_id": ...}} and {{ prefect.variables.* }}
- * (prefect/utilities/templating resolve_block_document_references, resolve_variables). */
+/* Resolves {{ prefect.blocks.* }}, {"$ref": {"block_document_id": ...}} and {{ prefect.variables.*
+ * }} (resolve_block_document_references and resolve_variables of prefect/utilities/templating). */
 #include "config.h"
 
 #include "template-private.h"
 
 #include <string.h>
 
-/* TEXT without any PREFIX in it, wherever it stands: the peer's name.replace (prefix, ""). */
+/* Removes every PREFIX in TEXT, wherever it is, like Prefect's name.replace (prefix, ""). */
 static char *
 without_prefix (const char *text, const char *prefix)
 {
@@ -15,7 +15,7 @@ without_prefix (const char *text, const char *prefix)
   return g_strjoinv ("", parts);
 }
 
-/* "prefect.blocks.slug.name[.path]" as {slug, name[, path]}; NULL when a name is missing. */
+/* Splits "prefect.blocks.slug.name[.path]" into {slug, name[, path]}. NULL if a name is missing. */
 static char **
 split_block_name (const char *placeholder_name)
 {
@@ -24,7 +24,7 @@ split_block_name (const char *placeholder_name)
   return g_strv_length (parts) < 2 ? NULL : g_steal_pointer (&parts);
 }
 
-/* The value of block_document_id of {"$ref": {"block_document_id": ...}}, or NULL when OBJECT is no
+/* Reads block_document_id of {"$ref": {"block_document_id": ...}}. *ID gets NULL if OBJECT is no
  * such reference. */
 static gboolean
 referenced_id (const json_t *object, const char **id, GError **error)
@@ -46,7 +46,7 @@ referenced_id (const json_t *object, const char **id, GError **error)
   return TRUE;
 }
 
-/* What was found, each once: the object's keys in the order of appearance. */
+/* The references found so far, each once: keys of objects, in order of appearance. */
 typedef struct
 {
   json_t *blocks;
@@ -85,7 +85,7 @@ find_references (const json_t *value, const Found *found, guint depth)
   size_t i;
   json_t *member;
 
-  /* What is too much here is an error when it is resolved. */
+  /* Exceeding a limit is no error here, but later, when the references are resolved. */
   if (depth > PP_TEMPLATE_MAX_DEPTH || !pp_template_spend (found->spent, value, NULL))
     return;
   if (json_is_string (value))
@@ -123,13 +123,13 @@ pp_template_references (const json_t *configuration)
                     "variables", keys_of (variables));
 }
 
-/* One pass over the configuration: replaces strings, and objects where it likes. */
+/* One pass over the configuration, which replaces strings and some objects. */
 typedef struct
 {
-  /* The new value of a string that has PLACEHOLDERS; NULL with ERROR. */
+  /* Returns the new value of a string with PLACEHOLDERS, or NULL with ERROR. */
   json_t *(*resolve_string) (const json_t *string, const GPtrArray *placeholders,
                              gconstpointer data, GError **error);
-  /* Sets *RESOLVED (a new reference) for an object that stands for another; may be NULL. */
+  /* Sets *RESOLVED (a new reference) if OBJECT is a reference to another value. May be NULL. */
   gboolean (*resolve_object) (const json_t *object, gconstpointer data, json_t **resolved,
                               GError **error);
   gconstpointer data;
@@ -201,7 +201,8 @@ typedef struct
   const json_t *block_ids;
 } FetchedBlocks;
 
-/* DATA of a block document, or its one member "value" unless PATH (may be NULL) asks for that. */
+/* Returns the DATA of a block document. If its only member is "value" and PATH (may be NULL) does
+ * not name it, returns that member. */
 static const json_t *
 block_data (const json_t *document, const char *path)
 {
@@ -215,7 +216,7 @@ block_data (const json_t *document, const char *path)
   return names_value ? data : value;
 }
 
-/* _resolve_single_placeholder: a new reference, or NULL with ERROR. */
+/* _resolve_single_placeholder: returns a new reference, or NULL with ERROR. */
 static json_t *
 block_value (const FetchedBlocks *fetched, const PpPlaceholder *placeholder, GError **error)
 {
@@ -299,7 +300,7 @@ resolve_block_id (const json_t *object, gconstpointer data, json_t **resolved, G
   return TRUE;
 }
 
-/* *VALUE gets the variable's value (borrowed), or NULL when it does not exist. */
+/* *VALUE gets the variable's value (borrowed), or NULL if the variable does not exist. */
 static gboolean
 variable_value (const json_t *variables, const PpPlaceholder *placeholder, const json_t **value,
                 GError **error)

@@ -10,7 +10,7 @@
 
 struct PpSecrets
 {
-  GPtrArray *strings; /* the longest first: one may be a part of another */
+  GPtrArray *strings; /* longest first, because one may be a part of another */
 };
 
 PpSecrets *
@@ -69,7 +69,7 @@ pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes)
   free (quoted);
 }
 
-/* Masks STRING in TEXT, which is NULL as long as it is the same as the LENGTH bytes of ORIGINAL. */
+/* Masks STRING in TEXT. TEXT is NULL while it equals the LENGTH bytes of ORIGINAL. */
 static GString *
 mask_string (GString *text, const char *original, gsize length, const char *string)
 {

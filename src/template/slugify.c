@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* python-slugify's slugify() as prefect_docker calls it for a container's name: lowercase=False,
+/* python-slugify's slugify(), as prefect_docker calls it for a container's name: lowercase=False,
  * max_length=250, regex_pattern="[^a-zA-Z0-9_.-]+". */
 #include "config.h"
 
@@ -16,7 +16,8 @@ replace_characters (const char *text, const char *what, const char *with)
   return g_strjoinv (with, parts);
 }
 
-/* &NAME; as its character; NULL where TEXT (at an ampersand) is none. *END is after it. */
+/* Returns the character of the entity &NAME; at TEXT, which begins with "&", or 0 if it is none.
+ * *END gets the position behind it. */
 static gunichar
 named_entity (const char *text, const char **end)
 {
@@ -47,7 +48,8 @@ decode_named_entities (const char *text)
   return g_string_free (decoded, FALSE);
 }
 
-/* The number of &#NNN; (PREFIX "&#", base 10) or &#xHH; at TEXT; *END is after it. */
+/* Reads the number of &#NNN; (PREFIX "&#", base 10) or &#xHH; at TEXT. *END gets the position
+ * behind it. */
 static gboolean
 numeric_entity (const char *text, const char *prefix, guint base, guint64 *number, const char **end)
 {
@@ -63,7 +65,7 @@ numeric_entity (const char *text, const char *prefix, guint base, guint64 *numbe
   return TRUE;
 }
 
-/* All of them, or, when one is no character, none: what the peer's library does. */
+/* Decodes all numeric entities, or none if one of them is no character, as python-slugify does. */
 static char *
 decode_numeric_entities (const char *text, const char *prefix, guint base)
 {
@@ -82,7 +84,8 @@ decode_numeric_entities (const char *text, const char *prefix, guint base)
           g_string_free (decoded, TRUE);
           return g_strdup (text);
         }
-      /* NUL and half a surrogate pair are characters to Python; both end up as a dash, as '?'. */
+      /* To Python, NUL and half of a surrogate pair are characters. They end up as a dash, and so
+       * does '?'. */
       g_string_append_unichar (
           decoded, number != 0 && g_unichar_validate ((gunichar)number) ? (gunichar)number : '?');
       at = end;
@@ -104,7 +107,7 @@ is_digit_at (const char *text)
   return g_unichar_isdigit (g_utf8_get_char (text));
 }
 
-/* Whether the comma at AT stands between two digits ("1,000"). */
+/* True if the comma at AT is between two digits ("1,000"). */
 static gboolean
 is_thousands_comma (const char *start, const char *at)
 {
@@ -117,7 +120,8 @@ is_allowed (char c)
   return g_ascii_isalnum (c) || c == '_' || c == '.';
 }
 
-/* What is not allowed becomes a dash, several dashes one; none at the ends. */
+/* Replaces each run of characters that are not allowed by one dash, and removes dashes at both
+ * ends. */
 static char *
 dash_disallowed (const char *text)
 {

@@ -1,49 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of template/ share. */
+/* Shared by the sources of template/. */
 #pragma once
 
 #include "prefect-podman/template/template.h"
 
 G_BEGIN_DECLS
 
-/* Bounds on untrusted input. The peer stops at Python's recursion limit, some 900 levels. */
+/* Limits for untrusted input. Prefect stops at Python's recursion limit, at about 900 levels. */
 #define PP_TEMPLATE_MAX_DEPTH 500
 #define PP_TEMPLATE_MAX_RENDERED (1024 * 1024)  /* bytes of a string made from placeholders */
-#define PP_TEMPLATE_MAX_PLACEHOLDERS 1024       /* different ones in one string */
+#define PP_TEMPLATE_MAX_PLACEHOLDERS 1024       /* different placeholders in one string */
 #define PP_TEMPLATE_MAX_SIZE (16 * 1024 * 1024) /* of a configuration, see pp_template_spend() */
 
 #define PP_BLOCK_PREFIX "prefect.blocks."
 #define PP_VARIABLE_PREFIX "prefect.variables."
 
-/* Sets ERROR to PP_TEMPLATE_ERROR_INVALID with the message of FORMAT. Returns FALSE. */
+/* Sets ERROR to PP_TEMPLATE_ERROR_INVALID with a formatted message. Returns FALSE. */
 gboolean pp_template_invalid (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
-/* Sets ERROR for nesting deeper than PP_TEMPLATE_MAX_DEPTH; returns whether DEPTH is fine. */
+/* Returns FALSE with ERROR if DEPTH exceeds PP_TEMPLATE_MAX_DEPTH. */
 gboolean pp_template_check_depth (guint depth, GError **error);
 
-/* Adds what VALUE itself takes (about, in bytes) to *SPENT; FALSE with ERROR over
- * PP_TEMPLATE_MAX_SIZE. A large value that many placeholders name is shared until it is walked
- * over: this is what bounds the walk and the copy. */
+/* Adds the approximate size of VALUE itself, in bytes, to *SPENT. Returns FALSE with ERROR if the
+ * sum exceeds PP_TEMPLATE_MAX_SIZE. Many placeholders may share one large value until the
+ * configuration is walked; this limits the walk and the copy. */
 gboolean pp_template_spend (gsize *spent, const json_t *value, GError **error);
 
-/* A new reference to JSON, which stays unchanged from then on. */
+/* Returns a new reference to JSON, which must not be changed afterwards. */
 json_t *pp_json_share (const json_t *json);
 
-/* A new object (array) with the members of JSON, which are shared. */
+/* Returns a new object or array with the members of JSON, which are shared. */
 json_t *pp_json_shallow_copy (const json_t *json);
 
 /* python_str.c */
 
-/* str() of VALUE: new string, or NULL with ERROR when it would be too large or is too deep. */
+/* Python's str() of VALUE. Returns a new string, or NULL with ERROR if it would be too large or
+ * VALUE is nested too deep. */
 char *pp_python_str (const json_t *value, GError **error);
 
-/* int() of TEXT: FALSE where Python raises ValueError. Saturates. */
+/* Python's int() of TEXT. Returns FALSE if Python raises ValueError. A number that is too large is
+ * clamped. */
 gboolean pp_python_int (const char *text, gint64 *value);
 
-/* str.isspace() of one character. */
+/* Python's str.isspace() for one character. */
 gboolean pp_python_isspace (gunichar c);
 
-/* str.strip() of TEXT: new string. */
+/* Python's str.strip() of TEXT; new string. */
 char *pp_python_strip (const char *text);
 
 /* placeholders.c */
@@ -63,29 +65,30 @@ typedef struct
   PpPlaceholderType type;
 } PpPlaceholder;
 
-/* find_placeholders on a string: the different placeholders of TEXT (PpPlaceholder, owned) in order
- * of appearance. The peer has them as a set, whose order is any. */
+/* find_placeholders for a string: returns the different placeholders of TEXT (PpPlaceholder, owned)
+ * in order of appearance. Prefect returns a set, without an order. */
 GPtrArray *pp_placeholders_find (const char *text);
 
-/* The one placeholder of PLACEHOLDERS when TEXT is nothing else and it is of TYPE, or NULL. */
+/* Returns the placeholder in PLACEHOLDERS if TEXT consists of it alone and it has TYPE; else
+ * NULL. */
 const PpPlaceholder *pp_placeholders_whole (const GPtrArray *placeholders, const char *text,
                                             PpPlaceholderType type);
 
-/* "a.b[0]" as ["a", "b", "0"], the keys of get_from_dict and set_in_dict: new array. */
+/* Splits "a.b[0]" into ["a", "b", "0"], as get_from_dict and set_in_dict do. New array. */
 char **pp_path_split (const char *path);
 
-/* get_from_dict: a new reference to what is at PATH of VALUE, or NULL. */
+/* get_from_dict: returns a new reference to the value at PATH of VALUE, or NULL. */
 json_t *pp_path_get (const json_t *value, const char *path);
 
-/* A text whose placeholders are being replaced. */
+/* A text while its placeholders are being replaced. */
 typedef struct
 {
   char *text; /* owned */
   guint replaced;
 } PpRendering;
 
-/* Puts WITH in place of every WHAT: str.replace, as the peer does placeholder by placeholder, with
- * bounds. */
+/* Replaces every WHAT by WITH, within limits. Prefect calls str.replace for one placeholder after
+ * the other. */
 gboolean pp_rendering_replace (PpRendering *rendering, const char *what, const char *with,
                                GError **error);
 
@@ -96,57 +99,60 @@ pp_rendering_clear (PpRendering *rendering)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PpRendering, pp_rendering_clear)
 
-/* apply_values (remove_notset=True) of TEMPLATE. *OUT gets a new reference, or NULL for NotSet. */
+/* apply_values (remove_notset=True) for TEMPLATE. *OUT gets a new reference, or NULL for NotSet. */
 gboolean pp_apply_values (const json_t *template, const json_t *values, const json_t *environment,
                           json_t **out, GError **error);
 
-/* checks.c: what pydantic checks of DockerWorkerJobConfiguration. */
+/* checks.c: the checks that pydantic does for DockerWorkerJobConfiguration. */
 
-/* The keys of the job configuration, checked and with defaults: new object or NULL with ERROR. */
+/* Checks the keys of the job configuration and adds defaults. Returns a new object, or NULL with
+ * ERROR. */
 json_t *pp_check_configuration (const json_t *configuration, gboolean podman_pool, GError **error);
 
-/* "a string", "null", "a list", ... for messages. */
+/* Returns "a string", "null", "a list", ... for messages. */
 const char *pp_json_type_name (const json_t *value);
 
 gboolean pp_check_strings (const char *key, const json_t *value, GError **error);
 
 /* own_variables.c */
 
-/* Copies the worker's own keys from CONFIGURATION to OUT, checked. */
+/* Checks the worker's own keys in CONFIGURATION and copies them to OUT. */
 gboolean pp_check_own_variables (const json_t *configuration, json_t *out, GError **error);
 
-/* volumes.c: the checked volume (stripped), new string or NULL with ERROR. */
+/* volumes.c: checks and strips VOLUME. Returns a new string, or NULL with ERROR. */
 char *pp_check_volume (const char *volume, GError **error);
 
 /* docker.c: what DockerWorkerJobConfiguration adds. */
 
-/* get_network_mode: the given one, "host" for an API on this host, or NULL. Borrowed. */
+/* get_network_mode: returns the configured mode, "host" if the API is on this host, or NULL.
+ * Borrowed. */
 const char *pp_docker_network_mode (const json_t *configuration, const json_t *env,
                                     const json_t *environment);
 
-/* "prefect.io/x" as "io.prefect.x": new object. */
+/* Changes the spelling of labels from "prefect.io/x" to "io.prefect.x". Returns a new object. */
 json_t *pp_docker_labels (const json_t *labels);
 
-/* True if NAME, in Docker's spelling, is a label that only the worker sets. */
+/* True if NAME, in Docker's spelling, is a label that only the worker may set. */
 gboolean pp_docker_label_is_own (const char *name);
 
-/* _slugify_container_name: new string, or NULL when nothing is left. */
+/* _slugify_container_name: returns a new string, or NULL if no character is left. */
 char *pp_docker_container_name (const char *name);
 
-/* flow_context.c: the values that `name` is rendered with, {"ctx": {"flow": ..., "flow_run": ...}}.
- */
+/* flow_context.c: returns the values for rendering `name`: {"ctx": {"flow": ..., "flow_run":
+ * ...}}. */
 json_t *pp_flow_context (const PpTemplateContext *context);
 
-/* An API timestamp in UTC: datetime.isoformat() with "+00:00"; new string, or NULL. */
+/* Converts a timestamp of the API to UTC, in the form of datetime.isoformat() with "+00:00".
+ * Returns a new string, or NULL. */
 char *pp_timestamp_to_utc (const char *timestamp);
 
 /* slugify.c: slugify (text, lowercase=False, max_length=250, regex_pattern="[^a-zA-Z0-9_.-]+"). */
 char *pp_slugify (const char *text);
 
-/* transliterate.c: TEXT in ASCII; new string. */
+/* transliterate.c: converts TEXT to ASCII; new string. */
 char *pp_transliterate (const char *text);
 
-/* html_entities.c: the character of the HTML 4 entity NAME (LENGTH bytes), or 0. */
+/* html_entities.c: returns the character of the HTML 4 entity NAME (LENGTH bytes), or 0. */
 gunichar pp_html_entity (const char *name, gsize length);
 
 G_END_DECLS

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text in ASCII for a container's name. The peer has a table for all of Unicode (text-unidecode);
- * here GLib knows most of the Latin script and punctuation, and the tables below what it lacks of
- * them, Greek and Cyrillic, in the peer's spelling. A letter of another script becomes '?', which a
- * name does not keep: there the peer has a transcription ("北京" is "Bei Jing") and this has none.
- */
+/* Converts text to ASCII for a container's name. Prefect uses a table for all of Unicode
+ * (text-unidecode). Here GLib converts most of the Latin script and punctuation. The tables below
+ * add the rest of them, Greek and Cyrillic, with Prefect's spelling. A letter of any other script
+ * becomes '?', which is then removed from the name. Prefect transcribes such letters ("北京"
+ * becomes "Bei Jing"); this program does not. */
 #include "config.h"
 
 #include "template-private.h"
 
 #include <string.h>
 
-/* From U+0391 to U+03C9; NULL is no letter. */
+/* From U+0391 to U+03C9. NULL: not a letter. */
 static const char *const greek[]
     = { "A",  "B",  "G",  "D", "E", "Z", "E",  "Th", "I",  "K",  "L",  "M",  "N",  "Ks", "O",
         "P",  "R",  NULL, "S", "T", "U", "Ph", "Kh", "Ps", "O",  NULL, NULL, NULL, NULL, NULL,
         NULL, NULL, "a",  "b", "g", "d", "e",  "z",  "e",  "th", "i",  "k",  "l",  "m",  "n",
         "x",  "o",  "p",  "r", "s", "s", "t",  "u",  "ph", "kh", "ps", "o" };
 
-/* From U+0400 to U+045F; NULL is a letter with a mark, which normalization takes apart. */
+/* From U+0400 to U+045F. NULL: a letter with a mark, which normalization decomposes. */
 static const char *const cyrillic[]
     = { NULL, NULL,  "Dj", NULL,   "E",  "Dz", "I",  NULL,  "J",  "Lj", "Nj", "Tsh", NULL, NULL,
         NULL, "Dzh", "A",  "B",    "V",  "G",  "D",  "E",   "Zh", "Z",  "I",  NULL,  "K",  "L",
@@ -69,7 +69,7 @@ append_ascii (GString *out, gunichar c)
       g_string_append (out, ascii);
       return;
     }
-  /* Accents that normalization took off their letters, and what has no shape. */
+  /* Drop accents, which normalization separated from their letters, and invisible characters. */
   if (g_unichar_ismark (c) || g_unichar_type (c) == G_UNICODE_FORMAT)
     return;
 

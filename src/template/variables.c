@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Job variables: merged, given defaults, and put into the job configuration
+/* Merges job variables, applies defaults, and puts the variables into the job configuration
  * (BaseJobConfiguration.resolve_for_flow_run and from_template_and_values). */
 #include "config.h"
 
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* dict.update (UPDATE) for `env`. */
+/* Python's dict.update (UPDATE) for `env`. */
 static gboolean
 update_env (json_t *env, const json_t *update, GError **error)
 {
@@ -16,7 +16,7 @@ update_env (json_t *env, const json_t *update, GError **error)
       json_object_update (env, (json_t *)update);
       return TRUE;
     }
-  /* Python takes an empty list or string for an empty mapping; it fails on null. */
+  /* Python accepts an empty list or string in place of an empty mapping, but not None. */
   if ((json_is_array (update) || json_is_string (update)) && !pp_json_truthy (update))
     return TRUE;
   return pp_template_invalid (error,
@@ -63,7 +63,7 @@ pp_template_merge_job_variables (const json_t *deployment_variables,
   return g_steal_pointer (&merged);
 }
 
-/* _get_base_config_defaults: the defaults that are not null. */
+/* _get_base_config_defaults: returns the defaults that are not null. */
 static json_t *
 base_config_defaults (const json_t *properties, GError **error)
 {
@@ -87,8 +87,8 @@ base_config_defaults (const json_t *properties, GError **error)
   return g_steal_pointer (&defaults);
 }
 
-/* set_in_dict: puts VALUE at PATH, making objects on the way; objects that are shared with the
- * caller's variables are copied first. */
+/* set_in_dict: puts VALUE at PATH and makes the objects on the way. Objects that are shared with
+ * the caller's variables are copied first. */
 static gboolean
 set_in_object (json_t *object, const char *path, json_t *value, GError **error)
 {
@@ -111,7 +111,7 @@ set_in_object (json_t *object, const char *path, json_t *value, GError **error)
   return TRUE;
 }
 
-/* deep_merge: a new object of OBJECT with OVER merged into it, OVER winning. */
+/* deep_merge: returns a new object with OVER merged into OBJECT. OVER wins. */
 static json_t *
 deep_merge (const json_t *object, const json_t *over, guint depth, GError **error)
 {
@@ -137,7 +137,7 @@ deep_merge (const json_t *object, const json_t *over, guint depth, GError **erro
   return g_steal_pointer (&merged);
 }
 
-/* "a.b" keys nested, then the others over them: the nested spelling wins. */
+/* Nests keys of the form "a.b", and then merges the other keys over them, so that those win. */
 static json_t *
 nest_dotted_keys (const json_t *variables, GError **error)
 {
@@ -168,7 +168,7 @@ nest_dotted_keys (const json_t *variables, GError **error)
   return g_steal_pointer (&nested);
 }
 
-/* CONFIGURATION's env becomes OWN | OVER, as far as both are objects. */
+/* Sets CONFIGURATION's env to its own env merged with OVER, if both are objects. */
 static gboolean
 merge_env (json_t *configuration, const json_t *over, const char *whose, GError **error)
 {
@@ -181,8 +181,8 @@ merge_env (json_t *configuration, const json_t *over, const char *whose, GError 
   return TRUE;
 }
 
-/* The default of `env` goes into the job configuration's own env, or in place of its placeholder:
- * so the deployment's env adds to it, and does not replace it. */
+/* Puts the default of `env` into the job configuration's own env, or in place of its placeholder.
+ * So the deployment's env adds to the default and does not replace it. */
 static gboolean
 apply_default_env (json_t *configuration, const json_t *defaults, GError **error)
 {
@@ -204,7 +204,7 @@ apply_variables_env (json_t *configuration, const json_t *variables, GError **er
   return merge_env (configuration, env, "job variable", error);
 }
 
-/* Adds to NAMES (a set of strings) the variables that placeholders in TEMPLATE name. */
+/* Adds the variables that TEMPLATE's placeholders name to NAMES, a set of strings. */
 static void
 collect_names (const json_t *template, GHashTable *names, guint depth)
 {
@@ -232,7 +232,7 @@ collect_names (const json_t *template, GHashTable *names, guint depth)
   json_array_foreach (template, i, member) { collect_names (member, names, depth + 1); }
 }
 
-/* The members of VARIABLES that JOB_CONFIGURATION has no placeholder for. */
+/* Returns the members of VARIABLES that no placeholder in JOB_CONFIGURATION names. */
 static json_t *
 unnamed_variables (const json_t *job_configuration, const json_t *variables)
 {
@@ -250,7 +250,7 @@ unnamed_variables (const json_t *job_configuration, const json_t *variables)
   return unnamed;
 }
 
-/* The variables' defaults with JOB_VARIABLES, dotted keys nested, over them. */
+/* Returns the variables' defaults, merged with JOB_VARIABLES, whose dotted keys are nested. */
 static json_t *
 all_variables (const json_t *defaults, const json_t *job_variables, GError **error)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The grammar of a volume (prefect_docker/types.py assert_volume_str), with every option that
- * `podman run -v` has, and without Windows paths: the engine of a Podman worker is on Linux. */
+/* The grammar of a volume (assert_volume_str in prefect_docker/types.py), with every option of
+ * `podman run -v`, and without Windows paths, because the engine of a Podman worker runs on
+ * Linux. */
 #include "config.h"
 
 #include "template-private.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets that are taken out of text of others: of the lines a container prints. Unlike PpMask it
- * looks for the given strings only, fast enough for all that a container prints. Pure. */
+/* Removes secrets from text that others write, such as the output of containers. Unlike PpMask, it
+ * only looks for given strings, and is fast enough for all output of containers. Pure. */
 #pragma once
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* Shorter ones are not looked for: a word of that length stands in many a line. */
+/* Shorter secrets are ignored, because a short string may be part of an ordinary line. */
 #define PP_SECRETS_MIN_BYTES 8
 
 typedef struct PpSecrets PpSecrets;
@@ -16,16 +16,16 @@ PpSecrets *pp_secrets_new (void);
 void pp_secrets_free (PpSecrets *secrets);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSecrets, pp_secrets_free)
 
-/* SECRET (may be NULL) is looked for from now on, and how it looks in JSON and in a URL; it is left
- * alone when it has less than MIN_BYTES, PP_SECRETS_MIN_BYTES or more. */
+/* Adds SECRET (may be NULL), and its spelling in JSON and in a URL. Ignores SECRET if it is shorter
+ * than MIN_BYTES, which is at least PP_SECRETS_MIN_BYTES. */
 void pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes);
 
-/* The LENGTH bytes of TEXT with PP_MASKED in place of each secret, new string; NULL: there is none
- * in it. SECRETS may be NULL. */
+/* Replaces each secret in the LENGTH bytes of TEXT by PP_MASKED. Returns a new string, or NULL if
+ * there is no secret. SECRETS may be NULL. */
 char *pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize length);
 
-/* How many of the LENGTH bytes of TEXT can be taken without cutting a secret that goes on behind
- * them; 0 where all may be the beginning of one. */
+/* Returns how many of the LENGTH bytes of TEXT can be passed on without splitting a secret that
+ * continues behind them. 0 if all of them may be the beginning of a secret. */
 gsize pp_secrets_safe_length (const PpSecrets *secrets, const char *text, gsize length);
 
 G_END_DECLS

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Renders cases of the parity test: a JSON object a line on standard input, its result a line on
- * standard output. See parity/run.py, which compares with Prefect's own functions.
+/* Renders the cases of the parity test. Each line on standard input is a case, a JSON object; each
+ * line on standard output is its result. parity/run.py compares the results with Prefect's own
+ * functions.
  *
- * A case: work_pool (with base_job_template), deployment, flow, flow_run, worker_name, worker_id,
- * blocks, block_ids, variables, environment, process_environment, prefect_version, default_image,
- * podman_pool. The result: resolved and configuration, or error.
+ * A case has: work_pool (with base_job_template), deployment, flow, flow_run, worker_name,
+ * worker_id, blocks, block_ids, variables, environment, process_environment, prefect_version,
+ * default_image, podman_pool. A result has: resolved and configuration, or error.
  *
- * With an argument, a work pool's type: prints that type's default base job template. */
+ * With the type of a work pool as its argument, it prints the default base job template of that
+ * type. */
 #include "prefect-podman/template/template.h"
 
 #include <stdio.h>

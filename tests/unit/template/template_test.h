@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON in C sources: ' stands for ". */
+/* JSON in C sources: ' is replaced by ". */
 #pragma once
 
 #include "prefect-podman/template/template.h"
@@ -18,7 +18,7 @@ pp_test_json (const char *text)
   return json;
 }
 
-/* ACTUAL is EXPECTED, the order of keys included. */
+/* Asserts that ACTUAL equals EXPECTED, including the order of keys. */
 static inline void
 pp_test_assert_json (const json_t *actual, const char *expected)
 {
@@ -28,7 +28,7 @@ pp_test_assert_json (const json_t *actual, const char *expected)
   g_assert_cmpstr (actual_text, ==, wanted_text);
 }
 
-/* ERROR is of template/ and its message has all of PART. */
+/* Asserts that ERROR is from template/ and that its message has PART in it. */
 static inline void
 pp_test_assert_error (const GError *error, const char *part)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is shown must not hold secrets, and must stay readable. */
+/* Output must have no secrets, and must stay readable. */
 #include "config.h"
 
 #include "prefect-podman/template/mask.h"
@@ -46,13 +46,13 @@ test_text (void)
   assert_text (mask, "--flag=MY_KEY", "--flag=MY_KEY");
   assert_text (mask, "URL=postgres://me:pa55@host/db", "URL=postgres://me:********@host/db");
   assert_text (mask, "http://host:4200/api", "http://host:4200/api");
-  /* Not escaped as they should be, and in a parameter. */
+  /* A password that is not escaped, and one in a parameter. */
   assert_text (mask, "postgres://me:p/a5@5@host/db", "postgres://me:********@host/db");
   assert_text (mask, "redis://host/0?db=1&password=pa55&x=2",
                "redis://host/0?db=1&password=********&x=2");
 }
 
-/* One secret may be the start of another, and stand among many. */
+/* One secret may be the beginning of another, among many secrets. */
 static void
 test_many (void)
 {
@@ -70,7 +70,7 @@ test_many (void)
   assert_text (mask, "aaaaaaaaa? aaaa! aaaaaaa", "********a? ******** aaaaaaa");
 }
 
-/* Whole, in the longest of those that fit, quoted, and cut off by who shows it. */
+/* A long secret: as a whole, inside the longest secret that matches, quoted, and truncated. */
 static void
 test_long_values (void)
 {
@@ -100,7 +100,8 @@ new_block (const char *secret_field)
                     "fields", "secret_fields", fields);
 }
 
-/* Of a block only what Prefect takes for a secret; a private registry's errors name it. */
+/* Only those fields of a block that Prefect calls secret; errors of a private registry must name
+ * it. */
 static void
 test_blocks (void)
 {
@@ -146,7 +147,7 @@ test_named_values_are_found_elsewhere (void)
   assert_text (mask, "curl -H 'X: t0psecret'", "curl -H 'X: ********'");
 }
 
-/* The stock `docker` template has one at a key with a secret name. */
+/* The stock `docker` template has a placeholder at a key with a secret name. */
 static void
 test_placeholders_are_no_secrets (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Job variables put into the job configuration, quirk by quirk. parity/run.py compares with Prefect
- * itself; here stands what each rule is. */
+/* How job variables are put into the job configuration, one rule at a time. parity/run.py compares
+ * the results with Prefect itself. */
 #include "tests/unit/template/template_test.h"
 
 typedef struct
@@ -9,7 +9,7 @@ typedef struct
   const char *job_configuration;
   const char *properties;
   const char *job_variables;
-  const char *expected; /* JSON, or part of the error where it does not begin with { */
+  const char *expected; /* JSON; if it does not begin with {, part of the error */
 } Case;
 
 #define EVERY_TYPE                                                                                 \
@@ -107,7 +107,7 @@ static const struct
   { "-1.5e300", "-1.5e+300" },
   { "5e-324", "5e-324" },
   { "1.7976931348623157e308", "1.7976931348623157e+308" },
-  /* A power of two, where the nearest decimal of 16 digits is another number. */
+  /* A power of two whose nearest decimal of 16 digits is another number. */
   { "5.684341886080802e-14", "5.684341886080802e-14" },
   { "9223372036854775807", "9223372036854775807" },
 };
@@ -172,7 +172,7 @@ test_extra (void)
   pp_test_assert_json (populated, "{'image': 'r/i', 'x': [], 'user': 'root'}");
 }
 
-/* An array around TEXT, DEPTH times. */
+/* Puts TEXT into DEPTH nested arrays. */
 static json_t *
 nest (const char *text, guint depth)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a resolved configuration gets from its run, and what it may hold. */
+/* What a run adds to a resolved configuration, and what values the configuration may have. */
 #include "tests/unit/template/template_test.h"
 
 static const char flow_run[]
@@ -10,7 +10,8 @@ static const char flow_run[]
 static const char deployment[] = "{'id': 'dep-id', 'name': 'prod', 'job_variables': {'env': {}},"
                                  " 'updated': '2026-11-22T06:04:00.123400+02:00'}";
 
-/* pp_template_prepare() of CONFIGURATION for the run above; SETTINGS is PpSettings.environment. */
+/* Calls pp_template_prepare() with CONFIGURATION for the run above. SETTINGS is
+ * PpSettings.environment. */
 static json_t *
 prepare (const char *configuration, const char *settings, gboolean podman_pool, GError **error)
 {
@@ -89,7 +90,7 @@ test_labels (void)
   g_assert_cmpstr (pp_json_string (labels, ".x"), ==, "y");
 }
 
-/* What a container is told by is the worker's, in whatever spelling a job writes it. */
+/* A job cannot set the labels that identify a container, whatever their spelling. */
 static void
 test_labels_of_the_worker (void)
 {
@@ -120,7 +121,7 @@ test_labels_of_the_worker (void)
   }
 }
 
-/* A job cannot have Prefect inside its container execute another run, nor none. */
+/* A job cannot make Prefect inside its container execute another run, or no run. */
 static void
 test_flow_run_of_the_container (void)
 {
@@ -138,9 +139,9 @@ test_flow_run_of_the_container (void)
 static const struct
 {
   const char *configuration;
-  const char *api_url; /* of the settings */
+  const char *api_url; /* in the settings */
   const char *network_mode;
-  const char *env_api_url; /* what the container gets */
+  const char *env_api_url; /* in the container's environment */
 } networks[] = {
   { "{}", "http://localhost:4200/api", "host", "http://localhost:4200/api" },
   { "{}", "http://127.0.0.1:4200/api", "host", "http://127.0.0.1:4200/api" },
@@ -150,7 +151,7 @@ static const struct
   { "{'network_mode': 'bridge'}", "http://127.0.0.1:4200/api", "bridge",
     "http://host.docker.internal:4200/api" },
   { "{'network_mode': 'host'}", "https://api.example/api", "host", "https://api.example/api" },
-  /* What the user gives is left as it is. */
+  /* Values that the user sets are not changed. */
   { "{'network_mode': 'bridge', 'env': {'PREFECT_API_URL': 'http://localhost/x'}}",
     "https://api.example/api", "bridge", "http://localhost/x" },
   { "{'env': {'PREFECT_API_URL': 'http://localhost/x'}}", "https://api.example/api", "host",
@@ -187,12 +188,13 @@ static const struct
   { "t{{ ctx.flow_run.total_run_time }}", "t0.0" },
   { "{{ ctx.flow_run.created }}", "2026-11-22T06-04-00.500000Z" },
   { "{{ $HERE }}-{{ $GONE }}-x", "here-x" },
-  /* No tags, no start: the run's name. Nothing at all: the text itself. */
+  /* Without tags or start time, the run's name is used. If nothing is left, the text itself is
+   * used. */
   { "{{ ctx.flow_run.tags }}", "Brave-Otter" },
   { "{{ ctx.flow_run.start_time }}", "Brave-Otter" },
   { "x{{ ctx.flow_run.start_time }}", "xNone" },
   { "{{ ctx.flow.nope }}", "ctx.flow.nope" },
-  /* The peer takes env out of the flow run's variables when it merges them. */
+  /* Prefect removes env from the flow run's variables when it merges them. */
   { "j{{ ctx.flow_run.job_variables }}", "j-image-i" },
   { "--a__b..c d--", "a__b..c-d" },
   { "_.-lead", "lead" },
@@ -301,7 +303,7 @@ test_taken (void)
   assert_kept ("{'stop_timeout': 5, 'userns': null}", FALSE, "stop_timeout", "5");
 }
 
-/* A stock pool of either type renders without a deployment, and leaves nothing unknown over. */
+/* A stock pool of either type can be rendered without a deployment, and has no unknown keys. */
 static void
 test_defaults (gconstpointer type)
 {
@@ -334,7 +336,7 @@ test_podman_knows_docker (void)
   {
     g_assert_nonnull (json_object_get (known, key));
   }
-  /* The server refuses a placeholder that is no variable. */
+  /* The server refuses a placeholder that names no variable. */
   g_assert_cmpuint (json_object_size (known), ==, json_object_size (configuration));
   json_object_foreach (configuration, key, value)
   {
@@ -345,7 +347,7 @@ test_podman_knows_docker (void)
   g_assert_null (pp_template_default ("kubernetes"));
 }
 
-/* The alternative of SCHEMA that is of TYPE, or NULL. */
+/* Returns the alternative of SCHEMA that has TYPE, or NULL. */
 static const json_t *
 alternative (const json_t *schema, const char *type)
 {
@@ -360,7 +362,7 @@ alternative (const json_t *schema, const char *type)
   return NULL;
 }
 
-/* Whether the worker takes the string TEXT for the number KEY. */
+/* True if the worker accepts the string TEXT for the number KEY. */
 static gboolean
 worker_takes (const char *key, const char *text)
 {
@@ -370,8 +372,8 @@ worker_takes (const char *key, const char *text)
   return prepared != NULL;
 }
 
-/* A placeholder in text makes a string of a number: the server is to let both pass, and of other
- * strings those that the worker takes. */
+/* A placeholder inside text turns a number into a string. The server must accept the number and
+ * such strings, and of other strings exactly those that the worker accepts. */
 static void
 test_podman_numbers_may_be_strings (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks and variables that the job configuration refers to. */
+/* References of the job configuration to blocks and variables. */
 #include "tests/unit/template/template_test.h"
 
 static const char blocks[]
@@ -81,7 +81,7 @@ test_resolve (gconstpointer data)
   pp_test_assert_json (json_object_get (resolved, "c"), test->expected);
 }
 
-/* Values of secrets are no part of an error. */
+/* An error never has the value of a secret. */
 static void
 test_error_without_secret (void)
 {
@@ -105,7 +105,7 @@ test_references (void)
       references, "{'blocks': ['json/config'], 'block_ids': ['id-1'], 'variables': ['v', 'w']}");
 }
 
-/* The way of a caller that fetches in between: variables are known once blocks are in. */
+/* A caller that fetches in between: the variables are known only after the blocks were inserted. */
 static void
 test_two_steps (void)
 {
@@ -122,7 +122,7 @@ test_two_steps (void)
   pp_test_assert_json (resolved, "{'a': 'T'}");
 }
 
-/* A large value that many placeholders name is an error, not all of the memory. */
+/* Many placeholders that name a large value cause an error, and do not exhaust the memory. */
 static void
 test_bounds (void)
 {
