@@ -20,6 +20,14 @@ typedef struct EngineWatch EngineWatch;
 /* The path of Podman's own API. */
 #define PP_LIBPOD "/v4.0.0/libpod"
 
+#define PP_ENGINE_CONNECT_TIMEOUT_MS 10000
+/* The engine may be busy with fifty other containers. */
+#define PP_ENGINE_QUICK_SECONDS 120
+/* For requests that copy or remove an image's files. */
+#define PP_ENGINE_SLOW_SECONDS PP_INFRASTRUCTURE_CREATE_SECONDS
+/* Far more than the inspection of a container, or the list of all of them. */
+#define PP_ENGINE_MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
+
 /* The longest time without progress in a pull. While data arrives from the registry, however
  * slowly, Podman and Docker report progress at least every second (tested on 4.3 and 20.10).
  * Without progress, either the registry is stuck, and they would wait forever, or Podman is
@@ -129,6 +137,8 @@ struct EngineCall
   gboolean was_warned;         /* check_limits */
 };
 
+/* engine_call.c */
+
 /* Returns a new call. DELIVER reports its end through a member of `done`. Takes ownership of
  * WHAT. */
 EngineCall *pp_engine_call_new (Engine *engine, char *what, DeliverFunc deliver,
@@ -171,6 +181,12 @@ json_t *pp_engine_call_json (EngineCall *call, const PpHttpResponse *response);
  * more. */
 void pp_engine_call_enter (EngineCall *call);
 gboolean pp_engine_call_leave (EngineCall *call);
+
+/* See pp_infrastructure_call_cancel() and pp_infrastructure_call_resume(). */
+void pp_engine_call_cancel (PpInfrastructureCall *base);
+void pp_engine_call_resume (PpInfrastructureCall *base);
+
+/* engine_api.c */
 
 /* Sends a GET for PATH, below the API's version, that belongs to no call. If ON_DATA is NULL,
  * collects the whole answer. */
@@ -268,10 +284,16 @@ PpInfrastructureCall *pp_engine_read_log (PpInfrastructure *infrastructure,
                                           PpFollowedFunc followed, gpointer user_data);
 void pp_engine_follow_finish (PpInfrastructureCall *call);
 
-/* engine_containers.c */
+/* engine_create.c */
 PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,
                                         const PpContainerSpec *spec, const char *name,
                                         PpCreatedFunc created, gpointer user_data);
+
+/* engine_containers.c */
+/* TEXT, escaped for a URL; new string. */
+char *pp_engine_escape (const char *text);
+/* An AnswerFunc that ends the call with an answer that has a container's id. */
+void pp_engine_end_with_container (EngineCall *call, const PpHttpResponse *response);
 PpInfrastructureCall *pp_engine_connect_network (PpInfrastructure *infrastructure,
                                                  const char *network, const char *container_id,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);

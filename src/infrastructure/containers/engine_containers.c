@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers, images and networks: one request, one answer each. */
+/* Containers, images and networks: one request, one answer each. engine_create.c has the creation.
+ */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -12,10 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An engine may be busy with fifty other containers. */
-#define QUICK_SECONDS 120
-/* What copies or removes an image's files. */
-#define SLOW_SECONDS PP_INFRASTRUCTURE_CREATE_SECONDS
 /* A container whose start is not answered is looked at after so many seconds, and then every so
  * many. */
 #define FIRST_START_LOOK_SECONDS 10
@@ -70,8 +67,8 @@ end_if_container (EngineCall *call, json_t *json, long status)
   end_if_right (call, json, status, has_id (json), "no Id of a container in its answer");
 }
 
-static void
-end_with_container (EngineCall *call, const PpHttpResponse *response)
+void
+pp_engine_end_with_container (EngineCall *call, const PpHttpResponse *response)
 {
   json_auto_t *json = pp_engine_call_json (call, response);
 
@@ -105,8 +102,8 @@ end_with_list (EngineCall *call, const PpHttpResponse *response)
                 "its answer is no list of containers with their Ids");
 }
 
-static char *
-escape (const char *text)
+char *
+pp_engine_escape (const char *text)
 {
   return g_uri_escape_string (text, NULL, FALSE);
 }
@@ -135,7 +132,7 @@ static void
 send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
             const char *tail, guint timeout_seconds, AnswerFunc answer)
 {
-  g_autofree char *escaped = escape (id);
+  g_autofree char *escaped = pp_engine_escape (id);
   g_autofree char *path = g_strconcat (prefix, "/containers/", escaped, tail, NULL);
   EngineRequest request = { .method = method,
                             .path = path,
@@ -182,170 +179,12 @@ pp_engine_check_image (PpInfrastructure *infrastructure, const PpContainerSpec *
   /* Slashes of the name stay: they are part of the path. */
   g_autofree char *escaped = g_uri_escape_string (spec->image, "/", FALSE);
   g_autofree char *path = g_strconcat ("/images/", escaped, "/json", NULL);
-  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
+  EngineRequest request
+      = { .method = "GET", .path = path, .timeout_seconds = PP_ENGINE_QUICK_SECONDS };
 
   call->done.plain = done;
   call->spec = spec;
   pp_engine_call_send (call, &request, end_with_json);
-  return &call->base;
-}
-
-static void
-send_create (EngineCall *call)
-{
-  EngineRequest request = { .method = "POST",
-                            .path = call->path,
-                            .body = call->body,
-                            .timeout_seconds = SLOW_SECONDS,
-                            .unversioned = g_str_has_prefix (call->path, "/v") };
-
-  call->creates = TRUE;
-  pp_engine_call_send (call, &request, end_with_container);
-}
-
-/* The array of "name:address" in a create body of either API, borrowed. */
-static json_t *
-hosts_of (const json_t *body)
-{
-  json_t *hosts = json_object_get (json_object_get (body, "HostConfig"), "ExtraHosts");
-  return hosts != NULL ? hosts : json_object_get (body, "hostadd");
-}
-
-static void
-on_gateway (EngineCall *call, const PpHttpResponse *response)
-{
-  json_auto_t *network = pp_engine_call_json (call, response);
-
-  if (network == NULL)
-    return;
-  pp_replace_host_gateway (hosts_of (call->body), pp_engine_network_gateway (network));
-  send_create (call);
-}
-
-/* The body of CALL is whole, but for an address. */
-static void
-ask_gateway_and_send (EngineCall *call)
-{
-  if (call->network == NULL)
-    {
-      send_create (call);
-      return;
-    }
-  g_autofree char *escaped = escape (call->network);
-  g_autofree char *path = g_strconcat ("/networks/", escaped, NULL);
-  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
-
-  pp_engine_call_send (call, &request, on_gateway);
-}
-
-/* Once, until it changes: no run's own fault, and no reason to hold one up. */
-static void
-warn_of_config (Engine *engine, const char *trouble)
-{
-  if (g_strcmp0 (trouble, engine->docker_trouble) == 0)
-    return;
-  if (trouble != NULL)
-    g_warning ("%s Its proxies, if any, are not set in containers.", trouble);
-  g_free (engine->docker_trouble);
-  engine->docker_trouble = g_strdup (trouble);
-}
-
-/* PROXIES into the body of CALL: an object in Podman's own API, else an array. */
-static void
-add_proxies (EngineCall *call, json_t *proxies)
-{
-  gboolean is_own = g_str_has_prefix (call->path, PP_LIBPOD);
-  const char *field = is_own ? "env" : "Env";
-  const char *name;
-  json_t *value;
-
-  if (json_object_size (proxies) == 0)
-    return;
-  if (json_object_get (call->body, field) == NULL)
-    json_object_set_new (call->body, field, is_own ? json_object () : json_array ());
-  json_t *env = json_object_get (call->body, field);
-  if (is_own)
-    json_object_update (env, proxies);
-  else
-    {
-      json_object_foreach (proxies, name, value)
-      {
-        g_autofree char *entry = g_strconcat (name, "=", json_string_value (value), NULL);
-        json_array_append_new (env, json_string (entry));
-      }
-    }
-}
-
-static void
-on_config (const PpDockerConfig *config, gpointer user_data)
-{
-  EngineCall *call = user_data;
-  json_auto_t *proxies = pp_docker_config_proxies (config, call->engine->url, call->env);
-
-  call->docker_read = NULL;
-  warn_of_config (call->engine, config->trouble);
-  add_proxies (call, proxies);
-  ask_gateway_and_send (call);
-}
-
-static void
-deliver_created (EngineCall *call, json_t *json, const GError *error)
-{
-  g_autoptr (GPtrArray) warnings = g_ptr_array_new ();
-  json_t *warning;
-  size_t index;
-
-  json_array_foreach (json_object_get (json, "Warnings"), index, warning)
-  {
-    if (json_is_string (warning))
-      g_ptr_array_add (warnings, (gpointer)json_string_value (warning));
-  }
-  call->done.created (pp_json_string (json, "Id"), warnings, error, call->user_data);
-}
-
-PpInfrastructureCall *
-pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec, const char *name,
-                  PpCreatedFunc created, gpointer user_data)
-{
-  Engine *engine = (Engine *)infrastructure;
-  const char *final_name = name != NULL ? name : spec->name;
-  g_autofree char *escaped_name = final_name != NULL ? escape (final_name) : NULL;
-  g_autofree char *escaped_platform = spec->platform != NULL ? escape (spec->platform) : NULL;
-  EngineCall *call = pp_engine_call_new (
-      engine,
-      final_name != NULL
-          ? g_strdup_printf ("create container '%s' of image '%s'", final_name, spec->image)
-          : g_strdup_printf ("create a container of image '%s'", spec->image),
-      deliver_created, user_data);
-
-  call->done.created = created;
-  call->body = json_deep_copy (spec->libpod_body != NULL ? spec->libpod_body : spec->create_body);
-  if (spec->libpod_body != NULL)
-    {
-      call->path = g_strdup (PP_LIBPOD "/containers/create");
-      if (final_name != NULL)
-        json_object_set_new (call->body, "name", json_string (final_name));
-    }
-  else
-    call->path = g_strconcat ("/containers/create", final_name != NULL ? "?name=" : "",
-                              final_name != NULL ? escaped_name : "",
-                              spec->platform == NULL ? ""
-                              : final_name != NULL   ? "&platform="
-                                                     : "?platform=",
-                              spec->platform != NULL ? escaped_platform : "", NULL);
-
-  const char *mode
-      = pp_json_string (json_object_get (spec->create_body, "HostConfig"), "NetworkMode");
-  if (!pp_engine_knows_host_gateway (engine->info) && pp_network_is_user_defined (mode)
-      && pp_has_host_gateway (hosts_of (call->body)))
-    call->network = g_strdup (mode);
-  call->env = json_array ();
-  json_array_extend (call->env, json_object_get (spec->create_body, "Env"));
-  json_array_extend (call->env, json_object_get (spec->create_body, "UnsetEnv"));
-  if (spec->wants_proxies)
-    call->docker_read = pp_docker_reader_read (engine->docker, on_config, call);
-  else
-    ask_gateway_and_send (call);
   return &call->base;
 }
 
@@ -358,11 +197,12 @@ pp_engine_connect_network (PpInfrastructure *infrastructure, const char *network
       (Engine *)infrastructure,
       g_strdup_printf ("connect container %.12s to network '%s'", container_id, network), done,
       user_data);
-  g_autofree char *escaped = escape (network);
+  g_autofree char *escaped = pp_engine_escape (network);
   g_autofree char *path = g_strconcat ("/networks/", escaped, "/connect", NULL);
   json_auto_t *body = json_pack ("{s:s}", "Container", container_id);
-  EngineRequest request
-      = { .method = "POST", .path = path, .body = body, .timeout_seconds = QUICK_SECONDS };
+  EngineRequest request = {
+    .method = "POST", .path = path, .body = body, .timeout_seconds = PP_ENGINE_QUICK_SECONDS
+  };
 
   pp_engine_call_send (call, &request, pp_engine_end_plain);
   return &call->base;
@@ -428,7 +268,8 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
 
   pp_engine_events_expect (call->engine);
   call->container_id = g_strdup (container_id);
-  send_container (call, "POST", container_id, "/start", SLOW_SECONDS, pp_engine_end_plain);
+  send_container (call, "POST", container_id, "/start", PP_ENGINE_SLOW_SECONDS,
+                  pp_engine_end_plain);
   look_in (call, FIRST_START_LOOK_SECONDS);
   return &call->base;
 }
@@ -449,7 +290,7 @@ pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id, P
       (Engine *)infrastructure, show_container ("inspect", container_id), deliver_job, user_data);
 
   call->done.job = inspected;
-  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_inspected);
+  send_own (call, "GET", container_id, "/json", PP_ENGINE_QUICK_SECONDS, end_with_inspected);
   return &call->base;
 }
 
@@ -477,7 +318,8 @@ pp_engine_check_limits (PpInfrastructure *infrastructure, const PpContainerSpec 
   call->done.checked = checked;
   call->spec = spec;
   call->was_warned = was_warned;
-  send_own (call, "GET", container_id, "/json", QUICK_SECONDS, end_with_container);
+  send_own (call, "GET", container_id, "/json", PP_ENGINE_QUICK_SECONDS,
+            pp_engine_end_with_container);
   return &call->base;
 }
 
@@ -489,8 +331,8 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
   g_autofree char *tail = g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
   /* 304: it was not running. */
-  send_container (call, "POST", container_id, tail, MIN (timeout_seconds, G_MAXINT) + QUICK_SECONDS,
-                  pp_engine_end_plain);
+  send_container (call, "POST", container_id, tail,
+                  MIN (timeout_seconds, G_MAXINT) + PP_ENGINE_QUICK_SECONDS, pp_engine_end_plain);
   return &call->base;
 }
 
@@ -500,7 +342,8 @@ pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
 {
   EngineCall *call = container_call (infrastructure, "unpause", container_id, done, user_data);
 
-  send_container (call, "POST", container_id, "/unpause", QUICK_SECONDS, pp_engine_end_plain);
+  send_container (call, "POST", container_id, "/unpause", PP_ENGINE_QUICK_SECONDS,
+                  pp_engine_end_plain);
   return &call->base;
 }
 
@@ -511,8 +354,8 @@ pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id, gb
   EngineCall *call = container_call (infrastructure, "remove", container_id, done, user_data);
 
   call->gone_is_fine = TRUE;
-  send_container (call, "DELETE", container_id, force ? "?force=1&v=1" : "?v=1", SLOW_SECONDS,
-                  pp_engine_end_plain);
+  send_container (call, "DELETE", container_id, force ? "?force=1&v=1" : "?v=1",
+                  PP_ENGINE_SLOW_SECONDS, pp_engine_end_plain);
   return &call->base;
 }
 
@@ -563,10 +406,11 @@ pp_engine_list (PpInfrastructure *infrastructure, PpListScope scope, const char 
   if (states != NULL)
     json_object_set_new (filters, "status", states);
   char *text = json_dumps (filters, JSON_COMPACT);
-  g_autofree char *escaped = escape (text);
+  g_autofree char *escaped = pp_engine_escape (text);
   free (text);
   g_autofree char *path = g_strconcat ("/containers/json?all=1&filters=", escaped, NULL);
-  EngineRequest request = { .method = "GET", .path = path, .timeout_seconds = QUICK_SECONDS };
+  EngineRequest request
+      = { .method = "GET", .path = path, .timeout_seconds = PP_ENGINE_QUICK_SECONDS };
   pp_engine_call_send (call, &request, end_with_list);
   return &call->base;
 }

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The creation of a container: what the request lacks is read first. */
+#include "config.h"
+
+#include "engine_api-private.h"
+
+#include "spec_parts-private.h"
+#include "values-private.h"
+
+#include <string.h>
+
+static void
+send_create (EngineCall *call)
+{
+  EngineRequest request = { .method = "POST",
+                            .path = call->path,
+                            .body = call->body,
+                            .timeout_seconds = PP_ENGINE_SLOW_SECONDS,
+                            .unversioned = g_str_has_prefix (call->path, "/v") };
+
+  call->creates = TRUE;
+  pp_engine_call_send (call, &request, pp_engine_end_with_container);
+}
+
+/* The array of "name:address" in a create body of either API, borrowed. */
+static json_t *
+hosts_of (const json_t *body)
+{
+  json_t *hosts = json_object_get (json_object_get (body, "HostConfig"), "ExtraHosts");
+  return hosts != NULL ? hosts : json_object_get (body, "hostadd");
+}
+
+static void
+on_gateway (EngineCall *call, const PpHttpResponse *response)
+{
+  json_auto_t *network = pp_engine_call_json (call, response);
+
+  if (network == NULL)
+    return;
+  pp_replace_host_gateway (hosts_of (call->body), pp_engine_network_gateway (network));
+  send_create (call);
+}
+
+/* The body of CALL is whole, but for an address. */
+static void
+ask_gateway_and_send (EngineCall *call)
+{
+  if (call->network == NULL)
+    {
+      send_create (call);
+      return;
+    }
+  g_autofree char *escaped = pp_engine_escape (call->network);
+  g_autofree char *path = g_strconcat ("/networks/", escaped, NULL);
+  EngineRequest request
+      = { .method = "GET", .path = path, .timeout_seconds = PP_ENGINE_QUICK_SECONDS };
+
+  pp_engine_call_send (call, &request, on_gateway);
+}
+
+/* Once, until it changes: no run's own fault, and no reason to hold one up. */
+static void
+warn_of_config (Engine *engine, const char *trouble)
+{
+  if (g_strcmp0 (trouble, engine->docker_trouble) == 0)
+    return;
+  if (trouble != NULL)
+    g_warning ("%s Its proxies, if any, are not set in containers.", trouble);
+  g_free (engine->docker_trouble);
+  engine->docker_trouble = g_strdup (trouble);
+}
+
+/* PROXIES into the body of CALL: an object in Podman's own API, else an array. */
+static void
+add_proxies (EngineCall *call, json_t *proxies)
+{
+  gboolean is_own = g_str_has_prefix (call->path, PP_LIBPOD);
+  const char *field = is_own ? "env" : "Env";
+  const char *name;
+  json_t *value;
+
+  if (json_object_size (proxies) == 0)
+    return;
+  if (json_object_get (call->body, field) == NULL)
+    json_object_set_new (call->body, field, is_own ? json_object () : json_array ());
+  json_t *env = json_object_get (call->body, field);
+  if (is_own)
+    json_object_update (env, proxies);
+  else
+    {
+      json_object_foreach (proxies, name, value)
+      {
+        g_autofree char *entry = g_strconcat (name, "=", json_string_value (value), NULL);
+        json_array_append_new (env, json_string (entry));
+      }
+    }
+}
+
+static void
+on_config (const PpDockerConfig *config, gpointer user_data)
+{
+  EngineCall *call = user_data;
+  json_auto_t *proxies = pp_docker_config_proxies (config, call->engine->url, call->env);
+
+  call->docker_read = NULL;
+  warn_of_config (call->engine, config->trouble);
+  add_proxies (call, proxies);
+  ask_gateway_and_send (call);
+}
+
+static void
+deliver_created (EngineCall *call, json_t *json, const GError *error)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new ();
+  json_t *warning;
+  size_t index;
+
+  json_array_foreach (json_object_get (json, "Warnings"), index, warning)
+  {
+    if (json_is_string (warning))
+      g_ptr_array_add (warnings, (gpointer)json_string_value (warning));
+  }
+  call->done.created (pp_json_string (json, "Id"), warnings, error, call->user_data);
+}
+
+PpInfrastructureCall *
+pp_engine_create (PpInfrastructure *infrastructure, const PpContainerSpec *spec, const char *name,
+                  PpCreatedFunc created, gpointer user_data)
+{
+  Engine *engine = (Engine *)infrastructure;
+  const char *final_name = name != NULL ? name : spec->name;
+  g_autofree char *escaped_name = final_name != NULL ? pp_engine_escape (final_name) : NULL;
+  g_autofree char *escaped_platform
+      = spec->platform != NULL ? pp_engine_escape (spec->platform) : NULL;
+  EngineCall *call = pp_engine_call_new (
+      engine,
+      final_name != NULL
+          ? g_strdup_printf ("create container '%s' of image '%s'", final_name, spec->image)
+          : g_strdup_printf ("create a container of image '%s'", spec->image),
+      deliver_created, user_data);
+
+  call->done.created = created;
+  call->body = json_deep_copy (spec->libpod_body != NULL ? spec->libpod_body : spec->create_body);
+  if (spec->libpod_body != NULL)
+    {
+      call->path = g_strdup (PP_LIBPOD "/containers/create");
+      if (final_name != NULL)
+        json_object_set_new (call->body, "name", json_string (final_name));
+    }
+  else
+    call->path = g_strconcat ("/containers/create", final_name != NULL ? "?name=" : "",
+                              final_name != NULL ? escaped_name : "",
+                              spec->platform == NULL ? ""
+                              : final_name != NULL   ? "&platform="
+                                                     : "?platform=",
+                              spec->platform != NULL ? escaped_platform : "", NULL);
+
+  const char *mode
+      = pp_json_string (json_object_get (spec->create_body, "HostConfig"), "NetworkMode");
+  if (!pp_engine_knows_host_gateway (engine->info) && pp_network_is_user_defined (mode)
+      && pp_has_host_gateway (hosts_of (call->body)))
+    call->network = g_strdup (mode);
+  call->env = json_array ();
+  json_array_extend (call->env, json_object_get (spec->create_body, "Env"));
+  json_array_extend (call->env, json_object_get (spec->create_body, "UnsetEnv"));
+  if (spec->wants_proxies)
+    call->docker_read = pp_docker_reader_read (engine->docker, on_config, call);
+  else
+    ask_gateway_and_send (call);
+  return &call->base;
+}
