@@ -22,10 +22,10 @@ pp_infrastructure_free (PpInfrastructure *infrastructure)
     infrastructure->kind->free (infrastructure);
 }
 
-const PpEngineInfo *
-pp_infrastructure_engine (const PpInfrastructure *infrastructure)
+PpInfrastructureAbout
+pp_infrastructure_about (const PpInfrastructure *infrastructure)
 {
-  return infrastructure->kind->engine (infrastructure);
+  return infrastructure->kind->about (infrastructure);
 }
 
 PpCapabilities

@@ -14,7 +14,7 @@ typedef struct PpInfrastructureKind
   gboolean (*speaks) (const char *url);
   PpInfrastructure *(*new_) (PpHttp *http, const char *url, GError **error);
   void (*free) (PpInfrastructure *infrastructure);
-  const PpEngineInfo *(*engine) (const PpInfrastructure *infrastructure);
+  PpInfrastructureAbout (*about) (const PpInfrastructure *infrastructure);
   PpCapabilities (*capabilities) (const PpInfrastructure *infrastructure);
   char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   gint64 (*heard) (const PpInfrastructure *infrastructure);

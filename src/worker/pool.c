@@ -44,8 +44,6 @@ static void
 on_engine (const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
-  const PpEngineInfo *engine;
-
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
       guint milliseconds
@@ -66,9 +64,9 @@ on_engine (const GError *error, gpointer user_data)
                       error->message);
       return;
     }
-  engine = pp_infrastructure_engine (worker->context.infrastructure);
-  g_info ("Engine: %s %s%s at %s", engine->name, engine->version,
-          engine->rootless ? " (rootless)" : "", engine->url);
+  PpInfrastructureAbout about = pp_infrastructure_about (worker->context.infrastructure);
+  if (about.name != NULL)
+    g_info ("Engine: %s %s (%s) at %s", about.name, about.version, about.manner, about.place);
   pp_worker_note_absence (&worker->engine_absence, NULL);
   worker->engine_ready = TRUE;
   check_ready (worker);

@@ -82,13 +82,16 @@ print_line (const PpWorker *worker, const char *text)
 static void
 print_banner (PpWorker *worker)
 {
-  const PpEngineInfo *engine = pp_infrastructure_engine (worker->context.infrastructure);
-  g_autofree char *banner = g_strdup_printf (
-      "Worker '%s' started! Work pool '%s' (%s), engine %s %s %s at %s, API %s", worker->name,
-      worker->options->work_pool, worker->context.type, engine->name, engine->version,
-      engine->rootless ? "rootless" : "rootful", engine->url, pp_api_url (worker->context.api));
+  PpInfrastructureAbout about = pp_infrastructure_about (worker->context.infrastructure);
+  g_autoptr (GString) banner = g_string_new (NULL);
 
-  print_line (worker, banner);
+  g_string_append_printf (banner, "Worker '%s' started! Work pool '%s' (%s), ", worker->name,
+                          worker->options->work_pool, worker->context.type);
+  if (about.name != NULL)
+    g_string_append_printf (banner, "engine %s %s %s at %s, ", about.name, about.version,
+                            about.manner, about.place);
+  g_string_append_printf (banner, "API %s", pp_api_url (worker->context.api));
+  print_line (worker, banner->str);
 }
 
 gboolean

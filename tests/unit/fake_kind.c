@@ -356,10 +356,12 @@ fake_free (PpInfrastructure *infrastructure)
   g_free (owner);
 }
 
-static const PpEngineInfo *
-fake_engine (const PpInfrastructure *infrastructure)
+static PpInfrastructureAbout
+fake_about (const PpInfrastructure *infrastructure)
 {
-  return &((const FakeInfrastructure *)infrastructure)->info;
+  const PpEngineInfo *info = &((const FakeInfrastructure *)infrastructure)->info;
+
+  return (PpInfrastructureAbout){ .name = info->name, .version = info->version, .place = info->url };
 }
 
 static gint64
@@ -411,13 +413,14 @@ static PpJobSpec *
 fake_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpRunPolicy *policy,
               GPtrArray *warnings, GError **error)
 {
-  return pp_container_prepare (&container_calls, fake_engine (infrastructure), configuration,
+  return pp_container_prepare (&container_calls,
+                               &((FakeInfrastructure *)infrastructure)->info, configuration,
                                policy, warnings, error);
 }
 
 static const PpInfrastructureKind fake_kind = {
   .free = fake_free,
-  .engine = fake_engine,
+  .about = fake_about,
   .capabilities = fake_capabilities,
   .pid = fake_pid,
   .heard = fake_heard,

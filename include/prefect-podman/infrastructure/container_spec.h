@@ -3,7 +3,7 @@
  * PpJobSpec only. */
 #pragma once
 
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/engine.h"
 
 G_BEGIN_DECLS
 

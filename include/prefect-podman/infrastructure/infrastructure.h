@@ -30,29 +30,14 @@ typedef enum
                                         program reads */
 } PpInfrastructureError;
 
-typedef enum
-{
-  PP_ENGINE_PODMAN,
-  PP_ENGINE_DOCKER
-} PpEngineKind;
-
-/* What answers at the other end; filled by connect. */
+/* What the jobs run on, as it said of itself at the last connect. Borrowed; each may be NULL. */
 typedef struct
 {
-  PpEngineKind kind;
-  char *name;        /* "Podman" or "Docker" */
-  char *version;     /* the engine's own: "4.3.1" */
-  char *api_version; /* Docker API: "1.41" */
-  gboolean rootless;
-  char *url;      /* "unix:///run/podman/podman.sock", without a password */
-  char *base_url; /* as docker-py prints it, the head of infrastructure_pid:
-                     "http+docker://localhost" or "http://host:port" */
-  char *gateway;  /* address containers reach this host by, for host-gateway where the engine does
-                     not know the word; NULL where it does, or where none was found */
-  char *default_runtime; /* "runc"; NULL where the engine does not say */
-  gboolean has_apparmor;
-  gboolean runs_windows; /* Windows containers */
-} PpEngineInfo;
+  const char *name;    /* "Podman" */
+  const char *version; /* "4.3.1" */
+  const char *manner;  /* "rootless" */
+  const char *place;   /* "unix:///run/podman/podman.sock", without a password */
+} PpInfrastructureAbout;
 
 /* The key of a configuration that says which variables of its `env` are secrets of the worker: an
  * object, name -> null: all of it; true: a URL, the user and password in it. */
@@ -68,8 +53,7 @@ PpInfrastructure *pp_infrastructure_new (PpHttp *http, const char *engine_url, G
 void pp_infrastructure_free (PpInfrastructure *infrastructure); /* cancels what is in flight */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
 
-/* NULL until the first connect has answered. Borrowed. */
-const PpEngineInfo *pp_infrastructure_engine (const PpInfrastructure *infrastructure);
+PpInfrastructureAbout pp_infrastructure_about (const PpInfrastructure *infrastructure);
 
 /* When a call was answered last, monotonic microseconds; 0 when the last one that ended got no
  * answer (UNAVAILABLE). What a registry does is not the engine's. */
@@ -116,7 +100,7 @@ typedef struct PpLogPlace PpLogPlace;
 typedef gboolean (*PpOutputFunc) (PpStream stream, const char *data, gsize length, gint64 log_time,
                                   gboolean begins_late, gpointer user_data);
 
-/* Asks what answers (/version, /info) and fills pp_infrastructure_engine(). */
+/* Asks what answers and fills pp_infrastructure_about(). */
 PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructure,
                                                  PpInfrastructureDoneFunc done, gpointer user_data);
 /* Whether the engine is there: UNAVAILABLE when it does not answer. */

@@ -104,10 +104,22 @@ engine_free (PpInfrastructure *infrastructure)
   g_free (engine);
 }
 
-static const PpEngineInfo *
-engine_info (const PpInfrastructure *infrastructure)
+const PpEngineInfo *
+pp_engine_info (const PpInfrastructure *infrastructure)
 {
   return ((const Engine *)infrastructure)->info;
+}
+
+static PpInfrastructureAbout
+engine_about (const PpInfrastructure *infrastructure)
+{
+  const PpEngineInfo *info = pp_engine_info (infrastructure);
+
+  return info == NULL ? (PpInfrastructureAbout){ 0 }
+                      : (PpInfrastructureAbout){ .name = info->name,
+                                                 .version = info->version,
+                                                 .manner = info->rootless ? "rootless" : "rootful",
+                                                 .place = info->url };
 }
 
 static gint64
@@ -201,7 +213,7 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .speaks = speaks,
   .new_ = engine_new,
   .free = engine_free,
-  .engine = engine_info,
+  .about = engine_about,
   .capabilities = engine_capabilities,
   .pid = engine_pid,
   .heard = engine_heard,

@@ -35,7 +35,7 @@ on_written (const GError *error, gpointer user_data)
 void
 pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
 {
-  const PpEngineInfo *engine = pp_infrastructure_engine (run->context->infrastructure);
+  PpInfrastructureAbout about = pp_infrastructure_about (run->context->infrastructure);
 
   *entry = (PpJournalEntry){
     .flow_run_id = run->id,
@@ -65,8 +65,8 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .seen_run_count = run->seen_run_count,
     .scheduled_time = run->scheduled_time,
     .lease_id = run->lease != NULL ? (char *)pp_lease_id (run->lease) : NULL,
-    .engine_name = engine->name,
-    .engine_url = engine->url,
+    .engine_name = (char *)about.name,
+    .engine_url = (char *)about.place,
     .boot_id = (char *)run->context->boot_id,
   };
   if (run->policy == NULL)

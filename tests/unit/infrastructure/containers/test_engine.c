@@ -88,7 +88,7 @@ test_password (void)
   pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
-  const PpEngineInfo *info = pp_infrastructure_engine (fixture.infrastructure);
+  const PpEngineInfo *info = pp_engine_info (fixture.infrastructure);
   g_autofree char *url = g_strdup_printf ("tcp://127.0.0.1:%d", server_port (fixture.server));
   g_autofree char *base_url = server_url (fixture.server, "");
   g_assert_cmpstr (info->url, ==, url);
@@ -289,7 +289,7 @@ test_no_info (void)
   wait_done (&fixture);
   g_test_assert_expected_messages ();
   g_assert_no_error (fixture.error);
-  g_assert_cmpstr (pp_infrastructure_engine (fixture.infrastructure)->version, ==, "5.4.0");
+  g_assert_cmpstr (pp_engine_info (fixture.infrastructure)->version, ==, "5.4.0");
   stop (&fixture);
 }
 
@@ -405,7 +405,7 @@ test_missing_cdi_device (void)
   pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
-  const PpEngineInfo *info = pp_infrastructure_engine (fixture.infrastructure);
+  const PpEngineInfo *info = pp_engine_info (fixture.infrastructure);
   g_assert_cmpstr (info->default_runtime, ==, "runc");
   g_assert_true (info->has_apparmor);
   g_assert_false (info->rootless);
@@ -454,7 +454,7 @@ start_podman (Fixture *fixture, gint *upgraded)
   fixture->infrastructure = pp_infrastructure_new (fixture->http, url, NULL);
   pp_infrastructure_connect (fixture->infrastructure, on_done, fixture);
   wait_done (fixture);
-  g_assert_cmpstr (pp_infrastructure_engine (fixture->infrastructure)->version, ==, "4.3.1");
+  g_assert_cmpstr (pp_engine_info (fixture->infrastructure)->version, ==, "4.3.1");
 }
 
 static void
@@ -486,7 +486,7 @@ test_version_after_a_silence (void)
   wait_done (&fixture);
   g_assert_no_error (fixture.error);
   g_test_assert_expected_messages ();
-  g_assert_cmpstr (pp_infrastructure_engine (fixture.infrastructure)->version, ==, "5.4.2");
+  g_assert_cmpstr (pp_engine_info (fixture.infrastructure)->version, ==, "5.4.2");
   stop (&fixture);
 }
 
@@ -502,7 +502,7 @@ test_version_after_a_restart (void)
   expect_news ();
   pp_infrastructure_inspect (fixture.infrastructure, "abc", on_inspected, &fixture);
   wait_done (&fixture);
-  while (g_str_equal (pp_infrastructure_engine (fixture.infrastructure)->version, "4.3.1"))
+  while (g_str_equal (pp_engine_info (fixture.infrastructure)->version, "4.3.1"))
     g_main_context_iteration (NULL, TRUE);
   g_test_assert_expected_messages ();
   stop (&fixture);
