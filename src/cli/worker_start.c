@@ -4,6 +4,7 @@
 
 #include "cli/api_url-private.h"
 #include "cli/commands-private.h"
+#include "prefect-podman/infrastructure/kinds.h"
 #include "prefect-podman/settings/sources.h"
 #include "prefect-podman/worker/worker.h"
 
@@ -106,7 +107,6 @@ pool_fault (const char *name)
 static gboolean
 check (const PpCommandLine *line, GError **error)
 {
-  static const char *const types[] = { "docker", "podman", NULL };
   const Options *given = line->options;
   g_autofree char *fault = NULL;
   const char *what = NULL;
@@ -119,9 +119,14 @@ check (const PpCommandLine *line, GError **error)
     what = "--name must be UTF-8";
   else if (given->name != NULL && strpbrk (given->name, "/%") != NULL)
     what = "--name: a worker's name cannot have \"/\" or \"%\" in it";
-  else if (given->type != NULL && !g_strv_contains (types, given->type))
-    what = "--type: prefect-podman serves pools of type docker and podman; the Python worker "
-           "(prefect worker start) serves the others";
+  else if (given->type != NULL && pp_kind_for_pool (given->type) == NULL)
+    {
+      g_autofree char *types = pp_kind_show_pool_types ();
+      fault = g_strdup_printf ("--type: prefect-podman serves pools of type %s; the Python worker "
+                               "(prefect worker start) serves the others",
+                               types);
+      what = fault;
+    }
   for (char **queue = given->queues; what == NULL && queue != NULL && *queue != NULL; queue++)
     {
       fault = name_fault ("--work-queue", *queue);

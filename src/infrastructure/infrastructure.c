@@ -3,16 +3,15 @@
 
 #include "kind-private.h"
 
-static const PpInfrastructureKind *const kinds[] = { &pp_engine_api_kind };
-
 PpInfrastructure *
-pp_infrastructure_new (PpHttp *http, const char *engine_url, GError **error)
+pp_infrastructure_new (PpHttp *http, const char *place, GError **error)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
-    if (kinds[i]->speaks (engine_url))
-      return kinds[i]->new_ (http, engine_url, error);
-  /* The first kind's own words for a URL it does not speak. */
-  return kinds[0]->new_ (http, engine_url, error);
+  const PpInfrastructureKind *kind = pp_kind_for_place (place);
+
+  /* The first kind's own words for a place of none. */
+  if (kind == NULL)
+    kind = pp_kind_default ();
+  return kind->new_ (http, place, error);
 }
 
 void

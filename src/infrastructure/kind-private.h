@@ -5,14 +5,26 @@
 
 #include "prefect-podman/infrastructure/capabilities.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
+#include "prefect-podman/infrastructure/kinds.h"
 
 G_BEGIN_DECLS
 
-typedef struct PpInfrastructureKind
+/* A type of work pools. */
+typedef struct
 {
-  /* Whether URL is one of this kind. */
-  gboolean (*speaks) (const char *url);
-  PpInfrastructure *(*new_) (PpHttp *http, const char *url, GError **error);
+  const char *type;                          /* NULL: the end of a list */
+  const char *worker_word;                   /* see pp_kind_worker_word() */
+  json_t *(*template_of) (const char *type); /* see pp_kind_default_template() */
+} PpPoolType;
+
+struct PpInfrastructureKind
+{
+  const PpPoolType *pools;
+  /* See pp_kind_find_place(). */
+  char *(*find_place) (const char *engine_url, GError **error);
+  /* True if PLACE is one of this kind. */
+  gboolean (*has_place) (const char *place);
+  PpInfrastructure *(*new_) (PpHttp *http, const char *place, GError **error);
   void (*free) (PpInfrastructure *infrastructure);
   PpInfrastructureAbout (*about) (const PpInfrastructure *infrastructure);
   PpCapabilities (*capabilities) (const PpInfrastructure *infrastructure);
@@ -54,7 +66,7 @@ typedef struct PpInfrastructureKind
                                  const char *claim, PpJobsFunc listed, gpointer user_data);
   void (*call_resume) (PpInfrastructureCall *call);
   void (*call_cancel) (PpInfrastructureCall *call);
-} PpInfrastructureKind;
+};
 
 /* The heads of what a kind allocates. */
 struct PpInfrastructure

@@ -164,3 +164,45 @@ pp_identity_list (const char *state_dir, GError **error)
                state_dir);
   return NULL;
 }
+
+/* True if JSON, an identity file, is of a worker on this host with that pool and API. */
+static gboolean
+is_of (const json_t *json, const char *api_url, const char *work_pool)
+{
+  const char *url = pp_json_string (json, "api_url");
+  g_autofree char *normal = url != NULL ? pp_identity_normal_url (url) : NULL;
+
+  return g_strcmp0 (normal, api_url) == 0
+         && g_strcmp0 (pp_json_string (json, "work_pool"), work_pool) == 0
+         && g_strcmp0 (pp_json_string (json, "host"), g_get_host_name ()) == 0;
+}
+
+char *
+pp_identity_last_place (const char *state_dir, const char *api_url, const char *work_pool)
+{
+  g_auto (PpFolder) folder = { -1, NULL };
+  g_autoptr (GPtrArray) names = NULL;
+  g_autofree char *url = pp_identity_normal_url (api_url);
+  g_autofree char *place = NULL;
+  gint64 latest = -1;
+
+  if (!pp_folder_open (&folder, NULL, state_dir, FALSE, NULL)
+      || (names = pp_folder_list (&folder, NULL)) == NULL)
+    return NULL;
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_auto (PpFolder) identity = { -1, NULL };
+      json_auto_t *json = NULL;
+
+      if (pp_identity_is_name (name) && pp_folder_open (&identity, &folder, name, FALSE, NULL))
+        json = pp_identity_read (&identity, NULL);
+      gint64 started = json_integer_value (json_object_get (json, "started_at"));
+      if (json == NULL || started <= latest || !is_of (json, url, work_pool))
+        continue;
+      latest = started;
+      g_free (place);
+      place = g_strdup (pp_json_string (json, "engine_url"));
+    }
+  return g_steal_pointer (&place);
+}

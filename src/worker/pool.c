@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connects to the engine, reads or creates the work pool before the first poll, and sends
- * heartbeats that keep the pool online. */
+/* Reads or creates the work pool, connects to the engine of its kind before the first poll, and
+ * sends heartbeats that keep the pool online. */
 #include "config.h"
 
 #include "worker_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
-#include "prefect-podman/template/template.h"
 
 /* Intervals for retries during the start: 1, 2 and 4 seconds, then 8, all +-30 %. So the worker
  * starts soon after the API and the engine. */
@@ -58,7 +57,7 @@ on_engine (const GError *error, gpointer user_data)
     }
   if (error != NULL)
     {
-      g_autofree char *url = pp_http_url_for_display (worker->engine_url);
+      g_autofree char *url = pp_http_url_for_display (worker->place);
 
       pp_worker_fail (worker, 2, "The container engine at %s cannot be used: %s", url,
                       error->message);
@@ -86,10 +85,31 @@ served_type (const PpWorker *worker)
   return worker->options->type != NULL ? worker->options->type : "docker";
 }
 
+/* True if this worker serves pools of TYPE. Once it has started, it has one kind. */
 static gboolean
-serves (const char *type)
+serves (const PpWorker *worker, const char *type)
 {
-  return g_strcmp0 (type, "docker") == 0 || g_strcmp0 (type, "podman") == 0;
+  const PpInfrastructureKind *kind = pp_kind_for_pool (type);
+
+  return kind != NULL && (!worker->engine_asked || kind == pp_kind_for_place (worker->place));
+}
+
+/* Asks for the engine now that it is known that the pool's kind has one. */
+static gboolean
+ask_engine (PpWorker *worker, const char *type)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (worker->engine_asked)
+    return TRUE;
+  if (!pp_worker_use_kind (worker, pp_kind_for_pool (type), &error))
+    {
+      pp_worker_fail (worker, 2, "%s", error->message);
+      return FALSE;
+    }
+  worker->engine_asked = TRUE;
+  connect_engine (worker);
+  return TRUE;
 }
 
 static gboolean
@@ -198,22 +218,23 @@ static void
 accept_pool (PpWorker *worker, json_t *work_pool)
 {
   const char *type = pp_json_string (work_pool, "type");
+  g_autofree char *served = pp_kind_show_pool_types ();
 
-  if (!serves (type) && worker->started)
+  if (!serves (worker, type) && worker->started)
     {
       g_warning ("Work pool '%s' has become one of type '%s', which this worker does not serve",
                  worker->options->work_pool, type != NULL ? type : "unknown");
       sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
       return;
     }
-  if (!serves (type))
+  if (!serves (worker, type))
     {
-      pp_worker_fail (worker, 2,
-                      "Work pool '%s' is of type '%s'; this worker serves 'docker' and 'podman' "
-                      "pools. Start Prefect's "
-                      "own worker for it: prefect worker start --pool '%s' --type %s",
-                      worker->options->work_pool, type != NULL ? type : "unknown",
-                      worker->options->work_pool, type != NULL ? type : "TYPE");
+      pp_worker_fail (
+          worker, 2,
+          "Work pool '%s' is of type '%s'; this worker serves %s pools. Start Prefect's "
+          "own worker for it: prefect worker start --pool '%s' --type %s",
+          worker->options->work_pool, type != NULL ? type : "unknown", served,
+          worker->options->work_pool, type != NULL ? type : "TYPE");
       return;
     }
   if (!worker->pool_ready && worker->options->type != NULL
@@ -221,9 +242,11 @@ accept_pool (PpWorker *worker, json_t *work_pool)
     g_warning ("Worker type mismatch! --type says '%s', work pool '%s' is of type '%s': it is "
                "served as that.",
                worker->options->type, worker->options->work_pool, type);
+  if (!ask_engine (worker, type))
+    return;
   json_decref (worker->context.work_pool);
   worker->context.work_pool = json_incref (work_pool);
-  worker->context.type = g_str_equal (type, "podman") ? "podman" : "docker";
+  worker->context.type = pp_json_string (work_pool, "type");
   pp_events_set_work_pool (worker->context.events, work_pool);
   if (json_is_true (json_object_get (work_pool, "is_paused")) && !worker->pool_ready)
     g_message ("Work pool '%s' is paused: no runs come until it is resumed",
@@ -257,7 +280,7 @@ default_template (const PpWorker *worker, const char *type)
 {
   if (worker->options->base_job_template != NULL)
     return json_incref (worker->options->base_job_template);
-  return pp_template_default (type);
+  return pp_kind_default_template (type);
 }
 
 static void
@@ -314,13 +337,13 @@ on_pool_missing (PpWorker *worker)
         sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
       return;
     }
-  if (!serves (served_type (worker)))
+  if (!serves (worker, served_type (worker)))
     {
+      g_autofree char *served = pp_kind_show_pool_types ();
       pp_worker_fail (worker, 2,
                       "Work pool '%s' does not exist, and --type '%s' is not one to create it "
-                      "with: this worker "
-                      "serves 'docker' and 'podman'",
-                      worker->options->work_pool, served_type (worker));
+                      "with: this worker serves %s",
+                      worker->options->work_pool, served_type (worker), served);
       return;
     }
   template = default_template (worker, served_type (worker));
@@ -352,7 +375,7 @@ on_pool (json_t *body, const GError *error, gpointer user_data)
     on_pool_missing (worker);
   else if (error != NULL)
     on_sync_failure (worker, error);
-  else if (!has_template (body) && serves (pp_json_string (body, "type")))
+  else if (!has_template (body) && serves (worker, pp_json_string (body, "type")))
     fill_in_template (worker, pp_json_string (body, "type"));
   else
     accept_pool (worker, body);
@@ -369,7 +392,6 @@ sync_pool (PpWorker *worker)
 void
 pp_worker_sync_start (PpWorker *worker)
 {
-  connect_engine (worker);
   sync_pool (worker);
 }
 

@@ -4,6 +4,8 @@
 
 #include "worker_inside-private.h"
 
+#include "prefect-podman/state/identity_list.h"
+#include "prefect-podman/state/state_dir.h"
 #include "prefect-podman/text/visible.h"
 #include "memory-private.h"
 #include "signals-private.h"
@@ -272,6 +274,18 @@ on_sending (const char *flow_run_id, gint64 timestamp, gpointer user_data)
     pp_flow_run_sending (run, timestamp);
 }
 
+/* What has the worker's name or its journal. */
+static void
+set_up_identity (PpWorker *worker)
+{
+  PpWorkerContext *context = &worker->context;
+
+  context->worker_name = worker->name;
+  pp_api_set_worker (context->api, worker->name, worker->worker_id);
+  pp_log_sender_on_sending (context->logs, context->journal, on_sending, worker);
+  context->events = pp_events_new (context->api, worker->name, context->type);
+}
+
 static void
 set_up_context (PpWorker *worker)
 {
@@ -279,47 +293,100 @@ set_up_context (PpWorker *worker)
   PpWorkerContext *context = &worker->context;
 
   context->settings = settings;
-  context->worker_name = worker->name;
-  context->type = g_strcmp0 (worker->options->type, "podman") == 0 ? "podman" : "docker";
+  context->type = worker->options->type != NULL ? worker->options->type : "docker";
   context->secrets = pp_own_secrets (settings);
   context->process_environment = pp_resolve_process_environment ();
   context->api = pp_api_new (worker->http, settings);
   if (pp_worker_is_patient (worker))
     pp_api_expect (context->api);
-  pp_api_set_worker (context->api, worker->name, NULL);
   context->resolver = pp_resolver_new (context->api, context->process_environment);
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, settings);
   pp_log_sender_on_delivered (context->logs, on_delivered, worker);
-  pp_log_sender_on_sending (context->logs, context->journal, on_sending, worker);
-  context->events = pp_events_new (context->api, worker->name, context->type);
   context->out = pp_stdout_new (STDOUT_FILENO);
   context->output_prefix = worker->options->output_prefix;
+  set_up_identity (worker);
+}
+
+static gboolean
+set_up_infrastructure (PpWorker *worker, GError **error)
+{
+  worker->context.infrastructure = pp_infrastructure_new (worker->http, worker->place, error);
+  if (worker->context.infrastructure == NULL)
+    return FALSE;
+  pp_worker_expect_late_requests (worker);
+  pp_worker_load_journal (worker);
+  return TRUE;
+}
+
+/* The kind that the work pool probably is of. Its type is known when the API has answered; until
+ * then the worker has the identity of this one, so that nobody takes over its runs. */
+static const PpInfrastructureKind *
+likely_kind (const PpWorker *worker)
+{
+  const PpWorkerOptions *options = worker->options;
+  g_autofree char *state_dir = pp_state_dir_default (options->state_dir);
+  g_autofree char *place = NULL;
+
+  if (pp_kind_for_pool (options->type) != NULL)
+    return pp_kind_for_pool (options->type);
+  place = pp_identity_last_place (state_dir, worker->settings->api_url, options->work_pool);
+  return pp_kind_for_place (place) != NULL ? pp_kind_for_place (place) : pp_kind_default ();
 }
 
 static gboolean
 set_up (PpWorker *worker, GError **error)
 {
   const PpWorkerOptions *options = worker->options;
-  PpWorkerContext *context = &worker->context;
 
   worker->loop = g_main_loop_new (NULL, FALSE);
   pp_worker_note_poll (worker);
   worker->runs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_run);
   worker->http = pp_http_new ();
   pp_worker_expect_shortages (worker);
-  worker->engine_url = pp_engine_find (options->engine_url, error);
-  if (worker->engine_url == NULL || !pp_worker_take_identity (worker, error))
+  worker->place = pp_kind_find_place (likely_kind (worker), options->engine_url, error);
+  if (worker->place == NULL || !pp_worker_take_identity (worker, error))
     return FALSE;
   set_up_context (worker);
   if (options->with_healthcheck && !pp_worker_health_start (worker, error))
     return FALSE;
-  context->infrastructure = pp_infrastructure_new (worker->http, worker->engine_url, error);
-  if (context->infrastructure == NULL)
+  return set_up_infrastructure (worker, error);
+}
+
+/* Lets go of what set_up() has made for the likely kind. Nothing was asked of that kind yet. */
+static void
+forget_kind (PpWorker *worker)
+{
+  PpWorkerContext *context = &worker->context;
+
+  g_hash_table_remove_all (worker->runs);
+  g_clear_pointer (&worker->to_recover, g_ptr_array_unref);
+  g_clear_pointer (&worker->adopted, g_hash_table_unref);
+  pp_worker_leave_orphans (worker);
+  pp_log_sender_on_sending (context->logs, NULL, NULL, NULL);
+  g_clear_pointer (&context->events, pp_events_free);
+  g_clear_pointer (&context->late, pp_late_requests_free);
+  g_clear_pointer (&context->infrastructure, pp_infrastructure_free);
+  g_clear_pointer (&context->journal, pp_journal_free);
+  g_clear_pointer (&worker->identity, pp_identity_free);
+  g_clear_pointer (&worker->state_fallback, pp_state_fallback_free);
+  g_clear_pointer (&worker->state_dir, g_free);
+  g_clear_pointer (&worker->boot_id, g_free);
+  g_clear_pointer (&worker->name, g_free);
+  g_clear_pointer (&worker->place, g_free);
+}
+
+gboolean
+pp_worker_use_kind (PpWorker *worker, const PpInfrastructureKind *kind, GError **error)
+{
+  if (kind == pp_kind_for_place (worker->place))
+    return TRUE;
+  forget_kind (worker);
+  worker->place = pp_kind_find_place (kind, worker->options->engine_url, error);
+  if (worker->place == NULL || !pp_worker_take_identity (worker, error))
     return FALSE;
-  pp_worker_expect_late_requests (worker);
-  pp_worker_load_journal (worker);
-  return TRUE;
+  set_up_identity (worker);
+  return set_up_infrastructure (worker, error);
 }
 
 static void
@@ -366,7 +433,7 @@ tear_down (PpWorker *worker)
   g_free (worker->boot_id);
   g_free (worker->state_dir);
   pp_state_fallback_free (worker->state_fallback);
-  g_free (worker->engine_url);
+  g_free (worker->place);
   g_free (worker->worker_id);
   g_free (worker->shortage);
   g_free (worker->engine_absence);

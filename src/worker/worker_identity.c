@@ -19,8 +19,7 @@ make_up_name (const char *type)
 {
   g_autofree char *uuid = g_uuid_string_random ();
 
-  return g_strdup_printf ("%s %s",
-                          g_strcmp0 (type, "docker") == 0 ? "DockerWorker" : "PodmanWorker", uuid);
+  return g_strdup_printf ("%s %s", pp_kind_worker_word (type), uuid);
 }
 
 /* A stopping worker releases its identity, with its name and runs. Waits for that, so that this
@@ -46,7 +45,7 @@ try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
   PpIdentityKey key = {
     .api_url = worker->settings->api_url,
     .work_pool = worker->options->work_pool,
-    .engine_url = worker->engine_url,
+    .engine_url = worker->place,
   };
 
   if (!pp_state_dir_prepare (state_dir, error))

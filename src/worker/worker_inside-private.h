@@ -7,6 +7,7 @@
 #include "health-private.h"
 #include "host_lookup-private.h"
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/infrastructure/kinds.h"
 #include "prefect-podman/state/identity.h"
 #include "prefect-podman/state/state_fallback.h"
 #include "prefect-podman/worker/worker.h"
@@ -41,7 +42,7 @@ typedef struct
   gboolean health_warned; /* the retries were announced in the log */
   PpHostLookup *health_lookup;
   struct addrinfo *health_addresses; /* addresses to listen on; NULL if not known yet */
-  char *engine_url;
+  char *place; /* where the jobs are (pp_kind_find_place()) */
 
   PpIdentity *identity;
   char *name;    /* options->name, or a generated name, which an earlier start may have chosen */
@@ -74,6 +75,7 @@ typedef struct
   guint list_timer;
   guint identities_timer;
 
+  gboolean engine_asked; /* the pool's type is known, and with it the kind */
   gboolean engine_ready;
   gboolean pool_ready;
   gboolean started; /* engine and pool were both ready; the banner was printed */
@@ -188,6 +190,10 @@ void pp_worker_ready (PpWorker *worker);
 
 /* Loads the runs of the journal into this worker, so that no poll claims them. */
 void pp_worker_load_journal (PpWorker *worker);
+
+/* Has the worker serve its pool with KIND: the pool may be of another kind than was likely at the
+ * start. Before the worker is ready. Blocks for a few small files. Returns FALSE with ERROR. */
+gboolean pp_worker_use_kind (PpWorker *worker, const PpInfrastructureKind *kind, GError **error);
 
 /* Recovers the loaded runs. Also takes over, from time to time, the runs of workers that do not
  * come back. */

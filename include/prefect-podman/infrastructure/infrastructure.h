@@ -43,13 +43,9 @@ typedef struct
  * object, name -> null: all of it; true: a URL, the user and password in it. */
 #define PP_SECRET_ENVIRONMENT_KEY "secret_environment"
 
-/* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
- * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use
- * (new string; for none found the first default) or NULL with ERROR for a scheme it does not speak.
- */
-char *pp_engine_find (const char *engine_url, GError **error);
-
-PpInfrastructure *pp_infrastructure_new (PpHttp *http, const char *engine_url, GError **error);
+/* The infrastructure at PLACE (pp_kind_find_place() in kinds.h). New; NULL with ERROR for a place of
+ * no kind. */
+PpInfrastructure *pp_infrastructure_new (PpHttp *http, const char *place, GError **error);
 void pp_infrastructure_free (PpInfrastructure *infrastructure); /* cancels what is in flight */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
 

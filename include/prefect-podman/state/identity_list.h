@@ -30,4 +30,8 @@ typedef struct
  * PP_STATE_ERROR_FOREIGN: it has things in it, and none that a worker has made). */
 GPtrArray *pp_identity_list (const char *state_dir, GError **error);
 
+/* Where the jobs were of the worker that last served WORK_POOL of API_URL on this host (the
+ * engine_url of its key); new string, or NULL if there was none. Blocks for a few small files. */
+char *pp_identity_last_place (const char *state_dir, const char *api_url, const char *work_pool);
+
 G_END_DECLS

@@ -6,6 +6,12 @@
 
 G_BEGIN_DECLS
 
+/* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
+ * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use
+ * (new string; for none found the first default) or NULL with ERROR for a scheme it does not speak.
+ */
+char *pp_engine_find (const char *engine_url, GError **error);
+
 /* The environment that pp_engine_find() uses, in a struct so that tests can set it. */
 typedef struct
 {

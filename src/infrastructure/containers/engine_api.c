@@ -5,6 +5,7 @@
 #include "engine_api-private.h"
 
 #include "prefect-podman/http/proxy.h"
+#include "prefect-podman/template/template.h"
 #include "values-private.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #define LOOK_TIMEOUT_MS 120000
 
 static gboolean
-speaks (const char *url)
+has_place (const char *url)
 {
   g_autofree char *socket_path = NULL;
   g_autofree char *base_url = NULL;
@@ -209,8 +210,16 @@ engine_prepare (PpInfrastructure *infrastructure, const json_t *configuration, P
                                policy, warnings, error);
 }
 
+static const PpPoolType pools[] = {
+  { "docker", "DockerWorker", pp_template_default },
+  { "podman", "PodmanWorker", pp_template_default },
+  { NULL },
+};
+
 const PpInfrastructureKind pp_engine_api_kind = {
-  .speaks = speaks,
+  .pools = pools,
+  .find_place = pp_engine_find,
+  .has_place = has_place,
   .new_ = engine_new,
   .free = engine_free,
   .about = engine_about,
