@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "kind-private.h"
+#include "simple_call-private.h"
 
 PpInfrastructure *
 pp_infrastructure_new (PpHttp *http, const char *place, GError **error)
@@ -24,37 +25,47 @@ pp_infrastructure_free (PpInfrastructure *infrastructure)
 PpInfrastructureAbout
 pp_infrastructure_about (const PpInfrastructure *infrastructure)
 {
+  if (infrastructure->kind->about == NULL)
+    return (PpInfrastructureAbout){ 0 };
   return infrastructure->kind->about (infrastructure);
 }
 
 PpCapabilities
 pp_infrastructure_capabilities (const PpInfrastructure *infrastructure)
 {
+  if (infrastructure->kind->capabilities == NULL)
+    return (PpCapabilities){ 0 };
   return infrastructure->kind->capabilities (infrastructure);
 }
 
 char *
 pp_infrastructure_pid (const PpInfrastructure *infrastructure, const char *job_id)
 {
+  if (infrastructure->kind->pid == NULL)
+    return g_strconcat (infrastructure->kind->place, job_id, NULL);
   return infrastructure->kind->pid (infrastructure, job_id);
 }
 
 const char *
 pp_infrastructure_trouble (const PpInfrastructure *infrastructure)
 {
-  return infrastructure->kind->trouble (infrastructure);
+  return infrastructure->kind->trouble != NULL ? infrastructure->kind->trouble (infrastructure)
+                                               : NULL;
 }
 
 gint64
 pp_infrastructure_heard (const PpInfrastructure *infrastructure)
 {
-  return infrastructure->kind->heard (infrastructure);
+  return infrastructure->kind->heard != NULL ? infrastructure->kind->heard (infrastructure)
+                                             : g_get_monotonic_time ();
 }
 
 PpInfrastructureCall *
 pp_infrastructure_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                            gpointer user_data)
 {
+  if (infrastructure->kind->connect == NULL)
+    return pp_simple_call (infrastructure, NULL, done, user_data);
   return infrastructure->kind->connect (infrastructure, done, user_data);
 }
 
@@ -62,6 +73,8 @@ PpInfrastructureCall *
 pp_infrastructure_ping (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                         gpointer user_data)
 {
+  if (infrastructure->kind->ping == NULL)
+    return pp_simple_call (infrastructure, NULL, done, user_data);
   return infrastructure->kind->ping (infrastructure, done, user_data);
 }
 
@@ -76,14 +89,17 @@ void
 pp_infrastructure_set_owner (PpInfrastructure *infrastructure, PpJobSpec *spec,
                              const PpJobRef *owner)
 {
-  infrastructure->kind->set_owner (spec, owner);
+  if (infrastructure->kind->set_owner != NULL)
+    infrastructure->kind->set_owner (spec, owner);
 }
 
 void
 pp_infrastructure_free_spec (PpInfrastructure *infrastructure, PpJobSpec *spec)
 {
-  if (spec != NULL)
+  if (spec != NULL && infrastructure->kind->free_spec != NULL)
     infrastructure->kind->free_spec (spec);
+  else
+    g_free (spec);
 }
 
 PpInfrastructureCall *
@@ -105,6 +121,8 @@ pp_infrastructure_follow (PpInfrastructure *infrastructure, const char *containe
                           const PpLogPlace *place, PpOutputFunc on_output, PpFollowedFunc followed,
                           gpointer user_data)
 {
+  if (infrastructure->kind->follow == NULL)
+    return pp_simple_call_follow (infrastructure, followed, user_data);
   return infrastructure->kind->follow (infrastructure, container_id, tty, place, on_output,
                                        followed, user_data);
 }
@@ -114,6 +132,13 @@ pp_infrastructure_read_log (PpInfrastructure *infrastructure, const char *contai
                             gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                             PpFollowedFunc followed, gpointer user_data)
 {
+  if (infrastructure->kind->read_log == NULL)
+    {
+      PpInfrastructureCall *call = pp_simple_call_follow (infrastructure, followed, user_data);
+
+      pp_simple_call_finish (call);
+      return call;
+    }
   return infrastructure->kind->read_log (infrastructure, container_id, tty, place, on_output,
                                          followed, user_data);
 }
@@ -121,7 +146,10 @@ pp_infrastructure_read_log (PpInfrastructure *infrastructure, const char *contai
 void
 pp_infrastructure_follow_finish (PpInfrastructureCall *call)
 {
-  call->infrastructure->kind->follow_finish (call);
+  if (call->infrastructure->kind->follow == NULL)
+    pp_simple_call_finish (call);
+  else
+    call->infrastructure->kind->follow_finish (call);
 }
 
 PpInfrastructureCall *
@@ -135,6 +163,8 @@ PpInfrastructureCall *
 pp_infrastructure_watch (PpInfrastructure *infrastructure, const char *container_id,
                          PpWatchFunc news, PpWatchedFunc watched, gpointer user_data)
 {
+  if (infrastructure->kind->watch == NULL)
+    return pp_simple_call_watch (infrastructure, container_id, watched, user_data);
   return infrastructure->kind->watch (infrastructure, container_id, news, watched, user_data);
 }
 
@@ -150,6 +180,8 @@ PpInfrastructureCall *
 pp_infrastructure_unpause (PpInfrastructure *infrastructure, const char *container_id,
                            PpInfrastructureDoneFunc done, gpointer user_data)
 {
+  if (infrastructure->kind->unpause == NULL)
+    return pp_simple_call (infrastructure, NULL, done, user_data);
   return infrastructure->kind->unpause (infrastructure, container_id, done, user_data);
 }
 
@@ -171,13 +203,16 @@ PpInfrastructureCall *
 pp_infrastructure_list (PpInfrastructure *infrastructure, PpListScope scope, const char *claim,
                         PpJobsFunc listed, gpointer user_data)
 {
+  if (infrastructure->kind->list == NULL)
+    return pp_simple_call_no_jobs (infrastructure, listed, user_data);
   return infrastructure->kind->list (infrastructure, scope, claim, listed, user_data);
 }
 
 void
 pp_infrastructure_call_resume (PpInfrastructureCall *call)
 {
-  call->infrastructure->kind->call_resume (call);
+  if (call->infrastructure->kind->call_resume != NULL)
+    call->infrastructure->kind->call_resume (call);
 }
 
 void

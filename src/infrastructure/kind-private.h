@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a kind of infrastructure is: functions with the contracts of infrastructure.h. A new kind is
- * one file with one of these, and its row in infrastructure.c. Used inside the room only. */
+ * one file with one of these, and its row in kinds.c (docs/internals/new-infrastructure.md). Used
+ * inside the room only. */
 #pragma once
 
 #include "prefect-podman/infrastructure/capabilities.h"
@@ -20,29 +21,45 @@ typedef struct
 struct PpInfrastructureKind
 {
   const PpPoolType *pools;
-  /* See pp_kind_find_place(). */
+  /* See pp_kind_find_place(): the one place of a kind that has no more ("process:"), or NULL and two
+   * functions, of which the second tells if PLACE is one of this kind. */
+  const char *place;
   char *(*find_place) (const char *engine_url, GError **error);
-  /* True if PLACE is one of this kind. */
   gboolean (*has_place) (const char *place);
   PpInfrastructure *(*new_) (PpHttp *http, const char *place, GError **error);
   void (*free) (PpInfrastructure *infrastructure);
+  PpJobSpec *(*prepare) (PpInfrastructure *infrastructure, const json_t *configuration,
+                         PpRunPolicy *policy, GPtrArray *warnings, GError **error);
+  PpInfrastructureCall *(*submit) (PpInfrastructure *infrastructure, PpJobSpec *spec, gboolean anew,
+                                   const PpSubmitFuncs *funcs, gpointer user_data);
+  PpInfrastructureCall *(*start) (PpInfrastructure *infrastructure, const char *container_id,
+                                  PpInfrastructureDoneFunc done, gpointer user_data);
+  PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
+                                    PpJobFunc inspected, gpointer user_data);
+  PpInfrastructureCall *(*stop) (PpInfrastructure *infrastructure, const char *container_id,
+                                 guint timeout_seconds, PpInfrastructureDoneFunc done,
+                                 gpointer user_data);
+  PpInfrastructureCall *(*remove) (PpInfrastructure *infrastructure, const char *container_id,
+                                   gboolean force, PpInfrastructureDoneFunc done,
+                                   gpointer user_data);
+
+  /* NULL where the kind has nothing to say or to do there: jobs without output (follow and
+   * read_log), an infrastructure that is always there (connect, ping, heard), jobs that need not be
+   * told whose they are, or cannot be listed. Without watch a job is inspected every second, without
+   * pid it is PLACE and the job's id, without free_spec a PpJobSpec is freed by g_free(). */
+  void (*free_spec) (PpJobSpec *spec);
+  char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
+  PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,
+                                  PpWatchFunc news, PpWatchedFunc watched, gpointer user_data);
   PpInfrastructureAbout (*about) (const PpInfrastructure *infrastructure);
   PpCapabilities (*capabilities) (const PpInfrastructure *infrastructure);
-  char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   gint64 (*heard) (const PpInfrastructure *infrastructure);
   const char *(*trouble) (const PpInfrastructure *infrastructure);
   PpInfrastructureCall *(*connect) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                                     gpointer user_data);
   PpInfrastructureCall *(*ping) (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc done,
                                  gpointer user_data);
-  PpJobSpec *(*prepare) (PpInfrastructure *infrastructure, const json_t *configuration,
-                         PpRunPolicy *policy, GPtrArray *warnings, GError **error);
   void (*set_owner) (PpJobSpec *spec, const PpJobRef *owner);
-  void (*free_spec) (PpJobSpec *spec);
-  PpInfrastructureCall *(*submit) (PpInfrastructure *infrastructure, PpJobSpec *spec, gboolean anew,
-                                   const PpSubmitFuncs *funcs, gpointer user_data);
-  PpInfrastructureCall *(*start) (PpInfrastructure *infrastructure, const char *container_id,
-                                  PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*follow) (PpInfrastructure *infrastructure, const char *container_id,
                                    gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                                    PpFollowedFunc followed, gpointer user_data);
@@ -50,18 +67,8 @@ struct PpInfrastructureKind
                                      gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                                      PpFollowedFunc followed, gpointer user_data);
   void (*follow_finish) (PpInfrastructureCall *call);
-  PpInfrastructureCall *(*inspect) (PpInfrastructure *infrastructure, const char *container_id,
-                                    PpJobFunc inspected, gpointer user_data);
-  PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,
-                                  PpWatchFunc news, PpWatchedFunc watched, gpointer user_data);
-  PpInfrastructureCall *(*stop) (PpInfrastructure *infrastructure, const char *container_id,
-                                 guint timeout_seconds, PpInfrastructureDoneFunc done,
-                                 gpointer user_data);
   PpInfrastructureCall *(*unpause) (PpInfrastructure *infrastructure, const char *container_id,
                                     PpInfrastructureDoneFunc done, gpointer user_data);
-  PpInfrastructureCall *(*remove) (PpInfrastructure *infrastructure, const char *container_id,
-                                   gboolean force, PpInfrastructureDoneFunc done,
-                                   gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, PpListScope scope,
                                  const char *claim, PpJobsFunc listed, gpointer user_data);
   void (*call_resume) (PpInfrastructureCall *call);

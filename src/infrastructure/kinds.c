@@ -35,7 +35,8 @@ const PpInfrastructureKind *
 pp_kind_for_place (const char *place)
 {
   for (gsize i = 0; place != NULL && i < G_N_ELEMENTS (kinds); i++)
-    if (kinds[i]->has_place (place))
+    if (kinds[i]->has_place != NULL ? kinds[i]->has_place (place)
+                                    : g_str_equal (kinds[i]->place, place))
       return kinds[i];
   return NULL;
 }
@@ -87,7 +88,7 @@ pp_kind_worker_word (const char *type)
 char *
 pp_kind_find_place (const PpInfrastructureKind *kind, const char *engine_url, GError **error)
 {
-  return kind->find_place (engine_url, error);
+  return kind->find_place != NULL ? kind->find_place (engine_url, error) : g_strdup (kind->place);
 }
 
 json_t *

@@ -38,6 +38,15 @@ pp_resolve_is_podman_pool (const json_t *work_pool)
   return g_strcmp0 (pp_json_string (work_pool, "type"), "podman") == 0;
 }
 
+/* True if WORK_POOL, which has a type, is one of jobs that are no containers. */
+static gboolean
+is_plain_pool (const json_t *work_pool)
+{
+  const char *type = pp_json_string (work_pool, "type");
+
+  return type != NULL && !g_str_equal (type, "docker") && !g_str_equal (type, "podman");
+}
+
 char *
 pp_resolve_default_image (const char *version)
 {
@@ -73,6 +82,7 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
     .prefect_version = PP_PREFECT_VERSION,
     .default_image = image,
     .podman_pool = pp_resolve_is_podman_pool (parts->work_pool),
+    .plain_pool = is_plain_pool (parts->work_pool),
   };
 
   if (populated == NULL)

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define FLOW_RUN_COMMAND "prefect flow-run execute"
+
 /* Sets KEY of OBJECT to the string at MEMBER of SOURCE, if there is one. */
 static void
 set_from (json_t *object, const char *key, const json_t *source, const char *member)
@@ -181,9 +183,24 @@ prepare_network_mode (json_t *configuration, const PpTemplateContext *context)
                        mode != NULL ? json_string (mode) : json_null ());
 }
 
+/* As prepare_for_flow_run of BaseJobConfiguration (prefect/workers/base.py), but for the name. */
+static json_t *
+prepare_plain (const json_t *configuration, const PpTemplateContext *context)
+{
+  json_t *prepared = json_deep_copy (configuration);
+
+  prepare_env (prepared, context);
+  prepare_labels (prepared, context);
+  if (!pp_json_truthy (json_object_get (prepared, "command")))
+    json_object_set_new (prepared, "command", json_string (FLOW_RUN_COMMAND));
+  return prepared;
+}
+
 json_t *
 pp_template_prepare (const json_t *configuration, const PpTemplateContext *context, GError **error)
 {
+  if (context->plain_pool)
+    return prepare_plain (configuration, context);
   json_auto_t *prepared = pp_check_configuration (configuration, context->podman_pool, error);
   if (prepared == NULL)
     return NULL;
@@ -193,7 +210,7 @@ pp_template_prepare (const json_t *configuration, const PpTemplateContext *conte
   if (!prepare_name (prepared, context, error) || !prepare_image (prepared, context, error))
     return NULL;
   if (!context->podman_pool && json_is_null (json_object_get (prepared, "command")))
-    json_object_set_new (prepared, "command", json_string ("prefect flow-run execute"));
+    json_object_set_new (prepared, "command", json_string (FLOW_RUN_COMMAND));
   prepare_network_mode (prepared, context);
   return g_steal_pointer (&prepared);
 }

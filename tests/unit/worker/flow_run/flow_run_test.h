@@ -78,7 +78,7 @@ struct Fixture
   const Script *script;
   const PpJournalEntry *entry; /* of a run that is recovered */
   PpWorkerContext context;
-  Fake *fake;
+  Fake *fake; /* NULL: another kind was put in its place */
   PpFlowRun *run;
   gboolean over;
   gboolean slot_free;
