@@ -7,8 +7,10 @@
 
 #include "journal-private.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* "3 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
  * PP_POSITION_BYTES. */
@@ -122,7 +124,8 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
   if (memcmp (text, again, PP_POSITION_BYTES) != 0)
     return FALSE;
   *position = read;
-  *same_container = strncmp (container, container_id, CONTAINER_CHARS) == 0;
+  /* A shorter id, of another kind's job, has blanks behind it. */
+  *same_container = strncmp (g_strchomp (container), container_id, CONTAINER_CHARS) == 0;
   return TRUE;
 }
 
@@ -135,6 +138,7 @@ read_position (gpointer data)
   g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL;
   gboolean same_container = FALSE;
+  struct stat status;
   gsize length = 0;
   PpJournalName name;
 
@@ -155,6 +159,9 @@ read_position (gpointer data)
                name);
   else if (!same_container)
     look->position = (PpPosition){ 0 };
+  else if (fstatat (runs.fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+    look->position.noted_at
+        = status.st_mtim.tv_sec * G_USEC_PER_SEC + status.st_mtim.tv_nsec / 1000;
 }
 
 static void

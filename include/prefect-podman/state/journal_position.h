@@ -22,6 +22,9 @@ typedef struct
   gint64 log_next;     /* of the entry after that */
   guint64 log_records; /* as RECORDS */
   guint64 log_bytes;   /* as STDOUT_BYTES */
+
+  gint64 noted_at; /* UNIX microseconds: when the file was last written, as the file system has it;
+                      0: there was none. Not in the record. */
 } PpPosition;
 
 typedef struct PpPositionFile PpPositionFile;

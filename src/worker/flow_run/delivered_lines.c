@@ -33,6 +33,20 @@ is_on_its_way (const PpFlowRun *run)
          && g_get_monotonic_time () < run->count.until;
 }
 
+/* Says once why the output of RUN does not go on: the counts agree, and a batch may be on its way.
+ */
+static void
+say_wait (PpFlowRun *run)
+{
+  if (run->count.wait_said)
+    return;
+  run->count.wait_said = TRUE;
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "The server may still be taking lines that the worker before sent: output goes "
+                   "on once they are there, in %d s at the latest",
+                   (int)((run->count.until - g_get_monotonic_time ()) / G_USEC_PER_SEC) + 1);
+}
+
 static void
 on_counted (json_t *body, const GError *error, gpointer user_data)
 {
@@ -75,6 +89,8 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
     {
       gint64 wait = COUNT_AGAIN_TIMES * (g_get_monotonic_time () - run->count.asked_at);
 
+      if (run->count.before == run->count.records + 1)
+        say_wait (run);
       run->count.before = run->count.records + 1;
       run->count.records = 0;
       run->count.offset = 0;
@@ -99,7 +115,11 @@ ask_count (PpFlowRun *run)
 void
 pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next)
 {
+  gint64 patience = pp_late_patience (run->context->settings);
+  /* The worker before noted the batch down as it sent it. */
+  gint64 left = run->position.noted_at + patience - g_get_real_time ();
+
   run->count.next = next;
-  run->count.until = g_get_monotonic_time () + pp_late_patience (run->context->settings);
+  run->count.until = g_get_monotonic_time () + CLAMP (left, 0, patience);
   ask_count (run);
 }

@@ -217,6 +217,7 @@ struct PpFlowRun
     gint64 asked_at;        /* monotonic microseconds */
     gint64 until;           /* monotonic: a batch that was on its way is waited for */
     gint64 last_time;       /* UNIX microseconds: of the last record that was counted */
+    gboolean wait_said;     /* that it waits for such a batch */
   } count;                  /* STARTED, of a run that is recovered: pp_flow_run_count_delivered() */
   struct
   {

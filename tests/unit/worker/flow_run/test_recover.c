@@ -5,6 +5,11 @@
 
 #include "flow_run_test.h"
 
+#include "prefect-podman/state/journal_position.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #define WELL "create start watch follow inspect remove "
 
 typedef struct
@@ -89,6 +94,34 @@ refuse_removals (Fixture *fixture)
 {
   refuse_removal (fixture);
   fixture->fake->fails[FAKE_REMOVE] = 6;
+}
+
+/* The worker before has noted down, SECONDS ago, that it sends a batch. */
+static void
+note_batch (const Fixture *fixture, gint64 seconds)
+{
+  const PpPosition position = { .records = 1, .last_timestamp = 1, .sent_until = 2 };
+  const struct timespec written = { .tv_sec = g_get_real_time () / G_USEC_PER_SEC - seconds };
+  g_autofree char *path = state_test_path (fixture->identity, "runs", RUN ".position");
+  char record[PP_POSITION_BYTES];
+
+  pp_position_format (&position, make_entry (PP_JOURNAL_STARTING).container_id, record);
+  g_assert_true (g_file_set_contents (path, record, PP_POSITION_BYTES, NULL));
+  g_assert_cmpint (utimensat (AT_FDCWD, path, (const struct timespec[]){ written, written }, 0), ==,
+                   0);
+}
+
+/* The server of these tests has an hour for a request, and a minute more. */
+static void
+note_batch_lately (Fixture *fixture)
+{
+  note_batch (fixture, 3655);
+}
+
+static void
+note_batch_long_ago (Fixture *fixture)
+{
+  note_batch (fixture, 2 * 3600);
 }
 
 #define RECORD                                                                                     \
@@ -487,6 +520,24 @@ static const Recovery recoveries[] = {
       .states = "COMPLETED ",
       .calls = FOLLOWED,
       .log = "How much of the output was delivered is not known" },
+    .change = forward },
+  { "batch-may-be-on-its-way",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .prepare = note_batch_lately,
+      .states = "COMPLETED ",
+      .log = "The server may still be taking lines that the worker before sent" },
+    .change = forward },
+  { "batch-of-long-ago",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .prepare = note_batch_long_ago,
+      .states = "COMPLETED ",
+      .absent = "The server may still be taking lines that the worker before sent" },
     .change = forward },
 };
 
