@@ -35,11 +35,30 @@ typedef struct
 } Place;
 
 /* Takes ownership of INFOS. */
+/* Running workers come first, then those that have left something. */
+static int
+rank (const PpIdentityInfo *info)
+{
+  if (info->state == PP_IDENTITY_LIVING)
+    return 0;
+  return info->entries->len + info->problems->len + info->set_aside > 0 ? 1 : 2;
+}
+
+static gint
+compare_workers (gconstpointer a, gconstpointer b)
+{
+  const PpIdentityInfo *one = *(const PpIdentityInfo *const *)a;
+  const PpIdentityInfo *other = *(const PpIdentityInfo *const *)b;
+
+  return rank (one) != rank (other) ? rank (one) - rank (other) : strcmp (one->name, other->name);
+}
+
 static Place *
 place_new (const char *state_dir, GPtrArray *infos)
 {
   Place *place = g_new0 (Place, 1);
 
+  g_ptr_array_sort (infos, compare_workers);
   place->state_dir = g_strdup (state_dir);
   place->infos = infos;
   return place;

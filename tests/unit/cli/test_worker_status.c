@@ -24,15 +24,18 @@ write_entry (const PpIdentity *identity, const PpJournalEntry *entry)
   state_test_write (path, text);
 }
 
-/* Creates a running worker and a killed one. The running worker has a damaged file and a run in
- * each phase, one of them before its scheduled time. */
+/* Creates a killed worker without runs, a running one and a killed one, in the order of their
+ * names. The running worker has a damaged file and a run in each phase, one of them before its
+ * scheduled time. */
 static PpIdentity *
 make_workers (const char *state_dir)
 {
+  g_autoptr (PpIdentity) idle = pp_identity_take (state_dir, &state_test_key, NULL);
   PpIdentity *living = pp_identity_take (state_dir, &state_test_key, NULL);
   g_autoptr (PpIdentity) killed = pp_identity_take (state_dir, &state_test_key, NULL);
   gint64 now = g_get_real_time ();
 
+  g_assert_true (pp_identity_write (idle, "worker-0", FALSE, FALSE, NULL));
   g_assert_true (pp_identity_write (living, "worker-a", FALSE, FALSE, NULL));
   g_assert_true (pp_identity_write (killed, "worker-b", FALSE, FALSE, NULL));
   for (guint i = 0; i < 5; i++)
@@ -96,7 +99,8 @@ test_text (void)
       "*000004 *CLAIMED * box *its time, in 2 min\n"
       "  ! *9.json: line 1, column 1*\n"
       "*worker-b: not running (was pid *\n"
-      "*000003 *a worker to take it up again\n*");
+      "*000003 *a worker to take it up again\n"
+      "*worker-0: not running (was pid *");
   g_test_trap_assert_stdout_unmatched ("*\033*");
   g_test_trap_assert_stdout_unmatched ("*\xe2\x80\xa8*");
 }
