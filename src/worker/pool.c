@@ -346,6 +346,11 @@ on_pool_missing (PpWorker *worker)
                       worker->options->work_pool, served_type (worker), served);
       return;
     }
+  if (worker->started)
+    g_warning ("Work pool '%s' was deleted on the server: it is created again, with the template "
+               "that a new pool gets. What the old one had (its template, limits, queues and "
+               "deployments) is gone.",
+               worker->options->work_pool);
   template = default_template (worker, served_type (worker));
   worker->sync_call = pp_work_pool_create (worker->context.api, worker->options->work_pool,
                                            served_type (worker), template, on_pool_created, worker);

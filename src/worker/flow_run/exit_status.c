@@ -117,11 +117,12 @@ pp_container_end_explain_none (const PpJobEnd *end)
     return g_strdup_printf (
         "The container's program has ended, and its exit status was lost: conmon, the process of "
         "Podman's that would have kept it, is gone%s%s. %s: look at `dmesg` or `journalctl -k`, "
-        "and at what the run has written elsewhere.",
+        "at the space in Podman's temporary directory (`podman info`, tmpDir), and at what the run "
+        "has written elsewhere.",
         end->error != NULL ? ": " : "", end->error != NULL ? end->error : "",
         end->start_interrupted
             ? "The usual reason is that Podman was killed as it started it (it gave no answer)"
-            : "Somebody killed it, or the kernel did for want of memory");
+            : "Somebody killed it, the kernel did for want of memory, or it could not write");
   if (end->checkpointed)
     return g_strdup (
         "The container was checkpointed (`podman container checkpoint`), which stops it. "
