@@ -200,6 +200,15 @@ pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure, const char
 }
 
 PpInfrastructureCall *
+pp_infrastructure_keep (PpInfrastructure *infrastructure, const char *container_id,
+                        const char *name, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  if (infrastructure->kind->keep == NULL)
+    return pp_simple_call (infrastructure, NULL, done, user_data);
+  return infrastructure->kind->keep (infrastructure, container_id, name, done, user_data);
+}
+
+PpInfrastructureCall *
 pp_infrastructure_list (PpInfrastructure *infrastructure, PpListScope scope, const char *claim,
                         PpJobsFunc listed, gpointer user_data)
 {

@@ -67,6 +67,9 @@ struct PpInfrastructureKind
                                      gboolean tty, const PpLogPlace *place, PpOutputFunc on_output,
                                      PpFollowedFunc followed, gpointer user_data);
   void (*follow_finish) (PpInfrastructureCall *call);
+  PpInfrastructureCall *(*keep) (PpInfrastructure *infrastructure, const char *container_id,
+                                 const char *name, PpInfrastructureDoneFunc done,
+                                 gpointer user_data);
   PpInfrastructureCall *(*unpause) (PpInfrastructure *infrastructure, const char *container_id,
                                     PpInfrastructureDoneFunc done, gpointer user_data);
   PpInfrastructureCall *(*list) (PpInfrastructure *infrastructure, PpListScope scope,

@@ -214,6 +214,25 @@ def test_start_of_a_worker_that_lives(api, engine, pool, door, start_worker, tmp
     assert starts(api, run) == 1
 
 
+def test_removal_of_what_has_run_after_all(api, engine, pool, door, start_worker, tmp_path):
+    """The start of one dead worker is carried out late, then the removal that the next one asked for, since the
+    container had not run: it does not take what has run meanwhile."""
+    start = Hold(door, r"POST .*/start")
+    worker = start_worker(api, door.url, pool)
+    run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
+    start.kill(worker)
+    removal = Hold(door, r"DELETE .*/containers/")
+    removal.kill(start_worker(api, door.url, pool))
+    start.let_go()
+    ended = lambda: [item["State"] for item in engine.containers_of(run)] == ["exited"]  # noqa: E731
+    wait_for(ended, 30, lambda: f"it has run: {engine.containers_of(run)}")
+    start_worker(api, door.url, pool).wait_line("its container is followed")
+    removal.let_go()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert starts(api, run) == 1
+    check_nothing_left(engine, run, tmp_path)
+
+
 def test_start_of_a_run_that_is_given_up(api, engine, pool, door, start_worker):
     """No try is left: what is reported as Crashed does not run later."""
     hold = Hold(door, r"POST .*/start", breaks=True)

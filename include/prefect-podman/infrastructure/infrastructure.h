@@ -216,6 +216,11 @@ PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infr
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
+/* Has a removal by pp_infrastructure_remove_unstarted() that is carried out late find nothing, for a
+ * job that has run after all and is NAME's. Call it before such a job is followed. */
+PpInfrastructureCall *pp_infrastructure_keep (PpInfrastructure *infrastructure,
+                                              const char *container_id, const char *name,
+                                              PpInfrastructureDoneFunc done, gpointer user_data);
 /* Which containers a list is of. Those that have ended and were kept may be thousands. */
 typedef enum
 {

@@ -91,10 +91,11 @@ struct EngineCall
     PpWatchedFunc watched;
   } done; /* the callback; DELIVER uses the member of its kind */
   gpointer user_data;
-  gboolean creates;      /* a conflict is about the name */
-  gboolean gone_is_fine; /* a 404 counts as success */
-  gboolean may_refuse;   /* ANSWER is also called for status 500 */
-  gboolean asks_engine;  /* asks for the engine's version, or pings it */
+  gboolean creates;       /* a conflict is about the name */
+  gboolean gone_is_fine;  /* a 404 counts as success */
+  gboolean may_refuse;    /* ANSWER is also called for status 500 */
+  gboolean takes_refusal; /* ANSWER is also called for any status but 404 */
+  gboolean asks_engine;   /* asks for the engine's version, or pings it */
   gboolean is_news; /* the answer may come from another engine than the one that INFO describes */
   gboolean ended;   /* cancelled, or DONE was called */
   guint busy;       /* number of user callbacks of this call on the stack */
@@ -102,7 +103,7 @@ struct EngineCall
   json_t *body;       /* create: the body to send */
   json_t *env;        /* create: the variables that the job sets or removes */
   char *network;      /* create: the network whose gateway is requested, or NULL */
-  char *path;         /* create, pull, follow: the path below the prefix */
+  char *path;         /* create, pull, follow: the path below the prefix; remove, keep: a name */
   PpEngineInfo *info; /* connect: filled in step by step */
   char *image;        /* pull */
   PpDockerRead *docker_read;
@@ -292,6 +293,13 @@ PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,
 /* engine_containers.c */
 /* TEXT, escaped for a URL; new string. */
 char *pp_engine_escape (const char *text);
+/* Returns a new call about container ID, which may be a name. VERB is for its errors. */
+EngineCall *pp_engine_container_call (PpInfrastructure *infrastructure, const char *verb,
+                                      const char *id, PpInfrastructureDoneFunc done,
+                                      gpointer user_data);
+/* Sends METHOD for TAIL ("/start") of container ID, which may be a name. */
+void pp_engine_send_container (EngineCall *call, const char *method, const char *id,
+                               const char *tail, guint timeout_seconds, AnswerFunc answer);
 /* An AnswerFunc that ends the call with an answer that has a container's id. */
 void pp_engine_end_with_container (EngineCall *call, const PpHttpResponse *response);
 PpInfrastructureCall *pp_engine_connect_network (PpInfrastructure *infrastructure,
@@ -313,11 +321,17 @@ PpInfrastructureCall *pp_engine_stop (PpInfrastructure *infrastructure, const ch
                                       gpointer user_data);
 PpInfrastructureCall *pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
                                          PpInfrastructureDoneFunc done, gpointer user_data);
+PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, PpListScope scope,
+                                      const char *claim, PpJobsFunc listed, gpointer user_data);
+
+/* engine_remove.c */
 PpInfrastructureCall *pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id,
                                         gboolean force, PpInfrastructureDoneFunc done,
                                         gpointer user_data);
-PpInfrastructureCall *pp_engine_list (PpInfrastructure *infrastructure, PpListScope scope,
-                                      const char *claim, PpJobsFunc listed, gpointer user_data);
+/* See pp_infrastructure_keep(). */
+PpInfrastructureCall *pp_engine_keep (PpInfrastructure *infrastructure, const char *container_id,
+                                      const char *name, PpInfrastructureDoneFunc done,
+                                      gpointer user_data);
 
 /* created.c */
 

@@ -242,6 +242,7 @@ const PpInfrastructureKind pp_engine_api_kind = {
   .stop = pp_engine_stop,
   .unpause = pp_engine_unpause,
   .remove = pp_engine_remove,
+  .keep = pp_engine_keep,
   .list = pp_engine_list,
   .call_resume = pp_engine_call_resume,
   .call_cancel = pp_engine_call_cancel,

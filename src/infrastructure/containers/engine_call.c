@@ -217,7 +217,8 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       return;
     }
   note_answer (call, response);
-  if (response->status < 400 || (call->may_refuse && response->status == 500))
+  if (response->status < 400 || (call->may_refuse && response->status == 500)
+      || (call->takes_refusal && response->status != 404))
     {
       call->answer (call, response);
       return;

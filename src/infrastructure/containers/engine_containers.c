@@ -118,10 +118,9 @@ show_container (const char *verb, const char *id)
                : g_strdup_printf ("%s container '%s'", verb, id);
 }
 
-/* VERB, for an error, of container ID. */
-static EngineCall *
-container_call (PpInfrastructure *infrastructure, const char *verb, const char *id,
-                PpInfrastructureDoneFunc done, gpointer user_data)
+EngineCall *
+pp_engine_container_call (PpInfrastructure *infrastructure, const char *verb, const char *id,
+                          PpInfrastructureDoneFunc done, gpointer user_data)
 {
   return pp_engine_call_new_plain ((Engine *)infrastructure, show_container (verb, id), done,
                                    user_data);
@@ -142,9 +141,9 @@ send_below (const char *prefix, EngineCall *call, const char *method, const char
   pp_engine_call_send (call, &request, answer);
 }
 
-static void
-send_container (EngineCall *call, const char *method, const char *id, const char *tail,
-                guint timeout_seconds, AnswerFunc answer)
+void
+pp_engine_send_container (EngineCall *call, const char *method, const char *id, const char *tail,
+                          guint timeout_seconds, AnswerFunc answer)
 {
   send_below ("", call, method, id, tail, timeout_seconds, answer);
 }
@@ -264,12 +263,13 @@ PpInfrastructureCall *
 pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
                  PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  EngineCall *call = container_call (infrastructure, "start", container_id, done, user_data);
+  EngineCall *call
+      = pp_engine_container_call (infrastructure, "start", container_id, done, user_data);
 
   pp_engine_events_expect (call->engine);
   call->container_id = g_strdup (container_id);
-  send_container (call, "POST", container_id, "/start", PP_ENGINE_SLOW_SECONDS,
-                  pp_engine_end_plain);
+  pp_engine_send_container (call, "POST", container_id, "/start", PP_ENGINE_SLOW_SECONDS,
+                            pp_engine_end_plain);
   look_in (call, FIRST_START_LOOK_SECONDS);
   return &call->base;
 }
@@ -327,12 +327,14 @@ PpInfrastructureCall *
 pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guint timeout_seconds,
                 PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  EngineCall *call = container_call (infrastructure, "stop", container_id, done, user_data);
+  EngineCall *call
+      = pp_engine_container_call (infrastructure, "stop", container_id, done, user_data);
   g_autofree char *tail = g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
   /* 304: it was not running. */
-  send_container (call, "POST", container_id, tail,
-                  MIN (timeout_seconds, G_MAXINT) + PP_ENGINE_QUICK_SECONDS, pp_engine_end_plain);
+  pp_engine_send_container (call, "POST", container_id, tail,
+                            MIN (timeout_seconds, G_MAXINT) + PP_ENGINE_QUICK_SECONDS,
+                            pp_engine_end_plain);
   return &call->base;
 }
 
@@ -340,22 +342,11 @@ PpInfrastructureCall *
 pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
                    PpInfrastructureDoneFunc done, gpointer user_data)
 {
-  EngineCall *call = container_call (infrastructure, "unpause", container_id, done, user_data);
+  EngineCall *call
+      = pp_engine_container_call (infrastructure, "unpause", container_id, done, user_data);
 
-  send_container (call, "POST", container_id, "/unpause", PP_ENGINE_QUICK_SECONDS,
-                  pp_engine_end_plain);
-  return &call->base;
-}
-
-PpInfrastructureCall *
-pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id, gboolean force,
-                  PpInfrastructureDoneFunc done, gpointer user_data)
-{
-  EngineCall *call = container_call (infrastructure, "remove", container_id, done, user_data);
-
-  call->gone_is_fine = TRUE;
-  send_container (call, "DELETE", container_id, force ? "?force=1&v=1" : "?v=1",
-                  PP_ENGINE_SLOW_SECONDS, pp_engine_end_plain);
+  pp_engine_send_container (call, "POST", container_id, "/unpause", PP_ENGINE_QUICK_SECONDS,
+                            pp_engine_end_plain);
   return &call->base;
 }
 

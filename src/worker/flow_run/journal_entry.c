@@ -147,10 +147,12 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   if (entry->boot_id != NULL && *entry->boot_id != '\0' && !run->recovery.host_restarted
       && g_str_equal (entry->boot_id, run->context->boot_id))
     run->started_uptime = entry->started_uptime;
+  /* Of a run that is begun anew, this is what its container is called, whatever it is called for
+   * its removal. */
+  run->container_name = g_strdup (entry->container_name);
   if (entry->phase == PP_JOURNAL_CLAIMED)
     return;
   run->container_id = g_strdup (entry->container_id);
-  run->container_name = g_strdup (entry->container_name);
   run->worker_reported = entry->worker_reported;
   run->auto_remove = entry->auto_remove;
   if (entry->timed_out)

@@ -70,6 +70,25 @@ say (PpFlowRun *run, const char *what)
   g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
 }
 
+/* Follows a container of which nothing was written down: its deployment says what it is. */
+static void
+attach (PpFlowRun *run)
+{
+  run->recovery.attaches = TRUE;
+  if (run->json != NULL)
+    pp_flow_run_resubmit (run);
+  else
+    pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
+}
+
+/* Nobody waits for it. */
+static void
+on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
+{
+  if (error != NULL)
+    g_debug ("A late request may remove it: %s", error->message);
+}
+
 /* Follows the container, or its log if it has ended. */
 static void
 go_on (PpFlowRun *run)
@@ -80,12 +99,12 @@ go_on (PpFlowRun *run)
       pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
       return;
     }
-  /* Nothing was written down of it: its deployment says what it is. */
-  run->recovery.attaches = TRUE;
-  if (run->json != NULL)
-    pp_flow_run_resubmit (run);
-  else
-    pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
+  /* The worker before was to begin the run anew: it may have asked for the removal of this. */
+  if (run->journal.phase == PP_JOURNAL_CLAIMED && run->container_id != NULL
+      && run->container_name != NULL)
+    pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
+                            on_kept, NULL);
+  attach (run);
 }
 
 /* Follows it to an end that the server knows of, or need not know of: REASON says why. */

@@ -190,6 +190,14 @@ start_initialized (PpFlowRun *run)
     start_container (run);
 }
 
+/* Nobody waits for it. */
+static void
+on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
+{
+  if (error != NULL)
+    g_debug ("A late request may remove it: %s", error->message);
+}
+
 /* A start whose answer was lost may have been one: a container that has run would run once more,
  * and one that runs is not to be taken for one that failed to. */
 
@@ -211,6 +219,10 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
       return;
     }
   run->silence.since = 0;
+  /* A removal that was asked for may be carried out yet. */
+  if (!job->status.never_started && run->start.removals > 0)
+    pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
+                            on_kept, NULL);
   if (!job->status.never_started)
     on_started (NULL, run);
   else
