@@ -180,7 +180,7 @@ def test_log_of_another_container(api, engine, pool, start_worker):
 
 def test_all_names_are_taken(api, engine, pool, door, start_worker):
     """By containers that their users keep: a run gets one that nobody could foresee."""
-    taken = status(409, b'{"message":"that container name is already in use"}')
+    taken = status(409, b'{"message":"Conflict. The container name \\"/x\\" is already in use by container \\"0\\"."}')
     door.add(Rule(rf"POST .*/containers/create\?name={pool}-victim(-[0-9]+)?( |&|$)", taken))
     worker = start_worker(api, door.url, pool)
     run = api.wait_end(api.go(pool, {"command": "echo mine", "name": f"{pool}-victim"}))

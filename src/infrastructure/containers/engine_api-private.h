@@ -219,17 +219,20 @@ void pp_engine_info_free (PpEngineInfo *info);
 
 /* Returns the engine's message in the body of RESPONSE, an error, on one line; new string. */
 char *pp_engine_words (const PpHttpResponse *response);
-/* True if the engine is there but busy: Podman's SQLite database was locked for longer than Podman
- * waits. The same request succeeds a moment later. Like a request whose answer was lost, it may
- * have been carried out in part. */
-gboolean pp_engine_is_busy (long status, const char *words);
+/* True if RESPONSE says that the engine is there but busy: Podman's SQLite database was locked for
+ * longer than Podman waits. The same request succeeds a moment later. Like a request whose answer
+ * was lost, it may have been carried out in part. */
+gboolean pp_engine_is_busy (const PpHttpResponse *response);
 /* True if RESPONSE is a 404 in which the engine itself reports a missing object. */
 gboolean pp_engine_says_gone (const PpHttpResponse *response);
+/* True if Docker says in RESPONSE, to a removal, that the container is being removed already. */
+gboolean pp_engine_says_removing (const PpHttpResponse *response);
+/* What RESPONSE, an error of WORDS, means for CALL: by its status and by where the engine's own
+ * words stand in it, for an engine quotes the job (a device, an entrypoint, a mount, a user). */
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
                                             const char *words);
-/* Returns advice about WORDS, the message in RESPONSE to CALL, or "" if there is none. */
-const char *pp_engine_advice (const EngineCall *call, const PpHttpResponse *response,
-                              const char *words);
+/* Returns advice about RESPONSE to CALL, an error, or "" if there is none. */
+const char *pp_engine_advice (const EngineCall *call, const PpHttpResponse *response);
 
 /* engine_watch.c */
 PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id,

@@ -227,17 +227,16 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
   PpInfrastructureError code = pp_engine_error_code (call, response, words);
   /* In a pull, a 503 may be the registry's. A busy engine is not away. */
   if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL
-      && !pp_engine_is_busy (response->status, words))
+      && !pp_engine_is_busy (response))
     call->engine->heard = 0;
   if (call->gone_is_fine
-      && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND
-          || strstr (words, "already in progress") != NULL))
+      && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND || pp_engine_says_removing (response)))
     pp_engine_call_end (call, NULL, NULL);
   else
     pp_engine_call_fail (call, code, "%s (%s answered %ld)%s",
                          *words != '\0' ? words : "the engine gave no reason",
                          call->engine->info != NULL ? call->engine->info->name : call->engine->url,
-                         response->status, pp_engine_advice (call, response, words));
+                         response->status, pp_engine_advice (call, response));
 }
 
 void

@@ -30,10 +30,46 @@ pp_engine_words (const PpHttpResponse *response)
   return g_strstrip (g_strdelimit (g_steal_pointer (&valid), "\r\n\t", ' '));
 }
 
-gboolean
-pp_engine_is_busy (long status, const char *words)
+/* Whether BODY's `cause` is one of CAUSES: Podman's own error, without what it says of it. A
+ * message may quote the job (a device, an entrypoint, a mount), and so may a cause that is all of
+ * it. */
+static gboolean
+is_caused_by (const json_t *body, const char *const *causes)
 {
-  return status == 500 && strstr (words, "database is locked") != NULL;
+  const char *cause = pp_json_string (body, "cause");
+
+  return cause != NULL && g_strv_contains (causes, cause);
+}
+
+static gboolean
+is_busy (long status, const json_t *body)
+{
+  static const char *const causes[] = { "database is locked", NULL };
+
+  return status == 500 && is_caused_by (body, causes);
+}
+
+gboolean
+pp_engine_is_busy (const PpHttpResponse *response)
+{
+  json_auto_t *body = parse (response);
+
+  return is_busy (response->status, body);
+}
+
+/* Whether BODY, of an answer to a create, says that the container's name is another's. Podman says
+ * it with 500, by its storage or, where only a pod has the name, by itself. */
+static gboolean
+is_about_name (long status, const json_t *body)
+{
+  static const char *const causes[]
+      = { "that name is already in use", "container already exists", "pod already exists", NULL };
+  const char *message = pp_json_string (body, "message");
+
+  if (pp_json_string (body, "cause") != NULL)
+    return (status == 409 || status == 500) && is_caused_by (body, causes);
+  return status == 409 && message != NULL
+         && g_str_has_prefix (message, "Conflict. The container name ");
 }
 
 /* True if a 404 with BODY reports a missing object. Podman has many messages for it. Docker has "No
@@ -56,6 +92,15 @@ pp_engine_says_gone (const PpHttpResponse *response)
   return body != NULL && is_about_object (body);
 }
 
+gboolean
+pp_engine_says_removing (const PpHttpResponse *response)
+{
+  json_auto_t *body = response->status == 409 ? parse (response) : NULL;
+  const char *message = pp_json_string (body, "message");
+
+  return message != NULL && g_str_has_suffix (message, " is already in progress");
+}
+
 /* True if BODY, the body of an error, has an engine's format. */
 static gboolean
 is_engines_own (const json_t *body)
@@ -66,19 +111,18 @@ is_engines_own (const json_t *body)
 PpInfrastructureError
 pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, const char *words)
 {
+  static const char *const gone[] = { "no such container", NULL };
   json_auto_t *body = parse (response);
   gboolean is_own = is_engines_own (body);
   long status = response->status;
 
-  if (pp_engine_is_busy (status, words))
+  if (is_busy (status, body))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->pull != NULL && pp_pull_may_pass (words))
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
-  /* For a name in use, older Podman versions answer 500, and Docker answers 409. */
-  if (call->creates && (status == 409 || status == 500) && strstr (words, "in use") != NULL
-      && strstr (words, "name") != NULL)
+  if (call->creates && is_about_name (status, body))
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
-  if ((status == 404 && is_about_object (body)) || strstr (words, "no such container") != NULL)
+  if ((status == 404 && is_about_object (body)) || is_caused_by (body, gone))
     return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
   /* An answer in another format is from a gateway in front of the engine. */
   if (status == 502 || status == 503 || status == 504 || !is_own)
@@ -86,8 +130,25 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
   return PP_INFRASTRUCTURE_ERROR_FAILED;
 }
 
+/* Whether BODY is about devices that no CDI file of the engine's host describes: Podman's cause,
+ * Podman's message, Docker's. */
+static gboolean
+is_about_cdi (const json_t *body)
+{
+  static const char *const starts[]
+      = { "unresolvable CDI devices ", "setting up CDI devices: unresolvable CDI devices ",
+          "CDI device injection failed: unresolvable CDI devices " };
+  const char *cause = pp_json_string (body, "cause");
+  const char *said = cause != NULL ? cause : pp_json_string (body, "message");
+
+  for (gsize i = 0; said != NULL && i < G_N_ELEMENTS (starts); i++)
+    if (g_str_has_prefix (said, starts[i]))
+      return TRUE;
+  return FALSE;
+}
+
 const char *
-pp_engine_advice (const EngineCall *call, const PpHttpResponse *response, const char *words)
+pp_engine_advice (const EngineCall *call, const PpHttpResponse *response)
 {
   json_auto_t *body = parse (response);
 
@@ -95,7 +156,7 @@ pp_engine_advice (const EngineCall *call, const PpHttpResponse *response, const 
    * answers. */
   if (call->engine->info == NULL && !is_engines_own (body))
     return " (not the engine's own answer: is this the container engine's address?)";
-  if (strstr (words, "unresolvable CDI devices") != NULL)
+  if (is_about_cdi (body))
     return ". The engine's host does not describe these devices. For NVIDIA's GPUs, run there: "
            "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
   return "";
