@@ -196,12 +196,13 @@ scalar_as_string (const json_t *value)
 }
 
 /* _coerce_env: converts everything except null to a string. Lists and objects become what Python
- * writes. */
+ * writes, which may be a few times as long. */
 static gboolean
 check_env (const char *key, const json_t *value, json_t **checked, GError **error)
 {
   const char *name;
   json_t *member;
+  gsize spent = 0;
 
   if (!json_is_object (value))
     return refuse (key, value, "an object", error);
@@ -215,9 +216,10 @@ check_env (const char *key, const json_t *value, json_t **checked, GError **erro
     else
       {
         g_autofree char *text = pp_python_str (member, error);
-        if (text == NULL)
+        json_auto_t *string = text != NULL ? json_string (text) : NULL;
+        if (string == NULL || !pp_template_spend (&spent, string, error))
           return FALSE;
-        json_object_set_new (env, name, json_string (text));
+        json_object_set (env, name, string);
       }
   }
   *checked = g_steal_pointer (&env);
@@ -323,7 +325,11 @@ json_t *
 pp_check_configuration (const json_t *configuration, gboolean podman_pool, GError **error)
 {
   json_auto_t *out = json_object ();
+  gsize spent = 0;
 
+  /* From here on, what many placeholders stand for is written out for each of them. */
+  if (!pp_template_spend_all (&spent, configuration, 0, error))
+    return NULL;
   for (gsize i = 0; i < G_N_ELEMENTS (fields); i++)
     {
       const json_t *value = json_object_get (configuration, fields[i].key);

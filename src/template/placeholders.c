@@ -32,11 +32,37 @@ pp_template_check_depth (guint depth, GError **error)
 gboolean
 pp_template_spend (gsize *spent, const json_t *value, GError **error)
 {
+  const char *key;
+  json_t *member;
+
   *spent += sizeof (json_t) + 3 * sizeof (gpointer) + json_string_length (value);
+  json_object_foreach ((json_t *)value, key, member) { *spent += strlen (key); }
   if (*spent <= PP_TEMPLATE_MAX_SIZE)
     return TRUE;
   return pp_template_invalid (error, "the rendered job configuration is larger than %d MiB",
                               PP_TEMPLATE_MAX_SIZE / 1024 / 1024);
+}
+
+gboolean
+pp_template_spend_all (gsize *spent, const json_t *value, guint depth, GError **error)
+{
+  const char *key;
+  size_t i;
+  json_t *member;
+
+  if (!pp_template_check_depth (depth, error) || !pp_template_spend (spent, value, error))
+    return FALSE;
+  json_object_foreach ((json_t *)value, key, member)
+  {
+    if (!pp_template_spend_all (spent, member, depth + 1, error))
+      return FALSE;
+  }
+  json_array_foreach (value, i, member)
+  {
+    if (!pp_template_spend_all (spent, member, depth + 1, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 json_t *

@@ -21,10 +21,14 @@ gboolean pp_template_invalid (GError **error, const char *format, ...) G_GNUC_PR
 /* Returns FALSE with ERROR if DEPTH exceeds PP_TEMPLATE_MAX_DEPTH. */
 gboolean pp_template_check_depth (guint depth, GError **error);
 
-/* Adds the approximate size of VALUE itself, in bytes, to *SPENT. Returns FALSE with ERROR if the
- * sum exceeds PP_TEMPLATE_MAX_SIZE. Many placeholders may share one large value until the
- * configuration is walked; this limits the walk and the copy. */
+/* Adds the approximate size of VALUE itself, in bytes, with its keys and without its members, to
+ * *SPENT. Returns FALSE with ERROR if the sum exceeds PP_TEMPLATE_MAX_SIZE. Many placeholders may
+ * share one large value until the configuration is walked; this limits the walk and the copy. */
 gboolean pp_template_spend (gsize *spent, const json_t *value, GError **error);
+
+/* Like pp_template_spend(), with all members of VALUE, which is DEPTH levels down. A shared value
+ * counts as often as it occurs. */
+gboolean pp_template_spend_all (gsize *spent, const json_t *value, guint depth, GError **error);
 
 /* Returns a new reference to JSON, which must not be changed afterwards. */
 json_t *pp_json_share (const json_t *json);

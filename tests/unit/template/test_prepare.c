@@ -10,12 +10,10 @@ static const char flow_run[]
 static const char deployment[] = "{'id': 'dep-id', 'name': 'prod', 'job_variables': {'env': {}},"
                                  " 'updated': '2026-11-22T06:04:00.123400+02:00'}";
 
-/* Calls pp_template_prepare() with CONFIGURATION for the run above. SETTINGS is
- * PpSettings.environment. */
+/* Calls pp_template_prepare() with GIVEN for the run above. SETTINGS is PpSettings.environment. */
 static json_t *
-prepare (const char *configuration, const char *settings, gboolean podman_pool, GError **error)
+prepare_json (const json_t *given, const char *settings, gboolean podman_pool, GError **error)
 {
-  json_auto_t *given = pp_test_json (configuration);
   json_auto_t *environment = pp_test_json (settings);
   json_auto_t *process_environment = pp_test_json ("{'HERE': 'here'}");
   json_auto_t *run = pp_test_json (flow_run);
@@ -36,6 +34,14 @@ prepare (const char *configuration, const char *settings, gboolean podman_pool, 
     .podman_pool = podman_pool,
   };
   return pp_template_prepare (given, &context, error);
+}
+
+static json_t *
+prepare (const char *configuration, const char *settings, gboolean podman_pool, GError **error)
+{
+  json_auto_t *given = pp_test_json (configuration);
+
+  return prepare_json (given, settings, podman_pool, error);
 }
 
 static void
@@ -410,6 +416,57 @@ test_podman_numbers_may_be_strings (void)
   g_assert_cmpuint (numbers, ==, 4);
 }
 
+/* A configuration in whose KEY the members a0, a1, ... are the same VALUE; new object. */
+static json_t *
+sharing (const char *key, const json_t *value, guint members)
+{
+  json_t *configuration = json_pack ("{s:{}}", key);
+
+  for (guint i = 0; i < members; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("a%u", i);
+      json_object_set (json_object_get (configuration, key), name, (json_t *)value);
+    }
+  return configuration;
+}
+
+/* A large value that many placeholders stood for is an error, not all of the memory. */
+static void
+test_shared_values (void)
+{
+  g_autofree char *text = g_strnfill (4000, 'x');
+  g_autofree char *escaped = g_strnfill (4000, 1); /* four times as long in Python */
+  const struct
+  {
+    const char *key;
+    json_t *value;
+    guint fine, too_many;
+  } cases[] = {
+    { "env", json_pack ("[s]", text), 1000, 15000 },
+    { "env", json_pack ("[[s], {s:s}]", text, "a", text), 1000, 15000 },
+    { "env", json_pack ("{s:n}", text), 1000, 15000 },
+    { "env", json_pack ("[s]", escaped), 500, 3000 },
+    { "env", json_string (text), 1000, 15000 },
+    { "labels", json_string (text), 1000, 15000 },
+    { "container_create_kwargs", json_pack ("{s:[s]}", "a", text), 1000, 15000 },
+    { "container_create_kwargs", json_pack ("{s:n}", text), 1000, 15000 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      json_auto_t *value = cases[i].value;
+      json_auto_t *few = sharing (cases[i].key, value, cases[i].fine);
+      json_auto_t *many = sharing (cases[i].key, value, cases[i].too_many);
+      json_auto_t *prepared = prepare_json (few, "{}", FALSE, &error);
+
+      g_assert_no_error (error);
+      g_assert_nonnull (prepared);
+      g_assert_null (prepare_json (many, "{}", FALSE, &error));
+      pp_test_assert_error (error, "larger than 16 MiB");
+    }
+}
+
 static void
 add_tests (void)
 {
@@ -422,6 +479,7 @@ add_tests (void)
   g_test_add_func ("/template/prepare/names", test_names);
   g_test_add_func ("/template/prepare/refused", test_refused);
   g_test_add_func ("/template/prepare/taken", test_taken);
+  g_test_add_func ("/template/prepare/shared-values", test_shared_values);
   g_test_add_func ("/template/defaults/podman-numbers", test_podman_numbers_may_be_strings);
   g_test_add_data_func ("/template/defaults/docker", "docker", test_defaults);
   g_test_add_data_func ("/template/defaults/podman", "podman", test_defaults);

@@ -138,6 +138,21 @@ test_bounds (void)
   pp_test_assert_error (error, "larger than 16 MiB");
 }
 
+/* So is one with long names: each copy has its own. */
+static void
+test_bounds_of_names (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = g_strnfill (4000, 'x');
+  json_auto_t *object = json_pack ("{s:n}", name);
+  json_auto_t *configuration = json_pack ("{s:[]}", "c");
+  json_auto_t *none = json_object ();
+  for (guint i = 0; i < 15000; i++)
+    json_array_append (json_object_get (configuration, "c"), object);
+  g_assert_null (pp_template_resolve_references (configuration, NULL, NULL, none, &error));
+  pp_test_assert_error (error, "larger than 16 MiB");
+}
+
 static void
 add_tests (void)
 {
@@ -150,6 +165,7 @@ add_tests (void)
   g_test_add_func ("/template/references/found", test_references);
   g_test_add_func ("/template/references/two steps", test_two_steps);
   g_test_add_func ("/template/references/bounds", test_bounds);
+  g_test_add_func ("/template/references/bounds-of-names", test_bounds_of_names);
 }
 
 int
