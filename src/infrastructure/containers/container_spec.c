@@ -17,6 +17,8 @@
 
 G_DEFINE_QUARK (pp - infrastructure - error - quark, pp_infrastructure_error)
 
+#define PLATFORM_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_./+()-"
+
 /* What the peer takes out of container_create_kwargs: the fields of its job configuration. */
 static const char *const job_configuration_fields[] = { "command",
                                                         "env",
@@ -283,6 +285,23 @@ resolve_state_reporting (PpContainerSpec *spec)
     spec->policy.state_reporting = spec->policy.runs_prefect ? PP_REPORT_PREFECT : PP_REPORT_WORKER;
 }
 
+/* An engine quotes the platform in its answer to a pull, whose words tell what may pass: none of
+ * those stands in one word. */
+static gboolean
+take_platform (PpContainerSpec *spec, const json_t *platform, GError **error)
+{
+  const char *text = json_string_value (platform);
+
+  if (text != NULL && text[strspn (text, PLATFORM_CHARACTERS)] != '\0')
+    {
+      pp_set_type_error (error, "container_create_kwargs.platform", platform,
+                         "OS/ARCHITECTURE[/VARIANT]");
+      return FALSE;
+    }
+  spec->platform = g_strdup (text);
+  return TRUE;
+}
+
 static gboolean
 build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *engine,
        GError **error)
@@ -325,7 +344,8 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
   if (hosts != NULL)
     json_object_set_new (host_config, "ExtraHosts", hosts);
 
-  spec->platform = g_strdup (pp_json_string (rest, "platform"));
+  if (!take_platform (spec, json_object_get (rest, "platform"), error))
+    return FALSE;
   spec->wants_proxies = !json_is_false (json_object_get (rest, "use_config_proxy"));
   spec->policy.has_tty = json_is_true (json_object_get (spec->create_body, "Tty"));
   resolve_state_reporting (spec);

@@ -10,8 +10,9 @@
 #define MAX_LAYERS 10000
 
 /* What is said of a registry, or of the way to it, that may be well again soon: Go's words for the
- * network, a registry's for too many callers, HTTP's for 5xx. None can stand in an image's name.
- * "no such host" is left out: it is mostly a misspelt name. */
+ * network, a registry's for too many callers, HTTP's for 5xx. None can stand in an image's name, or
+ * in a platform's: both are one word each. "no such host" is left out: it is mostly a misspelt
+ * name. */
 static const char *const passing_words[] = {
   "i/o timeout",
   "timed out",
@@ -32,7 +33,6 @@ static const char *const passing_words[] = {
   "sent goaway",
   "temporary failure in name resolution",
   "server misbehaving",
-  "toomanyrequests:",
   "too many requests",
   "internal server error",
   "bad gateway",
@@ -40,8 +40,9 @@ static const char *const passing_words[] = {
   "gateway timeout",
   "gateway time-out",
 };
-/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response" */
-#define PASSING_STATUS "\\b(http|status|code|registry):? 5\\d\\d\\b"
+/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response", and a
+ * registry's code, where it is not the end of an image's name. */
+#define PASSING_STATUS "\\b(http|status|code|registry):? 5\\d\\d\\b|(^|\\s)toomanyrequests:\\s"
 
 typedef struct
 {

@@ -69,6 +69,11 @@ test_errors (void)
     { "{\"container_create_kwargs\": {\"ports\": {\"80\": {\"HostIp\": \"1.1.1.1\"}}}}",
       "container_create_kwargs.ports.80: {\"HostIp\":\"1.1.1.1\"} given, a port, null, or an "
       "object {\"HostIp\", \"HostPort\"} needed" },
+    { "{\"container_create_kwargs\": {\"platform\": \"linux/i/o timeout\"}}",
+      "container_create_kwargs.platform: \"linux/i/o timeout\" given, OS/ARCHITECTURE[/VARIANT] "
+      "needed" },
+    { "{\"container_create_kwargs\": {\"platform\": \"status: 503\"}}",
+      "container_create_kwargs.platform: \"status: 503\" given, OS/ARCHITECTURE[/VARIANT] needed" },
     { "{\"container_create_kwargs\": [1]}",
       "container_create_kwargs: [1] given, an object needed" },
     { "{\"ulimits\": [\"nofile\"]}",

@@ -335,6 +335,7 @@ test_pull_that_may_pass (void)
     "parsing image configuration: Error fetching blob: invalid status code from registry 502 ()",
     "parsing image configuration: too many requests to registry",
     "toomanyrequests: You have reached your pull rate limit.",
+    "reading manifest 1 in r:1/team/tool: toomanyrequests: You have reached your pull rate limit.",
     "initializing source docker://r:1/team/tool:1: unexpected EOF",
     "Get \"https://r/v2/\": EOF",
     "pinging container registry r: Get \"https://r/v2/\": dial tcp 10.0.0.1:443: i/o timeout",
@@ -349,6 +350,9 @@ test_pull_that_may_pass (void)
   static const char *const lasting[] = {
     "reading manifest nowhere in r:500/team/tool: manifest unknown: manifest unknown",
     "manifest for r:5000/team/timeout-eof:nowhere not found: manifest unknown",
+    "manifest for toomanyrequests:1 not found: manifest unknown",
+    "reading manifest 1 in r:1/team/toomanyrequests: manifest unknown",
+    "initializing source docker://r:1/toomanyrequests:1: reading manifest 1: manifest unknown",
     "unauthorized: authentication required",
     "reading manifest 1 in r:1/team/tool: denied",
     "pinging container registry r:1: invalid status code from registry 403 (Forbidden)",
