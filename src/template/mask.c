@@ -18,8 +18,6 @@ struct PpMask
 {
   GHashTable *secrets; /* set of strings */
   GSequence *parts;    /* long enough secrets, sorted by bytes; borrowed from `secrets` */
-  GRegex *url_password;
-  GRegex *query_password;
 };
 
 PpMask *
@@ -29,11 +27,6 @@ pp_mask_new (void)
 
   mask->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   mask->parts = g_sequence_new (NULL);
-  /* Match up to the last "@": a password that is not escaped may contain an "@" or a "/". */
-  mask->url_password = g_regex_new ("(://[^/:@\\s]*:)\\S+@", 0, 0, NULL);
-  mask->query_password = g_regex_new ("(://\\S*[?&][^=&\\s]*(?:pass|pwd|token|secret|key|auth)"
-                                      "[^=&\\s]*=)[^&\\s]+",
-                                      G_REGEX_CASELESS, 0, NULL);
   return mask;
 }
 
@@ -42,8 +35,6 @@ pp_mask_free (PpMask *mask)
 {
   g_hash_table_unref (mask->secrets);
   g_sequence_free (mask->parts);
-  g_regex_unref (mask->url_password);
-  g_regex_unref (mask->query_password);
   g_free (mask);
 }
 
@@ -295,12 +286,8 @@ pp_mask_text (const PpMask *mask, const char *text)
   if (is_secret_assignment (text, &equals))
     return g_strdup_printf ("%.*s=" PP_MASKED, (int)(equals - text), text);
 
-  g_autofree char *masked
-      = g_regex_replace (mask->url_password, text, -1, 0, "\\1" PP_MASKED "@", 0, NULL);
-  g_autofree char *all = masked != NULL ? g_regex_replace (mask->query_password, masked, -1, 0,
-                                                           "\\1" PP_MASKED, 0, NULL)
-                                        : NULL;
-  return mask_parts (mask, all != NULL ? all : text);
+  g_autofree char *masked = pp_mask_urls (text);
+  return mask_parts (mask, masked);
 }
 
 static json_t *

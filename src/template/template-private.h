@@ -159,4 +159,10 @@ char *pp_transliterate (const char *text);
 /* html_entities.c: returns the character of the HTML 4 entity NAME (LENGTH bytes), or 0. */
 gunichar pp_html_entity (const char *name, gsize length);
 
+/* mask_urls.c */
+
+/* TEXT with PP_MASKED for the passwords of the URLs in it, and for the values of their parameters
+ * with a secret name. Takes time in proportion to TEXT's length. New string. */
+char *pp_mask_urls (const char *text);
+
 G_END_DECLS

@@ -5,6 +5,8 @@
 #include "prefect-podman/template/mask.h"
 #include "tests/unit/tap.h"
 
+#include <string.h>
+
 static void
 test_names (void)
 {
@@ -50,6 +52,50 @@ test_text (void)
   assert_text (mask, "postgres://me:p/a5@5@host/db", "postgres://me:********@host/db");
   assert_text (mask, "redis://host/0?db=1&password=pa55&x=2",
                "redis://host/0?db=1&password=********&x=2");
+}
+
+/* All the parameters that are secret, and what only looks like a URL's password. */
+static void
+test_urls (void)
+{
+  static const char *const same[]
+      = { "://",      "http://@",           "http://me:@host",       "http://me@host:80/p@",
+          "a=b?key=", "http://h/key?a=b&c", "/p?key=x, http://h/ b", "http://h/?a=1&key=&b=2",
+          "a:b@c" };
+  g_autoptr (PpMask) mask = pp_mask_new ();
+
+  for (size_t i = 0; i < G_N_ELEMENTS (same); i++)
+    assert_text (mask, same[i], same[i]);
+  assert_text (mask, " a://b:c@d\n a://:@@d\t", " a://b:********@d\n a://:********@d\t");
+  assert_text (mask, "://a/://b:c@d@e", "://a/://b:********@e");
+  assert_text (mask, "s://h?password=a&b=c&Token=d=e&n?auth=f ?key=g",
+               "s://h?password=********&b=c&Token=********&n?auth=******** ?key=g");
+  assert_text (mask, "s://h?a=1?myKEY=2", "s://h?a=1?myKEY=********");
+  assert_text (mask, "s://u:p?key=1@h?key=2", "s://u:********@h?key=********");
+}
+
+/* What a container writes may be made to be looked through for long: the worker has one loop. */
+static void
+test_time (void)
+{
+  static const char *const pieces[]
+      = { "://?key", "a://b:", "://", "@", "?key=", "&key=", "://a:b@ ", "=", "?", "key" };
+  const char *url = " postgres://me:pa55@host/db?password=pa55";
+  g_autoptr (PpMask) mask = pp_mask_new ();
+
+  for (size_t i = 0; i < G_N_ELEMENTS (pieces); i++)
+    {
+      g_autoptr (GString) text = g_string_new ("://");
+
+      while (text->len < 1024 * 1024)
+        g_string_append (text, pieces[i]);
+      g_string_append (text, "@ =");
+      g_string_append (text, url);
+      gint64 start = g_get_monotonic_time ();
+      g_autofree char *masked = pp_mask_text (mask, text->str);
+      g_assert_cmpint (g_get_monotonic_time () - start, <, 10 * G_USEC_PER_SEC);
+      g_assert_null (strstr (masked, "pa55"));
+    }
 }
 
 /* One secret may be the beginning of another, among many secrets. */
@@ -170,6 +216,8 @@ add (void)
 {
   g_test_add_func ("/mask/names", test_names);
   g_test_add_func ("/mask/text", test_text);
+  g_test_add_func ("/mask/urls", test_urls);
+  g_test_add_func ("/mask/time", test_time);
   g_test_add_func ("/mask/long-values", test_long_values);
   g_test_add_func ("/mask/many", test_many);
   g_test_add_func ("/mask/blocks", test_blocks);

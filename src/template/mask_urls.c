@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The passwords in the URLs of a text. A container may have written it, to be read with the most
+ * labour: each byte is looked at a few times, never once for each of those before it. */
+#include "config.h"
+
+#include "prefect-podman/template/mask.h"
+
+#include "template-private.h"
+
+#include <string.h>
+
+#define SCHEME_END "://"
+
+/* What ends a word: a URL has none of them. */
+static gboolean
+is_blank (char c)
+{
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Where NEEDLE is in the bytes up to END, or NULL. */
+static const char *
+find (const char *start, const char *end, const char *needle)
+{
+  return start < end ? memmem (start, (size_t)(end - start), needle, strlen (needle)) : NULL;
+}
+
+/* Where the password after "://user:" begins in the word from START to END, LAST_AT being the last
+ * "@" in it: not at LAST_AT, before which a password has a byte at least. NULL: it has none. */
+static const char *
+password_start (const char *start, const char *last_at)
+{
+  while ((start = find (start, last_at, SCHEME_END)) != NULL)
+    {
+      start += strlen (SCHEME_END);
+      while (start < last_at && strchr ("/:@", *start) == NULL)
+        start++;
+      if (start + 1 < last_at && *start == ':')
+        return start + 1;
+    }
+  return NULL;
+}
+
+/* Up to the last "@": a password that is not escaped as it should be may have one, or a "/". */
+static void
+append_without_password (GString *masked, const char *start, const char *end)
+{
+  const char *last_at = memrchr (start, '@', (size_t)(end - start));
+  const char *password = last_at != NULL ? password_start (start, last_at) : NULL;
+
+  if (password != NULL)
+    {
+      g_string_append_len (masked, start, password - start);
+      g_string_append (masked, PP_MASKED);
+      start = last_at;
+    }
+  g_string_append_len (masked, start, end - start);
+}
+
+/* Whether the bytes from START to END are a parameter's "?name" or "&name" that says that what
+ * comes after it is secret. A "?" or "&" may have others before it. */
+static gboolean
+is_secret_parameter (const char *start, const char *end)
+{
+  static const char *const parts[] = { "pass", "pwd", "token", "secret", "key", "auth" };
+
+  while (start < end && *start != '?' && *start != '&')
+    start++;
+  for (; start < end; start++)
+    for (size_t i = 0; i < G_N_ELEMENTS (parts); i++)
+      {
+        size_t length = strlen (parts[i]);
+
+        if ((size_t)(end - start) >= length && g_ascii_strncasecmp (start, parts[i], length) == 0)
+          return TRUE;
+      }
+  return FALSE;
+}
+
+static void
+append_without_parameters (GString *masked, const char *start, const char *end)
+{
+  const char *name = find (start, end, SCHEME_END);
+  const char *equals;
+
+  for (; name != NULL && (equals = memchr (name, '=', (size_t)(end - name))) != NULL; name = equals)
+    {
+      const char *last = memrchr (name, '&', (size_t)(equals - name));
+      gboolean is_secret = is_secret_parameter (last != NULL ? last : name, equals++);
+      const char *value_end = equals;
+
+      g_string_append_len (masked, start, equals - start);
+      while (is_secret && value_end < end && *value_end != '&')
+        value_end++;
+      if (value_end > equals)
+        g_string_append (masked, PP_MASKED);
+      start = equals = value_end;
+    }
+  g_string_append_len (masked, start, end - start);
+}
+
+/* TEXT with APPEND done to each of its words. New string. */
+static GString *
+with_words (const char *text, void (*append) (GString *masked, const char *start, const char *end))
+{
+  GString *masked = g_string_sized_new (strlen (text));
+
+  while (*text != '\0')
+    {
+      const char *end = text;
+
+      while (*end != '\0' && !is_blank (*end))
+        end++;
+      append (masked, text, end);
+      for (text = end; is_blank (*text); text++)
+        g_string_append_c (masked, *text);
+    }
+  return masked;
+}
+
+char *
+pp_mask_urls (const char *text)
+{
+  if (strstr (text, SCHEME_END) == NULL)
+    return g_strdup (text);
+  GString *masked = with_words (text, append_without_password);
+  GString *all = with_words (masked->str, append_without_parameters);
+
+  g_string_free (masked, TRUE);
+  return g_string_free (all, FALSE);
+}
