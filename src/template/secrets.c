@@ -95,13 +95,16 @@ mask_string (GString *text, const char *original, gsize length, const char *stri
 }
 
 char *
-pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize length)
+pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize *length)
 {
   GString *masked = NULL;
 
   for (guint i = 0; secrets != NULL && i < secrets->strings->len; i++)
-    masked = mask_string (masked, text, length, secrets->strings->pdata[i]);
-  return masked != NULL ? g_string_free (masked, FALSE) : NULL;
+    masked = mask_string (masked, text, *length, secrets->strings->pdata[i]);
+  if (masked == NULL)
+    return NULL;
+  *length = masked->len;
+  return g_string_free (masked, FALSE);
 }
 
 gsize

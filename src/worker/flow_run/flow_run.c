@@ -57,7 +57,8 @@ pp_flow_run_mask (const PpFlowRun *run, char *text)
 {
   if (text == NULL)
     return NULL;
-  char *masked = pp_secrets_mask (run->context->secrets, text, strlen (text));
+  gsize length = strlen (text);
+  char *masked = pp_secrets_mask (run->context->secrets, text, &length);
   if (masked != NULL)
     {
       g_free (text);

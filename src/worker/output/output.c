@@ -155,13 +155,10 @@ static void
 take_text (PpOutput *output, const StreamState *stream, const char *text, gsize length, char ending)
 {
   g_autofree char *repaired = NULL;
-  g_autofree char *masked = pp_secrets_mask (output->secrets, text, length);
+  g_autofree char *masked = pp_secrets_mask (output->secrets, text, &length);
 
   if (masked != NULL)
-    {
-      text = masked;
-      length = strlen (masked);
-    }
+    text = masked;
   if (!g_utf8_validate (text, (gssize)length, NULL))
     {
       repaired = g_utf8_make_valid (text, (gssize)length);

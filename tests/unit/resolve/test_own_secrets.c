@@ -56,11 +56,13 @@ test_strings (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *masked = pp_secrets_mask (secrets, cases[i].text, strlen (cases[i].text));
+      gsize length = strlen (cases[i].text);
+      g_autofree char *masked = pp_secrets_mask (secrets, cases[i].text, &length);
       g_test_message ("%s", cases[i].text);
+      g_assert_cmpuint (length, ==, strlen (masked != NULL ? masked : cases[i].text));
       g_assert_cmpstr (masked, ==, cases[i].masked);
     }
-  g_assert_null (pp_secrets_mask (NULL, "text", 4));
+  g_assert_null (pp_secrets_mask (NULL, "text", &(gsize){ 4 }));
 }
 
 /* What is short may be a word: it is not looked for. */
@@ -71,9 +73,9 @@ test_short (void)
 
   pp_secrets_add (secrets, "prefect", 1);
   pp_secrets_add (secrets, NULL, 1);
-  g_assert_null (pp_secrets_mask (secrets, "prefect runs", 12));
+  g_assert_null (pp_secrets_mask (secrets, "prefect runs", &(gsize){ 12 }));
   pp_secrets_add (secrets, "prefect8", 1);
-  g_autofree char *masked = pp_secrets_mask (secrets, "prefect8 runs", 13);
+  g_autofree char *masked = pp_secrets_mask (secrets, "prefect8 runs", &(gsize){ 13 });
   g_assert_cmpstr (masked, ==, PP_MASKED " runs");
 }
 
@@ -104,6 +106,25 @@ test_lines (void)
       g_autofree char *tail = pp_output_tail (output, 10);
       g_assert_cmpstr (tail, ==, "key " PP_MASKED "\nBasic " PP_MASKED "\n\xef\xbf\xbd " PP_MASKED);
     }
+}
+
+/* A NUL ends no line, with a secret in it or without. */
+static void
+test_nul (void)
+{
+  static const char lines[] = "a\0b pnu_0123456789abcdef c\0d\n\0 pnu_0123456789abcdef\na\0b\n";
+  g_autoptr (PpSecrets) secrets = make_secrets ();
+  g_autoptr (PpOutput) output
+      = pp_output_new ("11111111-2222-3333-4444-555555555555", NULL, NULL, NULL, NULL);
+
+  pp_output_mask (output, secrets);
+  g_assert_true (pp_output_take (output, PP_STREAM_STDOUT, lines, sizeof lines - 1));
+  g_autofree char *tail = pp_output_tail (output, 10);
+  g_assert_cmpstr (tail, ==,
+                   "a\xef\xbf\xbd"
+                   "b " PP_MASKED " c\xef\xbf\xbd"
+                   "d\n\xef\xbf\xbd " PP_MASKED "\na\xef\xbf\xbd"
+                   "b");
 }
 
 /* A line that is cut because of its length is not cut inside a secret. */
@@ -226,6 +247,7 @@ add (void)
   g_test_add_func ("/own-secrets/strings", test_strings);
   g_test_add_func ("/own-secrets/short", test_short);
   g_test_add_func ("/own-secrets/lines", test_lines);
+  g_test_add_func ("/own-secrets/nul", test_nul);
   g_test_add_func ("/own-secrets/long-line", test_long_line);
   g_test_add_func ("/own-secrets/safe-length", test_safe_length);
   g_test_add_func ("/own-secrets/prefect-env", test_prefect_env);
