@@ -5,7 +5,6 @@
 
 #include "template-private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Shorter secrets are masked only if they are the whole string: "1", for example, occurs in too
@@ -13,11 +12,17 @@
 #define MIN_PART_BYTES 4
 /* Errors truncate long values, so a beginning of at least this length counts as the secret. */
 #define MIN_CUT_BYTES 32
+/* Lines of a secret are shown one by one. Shorter ones are a part of too much. */
+#define MIN_LINE_CHARACTERS 8
+/* So many are looked for by themselves, of all secrets. */
+#define MAX_LINES 10000
 
 struct PpMask
 {
   GHashTable *secrets; /* set of strings */
-  GSequence *parts;    /* long enough secrets, sorted by bytes; borrowed from `secrets` */
+  GSequence *parts;    /* long enough secrets, with single blanks, sorted by bytes; borrowed from
+                          `secrets` */
+  guint lines;         /* number of lines that were added of secrets with several */
 };
 
 PpMask *
@@ -85,33 +90,64 @@ compare (gconstpointer a, gconstpointer b, gpointer data G_GNUC_UNUSED)
   return strcmp (a, b);
 }
 
+static gboolean
+is_known (const PpMask *mask, const char *secret)
+{
+  return *secret == '\0' || strcmp (secret, PP_MASKED) == 0
+         || g_hash_table_contains (mask->secrets, secret);
+}
+
+/* What is looked for in texts has single blanks, as the texts have for it: engines make blanks of
+ * line ends. */
 static void
 add_secret (PpMask *mask, const char *secret)
 {
-  if (*secret == '\0' || strcmp (secret, PP_MASKED) == 0
-      || g_hash_table_contains (mask->secrets, secret))
+  if (is_known (mask, secret))
     return;
-  char *own = g_strdup (secret);
-  g_hash_table_add (mask->secrets, own);
-  if (strlen (own) < MIN_PART_BYTES || strcmp (own, "true") == 0 || strcmp (own, "false") == 0)
+  g_autofree char *part = g_strstrip (pp_with_single_blanks (secret));
+  if (strcmp (part, secret) != 0)
+    g_hash_table_add (mask->secrets, g_strdup (secret));
+  if (is_known (mask, part))
     return;
-  g_sequence_insert_sorted (mask->parts, own, compare, NULL);
+  if (strlen (part) >= MIN_PART_BYTES && strcmp (part, "true") != 0 && strcmp (part, "false") != 0)
+    g_sequence_insert_sorted (mask->parts, part, compare, NULL);
+  g_hash_table_add (mask->secrets, g_steal_pointer (&part));
 }
 
 /* Adds SECRET, and its spelling in JSON and in Go's quoted strings. */
 static void
-add_value (PpMask *mask, const char *secret)
+add_forms (PpMask *mask, const char *secret)
 {
-  json_auto_t *value = json_string (secret);
-  char *quoted = json_dumps (value, JSON_ENCODE_ANY);
+  g_autofree char *json = pp_json_quoted (secret);
+  g_autofree char *go = pp_go_quoted (secret);
 
   add_secret (mask, secret);
-  if (quoted != NULL)
+  if (json != NULL)
+    add_secret (mask, json);
+  add_secret (mask, go);
+}
+
+/* SECRET, and each of its lines where it has several: a private key, a file of passwords. */
+static void
+add_value (PpMask *mask, const char *secret)
+{
+  static const char *const ends = "\r\n";
+
+  add_forms (mask, secret);
+  if (strpbrk (secret, ends) == NULL)
+    return;
+  while (*secret != '\0' && mask->lines < MAX_LINES)
     {
-      quoted[strlen (quoted) - 1] = '\0';
-      add_secret (mask, quoted + 1);
+      size_t length = strcspn (secret, ends);
+      g_autofree char *line = g_strstrip (g_strndup (secret, length));
+
+      if (g_utf8_strlen (line, -1) >= MIN_LINE_CHARACTERS)
+        {
+          add_forms (mask, line);
+          mask->lines++;
+        }
+      secret += length + strspn (secret + length, ends);
     }
-  free (quoted);
 }
 
 void
@@ -231,9 +267,10 @@ cut_bytes (const char *text, size_t common)
   return common >= MIN_CUT_BYTES ? common : 0;
 }
 
-/* Returns how many bytes at TEXT are a secret, or the beginning of a secret that TEXT truncates; 0
- * if none. A job's author may define tens of thousands of secrets in block documents, so this uses
- * the sorted list: the secrets with the longest common beginning are next to TEXT's place in it. */
+/* Returns how many bytes at TEXT, which has single blanks, are a secret, or the beginning of a secret
+ * that TEXT truncates; 0 if none. A job's author may define tens of thousands of secrets in block
+ * documents, so this uses the sorted list: the secrets with the longest common beginning are next to
+ * TEXT's place in it. */
 static size_t
 longest_match (const PpMask *mask, const char *text)
 {
@@ -249,7 +286,8 @@ longest_match (const PpMask *mask, const char *text)
       g_autofree char *start = NULL;
 
       longest = MAX (longest, before[common] == '\0' ? common : cut_bytes (text, common));
-      if (before[common] == '\0' || common == 0)
+      /* What is left has less in common. */
+      if (before[common] == '\0' || longest >= common)
         break;
       /* A shorter secret may be equal to the common beginning. */
       start = g_strndup (text, common);
@@ -258,20 +296,37 @@ longest_match (const PpMask *mask, const char *text)
   return longest;
 }
 
+/* Where TEXT goes on behind the first BYTES of its form with single blanks. */
+static const char *
+behind (const char *text, size_t bytes)
+{
+  for (; bytes > 0; bytes--)
+    {
+      text++;
+      while (pp_is_blank (text[-1]) && pp_is_blank (*text))
+        text++;
+    }
+  return text;
+}
+
 static char *
 mask_parts (const PpMask *mask, const char *text)
 {
+  g_autofree char *single = pp_with_single_blanks (text);
+  const char *at = single;
   GString *masked = g_string_sized_new (strlen (text));
 
-  while (*text != '\0')
+  while (*at != '\0')
     {
-      size_t length = longest_match (mask, text);
+      size_t length = longest_match (mask, at);
+      const char *next = behind (text, MAX (length, 1));
 
       if (length > 0)
         g_string_append (masked, PP_MASKED);
       else
-        g_string_append_c (masked, *text);
-      text += MAX (length, 1);
+        g_string_append_len (masked, text, next - text);
+      at += MAX (length, 1);
+      text = next;
     }
   return g_string_free (masked, FALSE);
 }

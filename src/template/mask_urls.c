@@ -11,13 +11,6 @@
 
 #define SCHEME_END "://"
 
-/* What ends a word: a URL has none of them. */
-static gboolean
-is_blank (char c)
-{
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* Where NEEDLE is in the bytes up to END, or NULL. */
 static const char *
 find (const char *start, const char *end, const char *needle)
@@ -99,7 +92,7 @@ append_without_parameters (GString *masked, const char *start, const char *end)
   g_string_append_len (masked, start, end - start);
 }
 
-/* TEXT with APPEND done to each of its words. New string. */
+/* TEXT with APPEND done to each of its words: a URL has no blank. New string. */
 static GString *
 with_words (const char *text, void (*append) (GString *masked, const char *start, const char *end))
 {
@@ -109,10 +102,10 @@ with_words (const char *text, void (*append) (GString *masked, const char *start
     {
       const char *end = text;
 
-      while (*end != '\0' && !is_blank (*end))
+      while (*end != '\0' && !pp_is_blank (*end))
         end++;
       append (masked, text, end);
-      for (text = end; is_blank (*text); text++)
+      for (text = end; pp_is_blank (*text); text++)
         g_string_append_c (masked, *text);
     }
   return masked;

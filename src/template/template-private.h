@@ -159,6 +159,20 @@ char *pp_transliterate (const char *text);
 /* html_entities.c: returns the character of the HTML 4 entity NAME (LENGTH bytes), or 0. */
 gunichar pp_html_entity (const char *name, gsize length);
 
+/* mask_forms.c */
+
+/* Whether C is a blank or what engines make one of: a tab, or what ends a line or a page. */
+gboolean pp_is_blank (char c);
+
+/* TEXT with one blank for each run of blanks, line ends and the like. New string. */
+char *pp_with_single_blanks (const char *text);
+
+/* TEXT (UTF-8) as Go's strconv.Quote() and %q have it, without the quotes around it. New string. */
+char *pp_go_quoted (const char *text);
+
+/* TEXT as JSON has it, without the quotes around it. New string; NULL: it is not UTF-8. */
+char *pp_json_quoted (const char *text);
+
 /* mask_urls.c */
 
 /* TEXT with PP_MASKED for the passwords of the URLs in it, and for the values of their parameters

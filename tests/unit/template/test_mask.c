@@ -136,6 +136,80 @@ test_long_values (void)
                "0123456789012345678901234567890\xc3\xa8");
 }
 
+#define KEY                                                                                        \
+  "-----BEGIN PRIVATE KEY-----\r\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASC\n\n\tshort\n"                 \
+  "-----END PRIVATE KEY-----\n"
+
+/* As engines show it: blanks for line ends, lines by themselves. */
+static void
+test_lines (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = json_pack ("[s,s,s]", KEY, "two  words\there", "\n \n");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask, KEY, "********");
+  g_autofree char *spaced = g_strdelimit (g_strdup ("bad " KEY "!"), "\r\n\t", ' ');
+  assert_text (mask, spaced, "bad ******** !");
+  g_autofree char *chomped = g_strdelimit (g_strchomp (g_strdup ("bad " KEY)), "\r\n", ' ');
+  assert_text (mask, chomped, "bad ********");
+  assert_text (mask, "invalid '" KEY "'", "invalid '********\n'");
+  assert_text (mask, "line 3: AQEFAASC, line 5: short", "line 3: ********, line 5: short");
+  assert_text (mask, "two words here,two \n words \t here.", "********,********.");
+  assert_text (mask, "two  other\t words \n here", "two  other\t words \n here");
+}
+
+/* As Go and JSON quote it, whole and cut off. */
+static void
+test_quoted (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block
+      = json_pack ("[s,s,s]", KEY, "a\a\b\f\n\r\t\v\x01\x7f\"\\'<\xc3\xa9\xc2\xa0\xef\xbb\xbf",
+                   "esc\x1b[1m\xf0\x9f\x94\x91\xf3\xa0\x80\x81");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask,
+               "\"-----BEGIN PRIVATE KEY-----\\r\\nMIIEvQIBADANBgkqhkiG9w0B\\nAQEFAASC\\n\\n"
+               "\\tshort\\n-----END PRIVATE KEY-----\\n\"",
+               "\"********\"");
+  assert_text (mask, "\"-----BEGIN PRIVATE KEY-----\\r\\nMIIEvQ...", "\"********...");
+  assert_text (mask, "\"a\\a\\b\\f\\n\\r\\t\\v\\x01\\x7f\\\"\\\\'<\xc3\xa9\\u00a0\\ufeff\"",
+               "\"********\"");
+  assert_text (mask,
+               "\"a\\u0007\\b\\f\\n\\r\\t\\u000B\\u0001\x7f\\\"\\\\'<"
+               "\xc3\xa9\xc2\xa0\xef\xbb\xbf\"",
+               "\"********\"");
+  assert_text (mask, "\"esc\\x1b[1m\xf0\x9f\x94\x91\\U000e0001\"", "\"********\"");
+}
+
+/* Of a secret with more lines than are looked for, and of those that begin alike. */
+static void
+test_many_lines (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  g_autoptr (GString) lines = g_string_new (NULL);
+  json_auto_t *block = json_array ();
+  gint64 start = g_get_monotonic_time ();
+
+  for (guint i = 0; i < 100000; i++)
+    g_string_append_printf (lines, "line %06u\n", i);
+  json_array_append_new (block, json_string (lines->str));
+  for (guint i = 4; i < 2000; i++)
+    {
+      g_autofree char *alike = g_strnfill (i, 'a');
+      json_array_append_new (block, json_sprintf ("%s!", alike));
+    }
+  pp_mask_add_values (mask, block);
+  assert_text (mask, lines->str, "********");
+  assert_text (mask, "line 009999, line 010000", "********, line 010000");
+
+  g_autofree char *text = g_strnfill (1024 * 1024, 'a');
+  g_autofree char *masked = pp_mask_text (mask, text);
+  g_assert_true (g_str_has_prefix (masked, "****************"));
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 20 * G_USEC_PER_SEC);
+}
+
 static json_t *
 new_block (const char *secret_field)
 {
@@ -219,7 +293,10 @@ add (void)
   g_test_add_func ("/mask/urls", test_urls);
   g_test_add_func ("/mask/time", test_time);
   g_test_add_func ("/mask/long-values", test_long_values);
+  g_test_add_func ("/mask/lines", test_lines);
+  g_test_add_func ("/mask/quoted", test_quoted);
   g_test_add_func ("/mask/many", test_many);
+  g_test_add_func ("/mask/many-lines", test_many_lines);
   g_test_add_func ("/mask/blocks", test_blocks);
   g_test_add_func ("/mask/json", test_json);
   g_test_add_func ("/mask/placeholders-are-no-secrets", test_placeholders_are_no_secrets);
