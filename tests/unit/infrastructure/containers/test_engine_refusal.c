@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine's refusal means. The answers are those of Podman 4.3.1 and 5.4.2, which are the
  * same, and of Docker 20.10 to 28; they quote a job whose author has chosen the words. */
-#include "prefect-podman/infrastructure/infrastructure.h"
+#include "config.h"
+
+#include "infrastructure/containers/engine_api-private.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
@@ -42,12 +44,19 @@ refuse (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int 
 }
 
 static void
-on_done (json_t *result G_GNUC_UNUSED, const GError *error, gpointer user_data)
+on_done (const GError *error, gpointer user_data)
 {
   Outcome *outcome = user_data;
 
   outcome->error = error != NULL ? g_error_copy (error) : NULL;
   g_main_loop_quit (outcome->loop);
+}
+
+static void
+on_created (const char *id G_GNUC_UNUSED, const GPtrArray *warnings G_GNUC_UNUSED,
+            const GError *error, gpointer user_data)
+{
+  on_done (error, user_data);
 }
 
 /* The error of CASE, or NULL; owned. */
@@ -64,7 +73,7 @@ ask (const Case *case_)
 
   g_assert_nonnull (spec);
   if (case_->call == CREATE)
-    pp_infrastructure_create (infrastructure, spec, "n1", on_done, &outcome);
+    pp_engine_create (infrastructure, spec, "n1", on_created, &outcome);
   else if (case_->call == START)
     pp_infrastructure_start (infrastructure, ID, on_done, &outcome);
   else

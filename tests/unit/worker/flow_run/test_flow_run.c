@@ -8,6 +8,13 @@
 #define FAILS(call, times, error)                                                                  \
   .fails = (call), .failures = (times), .code = PP_INFRASTRUCTURE_ERROR_##error
 
+/* The first name and 30 others: between two tries there is no pause. */
+static void
+check_names (Fixture *fixture)
+{
+  g_assert_cmpuint (fake_count (fixture->context.infrastructure, FAKE_CREATE), ==, 31);
+}
+
 static const Case cases[] = {
   { "completed", { .states = "PENDING RUNNING COMPLETED ", .calls = WELL } },
   { "failed", { .exit_code = 3, .states = "PENDING RUNNING FAILED ", .calls = WELL } },
@@ -70,6 +77,8 @@ static const Case cases[] = {
   { "network-missing",
     { FAILS (FAKE_CREATE, 9, NOT_FOUND), .states = "PENDING CRASHED ",
       .calls = "create check_image " } },
+  { "all-names-in-use",
+    { FAILS (FAKE_CREATE, 100, NAME_IN_USE), .states = "PENDING CRASHED ", .check = check_names } },
   { "name-in-use",
     { FAILS (FAKE_CREATE, 1, NAME_IN_USE), .states = "PENDING RUNNING COMPLETED ",
       .calls = "create inspect " WELL } },
