@@ -21,8 +21,8 @@ typedef struct
 struct PpInfrastructureKind
 {
   const PpPoolType *pools;
-  /* See pp_kind_find_place(): the one place of a kind that has no more ("process:"), or NULL and two
-   * functions, of which the second tells if PLACE is one of this kind. */
+  /* See pp_kind_find_place(): the one place of a kind that has no more ("process:"), or NULL and
+   * two functions, of which the second tells if PLACE is one of this kind. */
   const char *place;
   char *(*find_place) (const char *engine_url, GError **error);
   gboolean (*has_place) (const char *place);
@@ -45,8 +45,9 @@ struct PpInfrastructureKind
 
   /* NULL where the kind has nothing to say or to do there: jobs without output (follow and
    * read_log), an infrastructure that is always there (connect, ping, heard), jobs that need not be
-   * told whose they are, or cannot be listed. Without watch a job is inspected every second, without
-   * pid it is PLACE and the job's id, without free_spec a PpJobSpec is freed by g_free(). */
+   * told whose they are, or cannot be listed. Without watch a job is inspected every second,
+   * without pid it is PLACE and the job's id, without free_spec a PpJobSpec is freed by g_free().
+   */
   void (*free_spec) (PpJobSpec *spec);
   char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,

@@ -267,10 +267,10 @@ cut_bytes (const char *text, size_t common)
   return common >= MIN_CUT_BYTES ? common : 0;
 }
 
-/* Returns how many bytes at TEXT, which has single blanks, are a secret, or the beginning of a secret
- * that TEXT truncates; 0 if none. A job's author may define tens of thousands of secrets in block
- * documents, so this uses the sorted list: the secrets with the longest common beginning are next to
- * TEXT's place in it. */
+/* Returns how many bytes at TEXT, which has single blanks, are a secret, or the beginning of a
+ * secret that TEXT truncates; 0 if none. A job's author may define tens of thousands of secrets in
+ * block documents, so this uses the sorted list: the secrets with the longest common beginning are
+ * next to TEXT's place in it. */
 static size_t
 longest_match (const PpMask *mask, const char *text)
 {

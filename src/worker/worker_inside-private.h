@@ -42,7 +42,7 @@ typedef struct
   gboolean health_warned; /* the retries were announced in the log */
   PpHostLookup *health_lookup;
   struct addrinfo *health_addresses; /* addresses to listen on; NULL if not known yet */
-  char *place; /* where the jobs are (pp_kind_find_place()) */
+  char *place;                       /* where the jobs are (pp_kind_find_place()) */
 
   PpIdentity *identity;
   char *name;    /* options->name, or a generated name, which an earlier start may have chosen */

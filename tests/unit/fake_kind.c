@@ -361,7 +361,8 @@ fake_about (const PpInfrastructure *infrastructure)
 {
   const PpEngineInfo *info = &((const FakeInfrastructure *)infrastructure)->info;
 
-  return (PpInfrastructureAbout){ .name = info->name, .version = info->version, .place = info->url };
+  return (
+      PpInfrastructureAbout){ .name = info->name, .version = info->version, .place = info->url };
 }
 
 static gint64
@@ -413,9 +414,8 @@ static PpJobSpec *
 fake_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpRunPolicy *policy,
               GPtrArray *warnings, GError **error)
 {
-  return pp_container_prepare (&container_calls,
-                               &((FakeInfrastructure *)infrastructure)->info, configuration,
-                               policy, warnings, error);
+  return pp_container_prepare (&container_calls, &((FakeInfrastructure *)infrastructure)->info,
+                               configuration, policy, warnings, error);
 }
 
 static const PpInfrastructureKind fake_kind = {

@@ -43,8 +43,8 @@ typedef struct
  * object, name -> null: all of it; true: a URL, the user and password in it. */
 #define PP_SECRET_ENVIRONMENT_KEY "secret_environment"
 
-/* The infrastructure at PLACE (pp_kind_find_place() in kinds.h). New; NULL with ERROR for a place of
- * no kind. */
+/* The infrastructure at PLACE (pp_kind_find_place() in kinds.h). New; NULL with ERROR for a place
+ * of no kind. */
 PpInfrastructure *pp_infrastructure_new (PpHttp *http, const char *place, GError **error);
 void pp_infrastructure_free (PpInfrastructure *infrastructure); /* cancels what is in flight */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
@@ -216,8 +216,8 @@ PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infr
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
-/* Has a removal by pp_infrastructure_remove_unstarted() that is carried out late find nothing, for a
- * job that has run after all and is NAME's. Call it before such a job is followed. */
+/* Has a removal by pp_infrastructure_remove_unstarted() that is carried out late find nothing, for
+ * a job that has run after all and is NAME's. Call it before such a job is followed. */
 PpInfrastructureCall *pp_infrastructure_keep (PpInfrastructure *infrastructure,
                                               const char *container_id, const char *name,
                                               PpInfrastructureDoneFunc done, gpointer user_data);

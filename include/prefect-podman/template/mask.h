@@ -20,9 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpMask, pp_mask_free)
  * PREFECT_API_AUTH_STRING). */
 gboolean pp_mask_is_secret_name (const char *name);
 
-/* From now on, masks every string in JSON wherever it occurs: with other white space than its own, and
- * as JSON or Go quote it. A string of 4 bytes or more is also masked inside a longer string, and so
- * is each of its lines of 8 characters or more (of up to 10,000 lines in all). */
+/* From now on, masks every string in JSON wherever it occurs: with other white space than its own,
+ * and as JSON or Go quote it. A string of 4 bytes or more is also masked inside a longer string,
+ * and so is each of its lines of 8 characters or more (of up to 10,000 lines in all). */
 void pp_mask_add_values (PpMask *mask, const json_t *json);
 
 /* As pp_mask_add_values(), for the secrets in BLOCK_DOCUMENT, as the API returns it: the fields

@@ -20,8 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSecrets, pp_secrets_free)
  * than MIN_BYTES, which is at least PP_SECRETS_MIN_BYTES. */
 void pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes);
 
-/* Replaces each secret in the *LENGTH bytes of TEXT, which may have NULs, by PP_MASKED. Returns a new
- * string and sets *LENGTH to its length; or returns NULL if there is no secret. SECRETS may be NULL.
+/* Replaces each secret in the *LENGTH bytes of TEXT, which may have NULs, by PP_MASKED. Returns a
+ * new string and sets *LENGTH to its length; or returns NULL if there is no secret. SECRETS may be
+ * NULL.
  */
 char *pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize *length);
 

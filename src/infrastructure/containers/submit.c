@@ -7,8 +7,8 @@
 
 #include "infrastructure/kind-private.h"
 
-/* The most names to try: more than those that others can foresee, and few, because there is no pause
- * between two tries. */
+/* The most names to try: more than those that others can foresee, and few, because there is no
+ * pause between two tries. */
 #define MAX_NAMES 30
 /* So many names are tried that others can foresee: kept containers may have them all. */
 #define MAX_PLAIN_NAMES 20

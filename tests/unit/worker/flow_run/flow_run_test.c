@@ -449,7 +449,7 @@ check_script (Fixture *fixture)
 
   g_assert_true (fixture->slot_free);
   if (script->states != NULL)
-  g_assert_cmpstr (fixture->told->str, ==, script->states);
+    g_assert_cmpstr (fixture->told->str, ==, script->states);
   if (script->calls != NULL)
     g_assert_cmpstr (fixture->fake->calls->str, ==, script->calls);
   if (script->log != NULL && !has_line (fixture, script->log))
