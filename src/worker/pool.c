@@ -91,18 +91,22 @@ serves (const PpWorker *worker, const char *type)
 {
   const PpInfrastructureKind *kind = pp_kind_for_pool (type);
 
-  return kind != NULL && (!worker->engine_asked || kind == pp_kind_for_place (worker->place));
+  return kind != NULL && (!worker->started || kind == pp_kind_for_place (worker->place));
 }
 
-/* Asks for the engine now that it is known that the pool's kind has one. */
+/* Asks for the engine of the kind that serves pools of TYPE, which is known now. Returns FALSE if
+ * the worker ends. */
 static gboolean
 ask_engine (PpWorker *worker, const char *type)
 {
+  const PpInfrastructureKind *kind = pp_kind_for_pool (type);
   g_autoptr (GError) error = NULL;
 
-  if (worker->engine_asked)
+  if (worker->engine_asked && kind == pp_kind_for_place (worker->place))
     return TRUE;
-  if (!pp_worker_use_kind (worker, pp_kind_for_pool (type), &error))
+  g_clear_handle_id (&worker->engine_timer, g_source_remove);
+  worker->engine_ready = FALSE;
+  if (!pp_worker_use_kind (worker, kind, &error))
     {
       pp_worker_fail (worker, 2, "%s", error->message);
       return FALSE;
@@ -321,6 +325,9 @@ on_pool_missing (PpWorker *worker)
 {
   json_auto_t *template = NULL;
 
+  /* The pool will probably be of this type. */
+  if (serves (worker, served_type (worker)) && !ask_engine (worker, served_type (worker)))
+    return;
   if (!worker->options->create_pool_if_not_found)
     {
       if (!worker->pool_missing_said)
