@@ -37,8 +37,9 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
                                                        : 204;
 
   return server_reply (fd, status, "",
-                       status == 404 ? "{\"message\": \"No such container: x\"}"
-                                     : "{\"message\": \"no\"}");
+                       status < 400    ? ""
+                       : status == 404 ? "{\"message\": \"No such container: x\"}"
+                                       : "{\"message\": \"no\"}");
 }
 
 static void
