@@ -306,9 +306,9 @@ test_bad_members (void)
   read_run (fixture, "bad1");
   read_run (fixture, "mute");
   read_run (fixture, "bad2");
-  expect_warning ("*flow run bad1*");
-  expect_warning ("*flow run mute*");
-  expect_warning ("*flow run bad2*");
+  /* Of each, in any order. */
+  for (guint i = 0; i < 3; i++)
+    expect_warning ("*fails at every list that flow run * is in*");
   g_main_loop_run (fixture->loop);
   g_test_assert_expected_messages ();
   for (const char *const *word
