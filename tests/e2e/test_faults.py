@@ -36,7 +36,8 @@ def check_once(api, run, text="only once"):
     """Completed, by one container, with its line in the log once."""
     done = api.wait_end(run, timeout=120)
     assert done["state"]["type"] == "COMPLETED", done["state"]
-    lines = api.wait_text(run, text).splitlines()
+    # Log lines that were refused several times rest for half a minute.
+    lines = api.wait_text(run, text, 60).splitlines()
     assert lines.count(text) == 1, lines
 
 
