@@ -382,15 +382,22 @@ take_connection (const SocksProxy *proxy, char code)
   return fd;
 }
 
-/* Reads what FROM sends in one go, and hands it on to TO, unless that is -1. */
+/* Reads what FROM sends up to END, and hands it on to TO, unless that is -1. The server sends the
+ * head and the body of an answer apart. */
 static void
-hand_on (int from, int to)
+hand_on (int from, int to, const char *end)
 {
+  g_autoptr (GString) seen = g_string_new (NULL);
   char bytes[4096];
-  gssize size = read (from, bytes, sizeof bytes);
 
-  g_assert_cmpint (size, >, 0);
-  g_assert_true (to < 0 || server_write (to, bytes, (gsize)size));
+  while (!g_str_has_suffix (seen->str, end))
+    {
+      gssize size = read (from, bytes, sizeof bytes);
+
+      g_assert_cmpint (size, >, 0);
+      g_assert_true (to < 0 || server_write (to, bytes, (gsize)size));
+      g_string_append_len (seen, bytes, size);
+    }
 }
 
 static gpointer
@@ -402,10 +409,10 @@ serve_as_proxy (gpointer data)
   int server = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   g_assert_cmpint (connect (server, (struct sockaddr *)&address, sizeof address), ==, 0);
-  hand_on (client, server);
-  hand_on (server, client);
-  hand_on (client, server);
-  hand_on (server, -1);
+  hand_on (client, server, "\r\n\r\n");
+  hand_on (server, client, "ok");
+  hand_on (client, server, "\r\n\r\n");
+  hand_on (server, -1, "ok");
   close (client);
   close (server);
   close (take_connection (proxy, 1));
