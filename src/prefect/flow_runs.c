@@ -66,8 +66,7 @@ is_own_transition (const PpSetStateResult *result, const char *transition_id)
 {
   const json_t *details = json_object_get (result->state, "state_details");
   const char *id = pp_json_string (details, "transition_id");
-  return result->status == PP_SET_STATE_REJECT && id != NULL
-         && g_ascii_strcasecmp (id, transition_id) == 0;
+  return result->status == PP_SET_STATE_REJECT && pp_is_same_transition (id, transition_id);
 }
 
 gboolean
@@ -231,27 +230,58 @@ pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointe
                                            PP_API_NEEDED, on_states, closure, g_free));
 }
 
+/* The place of the version in a UUID's text. */
+#define UUID_VERSION 14
+
+gboolean
+pp_state_is_restored (const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+
+  return id != NULL && g_uuid_string_is_valid (id) && id[UUID_VERSION] == '8';
+}
+
+gboolean
+pp_is_same_transition (const char *id, const char *other)
+{
+  return id != NULL && other != NULL && strlen (id) == strlen (other)
+         && g_ascii_strncasecmp (id, other, UUID_VERSION) == 0
+         && (strlen (id) <= UUID_VERSION
+             || g_ascii_strcasecmp (id + UUID_VERSION + 1, other + UUID_VERSION + 1) == 0);
+}
+
+/* Returns TRANSITION_ID with the mark of a restored state, or a new marked one; new string. */
+static char *
+mark_restored (const char *transition_id)
+{
+  char *marked = transition_id != NULL && g_uuid_string_is_valid (transition_id)
+                     ? g_strdup (transition_id)
+                     : g_uuid_string_random ();
+
+  marked[UUID_VERSION] = '8';
+  return marked;
+}
+
 PpApiCall *
 pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state, PpSetStateDoneFunc done,
                            gpointer user_data)
 {
   static const char *const kept[] = { "type", "name", "message", "data", NULL };
-  /* Its transition id too: whoever asked for it knows it by that. */
-  static const char *const details[] = { "transition_id",
-                                         "scheduled_time",
+  static const char *const details[] = { "scheduled_time",
                                          "deployment_concurrency_lease_id",
                                          "pause_timeout",
                                          "pause_key",
                                          "pause_reschedule",
                                          "run_input_keyset",
                                          NULL };
+  const json_t *state_details = json_object_get (state, "state_details");
+  g_autofree char *transition_id = mark_restored (pp_json_string (state_details, "transition_id"));
   json_t *restored = json_object ();
 
   copy_keys (restored, state, kept);
   json_object_set_new (restored, "state_details", json_object ());
-  copy_keys (json_object_get (restored, "state_details"), json_object_get (state, "state_details"),
-             details);
-  return set_state (api, id, NULL, restored, TRUE, PP_API_TRY, done, user_data);
+  copy_keys (json_object_get (restored, "state_details"), state_details, details);
+  return set_state (api, id, transition_id, restored, TRUE, PP_API_TRY, done, user_data);
 }
 
 PpApiCall *

@@ -79,11 +79,17 @@ PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *transi
  * is being restored, say). Only a read of the run itself tells which. */
 PpApiCall *pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done,
                                     gpointer user_data);
-/* Sets the run back to STATE, one that it had, by force: also its transition id, scheduled time and
- * lease. One attempt (PP_API_TRY): before another, the caller reads the run's states again, since
- * what came in between would be undone. */
+/* Sets the run back to STATE, one that it had, by force: also its scheduled time, its lease and its
+ * transition id, marked (pp_state_is_restored()). One attempt (PP_API_TRY): before another, the
+ * caller reads the run's states again, since what came in between would be undone. */
 PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
                                       PpSetStateDoneFunc done, gpointer user_data);
+/* True if STATE, an object of the API, was set by pp_flow_run_restore_state(), by any worker: its
+ * transition id is a UUID of version 8. All others are of version 4. */
+gboolean pp_state_is_restored (const json_t *state);
+/* True if ID and OTHER are transition ids of the same request. A restored state has the id of the
+ * request that set its original. False if one is NULL. */
+gboolean pp_is_same_transition (const char *id, const char *other);
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
                                                   PpApiDoneFunc done, gpointer user_data);

@@ -4,6 +4,7 @@
 #include "container_ownership-private.h"
 
 #include "prefect-podman/json.h"
+#include "prefect-podman/prefect/resources.h"
 
 const json_t *
 pp_states_find_claim (const json_t *states, const char *claim)
@@ -18,7 +19,7 @@ pp_states_find_claim (const json_t *states, const char *claim)
     const char *type = pp_json_string (state, "type");
     const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
 
-    if (id != NULL && g_ascii_strcasecmp (id, claim) == 0)
+    if (pp_is_same_transition (id, claim))
       {
         found = state;
         scheduled = FALSE;

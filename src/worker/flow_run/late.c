@@ -4,6 +4,7 @@
 
 #include "flow_run_inside-private.h"
 
+#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
 #include "worker/recovery/late_requests-private.h"
 
@@ -35,11 +36,10 @@ pp_flow_run_leave_note (const PpFlowRun *run)
 gboolean
 pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id)
 {
-  return transition_id != NULL
-         && (g_ascii_strcasecmp (transition_id, run->transitions.claim) == 0
-             || g_ascii_strcasecmp (transition_id, run->transitions.submitting) == 0
-             || g_ascii_strcasecmp (transition_id, run->transitions.running) == 0
-             || g_ascii_strcasecmp (transition_id, run->transitions.report) == 0);
+  return pp_is_same_transition (transition_id, run->transitions.claim)
+         || pp_is_same_transition (transition_id, run->transitions.submitting)
+         || pp_is_same_transition (transition_id, run->transitions.running)
+         || pp_is_same_transition (transition_id, run->transitions.report);
 }
 
 gboolean

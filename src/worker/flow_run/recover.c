@@ -51,10 +51,9 @@ pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
 {
   const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
 
-  return id != NULL
-         && (g_ascii_strcasecmp (id, run->transitions.claim) == 0
-             || g_ascii_strcasecmp (id, run->transitions.submitting) == 0
-             || g_ascii_strcasecmp (id, run->transitions.running) == 0);
+  return pp_is_same_transition (id, run->transitions.claim)
+         || pp_is_same_transition (id, run->transitions.submitting)
+         || pp_is_same_transition (id, run->transitions.running);
 }
 
 gboolean

@@ -5,18 +5,13 @@
 #include "late_requests-private.h"
 
 #include "prefect-podman/json.h"
+#include "prefect-podman/prefect/resources.h"
 #include "worker/flow_run/flow_run-private.h"
 
 static gboolean
 is_type (const json_t *state, const char *type)
 {
   return g_strcmp0 (pp_json_string (state, "type"), type) == 0;
-}
-
-static gboolean
-is_same_id (const char *id, const char *other)
-{
-  return id != NULL && other != NULL && g_ascii_strcasecmp (id, other) == 0;
 }
 
 static const char *
@@ -30,10 +25,51 @@ pp_late_is_of (const PpJournalEntry *note, const json_t *state)
 {
   const char *id = transition_id (state);
 
-  return is_same_id (id, note->claim_transition_id)
-         || is_same_id (id, note->submitting_transition_id)
-         || is_same_id (id, note->running_transition_id)
-         || is_same_id (id, note->report_transition_id);
+  return pp_is_same_transition (id, note->claim_transition_id)
+         || pp_is_same_transition (id, note->submitting_transition_id)
+         || pp_is_same_transition (id, note->running_transition_id)
+         || pp_is_same_transition (id, note->report_transition_id);
+}
+
+/* Returns the index in STATES of the state that the later state RESTORED restores, or -1. A state
+ * that had no transition id is known by its type and name. */
+static gssize
+find_original (const json_t *states, const json_t *restored)
+{
+  for (gssize i = (gssize)json_array_size (states) - 1; i >= 0; i--)
+    {
+      const json_t *state = json_array_get (states, (size_t)i);
+      const char *id = transition_id (state);
+
+      if (id != NULL
+              ? pp_is_same_transition (id, transition_id (restored))
+              : is_type (state, pp_json_string (restored, "type"))
+                    && g_strcmp0 (pp_json_string (state, "name"), pp_json_string (restored, "name"))
+                           == 0)
+        return i;
+    }
+  return -1;
+}
+
+/* Returns STATES without those that were undone: whoever restores a state undoes all states after
+ * its original. New reference. */
+static json_t *
+leave_out_undone (json_t *states)
+{
+  json_t *kept = json_array ();
+  json_t *state;
+  size_t i;
+
+  json_array_foreach (states, i, state)
+  {
+    gssize original = pp_state_is_restored (state) ? find_original (kept, state) : -1;
+
+    if (original < 0)
+      json_array_append (kept, state);
+    while (original >= 0 && json_array_size (kept) > (size_t)original + 1)
+      json_array_remove (kept, json_array_size (kept) - 1);
+  }
+  return kept;
 }
 
 /* The states of a run's last attempt: those after the last SCHEDULED, without the run's current
@@ -112,16 +148,13 @@ judge_end (const Attempt *attempt, const json_t *last, gboolean in_hand, json_t 
   return PP_LATE_NOTHING;
 }
 
-PpLateVerdict
-pp_late_judge (const PpJournalEntry *note, json_t *states, gboolean in_hand, json_t **earlier)
+/* Judges a run whose current state was set by a request of NOTE. */
+static PpLateVerdict
+judge_own (const PpJournalEntry *note, json_t *states, gboolean in_hand, json_t **earlier)
 {
-  json_t *last = json_array_get (states, json_array_size (states) - 1);
-  Attempt attempt;
+  const json_t *last = json_array_get (states, json_array_size (states) - 1);
+  Attempt attempt = read_attempt (note, states);
 
-  *earlier = NULL;
-  if (last == NULL || !pp_late_is_of (note, last))
-    return PP_LATE_NOTHING;
-  attempt = read_attempt (note, states);
   if (pp_flow_run_state_is_terminal (last))
     return judge_end (&attempt, last, in_hand, earlier);
   if (attempt.end != NULL)
@@ -133,4 +166,17 @@ pp_late_judge (const PpJournalEntry *note, json_t *states, gboolean in_hand, jso
   if (in_hand || attempt.has_other || (note->started_at > 0 && !attempt.was_begun))
     return PP_LATE_NOTHING;
   return PP_LATE_TAKE_OVER;
+}
+
+PpLateVerdict
+pp_late_judge (const PpJournalEntry *note, json_t *states, gboolean in_hand, json_t **earlier)
+{
+  const json_t *last = json_array_get (states, json_array_size (states) - 1);
+  json_auto_t *kept = NULL;
+
+  *earlier = NULL;
+  if (last == NULL || !pp_late_is_of (note, last) || pp_state_is_restored (last))
+    return PP_LATE_NOTHING;
+  kept = leave_out_undone (states);
+  return judge_own (note, kept, in_hand, earlier);
 }

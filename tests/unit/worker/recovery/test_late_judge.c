@@ -28,6 +28,10 @@ state (char type, char id)
               { 's', SUBMITTING },
               { 'r', RUNNING },
               { 'e', REPORT },
+              { 'R', "aaaaaaaa-0000-8000-8000-000000000000" }, /* RUNNING restored */
+              { 'E', "eeeeeeee-0000-8000-8000-000000000000" }, /* REPORT restored */
+              { '0', "00000000-0000-8000-8000-000000000000" }, /* one without an id restored */
+              { 'X', "11111111-0000-8000-8000-000000000000" }, /* that of 'x' restored */
               { 'x', "11111111-0000-4000-8000-000000000000" },
               { 'y', "22222222-0000-4000-8000-000000000000" } };
   json_t *made = json_object ();
@@ -146,6 +150,30 @@ test_anothers (void)
   check ("S- Px Ps Rr", FALSE, FALSE, "put back 1");
 }
 
+/* The late request of an earlier attempt was undone: the restored state counts, and what it undid
+ * does not. */
+static void
+test_undone (void)
+{
+  check ("S- Pc Rr Ce Fx CE", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr Fx RR", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr Fx RR Ce", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr Fx Py RR Fx RR Ce", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr L- Fe L0", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr L- Fx L0 Rr", TRUE, FALSE, "put back 3");
+  check ("S- Pc Rx Fy RX Ce Rr", TRUE, FALSE, "put back 5");
+  check ("S- Px Rx Fy RX Pc", FALSE, FALSE, "put back 2");
+}
+
+/* Nobody restored the last state: a request was carried out twice. */
+static void
+test_carried_out_twice (void)
+{
+  check ("S- Pc Rr Ce L- Ce", TRUE, FALSE, "put back 4");
+  check ("S- Pc Rr Lx Rr", TRUE, FALSE, "put back 3");
+  check ("S- Pc Rr Lx Fy Rr", TRUE, FALSE, "put back 4");
+}
+
 static void
 add_tests (void)
 {
@@ -155,6 +183,8 @@ add_tests (void)
   g_test_add_func ("/late-judge/own-end", test_own_end);
   g_test_add_func ("/late-judge/retry", test_retry);
   g_test_add_func ("/late-judge/anothers", test_anothers);
+  g_test_add_func ("/late-judge/undone", test_undone);
+  g_test_add_func ("/late-judge/carried-out-twice", test_carried_out_twice);
 }
 
 int

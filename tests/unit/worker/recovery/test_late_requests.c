@@ -3,6 +3,7 @@
 #include "worker/recovery/late_requests-private.h"
 
 #include "prefect-podman/http/http.h"
+#include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
 
 #include "tests/unit/server.h"
@@ -15,6 +16,7 @@
 #define RUN "11111111-2222-4333-8444-555555555555"
 #define CLAIM "cccccccc-0000-4000-8000-000000000000"
 #define OTHER "dddddddd-0000-4000-8000-000000000000"
+#define OTHER_RESTORED "dddddddd-0000-8000-8000-000000000000"
 
 /* The change of the wall clock in seconds. */
 static gint64 clock_set;
@@ -208,7 +210,7 @@ test_taken_over (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint (fixture->taken_over, ==, 1);
 }
 
-/* A state is restored by force and unchanged. */
+/* A state is restored by force and unchanged, with the mark of a restored one. */
 static void
 test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -223,6 +225,7 @@ test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   wait_requests (fixture, 3);
   const Request *request = server_request (fixture->server, 2);
   json_auto_t *body = json_loads (request->body->str, 0, NULL);
+  json_auto_t *before = json_loads (fixture->states, 0, NULL);
   const json_t *state = json_object_get (body, "state");
 
   g_assert_true (g_str_has_suffix (request->target, "/flow_runs/" RUN "/set_state"));
@@ -231,7 +234,9 @@ test_put_back (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpstr (json_string_value (json_object_get (state, "name")), ==, "Done");
   g_assert_cmpstr (json_string_value (
                        json_object_get (json_object_get (state, "state_details"), "transition_id")),
-                   ==, OTHER);
+                   ==, OTHER_RESTORED);
+  g_assert_true (pp_state_is_restored (state));
+  g_assert_false (pp_state_is_restored (json_array_get (before, 2)));
   g_assert_cmpuint (fixture->taken_over, ==, 0);
 }
 
