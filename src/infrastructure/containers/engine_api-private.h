@@ -94,7 +94,7 @@ struct EngineCall
   gboolean creates;       /* a conflict is about the name */
   gboolean gone_is_fine;  /* a 404 counts as success */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
-  gboolean takes_refusal; /* ANSWER is also called for any status but 404 */
+  gboolean takes_refusal; /* ANSWER also gets what the engine refuses (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */
   gboolean is_news; /* the answer may come from another engine than the one that INFO describes */
   gboolean ended;   /* cancelled, or DONE was called */

@@ -217,14 +217,14 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       return;
     }
   note_answer (call, response);
-  if (response->status < 400 || (call->may_refuse && response->status == 500)
-      || (call->takes_refusal && response->status != 404))
+  g_autofree char *words = response->status < 400 ? NULL : pp_engine_words (response);
+  PpInfrastructureError code = words != NULL ? pp_engine_error_code (call, response, words) : 0;
+  if (words == NULL || (call->may_refuse && response->status == 500)
+      || (call->takes_refusal && code == PP_INFRASTRUCTURE_ERROR_FAILED))
     {
       call->answer (call, response);
       return;
     }
-  g_autofree char *words = pp_engine_words (response);
-  PpInfrastructureError code = pp_engine_error_code (call, response, words);
   /* In a pull, a 503 may be the registry's. A busy engine is not away. */
   if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL
       && !pp_engine_is_busy (response))

@@ -12,6 +12,8 @@
  * back first (pp_engine_keep()), and the late request finds nothing. */
 #define UNSTARTED "unstarted-%.12s-%08x"
 
+/* Where the engine refused the name, it refuses it always, and the container is removed by its id.
+ * Any other failure ends the call: the name may be given late. */
 static void
 on_renamed (EngineCall *call, const PpHttpResponse *response)
 {
@@ -22,7 +24,7 @@ on_renamed (EngineCall *call, const PpHttpResponse *response)
                             pp_engine_end_plain);
 }
 
-/* Gives container ID the name NAME. ANSWER also gets a refusal. */
+/* Gives container ID the name NAME. ANSWER also gets the engine's refusal. */
 static void
 send_rename (EngineCall *call, const char *id, const char *name, AnswerFunc answer)
 {

@@ -16,6 +16,7 @@ typedef struct
   const char *name;
   gboolean keeps;     /* pp_infrastructure_keep() as "job"; else the removal */
   int rename_status;  /* of the first rename */
+  const char *words;  /* the body of its error, or NULL */
   int delete_status;  /* 0: none is expected */
   gboolean is_by_id;  /* the removal */
   const char *second; /* the end of a second rename, or NULL */
@@ -37,7 +38,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
                                                        : 204;
 
   return server_reply (fd, status, "",
-                       status < 400    ? ""
+                       status < 400                                   ? ""
+                       : case_->words != NULL && request->number == 0 ? case_->words
                        : status == 404 ? "{\"message\": \"No such container: x\"}"
                                        : "{\"message\": \"no\"}");
 }
@@ -98,6 +100,28 @@ static const Case cases[] = {
   { .name = "runs-by-now", .rename_status = 204, .delete_status = 409, .fails = TRUE },
   { .name = "gone-already", .rename_status = 404 },
   { .name = "cannot-be-renamed", .rename_status = 500, .delete_status = 204, .is_by_id = TRUE },
+  { .name = "renamed-perhaps",
+    .rename_status = 502,
+    .words = "<html>Bad Gateway</html>",
+    .fails = TRUE },
+  { .name = "engine-is-busy",
+    .rename_status = 500,
+    .words = "{\"cause\": \"database is locked\", \"message\": \"x: database is locked\"}",
+    .fails = TRUE },
+  { .name = "gateway-refuses",
+    .rename_status = 403,
+    .words = "<html>Forbidden</html>",
+    .fails = TRUE },
+  { .name = "no-rename-in-this-engine",
+    .rename_status = 404,
+    .words = "{\"message\": \"page not found\"}",
+    .delete_status = 204,
+    .is_by_id = TRUE },
+  { .name = "named-back-perhaps",
+    .keeps = TRUE,
+    .rename_status = 503,
+    .words = "<html>Service Unavailable</html>",
+    .fails = TRUE },
   { .name = "named-back", .keeps = TRUE, .rename_status = 204 },
   { .name = "named-so-already", .keeps = TRUE, .rename_status = 400 },
   { .name = "name-is-in-use",
