@@ -133,7 +133,7 @@ run_to_json (const PpIdentityInfo *info, const PpJournalEntry *entry)
   set_time (run, "claimed_at", entry->claimed_at);
   set_time (run, "started_at", entry->started_at);
   set_string (run, "container_id", entry->container_id);
-  set_string (run, "container_name", entry->container_name);
+  set_string (run, "container_name", pp_journal_entry_shown_name (entry));
   set_string (run, "report_type", entry->report_type);
   set_string (run, "report_message", entry->report_message);
   return run;
@@ -215,7 +215,7 @@ print_runs (const PpIdentityInfo *info)
                                     entry->flow_run_name,
                                     age,
                                     pp_journal_phase_word (entry->phase, has_started (entry)),
-                                    entry->container_name,
+                                    pp_journal_entry_shown_name (entry),
                                     waits };
 
       pp_table_add (table, cells);

@@ -54,6 +54,7 @@ static const Field fields[] = {
   { "report_force", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, report_force) },
   { "container_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, container_id) },
   { "container_name", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, container_name) },
+  { "shown_name", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, shown_name) },
   { "replaced_container_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, replaced_container_id) },
   { "undescribed", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, undescribed) },
   { "worker_reported", FIELD_BOOLEAN, G_STRUCT_OFFSET (PpJournalEntry, worker_reported) },
@@ -90,6 +91,12 @@ const char *
 pp_journal_phase_word (PpJournalPhase phase, gboolean has_started)
 {
   return has_started && phase == PP_JOURNAL_STARTING ? "RUNNING" : phases[phase];
+}
+
+const char *
+pp_journal_entry_shown_name (const PpJournalEntry *entry)
+{
+  return entry->shown_name != NULL ? entry->shown_name : entry->container_name;
 }
 
 static gboolean

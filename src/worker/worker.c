@@ -141,8 +141,8 @@ say_what_is_left (const PpWorker *worker)
   while (g_hash_table_iter_next (&iter, NULL, &run))
     g_warning ("Left to the next start: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
                pp_flow_run_id (run), pp_flow_run_phase_word (run),
-               pp_flow_run_container_name (run) != NULL ? ", container " : "",
-               pp_flow_run_container_name (run) != NULL ? pp_flow_run_container_name (run) : "");
+               pp_flow_run_shown_name (run) != NULL ? ", container " : "",
+               pp_flow_run_shown_name (run) != NULL ? pp_flow_run_shown_name (run) : "");
   if (pp_log_sender_pending (worker->context.logs) > 0)
     g_warning (
         "%u log records could not be delivered: containers' are at the next start, the worker's "

@@ -36,6 +36,7 @@ typedef struct
 
   char *container_id;
   char *container_name;
+  char *shown_name;            /* container_name with its secrets masked; NULL: it has none */
   char *replaced_container_id; /* that was told to the server before, and never started */
   gboolean undescribed; /* the container was found without an entry: what follows is not known */
   gboolean worker_reported;
@@ -63,6 +64,9 @@ typedef struct
   char *engine_url;
   char *boot_id; /* of the host when it was written */
 } PpJournalEntry;
+
+/* The container's name without secrets, borrowed; NULL: not known. */
+const char *pp_journal_entry_shown_name (const PpJournalEntry *entry);
 
 /* The largest file that is read. What is written is always smaller. */
 #define PP_JOURNAL_ENTRY_MAX_BYTES (1024 * 1024)

@@ -47,7 +47,7 @@ pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
   run->started_once = TRUE;
   run->recovered = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO, "Container '%s' was started before; it is followed",
-                   run->container_name);
+                   run->shown_name);
   pp_flow_run_tell_pid (run);
   pp_flow_run_attach (run);
 }
@@ -88,6 +88,6 @@ pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why)
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Container '%s' is followed, but not as flow run '%s' was configured, with its "
                    "time-outs and auto_remove, for that is not known any more: %s",
-                   run->container_name, run->name, why);
+                   run->shown_name, run->name, why);
   inspect (run);
 }

@@ -28,8 +28,8 @@ remove_later_or_give_up (PpFlowRun *run, const GError *error)
       pp_flow_run_later (run, 1000, remove_container);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s",
-                   run->container_name, error->message);
+  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s", run->shown_name,
+                   error->message);
   pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
 }
 

@@ -19,7 +19,7 @@ pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
       run->recovery.found_phase = phase;
       run->recovery.found_reporter = job->ref.reporter;
       if (run->container_name == NULL)
-        run->container_name = g_strdup (job->ref.name);
+        pp_flow_run_name_job (run, job->ref.name);
     }
   pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);
 }
@@ -62,7 +62,7 @@ on_unlisted (PpJob *job, const GError *error, gpointer user_data)
       g_warning (
           "The container engine does not inspect container '%s' of flow run '%s', which goes "
           "on as if it had been started: %s",
-          run->container_name, run->name, error->message);
+          run->shown_name, run->name, error->message);
       run->recovery.found_phase = PP_JOB_UNKNOWN;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);

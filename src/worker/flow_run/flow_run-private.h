@@ -87,8 +87,9 @@ void pp_flow_run_start (PpFlowRun *run);
 
 const char *pp_flow_run_id (const PpFlowRun *run);
 const char *pp_flow_run_name (const PpFlowRun *run);
-const char *pp_flow_run_container_id (const PpFlowRun *run);   /* NULL before CREATED */
-const char *pp_flow_run_container_name (const PpFlowRun *run); /* NULL before CREATED */
+const char *pp_flow_run_container_id (const PpFlowRun *run); /* NULL before CREATED */
+/* The container's name without secrets; NULL before CREATED. */
+const char *pp_flow_run_shown_name (const PpFlowRun *run);
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
 /* How far it is, in the words of `worker status`. */
 const char *pp_flow_run_phase_word (const PpFlowRun *run);

@@ -52,6 +52,18 @@ pp_flow_run_go_on (PpFlowRun *run)
   states[run->state].go_on (run);
 }
 
+/* Replaces the container's name in TEXT (owned) by the one that may be shown: after a restart, only
+ * the name tells which part of it is secret. */
+static char *
+hide_name (const PpFlowRun *run, char *text)
+{
+  if (run->shown_name == NULL || g_str_equal (run->shown_name, run->container_name))
+    return text;
+  g_auto (GStrv) parts = g_strsplit (text, run->container_name, -1);
+  g_free (text);
+  return g_strjoinv (run->shown_name, parts);
+}
+
 char *
 pp_flow_run_mask (const PpFlowRun *run, char *text)
 {
@@ -65,9 +77,18 @@ pp_flow_run_mask (const PpFlowRun *run, char *text)
       text = masked;
     }
   if (run->mask == NULL)
-    return text;
+    return hide_name (run, text);
   g_autofree char *unmasked = text;
   return pp_mask_text (run->mask, unmasked);
+}
+
+void
+pp_flow_run_name_job (PpFlowRun *run, const char *name)
+{
+  g_clear_pointer (&run->shown_name, g_free);
+  g_free (run->container_name);
+  run->container_name = g_strdup (name);
+  run->shown_name = pp_flow_run_mask (run, g_strdup (name));
 }
 
 void
@@ -282,6 +303,7 @@ pp_flow_run_free (PpFlowRun *run)
   json_decref (run->json);
   g_free (run->container_id);
   g_free (run->container_name);
+  g_free (run->shown_name);
   g_free (run->replaced_container_id);
   g_free (run->flow_id);
   g_free (run->deployment_id);
@@ -309,9 +331,9 @@ pp_flow_run_container_id (const PpFlowRun *run)
 }
 
 const char *
-pp_flow_run_container_name (const PpFlowRun *run)
+pp_flow_run_shown_name (const PpFlowRun *run)
 {
-  return run->container_name;
+  return run->shown_name;
 }
 
 PpFlowRunState

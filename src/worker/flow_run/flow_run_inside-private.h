@@ -27,6 +27,8 @@ void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
  * the run's blocks:
  * what refuses a value shows it. New string. */
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
+/* Sets the name of RUN's container, and the name that may be shown. NULL: it has none. */
+void pp_flow_run_name_job (PpFlowRun *run, const char *name);
 
 /* Calls NEXT after MILLISECONDS; the state's one timer. */
 void pp_flow_run_after (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc next);

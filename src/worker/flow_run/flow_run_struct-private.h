@@ -117,6 +117,7 @@ struct PpFlowRun
   char *failure; /* why it could not be submitted, once that is known */
   char *container_id;
   char *container_name;
+  char *shown_name; /* container_name without secrets: for logs, messages, states and events */
   char *replaced_container_id; /* of one that never started, and that this one was made for */
   gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
   gboolean started_once; /* the engine was told to start it */

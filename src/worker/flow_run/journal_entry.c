@@ -53,6 +53,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .report_force = run->report.force,
     .container_id = run->container_id,
     .container_name = run->container_name,
+    .shown_name = g_strcmp0 (run->shown_name, run->container_name) != 0 ? run->shown_name : NULL,
     .replaced_container_id = run->replaced_container_id,
     .undescribed
     = run->policy == NULL && run->container_id != NULL && run->journal.phase != PP_JOURNAL_CLAIMED,
@@ -150,6 +151,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   /* Of a run that is begun anew, this is what its container is called, whatever it is called for
    * its removal. */
   run->container_name = g_strdup (entry->container_name);
+  run->shown_name = g_strdup (pp_journal_entry_shown_name (entry));
   if (entry->phase == PP_JOURNAL_CLAIMED)
     return;
   run->container_id = g_strdup (entry->container_id);

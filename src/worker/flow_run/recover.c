@@ -146,8 +146,8 @@ on_leftover_removed (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("Container '%s', which was never started, could not be removed: %s",
-               run->container_name, error->message);
+    g_warning ("Container '%s', which was never started, could not be removed: %s", run->shown_name,
+               error->message);
   run->recovery.found_phase = PP_JOB_ABSENT;
   begin_again (run);
 }
@@ -169,7 +169,7 @@ begin_again (PpFlowRun *run)
       g_free (run->replaced_container_id);
       run->replaced_container_id = g_steal_pointer (&run->container_id);
     }
-  g_clear_pointer (&run->container_name, g_free);
+  pp_flow_run_name_job (run, NULL);
   pp_flow_run_resubmit (run);
 }
 

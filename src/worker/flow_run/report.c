@@ -273,11 +273,11 @@ pp_flow_run_report_vanished (PpFlowRun *run)
                 "Flow run infrastructure vanished while no worker watched: %scontainer "
                 "'%s' (%.12s) is gone from the engine; its exit status is not known.",
                 run->recovery.host_restarted ? "the host was started anew, and " : "",
-                run->container_name, run->container_id)
+                run->shown_name, run->container_id)
             : g_strdup_printf (
                 "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was "
                 "watched; its exit status is not known.",
-                run->container_name, run->container_id);
+                run->shown_name, run->container_id);
 
   propose (run, "CRASHED", NULL, text, FALSE);
 }
@@ -479,7 +479,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
-                            run->container_id, run->container_name, pp_flow_run_related (run));
+                            run->container_id, run->shown_name, pp_flow_run_related (run));
   pp_flow_run_log_memory (run);
   if (run->report.retry_scheduled)
     pp_flow_run_reschedule (run);

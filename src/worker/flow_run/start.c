@@ -78,8 +78,8 @@ on_unstarted_removed (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("Container '%s', which was never started, could not be removed: %s",
-               run->container_name, error->message);
+    g_warning ("Container '%s', which was never started, could not be removed: %s", run->shown_name,
+               error->message);
   run->started_once = FALSE;
   run->start.is_interrupted = FALSE;
   refusal = g_steal_pointer (&run->refusal);
@@ -117,7 +117,7 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "Whether container '%s' runs is not known after an interrupted start; it is "
                        "followed: %s",
-                       run->container_name, refusal->message);
+                       run->shown_name, refusal->message);
       on_started (NULL, run);
       return;
     }
@@ -131,7 +131,7 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
     }
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Container '%s' was removed before its start; it is made anew: %s",
-                   run->container_name, refusal->message);
+                   run->shown_name, refusal->message);
   run->start.is_made_anew = TRUE;
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
 }
@@ -231,7 +231,7 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
         pp_flow_run_log (run, PP_LOG_WARNING,
                          "Container '%s' has not been started; it is made anew, since the start "
                          "that got no answer may be carried out yet",
-                         run->container_name);
+                         run->shown_name);
       pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
     }
 }

@@ -64,7 +64,7 @@ on_overdue (gpointer user_data)
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "Container '%s' has ended, and the engine does not say so: its exit status "
                        "is not waited for",
-                       run->container_name);
+                       run->shown_name);
       pp_flow_run_end_without_status (run);
       return G_SOURCE_REMOVE;
     }
@@ -74,7 +74,7 @@ on_overdue (gpointer user_data)
       pp_flow_run_log (
           run, PP_LOG_WARNING,
           "The engine has not stopped container '%s' in the time it was given: it is %s",
-          run->container_name,
+          run->shown_name,
           run->stop.level == STOP_KILL ? "told to kill it"
                                        : "removed by force, auto_remove or not");
     }
@@ -121,7 +121,7 @@ on_stopped (const GError *error, gpointer user_data)
     pp_flow_run_log (
         run, PP_LOG_WARNING,
         "Container '%s' could not be stopped; the engine is asked again every %d s: %s",
-        run->container_name, STOP_AGAIN_SECONDS, error->message);
+        run->shown_name, STOP_AGAIN_SECONDS, error->message);
   /* An engine that is away has not had its time. */
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
@@ -183,7 +183,7 @@ end_for_timeout (PpFlowRun *run)
   pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
-                   run->name, run->policy->timeout_seconds, run->container_name);
+                   run->name, run->policy->timeout_seconds, run->shown_name);
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 
@@ -194,7 +194,7 @@ end_for_startup_timeout (PpFlowRun *run)
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
                    "container '%s'",
-                   run->name, run->policy->startup_timeout_seconds, run->container_name);
+                   run->name, run->policy->startup_timeout_seconds, run->shown_name);
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 

@@ -53,7 +53,7 @@ stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
   if (holder != PP_CLAIM_LOST || !is_followed_for_server (run))
     return;
   g_message ("Flow run '%s' (%s) was begun again by another worker: container '%s' is stopped",
-             run->name, run->id, run->container_name);
+             run->name, run->id, run->shown_name);
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
@@ -70,7 +70,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
       g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped",
-                 run->name, run->id, run->container_name);
+                 run->name, run->id, run->shown_name);
       stop_and_remove (run, PP_STOP_DELETED);
     }
   /* Another worker's, or Prefect's inside the container. */
@@ -87,7 +87,7 @@ stop_ended_by_hand (PpFlowRun *run)
   pp_flow_run_log (run, PP_LOG_INFO,
                    "Flow run '%s' was ended on the server, not by this worker: container '%s' is "
                    "stopped",
-                   run->name, run->container_name);
+                   run->name, run->shown_name);
   stop_and_remove (run, PP_STOP_ENDED);
 }
 
@@ -179,7 +179,7 @@ pp_flow_run_stop_cancelled (PpFlowRun *run)
 {
   pp_flow_run_log (
       run, PP_LOG_INFO, "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
-      run->container_name, run->worker_reported ? "" : " unless Prefect inside it ends it");
+      run->shown_name, run->worker_reported ? "" : " unless Prefect inside it ends it");
   pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 

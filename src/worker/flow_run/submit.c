@@ -16,10 +16,10 @@ static const guint back_off_seconds[] = { 2, 8, 30 };
 char *
 pp_flow_run_name_container (const PpFlowRun *run, const char *message)
 {
-  if (run->container_id == NULL || run->container_name == NULL
-      || strstr (message, run->container_name) != NULL)
+  if (run->container_id == NULL || run->shown_name == NULL
+      || strstr (message, run->shown_name) != NULL)
     return g_strdup (message);
-  return g_strdup_printf ("Container '%s': %s", run->container_name, message);
+  return g_strdup_printf ("Container '%s': %s", run->shown_name, message);
 }
 
 char *
@@ -104,8 +104,7 @@ on_naming (const char *name, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  g_free (run->container_name);
-  run->container_name = g_strdup (name);
+  pp_flow_run_name_job (run, name);
 }
 
 static void

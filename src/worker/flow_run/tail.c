@@ -37,9 +37,9 @@ pp_flow_run_log_tail (PpFlowRun *run)
   tail = pp_output_tail (run->output, PP_OUTPUT_TAIL_LINES);
   if (*tail != '\0')
     pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s. The last lines of its output:\n%s",
-                     run->container_name, ended, tail);
+                     run->shown_name, ended, tail);
   else
-    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; %s.", run->container_name, ended,
+    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; %s.", run->shown_name, ended,
                      run->watch.output_unreadable ? "its output cannot be read from the engine"
                                                   : "it left no output");
 }
@@ -63,5 +63,5 @@ pp_flow_run_log_memory (PpFlowRun *run)
   if (memory != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "A process in container '%s' was killed for want of memory (OOMKilled): %s",
-                     run->container_name, memory);
+                     run->shown_name, memory);
 }

@@ -69,7 +69,7 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc ag
       pp_flow_run_log (run, PP_LOG_WARNING,
                        "For %d minutes the container engine has not told how container '%s' is; "
                        "flow run '%s' waits for it: %s",
-                       SAY_AWAY_MINUTES, run->container_name, run->name, error->message);
+                       SAY_AWAY_MINUTES, run->shown_name, run->name, error->message);
     }
   pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
 }
@@ -158,7 +158,7 @@ on_watch_news (PpWatchNews news, gpointer user_data)
       "gone: it was killed, maybe for want of memory (see dmesg). The program runs on, "
       "and what it writes from now on is lost. Its end will be seen, its exit status "
       "will not",
-      run->container_name);
+      run->shown_name);
 }
 
 static void
@@ -257,7 +257,7 @@ note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
     {
       run->watch.output_lost = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING, "Part of the output of container '%s' is lost: %s.",
-                       run->container_name, loss);
+                       run->shown_name, loss);
     }
   if (damage != NULL && !run->watch.damage_said)
     {
@@ -266,7 +266,7 @@ note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
                        "Part of the output of container '%s' could not be read: %s. Everything "
                        "around it was read. A disk that was full, or a host that crashed, leaves "
                        "logs like this.",
-                       run->container_name, damage);
+                       run->shown_name, damage);
     }
 }
 
@@ -288,7 +288,7 @@ on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "The rest of the output of container '%s' is missing: its log could not be "
                      "read after its end either: %s",
-                     run->container_name, error->message);
+                     run->shown_name, error->message);
   run->watch.follow_refused = FALSE;
   run->watch.output_ended = TRUE;
   inspect (run);
@@ -329,8 +329,8 @@ on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
     }
   if (run->retries == 0)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "The output of container '%s' cannot be followed for now: %s",
-                     run->container_name, error->message);
+                     "The output of container '%s' cannot be followed for now: %s", run->shown_name,
+                     error->message);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
       try_later (run, 1000, inspect);
@@ -404,9 +404,9 @@ pp_flow_run_enter_started (PpFlowRun *run)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
   else if (!pp_flow_run_is_over_on_server (run))
     pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': container '%s'",
-                     context->worker_name, run->name, run->container_name);
+                     context->worker_name, run->name, run->shown_name);
   pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,
-                            run->container_name, pp_flow_run_related (run));
+                            run->shown_name, pp_flow_run_related (run));
   if (!run->worker_reported && run->lease != NULL)
     pp_lease_keep_until_running (run->lease, context->states, run->id);
   run->watch.may_lack_memory = run->recovered || run->policy->has_limits;

@@ -48,7 +48,8 @@ make_workers (const char *state_dir)
         .claimed_at = now - (gint64)(10 - i) * 3600 * SECONDS - 61 * SECONDS,
         .started_at = i == 1 ? now : 0,
         .scheduled_time = i == 4 ? now + 150 * SECONDS : now - SECONDS,
-        .container_name = i > 0 ? (char *)"box" : NULL,
+        .container_name = i > 0 ? (char *)"topsecret" : NULL,
+        .shown_name = i > 0 ? (char *)"box" : NULL,
         .report_type = (char *)"FAILED",
       };
       write_entry (i != 3 ? living : killed, &entry);

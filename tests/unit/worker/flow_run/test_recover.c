@@ -55,6 +55,13 @@ take_lease (PpJournalEntry *entry)
   entry->lease_id = (char *)OTHER;
 }
 
+static void
+name_with_secret (PpJournalEntry *entry)
+{
+  entry->container_name = (char *)"run-topsecret";
+  entry->shown_name = (char *)"run-********";
+}
+
 /* Steps and preparations. */
 
 static void
@@ -175,6 +182,13 @@ static const Recovery recoveries[] = {
     "RUNNING",
     RUNNING_ID,
     { .states = "CRASHED ", .calls = "remove " } },
+  { "vanished-with-a-secret-in-its-name",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "CRASHED ", .words = "container 'run-********'" },
+    .change = name_with_secret },
   { "reporting",
     PP_JOURNAL_REPORTING,
     PP_JOB_ENDED,

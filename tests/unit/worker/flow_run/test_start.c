@@ -4,6 +4,8 @@
 
 #include "flow_run_test.h"
 
+#include "prefect-podman/template/secrets.h"
+
 #define FOLLOWED "watch follow inspect remove "
 #define WELL "create start " FOLLOWED
 #define UNANSWERED .fails = FAKE_START, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE
@@ -70,7 +72,44 @@ check_time (Fixture *fixture)
   g_assert_cmpint (clock_skipped (), >, 50 * G_USEC_PER_SEC);
 }
 
+static PpSecrets *secrets;
+
+static void
+keep_secret (Fixture *fixture)
+{
+  secrets = pp_secrets_new ();
+  pp_secrets_add (secrets, "topsecret", PP_SECRETS_MIN_BYTES);
+  fixture->context.secrets = secrets;
+}
+
+/* The next worker goes on with the journal's entry. */
+static void
+check_entry (Fixture *fixture)
+{
+  g_autofree char *path = state_test_path (fixture->identity, "runs", RUN ".json");
+  json_auto_t *entry = json_load_file (path, 0, NULL);
+
+  g_assert_cmpstr (pp_flow_run_shown_name (fixture->run), ==, "box-********");
+  g_assert_cmpstr (pp_json_string (entry, "container_name"), ==, "box-topsecret");
+  g_assert_cmpstr (pp_json_string (entry, "shown_name"), ==, "box-********");
+}
+
+static void
+free_secrets (Fixture *fixture)
+{
+  fixture->context.secrets = NULL;
+  g_clear_pointer (&secrets, pp_secrets_free);
+}
+
 static const Case cases[] = {
+  { "name-with-a-secret",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "
+                   "\"name\": \"box-topsecret\"}",
+      .prepare = keep_secret,
+      .steps = { check_entry },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .check = free_secrets } },
   { "at-its-time",
     { .starts_in = 60,
       .states = "PENDING RUNNING COMPLETED ",

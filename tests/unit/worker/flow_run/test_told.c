@@ -66,7 +66,7 @@ check_names (Fixture *fixture)
   g_assert_cmpstr (pp_flow_run_id (run), ==, RUN);
   g_assert_cmpstr (pp_flow_run_name (run), ==, "run");
   g_assert_cmpstr (pp_flow_run_container_id (run), ==, "cafe");
-  g_assert_nonnull (pp_flow_run_container_name (run));
+  g_assert_nonnull (pp_flow_run_shown_name (run));
   g_assert_cmpint (pp_flow_run_state (run), ==, PP_FLOW_RUN_STARTED);
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");
   g_assert_true (pp_flow_run_may_be_ended (run));
