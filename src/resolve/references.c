@@ -34,8 +34,7 @@ fetch_free (gpointer data)
 {
   Fetch *fetch = data;
 
-  if (fetch->call != NULL)
-    pp_api_call_cancel (fetch->call);
+  pp_api_call_cancel (fetch->call);
   g_free (fetch->key);
   g_free (fetch);
 }

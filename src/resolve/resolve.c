@@ -47,8 +47,7 @@ cache_entry_free (gpointer data)
 {
   CacheEntry *entry = data;
 
-  if (entry->call != NULL)
-    pp_api_call_cancel (entry->call);
+  pp_api_call_cancel (entry->call);
   g_list_free (entry->waiters);
   json_decref (entry->body);
   g_free (entry->key);
@@ -102,12 +101,13 @@ remove_waiter (gpointer key, gpointer value, gpointer user_data)
 void
 pp_resolve_call_cancel (PpResolveCall *call)
 {
+  if (call == NULL)
+    return;
   g_hash_table_foreach_remove (call->resolver->deployments, remove_waiter, call);
   g_hash_table_foreach_remove (call->resolver->flows, remove_waiter, call);
   g_hash_table_remove (call->resolver->calls, call);
   pp_resolve_drop_fetches (call);
-  if (call->idle != 0)
-    g_source_remove (call->idle);
+  g_clear_handle_id (&call->idle, g_source_remove);
   pp_resolve_parts_free (call->parts);
   g_clear_error (&call->error);
   g_free (call);

@@ -279,7 +279,8 @@ pp_journal_put (PpJournal *journal, const PpJournalEntry *entry, PpJournalDoneFu
 void
 pp_journal_put_cancel (PpJournalPut *put)
 {
-  put->done = NULL;
+  if (put != NULL)
+    put->done = NULL;
 }
 
 void

@@ -235,8 +235,7 @@ pp_position_update (PpPositionFile *file, const PpPosition *position)
   pp_position_format (position, file->container_id, record);
   if (file->put != NULL && pp_journal_put_amend (file->put, record))
     return;
-  if (file->put != NULL)
-    pp_journal_put_cancel (file->put);
+  pp_journal_put_cancel (file->put);
   file->put = pp_journal_put_position (file->journal, file->flow_run_id, record, sizeof record,
                                        on_written, file);
 }
@@ -246,9 +245,7 @@ pp_position_close (PpPositionFile *file)
 {
   if (file == NULL)
     return;
-  if (file->put != NULL)
-    pp_journal_put_cancel (file->put);
-  if (file->look_put != NULL)
-    pp_journal_put_cancel (file->look_put);
+  pp_journal_put_cancel (file->put);
+  pp_journal_put_cancel (file->look_put);
   g_free (file);
 }

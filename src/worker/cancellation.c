@@ -194,8 +194,7 @@ void
 pp_worker_stop_watching_cancellations (PpWorker *worker)
 {
   g_clear_handle_id (&worker->cancel_timer, g_source_remove);
-  if (worker->cancel_call != NULL)
-    pp_api_call_cancel (worker->cancel_call);
+  pp_api_call_cancel (worker->cancel_call);
   worker->cancel_call = NULL;
   pp_api_call_cancel (worker->count_call);
   worker->count_call = NULL;

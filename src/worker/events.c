@@ -42,10 +42,8 @@ pp_events_free (PpEvents *events)
 {
   if (events == NULL)
     return;
-  if (events->timer != 0)
-    g_source_remove (events->timer);
-  if (events->call != NULL)
-    pp_api_call_cancel (events->call);
+  g_clear_handle_id (&events->timer, g_source_remove);
+  pp_api_call_cancel (events->call);
   json_decref (events->queue);
   json_decref (events->sent);
   while (!g_queue_is_empty (&events->parts))
@@ -137,8 +135,7 @@ on_interval (gpointer user_data)
 void
 pp_events_flush (PpEvents *events)
 {
-  if (events->timer != 0)
-    g_source_remove (events->timer);
+  g_clear_handle_id (&events->timer, g_source_remove);
   events->timer = 0;
   if (json_array_size (events->queue) == 0 && g_queue_is_empty (&events->parts))
     return;

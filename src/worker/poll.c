@@ -435,8 +435,7 @@ pp_worker_poll_stop (PpWorker *worker)
 {
   g_clear_handle_id (&worker->poll_timer, g_source_remove);
   g_clear_pointer (&worker->queues_read, pp_work_queues_read_cancel);
-  if (worker->poll_call != NULL)
-    pp_api_call_cancel (worker->poll_call);
+  pp_api_call_cancel (worker->poll_call);
   worker->poll_call = NULL;
   g_clear_pointer (&worker->poll_parts, pp_poll_parts_free);
   pp_worker_stop_finding_spoilers (worker);

@@ -412,10 +412,8 @@ pp_worker_sync_stop (PpWorker *worker)
 {
   g_clear_handle_id (&worker->engine_timer, g_source_remove);
   g_clear_handle_id (&worker->sync_timer, g_source_remove);
-  if (worker->sync_call != NULL)
-    pp_api_call_cancel (worker->sync_call);
-  if (worker->heartbeat_call != NULL)
-    pp_api_call_cancel (worker->heartbeat_call);
+  pp_api_call_cancel (worker->sync_call);
+  pp_api_call_cancel (worker->heartbeat_call);
   worker->sync_call = NULL;
   worker->heartbeat_call = NULL;
 }

@@ -89,6 +89,7 @@ typedef void (*PpResolveDoneFunc) (const PpResolveParts *parts, const GError *er
  * was called. */
 PpResolveCall *pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
                                   PpResolveDoneFunc done, gpointer user_data);
+/* DONE of CALL (may be NULL) will not be called. */
 void pp_resolve_call_cancel (PpResolveCall *call);
 
 G_END_DECLS

@@ -47,7 +47,7 @@ void pp_journal_load_moved (const PpIdentity *identity, const GPtrArray *names, 
 PpJournalPut *pp_journal_put (PpJournal *journal, const PpJournalEntry *entry,
                               PpJournalDoneFunc done, gpointer user_data);
 
-/* DONE of PUT will not be called; the entry is written all the same. */
+/* DONE of PUT (may be NULL) will not be called; the entry is written all the same. */
 void pp_journal_put_cancel (PpJournalPut *put);
 
 /* Removes the entry and the position of a run, in order with the puts, some time soon. */

@@ -337,8 +337,7 @@ pp_engine_events_free (EngineEvents *events)
 {
   if (events == NULL)
     return;
-  if (events->stream != NULL)
-    pp_http_call_cancel (events->stream);
+  pp_http_call_cancel (events->stream);
   g_clear_handle_id (&events->watchdog, g_source_remove);
   pp_log_thread_free (events->thread);
   g_hash_table_unref (events->by_id);

@@ -272,16 +272,11 @@ pp_flow_run_free (PpFlowRun *run)
   g_clear_pointer (&run->watch.call, pp_infrastructure_call_cancel);
   g_clear_pointer (&run->stop.call, pp_infrastructure_call_cancel);
   g_clear_pointer (&run->stop.look_call, pp_infrastructure_call_cancel);
-  if (run->resolve.call != NULL)
-    pp_resolve_call_cancel (run->resolve.call);
-  if (run->timer != 0)
-    g_source_remove (run->timer);
-  if (run->stop.timeout_timer != 0)
-    g_source_remove (run->stop.timeout_timer);
-  if (run->stop.timer != 0)
-    g_source_remove (run->stop.timer);
-  if (run->journal.put != NULL)
-    pp_journal_put_cancel (run->journal.put);
+  pp_resolve_call_cancel (run->resolve.call);
+  g_clear_handle_id (&run->timer, g_source_remove);
+  g_clear_handle_id (&run->stop.timeout_timer, g_source_remove);
+  g_clear_handle_id (&run->stop.timer, g_source_remove);
+  pp_journal_put_cancel (run->journal.put);
   pp_flow_run_close_position (run);
   pp_log_sender_forget (run->context->logs, run);
   pp_delivery_free (run->delivery);

@@ -88,8 +88,7 @@ pp_flow_run_write_down (PpFlowRun *run, PpJournalPhase phase, PpFlowRunNextFunc 
   run->journal.phase = phase;
   run->journal.written = next;
   pp_flow_run_describe (run, &entry);
-  if (run->journal.put != NULL)
-    pp_journal_put_cancel (run->journal.put);
+  pp_journal_put_cancel (run->journal.put);
   run->journal.put = pp_journal_put (run->context->journal, &entry, on_written, run);
 }
 

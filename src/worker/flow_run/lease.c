@@ -106,10 +106,8 @@ pp_lease_free (PpLease *lease)
 {
   if (lease == NULL)
     return;
-  if (lease->timer != 0)
-    g_source_remove (lease->timer);
-  if (lease->call != NULL)
-    pp_api_call_cancel (lease->call);
+  g_clear_handle_id (&lease->timer, g_source_remove);
+  pp_api_call_cancel (lease->call);
   pp_state_read_cancel (lease->read);
   g_free (lease->flow_run_id);
   g_free (lease->id);

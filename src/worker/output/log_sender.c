@@ -46,16 +46,11 @@ pp_log_sender_free (PpLogSender *sender)
 {
   if (sender == NULL)
     return;
-  if (sender->call != NULL)
-    pp_api_call_cancel (sender->call);
-  if (sender->noting != NULL)
-    pp_journal_put_cancel (sender->noting);
-  if (sender->timer != 0)
-    g_source_remove (sender->timer);
-  if (sender->wake != 0)
-    g_source_remove (sender->wake);
-  if (sender->check != 0)
-    g_source_remove (sender->check);
+  pp_api_call_cancel (sender->call);
+  pp_journal_put_cancel (sender->noting);
+  g_clear_handle_id (&sender->timer, g_source_remove);
+  g_clear_handle_id (&sender->wake, g_source_remove);
+  g_clear_handle_id (&sender->check, g_source_remove);
   g_free (sender->original);
   g_clear_error (&sender->why);
   while (!g_queue_is_empty (&sender->records))

@@ -92,8 +92,7 @@ void
 pp_worker_leave_dead_workers (PpWorker *worker)
 {
   g_clear_handle_id (&worker->identities_timer, g_source_remove);
-  if (worker->identities_put != NULL)
-    pp_journal_put_cancel (worker->identities_put);
+  pp_journal_put_cancel (worker->identities_put);
   worker->identities_put = NULL;
   worker->identities_look = NULL; /* identities_put frees it */
   g_clear_pointer (&worker->free_identities, g_ptr_array_unref);

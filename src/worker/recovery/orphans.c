@@ -44,8 +44,7 @@ free_orphan (gpointer data)
   pp_state_read_cancel (orphan->read);
   pp_api_call_cancel (orphan->states_call);
   pp_infrastructure_call_cancel (orphan->inspect_call);
-  if (orphan->put != NULL)
-    pp_journal_put_cancel (orphan->put);
+  pp_journal_put_cancel (orphan->put);
   if (orphan->candidates != NULL)
     g_ptr_array_unref (orphan->candidates);
   pp_job_unref (orphan->job);

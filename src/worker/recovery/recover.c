@@ -314,11 +314,9 @@ void
 pp_worker_stop_recovering (PpWorker *worker)
 {
   g_clear_handle_id (&worker->list_timer, g_source_remove);
-  if (worker->list_call != NULL)
-    pp_infrastructure_call_cancel (worker->list_call);
+  pp_infrastructure_call_cancel (worker->list_call);
   worker->list_call = NULL;
-  if (worker->list_put != NULL)
-    pp_journal_put_cancel (worker->list_put);
+  pp_journal_put_cancel (worker->list_put);
   worker->list_put = NULL;
   worker->list_look = NULL; /* list_put frees it */
   g_clear_pointer (&worker->listed, g_ptr_array_unref);
