@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Following a container of which nothing was written down: the run's deployment says what it is,
- * and where that is gone or has changed beyond use, the container itself. */
+/* Follows a container that the journal does not describe. The description comes from the run's
+ * deployment. If the deployment is gone or has changed too much, the container describes itself. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-/* What a container is given to end after SIGTERM where nothing else is known; the default. */
+/* Seconds between SIGTERM and SIGKILL if nothing else is known; the default. */
 #define STOP_SECONDS 30
 
 void
@@ -19,7 +19,8 @@ pp_flow_run_stop_ended (PpFlowRun *run)
     pp_flow_run_stop_container_in (run, at_once ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 
-/* What the server has said meanwhile waited for the description. */
+/* Follows the container. Then acts on a cancellation or a final state that the server reported
+ * while the container's description was looked up. */
 static void
 follow (PpFlowRun *run)
 {
@@ -54,7 +55,7 @@ pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
 
 static void inspect (PpFlowRun *run);
 
-/* What is left to know of it. */
+/* Sets the policy from the container itself, with defaults for the rest. */
 static void
 on_inspected (PpJob *job, const GError *error, gpointer user_data)
 {

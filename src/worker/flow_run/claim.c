@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flow run's way from the poll to the description of its container. */
+/* Takes a flow run from the poll to the description of its container. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -8,14 +8,14 @@
 
 #include "worker/failpoint-private.h"
 
-/* A claim that got no answer is made again after 0.5, 1, 2, ... seconds, up to this. */
+/* A claim without an answer is repeated after 0.5, 1, 2, ... seconds, up to this. */
 #define MAX_BACK_OFF 30
 
-/* An answer that took longer may be that to a repeated call (PP_API_RETRY): the one before it may
- * be carried out yet. */
+/* An answer that took longer may be the answer to a repeated call (PP_API_RETRY). The earlier call
+ * may still be carried out. */
 #define SOON_US G_USEC_PER_SEC
 
-/* CLAIMED: is the run ours? */
+/* CLAIMED: asks the server if the run is ours. */
 
 static void propose_pending (PpFlowRun *run);
 
@@ -46,7 +46,7 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
       pp_flow_run_check_contest (run, move_to_pending);
     }
   else if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
-    claim_later (run, MAX_BACK_OFF); /* it may be ours already */
+    claim_later (run, MAX_BACK_OFF); /* the claim may have succeeded */
   else
     {
       g_message ("Flow run %s is left alone: %s", run->id,
@@ -62,8 +62,8 @@ look_before_claim (PpFlowRun *run)
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_claim_state, run);
 }
 
-/* Another worker may have taken the run meanwhile, and ended it: the server lets a run that is
- * COMPLETED be PENDING again, so a claim is not repeated without a look. */
+/* Reads the run before the claim is repeated. Another worker may have claimed and ended the run
+ * meanwhile, and the server accepts PENDING for a COMPLETED run. */
 static void
 claim_later (PpFlowRun *run, double seconds)
 {
@@ -154,13 +154,13 @@ pp_flow_run_enter_claimed (PpFlowRun *run)
 {
   pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' submitting flow run '%s'",
                    run->context->worker_name, run->id);
-  /* What the configuration needs is fetched while the server thinks about PENDING. */
+  /* Fetch the data for the configuration while the server handles PENDING. */
   run->resolve.call = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
                                          on_resolved, run);
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, propose_pending);
 }
 
-/* PENDING: ours; waits for the deployment and what it refers to. */
+/* PENDING: the run is ours. Waits for the deployment and the objects that it refers to. */
 
 static void
 leave_pending (PpFlowRun *run)
@@ -207,12 +207,12 @@ pp_flow_run_enter_resolved (PpFlowRun *run)
       pp_flow_run_fail_submission (run, error->message);
       return;
     }
-  /* The deployment may have been changed since the container was started. */
+  /* The deployment may have changed since the container was started. */
   if (run->recovery.attaches && run->recovery.found_reporter != PP_REPORTER_UNKNOWN)
     run->policy->state_reporting
         = run->recovery.found_reporter == PP_REPORTER_WORKER ? PP_REPORT_WORKER : PP_REPORT_PREFECT;
   run->worker_reported = run->policy->state_reporting == PP_REPORT_WORKER;
-  /* That of a run that is over for the server goes, whatever was configured. */
+  /* If the run is over on the server, its container is removed whatever is configured. */
   run->auto_remove = run->policy->auto_remove || (run->recovery.attaches && run->auto_remove);
   for (guint i = 0; i < warnings->len; i++)
     pp_flow_run_log (run, PP_LOG_WARNING, "%s", (const char *)g_ptr_array_index (warnings, i));
@@ -238,7 +238,8 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
     pp_flow_run_go_on (run);
 }
 
-/* Has the container say whose it is, over what the job and its image say. */
+/* Sets the labels that name the container's owner. They override labels of the job and its
+ * image. */
 static void
 set_owner (PpFlowRun *run)
 {
@@ -272,7 +273,8 @@ pp_flow_run_enter_rendered (PpFlowRun *run)
   pp_events_emit_worker (context->events, "prefect.worker.submitted-flow-run",
                          pp_flow_run_related (run));
   pp_flow_run_update_labels (context->api, run->id, labels, NULL, NULL);
-  /* Prefect's own states follow on this one; a run that the worker reports goes to RUNNING. */
+  /* If Prefect reports the run, its states follow "Submitting". A run that the worker reports goes
+   * to RUNNING instead. */
   if (!run->worker_reported)
     {
       run->submitting.sent_at = g_get_monotonic_time ();

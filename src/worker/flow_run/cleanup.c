@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* REPORTED -> REMOVED: the container goes once the last byte of its output is safe. */
+/* REPORTED -> REMOVED: removes the container after all its output was delivered. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -8,17 +8,17 @@
 
 #include "worker/failpoint-private.h"
 
-/* A container that the engine would not remove so often is left. */
+/* After this many failed removals, the container is left. */
 #define MAX_REMOVALS 5
-/* Where a finished run's infrastructure_pid is not taken for so long, it is left out. */
+/* If infrastructure_pid of a finished run cannot be set for this long, it is left unset. */
 #define PID_SECONDS 30
-/* So many runs at the most wait for the server without a slot: memory. */
+/* The most runs that may wait for the server without holding a slot. Limits memory. */
 #define MAX_UNSETTLED 100
 
 static void remove_container (PpFlowRun *run);
 
-/* Podman says 500 also to what passes: a container that is just stopping, a storage that is busy.
- */
+/* Podman also answers 500 for failures that may pass: the container is just stopping, or the
+ * storage is busy. */
 static void
 remove_later_or_give_up (PpFlowRun *run, const GError *error)
 {
@@ -134,7 +134,7 @@ pp_flow_run_enter_reported (PpFlowRun *run)
   run->timer = g_idle_add (on_left, run);
 }
 
-/* The logs are safe, or infrastructure_pid is set. */
+/* Called when the logs are safe, and when infrastructure_pid is set. */
 void
 pp_flow_run_go_on_reported (PpFlowRun *run)
 {
@@ -173,7 +173,7 @@ pp_flow_run_enter_removed (PpFlowRun *run)
                            json_string (status));
       pp_events_emit_worker (run->context->events, "prefect.worker.executed-flow-run", related);
     }
-  /* Nothing is noted of it after that. */
+  /* The position is not written after this. */
   pp_flow_run_close_position (run);
   pp_flow_run_leave_note (run);
   pp_journal_remove (run->context->journal, run->id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much of a run's output the server has, where the worker that sent it was killed. */
+/* Counts how much of a run's output the server has after the worker that sent it was killed. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -9,23 +9,23 @@
 
 #include "worker/recovery/late_requests-private.h"
 
-/* A batch that the server had not finished when its sender was killed shows up within this, or
- * within as long as so many counts take: a server that is slow is so in both. */
+/* The pause between two counts is this many times as long as the last count took, and at least
+ * COUNT_AGAIN_US. A batch that the server was storing when its sender was killed appears within
+ * that time, because a slow server is slow in both. */
 #define COUNT_AGAIN_US G_USEC_PER_SEC
 #define COUNT_AGAIN_TIMES 10
 
-/* How much of the output is on the server beyond what was noted down: a worker may have been killed
- * between the server's word and its own note. Counted until two counts agree, since what was on its
- * way then may arrive now. */
+/* Counts the records of the output that the server has beyond the saved position. The earlier
+ * worker may have been killed after the server's answer and before it saved the position. The count
+ * is repeated until two counts agree, because a batch that was on its way may arrive now. */
 
-/* Of records so large that an answer with all that the server gives at once is too much. */
+/* Records in one answer, if an answer with the server's default number is too large to read. */
 #define FEW_RECORDS 10
 
 static void ask_count (PpFlowRun *run);
 
-/* The worker before had sent a batch, and the server, which takes it as a whole, has not got it
- * yet.
- */
+/* True if the earlier worker sent a batch that the server does not have yet. The server stores a
+ * batch as a whole. */
 static gboolean
 is_on_its_way (const PpFlowRun *run)
 {
@@ -33,8 +33,8 @@ is_on_its_way (const PpFlowRun *run)
          && g_get_monotonic_time () < run->count.until;
 }
 
-/* Says once why the output of RUN does not go on: the counts agree, and a batch may be on its way.
- */
+/* Logs once why the output of RUN does not go on yet: the counts agree, but a batch may still be on
+ * its way. */
 static void
 say_wait (PpFlowRun *run)
 {
@@ -104,7 +104,7 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
 static void
 ask_count (PpFlowRun *run)
 {
-  /* What an attempt before this one has written is none of this container's. */
+  /* Records from before the claim belong to an earlier attempt, not to this container. */
   gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
 
   run->count.asked_at = g_get_monotonic_time ();
@@ -116,7 +116,7 @@ void
 pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next)
 {
   gint64 patience = pp_late_patience (run->context->settings);
-  /* The worker before noted the batch down as it sent it. */
+  /* The earlier worker saved the position when it sent the batch. */
   gint64 left = run->position.noted_at + patience - g_get_real_time ();
 
   run->count.next = next;

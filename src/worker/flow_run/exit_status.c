@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
-/* A shell, and the engines, say "ended by signal N" as 128 + N. */
+/* Shells and engines report "ended by signal N" as status 128 + N. */
 #define SIGNAL_BASE 128
-/* Lines of output inside a state's message; the run's log has more. */
+/* The most bytes of output in a state's message. The run's log has more. */
 #define MESSAGE_TAIL_BYTES 1500
 
 typedef struct
@@ -61,8 +61,8 @@ pp_exit_code_explain (gint64 exit_code, const char **advice)
   return "Process exited with an unexpected status code.";
 }
 
-/* Signals that come from somebody else; those that a program earns itself (SIGSEGV, SIGABRT, ...)
- * are its failure. */
+/* Returns the name of a signal that came from outside, or NULL. A signal that the program caused
+ * itself (SIGSEGV, SIGABRT, ...) counts as its failure. */
 static const char *
 outside_signal (gint64 exit_code)
 {
@@ -149,9 +149,9 @@ pp_container_end_explain_memory (const PpJobEnd *end)
                    "-k` for what had a limit, or used up the host's memory.");
 }
 
-/* OOMKilled says that the kernel has killed some process of the container. The container's own
- * program, of which the engine tells the status, was only killed with it if SIGKILL has ended it.
- */
+/* OOMKilled means that the kernel killed some process in the container. The engine reports the
+ * status of the container's main process. That process was killed for lack of memory only if
+ * SIGKILL ended it. */
 static char *
 describe_end (const PpJobEnd *end, const char *signal_name)
 {

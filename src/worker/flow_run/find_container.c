@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the container of a flow run that is recovered is found: in the engine's list, or by what was
- * written down of it. */
+/* Finds the container of a recovered flow run: in the engine's list, or by the id in the
+ * journal. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
-/* After so long without a list, and without an answer about the container itself, the run goes on
+/* If the engine gives no list and refuses for this long to inspect the container, the run goes on
  * as if the container had been started. */
 #define MAX_REFUSED_US (60 * G_USEC_PER_SEC)
 
@@ -26,9 +26,9 @@ pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
 
 static void look_unlisted (PpFlowRun *run);
 
-/* True if the engine has refused for long enough to inspect RUN's container, with ERROR. If its
- * start was written down it counts as started: it can be stopped, and its end is seen once the
- * engine answers. */
+/* True if the engine has refused for long enough, with ERROR, to inspect RUN's container. If the
+ * journal has its start, the container then counts as started: it can be stopped, and its end is
+ * seen once the engine answers. */
 static gboolean
 is_beyond_look (const PpFlowRun *run, const GError *error)
 {

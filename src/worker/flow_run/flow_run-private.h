@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One flow run in the worker's hands: a state machine from the poll that saw it to the container's
- * removal. */
+/* One flow run that this worker handles: a state machine from the poll that found the run to the
+ * removal of its container. */
 #pragma once
 
 #include "worker/context-private.h"
@@ -13,103 +13,107 @@ typedef struct PpFlowRun PpFlowRun;
  * EXITED -> REPORTED -> REMOVED. */
 typedef enum
 {
-  PP_FLOW_RUN_RECOVERED,  /* begun by a worker before this one; goes on where that one was */
-  PP_FLOW_RUN_CLAIMED,    /* seen by a poll; PENDING is proposed to the server */
-  PP_FLOW_RUN_PENDING,    /* the server agrees that it is ours */
-  PP_FLOW_RUN_RESOLVED,   /* deployment, flow, blocks, variables are here */
+  PP_FLOW_RUN_RECOVERED,  /* begun by an earlier worker; moves on to where that worker was */
+  PP_FLOW_RUN_CLAIMED,    /* found by a poll; PENDING is proposed to the server */
+  PP_FLOW_RUN_PENDING,    /* the server has accepted our claim */
+  PP_FLOW_RUN_RESOLVED,   /* deployment, flow, blocks and variables have been read */
   PP_FLOW_RUN_RENDERED,   /* the container is described */
-  PP_FLOW_RUN_SUBMITTING, /* image, container */
-  PP_FLOW_RUN_CREATED,    /* waits for its time and for the server's RUNNING */
-  PP_FLOW_RUN_STARTED,    /* followed */
-  PP_FLOW_RUN_EXITED,     /* exit code and the last byte of output are here */
-  PP_FLOW_RUN_REPORTED,   /* the server knows its end */
-  PP_FLOW_RUN_REMOVED,    /* nothing of it is left here */
+  PP_FLOW_RUN_SUBMITTING, /* the image is pulled and the container created */
+  PP_FLOW_RUN_CREATED,    /* waits for its scheduled time and for the server to accept RUNNING */
+  PP_FLOW_RUN_STARTED,    /* the container is followed */
+  PP_FLOW_RUN_EXITED,     /* exit code and all output have arrived */
+  PP_FLOW_RUN_REPORTED,   /* the server has the final state */
+  PP_FLOW_RUN_REMOVED,    /* nothing of the run is left here */
 } PpFlowRunState;
 
-/* Called when the run holds no slot any more (SLOT_FREE: it does not run, though its container may
- * still be removed, and its end be told), and when it is over (not SLOT_FREE: the worker frees it).
- * Never from inside a call of this header. */
+/* Called with SLOT_FREE when the run holds no slot any more: it does not run, but its container may
+ * still have to be removed or its final state to be reported. Called without SLOT_FREE when the run
+ * is over; the worker then frees it. Never called from inside a function of this header. */
 typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
-/* FLOW_RUN: the API's object, with an id, as the server had it at some time after ASKED_AT
- * (monotonic microseconds). Call pp_flow_run_start() next. */
+/* Returns a new run. FLOW_RUN is the API's object, with an id, as the server had it at some time
+ * after ASKED_AT (monotonic microseconds). Call pp_flow_run_start() next. */
 PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
                             PpFlowRunNotifyFunc notify, gpointer user_data);
 
-/* A run that a worker before this one had in its hands: ENTRY is what the journal says of it. Its
- * turn comes with pp_flow_run_recover(). */
+/* Returns a new run that an earlier worker handled. ENTRY is its entry in the journal. Call
+ * pp_flow_run_recover() or pp_flow_run_recover_unlisted() next. */
 PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,
                                          PpFlowRunNotifyFunc notify, gpointer user_data);
 
-/* True if JOB, which bears RUN's id, is the one of RUN's present attempt, and not one that was kept
- * of an attempt before. Its id tells, where it was written down; else the claim that it was made
- * for. A container of version 0.1 has no label of its claim: it is RUN's by its id only. */
+/* True if JOB, which has RUN's id, is the container of RUN's current attempt, and not one kept from
+ * an earlier attempt. Compares the container's id if the journal has it, otherwise the claim that
+ * the container was created for. A container of version 0.1 has no label of its claim, so only its
+ * id can match. */
 gboolean pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job);
 
-/* Whether STATE, the API's object, is an end. */
+/* True if STATE, an object of the API, is a final state. */
 gboolean pp_flow_run_state_is_terminal (const json_t *state);
 
-/* Whether TRANSITION_ID is that of a state that RUN's present attempt has asked for, or may ask
- * for. */
+/* True if TRANSITION_ID is the id of a state that RUN's current attempt has requested, or may
+ * request. */
 gboolean pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id);
 
-/* Whether FLOW_RUN, the API's object, is known to be in another container than CONTAINER_ID, which
- * is of an attempt before then. */
+/* True if FLOW_RUN, an object of the API, is known to be in another container than CONTAINER_ID.
+ * That container then belongs to an earlier attempt. */
 gboolean pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id);
 
-/* Whether STATE, the server's, is PAUSED, and whoever has paused waits in the container to go on: a
- * suspended run is begun again elsewhere. */
+/* True if STATE, from the server, is PAUSED and the run waits in its container to be resumed. A
+ * suspended run does not wait there; it is started again elsewhere. */
 gboolean pp_flow_run_is_paused_in_container (const json_t *state);
 
-/* Whether FLOW_RUN, the API's object, is SCHEDULED for a retry that Prefect waits for inside the
- * container (RetryFailedFlows: retry_type "in_process"). */
+/* True if FLOW_RUN, an object of the API, is SCHEDULED for a retry that Prefect waits for inside
+ * the container (RetryFailedFlows: retry_type "in_process"). */
 gboolean pp_flow_run_waits_in_container (const json_t *flow_run);
 
-/* Goes on with RUN. JOB: its container, from a list, or NULL where the engine has none. PHASE: what
- * is known of it, the list's or later. */
+/* Continues RUN. JOB is its container from a list, or NULL if the engine has none. PHASE is the
+ * container's phase, from the list or newer. */
 void pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
 
-/* The same, where the engine gives no list: the container that was written down is looked at. Where
- * none was, RUN goes on as if there were none; if there is, its name is found in use. */
+/* Continues RUN if the engine gives no list. Inspects the container that the journal names. If it
+ * names none, RUN goes on as if there were no container; if there is one, its name is then found to
+ * be in use. */
 void pp_flow_run_recover_unlisted (PpFlowRun *run);
 
-/* RECORDS more of RUN's output are on the server, the last of TIMESTAMP (UNIX microseconds). */
+/* Counts RECORDS more records of RUN's output as delivered. TIMESTAMP is the last one's, in UNIX
+ * microseconds. */
 void pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp);
 
-/* Output of RUN is about to be sent to the server, the last record of TIMESTAMP (UNIX
- * microseconds); 0: nothing is on its way any more. */
+/* Called before output of RUN is sent to the server. TIMESTAMP is the last record's, in UNIX
+ * microseconds, or 0 if no records are on their way any more. */
 void pp_flow_run_sending (PpFlowRun *run, gint64 timestamp);
 
-/* Drops whatever is under way, without touching the container, and frees. */
+/* Cancels everything under way and frees RUN. Does not touch the container. NULL is ignored. */
 void pp_flow_run_free (PpFlowRun *run);
 
 void pp_flow_run_start (PpFlowRun *run);
 
 const char *pp_flow_run_id (const PpFlowRun *run);
 const char *pp_flow_run_name (const PpFlowRun *run);
-const char *pp_flow_run_container_id (const PpFlowRun *run); /* NULL before CREATED */
-/* The container's name without secrets; NULL before CREATED. */
+const char *pp_flow_run_container_id (const PpFlowRun *run); /* NULL until it is created */
+/* The container's name without secrets; NULL until it is chosen. */
 const char *pp_flow_run_shown_name (const PpFlowRun *run);
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
-/* How far it is, in the words of `worker status`. */
+/* Returns how far the run is, in the words of `worker status`; static. */
 const char *pp_flow_run_phase_word (const PpFlowRun *run);
 
-/* Whether pp_flow_run_end_as_told() may do anything: RUN is not being ended yet, nor about to end.
- */
+/* True if pp_flow_run_end_as_told() may act on RUN: RUN is PENDING to STARTED, has not failed, and
+ * is not being stopped for another reason than its timeout. */
 gboolean pp_flow_run_may_be_ended (const PpFlowRun *run);
 
-/* The server has set the run to CANCELLING, or has cancelled it already: its container is stopped
- * (Prefect inside it is given a grace first), and what is CANCELLING becomes CANCELLED. */
+/* Cancels RUN, which the server has set to CANCELLING or CANCELLED. Stops its container; Prefect
+ * inside it gets a grace period first. Reports CANCELLED for a run that is CANCELLING. */
 void pp_flow_run_cancel (PpFlowRun *run);
 
-/* FLOW_RUN, the API's object, of a run that is CANCELLING, over or SCHEDULED. The container of one
- * that this worker reports on, and that somebody else has ended, or wants begun again, is stopped
- * and removed, unless Prefect inside it has said its end; the state stays. Returns whether anything
- * came of it at once. */
+/* Handles FLOW_RUN, the API's object of a run that is CANCELLING, final or SCHEDULED. Cancels RUN
+ * if it is CANCELLING or CANCELLED. Otherwise, if this worker reports the run and somebody else has
+ * ended or rescheduled it, stops and removes the container and keeps the state. Does not do so if
+ * Prefect inside the container reported the final state. Returns TRUE if it acted at once. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run);
 
-/* Some run is not on the server any more, or was claimed by another worker while the server was out
- * of reach: if it is this one, its container is stopped and removed, and nothing is reported. */
+/* Checks RUN on the server. Called when some run was deleted there, or may have been claimed by
+ * another worker while the server was out of reach. If RUN is that run, its container is stopped
+ * and removed, and nothing is reported. */
 void pp_flow_run_look (PpFlowRun *run);
 
 G_END_DECLS

@@ -11,13 +11,14 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* The table of states: ENTER is what a run does when it gets there, GO_ON when something happens
- * that it has waited for there. Only pp_flow_run_move() and pp_flow_run_go_on() call these. */
+/* The table of states. ENTER is called when a run enters the state, GO_ON when something happens
+ * that the run waits for in it. Only pp_flow_run_move() and pp_flow_run_go_on() call these
+ * functions. */
 static const struct
 {
   const char *name;
   void (*enter) (PpFlowRun *run);
-  void (*go_on) (PpFlowRun *run); /* NULL: the state's own calls are all that it waits for */
+  void (*go_on) (PpFlowRun *run); /* NULL: the state waits only for its own calls */
 } states[] = {
   [PP_FLOW_RUN_RECOVERED]
   = { "RECOVERED", pp_flow_run_enter_recovered, pp_flow_run_enter_recovered },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a flow run consists of, for the files of its state machine only. What belongs to one state
- * lies in a struct with that state's name; a comment behind it says from when to when it counts. */
+/* The parts of a flow run, for the files of its state machine only. The fields of one state are in
+ * a struct with that state's name. The comment after the struct says in which states they are
+ * valid. */
 #pragma once
 
 #include "worker/output/resume_point-private.h"
@@ -14,58 +15,58 @@
 
 #define PP_TRANSITION_ID_SIZE 37 /* a UUID */
 
-/* How long Prefect inside a container has to end by itself when its run is over. */
+/* The seconds that Prefect inside a container gets to end by itself when its run is over. */
 #define PP_PREFECT_GRACE_SECONDS 30
 
-/* Whose the last claim of a run is, as its states on the server tell. */
+/* Who made the run's last claim, according to its states on the server. */
 typedef enum
 {
-  PP_CLAIM_OURS,    /* this worker's, and nobody else has set a state since */
-  PP_CLAIM_PREFECT, /* this worker's, and Prefect inside the container reports states. Also where
-                       the states cannot be read: what is not known stops nothing */
-  PP_CLAIM_LOST,    /* another worker's, for a later attempt */
+  PP_CLAIM_OURS,    /* this worker, and nobody else has set a state since */
+  PP_CLAIM_PREFECT, /* this worker, and Prefect inside the container reports states. Also if the
+                       states cannot be read: the run then goes on */
+  PP_CLAIM_LOST,    /* another worker, for a later attempt */
 } PpClaimHolder;
 
 typedef void (*PpClaimKnownFunc) (PpFlowRun *run, PpClaimHolder holder);
 
-/* What a step of a flow run is followed by. */
+/* The next step of a flow run. */
 typedef void (*PpFlowRunNextFunc) (PpFlowRun *run);
 
-/* A wait for the states of a run, of which the server has told none (run_ownership.c). */
+/* Waits for the states of a run if the server has returned an empty list (run_ownership.c). */
 typedef struct
 {
   PpFlowRun *run;
-  PpStateRead *read; /* whether the run is there at all */
-  guint timer;       /* to the next try */
-  guint tries;       /* in a row */
+  PpStateRead *read; /* checks that the run exists */
+  guint timer;       /* starts the next attempt */
+  guint tries;       /* attempts in a row */
   PpFlowRunNextFunc again;
-  PpFlowRunNextFunc gone; /* what follows where the run was deleted */
+  PpFlowRunNextFunc gone; /* called if the run was deleted */
 } PpStatesWait;
 
-/* An end of a run that is set again on the server (put_back.c). */
+/* A final state that is put back on the server (put_back.c). */
 typedef struct
 {
   PpFlowRun *run;
   guint tries;
-  PpFlowRunNextFunc again; /* after a try that failed */
+  PpFlowRunNextFunc again; /* called after a failed attempt */
   PpFlowRunNextFunc over;
 } PpPutBack;
 
 /* Why a run is stopped before its own end. A run has one reason, which only
- * pp_flow_run_stop_because() sets: a later one of this list replaces an earlier one, never the
- * other way round. A time-out stops only what is not being stopped yet. A run that is cancelled
- * after its time-out is both, and keeps that. Where the server needs no report, no other reason
+ * pp_flow_run_stop_because() sets. A reason further down this list replaces one further up, never
+ * the reverse. A timeout stops only a run that is not being stopped yet. A run that is cancelled
+ * after its timeout has a reason that says both. If the server needs no report, no other reason
  * counts. */
 typedef enum
 {
   PP_STOP_NONE,
-  PP_STOP_TIMEOUT,   /* timeout_seconds are over; startup_timeout_seconds if Prefect reports */
-  PP_STOP_CANCELLED, /* the server has it CANCELLING, or has cancelled it */
-  PP_STOP_CANCELLED_AFTER_TIMEOUT, /* the same, of a run that was stopped for PP_STOP_TIMEOUT */
-  /* Nothing is reported of these. */
-  PP_STOP_ENDED, /* the server has its end: Prefect's, its user's, or the one that we reported */
-  PP_STOP_CANCELLED_MEANWHILE, /* it was cancelled while no worker watched it */
-  PP_STOP_BEGUN_AGAIN,         /* it is scheduled for another attempt, or another worker has it */
+  PP_STOP_TIMEOUT, /* timeout_seconds have passed, or startup_timeout_seconds if Prefect reports */
+  PP_STOP_CANCELLED,               /* the server's state is CANCELLING or CANCELLED */
+  PP_STOP_CANCELLED_AFTER_TIMEOUT, /* the same for a run that was stopped for PP_STOP_TIMEOUT */
+  /* Nothing is reported for the reasons from here on. */
+  PP_STOP_ENDED, /* the server has the final state, from Prefect, a user or this worker */
+  PP_STOP_CANCELLED_MEANWHILE, /* cancelled while no worker watched it */
+  PP_STOP_BEGUN_AGAIN,         /* scheduled for another attempt, or claimed by another worker */
   PP_STOP_DELETED,             /* the server does not know it any more */
 } PpStopReason;
 
@@ -77,23 +78,23 @@ struct PpFlowRun
   PpFlowRunNotifyFunc notify;
   gpointer user_data;
 
-  /* What it is. */
+  /* The run and its times. */
   char *id;
   char *name;
   char *deployment_id;
   char *flow_id;
-  json_t *json;          /* the API's object; dropped once RENDERED */
-  gint64 scheduled_time; /* UNIX microseconds; 0: at once */
+  json_t *json;          /* the API's object; freed once RENDERED */
+  gint64 scheduled_time; /* UNIX microseconds; 0: start at once */
   gint64 claimed_at;     /* monotonic microseconds */
-  gint64 claimed_time;   /* UNIX microseconds, as all times that the journal keeps; of a run that
-                            nothing was written down of: when its container was made */
-  json_int_t seen_run_count; /* how often it had run when it was claimed */
-  gint64 started_time;       /* UNIX microseconds; 0: not yet */
-  gint64 started_uptime;     /* the same, microseconds of pp_uptime(); 0: not known in this boot */
-  gint64 late_until; /* microseconds of pp_uptime(): a request that got no answer may be carried out
-                        until then, this worker's or an earlier one's; 0: there is none */
-  gboolean recovered; /* an earlier worker began it */
-  PpLease *lease;     /* of its slot in a deployment's concurrency limit, or NULL */
+  gint64 claimed_time;   /* UNIX microseconds, like all times in the journal; for a run without a
+                            journal entry: when its container was created */
+  json_int_t seen_run_count; /* the run_count on the server before the claim */
+  gint64 started_time;       /* UNIX microseconds; 0: not started */
+  gint64 started_uptime;     /* the same in microseconds of pp_uptime(); 0: unknown in this boot */
+  gint64 late_until; /* microseconds of pp_uptime(); until then a request without an answer, of this
+                        worker or an earlier one, may be carried out; 0: there is none */
+  gboolean recovered; /* an earlier worker began the run */
+  PpLease *lease;     /* the lease of its slot in a deployment's concurrency limit, or NULL */
   struct
   {
     char claim[PP_TRANSITION_ID_SIZE];
@@ -104,62 +105,62 @@ struct PpFlowRun
   struct
   {
     PpJournalPhase phase;
-    PpJournalPut *put;         /* under way, or NULL */
-    PpFlowRunNextFunc written; /* what follows PUT */
-  } journal;                   /* its entry (journal_entry.c) */
+    PpJournalPut *put;         /* a write under way, or NULL */
+    PpFlowRunNextFunc written; /* called after PUT */
+  } journal;                   /* the run's entry (journal_entry.c) */
 
-  /* Its container. */
-  PpJobSpec *spec;          /* from RENDERED to STARTED */
-  PpRunPolicy *policy;      /* from RENDERED on, or as it was written down */
-  gboolean worker_reported; /* by this worker, not by Prefect inside the container */
+  /* The container. */
+  PpJobSpec *spec;          /* valid from RENDERED to STARTED */
+  PpRunPolicy *policy;      /* valid from RENDERED on, or read from the journal */
+  gboolean worker_reported; /* the worker reports the run, not Prefect inside the container */
   gboolean auto_remove;
-  PpMask *mask;  /* of the secrets of the blocks that it uses; NULL: none */
-  char *failure; /* why it could not be submitted, once that is known */
+  PpMask *mask;  /* masks the secrets of the blocks that the run uses; NULL: none */
+  char *failure; /* why it could not be submitted, once known */
   char *container_id;
   char *container_name;
   char *shown_name; /* container_name without secrets: for logs, messages, states and events */
-  char *replaced_container_id; /* of one that never started, and that this one was made for */
-  gboolean may_exist; /* no answer to its creation: there may be one without our knowing its id */
-  gboolean started_once; /* the engine was told to start it */
-  PpJobEnd end;          /* how it has ended, from EXITED on */
+  char *replaced_container_id; /* id of a container that never started and that this one replaces */
+  gboolean may_exist;    /* its creation got no answer: a container with an unknown id may exist */
+  gboolean started_once; /* the engine was asked to start it */
+  PpJobEnd end;          /* how it ended; from EXITED on */
   gboolean end_known;    /* FALSE: it is gone from the engine */
 
-  /* Its output, from STARTED on. */
+  /* The output, from STARTED on. */
   PpOutput *output;
-  PpDelivery *delivery; /* to OUTPUT */
-  PpPosition position;  /* how far it was delivered */
+  PpDelivery *delivery; /* passes the container's log to OUTPUT */
+  PpPosition position;  /* how far the output was delivered */
   PpPositionFile *position_file;
-  guint note_timer; /* to the next note of POSITION */
+  guint note_timer; /* fires when POSITION must be saved */
 
   /* What the state waits for: one of these at a time. */
   PpApiCall *api_call;
   PpStateRead *state_read;
   PpInfrastructureCall *engine_call;
   guint timer;
-  guint retries; /* of what the state waits for */
+  guint retries; /* retries of what the state waits for */
   struct
   {
     gint64 since;     /* monotonic microseconds; 0: the engine answers */
-    gboolean is_said; /* in the run's log */
-  } silence;          /* the engine does not say how the container is */
+    gboolean is_said; /* the silence was reported in the run's log */
+  } silence;          /* the engine does not report the container's status */
 
   struct
   {
-    gboolean host_restarted;   /* since the last entry was written */
-    gboolean attaches;         /* the container is there, its description is looked for */
-    PpJobPhase found_phase;    /* of the container that the engine has */
-    PpReporter found_reporter; /* and who it says reports on it */
+    gboolean host_restarted;   /* the host was restarted since the last entry was written */
+    gboolean attaches;         /* the container exists, and its description is looked up */
+    PpJobPhase found_phase;    /* phase of the engine's container */
+    PpReporter found_reporter; /* reporter according to that container's labels */
   } recovery;                  /* RECOVERED */
   struct
   {
-    gint64 seen_at;   /* when the server was asked what we know of it; monotonic microseconds */
-    gint64 looked_at; /* when it was asked for once more */
+    gint64 seen_at;   /* when the server was asked for the run; monotonic microseconds */
+    gint64 looked_at; /* when it was asked again; monotonic microseconds */
   } claim;            /* CLAIMED */
   struct
   {
-    PpFlowRunNextFunc next; /* what follows the look under way */
+    PpFlowRunNextFunc next; /* called after the check under way */
     PpStatesWait wait;
-    PpPutBack put_back; /* of the end that another worker has brought it to */
+    PpPutBack put_back; /* puts back the final state from another worker */
   } history;            /* CLAIMED: pp_flow_run_check_contest(), pp_flow_run_check_history() */
   struct
   {
@@ -167,7 +168,7 @@ struct PpFlowRun
     gboolean is_done;
     GError *error;
     json_t *configuration;
-  } resolve; /* CLAIMED to RESOLVED: what the configuration needs */
+  } resolve; /* CLAIMED to RESOLVED: the data for the configuration */
   struct
   {
     PpApiCall *call;
@@ -175,92 +176,94 @@ struct PpFlowRun
   } submitting;     /* RENDERED to CREATED: "Submitting", beside the image and the container */
 
   /* SUBMITTING (submit.c). */
-  gboolean pulling; /* engine_call may be cancelled: it has made nothing of the job yet */
-  GError *refusal;  /* the engine's words, while what they mean is looked for; CREATED too */
+  gboolean pulling; /* engine_call may be cancelled: it has created nothing yet */
+  GError *refusal;  /* the engine's error, while its meaning is checked; in CREATED too */
 
   struct
   {
-    gboolean is_interrupted; /* the engine did not answer a start */
-    gboolean is_made_anew;   /* since somebody removed the container before its start */
-    guint retries;           /* of the start, whichever container it was of */
-    guint removals;          /* refused, of a container that was not started */
+    gboolean is_interrupted; /* a start got no answer from the engine */
+    gboolean is_made_anew;   /* the container was removed before its start and is replaced */
+    guint retries;           /* retries of the start, for all containers of the run together */
+    guint removals;          /* failed removals of a container that was not started */
   } start;                   /* CREATED */
   struct
   {
     PpApiCall *call;
     gint64 sent_at; /* monotonic microseconds */
-  } pid;            /* infrastructure_pid, from CREATED on, beside what the state waits for */
+  } pid;            /* infrastructure_pid; from CREATED on, beside what the state waits for */
   struct
   {
     PpInfrastructureCall *call; /* waits for the container's end */
     PpInfrastructureCall *follow_call;
-    PpStateRead *server_read; /* pp_flow_run_look() */
-    PpFlowRunNextFunc retry;  /* what TIMER calls, and the end of the container sooner */
+    PpStateRead *server_read; /* the read of pp_flow_run_look() */
+    PpFlowRunNextFunc retry;  /* called by TIMER, or earlier if the container ends */
     gint64 begun_at;          /* monotonic microseconds; 0: by an earlier worker */
     gboolean may_lack_memory; /* the container has a limit, or may have one */
-    gboolean program_gone;    /* the kernel has seen it; the engine may not say so yet */
-    gboolean status_lost;     /* the container has ended, and nobody knows how */
-    gboolean asks_end;        /* engine_call asks how it has ended, or will */
-    gboolean follow_refused;  /* it cannot be followed: read it when the container has ended */
-    gboolean output_ended;    /* it was read to its end, or cannot be read */
+    gboolean program_gone; /* the kernel reports the program's end; the engine may not do so yet */
+    gboolean status_lost;  /* the container has ended with an unknown exit status */
+    gboolean asks_end;     /* engine_call asks how the container ended, or will */
+    gboolean follow_refused; /* the log cannot be followed: read it after the container's end */
+    gboolean output_ended;   /* the output was read to its end, or cannot be read */
     gboolean output_unreadable;
-    gboolean output_lost; /* some of it, and that was said */
-    gboolean damage_said; /* that part of the log could not be read */
+    gboolean output_lost; /* some output was lost, and this was logged */
+    gboolean damage_said; /* it was logged that part of the log could not be read */
   } watch;                /* STARTED */
   struct
   {
     PpApiCall *call;
-    PpFlowRunNextFunc next; /* what follows the count */
-    guint64 records;        /* that the server has beyond the position */
-    guint64 before;         /* the last count and one; 0: none */
-    guint offset;           /* of the next record to ask for */
-    guint limit;            /* of records in one answer; 0: as many as the server gives */
+    PpFlowRunNextFunc next; /* called after the count */
+    guint64 records;        /* records on the server beyond the position */
+    guint64 before;         /* the last count plus one; 0: none */
+    guint offset;           /* offset of the next record to request */
+    guint limit;            /* the most records in one answer; 0: the server's default */
     gint64 asked_at;        /* monotonic microseconds */
-    gint64 until;           /* monotonic: a batch that was on its way is waited for */
-    gint64 last_time;       /* UNIX microseconds: of the last record that was counted */
-    gboolean wait_said;     /* that it waits for such a batch */
-  } count;                  /* STARTED, of a run that is recovered: pp_flow_run_count_delivered() */
+    gint64 until;           /* monotonic microseconds; end of the wait for a batch on its way */
+    gint64 last_time;       /* UNIX microseconds; timestamp of the latest counted record */
+    gboolean wait_said;     /* it was logged that the count waits for such a batch */
+  } count;                  /* STARTED, for a recovered run: pp_flow_run_count_delivered() */
   struct
   {
     PpInfrastructureCall *call;
-    guint timer;    /* to the next call, or to a look at what became of the last one */
-    guint level;    /* of force (stop.c) */
-    guint refusals; /* of the engine */
+    guint timer;    /* fires for the next call, or to check the last one */
+    guint level;    /* level of force (stop.c) */
+    guint refusals; /* failed calls */
     guint timeout_timer;
-    gint64 timeout_at;               /* monotonic microseconds: timeout_seconds are over */
-    PpInfrastructureCall *look_call; /* whether a run whose time is up still runs */
-    gboolean prefect_ended; /* Prefect inside has reported the end: the container ends by itself */
+    gint64 timeout_at;               /* monotonic microseconds; when timeout_seconds have passed */
+    PpInfrastructureCall *look_call; /* checks that a run past its timeout still runs */
+    gboolean prefect_ended; /* Prefect inside has reported the final state: the container ends by
+                               itself */
   } stop;                   /* STARTED */
   struct
   {
     PpApiCall *call;
-    PpClaimKnownFunc known; /* what follows the check under way */
+    PpClaimKnownFunc known; /* called after the check under way */
     PpStatesWait wait;
   } claim_check; /* RECOVERED, STARTED, EXITED: pp_flow_run_check_claim() */
   struct
   {
-    char *type; /* of the end that is proposed; NULL: not decided yet */
+    char *type; /* type of the proposed final state; NULL: not decided yet */
     char *name;
     char *message;
     gboolean force;
-    gint64 exited_at;         /* monotonic microseconds: EXITED was entered */
-    char *type_at_end;        /* of the state the server has when the container has ended */
-    gboolean never_ran;       /* says that state: it did not get to Running */
-    json_t *overwritten_end;  /* on top of it, a late request of ours has put another state */
-    PpPutBack put_back;       /* of OVERWRITTEN_END */
-    gint64 sent_at;           /* monotonic microseconds */
-    gint64 look_until;        /* monotonic: for what became of the proposal */
-    guint unanswered;         /* proposals in a row */
-    gboolean is_refused;      /* the last one was, perhaps for its message */
-    guint refusals;           /* such proposals, while other calls were answered well */
+    gint64 exited_at;        /* monotonic microseconds; when EXITED was entered */
+    char *type_at_end;       /* type of the server's state when the container ended */
+    gboolean never_ran;      /* that state shows that the run did not get to RUNNING */
+    json_t *overwritten_end; /* a final state that a late request of ours has overwritten */
+    PpPutBack put_back;      /* puts OVERWRITTEN_END back */
+    gint64 sent_at;          /* monotonic microseconds */
+    gint64 look_until;       /* monotonic microseconds; end of the wait for the proposal's effect */
+    guint unanswered;        /* failed proposals in a row */
+    gboolean is_refused;     /* the last proposal was refused, perhaps for its message */
+    guint refusals;          /* such refusals, while other calls were answered well */
     gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
     gboolean retry_scheduled; /* FAILED was reported and has become AwaitingRetry */
-    gboolean is_rescheduled;  /* and the run is to be given to the poll for it */
-  } report;                   /* EXITED, or of a run that could not be submitted */
+    gboolean is_rescheduled;  /* the run is being returned to the poll for its retry */
+  } report;                   /* EXITED, or for a run that could not be submitted */
   struct
   {
     gboolean slot_freed;
-    gboolean is_unsettled; /* its slot was freed before its end was reported: the context counts */
+    gboolean is_unsettled; /* the slot was freed before the final state was reported; counted in the
+                              context */
     gboolean logs_safe;
   } cleanup; /* REPORTED */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the journal is told of a flow run, and a flow run from what it was told. */
+/* Converts a flow run to its entry in the journal, and an entry to a flow run. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -8,7 +8,7 @@
 
 #include "worker/failpoint-private.h"
 
-/* How far the output is, is noted so long after it has moved on. */
+/* Milliseconds from progress of the output until it is saved. */
 #define NOTE_MS 200
 
 static void
@@ -19,7 +19,7 @@ on_written (const GError *error, gpointer user_data)
 
   pp_failpoint ("written", pp_journal_phase_name (run->journal.phase));
   run->journal.put = NULL;
-  /* What was not begun can be left to the next poll; what was goes on. */
+  /* A run that was not begun is left to the next poll. A run that was begun goes on. */
   if (error != NULL && run->state == PP_FLOW_RUN_CLAIMED)
     {
       g_warning ("Flow run '%s' is not taken: %s", run->id, error->message);
@@ -120,7 +120,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 {
   run->journal.phase = entry->phase;
   run->replaced_container_id = g_strdup (entry->replaced_container_id);
-  /* The worker that wrote it may have been killed with any request under way. */
+  /* The worker that wrote the entry may have been killed with any request under way. */
   if (entry->phase == PP_JOURNAL_CLAIMED)
     pp_flow_run_expect_late_container (run);
   else
@@ -143,12 +143,12 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->recovery.host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
                                  && *run->context->boot_id != '\0'
                                  && !g_str_equal (entry->boot_id, run->context->boot_id);
-  /* It counts in its own boot only, and only where that is known. */
+  /* The uptime is valid only in its own boot, and only if that boot is known. */
   if (entry->boot_id != NULL && *entry->boot_id != '\0' && !run->recovery.host_restarted
       && g_str_equal (entry->boot_id, run->context->boot_id))
     run->started_uptime = entry->started_uptime;
-  /* Of a run that is begun anew, this is what its container is called, whatever it is called for
-   * its removal. */
+  /* If the run is begun anew, this is still its container's name, even if the container was renamed
+   * for its removal. */
   run->container_name = g_strdup (entry->container_name);
   run->shown_name = g_strdup (pp_journal_entry_shown_name (entry));
   if (entry->phase == PP_JOURNAL_CLAIMED)
@@ -169,7 +169,8 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 void
 pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
 {
-  /* What was counted is past the timestamp until there is a later one. */
+  /* The counted records are later than the old last_timestamp. They become part of the position
+   * together with a later timestamp. */
   run->position.records += run->count.records + records;
   run->count.records = 0;
   run->position.last_timestamp = timestamp;
@@ -201,7 +202,7 @@ on_note_timer (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
-  /* Until all of it is shown. */
+  /* Wait until all output is written to standard output. */
   if (run->policy->stream_output && pp_stdout_pending (run->context->out) > 0)
     return G_SOURCE_CONTINUE;
   run->note_timer = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may be carried out after this worker has given up on it. */
+/* Requests that may be carried out after this worker has given up on them. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"

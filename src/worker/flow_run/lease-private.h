@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps the lease of a deployment's concurrency slot alive for as long as a run holds it. */
+/* Renews the lease of a deployment's concurrency slot while a run holds the slot. */
 #pragma once
 
 #include "state_reader-private.h"
@@ -8,14 +8,13 @@ G_BEGIN_DECLS
 
 typedef struct PpLease PpLease;
 
-/* Renews LEASE_ID until freed. LOST is called once when the server says that the lease is gone. API
- * must outlive it. */
+/* Renews LEASE_ID until the object is freed. Calls LOST once if the server reports that the lease
+ * is gone. API must outlive the returned object. */
 PpLease *pp_lease_new (PpApi *api, const char *lease_id,
                        void (*lost) (const GError *error, gpointer user_data), gpointer user_data);
 
-/* From now on LEASE is kept only until flow run FLOW_RUN_ID leaves PENDING, as Prefect inside a
- * container keeps it from RUNNING on: STATES, which must outlive LEASE, is asked before each
- * renewal. */
+/* Renews LEASE from now on only until flow run FLOW_RUN_ID leaves PENDING. From RUNNING on, Prefect
+ * inside the container renews it. STATES is asked before each renewal and must outlive LEASE. */
 void pp_lease_keep_until_running (PpLease *lease, PpStateReader *states, const char *flow_run_id);
 
 /* NULL is ignored. */

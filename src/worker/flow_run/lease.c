@@ -5,8 +5,9 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* What is asked for, and when: the first lease may be as short as half a minute
- * (PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION), and outlives a lost answer. */
+/* The requested duration of a lease and the intervals of its renewal, in seconds. The first lease
+ * may last only half a minute (PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION). Even
+ * that lease outlives one lost answer. */
 #define LEASE_SECONDS 300
 #define FIRST_RENEWAL_SECONDS 10
 #define RENEWAL_SECONDS 100
@@ -19,7 +20,7 @@ struct PpLease
   gpointer user_data;
   guint timer;
   PpApiCall *call;
-  PpStateReader *states; /* NULL: renewed whatever the run's state */
+  PpStateReader *states; /* NULL: renew in any state of the run */
   char *flow_run_id;
   PpStateRead *read;
 };
@@ -38,7 +39,7 @@ on_renewed (json_t *body, const GError *error, gpointer user_data)
       lease->lost (error, lease->user_data);
       return;
     }
-  /* The lease outlives a renewal or two that an outage costs. */
+  /* The lease outlives one or two renewals that an outage prevents. */
   lease->timer = g_timeout_add_seconds (error != NULL ? FIRST_RENEWAL_SECONDS : RENEWAL_SECONDS,
                                         renew, lease);
 }
@@ -50,9 +51,9 @@ send_renewal (PpLease *lease)
       = pp_concurrency_lease_renew (lease->api, lease->id, LEASE_SECONDS, on_renewed, lease);
 }
 
-/* The server renews the lease at RUNNING, or gives another
- * (ValidateDeploymentConcurrencyAtRunning). Prefect inside the container renews it from then on,
- * and the run's end revokes it. A state that cannot be read is no reason to lose it. */
+/* The server renews the lease at RUNNING, or issues another one
+ * (ValidateDeploymentConcurrencyAtRunning). From then on Prefect inside the container renews it,
+ * and the run's end revokes it. If the state cannot be read, the lease is renewed. */
 static void
 on_state (json_t *body, const GError *error, gpointer user_data)
 {

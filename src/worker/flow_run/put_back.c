@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A state that was overwritten is set back by force, so nothing on the server keeps a repeated
- * request from undoing what came in between: the run's states are read and judged again before each
- * further try. That read waits for a server that is away; what is counted are the tries that failed
- * at a server which answers. */
+/* Puts back a final state that was overwritten. The state is set by force, so the server does not
+ * stop a repeated request from undoing later changes. Therefore the run's states are read and
+ * judged again before each further attempt. That read waits while the server is away. Only attempts
+ * that fail at a server that answers are counted. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-/* Half an hour, and whatever the server asks for with Retry-After. */
+/* The most attempts: half an hour, plus the delays that the server requests with Retry-After. */
 #define TRIES 120
 
 static void

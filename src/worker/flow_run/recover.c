@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flow run that a worker before this one had in its hands: what the journal says of it, what the
- * engine has of it and what the server takes it for are held against each other. */
+/* Recovers a flow run that an earlier worker handled: compares its entry in the journal, its
+ * container in the engine and its state on the server. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -11,19 +11,19 @@
 
 #include <string.h>
 
-/* A server that refuses to tell a run's state is asked again after this. */
+/* The delay before the next read if the server refuses to return a run's state. */
 #define ASK_AGAIN_MS 15000
 
-/* So often is a run asked for of which only the states are told: five minutes. */
+/* The most reads of a run of which the server returns only the states: five minutes. */
 #define MAX_UNTOLD 20
 
-/* A container that was never started and that the engine would not remove so often is left. */
+/* After this many failed removals, a container that was never started is left. */
 #define MAX_REMOVALS 5
 
 static void begin_again (PpFlowRun *run);
 static void look_again (PpFlowRun *run);
 
-/* Whether the container that the engine has was started since this host's boot. */
+/* True if the engine's container was started since this host's boot. */
 static gboolean
 was_started (const PpFlowRun *run)
 {
@@ -69,7 +69,7 @@ say (PpFlowRun *run, const char *what)
   g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
 }
 
-/* Follows a container of which nothing was written down: its deployment says what it is. */
+/* Follows a container that the journal does not describe. The run's deployment describes it. */
 static void
 attach (PpFlowRun *run)
 {
@@ -80,7 +80,7 @@ attach (PpFlowRun *run)
     pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
 }
 
-/* Nobody waits for it. */
+/* Nothing waits for this answer. */
 static void
 on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
 {
@@ -88,7 +88,7 @@ on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
     g_debug ("A late request may remove it: %s", error->message);
 }
 
-/* Follows the container, or its log if it has ended. */
+/* Follows the container, or reads its log if it has ended. */
 static void
 go_on (PpFlowRun *run)
 {
@@ -98,7 +98,8 @@ go_on (PpFlowRun *run)
       pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
       return;
     }
-  /* The worker before was to begin the run anew: it may have asked for the removal of this. */
+  /* The earlier worker was to begin the run anew, and may have requested this container's
+   * removal. */
   if (run->journal.phase == PP_JOURNAL_CLAIMED && run->container_id != NULL
       && run->container_name != NULL)
     pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
@@ -106,7 +107,7 @@ go_on (PpFlowRun *run)
   attach (run);
 }
 
-/* Follows it to an end that the server knows of, or need not know of: REASON says why. */
+/* Follows the container to its end. REASON is why that end is not reported to the server. */
 static void
 go_on_unreported (PpFlowRun *run, PpStopReason reason)
 {
@@ -114,7 +115,7 @@ go_on_unreported (PpFlowRun *run, PpStopReason reason)
   go_on (run);
 }
 
-/* What it left here goes, and nothing is reported. */
+/* Removes what the run left here and reports nothing. */
 static void
 leave (PpFlowRun *run, const char *why)
 {
@@ -138,8 +139,8 @@ on_leftover_removed (const GError *error, gpointer user_data)
       return;
     }
   run->silence.since = 0;
-  /* The engine does not remove what runs: the start of an earlier worker may have been carried out
-   * since the container was looked at. */
+  /* The engine refuses to remove a running container. An earlier worker's start may have been
+   * carried out since the container was inspected. */
   if (error != NULL && run->retries++ < MAX_REMOVALS)
     {
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
@@ -152,7 +153,7 @@ on_leftover_removed (const GError *error, gpointer user_data)
   begin_again (run);
 }
 
-/* A container that was made and never started may lack a network: it goes first. */
+/* A container that was created but never started may lack a network, so it is removed first. */
 static void
 begin_again (PpFlowRun *run)
 {
@@ -173,8 +174,8 @@ begin_again (PpFlowRun *run)
   pp_flow_run_resubmit (run);
 }
 
-/* A server that is short of database connections gives a run's states and not the run. Then nothing
- * says what to submit: it is asked again, for a while. */
+/* True if the server returned only the run's states, which do not say what to submit. A server that
+ * is short of database connections does that. Asks again, up to MAX_UNTOLD times. */
 static gboolean
 is_not_told (PpFlowRun *run)
 {
@@ -187,8 +188,8 @@ is_not_told (PpFlowRun *run)
   return TRUE;
 }
 
-/* That it begins anew is written down before its container is removed: a run whose start was
- * announced, and whose container is nowhere, is taken for lost. */
+/* Writes to the journal that the run begins anew, before its container is removed. A run whose
+ * start is in the journal and whose container is gone would count as lost. */
 static void
 submit_again (PpFlowRun *run)
 {
@@ -202,9 +203,9 @@ submit_again (PpFlowRun *run)
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
 }
 
-/* The engine may have been starting the container when its worker was killed. */
+/* The engine may have been starting the container when the earlier worker was killed. */
 
-/* One that waits for its start begins with it; one that runs refuses it. */
+/* A container that waited for its start runs now. One that already ran has refused the start. */
 static void
 on_begun (const GError *error, gpointer user_data)
 {
@@ -247,7 +248,7 @@ look_again (PpFlowRun *run)
   pp_flow_run_inspect (run, on_looked_again);
 }
 
-/* Nothing of it ran: once more from the start. */
+/* Nothing of the run was executed: begins it again. */
 static void
 resubmit (PpFlowRun *run)
 {
@@ -257,8 +258,7 @@ resubmit (PpFlowRun *run)
     submit_again (run);
 }
 
-/* The container was started, or found without an entry (then nothing describes it), and is nowhere.
- */
+/* The container is gone. It was started, or it was found without an entry that describes it. */
 static void
 go_on_without (PpFlowRun *run)
 {
@@ -271,8 +271,8 @@ go_on_without (PpFlowRun *run)
   pp_flow_run_report_vanished (run);
 }
 
-/* The container of a run that is over for us is stopped, and goes if that was not its own end. Only
- * Prefect inside one that has said its end (PP_STOP_ENDED) is about to end by itself. */
+/* Stops the container of a run that is over for us, and removes it if it did not end by itself.
+ * Only a container in which Prefect has reported the final state (PP_STOP_ENDED) ends by itself. */
 static void
 end_container (PpFlowRun *run, PpStopReason reason)
 {
@@ -302,7 +302,7 @@ on_server_ended (PpFlowRun *run, const char *type)
     end_container (run, PP_STOP_ENDED);
 }
 
-/* What was ours of it is over, however that came about. */
+/* Called when this worker's attempt is over, for the reason WHY. */
 static void
 on_begun_anew (PpFlowRun *run, const char *why)
 {
@@ -318,8 +318,8 @@ on_begun_anew (PpFlowRun *run, const char *why)
 static void
 on_scheduled (PpFlowRun *run)
 {
-  /* A worker, or its user who has ended it, has a run that it reports on tried again; or Prefect
-   * inside the container, which waits for that. */
+  /* The worker, or a user who ended a run that the worker reports, has scheduled a retry. Or
+   * Prefect inside the container waits for its retry. */
   gboolean waits = pp_job_phase_is_alive (run->recovery.found_phase)
                    && pp_flow_run_waits_in_container (run->json);
   gboolean ended = run->worker_reported && run->journal.phase == PP_JOURNAL_STARTING && !waits;
@@ -334,7 +334,7 @@ on_scheduled (PpFlowRun *run)
     }
   else if (run->journal.phase != PP_JOURNAL_CLAIMED)
     {
-      /* Prefect waited for its retry inside the container, or the worker has given it back. */
+      /* Prefect waited for its retry in the container, or the worker has returned the run. */
       run->auto_remove = TRUE;
       pp_flow_run_reschedule (run);
     }
@@ -349,7 +349,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
   gboolean pending = g_strcmp0 (pp_json_string (state, "type"), "PENDING") == 0;
   gboolean own = pp_flow_run_is_own_state (run, state);
 
-  /* An image may be pulled for longer than the lease lasts. */
+  /* Pulling an image may take longer than the lease lasts. */
   if (own)
     pp_flow_run_take_lease (run, state);
   if (holder == PP_CLAIM_LOST)
@@ -357,7 +357,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
   else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported
            && !pp_flow_run_may_be_own_state (run, state))
     {
-      /* The failure was reported, and this is the next attempt, maybe another worker's. */
+      /* The failure was reported. This is the next attempt, perhaps of another worker. */
       say (run, "its failure was reported");
       if (was_started (run))
         go_on_unreported (run, PP_STOP_ENDED);
@@ -384,7 +384,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
     go_on_without (run);
 }
 
-/* The server does not know the run any more. */
+/* Called if the server does not know the run any more. */
 static void
 on_deleted (PpFlowRun *run)
 {
@@ -411,7 +411,7 @@ on_cancelling (PpFlowRun *run)
   pp_flow_run_report_cancelled (run);
 }
 
-/* Keeps what BODY, the API's object, says of RUN. */
+/* Keeps the data about RUN from BODY, an object of the API. */
 static void
 keep_flow_run (PpFlowRun *run, json_t *body)
 {
@@ -419,7 +419,7 @@ keep_flow_run (PpFlowRun *run, json_t *body)
 
   json_decref (run->json);
   run->json = json_incref (body);
-  /* A run of which only the states can be read comes without its name. */
+  /* If the server returned only the run's states, the name is missing. */
   if (name != NULL || run->name == NULL)
     {
       g_free (run->name);
@@ -431,7 +431,7 @@ keep_flow_run (PpFlowRun *run, json_t *body)
     run->flow_id = g_strdup (pp_json_string (body, "flow_id"));
 }
 
-/* A pause, or a suspension. */
+/* Called if the run is paused or suspended. */
 static void
 on_paused (PpFlowRun *run, const json_t *state)
 {
@@ -476,7 +476,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     on_deleted (run);
   else
     {
-      /* Nobody else recovers the runs of a worker that lives. */
+      /* As long as this worker lives, nobody else recovers its runs. */
       if (run->retries++ == 0)
         g_warning ("Flow run '%s' is not taken up again yet, its state is not known: %s", run->id,
                    error->message);

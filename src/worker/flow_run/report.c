@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the server is told of a run's end, and by whom. */
+/* Decides which final state of a run is reported to the server, and who reports it. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -8,14 +8,14 @@
 
 #include "worker/failpoint-private.h"
 
-/* How long Prefect inside an ended container may still be believed to be heard of: its last calls
- * may be on their way. */
+/* How long after the end of its container Prefect may still report: its last calls may be on their
+ * way. */
 #define GRACE_US (10 * G_USEC_PER_SEC)
-/* The server is asked before the end of a run that took longer is told. */
+/* If the run took longer, its state is read before its final state is reported. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
-/* That an end is not taken is said at this try. */
+/* Warn after this many failed attempts to report the final state. */
 #define SAY_UNANSWERED 3
-/* Lines inside a state's message; the log has PP_OUTPUT_TAIL_LINES. */
+/* Lines of output in a state's message. The log has PP_OUTPUT_TAIL_LINES. */
 #define MESSAGE_LINES 5
 
 static void read_state (PpFlowRun *run);
@@ -81,10 +81,10 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
-/* The server knows a proposal that it has accepted, not one that it has answered with a retry: the
- * same failure said again would be the end of that retry. And while it was out of reach, its user
- * may have ended a run that seemed to be lost, and another worker have begun it again. So it is
- * looked at before each try. */
+/* The server recognizes a repeated proposal that it accepted, but not one that it answered with a
+ * retry: the same failure, reported again, would end that retry. Also, while the server was out of
+ * reach, a user may have ended a run that seemed lost, and another worker may have begun it again.
+ * So the run is read before each attempt. */
 
 static void
 send_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)
@@ -116,17 +116,17 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     on_proposed (&scheduled, NULL, run);
   else if (begun && !pp_flow_run_may_be_own_state (run, state))
-    pp_flow_run_check_claim (run, send_unless_claimed_again); /* or Prefect's, inside */
+    pp_flow_run_check_claim (run, send_unless_claimed_again); /* another worker's or Prefect's */
   else if (pp_flow_run_state_is_terminal (state))
-    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* told already, or ended by hand */
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* already reported, or ended by a user */
   else if (begun && g_get_monotonic_time () < run->report.look_until)
     pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
   else
     send_report (run);
 }
 
-/* Of a run that Prefect inside the container reports on, a state is not told from another
- * attempt's; the claim is. Its failures become no retries. */
+/* If Prefect reports the run, its state does not show which attempt set it, but the claim does. Its
+ * failures do not become retries. */
 static void
 look_before_report (PpFlowRun *run)
 {
@@ -141,7 +141,7 @@ static void
 send_report (PpFlowRun *run)
 {
   pp_flow_run_reconsider_message (run);
-  /* The server takes other calls since the last try: it may fail at this end for ever. */
+  /* The server has answered other calls since the last attempt. It may never accept this one. */
   if (run->report.unanswered >= SAY_UNANSWERED
       && pp_api_answered (run->context->api) > run->report.sent_at)
     pp_flow_run_free_slot (run);
@@ -151,8 +151,8 @@ send_report (PpFlowRun *run)
                                          run->report.force, PP_API_TRY, on_proposed, run);
 }
 
-/* Whether somebody else may have had a hand in the run's state. One that has taken a while may have
- * been ended, or begun again, by its user, or elsewhere. */
+/* True if somebody else may have changed the run's state. If the run took a while, a user may have
+ * ended it, or it may have begun again elsewhere. */
 static gboolean
 may_be_changed (const PpFlowRun *run)
 {
@@ -176,7 +176,7 @@ begin_report (PpFlowRun *run)
     send_report (run);
 }
 
-/* Another end than a worker before this one was about to propose is another proposal. */
+/* A final state other than the one that an earlier worker chose is a new proposal. */
 static void
 decide_report (PpFlowRun *run, const char *type, const char *name, const char *message,
                gboolean force)
@@ -204,8 +204,8 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
     pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
                      name != NULL ? name : type, message);
   decide_report (run, type, name, message, force);
-  /* A success can be proposed again by whoever finds the container; a failure may have become
-   * another attempt by then. */
+  /* Whoever finds the container can propose a success again. A failure may have become another
+   * attempt by then. */
   if (g_str_equal (type, "COMPLETED"))
     begin_report (run);
   else
@@ -237,7 +237,7 @@ pp_flow_run_fail_submission (PpFlowRun *run, const char *message)
   g_autofree char *what = pp_flow_run_name_container (run, message);
 
   run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", what);
-  /* What never ran is of no use to anyone. */
+  /* A container that never ran is of no use. */
   run->auto_remove = TRUE;
   if (run->submitting.call == NULL)
     pp_flow_run_report_failure (run);
@@ -252,7 +252,7 @@ pp_flow_run_cancel_for_deployment (PpFlowRun *run)
   propose (run, "CANCELLED", NULL, text, TRUE);
 }
 
-/* What the engine cannot tell any more, a worker before this one may have seen and written down. */
+/* An earlier worker may have written down the end that the engine cannot report any more. */
 static gboolean
 report_as_written (PpFlowRun *run)
 {
@@ -317,7 +317,7 @@ report_by_worker (PpFlowRun *run)
   propose (run, type, NULL, message, FALSE);
 }
 
-/* The container ended with status 0, and Prefect inside it has not reported an end. */
+/* The container ended with status 0, but Prefect inside it did not report a final state. */
 static void
 report_after_success (PpFlowRun *run)
 {
@@ -348,7 +348,7 @@ report_after_failure (PpFlowRun *run)
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
-/* No exit status: neither success nor failure of what should have run. */
+/* Without an exit status, the program neither succeeded nor failed. */
 static void
 report_no_end (PpFlowRun *run)
 {
@@ -357,7 +357,7 @@ report_no_end (PpFlowRun *run)
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
-/* Whether Prefect inside the container, which has ended well, may be heard of yet. */
+/* True if Prefect inside the container, which ended with status 0, may still report. */
 static gboolean
 may_be_heard_of (const PpFlowRun *run)
 {
@@ -372,7 +372,7 @@ move_to_reported (PpFlowRun *run)
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
-/* Prefect inside the container has said the end, and then our "Submitting" has arrived. */
+/* Our "Submitting" arrived after Prefect inside the container reported the final state. */
 static void
 put_back_end (PpFlowRun *run)
 {
@@ -406,7 +406,7 @@ report_by_end (PpFlowRun *run, PpClaimHolder holder)
       pp_flow_run_give_up_end (run);
       return;
     }
-  /* Prefect inside never got to say anything: its traceback is all there is. */
+  /* Prefect inside the container never reported anything: only its traceback is left. */
   if (run->report.never_ran && !succeeded)
     pp_flow_run_log_tail (run);
   if (!run->end_known)
@@ -432,7 +432,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
       pp_flow_run_on_unread (run, error, read_state);
       return;
     }
-  /* By Prefect inside the container, or by force: as if the worker had stopped it. */
+  /* Prefect or a forced change cancelled the run: treat it as stopped by the worker. */
   if (g_strcmp0 (type, "CANCELLED") == 0)
     run->auto_remove = TRUE;
   g_free (run->report.type_at_end);
@@ -443,7 +443,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
   else if (g_strcmp0 (type, "CANCELLING") == 0)
     pp_flow_run_report_cancelled (run);
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
-    pp_flow_run_reschedule (run); /* it was to wait for its retry in the container */
+    pp_flow_run_reschedule (run); /* the server expects the retry in the container */
   else if (!pp_flow_run_state_is_left_behind (state))
     {
       pp_flow_run_log_tail_of_failure (run, type);
@@ -469,13 +469,13 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   g_clear_handle_id (&run->stop.timer, g_source_remove);
   pp_infrastructure_call_cancel (g_steal_pointer (&run->watch.call));
   pp_infrastructure_call_cancel (g_steal_pointer (&run->stop.look_call));
-  /* A look whether it has started at all (startup_timeout_seconds) is of no use any more. */
+  /* The read for startup_timeout_seconds is of no use any more. */
   pp_state_read_cancel (g_steal_pointer (&run->state_read));
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
   pp_output_finish (run->output);
   run->end.start_interrupted = run->start.is_interrupted;
-  /* What the worker before has told of another container may have arrived since. */
+  /* A late request of the earlier worker may have set another container's id since. */
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);
   pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
@@ -486,7 +486,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   else if (pp_flow_run_is_over_on_server (run))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
   else if (!run->worker_reported && pp_flow_run_is_timed_out (run))
-    report_startup_timeout (run); /* cancelled since, or not */
+    report_startup_timeout (run); /* even if cancelled since */
   else if (!run->worker_reported || pp_flow_run_is_cancelled (run))
     read_state (run);
   else if (!run->end_known && run->stop_reason != PP_STOP_TIMEOUT)

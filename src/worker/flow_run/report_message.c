@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An end that is refused for what its message quotes is told without it. */
+/* Repeats a refused final state without the text that its message quotes. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
-/* An end that is refused so often, while other calls are answered well, may be so for what its
- * message quotes: a gateway takes that for an attack. It is told without the container's lines
- * then, and after twice as often without any message. */
+/* If a final state is refused this many times while other calls are answered well, the text that
+ * its message quotes may be the reason: a gateway may take it for an attack. The state is then
+ * reported without the container's lines, and after twice as many refusals without any message. */
 #define REFUSALS_WITH_LINES 3
 
-/* Whether an end that was not taken (ERROR) may be so for what its message says. A server that is
- * busy, or will not have our key, says so of any end. */
+/* True if ERROR, a refusal of a final state, may be caused by its message. A server that is busy,
+ * or that refuses our API key, refuses any final state. */
 static gboolean
 may_be_for_message (const GError *error)
 {
@@ -26,7 +26,8 @@ may_be_for_message (const GError *error)
     }
 }
 
-/* Takes the lines that the message of RUN's end quotes out of it, or ALL of it. */
+/* Removes the quoted lines from the message of RUN's final state. Removes the whole message if ALL
+ * is TRUE, or if it quotes no lines. */
 static void
 shorten_message (PpFlowRun *run, gboolean all)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run that has retries left was set to AwaitingRetry instead of FAILED. The server takes it for
- * granted that whoever says FAILED waits and runs it again (RetryFailedFlows: retry_type
- * "in_process"), and its polls pass such runs over. A container is made anew: the run is to come
- * back through the poll, to whichever worker has a place for it. */
+/* Handles a run with retries left, which the server has set to AwaitingRetry instead of FAILED. The
+ * server assumes that whoever reports FAILED waits and runs the flow again (RetryFailedFlows:
+ * retry_type "in_process"), so its polls skip such runs. But this worker creates a new container
+ * for each attempt. It therefore returns the run to the poll, for any worker with a free slot. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-/* A server that refuses is asked again after this. */
+/* The delay before a server that refuses is asked again. */
 #define ASK_AGAIN_MS 15000
-/* That a change is not taken is said at this try. */
+/* Warn after this many failed attempts to change the run. */
 #define SAY_REFUSED 3
 
 void
@@ -28,7 +28,7 @@ pp_flow_run_on_unread (PpFlowRun *run, const GError *error, PpFlowRunNextFunc ag
     g_warning ("The end of flow run '%s' (%s) waits, its state cannot be read or changed; the "
                "server is asked again every %d s: %s",
                run->name, run->id, ASK_AGAIN_MS / 1000, error->message);
-  /* The server may fail at this run for ever. */
+  /* The server may fail for this run forever. */
   pp_flow_run_free_slot (run);
   pp_flow_run_after (run, ASK_AGAIN_MS, again);
 }
@@ -64,7 +64,7 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
       pp_flow_run_on_unread (run, error, pp_flow_run_reschedule);
       return;
     }
-  /* It may have been ended, or begun again, since. */
+  /* The run may have been ended or begun again since. */
   if (!pp_flow_run_waits_in_container (body))
     {
       pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
@@ -79,8 +79,8 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
                                                        on_rescheduled, run);
 }
 
-/* Read before each change of its policy: a change that was made blindly again would hold for what
- * came in between. */
+/* Reads the run before each change of its policy. A change that is repeated blindly would also
+ * apply to an attempt that has begun since. */
 void
 pp_flow_run_reschedule (PpFlowRun *run)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether another worker has run a flow run between our sight of it and our claim. Two PENDINGs on
- * top of each other are refused, but the server takes one on top of COMPLETED, FAILED or CRASHED: a
- * claim that was long on its way may arrive after another worker's whole run. */
+/* Finds out if another worker has run a flow run between our read of it and our claim. The server
+ * refuses PENDING for a run that is PENDING, but accepts it for one that is COMPLETED, FAILED or
+ * CRASHED. A claim that took long to arrive may therefore follow another worker's whole run. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
-/* A container cannot be claimed, made, run and reported sooner. */
+/* The shortest time in which a run can be claimed, executed in a container and reported. */
 #define SOONEST_RUN_US (400 * 1000)
 
 gboolean
@@ -55,7 +55,7 @@ pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
   run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
 }
 
-/* The end that came after the last SCHEDULED, or NULL. STATES: oldest first. */
+/* Returns the final state after the last SCHEDULED in STATES (oldest first); borrowed, or NULL. */
 static json_t *
 find_end (json_t *states)
 {
@@ -73,13 +73,13 @@ find_end (json_t *states)
   return end;
 }
 
-/* If the server has answered with an empty list of states so often, a run whose container has ended
- * gives its slot back. */
+/* After this many empty lists of states in a row, a run whose container has ended frees its
+ * slot. */
 #define FREE_SLOT_TRIES 3
 
-/* The server has answered with an empty list of RUN's states. If the run was deleted, GONE is
- * called. Otherwise AGAIN asks for the states until there are some: an empty list does not say who
- * has the run. */
+/* Waits for RUN's states after the server has returned an empty list. If the run was deleted, calls
+ * GONE. Otherwise AGAIN requests the states until there are some, because an empty list does not
+ * show who has the run. */
 
 static gboolean
 on_states_timer (gpointer user_data)
@@ -142,7 +142,7 @@ pp_flow_run_forget_history (PpFlowRun *run)
   stop_waiting_for_states (&run->history.wait);
 }
 
-/* It is nobody's to begin. */
+/* Drops a run that nobody can begin, because it was deleted. */
 static void
 drop_deleted (PpFlowRun *run)
 {
@@ -160,7 +160,7 @@ warn_of_unread_states (const PpFlowRun *run, const GError *error)
 
 static void read_history (PpFlowRun *run);
 
-/* Another worker has brought RUN to its END. */
+/* Puts back END, the final state that another worker has reported, and drops RUN. */
 static void
 abort_submission (PpFlowRun *run, json_t *end)
 {
@@ -171,8 +171,8 @@ abort_submission (PpFlowRun *run, json_t *end)
   pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
 }
 
-/* The same once more, after a try that failed; END may be NULL. Only what is ours still may be on
- * top of it. */
+/* Puts END (may be NULL) back again after a failed attempt, unless a state that is not ours has
+ * followed it. */
 static void
 put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
 {
@@ -227,9 +227,9 @@ pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next)
   read_history (run);
 }
 
-/* Whether STATES, oldest first, have a claim after ours: it was SCHEDULED once more, for a retry or
- * a resumption, and PENDING followed. A retry that Prefect waits for inside its container has none.
- */
+/* True if STATES, oldest first, have a claim after ours: the run became SCHEDULED again, for a
+ * retry or a resumption, and then PENDING. A retry that Prefect waits for inside its container has
+ * no such claim. */
 static gboolean
 have_later_claim (const PpFlowRun *run, const json_t *states)
 {
@@ -254,8 +254,8 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
-/* The end on top of which a late request of ours has put the last of STATES, oldest first; new
- * reference, or NULL. */
+/* Returns the final state that a late request of ours has overwritten with the last of STATES
+ * (oldest first). New reference, or NULL. */
 static json_t *
 find_overwritten_end (const PpFlowRun *run, json_t *states)
 {
@@ -266,8 +266,8 @@ find_overwritten_end (const PpFlowRun *run, json_t *states)
              : json_incref (find_end (states));
 }
 
-/* Whether STATES, oldest first, have a RUNNING of somebody else on top of ours: Prefect's inside
- * the container. */
+/* True if STATES, oldest first, have a RUNNING after ours that somebody else has set: Prefect
+ * inside the container. */
 static gboolean
 have_other_running (const PpFlowRun *run, const json_t *states)
 {
@@ -287,7 +287,7 @@ have_other_running (const PpFlowRun *run, const json_t *states)
 
 static void read_claims (PpFlowRun *run);
 
-/* Whoever asked finds out by the next call. */
+/* The caller's next call finds out that the run was deleted. */
 static void
 go_on_deleted (PpFlowRun *run)
 {
@@ -345,7 +345,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
     drop_deleted (run);
-  /* Of a run that cannot be read, or by its states only, those tell. */
+  /* If the run cannot be read, or only its states, the states decide. */
   else if (!json_is_integer (count) || json_integer_value (count) > run->seen_run_count)
     pp_flow_run_check_history (run, run->history.next);
   else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's start: at its time, with the server's word, and once. */
+/* Starts a container: at its scheduled time, with the server's permission, and only once. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -10,12 +10,12 @@
 
 #include "worker/failpoint-private.h"
 
-/* A run that was claimed longer ago is looked at before it is started. */
+/* If the run was claimed longer ago, its state is read before the start. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
-/* An answer that took longer may be that to a repeated call: the one before it may be carried out
- * yet. */
+/* An answer that took longer may be the answer to a repeated call. The earlier call may still be
+ * carried out. */
 #define SOON_US G_USEC_PER_SEC
-/* A container that was not started, and that the engine would not remove so often, is left. */
+/* After this many failed removals, a container that was not started is left. */
 #define MAX_REMOVALS 5
 
 static void look_before_running (PpFlowRun *run);
@@ -39,18 +39,19 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
                      error->message);
   if (run->state != PP_FLOW_RUN_REPORTED)
     return;
-  /* What waits for us by then. */
+  /* The cleanup waits for this answer; stop its timer. */
   if (run->cleanup.logs_safe)
     g_clear_handle_id (&run->timer, g_source_remove);
   pp_flow_run_go_on (run);
 }
 
-/* A start that got no answer may be carried out later, even when the container has been started by
- * another request and has ended: its program would run once more. A container that has not run is
- * removed, without force, and made anew: the late start finds nothing. Podman writes down that the
- * runtime has made a container ("initialized") before it has it run; that one may run, so its start
- * is repeated, or refused by the runtime because it runs: then it is followed. A container that
- * somebody removed before its start (`podman container prune`) is made anew too. */
+/* A start without an answer may be carried out later, even after another request has started the
+ * container and the container has ended. Its program would then run again. So a container that has
+ * not run is removed, without force, and created anew: the late start finds nothing. Podman records
+ * that the runtime has created a container ("initialized") before it runs the container. Such a
+ * container may run, so its start is repeated. If the runtime refuses because the container runs,
+ * the container is followed. A container that somebody removed before its start (`podman container
+ * prune`) is also created anew. */
 
 static void
 look_again_before_start (PpFlowRun *run)
@@ -71,7 +72,7 @@ on_unstarted_removed (const GError *error, gpointer user_data)
       return;
     }
   run->silence.since = 0;
-  /* The engine does not remove what runs by now. */
+  /* The engine refuses to remove a container that runs by now. */
   if (error != NULL && run->start.removals++ < MAX_REMOVALS)
     {
       pp_flow_run_write_down (run, PP_JOURNAL_STARTING, look_again_before_start);
@@ -178,7 +179,8 @@ on_started (const GError *error, gpointer user_data)
     pp_flow_run_stop_container_in (run, 0);
 }
 
-/* Once more, though no try is left: what waits for its start would wait for ever. */
+/* Starts the container once more, even without retries left: it may wait for its start, and would
+ * wait forever. */
 static void
 start_initialized (PpFlowRun *run)
 {
@@ -190,7 +192,7 @@ start_initialized (PpFlowRun *run)
     start_container (run);
 }
 
-/* Nobody waits for it. */
+/* Nothing waits for this answer. */
 static void
 on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
 {
@@ -198,8 +200,8 @@ on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
     g_debug ("A late request may remove it: %s", error->message);
 }
 
-/* A start whose answer was lost may have been one: a container that has run would run once more,
- * and one that runs is not to be taken for one that failed to. */
+/* A start whose answer was lost may have succeeded. A container that has run must not run again,
+ * and a container that runs must not count as failed to start. */
 
 static void
 on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
@@ -219,7 +221,7 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
       return;
     }
   run->silence.since = 0;
-  /* A removal that was asked for may be carried out yet. */
+  /* A requested removal may still be carried out. */
   if (!job->status.never_started && run->start.removals > 0)
     pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
                             on_kept, NULL);
@@ -273,7 +275,7 @@ start_container (PpFlowRun *run)
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
 
-/* The server has another state for RUN, which is not to be started. */
+/* Handles another STATE on the server, for which RUN is not started. */
 static void
 on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
 {
@@ -344,7 +346,7 @@ announce_start (PpFlowRun *run)
                           run->worker_reported ? propose_running : start_container);
 }
 
-/* Whether STATE, the server's, is that of a run that is to be started. */
+/* True if STATE, from the server, permits the start of RUN. */
 static gboolean
 is_to_be_started (const PpFlowRun *run, const json_t *state)
 {
@@ -374,8 +376,8 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
     announce_start (run);
 }
 
-/* Its user may have ended it meanwhile, or another worker: the server takes RUNNING on top of an
- * end. */
+/* Reads the run before RUNNING is proposed: a user or another worker may have ended it meanwhile,
+ * and the server accepts RUNNING after a final state. */
 static void
 look_before_running (PpFlowRun *run)
 {
@@ -388,10 +390,10 @@ pp_flow_run_enter_created (PpFlowRun *run)
 {
   gint64 early = run->scheduled_time - g_get_real_time ();
 
-  /* on_submitting() has the run go on. */
+  /* on_submitting() makes the run go on. */
   if (run->submitting.call != NULL)
     return;
-  /* Prefetched: everything is ready, its time has not come. */
+  /* The run was prefetched: everything is ready, but its scheduled time has not come. */
   if (early > 0)
     pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_go_on);
   else if (g_get_monotonic_time () - run->claimed_at > LOOK_AFTER_US)

@@ -7,26 +7,28 @@
 
 #include "worker/look-private.h"
 
-/* What is asked for soon after an answer waits for more to ask with it; a lone run does not. */
+/* A read that is requested soon after an answer waits for other reads to join. A single read does
+ * not wait. */
 #define GATHER_MS 150
 #define QUIET_US (1 * G_USEC_PER_SEC)
-/* A server answers a filter with 200 runs at most, or with PREFECT_SERVER_API_DEFAULT_LIMIT. */
+/* The most runs in one call. For a filter, the server returns at most 200 runs, or
+ * PREFECT_SERVER_API_DEFAULT_LIMIT. */
 #define MAX_READ 100
-/* Runs that no list can hold, as far as they are remembered. */
+/* The most runs that are remembered because no list can contain them. */
 #define MAX_UNLISTABLE 1000
-/* So many lists in a row that failed down to this run alone, while it could be read by itself, are
- * its own fault. One is also what a server in trouble does. */
+/* After this many failed lists in a row that were split down to this run alone, while it could be
+ * read by itself, the run is the cause. A single failure may be the server's fault. */
 #define LISTS_FAILED 2
 
 struct PpStateRead
 {
   PpStateReader *reader;
   char *flow_run_id;
-  PpApiCall *call; /* this run alone is being read; or NULL */
-  guint timer;     /* to the next such call; or 0 */
-  guint unknown;   /* calls in a row that said nothing of the run */
-  GError *error;   /* of the list that it was in; or NULL */
-  GError *refusal; /* of the last call for it alone; or NULL */
+  PpApiCall *call; /* the call that reads this run alone; or NULL */
+  guint timer;     /* starts the next such call; or 0 */
+  guint unknown;   /* calls in a row without information about the run */
+  GError *error;   /* error of the list that it was in; or NULL */
+  GError *refusal; /* error of the last call for it alone; or NULL */
   PpApiDoneFunc done;
   gpointer user_data;
 };
@@ -34,14 +36,14 @@ struct PpStateRead
 struct PpStateReader
 {
   PpApi *api;
-  GQueue waiting;         /* of PpStateRead */
-  GQueue groups;          /* of GQueue of PpStateRead: parts of a list that the server failed at */
-  GQueue asked;           /* of PpStateRead: those the call under way is for */
-  GQueue single;          /* of PpStateRead: those that are read alone */
-  GHashTable *unlistable; /* id -> lists with this run that the server failed at, in a row */
+  GQueue waiting;         /* PpStateRead objects that wait for a call */
+  GQueue groups;          /* GQueues of PpStateRead: parts of a list for which the server failed */
+  GQueue asked;           /* PpStateRead objects of the call under way */
+  GQueue single;          /* PpStateRead objects that are read alone */
+  GHashTable *unlistable; /* id -> number of failed lists in a row that had this run */
   PpApiCall *call;
   guint timer;
-  gint64 answered; /* when the last call was, monotonic microseconds */
+  gint64 answered; /* when the last call was answered, monotonic microseconds */
 };
 
 static void ask (PpStateReader *reader);
@@ -107,7 +109,7 @@ on_gathered (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Has what waits asked for: at once, or when others may have come. */
+/* Schedules the next call for waiting reads: at once, or after a delay in which others may join. */
 static void
 schedule (PpStateReader *reader)
 {
@@ -119,7 +121,7 @@ schedule (PpStateReader *reader)
     reader->timer = g_timeout_add (busy ? GATHER_MS : 0, on_gathered, reader);
 }
 
-/* Ends READ with FLOW_RUN, or with ERROR; the other one is NULL. */
+/* Ends READ with FLOW_RUN or with ERROR. The other one is NULL. */
 static void
 finish (PpStateRead *read, json_t *flow_run, const GError *error)
 {
@@ -127,11 +129,11 @@ finish (PpStateRead *read, json_t *flow_run, const GError *error)
   free_read (read);
 }
 
-/* One run alone: what a list cannot hold can be read by itself (the server writes lists with
- * orjson, which knows no integer beyond 64 bits and no 255 levels of nesting), and a run that
- * cannot be read at all has states that can. That a list does not have a run proves nothing: it may
- * be cut short, or come from something in the server's place. Only the 404 for the run itself says
- * that it was deleted. */
+/* A single run. A run that no list can contain may be read by itself: the server writes lists with
+ * orjson, which supports no integers beyond 64 bits and no 255 levels of nesting. If the run cannot
+ * be read at all, its states can. A list without the run proves nothing: it may be incomplete, or
+ * something else may have answered in the server's place. Only a 404 for the run itself shows that
+ * the run was deleted. */
 
 static void read_single (PpStateRead *read);
 
@@ -235,8 +237,8 @@ leave_lists (PpStateRead *read)
 
 /* Lists. */
 
-/* Makes a group of what is left of the list that was asked for after the first SKIP. It is asked
- * for before anything else. */
+/* Makes a group of the requested reads after the first SKIP. Groups are requested before any other
+ * read. */
 static void
 regroup (PpStateReader *reader, guint skip)
 {
@@ -247,8 +249,8 @@ regroup (PpStateReader *reader, guint skip)
   g_queue_push_head (&reader->groups, group);
 }
 
-/* The server failed at the list, perhaps because of one run in it: each half of it is asked for by
- * itself, and the last one left is read alone. */
+/* Handles a list for which the server failed, perhaps because of one run in it. Requests each half
+ * separately. The last run that is left is read alone. */
 static void
 split (PpStateReader *reader, const GError *error)
 {
@@ -288,7 +290,7 @@ on_answer (json_t *body, const GError *error, gpointer user_data)
   }
   if (error != NULL)
     split (reader, error);
-  /* One by one: a callback may cancel another's. */
+  /* One by one: a callback may cancel another read. */
   while (error == NULL && (read = g_queue_pop_head (&reader->asked)) != NULL)
     {
       flow_run = g_hash_table_lookup (flow_runs, read->flow_run_id);
@@ -303,7 +305,7 @@ on_answer (json_t *body, const GError *error, gpointer user_data)
   schedule (reader);
 }
 
-/* Fills the list that is asked for next: with a part of one that failed, else with what waits. */
+/* Fills the next list: with a part of a failed list, otherwise with waiting reads. */
 static void
 fill (PpStateReader *reader)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ending a container before its own end: a time-out, a cancellation. */
+/* Stops a container before its own end: for a timeout or a cancellation. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -7,26 +7,24 @@
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
 
-/* An engine that refuses to stop a container is asked again after so many seconds: once more the
- * same, then with more force. */
+/* Seconds until an engine that refuses to stop a container is asked again: once in the same way,
+ * then with more force. */
 #define STOP_AGAIN_SECONDS 15
-/* timeout_seconds: what is longer than 30 years counts as that. */
+/* A longer timeout_seconds (more than 30 years) counts as this. */
 #define MAX_TIMEOUT_SECONDS 1e9
 
-/* A container whose time is up is asked for again after so many seconds, when the engine is away.
- */
+/* Seconds until a run past its timeout is checked again if the engine does not answer. */
 #define LOOK_SECONDS 5
 
-/* An engine that has not ended a container in the time it was given is asked again after so many
- * seconds more. */
+/* Seconds that the engine gets beyond the stop timeout before it is asked again. */
 #define OVERDUE_SECONDS 5
 
-/* How a container is ended: each where the one before did not within its time. */
+/* How a container is stopped. Each level follows if the one before did not stop it in time. */
 enum
 {
-  STOP_KINDLY, /* the stop signal, and SIGKILL after stop_timeout */
+  STOP_KINDLY, /* the stop signal, then SIGKILL after stop_timeout */
   STOP_KILL,   /* SIGKILL */
-  STOP_REMOVE, /* its container goes by force */
+  STOP_REMOVE, /* removal of the container by force */
 };
 
 static void stop_container (PpFlowRun *run);
@@ -48,14 +46,15 @@ stop_in (PpFlowRun *run, guint seconds)
   run->stop.timer = g_timeout_add_seconds (seconds, on_stop_timer, run);
 }
 
-/* The engine has had its time: it does not answer, or says that it is done, or that it will not. */
+/* Called when the engine's time is over and no end was seen: the engine did not answer, or reported
+ * success, or refused. */
 static gboolean
 on_overdue (gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->stop.timer = 0;
-  /* Without a watch the container is known to have ended: only its output is waited for. */
+  /* Without a watch, the container is known to have ended, and only its output is missing. */
   if (run->state != PP_FLOW_RUN_STARTED || run->watch.call == NULL)
     return G_SOURCE_REMOVE;
   pp_infrastructure_call_cancel (g_steal_pointer (&run->stop.call));
@@ -89,7 +88,7 @@ look_in (PpFlowRun *run, guint seconds)
   run->stop.timer = g_timeout_add_seconds (seconds, on_overdue, run);
 }
 
-/* Podman does not stop what is paused. */
+/* Podman does not stop a paused container, so the next attempt follows an unpause. */
 static void
 on_unpaused (const GError *error, gpointer user_data)
 {
@@ -112,7 +111,7 @@ on_stopped (const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   run->stop.call = NULL;
-  /* An answer is no end yet: on_overdue() looks. */
+  /* An answer is not the end of the container. on_overdue() checks. */
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
     return;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
@@ -122,7 +121,7 @@ on_stopped (const GError *error, gpointer user_data)
         run, PP_LOG_WARNING,
         "Container '%s' could not be stopped; the engine is asked again every %d s: %s",
         run->shown_name, STOP_AGAIN_SECONDS, error->message);
-  /* An engine that is away has not had its time. */
+  /* Time in which the engine does not answer does not count. */
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
       stop_in (run, STOP_AGAIN_SECONDS);
@@ -157,13 +156,13 @@ pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
     stop_in (run, seconds);
 }
 
-/* A run whose time is up. What the worker sees of a container's end may come late (it was away, or
- * the engine, or output that waits for the server): only what still runs is stopped, and one that
- * has come to its own end keeps it. */
+/* Timeouts. The worker may see a container's end late, because the worker or the engine was away,
+ * or because output waits for the server. So only a container that still runs is stopped. One that
+ * has ended by itself keeps its result. */
 
 static void arm_timeout (PpFlowRun *run);
 
-/* For another reason, which was first. */
+/* True if RUN is already being stopped for another reason. */
 static gboolean
 is_being_stopped (const PpFlowRun *run)
 {
@@ -228,7 +227,8 @@ look_before_stop (PpFlowRun *run)
                                                    on_looked_before_stop, run);
 }
 
-/* A container in which Prefect does not get to report RUNNING in time. */
+/* Handles the state of a run past startup_timeout_seconds. If it is still PENDING, Prefect inside
+ * the container did not report RUNNING in time. */
 static void
 on_startup_state (json_t *body, const GError *error, gpointer user_data)
 {
@@ -263,7 +263,7 @@ on_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* A source counts 24 days at the most: longer ones are armed again. */
+/* A GLib timer lasts 24 days at most. A longer timeout is armed again. */
 static void
 arm_timeout (PpFlowRun *run)
 {
@@ -272,8 +272,8 @@ arm_timeout (PpFlowRun *run)
   run->stop.timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
 }
 
-/* How long a run that is recovered has run for, microseconds. The wall clock may have been
- * stepped since: it counts only where the host's uptime does not, after a restart of the host. */
+/* Returns how long a recovered run has run, in microseconds. The wall clock may have been changed
+ * since. It is used only if the host's uptime cannot be used, after a restart of the host. */
 static gint64
 time_since_start (const PpFlowRun *run)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a flow run is stopped before its own end: what the server says of it meanwhile. */
+/* Decides why a flow run is stopped before its own end, from its state on the server. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -31,14 +31,14 @@ pp_flow_run_is_over_on_server (const PpFlowRun *run)
   return run->stop_reason >= PP_STOP_ENDED;
 }
 
-/* True if RUN is started, and its own end is still to be reported. */
+/* True if RUN is started and its final state must still be reported. */
 static gboolean
 is_followed_for_server (const PpFlowRun *run)
 {
   return run->state == PP_FLOW_RUN_STARTED && !pp_flow_run_is_over_on_server (run);
 }
 
-/* The container of a run that is over for the server goes, and nothing is reported. */
+/* Stops and removes the container of a run that is over on the server. Nothing is reported. */
 static void
 stop_and_remove (PpFlowRun *run, PpStopReason reason)
 {
@@ -73,7 +73,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
                  run->name, run->id, run->shown_name);
       stop_and_remove (run, PP_STOP_DELETED);
     }
-  /* Another worker's, or Prefect's inside the container. */
+  /* Another worker has set this state, or Prefect inside the container. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
            && !pp_flow_run_may_be_own_state (run, state))
     pp_flow_run_check_claim (run, stop_if_claimed_again);
@@ -99,8 +99,8 @@ stop_unless_ended_by_prefect (PpFlowRun *run, PpClaimHolder holder)
     stop_ended_by_hand (run);
 }
 
-/* Whether STATE, an end, may be Prefect's word from inside the container: its client gives each
- * state an id, which a state set in the UI has none of. */
+/* True if STATE, a final state, may have been reported by Prefect inside the container. Prefect's
+ * client gives each state an id. A state set in the UI has none. */
 static gboolean
 may_be_reported_by_prefect (const json_t *state)
 {
@@ -110,9 +110,10 @@ may_be_reported_by_prefect (const json_t *state)
          && pp_json_string (json_object_get (state, "state_details"), "transition_id") != NULL;
 }
 
-/* Whether RUN was stopped for its end STATE: its own would be written over what its user has set.
- * Where Prefect inside the container reports, it says its end and lives on a little for its hooks;
- * and the command may have more to do, be it reported on by us. */
+/* Stops RUN, which the worker reports, because of STATE (final or SCHEDULED). Otherwise RUN's own
+ * report would overwrite what a user has set. Returns TRUE if RUN is stopped at once. If Prefect
+ * inside the container may have reported STATE, checks the claim first: Prefect lives on a little
+ * for its hooks, and the command may have more to do. */
 static gboolean
 see_to_end (PpFlowRun *run, const json_t *state)
 {
@@ -129,9 +130,9 @@ see_to_end (PpFlowRun *run, const json_t *state)
   return FALSE;
 }
 
-/* Whether FLOW_RUN, the API's object, is in a state that ends an attempt under way. One that was
- * read by its states alone does not say who waits for a retry: that its attempt is over must be
- * seen in its own end. */
+/* True if FLOW_RUN, an object of the API, is in a state that ends the current attempt. If only the
+ * run's states could be read, SCHEDULED does not show who waits for the retry. Only the attempt's
+ * own end then shows that the attempt is over. */
 static gboolean
 is_told_to_end (const json_t *flow_run)
 {
@@ -162,7 +163,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
 void
 pp_flow_run_look (PpFlowRun *run)
 {
-  /* Before the start, and at the end, the run's own calls find out. */
+  /* Before the start, and at the end, the run's own calls detect this. */
   if (is_followed_for_server (run) && run->watch.server_read == NULL)
     run->watch.server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
 }
@@ -194,8 +195,8 @@ pp_flow_run_cancel (PpFlowRun *run)
       pp_flow_run_stop_cancelled (run);
       return;
     }
-  /* A call that makes or starts the container is waited for, and so is what became of it: both ends
-   * look at pp_flow_run_is_cancelled(). */
+  /* Wait for a call that creates or starts the container, and for the check of its result. Both
+   * check pp_flow_run_is_cancelled() at their end. */
   if ((run->engine_call != NULL && !run->pulling) || run->started_once)
     return;
   if (run->api_call != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flow run's way from its description to a job that waits for its start: what the run decides,
- * while its infrastructure makes the job. */
+/* Submits a flow run: from its description to a job that waits for its start. Makes the run's
+ * decisions while the infrastructure creates the job. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-/* Back-off of what is tried again: the three tries of the default outlast an engine's restart. */
+/* The delays before the retries. The three retries of the default outlast a restart of the
+ * engine. */
 static const guint back_off_seconds[] = { 2, 8, 30 };
 
 char *
@@ -58,7 +59,7 @@ pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, void (*again) (P
   pp_flow_run_fail_submission (run, error->message);
 }
 
-/* True if JOB was made for RUN's present attempt, and was never started. */
+/* True if JOB was created for RUN's current attempt and was never started. */
 gboolean
 pp_flow_run_is_unstarted (const PpFlowRun *run, const PpJob *job)
 {
@@ -75,7 +76,7 @@ pp_flow_run_drop_spec (PpFlowRun *run)
   pp_infrastructure_free_spec (run->context->infrastructure, g_steal_pointer (&run->spec));
 }
 
-/* SUBMITTING: the infrastructure tells how far the job is. */
+/* SUBMITTING: the infrastructure reports the progress of the job. */
 
 static void go_on (PpFlowRun *run);
 

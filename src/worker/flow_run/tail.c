@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last lines of a container's output, in the log of a run that failed: for whoever has to find
- * out why. */
+/* Writes the last lines of a container's output to the log of a failed run, so that users can find
+ * the cause. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
 
-/* Of a run in several attempts, only this one counts. */
+/* If a run has several attempts, only the current one counts. */
 gboolean
 pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run)
 {
@@ -15,7 +15,7 @@ pp_flow_run_never_ran (const PpFlowRun *run, const json_t *flow_run)
   return g_strcmp0 (type, "PENDING") == 0 || run_count <= run->seen_run_count;
 }
 
-/* How the container has ended, as a predicate of it; new string. */
+/* Returns how the container ended, as a predicate for a sentence about it; new string. */
 static char *
 describe_end (const PpFlowRun *run)
 {
@@ -44,8 +44,8 @@ pp_flow_run_log_tail (PpFlowRun *run)
                                                   : "it left no output");
 }
 
-/* Prefect inside the container reports pull steps that fail, and tells why on its standard error
- * alone. */
+/* Prefect inside the container reports failed pull steps, but writes the cause only to standard
+ * error. */
 void
 pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
 {
@@ -54,7 +54,7 @@ pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
     pp_flow_run_log_tail (run);
 }
 
-/* Its own program may have gone on without the process that was killed, and ended well. */
+/* The container's main process may have gone on without the killed process and succeeded. */
 void
 pp_flow_run_log_memory (PpFlowRun *run)
 {

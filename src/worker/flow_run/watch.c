@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A started container: its output and its end. */
+/* Follows a started container: its output and its end. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -9,7 +9,7 @@
 /* An engine that does not answer is asked again after 1, 2, 4, ... seconds, up to this. */
 #define MAX_BACK_OFF 15
 #define FOLLOW_AGAIN_MS 250
-/* That a run waits for the engine is said in its log after so long. */
+/* After this many minutes, the run's log says that the run waits for the engine. */
 #define SAY_AWAY_MINUTES 15
 
 static void follow (PpFlowRun *run);
@@ -43,7 +43,7 @@ pp_flow_run_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
   run->retries++;
 }
 
-/* The same, of what is not waited for any longer once the container has ended. */
+/* The same for a step that need not wait any longer once the container has ended. */
 static void
 try_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
 {
@@ -92,7 +92,7 @@ pp_flow_run_is_inspected (PpFlowRun *run, const GError *error, PpFlowRunNextFunc
   return FALSE;
 }
 
-/* Nobody knows, or will know, how the container has ended. */
+/* Ends the run without an exit status, because nobody knows it or will know it. */
 static void
 conclude_lost (PpFlowRun *run)
 {
@@ -105,7 +105,7 @@ conclude_lost (PpFlowRun *run)
   pp_flow_run_move (run, PP_FLOW_RUN_EXITED);
 }
 
-/* The container has ended: what RUN waits for is brought to its end. */
+/* Called when the container has ended. Finishes what RUN waits for. */
 static void
 end_follow (PpFlowRun *run)
 {
@@ -189,14 +189,16 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
   run->silence.since = 0;
   gboolean is_running = job->status.is_running;
   pp_job_end_copy (&run->end, &job->status.end);
-  /* What runs was not lost with the host: it is another one's, or was started anew. */
+  /* A running container was not lost with the host: the engine is on another host, or the container
+   * was started again. */
   run->recovery.host_restarted = run->recovery.host_restarted && !is_running;
   if (run->recovery.host_restarted)
     pp_container_end_note_boot (&run->end, &job->status, pp_booted_at ());
-  /* It ran again when it had ended: somebody started it, or a restart policy. */
+  /* The container runs again after its end: somebody or a restart policy has started it. */
   if (is_running && run->watch.call == NULL)
     watch_end (run);
-  /* What a broken stream has left of the output is still to be had when the container has ended. */
+  /* The stream has ended, but the container runs. Its remaining output is followed again later, at
+   * the latest when the container ends. */
   if (is_running && run->watch.output_ended)
     {
       try_later (run, FOLLOW_AGAIN_MS, follow);
@@ -204,7 +206,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
     }
   if (run->watch.follow_refused)
     {
-      /* on_watched() comes back here. */
+      /* on_watched() leads back here. */
       if (!is_running)
         read_finished_log (run);
       return;
@@ -242,7 +244,7 @@ inspect (PpFlowRun *run)
   ask_end (run);
 }
 
-/* Says once what is missing of the output. */
+/* Logs once what is missing of the output. */
 static void
 note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
 {
@@ -294,7 +296,7 @@ on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user
   inspect (run);
 }
 
-/* What a follow that was refused, or has failed, has left of the output. */
+/* Reads the output that is left after a follow was refused or has failed. */
 static void
 read_finished_log (PpFlowRun *run)
 {
@@ -312,7 +314,7 @@ on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
   note_losses (run, end, error);
   run->watch.output_ended
       = !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
-  /* An end that may not be all there is to say is asked for. */
+  /* A success ends the run without an inspection, unless a process may have lacked memory. */
   if (end != NULL && end->succeeded && !run->watch.may_lack_memory)
     {
       pp_job_end_clear (&run->end);
@@ -336,7 +338,7 @@ on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
       try_later (run, 1000, inspect);
       return;
     }
-  /* A log driver that cannot be followed, or a log that makes no sense: it is read as a whole once
+  /* The log driver does not support following, or the log is malformed. The whole log is read once
    * the container has ended. */
   run->watch.follow_refused = TRUE;
   run->watch.output_ended = FALSE;
@@ -355,7 +357,7 @@ follow (PpFlowRun *run)
     pp_infrastructure_follow_finish (run->watch.follow_call);
 }
 
-/* What is not on the server yet, and what standard output has not had. */
+/* Follows the output that is missing on the server and on standard output. */
 static void
 follow_rest (PpFlowRun *run)
 {
@@ -370,13 +372,13 @@ forwards (const PpFlowRun *run)
          && pp_run_policy_forwards_output (run->policy);
 }
 
-/* Its output goes on from POSITION. */
+/* Resumes the output at POSITION. */
 static void
 deliver_from (PpFlowRun *run, const PpPosition *position)
 {
   run->position = *position;
   run->delivery = pp_delivery_new (run->output, &run->position, run->policy->stream_output);
-  /* What is counted by is earlier than what will be. */
+  /* Records are counted by their timestamps, so new records must be later than the counted ones. */
   pp_log_sender_go_on_after (run->context->logs, run->id,
                              MAX (run->position.last_timestamp, run->claimed_time));
 }
