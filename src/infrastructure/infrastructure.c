@@ -9,7 +9,7 @@ pp_infrastructure_new (PpHttp *http, const char *place, GError **error)
 {
   const PpInfrastructureKind *kind = pp_kind_for_place (place);
 
-  /* The first kind's own words for a place of none. */
+  /* If PLACE belongs to no kind, the first kind returns the error. */
   if (kind == NULL)
     kind = pp_kind_default ();
   return kind->new_ (http, place, error);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a kind of infrastructure can do, and what it calls its jobs where Prefect is told of them:
- * the worker asks for this and not which kind it is. Known once pp_infrastructure_connect() has
- * been answered. */
+/* The capabilities of a kind of infrastructure, and the ids of its jobs as reported to Prefect. The
+ * worker checks these and not the kind. Valid once pp_infrastructure_connect() was answered. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -10,14 +9,14 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  /* A start that was interrupted may leave the job about to run; each later start of it is refused,
-   * though it runs. */
+  /* An interrupted start may leave the job about to run. Each later start is then refused, although
+   * the job runs. */
   gboolean refuses_interrupted_start;
 } PpCapabilities;
 
 PpCapabilities pp_infrastructure_capabilities (const PpInfrastructure *infrastructure);
 
-/* The flow run's infrastructure_pid on the server, for the job of JOB_ID; new string. */
+/* Returns the infrastructure_pid on the server of the flow run of job JOB_ID; new string. */
 char *pp_infrastructure_pid (const PpInfrastructure *infrastructure, const char *job_id);
 
 G_END_DECLS

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker itself does with a run, whatever infrastructure the run is on. A kind of
- * infrastructure reads it from the job configuration, together with the job that it makes of the
- * rest. */
+/* The worker's own settings for a run, for any infrastructure. A kind of infrastructure reads them
+ * from the job configuration when it makes the job. */
 #pragma once
 
 #include <glib.h>
@@ -28,16 +27,16 @@ typedef struct
   gboolean stream_output;
   PpForwardOutput forward_output;
   PpStateReporting state_reporting; /* never AUTO once the job is prepared */
-  gboolean runs_prefect;            /* by its command */
-  gboolean has_limits;              /* to what it may use, memory perhaps */
+  gboolean runs_prefect;            /* the command runs Prefect */
+  gboolean has_limits;              /* the job has limits on what it may use, perhaps on memory */
   gboolean has_tty;                 /* its output is one stream */
-  guint stop_timeout;               /* seconds between SIGTERM and SIGKILL, 30 */
+  guint stop_timeout;               /* seconds between SIGTERM and SIGKILL; default 30 */
   double timeout_seconds;           /* 0: none */
   double startup_timeout_seconds;   /* 0: none */
-  guint infrastructure_retries;     /* 3 */
+  guint infrastructure_retries;     /* default 3 */
 } PpRunPolicy;
 
-/* True if the output goes to the run's log as well: as configured, and for PP_FORWARD_AUTO if the
+/* True if the output also goes to the run's log: as configured, or for PP_FORWARD_AUTO if the
  * worker reports the run's states. */
 gboolean pp_run_policy_forwards_output (const PpRunPolicy *policy);
 
