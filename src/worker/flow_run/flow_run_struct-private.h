@@ -150,6 +150,8 @@ struct PpFlowRun
     gboolean attaches;         /* the container exists, and its description is looked up */
     PpJobPhase found_phase;    /* phase of the engine's container */
     PpReporter found_reporter; /* reporter according to that container's labels */
+    guint untold;              /* reads of which the server returned only the run's states */
+    guint removals;            /* refused removals of a container that was never started */
   } recovery;                  /* RECOVERED */
   struct
   {
@@ -257,6 +259,7 @@ struct PpFlowRun
     guint refusals;          /* such refusals, while other calls were answered well */
     gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
     gboolean retry_scheduled; /* FAILED was reported and has become AwaitingRetry */
+    guint changes;            /* failed changes of the run's policy in a row */
     gboolean is_rescheduled;  /* the run is being returned to the poll for its retry */
   } report;                   /* EXITED, or for a run that could not be submitted */
   struct

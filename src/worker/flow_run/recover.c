@@ -141,7 +141,7 @@ on_leftover_removed (const GError *error, gpointer user_data)
   run->silence.since = 0;
   /* The engine refuses to remove a running container. An earlier worker's start may have been
    * carried out since the container was inspected. */
-  if (error != NULL && run->retries++ < MAX_REMOVALS)
+  if (error != NULL && run->recovery.removals++ < MAX_REMOVALS)
     {
       pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
       return;
@@ -179,9 +179,9 @@ begin_again (PpFlowRun *run)
 static gboolean
 is_not_told (PpFlowRun *run)
 {
-  if (pp_json_string (run->json, "flow_id") != NULL || run->retries >= MAX_UNTOLD)
+  if (pp_json_string (run->json, "flow_id") != NULL || run->recovery.untold >= MAX_UNTOLD)
     return FALSE;
-  if (run->retries++ == 0)
+  if (run->recovery.untold++ == 0)
     g_warning ("Flow run '%s' (%s) is not submitted again yet: the server tells its states only",
                run->name, run->id);
   pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_go_on);

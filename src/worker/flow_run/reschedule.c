@@ -41,9 +41,8 @@ on_rescheduled (json_t *body, const GError *error, gpointer user_data)
   (void)body;
   run->api_call = NULL;
   if (error != NULL && pp_api_may_try_again (run->context->api, error)
-      && ++run->report.unanswered < SAY_REFUSED)
-    pp_flow_run_after (run,
-                       pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
+      && ++run->report.changes < SAY_REFUSED)
+    pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (run->report.changes)),
                        pp_flow_run_reschedule);
   else if (error != NULL)
     pp_flow_run_on_unread (run, error, pp_flow_run_reschedule);
