@@ -30,6 +30,33 @@ pp_infrastructure_about (const PpInfrastructure *infrastructure)
   return infrastructure->kind->about (infrastructure);
 }
 
+const PpKindWords *
+pp_infrastructure_words (const PpInfrastructure *infrastructure)
+{
+  static const PpKindWords words = { .job = "job",
+                                     .first_job = "Job",
+                                     .host = "the infrastructure",
+                                     .full_host = "the infrastructure",
+                                     .first_full_host = "The infrastructure",
+                                     .monitor = "The monitor" };
+
+  return infrastructure->kind->words != NULL ? infrastructure->kind->words : &words;
+}
+
+char *
+pp_infrastructure_explain_no_end (const PpInfrastructure *infrastructure, const PpJobEnd *end)
+{
+  const PpKindWords *words = pp_infrastructure_words (infrastructure);
+
+  if (infrastructure->kind->explain_no_end != NULL)
+    return infrastructure->kind->explain_no_end (end);
+  return g_strdup_printf ("The %s does not run, and %s knows of no end of it: %s%s%s.", words->job,
+                          words->host,
+                          end->host_restarted ? "the host was started anew while it ran"
+                                              : "it was never started, or its exit status was lost",
+                          end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
+}
+
 PpCapabilities
 pp_infrastructure_capabilities (const PpInfrastructure *infrastructure)
 {

@@ -45,13 +45,16 @@ struct PpInfrastructureKind
 
   /* NULL where the kind has nothing to say or to do there: jobs without output (follow and
    * read_log), an infrastructure that is always there (connect, ping, heard), jobs that need not be
-   * told whose they are, or cannot be listed. Without watch a job is inspected every second,
-   * without pid it is PLACE and the job's id, without free_spec a PpJobSpec is freed by g_free().
+   * told whose they are, or cannot be listed. Without words they are called jobs. Without watch a
+   * job is inspected every second, without pid it is PLACE and the job's id, without free_spec a
+   * PpJobSpec is freed by g_free().
    */
   void (*free_spec) (PpJobSpec *spec);
   char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,
                                   PpWatchFunc news, PpWatchedFunc watched, gpointer user_data);
+  const PpKindWords *words;
+  char *(*explain_no_end) (const PpJobEnd *end);
   PpInfrastructureAbout (*about) (const PpInfrastructure *infrastructure);
   PpCapabilities (*capabilities) (const PpInfrastructure *infrastructure);
   gint64 (*heard) (const PpInfrastructure *infrastructure);

@@ -21,9 +21,10 @@ void pp_events_set_work_pool (PpEvents *events, const json_t *work_pool);
  * resources, or NULL; the call takes ownership. */
 void pp_events_emit_worker (PpEvents *events, const char *event, json_t *related);
 
-/* Queues EVENT ("prefect.docker.container.running") of a container. */
-void pp_events_emit_container (PpEvents *events, const char *event, const char *container_id,
-                               const char *container_name, json_t *related);
+/* Queues EVENT ("prefect.docker.container.running") of a job. Its resource's id is KIND
+ * ("prefect.docker.container") and JOB_ID. */
+void pp_events_emit_job (PpEvents *events, const char *event, const char *kind, const char *job_id,
+                         const char *job_name, json_t *related);
 
 /* Returns the related resource for an API object of KIND "flow-run", "deployment" or "flow"; new
  * object. */

@@ -194,18 +194,17 @@ pp_events_emit_worker (PpEvents *events, const char *event, json_t *related)
 }
 
 void
-pp_events_emit_container (PpEvents *events, const char *event, const char *container_id,
-                          const char *container_name, json_t *related)
+pp_events_emit_job (PpEvents *events, const char *event, const char *kind, const char *job_id,
+                    const char *job_name, json_t *related)
 {
-  g_autofree char *id = g_strdup_printf ("prefect.docker.container.%s", container_id);
+  g_autofree char *id = g_strconcat (kind, ".", job_id, NULL);
   json_t *worker = worker_resource (events);
 
   if (related == NULL)
     related = json_array ();
   json_object_set_new (worker, "prefect.resource.role", json_string ("worker"));
   json_array_append_new (related, worker);
-  emit (
-      events, event,
-      json_pack ("{s:s, s:s*}", "prefect.resource.id", id, "prefect.resource.name", container_name),
-      related);
+  emit (events, event,
+        json_pack ("{s:s, s:s*}", "prefect.resource.id", id, "prefect.resource.name", job_name),
+        related);
 }

@@ -418,7 +418,15 @@ fake_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpR
                                configuration, policy, warnings, error);
 }
 
+static const PpKindWords words = { .job = "container",
+                                   .first_job = "Container",
+                                   .host = "the engine",
+                                   .full_host = "the container engine",
+                                   .first_full_host = "The container engine",
+                                   .monitor = "conmon" };
+
 static const PpInfrastructureKind fake_kind = {
+  .words = &words,
   .free = fake_free,
   .about = fake_about,
   .capabilities = fake_capabilities,

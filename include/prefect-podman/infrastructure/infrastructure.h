@@ -38,6 +38,22 @@ typedef struct
   const char *place;   /* "unix:///run/podman/podman.sock", without a password */
 } PpInfrastructureAbout;
 
+/* What messages call the things of a kind. */
+typedef struct
+{
+  const char *job;             /* "container" */
+  const char *first_job;       /* "Container": at the beginning of a sentence */
+  const char *host;            /* "the engine" */
+  const char *full_host;       /* "the container engine" */
+  const char *first_full_host; /* "The container engine" */
+  const char *monitor;         /* "conmon": the process that keeps the output and exit status */
+  const char *resource;        /* "prefect.docker.container": begins the ids of jobs in events.
+                                  NULL: there are no such events */
+  const char *running_event;
+  const char *ended_event;
+  const char *not_created_event;
+} PpKindWords;
+
 /* The key of a configuration that names the variables of its `env` that are secrets of the worker.
  * The value is an object that maps each name to null (the whole variable is secret) or true (a URL,
  * of which the user and password are secret). */
@@ -50,6 +66,13 @@ void pp_infrastructure_free (PpInfrastructure *infrastructure); /* cancels calls
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpInfrastructure, pp_infrastructure_free)
 
 PpInfrastructureAbout pp_infrastructure_about (const PpInfrastructure *infrastructure);
+
+/* Never NULL; static. */
+const PpKindWords *pp_infrastructure_words (const PpInfrastructure *infrastructure);
+
+/* Returns why END, which has never_ended, has no exit status, and what to do; new string. */
+char *pp_infrastructure_explain_no_end (const PpInfrastructure *infrastructure,
+                                        const PpJobEnd *end);
 
 /* Returns when a call was last answered, in monotonic microseconds. Returns 0 if the last call that
  * ended got no answer (UNAVAILABLE). Failures of a registry do not count. */

@@ -234,6 +234,10 @@ PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttp
 /* Returns advice about RESPONSE to CALL, an error, or "" if there is none. */
 const char *pp_engine_advice (const EngineCall *call, const PpHttpResponse *response);
 
+/* engine_ends.c */
+/* See pp_infrastructure_explain_no_end(). */
+char *pp_engine_explain_no_end (const PpJobEnd *end);
+
 /* engine_watch.c */
 PpInfrastructureCall *pp_engine_watch (PpInfrastructure *infrastructure, const char *container_id,
                                        PpWatchFunc news, PpWatchedFunc watched, gpointer user_data);

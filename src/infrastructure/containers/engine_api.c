@@ -216,12 +216,26 @@ static const PpPoolType pools[] = {
   { NULL },
 };
 
+static const PpKindWords words
+    = { .job = "container",
+        .first_job = "Container",
+        .host = "the engine",
+        .full_host = "the container engine",
+        .first_full_host = "The container engine",
+        .monitor = "conmon",
+        .resource = "prefect.docker.container",
+        .running_event = "prefect.docker.container.running",
+        .ended_event = "prefect.docker.container.exited",
+        .not_created_event = "prefect.docker.container.creation-failed" };
+
 const PpInfrastructureKind pp_engine_api_kind = {
   .pools = pools,
   .find_place = pp_engine_find,
   .has_place = has_place,
   .new_ = engine_new,
   .free = engine_free,
+  .words = &words,
+  .explain_no_end = pp_engine_explain_no_end,
   .about = engine_about,
   .capabilities = engine_capabilities,
   .pid = engine_pid,

@@ -28,7 +28,7 @@ remove_later_or_give_up (PpFlowRun *run, const GError *error)
       pp_flow_run_later (run, 1000, remove_container);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_WARNING, "Container '%s' could not be removed: %s", run->shown_name,
+  pp_flow_run_log (run, PP_LOG_WARNING, "%s could not be removed: %s", run->first_label,
                    error->message);
   pp_flow_run_move (run, PP_FLOW_RUN_REMOVED);
 }

@@ -38,7 +38,7 @@ static const ExitCode exit_codes[] = {
 };
 
 void
-pp_container_end_note_boot (PpJobEnd *end, const PpJobStatus *status, gint64 booted_at)
+pp_job_end_note_boot (PpJobEnd *end, const PpJobStatus *status, gint64 booted_at)
 {
   end->host_restarted = TRUE;
   if (!status->is_running && status->end_is_guessed && status->started_at > 0
@@ -86,7 +86,7 @@ outside_signal (gint64 exit_code)
 #define BEFORE_LINES " Its last lines:\n"
 
 char *
-pp_container_end_without_lines (const char *message)
+pp_job_end_without_lines (const char *message)
 {
   const char *lines = strstr (message, BEFORE_LINES);
 
@@ -111,79 +111,51 @@ with_last_lines (const char *text, const char *tail)
 }
 
 char *
-pp_container_end_explain_none (const PpJobEnd *end)
-{
-  if (end->status_lost && !end->host_restarted)
-    return g_strdup_printf (
-        "The container's program has ended, and its exit status was lost: conmon, the process of "
-        "Podman's that would have kept it, is gone%s%s. %s: look at `dmesg` or `journalctl -k`, "
-        "at the space in Podman's temporary directory (`podman info`, tmpDir), and at what the run "
-        "has written elsewhere.",
-        end->error != NULL ? ": " : "", end->error != NULL ? end->error : "",
-        end->start_interrupted
-            ? "The usual reason is that Podman was killed as it started it (it gave no answer)"
-            : "Somebody killed it, the kernel did for want of memory, or it could not write");
-  if (end->checkpointed)
-    return g_strdup (
-        "The container was checkpointed (`podman container checkpoint`), which stops it. "
-        "`podman container restore` continues the container, but not this run.");
-  return g_strdup_printf (
-      "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
-      "inspect` and the engine's log.",
-      end->host_restarted ? "the host was started anew while it ran"
-                          : "it was never started, or its exit status was lost (conmon crashed, or "
-                            "Podman was killed as it started it)",
-      end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
-}
-
-char *
-pp_container_end_explain_memory (const PpJobEnd *end)
+pp_job_end_explain_memory (const PpJobEnd *end, const PpKindWords *words)
 {
   if (!end->oom_killed)
     return NULL;
   if (end->memory_limit > 0)
-    return g_strdup_printf ("the container's memory limit is %" G_GINT64_FORMAT
+    return g_strdup_printf ("the %s's memory limit is %" G_GINT64_FORMAT
                             " bytes. Give the run more with the job variable mem_limit.",
-                            end->memory_limit);
-  return g_strdup ("the container has no memory limit of its own. Look at `dmesg` or `journalctl "
-                   "-k` for what had a limit, or used up the host's memory.");
+                            words->job, end->memory_limit);
+  return g_strdup_printf ("the %s has no memory limit of its own. Look at `dmesg` or `journalctl "
+                          "-k` for what had a limit, or used up the host's memory.",
+                          words->job);
 }
 
 /* OOMKilled means that the kernel killed some process in the container. The engine reports the
  * status of the container's main process. That process was killed for lack of memory only if
  * SIGKILL ended it. */
 static char *
-describe_end (const PpJobEnd *end, const char *signal_name)
+describe_end (const PpJobEnd *end, const PpKindWords *words, const char *signal_name)
 {
   const char *separator = end->error != NULL ? ": " : "";
   const char *error = end->error != NULL ? end->error : "";
 
   if (end->oom_killed && end->exit_code == SIGNAL_BASE + SIGKILL)
-    return g_strdup_printf ("Container was killed for want of memory (OOMKilled, exit status "
+    return g_strdup_printf ("%s was killed for want of memory (OOMKilled, exit status "
                             "%" G_GINT64_FORMAT ")%s%s:",
-                            end->exit_code, separator, error);
+                            words->first_job, end->exit_code, separator, error);
   if (signal_name != NULL)
     return g_strdup_printf (
-        "Container was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT ")%s%s.",
-        signal_name, end->exit_code, separator, error);
-  return g_strdup_printf ("Container exited with status %" G_GINT64_FORMAT ".", end->exit_code);
+        "%s was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT ")%s%s.",
+        words->first_job, signal_name, end->exit_code, separator, error);
+  return g_strdup_printf ("%s exited with status %" G_GINT64_FORMAT ".", words->first_job,
+                          end->exit_code);
 }
 
 const char *
-pp_container_end_to_state (const PpJobEnd *end, const char *tail, char **message)
+pp_job_end_to_state (const PpJobEnd *end, const PpKindWords *words, const char *tail,
+                     char **message)
 {
-  g_autofree char *memory = pp_container_end_explain_memory (end);
+  g_autofree char *memory = pp_job_end_explain_memory (end, words);
   const char *signal_name = outside_signal (end->exit_code);
 
   *message = NULL;
-  if (end->never_ended)
-    {
-      *message = pp_container_end_explain_none (end);
-      return "CRASHED";
-    }
   if (end->exit_code == 0)
     return "COMPLETED";
-  g_autofree char *described = describe_end (end, signal_name);
+  g_autofree char *described = describe_end (end, words, signal_name);
   g_autoptr (GString) text = g_string_new (described);
   if (memory != NULL && !g_str_has_suffix (described, ":"))
     g_string_append (text, " A process in it was killed for want of memory (OOMKilled):");

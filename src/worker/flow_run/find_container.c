@@ -60,9 +60,8 @@ on_unlisted (PpJob *job, const GError *error, gpointer user_data)
   else if (error != NULL && !gone)
     {
       g_warning (
-          "The container engine does not inspect container '%s' of flow run '%s', which goes "
-          "on as if it had been started: %s",
-          run->shown_name, run->name, error->message);
+          "%s does not inspect %s of flow run '%s', which goes on as if it had been started: %s",
+          run->words->first_full_host, run->label, run->name, error->message);
       run->recovery.found_phase = PP_JOB_UNKNOWN;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);

@@ -84,12 +84,37 @@ pp_flow_run_mask (const PpFlowRun *run, char *text)
 }
 
 void
+pp_flow_run_show_name (PpFlowRun *run, char *shown)
+{
+  g_free (run->shown_name);
+  g_free (run->label);
+  g_free (run->first_label);
+  run->shown_name = shown;
+  run->label = g_strdup_printf ("%s '%s'", run->words->job, shown);
+  run->first_label = g_strdup_printf ("%s '%s'", run->words->first_job, shown);
+}
+
+void
 pp_flow_run_name_job (PpFlowRun *run, const char *name)
 {
   g_clear_pointer (&run->shown_name, g_free);
   g_free (run->container_name);
   run->container_name = g_strdup (name);
-  run->shown_name = pp_flow_run_mask (run, g_strdup (name));
+  pp_flow_run_show_name (run, pp_flow_run_mask (run, g_strdup (name)));
+}
+
+void
+pp_flow_run_emit (PpFlowRun *run, const char *event)
+{
+  PpEvents *events = run->context->events;
+
+  if (run->words->resource == NULL)
+    return;
+  if (run->container_id == NULL)
+    pp_events_emit_worker (events, event, pp_flow_run_related (run));
+  else
+    pp_events_emit_job (events, event, run->words->resource, run->container_id, run->shown_name,
+                        pp_flow_run_related (run));
 }
 
 void
@@ -206,6 +231,7 @@ new_run (PpWorkerContext *context, const char *id, PpFlowRunNotifyFunc notify, g
   run->context = context;
   run->notify = notify;
   run->user_data = user_data;
+  run->words = pp_infrastructure_words (context->infrastructure);
   run->id = g_strdup (id);
   run->claimed_at = g_get_monotonic_time ();
   run->claimed_time = g_get_real_time ();
@@ -300,6 +326,8 @@ pp_flow_run_free (PpFlowRun *run)
   g_free (run->container_id);
   g_free (run->container_name);
   g_free (run->shown_name);
+  g_free (run->label);
+  g_free (run->first_label);
   g_free (run->replaced_container_id);
   g_free (run->flow_id);
   g_free (run->deployment_id);

@@ -27,8 +27,13 @@ void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 /* Returns TEXT (may be NULL) without the secrets of the worker and of the run's blocks, because an
  * error message may quote a refused value. Takes ownership of TEXT. New string, or NULL. */
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
-/* Sets the name of RUN's container, and the name that may be shown. NULL: it has none. */
+/* Sets the name of RUN's container, and what is shown of it. NULL: it has none. */
 void pp_flow_run_name_job (PpFlowRun *run, const char *name);
+/* Sets what is shown of the container's name. Takes ownership of SHOWN, which may be NULL. */
+void pp_flow_run_show_name (PpFlowRun *run, char *shown);
+/* Queues EVENT, one of run->words, of RUN's container; of the worker if there is no container. Does
+ * nothing for a kind without such events. */
+void pp_flow_run_emit (PpFlowRun *run, const char *event);
 
 /* Calls NEXT after MILLISECONDS. Uses the state's only timer. */
 void pp_flow_run_after (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc next);

@@ -118,7 +118,10 @@ struct PpFlowRun
   char *failure; /* why it could not be submitted, once known */
   char *container_id;
   char *container_name;
-  char *shown_name; /* container_name without secrets: for logs, messages, states and events */
+  char *shown_name;  /* container_name without secrets: for logs, messages, states and events */
+  char *label;       /* "container 'SHOWN_NAME'" */
+  char *first_label; /* the same at the beginning of a sentence */
+  const PpKindWords *words;    /* the infrastructure's; borrowed */
   char *replaced_container_id; /* id of a container that never started and that this one replaces */
   gboolean may_exist;    /* its creation got no answer: a container with an unknown id may exist */
   gboolean started_once; /* the engine was asked to start it */

@@ -150,7 +150,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   /* If the run is begun anew, this is still its container's name, even if the container was renamed
    * for its removal. */
   run->container_name = g_strdup (entry->container_name);
-  run->shown_name = g_strdup (pp_journal_entry_shown_name (entry));
+  pp_flow_run_show_name (run, g_strdup (pp_journal_entry_shown_name (entry)));
   if (entry->phase == PP_JOURNAL_CLAIMED)
     return;
   run->container_id = g_strdup (entry->container_id);

@@ -69,6 +69,15 @@ say (PpFlowRun *run, const char *what)
   g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
 }
 
+/* The same; REST goes on after "its container". */
+static void
+say_of_job (PpFlowRun *run, const char *before, const char *rest)
+{
+  g_autofree char *what = g_strdup_printf ("%sits %s %s", before, run->words->job, rest);
+
+  say (run, what);
+}
+
 /* Follows a container that the journal does not describe. The run's deployment describes it. */
 static void
 attach (PpFlowRun *run)
@@ -147,7 +156,7 @@ on_leftover_removed (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("Container '%s', which was never started, could not be removed: %s", run->shown_name,
+    g_warning ("%s, which was never started, could not be removed: %s", run->first_label,
                error->message);
   run->recovery.found_phase = PP_JOB_ABSENT;
   begin_again (run);
@@ -218,7 +227,7 @@ on_begun (const GError *error, gpointer user_data)
       return;
     }
   run->silence.since = 0;
-  say (run, "its container is followed");
+  say_of_job (run, "", "is followed");
   go_on (run);
 }
 
@@ -267,7 +276,7 @@ go_on_without (PpFlowRun *run)
       leave (run, "it was begun again elsewhere");
       return;
     }
-  say (run, "its container is gone");
+  say_of_job (run, "", "is gone");
   pp_flow_run_report_vanished (run);
 }
 
@@ -292,7 +301,7 @@ on_server_ended (PpFlowRun *run, const char *type)
       leave (run, "the server has ended it meanwhile");
       return;
     }
-  say (run, "the server has ended it meanwhile; its container is seen to its end");
+  say_of_job (run, "the server has ended it meanwhile; ", "is seen to its end");
   if (g_str_equal (type, "CANCELLED"))
     {
       run->auto_remove = TRUE;
@@ -329,7 +338,7 @@ on_scheduled (PpFlowRun *run)
     on_begun_anew (run, "it is scheduled once more, and its attempt here is over");
   else if (was_started (run))
     {
-      say (run, "its container is seen to its end");
+      say_of_job (run, "", "is seen to its end");
       go_on (run);
     }
   else if (run->journal.phase != PP_JOURNAL_CLAIMED)
@@ -366,7 +375,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
     }
   else if (was_started (run))
     {
-      say (run, "its container is followed");
+      say_of_job (run, "", "is followed");
       go_on (run);
     }
   else if (run->recovery.found_phase != PP_JOB_ABSENT)
@@ -393,7 +402,7 @@ on_deleted (PpFlowRun *run)
       leave (run, "it was deleted on the server");
       return;
     }
-  say (run, "it was deleted on the server: its container is stopped");
+  say_of_job (run, "it was deleted on the server: ", "is stopped");
   end_container (run, PP_STOP_DELETED);
 }
 

@@ -215,10 +215,11 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
 void
 pp_flow_run_report_cancelled (PpFlowRun *run)
 {
-  const char *text = !run->started_once ? "Flow run cancelled by the worker before it was started."
-                     : pp_flow_run_is_cancelled (run)
-                         ? "Flow run cancelled: its container was stopped."
-                         : "The container ended while the run was being cancelled.";
+  g_autofree char *text
+      = !run->started_once ? g_strdup ("Flow run cancelled by the worker before it was started.")
+        : pp_flow_run_is_cancelled (run)
+            ? g_strdup_printf ("Flow run cancelled: its %s was stopped.", run->words->job)
+            : g_strdup_printf ("The %s ended while the run was being cancelled.", run->words->job);
 
   run->report.cancel_reported = TRUE;
   run->auto_remove = TRUE;
@@ -270,14 +271,14 @@ pp_flow_run_report_vanished (PpFlowRun *run)
   g_autofree char *text
       = run->recovered
             ? g_strdup_printf (
-                "Flow run infrastructure vanished while no worker watched: %scontainer "
-                "'%s' (%.12s) is gone from the engine; its exit status is not known.",
-                run->recovery.host_restarted ? "the host was started anew, and " : "",
-                run->shown_name, run->container_id)
+                "Flow run infrastructure vanished while no worker watched: %s%s (%.12s) is gone "
+                "from %s; its exit status is not known.",
+                run->recovery.host_restarted ? "the host was started anew, and " : "", run->label,
+                run->container_id, run->words->host)
             : g_strdup_printf (
-                "Container '%s' (%.12s) is gone from the engine: somebody removed it while it was "
-                "watched; its exit status is not known.",
-                run->shown_name, run->container_id);
+                "%s (%.12s) is gone from %s: somebody removed it while it was watched; its exit "
+                "status is not known.",
+                run->first_label, run->container_id, run->words->host);
 
   propose (run, "CRASHED", NULL, text, FALSE);
 }
@@ -286,11 +287,21 @@ static void
 report_startup_timeout (PpFlowRun *run)
 {
   g_autofree char *text = g_strdup_printf (
-      "Prefect inside the container did not report Running within startup_timeout_seconds, %g s.",
-      run->policy->startup_timeout_seconds);
+      "Prefect inside the %s did not report Running within startup_timeout_seconds, %g s.",
+      run->words->job, run->policy->startup_timeout_seconds);
 
   run->auto_remove = TRUE;
   pp_flow_run_log_tail (run);
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
+/* Without an exit status, the program neither succeeded nor failed. */
+static void
+report_no_end (PpFlowRun *run)
+{
+  g_autofree char *text
+      = pp_infrastructure_explain_no_end (run->context->infrastructure, &run->end);
+
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
@@ -311,7 +322,12 @@ report_by_worker (PpFlowRun *run)
       propose (run, "FAILED", "TimedOut", text, FALSE);
       return;
     }
-  type = pp_container_end_to_state (&run->end, tail, &message);
+  if (run->end.never_ended)
+    {
+      report_no_end (run);
+      return;
+    }
+  type = pp_job_end_to_state (&run->end, run->words, tail, &message);
   if (!g_str_equal (type, "COMPLETED"))
     pp_flow_run_log_tail (run);
   propose (run, type, NULL, message, FALSE);
@@ -321,18 +337,15 @@ report_by_worker (PpFlowRun *run)
 static void
 report_after_success (PpFlowRun *run)
 {
-  if (g_str_equal (run->report.type_at_end, "PENDING"))
-    {
-      propose (run, "COMPLETED", NULL,
-               "Container exited with status 0 without Prefect inside it ever reporting: the "
-               "worker takes the exit status for the run's end.",
-               FALSE);
-      return;
-    }
-  propose (
-      run, "CRASHED", NULL,
-      "Container exited with status 0, but Prefect inside it never reported the end of the run.",
-      FALSE);
+  const gboolean is_pending = g_str_equal (run->report.type_at_end, "PENDING");
+  g_autofree char *text = g_strdup_printf (
+      "%s exited with status 0%s", run->words->first_job,
+      is_pending
+          ? " without Prefect inside it ever reporting: the worker takes the exit status for "
+            "the run's end."
+          : ", but Prefect inside it never reported the end of the run.");
+
+  propose (run, is_pending ? "COMPLETED" : "CRASHED", NULL, text, FALSE);
 }
 
 static void
@@ -345,15 +358,6 @@ report_after_failure (PpFlowRun *run)
       run->end.exit_code, explanation);
 
   pp_flow_run_log (run, PP_LOG_INFO, "%s", advice);
-  propose (run, "CRASHED", NULL, text, FALSE);
-}
-
-/* Without an exit status, the program neither succeeded nor failed. */
-static void
-report_no_end (PpFlowRun *run)
-{
-  g_autofree char *text = pp_container_end_explain_none (&run->end);
-
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
@@ -478,8 +482,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   /* A late request of the earlier worker may have set another container's id since. */
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);
-  pp_events_emit_container (run->context->events, "prefect.docker.container.exited",
-                            run->container_id, run->shown_name, pp_flow_run_related (run));
+  pp_flow_run_emit (run, run->words->ended_event);
   pp_flow_run_log_memory (run);
   if (run->report.retry_scheduled)
     pp_flow_run_reschedule (run);

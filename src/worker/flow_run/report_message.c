@@ -31,7 +31,7 @@ may_be_for_message (const GError *error)
 static void
 shorten_message (PpFlowRun *run, gboolean all)
 {
-  char *rest = all ? NULL : pp_container_end_without_lines (run->report.message);
+  char *rest = all ? NULL : pp_job_end_without_lines (run->report.message);
 
   g_warning ("The end of flow run '%s' (%s) may be refused for its message; it is told without %s",
              run->name, run->id, rest != NULL ? "the container's last lines" : "a message");

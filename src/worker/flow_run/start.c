@@ -79,7 +79,7 @@ on_unstarted_removed (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("Container '%s', which was never started, could not be removed: %s", run->shown_name,
+    g_warning ("%s, which was never started, could not be removed: %s", run->first_label,
                error->message);
   run->started_once = FALSE;
   run->start.is_interrupted = FALSE;
@@ -116,9 +116,9 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
   if (job != NULL && job->status.phase == PP_JOB_READY)
     {
       pp_flow_run_log (run, PP_LOG_WARNING,
-                       "Whether container '%s' runs is not known after an interrupted start; it is "
+                       "Whether %s runs is not known after an interrupted start; it is "
                        "followed: %s",
-                       run->shown_name, refusal->message);
+                       run->label, refusal->message);
       on_started (NULL, run);
       return;
     }
@@ -130,9 +130,8 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_WARNING,
-                   "Container '%s' was removed before its start; it is made anew: %s",
-                   run->shown_name, refusal->message);
+  pp_flow_run_log (run, PP_LOG_WARNING, "%s was removed before its start; it is made anew: %s",
+                   run->first_label, refusal->message);
   run->start.is_made_anew = TRUE;
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
 }
@@ -231,9 +230,9 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
     {
       if (!pp_flow_run_is_cancelled (run) && run->refusal == NULL)
         pp_flow_run_log (run, PP_LOG_WARNING,
-                         "Container '%s' has not been started; it is made anew, since the start "
+                         "%s has not been started; it is made anew, since the start "
                          "that got no answer may be carried out yet",
-                         run->shown_name);
+                         run->first_label);
       pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
     }
 }

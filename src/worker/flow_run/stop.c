@@ -61,21 +61,19 @@ on_overdue (gpointer user_data)
   if (run->watch.program_gone)
     {
       pp_flow_run_log (run, PP_LOG_WARNING,
-                       "Container '%s' has ended, and the engine does not say so: its exit status "
-                       "is not waited for",
-                       run->shown_name);
+                       "%s has ended, and %s does not say so: its exit status is not waited for",
+                       run->first_label, run->words->host);
       pp_flow_run_end_without_status (run);
       return G_SOURCE_REMOVE;
     }
   if (run->stop.level < STOP_REMOVE)
     {
       run->stop.level++;
-      pp_flow_run_log (
-          run, PP_LOG_WARNING,
-          "The engine has not stopped container '%s' in the time it was given: it is %s",
-          run->shown_name,
-          run->stop.level == STOP_KILL ? "told to kill it"
-                                       : "removed by force, auto_remove or not");
+      pp_flow_run_log (run, PP_LOG_WARNING,
+                       "%s has not stopped %s in the time it was given: it is %s",
+                       run->words->first_full_host, run->label,
+                       run->stop.level == STOP_KILL ? "told to kill it"
+                                                    : "removed by force, auto_remove or not");
     }
   stop_container (run);
   return G_SOURCE_REMOVE;
@@ -117,10 +115,9 @@ on_stopped (const GError *error, gpointer user_data)
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     return;
   if (run->stop.refusals++ == 0)
-    pp_flow_run_log (
-        run, PP_LOG_WARNING,
-        "Container '%s' could not be stopped; the engine is asked again every %d s: %s",
-        run->shown_name, STOP_AGAIN_SECONDS, error->message);
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "%s could not be stopped; %s is asked again every %d s: %s", run->first_label,
+                     run->words->host, STOP_AGAIN_SECONDS, error->message);
   /* Time in which the engine does not answer does not count. */
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
@@ -181,8 +178,8 @@ end_for_timeout (PpFlowRun *run)
 {
   pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   pp_flow_run_log (run, PP_LOG_WARNING,
-                   "Flow run '%s' has run for %g s (timeout_seconds): stopping container '%s'",
-                   run->name, run->policy->timeout_seconds, run->shown_name);
+                   "Flow run '%s' has run for %g s (timeout_seconds): stopping %s", run->name,
+                   run->policy->timeout_seconds, run->label);
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 
@@ -192,8 +189,8 @@ end_for_startup_timeout (PpFlowRun *run)
   pp_flow_run_stop_because (run, PP_STOP_TIMEOUT);
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "Flow run '%s' is still Pending after %g s (startup_timeout_seconds): stopping "
-                   "container '%s'",
-                   run->name, run->policy->startup_timeout_seconds, run->shown_name);
+                   "%s",
+                   run->name, run->policy->startup_timeout_seconds, run->label);
   pp_flow_run_write_down (run, PP_JOURNAL_STARTING, stop_timed_out);
 }
 

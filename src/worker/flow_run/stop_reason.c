@@ -52,8 +52,8 @@ stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
 {
   if (holder != PP_CLAIM_LOST || !is_followed_for_server (run))
     return;
-  g_message ("Flow run '%s' (%s) was begun again by another worker: container '%s' is stopped",
-             run->name, run->id, run->shown_name);
+  g_message ("Flow run '%s' (%s) was begun again by another worker: %s is stopped", run->name,
+             run->id, run->label);
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
@@ -69,8 +69,8 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
     return;
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
-      g_message ("Flow run '%s' (%s) was deleted on the server: container '%s' is stopped",
-                 run->name, run->id, run->shown_name);
+      g_message ("Flow run '%s' (%s) was deleted on the server: %s is stopped", run->name, run->id,
+                 run->label);
       stop_and_remove (run, PP_STOP_DELETED);
     }
   /* Another worker has set this state, or Prefect inside the container. */
@@ -85,9 +85,9 @@ stop_ended_by_hand (PpFlowRun *run)
   if (!is_followed_for_server (run))
     return;
   pp_flow_run_log (run, PP_LOG_INFO,
-                   "Flow run '%s' was ended on the server, not by this worker: container '%s' is "
+                   "Flow run '%s' was ended on the server, not by this worker: %s is "
                    "stopped",
-                   run->name, run->shown_name);
+                   run->name, run->label);
   stop_and_remove (run, PP_STOP_ENDED);
 }
 
@@ -178,9 +178,8 @@ pp_flow_run_may_be_ended (const PpFlowRun *run)
 void
 pp_flow_run_stop_cancelled (PpFlowRun *run)
 {
-  pp_flow_run_log (
-      run, PP_LOG_INFO, "Flow run '%s' is being cancelled: container '%s' is stopped%s", run->name,
-      run->shown_name, run->worker_reported ? "" : " unless Prefect inside it ends it");
+  pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is being cancelled: %s is stopped%s", run->name,
+                   run->label, run->worker_reported ? "" : " unless Prefect inside it ends it");
   pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 

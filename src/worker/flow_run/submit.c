@@ -20,7 +20,7 @@ pp_flow_run_name_container (const PpFlowRun *run, const char *message)
   if (run->container_id == NULL || run->shown_name == NULL
       || strstr (message, run->shown_name) != NULL)
     return g_strdup (message);
-  return g_strdup_printf ("Container '%s': %s", run->shown_name, message);
+  return g_strdup_printf ("%s: %s", run->first_label, message);
 }
 
 char *
@@ -114,8 +114,7 @@ on_not_created (gboolean may_exist, gpointer user_data)
   PpFlowRun *run = user_data;
 
   pp_failpoint ("engine", "created");
-  pp_events_emit_worker (run->context->events, "prefect.docker.container.creation-failed",
-                         pp_flow_run_related (run));
+  pp_flow_run_emit (run, run->words->not_created_event);
   if (!may_exist)
     return;
   run->may_exist = TRUE;

@@ -20,7 +20,7 @@ static char *
 describe_end (const PpFlowRun *run)
 {
   if (!run->end_known)
-    return g_strdup ("is gone from the engine");
+    return g_strdup_printf ("is gone from %s", run->words->host);
   if (run->end.never_ended)
     return g_strdup ("does not run and has no exit status");
   return g_strdup_printf ("exited with status %" G_GINT64_FORMAT, run->end.exit_code);
@@ -29,6 +29,7 @@ describe_end (const PpFlowRun *run)
 void
 pp_flow_run_log_tail (PpFlowRun *run)
 {
+  const gboolean unreadable = run->watch.output_unreadable;
   g_autofree char *ended = describe_end (run);
   g_autofree char *tail = NULL;
 
@@ -36,12 +37,12 @@ pp_flow_run_log_tail (PpFlowRun *run)
     return;
   tail = pp_output_tail (run->output, PP_OUTPUT_TAIL_LINES);
   if (*tail != '\0')
-    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s. The last lines of its output:\n%s",
-                     run->shown_name, ended, tail);
+    pp_flow_run_log (run, PP_LOG_ERROR, "%s %s. The last lines of its output:\n%s",
+                     run->first_label, ended, tail);
   else
-    pp_flow_run_log (run, PP_LOG_ERROR, "Container '%s' %s; %s.", run->shown_name, ended,
-                     run->watch.output_unreadable ? "its output cannot be read from the engine"
-                                                  : "it left no output");
+    pp_flow_run_log (run, PP_LOG_ERROR, "%s %s; %s%s.", run->first_label, ended,
+                     unreadable ? "its output cannot be read from " : "it left no output",
+                     unreadable ? run->words->host : "");
 }
 
 /* Prefect inside the container reports failed pull steps, but writes the cause only to standard
@@ -58,10 +59,11 @@ pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
 void
 pp_flow_run_log_memory (PpFlowRun *run)
 {
-  g_autofree char *memory = run->end_known ? pp_container_end_explain_memory (&run->end) : NULL;
+  g_autofree char *memory
+      = run->end_known ? pp_job_end_explain_memory (&run->end, run->words) : NULL;
 
   if (memory != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "A process in container '%s' was killed for want of memory (OOMKilled): %s",
-                     run->shown_name, memory);
+                     "A process in %s was killed for want of memory (OOMKilled): %s", run->label,
+                     memory);
 }

@@ -67,9 +67,9 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc ag
     {
       run->silence.is_said = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING,
-                       "For %d minutes the container engine has not told how container '%s' is; "
-                       "flow run '%s' waits for it: %s",
-                       SAY_AWAY_MINUTES, run->shown_name, run->name, error->message);
+                       "For %d minutes %s has not told how %s is; flow run '%s' waits for it: %s",
+                       SAY_AWAY_MINUTES, run->words->full_host, run->label, run->name,
+                       error->message);
     }
   pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
 }
@@ -152,13 +152,11 @@ on_watch_news (PpWatchNews news, gpointer user_data)
       run->watch.program_gone = TRUE;
       return;
     }
-  pp_flow_run_log (
-      run, PP_LOG_WARNING,
-      "conmon of container '%s', which passes on its output and its exit status, is "
-      "gone: it was killed, maybe for want of memory (see dmesg). The program runs on, "
-      "and what it writes from now on is lost. Its end will be seen, its exit status "
-      "will not",
-      run->shown_name);
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "%s of %s, which passes on its output and its exit status, is gone: it was "
+                   "killed, maybe for want of memory (see dmesg). The program runs on, and what it "
+                   "writes from now on is lost. Its end will be seen, its exit status will not",
+                   run->words->monitor, run->label);
 }
 
 static void
@@ -193,7 +191,7 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
    * was started again. */
   run->recovery.host_restarted = run->recovery.host_restarted && !is_running;
   if (run->recovery.host_restarted)
-    pp_container_end_note_boot (&run->end, &job->status, pp_booted_at ());
+    pp_job_end_note_boot (&run->end, &job->status, pp_booted_at ());
   /* The container runs again after its end: somebody or a restart policy has started it. */
   if (is_running && run->watch.call == NULL)
     watch_end (run);
@@ -258,17 +256,17 @@ note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
   if (loss != NULL && !run->watch.output_lost)
     {
       run->watch.output_lost = TRUE;
-      pp_flow_run_log (run, PP_LOG_WARNING, "Part of the output of container '%s' is lost: %s.",
-                       run->shown_name, loss);
+      pp_flow_run_log (run, PP_LOG_WARNING, "Part of the output of %s is lost: %s.", run->label,
+                       loss);
     }
   if (damage != NULL && !run->watch.damage_said)
     {
       run->watch.damage_said = TRUE;
       pp_flow_run_log (run, PP_LOG_WARNING,
-                       "Part of the output of container '%s' could not be read: %s. Everything "
+                       "Part of the output of %s could not be read: %s. Everything "
                        "around it was read. A disk that was full, or a host that crashed, leaves "
                        "logs like this.",
-                       run->shown_name, damage);
+                       run->label, damage);
     }
 }
 
@@ -288,9 +286,9 @@ on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user
   run->watch.output_unreadable = error != NULL;
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "The rest of the output of container '%s' is missing: its log could not be "
+                     "The rest of the output of %s is missing: its log could not be "
                      "read after its end either: %s",
-                     run->shown_name, error->message);
+                     run->label, error->message);
   run->watch.follow_refused = FALSE;
   run->watch.output_ended = TRUE;
   inspect (run);
@@ -330,9 +328,8 @@ on_followed (const PpFollowEnd *end, const GError *error, gpointer user_data)
       return;
     }
   if (run->retries == 0)
-    pp_flow_run_log (run, PP_LOG_WARNING,
-                     "The output of container '%s' cannot be followed for now: %s", run->shown_name,
-                     error->message);
+    pp_flow_run_log (run, PP_LOG_WARNING, "The output of %s cannot be followed for now: %s",
+                     run->label, error->message);
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
       try_later (run, 1000, inspect);
@@ -405,10 +402,9 @@ pp_flow_run_enter_started (PpFlowRun *run)
   if (!run->recovered)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
   else if (!pp_flow_run_is_over_on_server (run))
-    pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': container '%s'",
-                     context->worker_name, run->name, run->shown_name);
-  pp_events_emit_container (context->events, "prefect.docker.container.running", run->container_id,
-                            run->shown_name, pp_flow_run_related (run));
+    pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' goes on with flow run '%s': %s",
+                     context->worker_name, run->name, run->label);
+  pp_flow_run_emit (run, run->words->running_event);
   if (!run->worker_reported && run->lease != NULL)
     pp_lease_keep_until_running (run->lease, context->states, run->id);
   run->watch.may_lack_memory = run->recovered || run->policy->has_limits;

@@ -5,6 +5,7 @@
 #include "prefect-podman/prefect/api.h"
 #include "prefect-podman/text/timestamp.h"
 #include "infrastructure/containers/container_job-private.h"
+#include "infrastructure/kind-private.h"
 #include "worker/flow_run/exit_status-private.h"
 
 #include <string.h>
@@ -68,6 +69,18 @@ static const Case cases[] = {
     "Container exited with status 134." },
 };
 
+static const PpInfrastructure engine = { .kind = &pp_engine_api_kind };
+static const PpKindWords *words;
+
+static const char *
+to_state (const PpJobEnd *end, const char *tail, char **message)
+{
+  if (!end->never_ended)
+    return pp_job_end_to_state (end, words, tail, message);
+  *message = pp_infrastructure_explain_no_end (&engine, end);
+  return "CRASHED";
+}
+
 static void
 test_states (void)
 {
@@ -77,8 +90,7 @@ test_states (void)
       g_autoptr (PpJob) job = pp_container_job_from_inspect (inspect);
       g_autofree char *message = NULL;
 
-      g_assert_cmpstr (pp_container_end_to_state (&job->status.end, "last words", &message), ==,
-                       cases[i].type);
+      g_assert_cmpstr (to_state (&job->status.end, "last words", &message), ==, cases[i].type);
       if (cases[i].message_has == NULL)
         g_assert_null (message);
       else
@@ -90,14 +102,14 @@ static void
 test_memory (void)
 {
   PpJobEnd end = { .oom_killed = TRUE, .memory_limit = 1048576 };
-  g_autofree char *limited = pp_container_end_explain_memory (&end);
+  g_autofree char *limited = pp_job_end_explain_memory (&end, words);
 
   g_assert_nonnull (strstr (limited, "1048576 bytes. Give the run more"));
   end.memory_limit = 0;
-  g_autofree char *unlimited = pp_container_end_explain_memory (&end);
+  g_autofree char *unlimited = pp_job_end_explain_memory (&end, words);
   g_assert_nonnull (strstr (unlimited, "no memory limit"));
   end.oom_killed = FALSE;
-  g_assert_null (pp_container_end_explain_memory (&end));
+  g_assert_null (pp_job_end_explain_memory (&end, words));
 }
 
 /* The host went down at 8 and came up at 9; Docker gives what ran then 255, and an end at 9. */
@@ -126,8 +138,8 @@ test_boot (void)
       PpJobEnd *end = &job->status.end;
       g_autofree char *message = NULL;
 
-      pp_container_end_note_boot (end, &job->status, pp_timestamp_parse ("2026-11-22T09:00:00Z"));
-      g_assert_cmpstr (pp_container_end_to_state (end, "", &message), ==, boots[i].type);
+      pp_job_end_note_boot (end, &job->status, pp_timestamp_parse ("2026-11-22T09:00:00Z"));
+      g_assert_cmpstr (to_state (end, "", &message), ==, boots[i].type);
       g_assert_true ((message != NULL && strstr (message, "the host was started anew") != NULL)
                      == (i == 0));
     }
@@ -143,7 +155,7 @@ test_interrupted_start (void)
           = { .never_ended = TRUE, .status_lost = TRUE, .start_interrupted = interrupted != 0 };
       g_autofree char *message = NULL;
 
-      g_assert_cmpstr (pp_container_end_to_state (&end, "", &message), ==, "CRASHED");
+      g_assert_cmpstr (to_state (&end, "", &message), ==, "CRASHED");
       g_assert_nonnull (strstr (message, "exit status was lost: conmon"));
       g_assert_true ((strstr (message, "Podman was killed as it started it") != NULL)
                      == (interrupted != 0));
@@ -159,12 +171,12 @@ test_long_tail (void)
   g_autofree char *message = NULL;
   PpJobEnd end = { .exit_code = 1 };
 
-  pp_container_end_to_state (&end, tail, &message);
+  to_state (&end, tail, &message);
   g_assert_null (strstr (message, "first"));
   g_assert_nonnull (strstr (message, "lines:\nsecond z"));
-  g_autofree char *rest = pp_container_end_without_lines (message);
+  g_autofree char *rest = pp_job_end_without_lines (message);
   g_assert_cmpstr (rest, ==, "Container exited with status 1.");
-  g_assert_null (pp_container_end_without_lines (rest));
+  g_assert_null (pp_job_end_without_lines (rest));
 }
 
 static void
@@ -181,6 +193,7 @@ test_explanations (void)
 static void
 add_tests (void)
 {
+  words = pp_infrastructure_words (&engine);
   g_test_add_func ("/exit-status/states", test_states);
   g_test_add_func ("/exit-status/memory", test_memory);
   g_test_add_func ("/exit-status/interrupted-start", test_interrupted_start);

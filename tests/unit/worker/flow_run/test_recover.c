@@ -187,7 +187,7 @@ static const Recovery recoveries[] = {
     PP_JOB_ABSENT,
     "RUNNING",
     RUNNING_ID,
-    { .states = "CRASHED ", .words = "container 'run-********'" },
+    { .states = "CRASHED ", .words = "container 'run-********' (cafe) is gone from the engine" },
     .change = name_with_secret },
   { "reporting",
     PP_JOURNAL_REPORTING,
