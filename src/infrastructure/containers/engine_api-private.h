@@ -102,6 +102,7 @@ struct EngineCall
 
   json_t *body;       /* create: the body to send */
   json_t *env;        /* create: the variables that the job sets or removes */
+  json_t *made;       /* create: the engine's answer, while the container is looked at */
   char *network;      /* create: the network whose gateway is requested, or NULL */
   char *path;         /* create, pull, follow: the path below the prefix; remove, keep: a name */
   PpEngineInfo *info; /* connect: filled in step by step */

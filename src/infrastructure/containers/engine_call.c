@@ -18,6 +18,7 @@ call_free (EngineCall *call)
   g_free (call->what);
   json_decref (call->body);
   json_decref (call->env);
+  json_decref (call->made);
   g_free (call->network);
   g_free (call->path);
   g_free (call->image);

@@ -4,10 +4,71 @@
 
 #include "engine_api-private.h"
 
+#include "container_job-private.h"
 #include "spec_parts-private.h"
 #include "values-private.h"
 
 #include <string.h>
+
+/* The labels of a create body of either API, or of an inspect answer; borrowed. */
+static const json_t *
+labels_of (const json_t *body)
+{
+  const json_t *config = json_object_get (body, "Config");
+  const json_t *labels = json_object_get (config != NULL ? config : body, "Labels");
+
+  return labels != NULL ? labels : json_object_get (body, "labels");
+}
+
+static gboolean
+is_own (const EngineCall *call, const json_t *container)
+{
+  static const char *const keys[] = { PP_FLOW_RUN_LABEL, PP_IDENTITY_LABEL, PP_CLAIM_LABEL };
+  const json_t *wanted = labels_of (call->body);
+  const json_t *labels = labels_of (container);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (g_strcmp0 (pp_json_string (labels, keys[i]), pp_json_string (wanted, keys[i])) != 0)
+      return FALSE;
+  return TRUE;
+}
+
+static void
+on_looked_at (EngineCall *call, const PpHttpResponse *response)
+{
+  json_auto_t *container = pp_engine_call_json (call, response);
+
+  if (container == NULL)
+    return;
+  if (is_own (call, container))
+    pp_engine_call_end (call, call->made, NULL);
+  else
+    pp_engine_call_fail (
+        call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+        "the engine at %s answered with the Id of another container (%.12s), which "
+        "is left alone. Does a proxy in front of it mix up its answers?",
+        call->engine->url, pp_json_string (call->made, "Id"));
+}
+
+/* Looks at the container that the engine says it has made. Only its labels tell that it is this
+ * one: with the Id of another one, that one would be started, followed and removed. */
+static void
+on_made (EngineCall *call, const PpHttpResponse *response)
+{
+  json_auto_t *json = pp_engine_call_json (call, response);
+  const char *id = pp_json_string (json, "Id");
+
+  if (json == NULL)
+    return;
+  if (id == NULL || pp_json_string (labels_of (call->body), PP_CLAIM_LABEL) == NULL)
+    {
+      pp_engine_end_with_container (call, response);
+      return;
+    }
+  call->creates = FALSE;
+  call->made = json_incref (json);
+  pp_engine_send_container (call, "GET", id, "/json", PP_ENGINE_QUICK_SECONDS, on_looked_at);
+}
 
 static void
 send_create (EngineCall *call)
@@ -19,7 +80,7 @@ send_create (EngineCall *call)
                             .unversioned = g_str_has_prefix (call->path, "/v") };
 
   call->creates = TRUE;
-  pp_engine_call_send (call, &request, pp_engine_end_with_container);
+  pp_engine_call_send (call, &request, on_made);
 }
 
 /* The array of "name:address" in a create body of either API, borrowed. */

@@ -122,6 +122,9 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->creates && is_about_name (status, body))
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
+  /* What is not found is the container that was just made, not its image. */
+  if (call->made != NULL)
+    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if ((status == 404 && is_about_object (body)) || is_caused_by (body, gone))
     return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
   /* An answer in another format is from a gateway in front of the engine. */
