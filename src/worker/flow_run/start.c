@@ -15,6 +15,8 @@
 /* An answer that took longer may be the answer to a repeated call. The earlier call may still be
  * carried out. */
 #define SOON_US G_USEC_PER_SEC
+/* After this many unanswered proposals of RUNNING, the run's log says so. */
+#define SAY_UNANSWERED 3
 /* After this many failed removals, a container that was not started is left. */
 #define MAX_REMOVALS 5
 
@@ -299,6 +301,11 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
   if (error != NULL && pp_api_may_try_again (run->context->api, error))
     {
       pp_flow_run_expect_late (run);
+      if (run->retries + 1 == SAY_UNANSWERED)
+        pp_flow_run_log (run, PP_LOG_WARNING,
+                         "Flow run '%s' is not started yet: the server has not set it to Running: "
+                         "%s. The worker keeps asking",
+                         run->name, error->message);
       pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
                          look_before_running);
       return;
@@ -337,12 +344,26 @@ propose_running (PpFlowRun *run)
 }
 
 static void
-announce_start (PpFlowRun *run)
+write_start_down (PpFlowRun *run, PpFlowRunNextFunc next)
 {
   run->started_time = g_get_real_time ();
   run->started_uptime = pp_uptime ();
-  pp_flow_run_write_down (run, PP_JOURNAL_STARTING,
-                          run->worker_reported ? propose_running : start_container);
+  pp_flow_run_write_down (run, PP_JOURNAL_STARTING, next);
+}
+
+static void
+announce_start (PpFlowRun *run)
+{
+  write_start_down (run, run->worker_reported ? propose_running : start_container);
+}
+
+/* STATE is the RUNNING that this worker, or the one before it, has proposed. */
+static void
+go_on_running (PpFlowRun *run, const json_t *state)
+{
+  pp_flow_run_take_lease (run, state);
+  run->retries = 0;
+  write_start_down (run, start_container);
 }
 
 /* True if STATE, from the server, permits the start of RUN. */
@@ -355,6 +376,16 @@ is_to_be_started (const PpFlowRun *run, const json_t *state)
   return pp_flow_run_is_late_word (run, state)
          || (type != NULL && g_strv_contains (types, type)
              && pp_flow_run_may_be_own_state (run, state));
+}
+
+/* True if the server has accepted RUNNING, though its answer was lost or came too late. */
+static gboolean
+is_own_running (const PpFlowRun *run, const json_t *state)
+{
+  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+
+  return run->worker_reported && g_strcmp0 (pp_json_string (state, "type"), "RUNNING") == 0
+         && pp_is_same_transition (id, run->transitions.running);
 }
 
 static void
@@ -371,6 +402,8 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
     reason = g_strdup_printf ("it is %s", pp_json_string (state, "name"));
   if (reason != NULL)
     on_not_running (run, state, reason);
+  else if (is_own_running (run, state))
+    go_on_running (run, state);
   else
     announce_start (run);
 }
