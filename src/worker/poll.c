@@ -370,6 +370,16 @@ pp_worker_poll_limit (const PpWorker *worker)
   return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
 }
 
+/* Returns the number of runs in hand that need no slot any more: their logs or their containers'
+ * removal still wait. The server may list one again, for its retry, and the poll skips it. */
+static guint
+waiting_runs (const PpWorker *worker)
+{
+  guint runs = g_hash_table_size (worker->runs);
+
+  return runs > worker->slots_used ? runs - worker->slots_used : 0;
+}
+
 static void
 poll_now (PpWorker *worker)
 {
@@ -403,7 +413,7 @@ poll_now (PpWorker *worker)
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
       return;
     }
-  worker->asked = MIN (slots, worker->poll_cap);
+  worker->asked = MIN (slots + MIN (waiting_runs (worker), G_MAXUINT - slots), worker->poll_cap);
   if (pp_queues_want_look (worker->queues))
     worker->queues_read = pp_queues_look (worker->queues, on_queues, worker);
   else

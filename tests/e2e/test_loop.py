@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import Rule, slow
+from fault_proxy import Rule, slow, status
 from parts import wait_for
 from prefect_api import Api, running_spans, when
 from servers import prefect_server
@@ -32,6 +32,21 @@ def test_without_limit_runs_go_side_by_side(api, engine, pool, start_worker):
     assert {run["state"]["type"] for run in api.wait_end(*runs)} == {"COMPLETED"}
     spans = running_spans(api, runs)
     assert max(begin for begin, _ in spans) < min(end for _, end in spans), spans
+
+
+def test_limit_and_a_retry_that_waits_for_its_logs(api, engine, pool, proxy, start_worker):
+    """The run is retried while the server refuses the lines of its first attempt. It needs no slot, and fills no place of
+    the poll's answer."""
+    proxy.add(Rule(r"POST /api/logs/ ?$", status(403)))
+    start_worker(proxy.api, engine, pool, "--limit", "1")
+    retried = api.go(pool, {"command": "sh -c 'echo first; exit 3'"})
+    wait_for(lambda: api.state(retried)["type"] == "FAILED", 30, "the first attempt fails")
+    api.set_state(retried, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
+    other = api.go(pool, {"command": "true"}, name="other")
+    assert api.wait_end(other)["state"]["type"] == "COMPLETED"
+    assert api.state(retried)["type"] == "SCHEDULED"
+    proxy.clear()
+    wait_for(lambda: [state["type"] for state in api.states(retried)].count("FAILED") == 2, 90, "the retry ends")
 
 
 @pytest.mark.long  # test_state_reader.c has the answers that are cut short
