@@ -89,9 +89,10 @@ pp_command_line_parse (const PpCommand *command, int argc, char **argv, const ch
   g_autoptr (PpCommandLine) line = pp_command_line_new (command);
   g_autoptr (PpOptionSet) set = pp_command_line_options (line);
   g_autoptr (GOptionContext) context = pp_command_context (command, set);
+  g_auto (GStrv) words = pp_option_set_split (set, argc, argv, FALSE);
 
   line->profile = profile;
-  if (!g_option_context_parse (context, &argc, &argv, error))
+  if (!g_option_context_parse_strv (context, &words, error))
     return NULL;
   if (line->arguments == NULL)
     line->arguments = g_new0 (char *, 1);

@@ -27,7 +27,7 @@ typedef enum
 typedef struct
 {
   const char *name; /* without "--"; NULL ends a table */
-  char letter;      /* the short form, or 0 */
+  char letter;      /* the short form, or 0; not for PP_OPTION_FLAG */
   PpOptionType type;
   gsize offset;               /* offset of the field in the table's struct */
   const char *summary;        /* for --help */
@@ -37,7 +37,6 @@ typedef struct
   const char *no_empty; /* PP_OPTION_TEXT: if not NULL, "" is an error, and the message ends in this
                            advice ("name a directory"). An empty value most often comes from an
                            unset variable in a script. */
-  gboolean is_hidden;   /* left out of --help */
 } PpOption;
 
 /* Options given before the command. */
@@ -81,6 +80,14 @@ void pp_option_set_add (PpOptionSet *set, const PpOption *table, gpointer fields
 
 /* Makes CONTEXT parse the options of SET, which must outlive CONTEXT. */
 void pp_option_set_install (PpOptionSet *set, GOptionContext *context);
+
+/* Returns ARGV, a NULL-terminated array of ARGC words, in the forms that GOptionContext parses as
+ * click does: "-pNAME" as "-p" "NAME", and a flag with its value, so that it does not take the next
+ * word for one. A next word of true, false, 1 or 0 is its value. Leaves alone what follows "--"
+ * and, if BEFORE_COMMAND, what follows the first word that is no option. New array of new strings.
+ */
+char **pp_option_set_split (const PpOptionSet *set, int argc, char *const *argv,
+                            gboolean before_command);
 
 /* Checks the parsed values against the tables. Returns FALSE with ERROR
  * (G_OPTION_ERROR_BAD_VALUE). */

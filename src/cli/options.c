@@ -23,8 +23,8 @@ const PpOption pp_global_options[] = {
     "The profile of profiles.toml to take settings from", "NAME" },
   { "version", 'v', PP_OPTION_SWITCH, G_STRUCT_OFFSET (PpGlobalOptions, version),
     "Print the version and exit" },
-  { "prompt", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (PpGlobalOptions, prompt), NULL,
-    .is_hidden = TRUE },
+  { "prompt", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (PpGlobalOptions, prompt),
+    "Accepted, as in Prefect; no command asks anything", .no_summary = "The same" },
   { NULL },
 };
 
@@ -82,37 +82,126 @@ field (const Table *table, const PpOption *option)
   return G_STRUCT_MEMBER_P (table->fields, option->offset);
 }
 
-/* True if GIVEN, the option as GOptionContext reports it, is OPTION: "--run-once" or "-r". */
-static gboolean
-is_named (const PpOption *option, const char *given)
-{
-  if (g_str_has_prefix (given, "--"))
-    return strcmp (option->name, given + strlen ("--")) == 0;
-  return option->letter != 0 && given[1] == option->letter;
-}
-
-/* Returns the field of the flag with the name GIVEN, or NULL. */
-static PpFlag *
-find_flag (const PpOptionSet *set, const char *given)
+/* Returns the option with NAME, or with LETTER if NAME is NULL, and the TABLE that has it; or NULL.
+ */
+static const PpOption *
+find_option (const PpOptionSet *set, const char *name, char letter, const Table **table)
 {
   for (guint i = 0; i < set->tables->len; i++)
     {
-      const Table *table = &g_array_index (set->tables, Table, i);
+      *table = &g_array_index (set->tables, Table, i);
 
-      for (const PpOption *option = table->options; option->name != NULL; option++)
-        if (option->type == PP_OPTION_FLAG && is_named (option, given))
-          return field (table, option);
+      for (const PpOption *option = (*table)->options; option->name != NULL; option++)
+        if (name != NULL ? strcmp (option->name, name) == 0 : option->letter == letter)
+          return option;
     }
   return NULL;
 }
 
-/* Accepts --flag, --flag=true, --flag=false and --no-flag, as prefect does. */
+/* Returns the field of the flag with the name GIVEN, as "--run-once", or NULL. */
+static PpFlag *
+find_flag (const PpOptionSet *set, const char *given)
+{
+  const Table *table;
+  const PpOption *option = find_option (set, given + strlen ("--"), 0, &table);
+
+  return option != NULL && option->type == PP_OPTION_FLAG ? field (table, option) : NULL;
+}
+
+/* True if GIVEN is a flag in one of its forms without a value, "--run-once" or "--no-run-once". */
+static gboolean
+is_flag (const PpOptionSet *set, const char *given)
+{
+  if (find_flag (set, given) != NULL)
+    return TRUE;
+  if (!g_str_has_prefix (given, "--no-"))
+    return FALSE;
+  g_autofree char *positive = g_strconcat ("--", given + strlen ("--no-"), NULL);
+  return find_flag (set, positive) != NULL;
+}
+
+static gboolean
+takes_value (const PpOption *option)
+{
+  return option != NULL && (option->type == PP_OPTION_TEXT || option->type == PP_OPTION_TEXTS);
+}
+
+/* Adds the long option at GIVEN to WORDS. Returns how many words after it are part of it. */
+static int
+split_long (const PpOptionSet *set, char *const *given, GPtrArray *words)
+{
+  static const char *const values[] = { "true", "false", "1", "0", NULL };
+  const Table *table;
+
+  if (is_flag (set, *given))
+    {
+      g_autofree char *next = given[1] != NULL ? g_ascii_strdown (given[1], -1) : NULL;
+      gboolean has_value = next != NULL && g_strv_contains (values, next);
+
+      g_ptr_array_add (words, g_strdup_printf ("%s=%s", *given, has_value ? next : "true"));
+      return has_value ? 1 : 0;
+    }
+  g_ptr_array_add (words, g_strdup (*given));
+  if (given[1] == NULL || !takes_value (find_option (set, *given + strlen ("--"), 0, &table)))
+    return 0;
+  g_ptr_array_add (words, g_strdup (given[1]));
+  return 1;
+}
+
+/* Adds the short options at GIVEN to WORDS, the value of the last one as a word of its own.
+ * Returns how many words after it are part of it. */
+static int
+split_short (const PpOptionSet *set, char *const *given, GPtrArray *words)
+{
+  const Table *table;
+  const char *letter = *given + 1;
+
+  while (*letter != '\0' && !takes_value (find_option (set, NULL, *letter, &table)))
+    letter++;
+  gsize own = MIN ((gsize)(letter - *given) + 1, strlen (*given));
+  g_ptr_array_add (words, g_strndup (*given, own));
+  if (*letter == '\0')
+    return 0;
+  const char *value = letter[1] != '\0' ? letter + 1 : given[1];
+  if (value == NULL)
+    return 0;
+  g_ptr_array_add (words, g_strdup (value));
+  return value == given[1] ? 1 : 0;
+}
+
+char **
+pp_option_set_split (const PpOptionSet *set, int argc, char *const *argv, gboolean before_command)
+{
+  GPtrArray *words = g_ptr_array_new ();
+  int i = 0;
+
+  if (argc > 0)
+    g_ptr_array_add (words, g_strdup (argv[i++]));
+  while (i < argc && strcmp (argv[i], "--") != 0)
+    {
+      if (g_str_has_prefix (argv[i], "--"))
+        i += split_long (set, argv + i, words);
+      else if (argv[i][0] == '-' && argv[i][1] != '\0')
+        i += split_short (set, argv + i, words);
+      else if (before_command)
+        break;
+      else
+        g_ptr_array_add (words, g_strdup (argv[i]));
+      i++;
+    }
+  while (i < argc)
+    g_ptr_array_add (words, g_strdup (argv[i++]));
+  g_ptr_array_add (words, NULL);
+  return (char **)g_ptr_array_free (words, FALSE);
+}
+
+/* Accepts --flag=true, --flag=false and --no-flag=true; pp_option_set_split() writes --flag and
+ * --no-flag so. */
 static gboolean
 on_flag (const char *given, const char *value, gpointer data, GError **error)
 {
   PpFlag *flag = find_flag (data, given);
-  gboolean is_on
-      = value == NULL || g_ascii_strcasecmp (value, "true") == 0 || strcmp (value, "1") == 0;
+  gboolean is_on = g_ascii_strcasecmp (value, "true") == 0 || strcmp (value, "1") == 0;
 
   if (!is_on && g_ascii_strcasecmp (value, "false") != 0 && strcmp (value, "0") != 0)
     {
@@ -134,13 +223,11 @@ static void
 add_flag (PpOptionSet *set, GArray *entries, const PpOption *option)
 {
   char *no_name = g_strconcat ("no-", option->name, NULL);
-  int flags = G_OPTION_FLAG_OPTIONAL_ARG | (option->is_hidden ? G_OPTION_FLAG_HIDDEN : 0);
-  int no_flags
-      = G_OPTION_FLAG_OPTIONAL_ARG | (option->no_summary == NULL ? G_OPTION_FLAG_HIDDEN : 0);
-  const GOptionEntry pair[] = { { option->name, option->letter, flags, G_OPTION_ARG_CALLBACK,
-                                  (gpointer)on_flag, option->summary, NULL },
-                                { no_name, 0, no_flags, G_OPTION_ARG_CALLBACK, (gpointer)on_flag,
-                                  option->no_summary, NULL } };
+  int no_flags = option->no_summary == NULL ? G_OPTION_FLAG_HIDDEN : 0;
+  const GOptionEntry pair[] = {
+    { option->name, 0, 0, G_OPTION_ARG_CALLBACK, (gpointer)on_flag, option->summary, NULL },
+    { no_name, 0, no_flags, G_OPTION_ARG_CALLBACK, (gpointer)on_flag, option->no_summary, NULL },
+  };
 
   g_ptr_array_add (set->names, no_name);
   g_array_append_vals (entries, pair, G_N_ELEMENTS (pair));
@@ -155,9 +242,8 @@ add_entry (GArray *entries, const Table *table, const PpOption *option)
     [PP_OPTION_SWITCH] = G_OPTION_ARG_NONE,
   };
   const GOptionEntry entry
-      = { option->name,        option->letter,        option->is_hidden ? G_OPTION_FLAG_HIDDEN : 0,
-          kinds[option->type], field (table, option), option->summary,
-          option->value };
+      = { option->name,    option->letter, 0, kinds[option->type], field (table, option),
+          option->summary, option->value };
 
   g_array_append_val (entries, entry);
 }

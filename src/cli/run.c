@@ -61,6 +61,20 @@ show_group (const PpCommand *const *table, int words, int argc, char **argv)
   return argc > words ? PP_EXIT_DONE : PP_EXIT_USAGE;
 }
 
+/* Returns the commands of TABLE as "worker start, render"; new string. */
+static char *
+list_names (const PpCommand *const *table)
+{
+  GString *names = g_string_new (NULL);
+
+  for (const PpCommand *const *command = table; *command != NULL; command++)
+    {
+      g_autofree char *name = pp_command_name (*command);
+      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", name);
+    }
+  return g_string_free (names, FALSE);
+}
+
 /* Reports an unknown command. The first WORDS words of ARGV name a group (0: no group); the next
  * word is not a command of that group. */
 static int
@@ -74,8 +88,9 @@ fail_unknown (const PpCommand *const *table, int words, int argc, char **argv)
   if (nearest != NULL)
     return pp_command_fail ("unknown command \"%s\": did you mean \"%s\"? See %s%s%s --help",
                             unknown, nearest, g_get_prgname (), blank, group);
-  return pp_command_fail ("unknown command \"%s\": see %s%s%s --help", unknown, g_get_prgname (),
-                          blank, group);
+  g_autofree char *known = list_names (table);
+  return pp_command_fail ("unknown command \"%s\": %s has only: %s. See %s%s%s --help", unknown,
+                          PACKAGE_NAME, known, g_get_prgname (), blank, group);
 }
 
 /* Runs the command that ARGV begins with. */
@@ -113,17 +128,18 @@ pp_commands_run (const PpCommand *const *table, int argc, char **argv)
   g_set_prgname (name);
   pp_option_set_add (set, pp_global_options, &global);
   g_autoptr (GOptionContext) context = pp_commands_context (table, set);
-  if (!g_option_context_parse (context, &argc, &argv, &error))
+  g_auto (GStrv) words = pp_option_set_split (set, argc, argv, TRUE);
+  if (!g_option_context_parse_strv (context, &words, &error))
     code = pp_command_fail ("%s (see %s --help)", error->message, name);
   else if (global.version)
     {
       g_print ("%s\n", PACKAGE_STRING);
       code = PP_EXIT_DONE;
     }
-  else if (argc <= 1)
+  else if (words[0] == NULL || words[1] == NULL)
     code = pp_command_fail ("no command given: see %s --help", name);
   else
-    code = dispatch (table, argc - 1, argv + 1, global.profile);
+    code = dispatch (table, (int)g_strv_length (words) - 1, words + 1, global.profile);
   pp_options_clear (pp_global_options, &global);
   return code;
 }

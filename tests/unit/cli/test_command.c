@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests the command table: lookup, similar commands, help, positional arguments. */
+#include "config.h"
+
 #include "cli/commands-private.h"
 #include "prefect-podman/cli/cli.h"
 #include "tests/unit/tap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -139,6 +142,144 @@ test_arguments (void)
   g_assert_cmpstr (error->message, ==, "--flag: \"maybe\" is neither true nor false");
 }
 
+/* Flags before a word, and values attached to a short option. click takes all of them so. */
+static void
+test_forms (void)
+{
+  static const struct
+  {
+    const char *line;
+    PpFlag flag;
+    const char *text;
+    const char *arguments;
+  } rows[] = {
+    { "set --flag a", PP_FLAG_ON, NULL, "a" },
+    { "set --no-flag a b", PP_FLAG_OFF, NULL, "a,b" },
+    { "set --flag true a", PP_FLAG_ON, NULL, "a" },
+    { "set --flag False a", PP_FLAG_OFF, NULL, "a" },
+    { "set --no-flag 1 a", PP_FLAG_OFF, NULL, "a" },
+    { "set --no-flag=false a", PP_FLAG_ON, NULL, "a" },
+    { "set a --flag", PP_FLAG_ON, NULL, "a" },
+    { "set a --flag -- --no-flag", PP_FLAG_ON, NULL, "a,--no-flag" },
+    { "set -tNAME a", PP_FLAG_NOT_GIVEN, "NAME", "a" },
+    { "set -t4 --flag a", PP_FLAG_ON, "4", "a" },
+    { "set -tx/y a", PP_FLAG_NOT_GIVEN, "x/y", "a" },
+    { "set -t=x a", PP_FLAG_NOT_GIVEN, "=x", "a" },
+    { "set -t -tx a", PP_FLAG_NOT_GIVEN, "-tx", "a" },
+    { "set -t --flag a", PP_FLAG_NOT_GIVEN, "--flag", "a" },
+    { "set --text -tx a", PP_FLAG_NOT_GIVEN, "-tx", "a" },
+    { "set --text=-tx - a", PP_FLAG_NOT_GIVEN, "-tx", "-,a" },
+    { "set a -- -tx", PP_FLAG_NOT_GIVEN, NULL, "a,-tx" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PpCommandLine) line = parse (&set, rows[i].line, &error);
+
+      g_test_message ("%s", rows[i].line);
+      g_assert_no_error (error);
+      const Options *given = line->options;
+      g_autofree char *joined = g_strjoinv (",", line->arguments);
+      g_assert_cmpint (given->flag, ==, rows[i].flag);
+      g_assert_cmpstr (given->text, ==, rows[i].text);
+      g_assert_cmpstr (joined, ==, rows[i].arguments);
+    }
+}
+
+static void
+test_wrong_forms (void)
+{
+  static const char *const lines[] = { "set a -x", "set a -xt4", "set a -t", "set a --text" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lines); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (parse (&set, lines[i], &error));
+      g_assert_true (error->domain == G_OPTION_ERROR);
+    }
+}
+
+static int
+run_shows (const PpCommandLine *line, PpSession *session G_GNUC_UNUSED,
+           GError **error G_GNUC_UNUSED)
+{
+  g_autofree char *joined = g_strjoinv (",", line->arguments);
+
+  g_print ("profile %s, arguments %s\n", line->profile, joined);
+  return PP_EXIT_DONE;
+}
+
+static const PpCommand show = { .words = { "show" },
+                                .summary = "shows it",
+                                .description = "Shows.",
+                                .arguments = arguments,
+                                .run = run_shows };
+static const PpCommand *const shows[] = { &show, NULL };
+
+/* Runs the program with the arguments in LINE. Returns the exit code. */
+static int
+run_line (const char *line)
+{
+  g_auto (GStrv) words = g_strsplit (line, " ", -1);
+  g_autofree char **argv = g_memdup (words, (guint)sizeof (char *) * (g_strv_length (words) + 1));
+
+  return pp_commands_run (shows, (int)g_strv_length (words), argv);
+}
+
+static void
+test_global_subprocess (void)
+{
+  exit (run_line (g_getenv ("PP_TEST_LINE")));
+}
+
+/* Options before the command. */
+static void
+test_global (void)
+{
+  static const struct
+  {
+    const char *line;
+    const char *output;
+    const char *message;
+  } rows[] = {
+    { "prefect --no-prompt show a", "profile (null), arguments a\n" },
+    { "prefect --prompt show a", "profile (null), arguments a\n" },
+    { "prefect --prompt false show a", "profile (null), arguments a\n" },
+    { "prefect -pNAME --no-prompt show a", "profile NAME, arguments a\n" },
+    { "prefect -p=x show a", "profile =x, arguments a\n" },
+    { "prefect -p show show a", "profile show, arguments a\n" },
+    { "prefect --profile NAME --prompt=1 show a", "profile NAME, arguments a\n" },
+    { "prefect show -- -pNAME", "profile (null), arguments -pNAME\n" },
+    { "prefect -v show", PACKAGE_STRING "\n" },
+    { "prefect -vpNAME show", PACKAGE_STRING "\n" },
+    { "prefect --prompt", NULL, "*no command given*" },
+    { "prefect --prompt=maybe show a", NULL, "*\"maybe\" is neither true nor false*" },
+    { "prefect work-pool ls", NULL,
+      "*unknown command \"work-pool\": prefect-podman has only: show. See prefect --help*" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_test_message ("%s", rows[i].line);
+      g_setenv ("PP_TEST_LINE", rows[i].line, TRUE);
+      g_test_trap_subprocess ("/command/global/subprocess", 0, 0);
+      if (rows[i].output != NULL)
+        {
+          g_autofree char *pattern = g_strdup_printf ("*%s*", rows[i].output);
+
+          g_test_trap_assert_passed ();
+          g_test_trap_assert_stdout (pattern);
+        }
+      else
+        {
+          g_test_trap_assert_failed ();
+          g_test_trap_assert_stderr (rows[i].message);
+        }
+    }
+}
+
 /* Empty values, as from an unset variable in a script. */
 static void
 test_empty (void)
@@ -175,6 +316,10 @@ add (void)
   g_test_add_func ("/command/nearest", test_nearest);
   g_test_add_func ("/command/help", test_help);
   g_test_add_func ("/command/arguments", test_arguments);
+  g_test_add_func ("/command/forms", test_forms);
+  g_test_add_func ("/command/wrong_forms", test_wrong_forms);
+  g_test_add_func ("/command/global", test_global);
+  g_test_add_func ("/command/global/subprocess", test_global_subprocess);
   g_test_add_func ("/command/empty", test_empty);
 }
 
