@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-/* What the identity NAME wrote of itself, if it is of our pool and host; new object, or NULL. */
+/* What the identity NAME wrote of itself, if it is of our pool; new object, or NULL. */
 static json_t *
 read_of_our_pool (const PpIdentity *identity, const char *name)
 {
@@ -22,10 +22,15 @@ read_of_our_pool (const PpIdentity *identity, const char *name)
 
   if (pp_folder_open (&folder, &identity->state_dir, name, FALSE, NULL))
     json = pp_identity_read (&folder, NULL);
-  if (g_strcmp0 (pp_json_string (json, "work_pool"), identity->work_pool) != 0
-      || g_strcmp0 (pp_json_string (json, "host"), identity->host) != 0)
+  if (g_strcmp0 (pp_json_string (json, "work_pool"), identity->work_pool) != 0)
     return NULL;
   return g_steal_pointer (&json);
+}
+
+static gboolean
+is_our_host (const PpIdentity *identity, const json_t *json)
+{
+  return g_strcmp0 (pp_json_string (json, "host"), identity->host) == 0;
 }
 
 static gboolean
@@ -49,7 +54,8 @@ is_sibling (const PpIdentity *identity, const char *name)
   if (strncmp (name, identity->name, length) == 0 && strchr (name + length, '.') == NULL)
     return TRUE;
   json_auto_t *json = read_of_our_pool (identity, name);
-  return json != NULL && is_same_url (pp_json_string (json, "api_url"), identity->api_url)
+  return json != NULL && is_our_host (identity, json)
+         && is_same_url (pp_json_string (json, "api_url"), identity->api_url)
          && is_same_url (pp_json_string (json, "engine_url"), identity->engine_url);
 }
 
@@ -107,6 +113,38 @@ pp_identity_find_free (const PpIdentity *identity)
   return free_names;
 }
 
+/* Warns of the runs of the identity NAME, which wrote JSON: another API or engine is in its key. */
+static void
+warn_of_urls (const PpIdentity *identity, const char *name, const json_t *json)
+{
+  const char *api_url = pp_json_string (json, "api_url");
+  const char *engine_url = pp_json_string (json, "engine_url");
+
+  g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had "
+             "them served the API %s with the engine %s, this one serves %s with %s and leaves "
+             "them alone. Start a worker once with those URLs, until its runs have ended; or "
+             "end them by hand and remove %s/%s.",
+             count_runs (identity, name), api_url != NULL ? api_url : "(not known)",
+             engine_url != NULL ? engine_url : "(not known)", identity->api_url,
+             identity->engine_url, identity->state_dir.path, name);
+}
+
+/* Warns of the runs of the identity NAME, which wrote JSON: another host is in its key. */
+static void
+warn_of_host (const PpIdentity *identity, const char *name, const json_t *json)
+{
+  const char *engine_url = pp_json_string (json, "engine_url");
+
+  g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had them "
+             "ran under the host name %s with the engine %s, this one runs under %s and leaves "
+             "them alone. Start a worker once under that host name (in a container: --hostname, or "
+             "hostname: in a compose file), until its runs have ended; or end them by hand and "
+             "remove %s/%s.",
+             count_runs (identity, name), pp_json_string (json, "host"),
+             engine_url != NULL ? engine_url : "(not known)", identity->host,
+             identity->state_dir.path, name);
+}
+
 void
 pp_identity_warn_of_others (const PpIdentity *identity)
 {
@@ -120,15 +158,11 @@ pp_identity_warn_of_others (const PpIdentity *identity)
       if (strcmp (name, identity->name) == 0 || !is_left (identity, name)
           || is_sibling (identity, name) || (json = read_of_our_pool (identity, name)) == NULL)
         continue;
-      const char *api_url = pp_json_string (json, "api_url");
-      const char *engine_url = pp_json_string (json, "engine_url");
-      g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had "
-                 "them served the API %s with the engine %s, this one serves %s with %s and leaves "
-                 "them alone. Start a worker once with those URLs, until its runs have ended; or "
-                 "end them by hand and remove %s/%s.",
-                 count_runs (identity, name), api_url != NULL ? api_url : "(not known)",
-                 engine_url != NULL ? engine_url : "(not known)", identity->api_url,
-                 identity->engine_url, identity->state_dir.path, name);
+      if (is_our_host (identity, json))
+        warn_of_urls (identity, name, json);
+      else if (pp_json_string (json, "host") != NULL
+               && is_same_url (pp_json_string (json, "api_url"), identity->api_url))
+        warn_of_host (identity, name, json);
     }
 }
 

@@ -76,8 +76,9 @@ PpIdentityState pp_identity_state (const char *state_dir, const char *name);
  * Look again some time later before adopting: their worker may be about to restart. */
 GPtrArray *pp_identity_find_free (const PpIdentity *identity);
 
-/* Warns of the identities of our pool and host that are free and have runs, but of another API or
- * engine: after a change of a URL (another name of the same server, https for http) their runs
+/* Warns of the identities of our pool that are free and have runs, but of another API or engine on
+ * our host, or of our API under another host name: after a change of a URL (another name of the
+ * same server, https for http) or of the host's name (a container that was made again) their runs
  * would stay Running for ever without a word. Blocks for a few small files. */
 void pp_identity_warn_of_others (const PpIdentity *identity);
 

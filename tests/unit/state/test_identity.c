@@ -434,6 +434,55 @@ test_other_urls (void)
   state_test_remove (root);
 }
 
+/* Runs that are left to another host name are spoken of, and not taken. */
+static void
+test_other_hosts (void)
+{
+  static const struct
+  {
+    const char *host;
+    const char *api_url; /* NULL: ours */
+    const char *engine_url;
+    const char *work_pool;
+    const char *warning; /* NULL: none */
+  } rows[] = {
+    { "4f2a", NULL, NULL, NULL, "1 flow runs *host name 4f2a *under host.example *hostname:*" },
+    { "4f2a", "http://localhost:4200/api/", NULL, NULL, "1 flow runs *host name 4f2a *" },
+    { "old", NULL, "unix:///run/docker.sock", NULL, "*name old with *unix:///run/docker.sock, *" },
+    { "4f2a", "http://elsewhere/api", NULL, NULL, NULL },
+    { "4f2a", NULL, NULL, "other", NULL },
+  };
+  g_autofree char *root = state_test_folder (FALSE);
+  g_autoptr (PpIdentity) identity = take (root);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      const PpIdentityKey key = {
+        .api_url = rows[i].api_url != NULL ? rows[i].api_url : state_test_key.api_url,
+        .work_pool = rows[i].work_pool != NULL ? rows[i].work_pool : state_test_key.work_pool,
+        .host = rows[i].host,
+        .engine_url = rows[i].engine_url != NULL ? rows[i].engine_url : state_test_key.engine_url,
+      };
+      g_autoptr (PpIdentity) other = pp_identity_take (root, &key, NULL);
+      g_autofree char *name = g_strdup (pp_identity_name (other));
+      g_autofree char *folder = g_build_filename (root, name, NULL);
+
+      g_assert_true (pp_identity_write (other, "other", FALSE, FALSE, NULL));
+      put_entry (root, name, 1, ".json", "one");
+      /* While its worker lives, nothing is said. */
+      pp_identity_warn_of_others (identity);
+      g_clear_pointer (&other, pp_identity_free);
+      if (rows[i].warning != NULL)
+        g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, rows[i].warning);
+      pp_identity_warn_of_others (identity);
+      g_test_assert_expected_messages ();
+      g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
+      g_assert_cmpuint (free_names->len, ==, 0);
+      state_test_remove (folder);
+    }
+  state_test_remove (root);
+}
+
 static void
 test_list (void)
 {
@@ -655,6 +704,7 @@ add_tests (void)
   g_test_add_func ("/identity/two-looks", test_two_looks);
   g_test_add_func ("/identity/spellings", test_spellings);
   g_test_add_func ("/identity/other-urls", test_other_urls);
+  g_test_add_func ("/identity/other-hosts", test_other_hosts);
   g_test_add_func ("/identity/list", test_list);
   g_test_add_func ("/identity/list-of-other-folders", test_list_of_other_folders);
 }
