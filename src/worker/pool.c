@@ -218,6 +218,20 @@ has_template (const json_t *work_pool)
   return json_object_size (json_object_get (work_pool, "base_job_template")) > 0;
 }
 
+/* Logs each pause of the work pool, and its end. */
+static void
+note_pause (PpWorker *worker, gboolean is_paused)
+{
+  if (is_paused == worker->pool_is_paused)
+    return;
+  worker->pool_is_paused = is_paused;
+  if (is_paused)
+    g_message ("Work pool '%s' is paused: no runs come until it is resumed",
+               worker->options->work_pool);
+  else
+    g_message ("Work pool '%s' is resumed: its runs come again", worker->options->work_pool);
+}
+
 static void
 accept_pool (PpWorker *worker, json_t *work_pool)
 {
@@ -252,9 +266,7 @@ accept_pool (PpWorker *worker, json_t *work_pool)
   worker->context.work_pool = json_incref (work_pool);
   worker->context.type = pp_json_string (work_pool, "type");
   pp_events_set_work_pool (worker->context.events, work_pool);
-  if (json_is_true (json_object_get (work_pool, "is_paused")) && !worker->pool_ready)
-    g_message ("Work pool '%s' is paused: no runs come until it is resumed",
-               worker->options->work_pool);
+  note_pause (worker, json_is_true (json_object_get (work_pool, "is_paused")));
   pp_worker_note_absence (&worker->pool_absence, NULL);
   worker->pool_ready = TRUE;
   worker->pool_missing_said = FALSE;

@@ -80,9 +80,10 @@ typedef struct
   gboolean pool_ready;
   gboolean started; /* engine and pool were both ready; the banner was printed */
   gboolean pool_missing_said;
-  char *engine_absence;  /* why the start waits for the engine, or NULL */
-  char *pool_absence;    /* why the start waits for the API or the work pool, or NULL */
-  guint engine_failures; /* failed connects in a row */
+  gboolean pool_is_paused; /* as last read */
+  char *engine_absence;    /* why the start waits for the engine, or NULL */
+  char *pool_absence;      /* why the start waits for the API or the work pool, or NULL */
+  guint engine_failures;   /* failed connects in a row */
   guint sync_failures;
   guint engine_timer;
   guint sync_timer;

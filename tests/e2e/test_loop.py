@@ -98,6 +98,20 @@ def test_queues(api, engine, pool, start_worker):
     assert api.state(runs["blue"])["type"] == "SCHEDULED"
 
 
+def test_pool_is_paused_while_the_worker_runs(api, engine, pool, start_worker):
+    """Each pause and each resumption is said once, and heartbeats that change nothing say nothing."""
+    worker = start_worker(api, engine, pool, settings={"PREFECT_WORKER_HEARTBEAT_SECONDS": 0.5})
+    for n in (1, 2):
+        api.update_pool(pool, is_paused=True)
+        worker.wait_line(rf"(?s)(Work pool '{pool}' is paused: no runs come.*){{{n}}}")
+        time.sleep(2)
+        api.update_pool(pool, is_paused=False)
+        worker.wait_line(rf"(?s)(Work pool '{pool}' is resumed.*){{{n}}}")
+        time.sleep(2)
+        for word in ("paused", "resumed"):
+            assert worker.output().count(f"Work pool '{pool}' is {word}") == n
+
+
 def test_paused_pool(api, engine, pool, proxy, start_worker):
     api.update_pool(pool, is_paused=True)
     start_worker(proxy.api, engine, pool)
