@@ -65,7 +65,7 @@ pp_log_drop_in_flight (PpLogSender *sender)
       g_autofree PpLogRecord *record = g_queue_pop_head (&sender->records);
 
       sender->bytes -= pp_log_record_size (record);
-      sender->delivered++;
+      sender->delivered += record->is_part ? 0 : 1;
       if (!record->is_output)
         continue;
       if (last != NULL && !g_str_equal (last->flow_run_id, record->flow_run_id))
@@ -166,24 +166,27 @@ look_for_batch (PpLogSender *sender, const GError *error)
   sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
 }
 
-/* Handles a batch that the server refused because of a record (ERROR). Sends the batch in halves to
- * find that record, so that the others are not lost. */
+/* Handles a batch that was refused for good because of a record (ERROR). Sends the batch in halves
+ * to find that record, so that the others are not lost. */
 static void
-drop_or_halve (PpLogSender *sender, const GError *error)
+halve_or_replace (PpLogSender *sender, const GError *error)
 {
-  const PpLogRecord *first = g_queue_peek_head (&sender->records);
-
   sender->refused = FALSE;
-  if (sender->in_flight > 1)
+  if (sender->original != NULL)
+    {
+      g_warning ("A log record of flow run %s was refused and is dropped: %s",
+                 sender->original->flow_run_id, error->message);
+      g_clear_pointer (&sender->original, g_free);
+      on_taken (sender);
+    }
+  else if (sender->in_flight > 1)
     {
       sender->max_records = sender->in_flight / 2;
       sender->in_flight = 0;
       pp_log_send_batch (sender);
-      return;
     }
-  g_warning ("A log record of flow run %s was refused and is dropped: %s", first->flow_run_id,
-             error->message);
-  on_taken (sender);
+  else
+    pp_log_record_refused (sender, error);
 }
 
 static void
@@ -199,8 +202,8 @@ on_sent (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
     pp_log_wait_out_refusal (sender, error);
   else if (pp_api_error_may_be_done (error))
     look_for_batch (sender, error);
-  else if (is_about_records (error) && sender->original == NULL)
-    drop_or_halve (sender, error);
+  else if (is_about_records (error))
+    halve_or_replace (sender, error);
   else
     {
       tell_sending (sender, FALSE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log records that are refused: by a server that fails for one of them, by a gateway that takes the
- * text for an attack or blocks all logs, or because of a role without permission to write logs. */
+ * text for an attack, finds it too long or blocks all logs, or because of a role without permission
+ * to write logs. */
 #include "config.h"
 
 #include "log_sender_inside-private.h"
@@ -15,7 +16,13 @@
 #define FIRST_RETRY_MS 5000
 #define REFUSED_RETRY_MS 30000
 /* Sent in place of a refused record. No gateway should object to this text. */
-#define PLACEHOLDER "(a log record was left out: the way to the Prefect API does not take it)"
+#define PLACEHOLDER                                                                                \
+  "(a log record was left out: the Prefect API, or a gateway in front of it, does not take it)"
+/* A record with a longer text is sent in halves if it is too large. */
+#define SPLIT_BYTES 1024
+/* The logger of all parts of a line but the last one. The next worker counts records by their
+ * logger (delivered_lines.c), and a line counts once. */
+#define PART_LOGGER "prefect.flow_runs.part"
 /* How often to check if any record was accepted. */
 #define CHECK_SECONDS 30
 /* The most flow runs that a warning names. */
@@ -70,6 +77,63 @@ send_placeholder (PpLogSender *sender)
   pp_log_send_batch (sender);
 }
 
+/* Returns RECORD with LENGTH bytes of its text from FROM on; new. */
+static PpLogRecord *
+cut_record (const PpLogRecord *record, gsize from, gsize length)
+{
+  PpLogRecord *part = g_malloc (sizeof *part + length + 1);
+
+  *part = *record;
+  part->length = length;
+  memcpy (part->message, record->message + from, length);
+  part->message[length] = '\0';
+  return part;
+}
+
+/* Makes the times of the run's records after the first one of the queue later than that one's, if
+ * they are not: the server orders by time. */
+static void
+keep_order (PpLogSender *sender)
+{
+  const PpLogRecord *first = g_queue_peek_head (&sender->records);
+  gint64 time = first->timestamp;
+
+  for (GList *link = sender->records.head->next; link != NULL; link = link->next)
+    {
+      PpLogRecord *record = link->data;
+
+      if (!g_str_equal (record->flow_run_id, first->flow_run_id))
+        continue;
+      if (record->timestamp > time)
+        return;
+      record->timestamp = ++time;
+    }
+  pp_log_sender_go_on_after (sender, first->flow_run_id, time);
+}
+
+/* Replaces the first record by two with half of its text each. */
+static void
+split_first (PpLogSender *sender)
+{
+  g_autofree PpLogRecord *record = g_queue_pop_head (&sender->records);
+  gsize middle = record->length / 2;
+
+  while (((guchar)record->message[middle] & 0xc0) == 0x80) /* inside a character */
+    middle--;
+  PpLogRecord *part = cut_record (record, 0, middle);
+  PpLogRecord *rest = cut_record (record, middle, record->length - middle);
+  part->is_part = TRUE;
+  if (part->is_output)
+    part->logger = PART_LOGGER;
+  part->is_output = FALSE;
+  rest->timestamp++;
+  g_queue_push_head (&sender->records, rest);
+  keep_order (sender);
+  g_queue_push_head (&sender->records, part);
+  sender->bytes += pp_log_record_size (part) + pp_log_record_size (rest);
+  sender->bytes -= pp_log_record_size (record);
+}
+
 static void
 keep_reason (PpLogSender *sender, const GError *error)
 {
@@ -89,6 +153,23 @@ pp_log_wait_out_refusal (PpLogSender *sender, const GError *error)
   keep_reason (sender, error);
   sender->refused = TRUE;
   retry_in (sender, milliseconds);
+}
+
+void
+pp_log_record_refused (PpLogSender *sender, const GError *error)
+{
+  const PpLogRecord *record = g_queue_peek_head (&sender->records);
+
+  sender->max_records = 1;
+  if (g_error_matches (error, PP_API_ERROR, 413) && record->length > SPLIT_BYTES)
+    {
+      split_first (sender);
+      sender->in_flight = 0;
+      pp_log_send_batch (sender);
+      return;
+    }
+  keep_reason (sender, error);
+  send_placeholder (sender);
 }
 
 static guint

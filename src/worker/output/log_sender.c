@@ -196,6 +196,7 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   record->timestamp = next_timestamp (sender, flow_run_id);
   record->level = level;
   record->is_output = is_output;
+  record->is_part = FALSE;
   record->length = length;
   memcpy (record->message, message, length);
   record->message[length] = '\0';

@@ -21,6 +21,7 @@ typedef struct
   gsize length;
   int level;
   gboolean is_output;
+  gboolean is_part; /* the record that it is a part of is counted with its last part */
   char message[];
 } PpLogRecord;
 
@@ -96,6 +97,10 @@ void pp_log_drop_in_flight (PpLogSender *sender);
  * and then sends a placeholder in its place. If the placeholder is accepted, the record is
  * dropped. */
 void pp_log_batch_refused (PpLogSender *sender, const GError *error);
+
+/* Handles a record that was refused for good with ERROR when sent alone. If it is too large (413),
+ * sends it in halves, down to about 1 kB; else sends a placeholder in its place. */
+void pp_log_record_refused (PpLogSender *sender, const GError *error);
 
 /* Sends the batch in flight again later. It was refused with ERROR, but no record is the cause. */
 void pp_log_wait_out_refusal (PpLogSender *sender, const GError *error);

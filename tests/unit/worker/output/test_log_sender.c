@@ -51,6 +51,8 @@ typedef struct
 } Refusal;
 
 static const Refusal *refusal;
+/* A gateway refuses bodies that are longer with 413; 0: none. */
+static gsize body_limit;
 static gboolean refuses_all;
 
 /* If breaks_off is set, the server closes the first request's connection without an answer. It
@@ -88,6 +90,8 @@ answer (Server *server, const Request *request, int fd, gpointer data G_GNUC_UNU
       server_reset (fd);
       return FALSE;
     }
+  if (body_limit > 0 && request->body->len > body_limit)
+    return server_reply (fd, 413, "", "<html>413 Request Entity Too Large</html>");
   if (refusal != NULL && (refuses_all || strstr (request->body->str, "<script>") != NULL))
     return server_reply (fd, refusal->status, refusal->is_slow ? "Retry-After: 1\r\n" : "",
                          refusal->body);
@@ -329,6 +333,119 @@ test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
   refusal = NULL;
 }
 
+/* Collects what was accepted of RUN. Returns the text; *OUTPUT is the number of records of output
+ * that the next worker counts. */
+static char *
+collect (Fixture *fixture, const char *run, guint *output)
+{
+  GString *text = g_string_new (NULL);
+  gint64 last = 0;
+
+  for (guint i = 0; i < server_requests (fixture->server); i++)
+    {
+      const Request *request = server_request (fixture->server, i);
+      json_auto_t *records = json_loads (request->body->str, 0, NULL);
+      size_t k;
+      json_t *record;
+
+      if (request->body->len > body_limit)
+        continue;
+      json_array_foreach (records, k, record)
+      {
+        gint64 time
+            = pp_timestamp_parse (json_string_value (json_object_get (record, "timestamp")));
+
+        if (strcmp (json_string_value (json_object_get (record, "flow_run_id")), run) != 0)
+          continue;
+        g_assert_cmpint (time, >, last);
+        last = time;
+        g_string_append (text, json_string_value (json_object_get (record, "message")));
+        *output += g_str_has_prefix (json_string_value (json_object_get (record, "name")),
+                                     "prefect.flow_runs.std")
+                       ? 1
+                       : 0;
+      }
+    }
+  return g_string_free (text, FALSE);
+}
+
+static void
+count_delivered (const char *flow_run_id, guint records, gint64 timestamp G_GNUC_UNUSED,
+                 gpointer user_data)
+{
+  if (strcmp (flow_run_id, RUN) == 0)
+    *(guint *)user_data += records;
+}
+
+/* A gateway takes small bodies only: long lines arrive in parts, in order, and count once. */
+static void
+test_gateway_takes_small_bodies (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GString) expected = g_string_new (NULL);
+  guint delivered = 0;
+  guint output = 0;
+
+  body_limit = GPOINTER_TO_UINT (data);
+  pp_log_sender_on_delivered (fixture->sender, count_delivered, &delivered);
+  for (int i = 0; i < 6; i++)
+    {
+      g_autoptr (GString) line = g_string_new ("begin");
+
+      while (i % 2 == 1 && line->len < 9000)
+        g_string_append_printf (line, " \xe2\x82\xac%d", i);
+      g_string_append (line, " end\n");
+      pp_log_sender_add (fixture->sender, RUN, "prefect.flow_runs.stdout", TRUE, PP_LOG_INFO,
+                         line->str, line->len);
+      add (fixture, OTHER_RUN);
+      g_string_append (expected, line->str);
+    }
+  run_until_delivered (fixture);
+  g_autofree char *text = collect (fixture, RUN, &output);
+  g_assert_cmpstr (text, ==, expected->str);
+  g_assert_cmpuint (output, ==, 6);
+  g_assert_cmpuint (delivered, ==, 6);
+  body_limit = 0;
+}
+
+/* Records that are refused for good in the API's own words, or for their size though they are
+ * short, are replaced; the others arrive. */
+static void
+test_record_is_refused_for_good (Fixture *fixture, gconstpointer data)
+{
+  refusal = data;
+  begin_noise (fixture);
+  for (int i = 0; i < 5; i++)
+    add_text (fixture, i == 2 ? OTHER_RUN : RUN, i == 2 ? "<script>" : "good");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "A log record of flow run " OTHER_RUN
+                         " is not let through and is dropped: *no such text*");
+  run_until_delivered (fixture);
+  g_test_assert_expected_messages ();
+  g_assert_cmpuint (count_taken (fixture, "good"), ==, 4);
+  g_assert_cmpuint (count_taken (fixture, "a log record was left out"), ==, 1);
+  refusal = NULL;
+}
+
+/* If the placeholder is refused for good, too, the record is dropped, and nothing waits. */
+static void
+test_placeholder_is_refused_for_good (Fixture *fixture, gconstpointer data)
+{
+  refusal = data;
+  refuses_all = TRUE;
+  begin_noise (fixture);
+  for (int i = 0; i < 2; i++)
+    {
+      add_text (fixture, RUN, "good");
+      g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                             "A log record of flow run " RUN
+                             " was refused and is dropped: *no such text*");
+    }
+  run_until_delivered (fixture);
+  g_test_assert_expected_messages ();
+  refuses_all = FALSE;
+  refusal = NULL;
+}
+
 /* While a gateway refuses all requests, nothing is dropped, however long it lasts. */
 static void
 test_gateway_before_everything (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -431,6 +548,12 @@ add_tests (void)
     { 200, "<html>The request was blocked. Your support ID is 1</html>" },
     { 403, "{\"detail\": \"blocked by policy 7\"}" },
   };
+  static const Refusal final[] = {
+    { 413, "<html>no such text</html>" },
+    { 422, "{\"exception_message\": \"no such text\", \"exception_detail\": []}" },
+    { 400, "{\"detail\": \"no such text\"}" },
+  };
+  static const guint limits[] = { 20000, 6000, 1800 };
   static const Refusal denials[] = {
     { 403, "{\"detail\": \"no right to write logs\"}" },
     { 401, "{\"exception_message\": \"no right\"}" },
@@ -442,6 +565,23 @@ add_tests (void)
       g_autofree char *name
           = g_strdup_printf ("/log-sender/gateway-refuses-a-record/%" G_GSIZE_FORMAT, i);
       g_test_add (name, Fixture, &refusals[i], set_up, test_gateway_refuses_a_record, tear_down);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (final); i++)
+    {
+      g_autofree char *name
+          = g_strdup_printf ("/log-sender/record-is-refused-for-good/%" G_GSIZE_FORMAT, i);
+      g_autofree char *also
+          = g_strdup_printf ("/log-sender/placeholder-is-refused-for-good/%" G_GSIZE_FORMAT, i);
+      g_test_add (name, Fixture, &final[i], set_up, test_record_is_refused_for_good, tear_down);
+      g_test_add (also, Fixture, &final[i], set_up, test_placeholder_is_refused_for_good,
+                  tear_down);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      g_autofree char *name
+          = g_strdup_printf ("/log-sender/gateway-takes-small-bodies/%u", limits[i]);
+      g_test_add (name, Fixture, GUINT_TO_POINTER (limits[i]), set_up,
+                  test_gateway_takes_small_bodies, tear_down);
     }
   for (gsize i = 0; i < G_N_ELEMENTS (denials); i++)
     {
