@@ -108,6 +108,8 @@ set_up (Fixture *fixture, gconstpointer data)
   fixture->http = pp_http_new ();
   fixture->settings = (PpSettings){ .api_url = fixture->url, .api_request_timeout = 60 };
   fixture->context.settings = &fixture->settings;
+  fixture->context.infrastructure
+      = pp_infrastructure_new (fixture->http, "unix:///nonexistent", NULL);
   fixture->context.api = pp_api_new (fixture->http, &fixture->settings);
   fixture->context.states = pp_state_reader_new (fixture->context.api);
   fixture->context.logs = pp_log_sender_new (fixture->context.api, &fixture->settings);
@@ -119,6 +121,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_log_sender_free (fixture->context.logs);
   pp_state_reader_free (fixture->context.states);
   pp_api_free (fixture->context.api);
+  pp_infrastructure_free (fixture->context.infrastructure);
   pp_http_free (fixture->http);
   server_free (fixture->server);
   g_free (fixture->url);
