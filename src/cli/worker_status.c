@@ -74,11 +74,11 @@ place_free (gpointer data)
   g_free (place);
 }
 
-/* True if the journal shows that the container has started. */
+/* True if the state directory shows that the container has started. */
 static gboolean
 has_started (const PpJournalEntry *entry)
 {
-  return entry->started_at != 0 || entry->undescribed;
+  return entry->is_followed || entry->undescribed;
 }
 
 /* Returns what the run waits for, according to the journal; new string. */
@@ -131,7 +131,7 @@ run_to_json (const PpIdentityInfo *info, const PpJournalEntry *entry)
   set_string (run, "phase", pp_journal_phase_word (entry->phase, has_started (entry)));
   set_string (run, "waits_for", waits);
   set_time (run, "claimed_at", entry->claimed_at);
-  set_time (run, "started_at", entry->started_at);
+  set_time (run, "started_at", has_started (entry) ? entry->started_at : 0);
   set_string (run, "container_id", entry->container_id);
   set_string (run, "container_name", pp_journal_entry_shown_name (entry));
   set_string (run, "report_type", entry->report_type);

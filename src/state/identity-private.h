@@ -5,6 +5,7 @@
 
 #include "prefect-podman/json.h"
 #include "prefect-podman/state/identity.h"
+#include "prefect-podman/state/journal_entry.h"
 
 #include "small_file-private.h"
 
@@ -48,6 +49,10 @@ json_t *pp_identity_read (const PpFolder *folder, GError **error);
 /* Takes the lock of the identity's FOLDER. CREATE: makes the file. Returns the descriptor that
  * holds it, -1 when somebody else does (no ERROR) or with ERROR. */
 int pp_identity_lock (const PpFolder *folder, gboolean create, GError **error);
+
+/* journal_position.c: whether RUNS, the folder of ENTRY, has the position of its container's output
+ * (PpJournalEntry, is_followed). */
+gboolean pp_position_is_there (const PpFolder *runs, const PpJournalEntry *entry);
 
 /* Whether NAME is that of a file about a run: a UUID and SUFFIX. */
 gboolean pp_identity_is_run_file (const char *name, const char *suffix);

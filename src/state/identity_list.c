@@ -71,7 +71,10 @@ read_entry (PpIdentityInfo *info, const PpFolder *runs, const char *name)
   if (text != NULL && (entry = pp_journal_entry_parse (text, length, &error)) == NULL)
     g_prefix_error (&error, "%s/%s: ", runs->path, name);
   if (entry != NULL)
-    g_ptr_array_add (info->entries, entry);
+    {
+      entry->is_followed = pp_position_is_there (runs, entry);
+      g_ptr_array_add (info->entries, entry);
+    }
   /* A run may end while we look. */
   else if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     add_problem (info, error);

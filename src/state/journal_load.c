@@ -37,7 +37,10 @@ read_entry (const PpFolder *runs, const char *name, GError **error)
     return NULL;
   entry = pp_journal_entry_parse (text, length, error);
   if (entry != NULL && check_name (entry, name, error))
-    return g_steal_pointer (&entry);
+    {
+      entry->is_followed = pp_position_is_there (runs, entry);
+      return g_steal_pointer (&entry);
+    }
   g_prefix_error (error, "%s/%s: ", runs->path, name);
   return NULL;
 }

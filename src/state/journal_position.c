@@ -224,12 +224,11 @@ on_written (const GError *error, gpointer user_data)
 }
 
 void
-pp_position_update (PpPositionFile *file, const PpPosition *position)
+pp_position_begin (PpPositionFile *file, const PpPosition *position)
 {
   char record[PP_POSITION_BYTES];
 
-  if (file->nowhere || file->look_put != NULL
-      || (!file->failed && memcmp (position, &file->last, sizeof *position) == 0))
+  if (file->nowhere || file->look_put != NULL)
     return;
   file->last = *position;
   pp_position_format (position, file->container_id, record);
@@ -238,6 +237,29 @@ pp_position_update (PpPositionFile *file, const PpPosition *position)
   pp_journal_put_cancel (file->put);
   file->put = pp_journal_put_position (file->journal, file->flow_run_id, record, sizeof record,
                                        on_written, file);
+}
+
+void
+pp_position_update (PpPositionFile *file, const PpPosition *position)
+{
+  if (file->failed || memcmp (position, &file->last, sizeof *position) != 0)
+    pp_position_begin (file, position);
+}
+
+gboolean
+pp_position_is_there (const PpFolder *runs, const PpJournalEntry *entry)
+{
+  g_autofree char *name = g_strconcat (entry->flow_run_id, PP_POSITION_SUFFIX, NULL);
+  gboolean same_container = FALSE;
+  PpPosition position;
+  gsize length = 0;
+
+  if (entry->container_id == NULL)
+    return FALSE;
+  g_autofree char *text = pp_small_file_read (runs, name, PP_POSITION_BYTES, &length, NULL);
+  return text != NULL
+         && pp_position_parse (text, length, entry->container_id, &position, &same_container)
+         && same_container;
 }
 
 void

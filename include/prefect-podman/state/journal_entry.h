@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   PP_JOURNAL_CLAIMED,   /* PENDING is about to be proposed */
-  PP_JOURNAL_STARTING,  /* the container is about to be started; started_at: it was */
+  PP_JOURNAL_STARTING,  /* the container is about to be started, or was: is_followed */
   PP_JOURNAL_REPORTING, /* the end (report_*) is about to be proposed */
 } PpJournalPhase;
 
@@ -63,6 +63,9 @@ typedef struct
   char *engine_name;
   char *engine_url;
   char *boot_id; /* of the host when it was written */
+
+  gboolean is_followed; /* the container has started: its output's position is beside the entry. Set
+                           for entries that were read from the state directory; not in the text */
 } PpJournalEntry;
 
 /* The container's name without secrets, borrowed; NULL: not known. */

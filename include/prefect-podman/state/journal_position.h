@@ -46,6 +46,10 @@ void pp_position_read (PpPositionFile *file, PpPositionReadFunc done, gpointer u
  * be written is warned of once a file, and costs lines delivered twice after a crash, no more. */
 void pp_position_update (PpPositionFile *file, const PpPosition *position);
 
+/* The same of POSITION, at which delivery begins, also if nothing was delivered yet: the record
+ * shows that the container has started (PpJournalEntry, is_followed). */
+void pp_position_begin (PpPositionFile *file, const PpPosition *position);
+
 /* Closes; what is to be written is written, and the file stays until pp_journal_remove(). NULL is
  * ignored. */
 void pp_position_close (PpPositionFile *file);

@@ -89,7 +89,7 @@ struct PpFlowRun
   gint64 claimed_time;   /* UNIX microseconds, like all times in the journal; for a run without a
                             journal entry: when its container was created */
   json_int_t seen_run_count; /* the run_count on the server before the claim */
-  gint64 started_time;       /* UNIX microseconds; 0: not started */
+  gint64 started_time;       /* UNIX microseconds; 0: not to be started yet */
   gint64 started_uptime;     /* the same in microseconds of pp_uptime(); 0: unknown in this boot */
   gint64 late_until; /* microseconds of pp_uptime(); until then a request without an answer, of this
                         worker or an earlier one, may be carried out; 0: there is none */
@@ -107,6 +107,7 @@ struct PpFlowRun
     PpJournalPhase phase;
     PpJournalPut *put;         /* a write under way, or NULL */
     PpFlowRunNextFunc written; /* called after PUT */
+    gboolean was_followed;     /* an earlier worker followed the container */
   } journal;                   /* the run's entry (journal_entry.c) */
 
   /* The container. */

@@ -119,6 +119,7 @@ void
 pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 {
   run->journal.phase = entry->phase;
+  run->journal.was_followed = entry->is_followed;
   run->replaced_container_id = g_strdup (entry->replaced_container_id);
   /* The worker that wrote the entry may have been killed with any request under way. */
   if (entry->phase == PP_JOURNAL_CLAIMED)
@@ -229,6 +230,7 @@ pp_flow_run_close_position (PpFlowRun *run)
 const char *
 pp_flow_run_phase_word (const PpFlowRun *run)
 {
-  return pp_journal_phase_word (run->journal.phase,
-                                run->started_time != 0 || run->state >= PP_FLOW_RUN_STARTED);
+  return pp_journal_phase_word (run->journal.phase, run->state >= PP_FLOW_RUN_STARTED
+                                                        || (run->state == PP_FLOW_RUN_RECOVERED
+                                                            && run->journal.was_followed));
 }

@@ -24,9 +24,21 @@ write_entry (const PpIdentity *identity, const PpJournalEntry *entry)
   state_test_write (path, text);
 }
 
+/* Writes that the container of ENTRY is followed. */
+static void
+write_position (const PpIdentity *identity, const PpJournalEntry *entry)
+{
+  char record[PP_POSITION_BYTES + 1] = "";
+  g_autofree char *name = g_strconcat ("runs/", entry->flow_run_id, ".position", NULL);
+  g_autofree char *path = state_test_path (identity, name, NULL);
+
+  pp_position_format (&(PpPosition){ 0 }, entry->container_id, record);
+  state_test_write (path, record);
+}
+
 /* Creates a killed worker without runs, a running one and a killed one, in the order of their
  * names. The running worker has a damaged file and a run in each phase, one of them before its
- * scheduled time. */
+ * scheduled time, and one whose container was about to be started and never was. */
 static PpIdentity *
 make_workers (const char *state_dir)
 {
@@ -38,21 +50,26 @@ make_workers (const char *state_dir)
   g_assert_true (pp_identity_write (idle, "worker-0", FALSE, FALSE, NULL));
   g_assert_true (pp_identity_write (living, "worker-a", FALSE, FALSE, NULL));
   g_assert_true (pp_identity_write (killed, "worker-b", FALSE, FALSE, NULL));
-  for (guint i = 0; i < 5; i++)
+  for (guint i = 0; i < 6; i++)
     {
       g_autofree char *id = state_test_id (i);
       PpJournalEntry entry = {
         .flow_run_id = id,
         .flow_run_name = (char *)"evil\033[2Jna\xe2\x80\xa8\xe2\x80\xae\xc2\x9bme",
-        .phase = i < 4 ? (PpJournalPhase)MIN (i, 2) : PP_JOURNAL_CLAIMED,
+        .phase = i < 4    ? (PpJournalPhase)MIN (i, 2)
+                 : i == 4 ? PP_JOURNAL_CLAIMED
+                          : PP_JOURNAL_STARTING,
         .claimed_at = now - (gint64)(10 - i) * 3600 * SECONDS - 61 * SECONDS,
-        .started_at = i == 1 ? now : 0,
+        .started_at = i == 1 || i == 5 ? now : 0,
         .scheduled_time = i == 4 ? now + 150 * SECONDS : now - SECONDS,
+        .container_id = i > 0 ? (char *)"0123456789abcdef" : NULL,
         .container_name = i > 0 ? (char *)"topsecret" : NULL,
         .shown_name = i > 0 ? (char *)"box" : NULL,
         .report_type = (char *)"FAILED",
       };
       write_entry (i != 3 ? living : killed, &entry);
+      if (i == 1)
+        write_position (living, &entry);
     }
   g_autofree char *damaged
       = state_test_path (living, "runs", "11111111-2222-3333-4444-999999999999.json");
@@ -98,6 +115,7 @@ test_text (void)
       "*000001 *9 h 1 min *RUNNING * box *its container's end and its report\n"
       "*000002 *REPORTING * box *its end to be reported*\n"
       "*000004 *CLAIMED * box *its time, in 2 min\n"
+      "*000005 *5 h 1 min *STARTING * box *its container's start\n"
       "  ! *9.json: line 1, column 1*\n"
       "*worker-b: not running (was pid *\n"
       "*000003 *a worker to take it up again\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal's files: what is written when, what is read again, and what a bad disk does. */
 #include "prefect-podman/state/journal.h"
+#include "prefect-podman/state/identity_list.h"
 #include "prefect-podman/state/journal_position.h"
 #include "prefect-podman/state/state_dir.h"
 #include "tests/unit/state_test.h"
@@ -619,6 +620,51 @@ test_position (Fixture *fixture, gconstpointer data)
 }
 
 static void
+ignore_done (const GError *error, gpointer user_data G_GNUC_UNUSED)
+{
+  g_assert_no_error (error);
+}
+
+/* An entry shows that its container has started once its output is followed, also if that is none;
+ * the position of another container, or a damaged one, shows nothing. */
+static void
+test_position_begins (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  static const char *const containers[]
+      = { "0123456789abcdef", "0123456789abcdef", "fedcba987654", "0123456789abcdef", NULL };
+  g_autofree char *damaged = file_of (fixture, 3, ".position");
+
+  for (guint n = 0; n < G_N_ELEMENTS (containers); n++)
+    {
+      g_autofree char *id = state_test_id (n);
+      const PpJournalEntry entry = { .flow_run_id = id,
+                                     .phase = PP_JOURNAL_STARTING,
+                                     .claimed_at = 1,
+                                     .started_at = 1,
+                                     .container_id = (char *)containers[n] };
+      g_autoptr (PpPositionFile) file = pp_position_open (fixture->journal, id, "0123456789abcdef");
+
+      pp_journal_put (fixture->journal, &entry, ignore_done, NULL);
+      if (n > 0)
+        pp_position_begin (file, &(PpPosition){ 0 });
+      settle (fixture);
+    }
+  state_test_write (damaged, "x");
+  g_autoptr (GPtrArray) entries = pp_journal_load (fixture->journal);
+  g_autoptr (GPtrArray) infos = pp_identity_list (fixture->root, NULL);
+  const PpIdentityInfo *info = g_ptr_array_index (infos, 0);
+  g_assert_cmpuint (entries->len, ==, G_N_ELEMENTS (containers));
+  for (guint n = 0; n < G_N_ELEMENTS (containers); n++)
+    {
+      const PpJournalEntry *loaded = g_ptr_array_index (entries, n);
+      const PpJournalEntry *listed = g_ptr_array_index (info->entries, n);
+
+      g_assert_cmpint (loaded->is_followed, ==, g_str_has_suffix (loaded->flow_run_id, "1"));
+      g_assert_cmpint (listed->is_followed, ==, g_str_has_suffix (listed->flow_run_id, "1"));
+    }
+}
+
+static void
 test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *id = state_test_id (1);
@@ -797,6 +843,7 @@ add_tests (void)
     { "/journal/unusable-at-start", FALSE, test_unusable_at_start },
     { "/journal/foreign-id", FALSE, test_foreign_id },
     { "/journal/position", FALSE, test_position },
+    { "/journal/position-begins", FALSE, test_position_begins },
     { "/journal/position-cannot-be-written", FALSE, test_position_cannot_be_written },
   };
 

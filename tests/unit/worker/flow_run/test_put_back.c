@@ -212,7 +212,13 @@ test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   PpFlowRun *run = make_run (fixture);
 
   run->journal.phase = PP_JOURNAL_STARTING;
+  run->started_time = 1; /* it is about to be started */
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "STARTING");
+  run->state = PP_FLOW_RUN_RECOVERED;
+  g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "STARTING");
+  run->journal.was_followed = TRUE;
+  g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");
+  run->started_time = 0;
   run->state = PP_FLOW_RUN_STARTED;
   g_assert_cmpstr (pp_flow_run_phase_word (run), ==, "RUNNING");
   run->policy = &policy;
