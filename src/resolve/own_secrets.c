@@ -6,12 +6,14 @@
 
 #include "prefect-podman/http/url.h"
 #include "prefect-podman/settings/table.h"
+#include "prefect-podman/template/mask.h"
 
 #include <string.h>
 
 /* A password alone may be a word: it takes more of it to be looked for than of a key. */
 #define MIN_PASSWORD_BYTES 12
 
+/* "USER:PASSWORD", as it is and as the header of Basic authentication has it, and PASSWORD. */
 static void
 add_authentication (PpSecrets *secrets, const char *authentication)
 {
@@ -25,6 +27,70 @@ add_authentication (PpSecrets *secrets, const char *authentication)
   pp_secrets_add (secrets, base64, PP_SECRETS_MIN_BYTES);
   if (colon != NULL)
     pp_secrets_add (secrets, colon + 1, MIN_PASSWORD_BYTES);
+}
+
+/* The user and the password of a URL are the LENGTH bytes of USERINFO. They may have %XX in them.
+ */
+static void
+add_userinfo (PpSecrets *secrets, const char *userinfo, gsize length)
+{
+  const char *colon = memchr (userinfo, ':', length);
+
+  if (colon == NULL || strcspn (userinfo, "/@") < (gsize)(colon - userinfo))
+    return;
+  g_autofree char *raw = g_strndup (userinfo, length);
+  g_autofree char *user = g_uri_unescape_segment (userinfo, colon, NULL);
+  g_autofree char *password = g_uri_unescape_segment (colon + 1, userinfo + length, NULL);
+
+  add_authentication (secrets, raw);
+  if (user == NULL || password == NULL)
+    return;
+  g_autofree char *plain = g_strconcat (user, ":", password, NULL);
+  add_authentication (secrets, plain);
+  pp_secrets_add (secrets, password, MIN_PASSWORD_BYTES);
+}
+
+/* The values of the parameters of a URL, whose text after "://" is TEXT, that have a secret
+ * name. */
+static void
+add_parameters (PpSecrets *secrets, const char *text)
+{
+  const char *query = strchr (text, '?');
+  g_auto (GStrv) parameters = g_strsplit_set (query != NULL ? query + 1 : "", "&#", -1);
+
+  for (char **parameter = parameters; *parameter != NULL; parameter++)
+    {
+      char *equals = strchr (*parameter, '=');
+
+      if (equals == NULL)
+        continue;
+      *equals = '\0';
+      if (!pp_mask_is_secret_name (*parameter))
+        continue;
+      g_autofree char *plain = g_uri_unescape_string (equals + 1, NULL);
+      pp_secrets_add (secrets, equals + 1, MIN_PASSWORD_BYTES);
+      pp_secrets_add (secrets, plain, MIN_PASSWORD_BYTES);
+    }
+}
+
+/* The passwords in VALUE (may be NULL) if it is a URL. One that is not escaped as it should be may
+ * have a "/" or "@" in it, so a password is also what is before the last "@". */
+static void
+add_url (PpSecrets *secrets, const char *value)
+{
+  const char *start = value != NULL ? strstr (value, "://") : NULL;
+
+  if (start == NULL)
+    return;
+  start += strlen ("://");
+  const char *at = g_strrstr_len (start, (gssize)strcspn (start, "/?#"), "@");
+  const char *last_at = strrchr (start, '@');
+
+  if (at != NULL)
+    add_userinfo (secrets, start, (gsize)(at - start));
+  if (last_at != at)
+    add_userinfo (secrets, start, (gsize)(last_at - start));
+  add_parameters (secrets, start);
 }
 
 PpSecrets *
@@ -43,6 +109,7 @@ pp_own_secrets (const PpSettings *settings)
     const PpSetting *setting = pp_setting_by_name (name, FALSE);
     if (setting != NULL && setting->type == PP_SETTING_SECRET)
       add_authentication (secrets, json_string_value (value));
+    add_url (secrets, json_string_value (value));
   }
   return secrets;
 }

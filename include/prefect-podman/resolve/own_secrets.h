@@ -9,7 +9,9 @@ G_BEGIN_DECLS
 
 /* The secrets of SETTINGS as containers may print them: the key, the auth string (also as the
  * header of Basic authentication has it), its password from 12 bytes on, the values of custom
- * headers (from 12 bytes on) and of all settings that Prefect keeps as SecretStr. New. */
+ * headers (from 12 bytes on) and of all settings that Prefect keeps as SecretStr. Of each URL among
+ * the settings: "user:password", the password, and parameters with a secret name (both from 12
+ * bytes on), also with its %XX decoded. New. */
 PpSecrets *pp_own_secrets (const PpSettings *settings);
 
 /* Which variables of ENVIRONMENT (PpSettings.environment) hold secrets, those of GIVEN (a job's own

@@ -65,6 +65,52 @@ test_strings (void)
   g_assert_null (pp_secrets_mask (NULL, "text", &(gsize){ 4 }));
 }
 
+/* The passwords in the URLs of the settings, also of those that are no secret as a whole. */
+static void
+test_urls (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *masked; /* NULL: as it is */
+  } cases[] = {
+    { "the password UrlPassWord12345 alone", "the password " PP_MASKED " alone" },
+    { "login user:UrlPassWord12345", "login " PP_MASKED },
+    { "url http://user:UrlPassWord12345@host/api", "url http://" PP_MASKED "@host/api" },
+    { "Basic dXNlcjpVcmxQYXNzV29yZDEyMzQ1", "Basic " PP_MASKED },
+    { "LongDbPassword123!", PP_MASKED "!" },
+    { "prefect:LongDbPassword123@db", PP_MASKED "@db" },
+    { "postgresql://prefect:LongDbPassword123@db/x", "postgresql://" PP_MASKED "@db/x" },
+    { "raw broker%2Fpass%40word", "raw " PP_MASKED },
+    { "plain broker/pass@word", "plain " PP_MASKED },
+    { "pair me:broker/pass@word", "pair " PP_MASKED },
+    { "not/escaped@as-it-should-be", PP_MASKED },
+    { "a-parameter=1234", PP_MASKED },
+    { "a%2Dparameter%3d1234", PP_MASKED },
+    { "host:4200/with@sign and me@host:80/path", NULL },
+    { "password short", NULL },
+    { "database1234", NULL },
+  };
+  json_auto_t *environment = json_pack (
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "PREFECT_API_URL",
+      "http://user:UrlPassWord12345@host/api", "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+      "postgresql+asyncpg://prefect:LongDbPassword123@db/prefect", "PREFECT_SERVER_DOCKET_URL",
+      "redis://me:broker%2Fpass%40word@host/0", "PREFECT_MESSAGING_URL",
+      "redis://u:not/escaped@as-it-should-be@host/0", "PREFECT_UI_URL",
+      "http://me@host:80/path@sign", "PREFECT_UI_API_URL", "http://u:short@host/database1234",
+      "PREFECT_CLOUD_UI_URL", "s://h?database=database1234&password=a%2Dparameter%3d1234#x");
+  const PpSettings settings = { .environment = environment };
+  g_autoptr (PpSecrets) secrets = pp_own_secrets (&settings);
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      gsize length = strlen (cases[i].text);
+      g_autofree char *masked = pp_secrets_mask (secrets, cases[i].text, &length);
+      g_test_message ("%s", cases[i].text);
+      g_assert_cmpstr (masked, ==, cases[i].masked);
+    }
+}
+
 /* What is short may be a word: it is not looked for. */
 static void
 test_short (void)
@@ -245,6 +291,7 @@ static void
 add (void)
 {
   g_test_add_func ("/own-secrets/strings", test_strings);
+  g_test_add_func ("/own-secrets/urls", test_urls);
   g_test_add_func ("/own-secrets/short", test_short);
   g_test_add_func ("/own-secrets/lines", test_lines);
   g_test_add_func ("/own-secrets/nul", test_nul);
