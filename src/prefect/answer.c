@@ -4,12 +4,16 @@
 
 #include "api-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <microhttpd.h>
 #include <string.h>
 
 /* Of the server's words, in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
+/* Of what a server has sent, before it becomes one line. */
+#define MAX_READ ((gsize)64 * 1024)
 
 G_DEFINE_QUARK (pp - api - error - quark, pp_api_error)
 
@@ -51,29 +55,24 @@ pp_api_error_may_pass (const GError *error)
              && (error->code == 401 || error->code == 403));
 }
 
-/* At most MAX bytes of TEXT as one line of UTF-8: blanks and control characters become one blank
- * each run; new string. */
+/* At most MAX bytes of TEXT as one line of UTF-8, without secrets: blanks and control characters
+ * become one blank each run; new string. A secret that is cut could not be found any more. */
 static char *
-one_line (const char *text, gsize length, gsize max)
+one_line (const PpApi *api, const char *text, gsize length, gsize max)
 {
-  g_autofree char *valid = g_utf8_make_valid (text, (gssize)MIN (length, max * 4));
-  GString *line = g_string_new (NULL);
+  g_autofree char *masked = pp_api_mask (api, pp_text_cut (text, length, MAX_READ));
+  g_autoptr (GString) line = g_string_new (NULL);
 
-  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
+  for (const char *p = masked; *p != '\0'; p = g_utf8_next_char (p))
     {
       gunichar c = g_utf8_get_char (p);
-      if (line->len >= max)
-        {
-          g_string_append (line, "...");
-          break;
-        }
       if (!g_unichar_isspace (c) && !g_unichar_iscntrl (c))
         g_string_append_unichar (line, c);
       else if (line->len > 0 && line->str[line->len - 1] != ' ')
         g_string_append_c (line, ' ');
     }
   g_strchomp (line->str);
-  return g_string_free (line, FALSE);
+  return pp_text_cut (line->str, strlen (line->str), max);
 }
 
 /* The items of FastAPI's list of validation errors: "body.state.type: Input should be ...". What
@@ -116,7 +115,7 @@ append_words (GString *words, const json_t *value)
 
 /* The server's own words in the BODY of an error; new string, perhaps empty. */
 static char *
-server_words (const json_t *json, const char *body, gsize length)
+server_words (const PpApi *api, const json_t *json, const char *body, gsize length)
 {
   g_autoptr (GString) words = g_string_new (NULL);
 
@@ -125,8 +124,8 @@ server_words (const json_t *json, const char *body, gsize length)
   append_words (words, json_object_get (json, "detail"));
   append_words (words, json_object_get (json, "messages"));
   if (words->len > 0)
-    return one_line (words->str, words->len, MAX_WORDS);
-  return one_line (body, length, MAX_FIRST_WORDS);
+    return one_line (api, words->str, words->len, MAX_WORDS);
+  return one_line (api, body, length, MAX_FIRST_WORDS);
 }
 
 /* Servers of TLS say so to who speaks plain HTTP to them: nginx "sent to HTTPS port", Go "to an
@@ -273,26 +272,26 @@ static char *
 describe_error (const PpApi *api, const char *what, const PpHttpResponse *response,
                 const json_t *json, int code)
 {
-  g_autofree char *words = server_words (json, response->body, response->body_length);
+  g_autofree char *words = server_words (api, json, response->body, response->body_length);
   return g_strconcat (what, *words != '\0' ? ": " : "", words,
                       advice (api, response, code, own_words (json) != NULL), NULL);
 }
 
 static char *
-describe_redirect (const char *what, const PpHttpResponse *response)
+describe_redirect (const PpApi *api, const char *what, const PpHttpResponse *response)
 {
   const char *location = pp_http_response_header (response, "location");
   g_autofree char *display = pp_http_url_for_display (location != NULL ? location : "nowhere");
-  g_autofree char *line = one_line (display, strcspn (display, "?#"), MAX_WORDS);
+  g_autofree char *line = one_line (api, display, strcspn (display, "?#"), MAX_WORDS);
   return g_strdup_printf ("%s: redirected to %s, where a login page or another server may be: "
                           "check PREFECT_API_URL",
                           what, line);
 }
 
 static char *
-describe_page (const char *what, const PpHttpResponse *response, gboolean is_json)
+describe_page (const PpApi *api, const char *what, const PpHttpResponse *response, gboolean is_json)
 {
-  g_autofree char *words = one_line (response->body, response->body_length, MAX_FIRST_WORDS);
+  g_autofree char *words = one_line (api, response->body, response->body_length, MAX_FIRST_WORDS);
   return g_strdup_printf ("%s, but the answer is not %s; it begins \"%s\": check that "
                           "PREFECT_API_URL is the API's (it ends in /api) and that no login page "
                           "is in front of it",
@@ -378,12 +377,12 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
       return fail (api, error, code, g_steal_pointer (&message));
     }
   if (response->status >= 300)
-    return fail (api, error, code, describe_redirect (what, response));
+    return fail (api, error, code, describe_redirect (api, what, response));
   if (too_much != NULL)
     return fail (api, error, PP_API_ERROR_TOO_MUCH, g_strconcat (what, ": ", too_much, NULL));
   if ((json == NULL && response->body_length > 0)
       || (shape != NULL && !shape (json, path, response->status)))
-    return fail (api, error, code, describe_page (what, response, json != NULL));
+    return fail (api, error, code, describe_page (api, what, response, json != NULL));
   if (json != NULL)
     api->heard = TRUE;
   *body = g_steal_pointer (&json);

@@ -6,7 +6,12 @@
 
 #include "template-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <string.h>
+
+/* Of a word that is none of those that are needed. */
+#define MAX_SHOWN_BYTES 40
 
 const char *
 pp_json_type_name (const json_t *value)
@@ -161,16 +166,25 @@ check_boolean (const char *key, const json_t *value, json_t **checked, GError **
   return TRUE;
 }
 
+char *
+pp_check_shown (const json_t *value)
+{
+  const char *text = json_is_string (value) ? json_string_value (value) : pp_json_type_name (value);
+
+  return pp_text_cut (text, strlen (text), MAX_SHOWN_BYTES);
+}
+
 static gboolean
 check_pull_policy (const char *key, const json_t *value, json_t **checked, GError **error)
 {
   static const char *const policies[] = { "IfNotPresent", "Always", "IfPossible", "Never", NULL };
   if (!json_is_null (value)
       && !(json_is_string (value) && g_strv_contains (policies, json_string_value (value))))
-    return pp_template_invalid (
-        error, "%s: IfNotPresent, Always, IfPossible or Never is needed, not %s%.40s", key,
-        json_is_string (value) ? "" : pp_json_type_name (value),
-        json_is_string (value) ? json_string_value (value) : "");
+    {
+      g_autofree char *shown = pp_check_shown (value);
+      return pp_template_invalid (
+          error, "%s: IfNotPresent, Always, IfPossible or Never is needed, not %s", key, shown);
+    }
   *checked = pp_json_share (value);
   return TRUE;
 }

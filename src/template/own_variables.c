@@ -27,9 +27,8 @@ check_word (const char *key, const json_t *value, const char *const *words, GErr
   if (json_is_string (value) && g_strv_contains (words, json_string_value (value)))
     return TRUE;
   g_autofree char *needed = g_strjoinv (", ", (char **)words);
-  return pp_template_invalid (error, "%s: one of %s is needed, not %s%.40s", key, needed,
-                              json_is_string (value) ? "" : pp_json_type_name (value),
-                              json_is_string (value) ? json_string_value (value) : "");
+  g_autofree char *shown = pp_check_shown (value);
+  return pp_template_invalid (error, "%s: one of %s is needed, not %s", key, needed, shown);
 }
 
 static gboolean

@@ -116,6 +116,10 @@ json_t *pp_check_configuration (const json_t *configuration, gboolean podman_poo
 /* Returns "a string", "null", "a list", ... for messages. */
 const char *pp_json_type_name (const json_t *value);
 
+/* Returns VALUE for a message, if it is a string: its first words; else its type's name. New
+ * string. */
+char *pp_check_shown (const json_t *value);
+
 gboolean pp_check_strings (const char *key, const json_t *value, GError **error);
 
 /* own_variables.c */

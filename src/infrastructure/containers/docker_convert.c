@@ -5,26 +5,22 @@
 
 #include "values-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+/* Of a value of the wrong type, in a message. */
+#define MAX_SHOWN_BYTES 80
 
 void
 pp_set_type_error (GError **error, const char *key, const json_t *value, const char *wanted)
 {
-  g_autofree char *text = g_strndup ("(nothing)", 9);
   char *dumped = value != NULL ? json_dumps (value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+  const char *all = dumped != NULL ? dumped : "(nothing)";
+  g_autofree char *text = pp_text_cut (all, strlen (all), MAX_SHOWN_BYTES);
 
-  if (dumped != NULL)
-    {
-      g_free (text);
-      /* Cut a long value, but not inside a character. */
-      const char *end = dumped + MIN (strlen (dumped), 80);
-      while (end > dumped && ((guchar)*end & 0xc0) == 0x80)
-        end--;
-      text = *end == '\0' ? g_strdup (dumped)
-                          : g_strdup_printf ("%.*s...", (int)(end - dumped), dumped);
-      free (dumped);
-    }
+  free (dumped);
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
                "%s: %s given, %s needed", key, text, wanted);
 }

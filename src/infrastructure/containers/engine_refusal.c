@@ -4,6 +4,8 @@
 
 #include "engine_api-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <string.h>
 
 #define MAX_ENGINE_WORDS 4096
@@ -25,9 +27,9 @@ pp_engine_words (const PpHttpResponse *response)
     message = pp_json_string (body, "cause");
   if (message == NULL)
     message = response->body;
-  g_autofree char *valid
-      = g_utf8_make_valid (message, (gssize)MIN (strlen (message), MAX_ENGINE_WORDS));
-  return g_strstrip (g_strdelimit (g_steal_pointer (&valid), "\r\n\t", ' '));
+  /* Secrets of the job are masked later, so none may be cut. */
+  char *words = pp_text_cut (message, strlen (message), MAX_ENGINE_WORDS);
+  return g_strstrip (g_strdelimit (words, "\r\n\t", ' '));
 }
 
 /* Whether BODY's `cause` is one of CAUSES: Podman's own error, without what it says of it. A

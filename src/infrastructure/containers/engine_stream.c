@@ -5,7 +5,10 @@
 #include "engine_api-private.h"
 
 #include "prefect-podman/http/limits.h"
+#include "prefect-podman/text/cut.h"
 #include "values-private.h"
+
+#include <string.h>
 
 /* Less than the 250 ms between a container's end and the end of Podman's log reader. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
@@ -146,7 +149,8 @@ describe_damage (const PpFrames *frames)
 
   if (frames->engine_words != NULL)
     {
-      g_autofree char *words = g_utf8_make_valid (frames->engine_words, -1);
+      g_autofree char *words
+          = pp_text_cut (frames->engine_words, strlen (frames->engine_words), PP_FRAMES_MAX_WORDS);
 
       return g_strdup_printf ("the engine stopped reading its log: %s", g_strchomp (words));
     }

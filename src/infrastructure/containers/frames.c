@@ -9,7 +9,8 @@
 /* The stream of Docker's own messages about a log that it cannot read ("Error grabbing logs: ...").
  * They are not part of the log. */
 #define DOCKER_MESSAGE 3
-#define MAX_WORDS 500
+/* One byte more than is shown: pp_text_cut() sees then that words are missing. */
+#define MAX_KEPT_WORDS (PP_FRAMES_MAX_WORDS + 1)
 /* Longer than any frame of a log. */
 #define MAX_LIKELY_FRAME (1024 * 1024)
 
@@ -80,7 +81,7 @@ take_words (PpFrames *frames, const char *data, gsize length)
   g_message ("The engine says of a container's log: %.*s", (int)length, data);
   frames->engine_words
       = g_strdup_printf ("%s%.*s", before != NULL ? before : "",
-                         (int)MIN (length, MAX_WORDS - MIN (had, MAX_WORDS)), data);
+                         (int)MIN (length, MAX_KEPT_WORDS - MIN (had, MAX_KEPT_WORDS)), data);
 }
 
 /* Delivers LENGTH bytes of payload. Returns FALSE if none of it was taken. */

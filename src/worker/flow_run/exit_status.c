@@ -3,6 +3,8 @@
 
 #include "exit_status-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <signal.h>
 #include <string.h>
 
@@ -96,14 +98,14 @@ pp_job_end_without_lines (const char *message)
 static char *
 with_last_lines (const char *text, const char *tail)
 {
-  gsize length = strlen (tail);
-  const char *start = length > MESSAGE_TAIL_BYTES ? tail + length - MESSAGE_TAIL_BYTES : tail;
+  const char *start = tail;
 
-  if (start != tail)
+  if (strlen (tail) > MESSAGE_TAIL_BYTES)
     {
-      const char *newline = strchr (start, '\n');
+      const char *newline = strchr (tail + strlen (tail) - MESSAGE_TAIL_BYTES, '\n');
 
-      start = newline != NULL ? newline + 1 : g_utf8_find_next_char (start, NULL);
+      /* The secrets in it are masked later, so none may be cut. */
+      start = newline != NULL ? newline + 1 : pp_text_last_words (tail, MESSAGE_TAIL_BYTES);
     }
   if (*start == '\0')
     return g_strdup (text);

@@ -5,6 +5,7 @@
 
 #include "output-private.h"
 
+#include "prefect-podman/text/cut.h"
 #include "prefect-podman/text/visible.h"
 
 #include <string.h>
@@ -128,8 +129,9 @@ keep_in_tail (PpOutput *output, const char *text, gsize length)
 {
   if (g_queue_get_length (&output->tail) >= PP_OUTPUT_TAIL_LINES)
     g_free (g_queue_pop_head (&output->tail));
+  /* Secrets of blocks are masked later, so none may be cut. */
   g_queue_push_tail (&output->tail,
-                     g_strndup (text, pp_fitting_prefix (text, length, TAIL_LINE_BYTES)));
+                     pp_text_cut (text, length, pp_fitting_prefix (text, length, TAIL_LINE_BYTES)));
 }
 
 /* Write the line in one call, because the writer drops whole lines. */

@@ -946,6 +946,34 @@ test_secrets_are_masked (void)
     }
 }
 
+/* The server's words are cut, wherever a secret is in them: none of its parts is left. */
+static void
+test_secrets_are_not_cut (void)
+{
+  static const char *const formats[]
+      = { "{\"detail\": \"%s%spnu_0123456789abcdef behind\"}",
+          "{\"detail\": [{\"loc\": [\"a\"], \"msg\": \"%s%spnu_0123456789abcdef\"}]}",
+          "<p>%s%spnu_0123456789abcdef</p>" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats) * 2; i++)
+    for (guint before = i / 2 == 2 ? 55 : 470; before < (i / 2 == 2 ? 85 : 505); before += 3)
+      {
+        g_autofree char *filler = g_strnfill (before, '.');
+        g_autofree char *body = g_strdup_printf (formats[i / 2], filler, i % 2 == 0 ? " " : "");
+        const Step steps[] = { { before % 2 == 0 ? 500 : 200, NULL, body } };
+        g_autoptr (Fixture) fixture = fixture_new (steps, 1);
+
+        fixture->settings.api_key = (char *)"pnu_0123456789abcdef";
+        start (fixture);
+        call (fixture, "GET", "/x", PP_API_ONCE);
+        if (fixture->error == NULL)
+          continue;
+        g_test_message ("%s", fixture->error->message);
+        g_assert_null (strstr (fixture->error->message, "pnu"));
+        g_assert_nonnull (strstr (fixture->error->message, "..."));
+      }
+}
+
 static void
 test_url_with_password (void)
 {
@@ -1599,6 +1627,7 @@ add (void)
   g_test_add_func ("/api/answer/nul-in-a-key", test_nul_in_a_key);
   g_test_add_func ("/api/answer/numbers-beyond-jansson", test_numbers_beyond_jansson);
   g_test_add_func ("/api/answer/secrets-are-masked", test_secrets_are_masked);
+  g_test_add_func ("/api/answer/secrets-are-not-cut", test_secrets_are_not_cut);
   g_test_add_func ("/api/answer/url-with-password", test_url_with_password);
   g_test_add_func ("/api/csrf/one-fetch-for-all", test_csrf_one_fetch_for_all);
   g_test_add_func ("/api/csrf/off", test_csrf_off);

@@ -56,6 +56,16 @@ test_errors (void)
       "container_create_kwargs.log_config: the option path would have the engine write to a file "
       "of "
       "the host; leave it out, and mount a volume for a file of the job's own" },
+    /* A value is cut, and its secrets are masked later: none of their parts is left. */
+    { "{\"container_create_kwargs\": {\"dns\":"
+      " \"01234567890123456789012345678901234567890123456789012345678901234567 S3cretS3cret\"}}",
+      "container_create_kwargs.dns: \""
+      "01234567890123456789012345678901234567890123456789012345678901234567... given, a list of "
+      "strings needed" },
+    { "{\"container_create_kwargs\": {\"dns\":"
+      " \"01234567890123456789012345678901234567890123456789012345678901234567/S3cretS3cret\"}}",
+      "container_create_kwargs.dns: \"012345678901234567890123456789012345678... given, a list of "
+      "strings needed" },
     { "{\"container_create_kwargs\": {\"cpus\": 2}}",
       "container_create_kwargs.cpus: docker-py's containers.create() has no such argument" },
     { "{\"container_create_kwargs\": {\"read_only\": \"yes\"}}",
@@ -161,9 +171,10 @@ test_image_is_trimmed (void)
 static void
 test_long_value_is_cut_at_a_character (void)
 {
-  g_autofree char *long_text = g_strnfill (77, 'x');
+  g_autofree char *start = g_strnfill (36, 'x');
+  g_autofree char *rest = g_strnfill (60, 'y');
   g_autofree char *members = g_strdup_printf (
-      "{\"container_create_kwargs\": {\"init\": \"%s\xc3\xa9\xc3\xa9\xc3\xa9\"}}", long_text);
+      "{\"container_create_kwargs\": {\"init\": \"%s\xc3\xa9\xc3\xa9%s\"}}", start, rest);
   g_autoptr (GError) error = NULL;
 
   g_assert_null (make_spec (members, &docker, &error));

@@ -248,12 +248,34 @@ test_advice (void)
     }
 }
 
+/* The words are cut before anybody can mask the job's secrets: none of their parts is left. */
+static void
+test_secrets_are_not_cut (void)
+{
+  static const char *const edges[] = { " ", "/", "\\n" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (edges); i++)
+    for (guint length = 4070; length < 4100; length += 3)
+      {
+        g_autofree char *filler = g_strnfill (length, 'x');
+        g_autofree char *body
+            = g_strdup_printf ("{\"message\":\"%s%sS3cretS3cret%s\"}", filler, edges[i], filler);
+        const Case case_ = { START, 500, body, PP_INFRASTRUCTURE_ERROR_FAILED };
+        g_autoptr (GError) error = ask (&case_);
+
+        g_assert_error (error, PP_INFRASTRUCTURE_ERROR, case_.code);
+        g_assert_null (strstr (error->message, "S3c"));
+        g_assert_nonnull (strstr (error->message, "x... ("));
+      }
+}
+
 static void
 add (void)
 {
   g_test_add_func ("/engine-refusal/engines-words", test_engines_words);
   g_test_add_func ("/engine-refusal/words-of-a-job", test_words_of_a_job);
   g_test_add_func ("/engine-refusal/advice", test_advice);
+  g_test_add_func ("/engine-refusal/secrets-are-not-cut", test_secrets_are_not_cut);
 }
 
 int

@@ -259,6 +259,24 @@ test_malformed_and_broken_off (void)
   g_string_free (sink.err, TRUE);
 }
 
+/* Docker's words that are more than are shown can be told from those that are not. */
+static void
+test_long_words (void)
+{
+  g_autofree char *words = g_strnfill (PP_FRAMES_MAX_WORDS, 'x');
+  g_autoptr (GString) log = g_string_new (NULL);
+  PpFrames frames;
+
+  append_frame (log, 3, words);
+  pp_frames_init (&frames, PP_FRAMES_PLAIN, take, NULL);
+  for (gsize round = 0; round < 3; round++)
+    {
+      g_assert_cmpint (pp_frames_push (&frames, log->str, log->len), ==, PP_FRAMES_TAKEN);
+      g_assert_cmpuint (strlen (frames.engine_words), ==, PP_FRAMES_MAX_WORDS + (round > 0));
+    }
+  pp_frames_clear (&frames);
+}
+
 /* Shortened answers of Podman and Docker to real pulls. */
 static const char podman_pull[]
     = "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"4a7450df8b98\"}\n"
@@ -393,6 +411,7 @@ add_tests (void)
   g_test_add_func ("/infrastructure/frames/stamp-broken-off", test_stamp_broken_off);
   g_test_add_func ("/infrastructure/frames/tty", test_tty);
   g_test_add_func ("/infrastructure/frames/malformed", test_malformed_and_broken_off);
+  g_test_add_func ("/infrastructure/frames/long-words", test_long_words);
   g_test_add_func ("/infrastructure/pull/lines", test_pull_lines);
   g_test_add_func ("/infrastructure/pull/may-pass", test_pull_that_may_pass);
   g_test_add_func ("/infrastructure/pull/line-without-end", test_pull_line_without_end);

@@ -179,6 +179,27 @@ test_long_tail (void)
   g_assert_null (pp_job_end_without_lines (rest));
 }
 
+/* The tail is cut before its secrets are masked: none of their parts is left. */
+static void
+test_tail_of_one_line (void)
+{
+  PpJobEnd end = { .exit_code = 1 };
+
+  for (gsize behind = 1480; behind < 1510; behind++)
+    {
+      g_autofree char *filler = g_strnfill (behind, '.');
+      g_autofree char *spaced = g_strconcat (filler, " S3cretS3cret ", filler, NULL);
+      g_autofree char *joined = g_strconcat (filler, "/S3cretS3cret/", filler, NULL);
+      g_autofree char *message = NULL;
+      g_autofree char *other = NULL;
+
+      to_state (&end, spaced, &message);
+      to_state (&end, joined, &other);
+      g_assert_true (strstr (message, "3cret") == NULL || strstr (message, "\nS3cretS3cret "));
+      g_assert_null (strstr (other, "cret"));
+    }
+}
+
 static void
 test_explanations (void)
 {
@@ -199,6 +220,7 @@ add_tests (void)
   g_test_add_func ("/exit-status/interrupted-start", test_interrupted_start);
   g_test_add_func ("/exit-status/boot", test_boot);
   g_test_add_func ("/exit-status/long-tail", test_long_tail);
+  g_test_add_func ("/exit-status/tail-of-one-line", test_tail_of_one_line);
   g_test_add_func ("/exit-status/explanations", test_explanations);
 }
 

@@ -247,6 +247,25 @@ test_tail (Fixture *fixture, gconstpointer data)
   g_assert_true (g_str_has_suffix (tail, "\nline 199"));
 }
 
+/* A line of the tail is cut before the secrets of blocks are masked: none of their parts is left.
+ */
+static void
+test_tail_cuts_no_word (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  for (gsize before = 1980; before < 2010; before++)
+    {
+      g_autofree char *filler = g_strnfill (before, '.');
+      g_autofree char *line = g_strconcat (filler, " S3cretS3cret\n", NULL);
+
+      take (fixture, PP_STREAM_STDOUT, line);
+      g_free (drain (fixture));
+      g_autofree char *tail = pp_output_tail (fixture->output, 1);
+      g_assert_true (strchr (tail, 'S') == NULL || g_str_has_suffix (tail, " S3cretS3cret"));
+      g_assert_cmpuint (strlen (tail), <=, 2003);
+    }
+}
+
 static void
 test_endless_line (Fixture *fixture, gconstpointer data)
 {
@@ -440,6 +459,7 @@ add_tests (void)
     { "/output/prefix", test_prefix },
     { "/output/repair", test_repair },
     { "/output/tail", test_tail },
+    { "/output/tail-cuts-no-word", test_tail_cuts_no_word },
     { "/output/endless-line", test_endless_line },
     { "/output/progress-bar", test_progress_bar },
     { "/output/endless-progress-bar", test_endless_progress_bar },

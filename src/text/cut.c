@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "prefect-podman/text/cut.h"
+
+#include <string.h>
+
+/* A secret is hardly longer than that: a token is, with its signature, and a line of a key. */
+#define MAX_WORD_BYTES 1024
+
+/* How many of MAX bytes are dropped of a word that is longer. */
+static gsize
+dropped_bytes (gsize max)
+{
+  return MIN (MAX_WORD_BYTES, max / 2);
+}
+
+static gboolean
+is_inside_character (char c)
+{
+  return ((guchar)c & 0xc0) == 0x80;
+}
+
+char *
+pp_text_cut (const char *text, gsize length, gsize max)
+{
+  if (length <= max)
+    return g_utf8_make_valid (text, (gssize)length);
+
+  gsize lowest = max - MIN (max, MAX_WORD_BYTES);
+  gsize end = max;
+
+  while (end > lowest && !g_ascii_isspace (text[end]))
+    end--;
+  if (!g_ascii_isspace (text[end]))
+    end = max - dropped_bytes (max);
+  while (end > 0 && (g_ascii_isspace (text[end - 1]) || is_inside_character (text[end])))
+    end--;
+  g_autofree char *valid = g_utf8_make_valid (text, (gssize)end);
+  return g_strconcat (valid, "...", NULL);
+}
+
+const char *
+pp_text_last_words (const char *text, gsize max)
+{
+  gsize length = strlen (text);
+
+  if (length <= max)
+    return text;
+
+  const char *start = text + length - max;
+  gsize cut = 0;
+
+  /* A blank before them ends the word before. */
+  while (cut < MIN (max, MAX_WORD_BYTES) && !g_ascii_isspace (start[(gssize)cut - 1]))
+    cut++;
+  if (!g_ascii_isspace (start[(gssize)cut - 1]))
+    cut = dropped_bytes (max);
+  start += cut;
+  while (g_ascii_isspace (*start) || is_inside_character (*start))
+    start++;
+  return start;
+}
