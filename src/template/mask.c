@@ -16,6 +16,9 @@
 #define MIN_LINE_CHARACTERS 8
 /* So many are looked for by themselves, of all secrets. */
 #define MAX_LINES 10000
+/* When the secrets take so much memory, fewer of their spellings are looked for. */
+#define MAX_FORM_BYTES ((gsize)16 * 1024 * 1024)
+#define FORM_OVERHEAD 128
 
 struct PpMask
 {
@@ -23,6 +26,7 @@ struct PpMask
   GSequence *parts;    /* long enough secrets, with single blanks, sorted by bytes; borrowed from
                           `secrets` */
   guint lines;         /* number of lines that were added of secrets with several */
+  gsize form_bytes;    /* memory of `secrets`, about */
 };
 
 PpMask *
@@ -114,17 +118,21 @@ add_secret (PpMask *mask, const char *secret)
   g_hash_table_add (mask->secrets, g_steal_pointer (&part));
 }
 
-/* Adds SECRET, and its spelling in JSON and in Go's quoted strings. */
+/* Adds SECRET, and how others write it. */
 static void
 add_forms (PpMask *mask, const char *secret)
 {
-  g_autofree char *json = pp_json_quoted (secret);
-  g_autofree char *go = pp_go_quoted (secret);
+  gboolean all = mask->form_bytes + strlen (secret) < MAX_FORM_BYTES;
+  g_autoptr (GPtrArray) forms = pp_secret_forms (secret, all);
 
-  add_secret (mask, secret);
-  if (json != NULL)
-    add_secret (mask, json);
-  add_secret (mask, go);
+  for (guint i = 0; i < forms->len; i++)
+    {
+      guint known = g_hash_table_size (mask->secrets);
+
+      add_secret (mask, forms->pdata[i]);
+      if (g_hash_table_size (mask->secrets) > known)
+        mask->form_bytes += strlen (forms->pdata[i]) + FORM_OVERHEAD;
+    }
 }
 
 /* SECRET, and each of its lines where it has several: a private key, a file of passwords. */
@@ -150,6 +158,31 @@ add_value (PpMask *mask, const char *secret)
     }
 }
 
+/* Short numbers are ports, counts and the like, of whatever they are. */
+static void
+add_number (PpMask *mask, const json_t *number)
+{
+  g_autoptr (GPtrArray) forms = pp_number_forms (number);
+
+  for (guint i = 0; i < forms->len; i++)
+    if (strlen (forms->pdata[i]) >= MIN_PART_BYTES)
+      add_secret (mask, forms->pdata[i]);
+}
+
+static gboolean
+is_secret_number (const PpMask *mask, const json_t *json)
+{
+  if (!json_is_number (json))
+    return FALSE;
+  g_autoptr (GPtrArray) forms = pp_number_forms (json);
+
+  for (guint i = 0; i < forms->len; i++)
+    if (strlen (forms->pdata[i]) >= MIN_PART_BYTES
+        && g_hash_table_contains (mask->secrets, forms->pdata[i]))
+      return TRUE;
+  return FALSE;
+}
+
 void
 pp_mask_add_values (PpMask *mask, const json_t *json)
 {
@@ -159,6 +192,8 @@ pp_mask_add_values (PpMask *mask, const json_t *json)
 
   if (json_is_string (json))
     add_value (mask, json_string_value (json));
+  else if (json_is_number (json))
+    add_number (mask, json);
   json_object_foreach ((json_t *)json, key, item) pp_mask_add_values (mask, item);
   json_array_foreach (json, index, item) pp_mask_add_values (mask, item);
 }
@@ -374,6 +409,8 @@ pp_mask_json (const PpMask *mask, const json_t *json)
       g_autofree char *text = pp_mask_text (mask, json_string_value (json));
       return json_string (text);
     }
+  if (is_secret_number (mask, json))
+    return json_string (PP_MASKED);
   if (!json_is_array (json))
     return json_copy ((json_t *)json);
   json_t *masked = json_array ();

@@ -160,15 +160,24 @@ append_escaped (GString *out, gunichar c, char quote)
     g_string_append_printf (out, "\\U%08x", c);
 }
 
+char *
+pp_python_quoted (const char *text, char quote)
+{
+  GString *quoted = g_string_sized_new (strlen (text));
+
+  for (; *text != '\0'; text = g_utf8_next_char (text))
+    append_escaped (quoted, g_utf8_get_char (text), quote);
+  return g_string_free (quoted, FALSE);
+}
+
 /* As str.__repr__. */
 static void
 append_quoted (GString *out, const char *text)
 {
   char quote = strchr (text, '\'') != NULL && strchr (text, '"') == NULL ? '"' : '\'';
-  g_string_append_c (out, quote);
-  for (; *text != '\0'; text = g_utf8_next_char (text))
-    append_escaped (out, g_utf8_get_char (text), quote);
-  g_string_append_c (out, quote);
+  g_autofree char *quoted = pp_python_quoted (text, quote);
+
+  g_string_append_printf (out, "%c%s%c", quote, quoted, quote);
 }
 
 static gboolean append_repr (GString *out, const json_t *value, guint depth, GError **error);

@@ -5,20 +5,37 @@
 
 #include "prefect-podman/template/mask.h"
 
-#include <stdlib.h>
+#include "template-private.h"
+
 #include <string.h>
+
+#define PAIRS 65536
+
+typedef struct
+{
+  char *bytes;
+  gsize length;
+} Secret;
 
 struct PpSecrets
 {
-  GPtrArray *strings; /* longest first, because one may be a part of another */
+  GArray *secrets;          /* Secret; longest first, because one may be the beginning of another */
+  guint8 starts[PAIRS / 8]; /* a bit for each pair of bytes: a secret begins with it */
 };
+
+static void
+clear_secret (gpointer secret)
+{
+  g_free (((Secret *)secret)->bytes);
+}
 
 PpSecrets *
 pp_secrets_new (void)
 {
   PpSecrets *secrets = g_new0 (PpSecrets, 1);
 
-  secrets->strings = g_ptr_array_new_with_free_func (g_free);
+  secrets->secrets = g_array_new (FALSE, FALSE, sizeof (Secret));
+  g_array_set_clear_func (secrets->secrets, clear_secret);
   return secrets;
 }
 
@@ -27,27 +44,36 @@ pp_secrets_free (PpSecrets *secrets)
 {
   if (secrets == NULL)
     return;
-  g_ptr_array_unref (secrets->strings);
+  g_array_unref (secrets->secrets);
   g_free (secrets);
 }
 
-static gint
-longest_first (gconstpointer a, gconstpointer b)
+static const Secret *
+nth (const PpSecrets *secrets, guint i)
 {
-  size_t length_a = strlen (*(const char *const *)a);
-  size_t length_b = strlen (*(const char *const *)b);
+  return &g_array_index (secrets->secrets, Secret, i);
+}
 
-  return length_a < length_b ? 1 : length_a > length_b ? -1 : 0;
+static guint
+pair_at (const char *text)
+{
+  return (guint)(guchar)text[0] << 8 | (guchar)text[1];
 }
 
 static void
 add_string (PpSecrets *secrets, const char *string)
 {
-  for (guint i = 0; i < secrets->strings->len; i++)
-    if (g_str_equal (secrets->strings->pdata[i], string))
-      return;
-  g_ptr_array_add (secrets->strings, g_strdup (string));
-  g_ptr_array_sort (secrets->strings, longest_first);
+  const Secret secret = { g_strdup (string), strlen (string) };
+  guint place = 0;
+
+  for (; place < secrets->secrets->len && nth (secrets, place)->length >= secret.length; place++)
+    if (g_str_equal (nth (secrets, place)->bytes, string))
+      {
+        g_free (secret.bytes);
+        return;
+      }
+  g_array_insert_val (secrets->secrets, place, secret);
+  secrets->starts[pair_at (string) / 8] |= (guint8)(1u << pair_at (string) % 8);
 }
 
 void
@@ -55,54 +81,53 @@ pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes)
 {
   if (secret == NULL || strlen (secret) < MAX (min_bytes, PP_SECRETS_MIN_BYTES))
     return;
-  json_auto_t *value = json_string (secret);
-  char *quoted = value != NULL ? json_dumps (value, JSON_ENCODE_ANY) : NULL;
-  g_autofree char *escaped = g_uri_escape_string (secret, NULL, FALSE);
+  g_autoptr (GPtrArray) forms = pp_secret_forms (secret, TRUE);
 
-  add_string (secrets, secret);
-  add_string (secrets, escaped);
-  if (quoted != NULL)
-    {
-      quoted[strlen (quoted) - 1] = '\0';
-      add_string (secrets, quoted + 1);
-    }
-  free (quoted);
+  for (guint i = 0; i < forms->len; i++)
+    add_string (secrets, forms->pdata[i]);
 }
 
-/* Masks STRING in TEXT. TEXT is NULL while it equals the LENGTH bytes of ORIGINAL. */
-static GString *
-mask_string (GString *text, const char *original, gsize length, const char *string)
+/* Returns the length of the longest secret that TEXT, of LEFT bytes, begins with; or 0. */
+static gsize
+longest_at (const PpSecrets *secrets, const char *text, gsize left)
 {
-  gsize string_length = strlen (string);
-  const char *start = text != NULL ? text->str : original;
-  gsize left = text != NULL ? text->len : length;
-  const char *found = memmem (start, left, string, string_length);
-
-  if (found == NULL)
-    return text;
-  GString *masked = g_string_sized_new (left);
-  for (; found != NULL; found = memmem (start, left, string, string_length))
+  if (left < PP_SECRETS_MIN_BYTES
+      || (secrets->starts[pair_at (text) / 8] & 1u << pair_at (text) % 8) == 0)
+    return 0;
+  for (guint i = 0; i < secrets->secrets->len; i++)
     {
-      g_string_append_len (masked, start, found - start);
-      g_string_append (masked, PP_MASKED);
-      left -= (gsize)(found - start) + string_length;
-      start = found + string_length;
+      const Secret *secret = nth (secrets, i);
+
+      if (secret->length <= left && memcmp (text, secret->bytes, secret->length) == 0)
+        return secret->length;
     }
-  g_string_append_len (masked, start, (gssize)left);
-  if (text != NULL)
-    g_string_free (text, TRUE);
-  return masked;
+  return 0;
 }
 
 char *
 pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize *length)
 {
   GString *masked = NULL;
+  gsize end = 0; /* of the secrets so far; two that overlap are one */
 
-  for (guint i = 0; secrets != NULL && i < secrets->strings->len; i++)
-    masked = mask_string (masked, text, *length, secrets->strings->pdata[i]);
+  for (gsize at = 0; secrets != NULL && at < *length; at++)
+    {
+      gsize found = longest_at (secrets, text + at, *length - at);
+
+      if (found == 0)
+        continue;
+      if (masked == NULL)
+        masked = g_string_sized_new (*length);
+      if (at >= end)
+        {
+          g_string_append_len (masked, text + end, (gssize)(at - end));
+          g_string_append (masked, PP_MASKED);
+        }
+      end = MAX (end, at + found);
+    }
   if (masked == NULL)
     return NULL;
+  g_string_append_len (masked, text + end, (gssize)(*length - end));
   *length = masked->len;
   return g_string_free (masked, FALSE);
 }
@@ -112,12 +137,12 @@ pp_secrets_safe_length (const PpSecrets *secrets, const char *text, gsize length
 {
   gsize safe = length;
 
-  for (guint i = 0; secrets != NULL && i < secrets->strings->len; i++)
+  for (guint i = 0; secrets != NULL && i < secrets->secrets->len; i++)
     {
-      const char *string = secrets->strings->pdata[i];
+      const Secret *secret = nth (secrets, i);
 
-      for (gsize head = MIN (strlen (string) - 1, length); head > length - safe; head--)
-        if (memcmp (text + length - head, string, head) == 0)
+      for (gsize head = MIN (secret->length - 1, length); head > length - safe; head--)
+        if (memcmp (text + length - head, secret->bytes, head) == 0)
           safe = length - head;
     }
   return safe;

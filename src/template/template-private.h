@@ -42,6 +42,9 @@ json_t *pp_json_shallow_copy (const json_t *json);
  * VALUE is nested too deep. */
 char *pp_python_str (const json_t *value, GError **error);
 
+/* TEXT as Python's repr() has it between two QUOTEs, which are left out. New string. */
+char *pp_python_quoted (const char *text, char quote);
+
 /* Python's int() of TEXT. Returns FALSE if Python raises ValueError. A number that is too large is
  * clamped. */
 gboolean pp_python_int (const char *text, gint64 *value);
@@ -171,11 +174,14 @@ gboolean pp_is_blank (char c);
 /* TEXT with one blank for each run of blanks, line ends and the like. New string. */
 char *pp_with_single_blanks (const char *text);
 
-/* TEXT (UTF-8) as Go's strconv.Quote() and %q have it, without the quotes around it. New string. */
-char *pp_go_quoted (const char *text);
+/* SECRET itself and as it is inside what others write: JSON (of several programs), Go's and
+ * Python's quotes, a URL; or, if not ALL, only as an engine quotes it. Array of new strings; some
+ * may be equal. */
+GPtrArray *pp_secret_forms (const char *secret, gboolean all);
 
-/* TEXT as JSON has it, without the quotes around it. New string; NULL: it is not UTF-8. */
-char *pp_json_quoted (const char *text);
+/* NUMBER, an integer or real one, as JSON and Python write it. Array of new strings; some may be
+ * equal. */
+GPtrArray *pp_number_forms (const json_t *number);
 
 /* mask_urls.c */
 

@@ -16,8 +16,8 @@ PpSecrets *pp_secrets_new (void);
 void pp_secrets_free (PpSecrets *secrets);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpSecrets, pp_secrets_free)
 
-/* Adds SECRET (may be NULL), and its spelling in JSON and in a URL. Ignores SECRET if it is shorter
- * than MIN_BYTES, which is at least PP_SECRETS_MIN_BYTES. */
+/* Adds SECRET (may be NULL), and its spellings in JSON, Go, Python and a URL. Ignores SECRET if it
+ * is shorter than MIN_BYTES, which is at least PP_SECRETS_MIN_BYTES. */
 void pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes);
 
 /* Replaces each secret in the *LENGTH bytes of TEXT, which may have NULs, by PP_MASKED. Returns a

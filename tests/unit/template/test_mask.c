@@ -183,6 +183,46 @@ test_quoted (void)
   assert_text (mask, "\"esc\\x1b[1m\xf0\x9f\x94\x91\\U000e0001\"", "\"********\"");
 }
 
+/* In an object that was rendered into a string, as Python's str() has it. */
+static void
+test_rendered_objects (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block = json_pack ("{s:s, s:[s, s], s:s}", "k", "pa'ss\"word12345", "list",
+                                  "only'single", "only\"double\\", "n", "line\tand \xc2\xa0");
+
+  pp_mask_add_values (mask, block);
+  assert_text (mask, "X={'k': 'pa\\'ss\"word12345'}", "X={'k': '" PP_MASKED "'}");
+  assert_text (mask, "{'list': [\"only'single\", 'only\"double\\\\'], 'n': 'line\\tand \\xa0'}",
+               "{'list': [\"" PP_MASKED "\", '" PP_MASKED "'], 'n': '" PP_MASKED "'}");
+  assert_text (mask, "'not only\\'single, but \"'", "'not " PP_MASKED ", but \"'");
+}
+
+/* Numbers are secrets too, unless they are short. */
+static void
+test_numbers (void)
+{
+  g_autoptr (PpMask) mask = pp_mask_new ();
+  json_auto_t *block
+      = json_pack ("{s:I, s:{s:[i, f]}, s:f, s:f, s:i, s:b, s:b, s:n}", "id",
+                   (json_int_t)9007199254740993, "in", "it", -4711, 3.14159, "whole", 86400.0,
+                   "large", 1e300, "port", 443, "yes", 1, "no", 0, "nothing");
+  json_auto_t *json
+      = json_pack ("[i, f, f, i, i, i, s, b, b, n, {s:I}]", -4711, 3.14159, 86400.0, 86400, 443,
+                   4712, "of 9007199254740993", 1, 0, "API_KEY", (json_int_t)9007199254740993);
+  json_auto_t *wanted
+      = json_pack ("[s, s, s, s, i, i, s, b, b, n, {s:s}]", PP_MASKED, PP_MASKED, PP_MASKED,
+                   PP_MASKED, 443, 4712, "of " PP_MASKED, 1, 0, "API_KEY", PP_MASKED);
+
+  pp_mask_add_values (mask, block);
+  json_auto_t *masked = pp_mask_json (mask, json);
+  g_assert_true (json_equal (masked, wanted));
+  assert_text (mask, "id=9007199254740993, [-4711, 3.14159]",
+               "id=" PP_MASKED ", [" PP_MASKED ", " PP_MASKED "]");
+  assert_text (mask, "86400.0 s or 86400 s, 1e+300", PP_MASKED " s or " PP_MASKED " s, " PP_MASKED);
+  assert_text (mask, "port 443: True, true, None, null", "port 443: True, true, None, null");
+}
+
 /* Of a secret with more lines than are looked for, and of those that begin alike. */
 static void
 test_many_lines (void)
@@ -295,6 +335,8 @@ add (void)
   g_test_add_func ("/mask/long-values", test_long_values);
   g_test_add_func ("/mask/lines", test_lines);
   g_test_add_func ("/mask/quoted", test_quoted);
+  g_test_add_func ("/mask/rendered-objects", test_rendered_objects);
+  g_test_add_func ("/mask/numbers", test_numbers);
   g_test_add_func ("/mask/many", test_many);
   g_test_add_func ("/mask/many-lines", test_many_lines);
   g_test_add_func ("/mask/blocks", test_blocks);
