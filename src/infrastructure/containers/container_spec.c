@@ -8,6 +8,9 @@
 #include "spec_parts-private.h"
 #include "values-private.h"
 
+#include "prefect-podman/text/cut.h"
+#include "prefect-podman/text/visible.h"
+
 #include "docker_convert-private.h"
 #include "job_values-private.h"
 #include "kwargs_limits-private.h"
@@ -17,6 +20,8 @@
 
 G_DEFINE_QUARK (pp - infrastructure - error - quark, pp_infrastructure_error)
 
+/* Of a variable's name, in a message. */
+#define MAX_NAME_BYTES 80
 #define PLATFORM_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_./+()-"
 
 /* What the peer takes out of container_create_kwargs: the fields of its job configuration. */
@@ -49,6 +54,26 @@ static const struct
   { "ulimits", "ulimits" },    { "security_opt", "security_opt" }, { "extra_hosts", "extra_hosts" },
 };
 
+/* An entry is NAME=VALUE, so a NAME with "=" would set another variable, which may be the worker's.
+ * Podman leaves out the blanks before a name. */
+static gboolean
+check_variable_name (const char *name, GError **error)
+{
+  gboolean is_good = *name != '\0' && *name != ' ' && strchr (name, '=') == NULL;
+
+  for (const char *p = name; *p != '\0' && is_good; p = g_utf8_next_char (p))
+    is_good = !g_unichar_iscntrl (g_utf8_get_char (p));
+  if (is_good)
+    return TRUE;
+  g_autofree char *shown = pp_text_cut (name, strlen (name), MAX_NAME_BYTES);
+  g_autofree char *visible = pp_text_visible (shown, "");
+  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+               "env: '%s' is no name of a variable: a name is not empty, begins with no blank, and "
+               "has no '=' and no control character",
+               visible);
+  return FALSE;
+}
+
 /* docker/utils/utils.py format_environment */
 static json_t *
 environment_list (const json_t *env, GError **error)
@@ -59,6 +84,8 @@ environment_list (const json_t *env, GError **error)
 
   json_object_foreach ((json_t *)env, name, value)
   {
+    if (!check_variable_name (name, error))
+      return NULL;
     if (!json_is_string (value) && !json_is_null (value))
       {
         g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,

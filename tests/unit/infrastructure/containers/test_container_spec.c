@@ -168,6 +168,44 @@ test_image_is_trimmed (void)
     }
 }
 
+/* Engines take NAME=VALUE: such a name would set another variable, PREFECT__FLOW_RUN_ID too. */
+static void
+test_variable_names (void)
+{
+  static const struct
+  {
+    const char *name;  /* in JSON */
+    const char *shown; /* in the message; NULL: is fine */
+  } cases[] = {
+    { "PREFECT__FLOW_RUN_ID=1111", "PREFECT__FLOW_RUN_ID=1111" },
+    { "A\\nPREFECT__FLOW_RUN_ID", "A\\x0aPREFECT__FLOW_RUN_ID" },
+    { "", "" },
+    { "=", "=" },
+    { "A=", "A=" },
+    { " PREFECT__FLOW_RUN_ID", " PREFECT__FLOW_RUN_ID" },
+    { "\\tPREFECT__FLOW_RUN_ID", "\\x09PREFECT__FLOW_RUN_ID" },
+    { "A\\u007f", "A\\x7f" },
+    { "A\\u0085B", "A\\x85B" },
+    { "A.B-C d", NULL },
+    { "\xc3\x9c", NULL },
+    { "1", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *members = g_strdup_printf ("{\"env\": {\"%s\": \"x\"}}", cases[i].name);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PpContainerSpec) spec = make_spec (members, &docker, &error);
+      g_autofree char *wanted
+          = g_strdup_printf ("env: '%s' is no name of a variable", cases[i].shown);
+
+      g_test_message ("%s", members);
+      g_assert_true ((spec == NULL) == (cases[i].shown != NULL));
+      if (spec == NULL)
+        g_assert_true (g_str_has_prefix (error->message, wanted));
+    }
+}
+
 static void
 test_long_value_is_cut_at_a_character (void)
 {
@@ -510,6 +548,7 @@ add_tests (void)
   g_test_add_func ("/container-spec/podman-variables", test_podman_variables);
   g_test_add_func ("/container-spec/errors", test_errors);
   g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
+  g_test_add_func ("/container-spec/variable-names", test_variable_names);
   g_test_add_func ("/container-spec/ignored-kwargs", test_ignored_kwargs_are_told);
   g_test_add_func ("/container-spec/pull-policy", test_pull_policy);
   g_test_add_func ("/container-spec/restarts-are-left-out", test_restarts_are_left_out);

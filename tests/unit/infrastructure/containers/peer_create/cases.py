@@ -212,6 +212,15 @@ REFUSED = {
 }
 
 
+# Names in env that docker-py sends, and that an engine takes for another variable or refuses.
+NO_VARIABLE_NAMES = ["", "=", "A=", "A=B", " A", "A\nB", "\tA", "A\u007f", "A\u0085"]
+
+
+def no_variable_names():
+    for name in NO_VARIABLE_NAMES:
+        yield {"env": {"FINE": "1", name: "x"}}
+
+
 def every_value_once():
     for key, values in VARIABLES.items():
         for value in values:
