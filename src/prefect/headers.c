@@ -56,6 +56,38 @@ add_secret (PpApi *api, const char *secret)
     g_ptr_array_add (api->secrets, g_strdup (secret));
 }
 
+/* LOGIN is "user:password": as it is, as the header of Basic authentication has it, and its
+ * password. */
+static void
+add_login (PpApi *api, const char *login)
+{
+  const char *colon = strchr (login, ':');
+  g_autofree char *base64 = g_base64_encode ((const guchar *)login, strlen (login));
+
+  add_secret (api, base64);
+  add_secret (api, login);
+  if (colon != NULL)
+    add_secret (api, colon + 1);
+}
+
+/* The user and password of the API's URL, with their %XX and without. libcurl sends them to a
+ * server that asks for them, and its page may show them. */
+static void
+add_login_of_url (PpApi *api)
+{
+  const char *scheme_end = strstr (api->settings->api_url, "://");
+  const char *start = scheme_end != NULL ? scheme_end + strlen ("://") : api->settings->api_url;
+  const char *at = g_strrstr_len (start, (gssize)strcspn (start, "/?#"), "@");
+
+  if (at == NULL || memchr (start, ':', (gsize)(at - start)) == NULL)
+    return;
+  g_autofree char *login = g_strndup (start, at - start);
+  g_autofree char *plain = g_uri_unescape_string (login, NULL);
+  add_login (api, login);
+  if (plain != NULL)
+    add_login (api, plain);
+}
+
 static void
 add_custom_headers (PpApi *api)
 {
@@ -108,14 +140,11 @@ pp_api_init_headers (PpApi *api)
   else if (settings->api_auth_string != NULL)
     {
       const char *auth = settings->api_auth_string;
-      const char *colon = strchr (auth, ':');
       g_autofree char *base64 = g_base64_encode ((const guchar *)auth, strlen (auth));
       g_ptr_array_add (api->headers, g_strconcat ("Authorization: Basic ", base64, NULL));
-      add_secret (api, base64);
-      add_secret (api, auth);
-      if (colon != NULL)
-        add_secret (api, colon + 1);
+      add_login (api, auth);
     }
+  add_login_of_url (api);
   add_custom_headers (api);
 }
 

@@ -974,6 +974,31 @@ test_secrets_are_not_cut (void)
       }
 }
 
+/* The server's page shows what libcurl has sent of the URL, and what it has of it itself. */
+static void
+test_login_of_url_is_masked (void)
+{
+  static const char *const words[] = { "me%40x:hunter%2F22", "me@x:hunter/22", "hunter%2F22",
+                                       "hunter/22", "bWVAeDpodW50ZXIvMjI=" };
+  const Step steps[] = { { -2 }, { 500, NULL, "{\"detail\": \"me%40x:hunter%2F22, hunter/22\"}" } };
+  g_autoptr (Fixture) fixture = fixture_new (steps, 2);
+  int port = server_port (fixture->server);
+
+  g_free (fixture->url);
+  fixture->settings.api_url = fixture->url
+      = g_strdup_printf ("http://me%%40x:hunter%%2F22@127.0.0.1:%d/api", port);
+  start (fixture);
+  for (guint call_ = 0; call_ < 2; call_++)
+    {
+      g_clear_error (&fixture->error);
+      call (fixture, "GET", "/x", PP_API_ONCE);
+      g_test_message ("%s", fixture->error->message);
+      g_assert_nonnull (strstr (fixture->error->message, "***"));
+      for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+        g_assert_null (strstr (fixture->error->message, words[i]));
+    }
+}
+
 static void
 test_url_with_password (void)
 {
@@ -1628,6 +1653,7 @@ add (void)
   g_test_add_func ("/api/answer/numbers-beyond-jansson", test_numbers_beyond_jansson);
   g_test_add_func ("/api/answer/secrets-are-masked", test_secrets_are_masked);
   g_test_add_func ("/api/answer/secrets-are-not-cut", test_secrets_are_not_cut);
+  g_test_add_func ("/api/answer/login-of-url-is-masked", test_login_of_url_is_masked);
   g_test_add_func ("/api/answer/url-with-password", test_url_with_password);
   g_test_add_func ("/api/csrf/one-fetch-for-all", test_csrf_one_fetch_for_all);
   g_test_add_func ("/api/csrf/off", test_csrf_off);
