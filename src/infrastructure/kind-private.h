@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a kind of infrastructure is: functions with the contracts of infrastructure.h. A new kind is
- * one file with one of these, and its row in kinds.c (docs/internals/new-infrastructure.md). Used
- * inside the room only. */
+/* A kind of infrastructure is a struct of functions with the contracts of infrastructure.h. A new
+ * kind is one file with such a struct, and its row in kinds.c
+ * (docs/internals/new-infrastructure.md). Used inside the room only. */
 #pragma once
 
 #include "prefect-podman/infrastructure/capabilities.h"
@@ -21,8 +21,9 @@ typedef struct
 struct PpInfrastructureKind
 {
   const PpPoolType *pools;
-  /* See pp_kind_find_place(): the one place of a kind that has no more ("process:"), or NULL and
-   * two functions, of which the second tells if PLACE is one of this kind. */
+  /* See pp_kind_find_place(). A kind with only one place names it here ("process:"). Any other kind
+   * has NULL here and two functions: the first finds the place, the second tells if PLACE is one of
+   * this kind. */
   const char *place;
   char *(*find_place) (const char *engine_url, GError **error);
   gboolean (*has_place) (const char *place);
@@ -43,12 +44,11 @@ struct PpInfrastructureKind
                                    gboolean force, PpInfrastructureDoneFunc done,
                                    gpointer user_data);
 
-  /* NULL where the kind has nothing to say or to do there: jobs without output (follow and
-   * read_log), an infrastructure that is always there (connect, ping, heard), jobs that need not be
-   * told whose they are, or cannot be listed. Without words they are called jobs. Without watch a
-   * job is inspected every second, without pid it is PLACE and the job's id, without free_spec a
-   * PpJobSpec is freed by g_free().
-   */
+  /* Each of these may be NULL if the kind has nothing to report or to do: follow and read_log if
+   * jobs have no output; connect, ping and heard if the infrastructure is always there; set_owner
+   * if jobs need not know their owner; list if jobs cannot be listed. Without words, the jobs are
+   * called jobs. Without watch, a job is inspected every second. Without pid, it is PLACE and the
+   * job's id. Without free_spec, g_free() frees a PpJobSpec. */
   void (*free_spec) (PpJobSpec *spec);
   char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,
@@ -82,7 +82,7 @@ struct PpInfrastructureKind
   void (*call_cancel) (PpInfrastructureCall *call);
 };
 
-/* The heads of what a kind allocates. */
+/* The first members of what a kind allocates. */
 struct PpInfrastructure
 {
   const PpInfrastructureKind *kind;
@@ -91,7 +91,7 @@ struct PpInfrastructure
 struct PpInfrastructureCall
 {
   PpInfrastructure *infrastructure;
-  void (*cancel) (PpInfrastructureCall *call); /* NULL: the kind's call_cancel */
+  void (*cancel) (PpInfrastructureCall *call); /* NULL: use the kind's call_cancel */
 };
 
 /* Podman and Docker over their socket (engine_api.c). */

@@ -3,11 +3,12 @@
 
 #include "kind-private.h"
 
-/* A new kind is a file with a PpInfrastructureKind, and its row here. The first row serves where
- * nothing says which one is wanted. */
+/* A new kind is a file with a PpInfrastructureKind, and its row here. The first row is used if
+ * nothing says which kind is wanted. */
 static const PpInfrastructureKind *const kinds[] = { &pp_engine_api_kind };
 
-/* The row of TYPE, and in *KIND whose it is. NULL: none. */
+/* Returns the pool type TYPE and sets *KIND (KIND may be NULL) to its kind. NULL if there is
+ * none. */
 static const PpPoolType *
 find_pool (const char *type, const PpInfrastructureKind **kind)
 {

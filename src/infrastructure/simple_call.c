@@ -12,7 +12,7 @@ struct SimpleCall
 {
   PpInfrastructureCall base;
   void (*tell) (const SimpleCall *call);
-  guint idle; /* 0: it waits for its end */
+  guint idle; /* 0: waits for pp_simple_call_finish() */
   PpJob *job;
   GError *error;
   PpInfrastructureDoneFunc done;
@@ -164,13 +164,13 @@ pp_simple_call_ready (PpInfrastructure *infrastructure, const PpSubmitFuncs *fun
   return &call->base;
 }
 
-/* Watching a job by looking at it. */
+/* Watches a job by inspecting it again and again. */
 
 typedef struct
 {
   PpInfrastructureCall base;
   char *id;
-  guint timer; /* 0: inspect is under way */
+  guint timer; /* 0: an inspection is in progress */
   PpInfrastructureCall *inspect;
   PpWatchedFunc watched;
   gpointer user_data;

@@ -28,8 +28,8 @@ typedef struct
   GPtrArray *warnings;    /* (char *) lines for the run's log; may be empty */
   gboolean wants_proxies; /* add the proxies of docker's own configuration to the environment */
   PpPullPolicy pull_policy;
-  gboolean pull_is_implied; /* ALWAYS only because of the image's tag: if the pull fails, a local
-                               image of that name is used */
+  gboolean pull_is_implied; /* pull_policy is ALWAYS only because of the image's tag. If the pull
+                               then fails, a local image of that name is used */
   char *registry_auth;      /* value of X-Registry-Auth, or NULL; a secret */
   PpRunPolicy policy;       /* the worker's settings from the configuration */
 } PpContainerSpec;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a container engine says of itself. */
+/* What a container engine reports about itself. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -12,25 +12,26 @@ typedef enum
   PP_ENGINE_DOCKER
 } PpEngineKind;
 
-/* What answers at the other end; filled by connect. */
+/* The engine that answers; filled by connect. */
 typedef struct
 {
   PpEngineKind kind;
   char *name;        /* "Podman" or "Docker" */
-  char *version;     /* the engine's own: "4.3.1" */
+  char *version;     /* the engine's version: "4.3.1" */
   char *api_version; /* Docker API: "1.41" */
   gboolean rootless;
   char *url;      /* "unix:///run/podman/podman.sock", without a password */
-  char *base_url; /* as docker-py prints it, the head of infrastructure_pid:
+  char *base_url; /* the URL as docker-py prints it, which begins each infrastructure_pid:
                      "http+docker://localhost" or "http://host:port" */
-  char *gateway;  /* address containers reach this host by, for host-gateway where the engine does
-                     not know the word; NULL where it does, or where none was found */
-  char *default_runtime; /* "runc"; NULL where the engine does not say */
+  char *gateway;  /* the address at which containers reach this host. It replaces host-gateway. NULL
+                     if the engine knows host-gateway, or if no address was found */
+  char *default_runtime; /* "runc"; NULL if the engine does not report it */
   gboolean has_apparmor;
-  gboolean runs_windows; /* Windows containers */
+  gboolean runs_windows; /* its containers are Windows containers */
 } PpEngineInfo;
 
-/* NULL until the first connect has been answered. Borrowed. INFRASTRUCTURE is an engine. */
+/* Returns what the engine reported; borrowed. NULL until the first connect was answered.
+ * INFRASTRUCTURE must be an engine. */
 const PpEngineInfo *pp_engine_info (const PpInfrastructure *infrastructure);
 
 G_END_DECLS

@@ -70,15 +70,15 @@ PpInfrastructureAbout pp_infrastructure_about (const PpInfrastructure *infrastru
 /* Never NULL; static. */
 const PpKindWords *pp_infrastructure_words (const PpInfrastructure *infrastructure);
 
-/* Returns why END, which has never_ended, has no exit status, and what to do; new string. */
+/* END has never_ended. Returns why there is no exit status, and what to do; new string. */
 char *pp_infrastructure_explain_no_end (const PpInfrastructure *infrastructure,
                                         const PpJobEnd *end);
 
 /* Returns when a call was last answered, in monotonic microseconds. Returns 0 if the last call that
  * ended got no answer (UNAVAILABLE). Failures of a registry do not count. */
 gint64 pp_infrastructure_heard (const PpInfrastructure *infrastructure);
-/* Returns what is wrong on this host with following containers, as a sentence for the health
- * endpoint; NULL if nothing is. */
+/* Returns why this host cannot follow containers as it should, as a sentence for the health
+ * endpoint. NULL if nothing is wrong. */
 const char *pp_infrastructure_trouble (const PpInfrastructure *infrastructure);
 
 /* Called at the end of a call. ERROR is borrowed, and NULL on success. */
@@ -186,10 +186,10 @@ PpInfrastructureCall *pp_infrastructure_submit (PpInfrastructure *infrastructure
 PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                const char *container_id,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
-/* Follows the output of both streams from PLACE in the log, which an earlier follow has reached
- * (copied; NULL for the beginning). Ends when the container ends (no error) or the connection
- * breaks (UNAVAILABLE). END counts from PLACE, or from this call. TTY is PpRunPolicy.has_tty or
- * PpJobStatus.has_tty. */
+/* Follows the output of both streams. Begins at PLACE in the log, where an earlier follow stopped
+ * (copied; NULL: at the beginning of the log). Ends when the container ends (no error) or the
+ * connection breaks (UNAVAILABLE). END counts from PLACE, or from this call. TTY is
+ * PpRunPolicy.has_tty or PpJobStatus.has_tty. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 const PpLogPlace *place, PpOutputFunc on_output,
@@ -237,13 +237,14 @@ PpInfrastructureCall *pp_infrastructure_remove (PpInfrastructure *infrastructure
                                                 const char *container_id,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
 /* The same for a container that was never started, without force. The engine refuses if the
- * container runs by now, because a start that was given up was carried out late. */
+ * container runs by now: the engine may carry out a start late, after the worker gave it up. */
 PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure,
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
-/* Protects a job that has run after all: a pp_infrastructure_remove_unstarted() that is carried out
- * late then finds nothing. NAME is the job's name. Call this before the job is followed. */
+/* Protects a job that has run after all. If the engine carries out an earlier
+ * pp_infrastructure_remove_unstarted() late, it then finds nothing. NAME is the job's name. Call
+ * this before the job is followed. */
 PpInfrastructureCall *pp_infrastructure_keep (PpInfrastructure *infrastructure,
                                               const char *container_id, const char *name,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
@@ -255,8 +256,8 @@ typedef enum
   PP_LIST_NOT_STARTED,
 } PpListScope;
 
-/* Lists the containers of SCOPE that workers have created, without how they ended. CLAIM is the
- * transition id of their claim; NULL lists all. */
+/* Lists the containers of SCOPE that workers have created. The list does not say how they ended.
+ * CLAIM is the transition id of their claim; NULL lists all. */
 PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure, PpListScope scope,
                                               const char *claim, PpJobsFunc listed,
                                               gpointer user_data);

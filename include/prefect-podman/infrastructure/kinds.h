@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of infrastructure there are, and the work pools that each serves. */
+/* All kinds of infrastructure, and the types of work pools that each serves. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -8,31 +8,32 @@ G_BEGIN_DECLS
 
 typedef struct PpInfrastructureKind PpInfrastructureKind;
 
-/* The kind that serves work pools of TYPE (may be NULL), or NULL if none does. */
+/* Returns the kind that serves work pools of TYPE (may be NULL), or NULL if none does. */
 const PpInfrastructureKind *pp_kind_for_pool (const char *type);
 
-/* The kind that has jobs at PLACE (may be NULL), or NULL. */
+/* Returns the kind that has jobs at PLACE (may be NULL), or NULL. */
 const PpInfrastructureKind *pp_kind_for_place (const char *place);
 
-/* The kind of a worker that is told no type. */
+/* Returns the kind of a worker that was started without a type. */
 const PpInfrastructureKind *pp_kind_default (void);
 
-/* The types of work pools that are served; NULL-terminated, static. */
+/* Returns the types of work pools that the kinds serve; NULL-terminated, static. */
 const char *const *pp_kind_pool_types (void);
 
-/* The same for a message: "'docker' and 'podman'"; new string. */
+/* Returns the same types for a message: "'docker' and 'podman'"; new string. */
 char *pp_kind_show_pool_types (void);
 
-/* The first word of the name of a worker for pools of TYPE, as the peer's class is called:
- * "DockerWorker". */
+/* Returns the first word of the default name of a worker for pools of TYPE. For "docker" it is the
+ * name of the Python worker's class: "DockerWorker". */
 const char *pp_kind_worker_word (const char *type);
 
-/* Where KIND's jobs are, for pp_infrastructure_new(): the container engine's URL, as ENGINE_URL
- * (--engine-url; may be NULL) or the environment says. A place stands in the hash of a worker's
- * identity and in its journal, and never changes its spelling. New string, or NULL with ERROR. */
+/* Returns the place of KIND's jobs, for pp_infrastructure_new(): the container engine's URL, from
+ * ENGINE_URL (--engine-url; may be NULL) or from the environment. The place is part of the hash of
+ * a worker's identity and of its journal, so its spelling must never change. New string, or NULL
+ * with ERROR. */
 char *pp_kind_find_place (const PpInfrastructureKind *kind, const char *engine_url, GError **error);
 
-/* The base job template of a new pool of TYPE; new object. */
+/* Returns the base job template of a new pool of TYPE; new object. */
 json_t *pp_kind_default_template (const char *type);
 
 G_END_DECLS

@@ -1,62 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where in a container's log a reader is, told by the log itself: a log with a limit of size loses
- * its beginning, and what is left of it does not say how much came before.
+/* The place of a reader in a container's log. The times in the log itself mark the place, because a
+ * log with a size limit loses its beginning, and the rest does not show how much came before.
  *
- * Each entry of a log has a time. Within a stream times do not go back unless the clock is set back
- * (Docker writes the parts of a long line down with the time of its first part). Between the
- * streams they may: Docker reads each of them by itself, and stamps a line before it is its turn to
- * be written. So an entry that is later than all before it is the only one by whose time a place
- * can be told: what comes before it in the log is what has no later time than the latest before. */
+ * Each entry of a log has a time. Within one stream, times do not decrease unless the clock is set
+ * back. (Docker writes all parts of a long line with the time of its first part.) Between the two
+ * streams, times may decrease: Docker reads each stream by itself, and stamps a line before it
+ * writes the line to the log. So only an entry that is later than all entries before it can mark a
+ * place: no entry before it in the log is later than the latest of them. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
 
 G_BEGIN_DECLS
 
-/* Times are nanoseconds UNIX time, 0 where an entry's is not known. All zeros: nothing was read. */
+/* Times are UNIX times in nanoseconds; 0 if the time of an entry is unknown. All members zero:
+ * nothing was read. */
 struct PpLogPlace
 {
   gint64 first;   /* the time of the first entry that was read */
   gint64 time;    /* the latest time */
-  guint64 bytes;  /* of payload, from the first entry with that time on */
-  guint64 total;  /* of payload, in all */
+  guint64 bytes;  /* payload bytes since the first entry with `time`, including it */
+  guint64 total;  /* payload bytes in all */
   gint64 last[2]; /* the time of each stream's last entry */
 };
 
-/* The time at the head of LENGTH bytes of TEXT, up to the first blank: RFC 3339, with or without
- * fractions of a second. 0 where there is none. */
+/* Returns the time at the beginning of TEXT (LENGTH bytes), up to the first blank: RFC 3339, with
+ * or without fractions of a second. Returns 0 if there is none. */
 gint64 pp_log_time_parse (const char *text, gsize length);
 
-/* Whether an entry of STREAM with TIME shows that the clock was set back. */
+/* True if an entry of STREAM with TIME shows that the clock was set back. */
 gboolean pp_log_place_is_set_back (const PpLogPlace *place, PpStream stream, gint64 time);
 
-/* Whether an entry of STREAM with TIME is later than all before it, or begins anew with a clock
- * that was set back: a place that can be found again. */
+/* True if an entry of STREAM with TIME marks a place that can be found again: it is later than all
+ * entries before it, or it is the first one after the clock was set back. */
 gboolean pp_log_place_is_passed (const PpLogPlace *place, PpStream stream, gint64 time);
 
-/* LENGTH bytes of an entry were read. */
+/* Moves PLACE past LENGTH bytes of an entry of STREAM with TIME, which were read. */
 void pp_log_place_note (PpLogPlace *place, PpStream stream, gint64 time, gsize length);
 
-/* Reading on where a reader before has stopped. */
+/* A reader that continues where an earlier reader stopped. */
 typedef struct
 {
-  PpLogPlace place; /* of the reader before */
+  PpLogPlace place; /* of the earlier reader */
   int state;
-  guint64 skip; /* bytes still to be passed over, where they are counted */
+  guint64 skip; /* bytes still to skip, while bytes are counted */
   gboolean gap; /* PLACE is not in the log any more */
 } PpLogPass;
 
-/* PLACE NULL: from the log's beginning. */
+/* If PLACE is NULL, nothing is skipped: reads from the log's beginning. */
 void pp_log_pass_init (PpLogPass *pass, const PpLogPlace *place);
 
-/* How many of the LENGTH bytes of an entry with TIME are to be passed over. BEGINS_LATE: the log's
- * beginning is known to be gone. The same bytes may be asked about again. */
+/* Returns how many of the LENGTH bytes of an entry with TIME to skip. BEGINS_LATE: the log's
+ * beginning is known to be gone. May be called again for the same bytes. */
 gsize pp_log_pass_over (PpLogPass *pass, gint64 time, gboolean begins_late, gsize length);
 
-/* BYTES of what pp_log_pass_over() said were passed over. */
+/* Call this when BYTES of the result of pp_log_pass_over() were skipped. */
 void pp_log_pass_done (PpLogPass *pass, gsize bytes);
 
-/* At the log's end: whether part of it is missing between PLACE and what was not passed over. */
+/* Call this at the log's end. True if output between PLACE and the first byte that was not skipped
+ * is missing. */
 gboolean pp_log_pass_has_gap (const PpLogPass *pass);
 
 G_END_DECLS

@@ -28,7 +28,7 @@ typedef struct
   PpForwardOutput forward_output;
   PpStateReporting state_reporting; /* never AUTO once the job is prepared */
   gboolean runs_prefect;            /* the command runs Prefect */
-  gboolean has_limits;              /* the job has limits on what it may use, perhaps on memory */
+  gboolean has_limits;              /* the job has resource limits, perhaps one on memory */
   gboolean has_tty;                 /* its output is one stream */
   guint stop_timeout;               /* seconds between SIGTERM and SIGKILL; default 30 */
   double timeout_seconds;           /* 0: none */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* The exit status that dockerd gives, as it comes up, to a container that ran when it went down. */
+/* When dockerd starts, it gives this exit status to a container that ran when dockerd ended. */
 #define DOCKER_LOST 255
 /* The exit status that Podman gives to a container whose conmon is gone (5.4's
  * Container.WaitForExit). */
@@ -38,7 +38,7 @@ parse_phase (const char *status)
   return PP_JOB_UNKNOWN;
 }
 
-/* Engines write a time that has not been as Go's zero time, in the year 1. */
+/* For an event that has not happened, engines write Go's zero time, which is in the year 1. */
 static gint64
 parse_time (const char *timestamp)
 {
@@ -66,8 +66,8 @@ read_labels (PpJobRef *ref, const json_t *labels)
     ref->claim = g_strdup (claim);
 }
 
-/* Docker writes names with a slash before them. It also lists "OTHER/ALIAS", by which another
- * container links to this one: that is no name of its own. */
+/* Docker writes a slash before each name. It also lists "OTHER/ALIAS", by which another container
+ * links to this one. That is no name of this container itself. */
 static const char *
 plain_name (const char *name)
 {
@@ -98,7 +98,7 @@ read_end (PpJobStatus *status, const json_t *inspect, const json_t *state)
   PpJobEnd *end = &status->end;
   const char *error = pp_json_string (state, "Error");
   const char *finished = pp_json_string (state, "FinishedAt");
-  /* Engines give such a container an exit status of 0 all the same. */
+  /* Engines give the exit status 0 even to a container that has not ended. */
   gboolean has_no_end = status->phase == PP_JOB_CREATED || status->phase == PP_JOB_READY
                         || (finished != NULL && g_str_has_prefix (finished, "0001-"));
 
@@ -135,8 +135,9 @@ pp_container_job_from_inspect (const json_t *inspect)
   status->is_running = json_is_true (json_object_get (state, "Running"))
                        || json_is_true (json_object_get (state, "Paused"))
                        || pp_job_phase_is_alive (status->phase);
-  /* Podman that was killed as it started a container calls it "created" when it has run to its end,
-   * and tells no start: the process it had is what is left. */
+  /* If Podman is killed while it starts a container, it calls that container "created", even after
+   * the container has run to its end. It also reports no start time. Only the pid of the
+   * container's process still shows that it ran. */
   status->never_started = (status->phase == PP_JOB_CREATED || status->phase == PP_JOB_READY)
                           && json_integer_value (json_object_get (state, "Pid")) == 0
                           && status->started_at == 0;

@@ -176,7 +176,7 @@ pp_container_process_find (const char *proc, const char *container_id, const jso
   return TRUE;
 }
 
-/* Whether process PID is the runtime that has made the container and waits for its start: "runc
+/* True if process PID is the runtime that has made the container and waits for its start: "runc
  * init", or crun's copy of its own "crun create ... ID". */
 static gboolean
 is_runtime (const char *proc, const char *container_id, gint64 pid)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Job configuration -> what is sent to the engine (prefect_docker/worker.py
+/* Converts a job configuration to the requests to the engine (prefect_docker/worker.py
  * _build_container_settings, docker/models/containers.py _create_container_args). */
 #include "config.h"
 
@@ -24,7 +24,8 @@ G_DEFINE_QUARK (pp - infrastructure - error - quark, pp_infrastructure_error)
 #define MAX_NAME_BYTES 80
 #define PLATFORM_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_./+()-"
 
-/* What the peer takes out of container_create_kwargs: the fields of its job configuration. */
+/* The keys that the Python worker removes from container_create_kwargs: the fields of its job
+ * configuration. */
 static const char *const job_configuration_fields[] = { "command",
                                                         "env",
                                                         "labels",
@@ -43,7 +44,7 @@ static const char *const job_configuration_fields[] = { "command",
                                                         "container_create_kwargs",
                                                         NULL };
 
-/* A `podman` pool's own job variables, and the docker-py argument each is. */
+/* The own job variables of a `podman` pool, and the docker-py argument for each. */
 static const struct
 {
   const char *variable;
@@ -100,7 +101,8 @@ environment_list (const json_t *env, GError **error)
   return json_incref (list);
 }
 
-/* Cut at a NUL, as env is: not every reader of the engine's answers can do with one. */
+/* Cuts each label at a NUL, as env is cut: not every reader of the engine's answers accepts a
+ * NUL. */
 static json_t *
 labels_object (const json_t *labels)
 {
@@ -191,7 +193,8 @@ set_memory (json_t *body, const json_t *configuration, GError **error)
   return TRUE;
 }
 
-/* The first of `networks` is the container's network mode, the rest are connected after create. */
+/* The first of `networks` is the container's network mode. The others are connected after the
+ * create call. */
 static gboolean
 set_networks (PpContainerSpec *spec, const json_t *configuration, const json_t *rest,
               GError **error)
@@ -264,8 +267,8 @@ apply_kwargs (PpContainerSpec *spec, const json_t *configuration, json_t *rest, 
   return pp_docker_kwargs_apply (podman, "", spec->create_body, rest, error);
 }
 
-/* What depends on several arguments at once (docker/models/containers.py, the end of
- * _create_container_args; docker/types/containers.py ContainerConfig). */
+/* Sets the fields that depend on several arguments together (docker/models/containers.py, the end
+ * of _create_container_args; docker/types/containers.py ContainerConfig). */
 static void
 set_derived (json_t *body, const json_t *rest)
 {
@@ -289,7 +292,7 @@ set_derived (json_t *body, const json_t *rest)
   }
 }
 
-/* Words of the API's Cmd or Entrypoint, borrowed, onto ARGV. */
+/* Appends the words of the API's Cmd or Entrypoint to ARGV; borrowed. */
 static void
 append_words (GPtrArray *argv, const json_t *words)
 {
@@ -312,8 +315,8 @@ resolve_state_reporting (PpContainerSpec *spec)
     spec->policy.state_reporting = spec->policy.runs_prefect ? PP_REPORT_PREFECT : PP_REPORT_WORKER;
 }
 
-/* An engine quotes the platform in its answer to a pull, whose words tell what may pass: none of
- * those stands in one word. */
+/* An engine quotes the platform in its answer to a pull, and pp_pull_may_pass() looks for words in
+ * that answer. So the platform must be a single word: none of those words fits into one. */
 static gboolean
 take_platform (PpContainerSpec *spec, const json_t *platform, GError **error)
 {
@@ -408,7 +411,7 @@ pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine, 
   PpContainerSpec *spec = g_new0 (PpContainerSpec, 1);
   g_autoptr (GError) local_error = NULL;
 
-  /* Functions above look at the error they may have set. */
+  /* The functions above read *ERROR, so ERROR must not be NULL. */
   if (fill (spec, configuration, engine, &local_error))
     return spec;
   g_propagate_error (error, g_steal_pointer (&local_error));

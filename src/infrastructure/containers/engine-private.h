@@ -6,10 +6,10 @@
 
 G_BEGIN_DECLS
 
-/* Where to look for an engine: ENGINE_URL (--engine-url) or, when NULL, CONTAINER_HOST,
- * DOCKER_HOST, the rootless and the rootful Podman socket, Docker's socket. Returns the URL to use
- * (new string; for none found the first default) or NULL with ERROR for a scheme it does not speak.
- */
+/* Returns the URL of the engine, a new string: ENGINE_URL (--engine-url). If ENGINE_URL is NULL,
+ * the first of these that exists: CONTAINER_HOST, DOCKER_HOST, the rootless Podman socket, the
+ * rootful Podman socket, Docker's socket. If none exists, returns the first default socket. Returns
+ * NULL with ERROR for a scheme that the worker does not speak. */
 char *pp_engine_find (const char *engine_url, GError **error);
 
 /* The environment that pp_engine_find() uses, in a struct so that tests can set it. */

@@ -91,7 +91,7 @@ struct EngineCall
     PpWatchedFunc watched;
   } done; /* the callback; DELIVER uses the member of its kind */
   gpointer user_data;
-  gboolean creates;       /* a conflict is about the name */
+  gboolean creates;       /* a create request is under way: a conflict is about the name */
   gboolean gone_is_fine;  /* a 404 counts as success */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
   gboolean takes_refusal; /* ANSWER also gets what the engine refuses (..._ERROR_FAILED) */
@@ -102,7 +102,7 @@ struct EngineCall
 
   json_t *body;       /* create: the body to send */
   json_t *env;        /* create: the variables that the job sets or removes */
-  json_t *made;       /* create: the engine's answer, while the container is looked at */
+  json_t *made;       /* create: the engine's answer, while the new container is inspected */
   char *network;      /* create: the network whose gateway is requested, or NULL */
   char *path;         /* create, pull, follow: the path below the prefix; remove, keep: a name */
   PpEngineInfo *info; /* connect: filled in step by step */
@@ -128,7 +128,7 @@ struct EngineCall
                             log */
   gboolean held_is_good; /* the piece that was refused last is certainly from the log, too */
   gboolean guarded;      /* the stream is Podman's followed log */
-  gboolean reads_rest;   /* the followed stream has ended, and what it left out is being read */
+  gboolean reads_rest;   /* the followed stream has ended; what is missing in it is being read */
   gboolean is_held;      /* the user takes no output now */
   gint64 heard_at;       /* monotonic microseconds of the stream's last data */
   guint cut_timer;       /* ends a stream that outlasts its container */
@@ -226,10 +226,12 @@ char *pp_engine_words (const PpHttpResponse *response);
 gboolean pp_engine_is_busy (const PpHttpResponse *response);
 /* True if RESPONSE is a 404 in which the engine itself reports a missing object. */
 gboolean pp_engine_says_gone (const PpHttpResponse *response);
-/* True if Docker says in RESPONSE, to a removal, that the container is being removed already. */
+/* True if RESPONSE, Docker's answer to a removal, says that the container is already being
+ * removed. */
 gboolean pp_engine_says_removing (const PpHttpResponse *response);
-/* What RESPONSE, an error of WORDS, means for CALL: by its status and by where the engine's own
- * words stand in it, for an engine quotes the job (a device, an entrypoint, a mount, a user). */
+/* Returns the error code for RESPONSE, an error with the message WORDS, to CALL. Uses the status,
+ * and where the engine's own words are in the message: the position matters, because an engine
+ * quotes the job in its messages (a device, an entrypoint, a mount, a user). */
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
                                             const char *words);
 /* Returns advice about RESPONSE to CALL, an error, or "" if there is none. */
@@ -299,7 +301,7 @@ PpInfrastructureCall *pp_engine_create (PpInfrastructure *infrastructure,
                                         PpCreatedFunc created, gpointer user_data);
 
 /* engine_containers.c */
-/* TEXT, escaped for a URL; new string. */
+/* Escapes TEXT for a URL; new string. */
 char *pp_engine_escape (const char *text);
 /* Returns a new call about container ID, which may be a name. VERB is for its errors. */
 EngineCall *pp_engine_container_call (PpInfrastructure *infrastructure, const char *verb,

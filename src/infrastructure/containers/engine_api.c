@@ -186,7 +186,7 @@ engine_capabilities (const PpInfrastructure *infrastructure)
   return (PpCapabilities){ .refuses_interrupted_start = info->kind == PP_ENGINE_PODMAN };
 }
 
-/* As the peer writes it. */
+/* In the format of the Python worker. */
 static char *
 engine_pid (const PpInfrastructure *infrastructure, const char *job_id)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What answers: GET /version, GET /info, and an address of the host for engines that do not know
- * host-gateway. */
+/* Identifies the engine: GET /version, GET /info, and an address of this host for engines that do
+ * not know host-gateway. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -13,17 +13,17 @@
 #include <net/if.h>
 #include <string.h>
 
-/* The newest Docker API this room was written against (docker-py's DEFAULT_DOCKER_API_VERSION). */
+/* The newest Docker API that this room was written for (docker-py's DEFAULT_DOCKER_API_VERSION). */
 #define NEWEST_API_MINOR 45
 /* How long an engine may take to answer /_ping and to find a network. */
 #define TIMEOUT_SECONDS 30
 /* The same for /version and /info. Podman asks the package manager for the versions of its parts,
- * and /info counts all containers: on a busy host this takes minutes, and asking again makes it
- * slower. An engine that is gone closes the connection. */
+ * and /info counts all containers. On a busy host this takes minutes, and a second request makes it
+ * slower. If the engine is gone, the connection is closed. */
 #define LOOK_SECONDS 300
 
-/* This host's first address that is not loopback's, as Podman takes it for rootless containers
- * (host.containers.internal); new string or NULL. */
+/* Returns this host's first address that is no loopback address, which Podman also uses for
+ * rootless containers (host.containers.internal). New string, or NULL. */
 static char *
 local_address (void)
 {
@@ -115,7 +115,7 @@ fill_from_info (PpEngineInfo *engine, const json_t *info)
   engine->default_runtime = g_strdup (pp_json_string (info, "DefaultRuntime"));
 }
 
-/* Where a Podman on this host keeps its containers' logs; new string, or NULL. */
+/* Returns where a Podman on this host keeps its containers' logs; new string, or NULL. */
 static char *
 log_root (const Engine *engine, const PpEngineInfo *info, const json_t *answer)
 {
@@ -128,8 +128,8 @@ log_root (const Engine *engine, const PpEngineInfo *info, const json_t *answer)
   return g_strdup_printf ("%s/%s-containers", root, driver);
 }
 
-/* Podman counts all containers for /info and fails if one of them is broken, for example half
- * removed by a crash of the host. It runs other containers all the same. */
+/* For /info, Podman counts all containers. This fails if one of them is broken, for example half
+ * removed when the host crashed. Podman still runs the other containers. */
 static void
 warn_of_no_info (const EngineCall *call, const PpHttpResponse *response)
 {
@@ -167,20 +167,21 @@ on_info (EngineCall *call, const PpHttpResponse *response)
       finish (call);
       return;
     }
-  /* A rootless bridge lives in a network namespace of its own: its gateway is not this host. */
+  /* A rootless bridge is in a network namespace of its own, so its gateway is not this host. */
   if (call->info->rootless)
     {
       call->info->gateway = local_address ();
       finish (call);
       return;
     }
-  /* Without a network of that name there is no gateway to know, which is no reason not to work. */
+  /* If there is no network of that name, its gateway is unknown; the worker then works without
+   * it. */
   take_info (call);
   call->gone_is_fine = TRUE;
   pp_engine_call_send (call, &request, on_network);
 }
 
-/* "Podman Engine" among the components is Podman. */
+/* An engine is Podman if it has a component with the name "Podman Engine". */
 static gboolean
 is_podman (const json_t *version)
 {
@@ -192,8 +193,9 @@ is_podman (const json_t *version)
   return FALSE;
 }
 
-/* The API version to speak: the engine's, or the newest known here where that is older and the
- * engine still has it. New string. */
+/* Returns the API version to use; new string. It is the engine's version, unless that is newer than
+ * the newest version known here. Then it is the newest known version or, if the engine no longer
+ * supports that one, the oldest version that it supports. */
 static char *
 choose_api_version (const json_t *version)
 {

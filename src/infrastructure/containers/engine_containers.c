@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers, images and networks: one request, one answer each. engine_create.c has the creation.
- */
+/* Requests about containers, images and networks: one request and one answer per call.
+ * engine_create.c creates containers. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A container whose start is not answered is looked at after so many seconds, and then every so
- * many. */
+/* If the engine does not answer a start, the worker inspects the container: first after
+ * FIRST_START_LOOK_SECONDS, then every START_LOOK_SECONDS. */
 #define FIRST_START_LOOK_SECONDS 10
 #define START_LOOK_SECONDS 15
 
@@ -46,8 +46,9 @@ is_list_of_containers (const json_t *json)
   return is_right;
 }
 
-/* What answers in the engine's place may send any JSON: no container is known from it. JSON may be
- * NULL: its error was told. */
+/* Ends CALL with JSON if IS_RIGHT, else with an error: another program in the engine's place may
+ * send any JSON, and its answer says nothing about containers. JSON may be NULL: its error was
+ * already reported. */
 static void
 end_if_right (EngineCall *call, json_t *json, long status, gboolean is_right, const char *wanted)
 {
@@ -75,9 +76,9 @@ pp_engine_end_with_container (EngineCall *call, const PpHttpResponse *response)
   end_if_container (call, json, response->status);
 }
 
-/* Podman that is killed as it starts a container may take conmon along. The container is
- * "initialized" then, and can be started: with no conmon for its output and exit status. It is told
- * as one that was only made, which is not started but made anew. */
+/* If Podman is killed while it starts a container, its conmon may be killed, too. The container is
+ * then "initialized" and could be started, but nobody would keep its output and exit status. This
+ * reports such a container as "created", so the worker does not start it but makes a new one. */
 static void
 end_with_inspected (EngineCall *call, const PpHttpResponse *response)
 {
@@ -108,7 +109,7 @@ pp_engine_escape (const char *text)
   return g_uri_escape_string (text, NULL, FALSE);
 }
 
-/* ID, which may be a name, for an error; new string. */
+/* Returns VERB and ID, which may be a name, for an error message; new string. */
 static char *
 show_container (const char *verb, const char *id)
 {
@@ -126,7 +127,7 @@ pp_engine_container_call (PpInfrastructure *infrastructure, const char *verb, co
                                    user_data);
 }
 
-/* PREFIX: "" for the Docker API, PP_LIBPOD for Podman's own. */
+/* PREFIX is "" for the Docker API, and PP_LIBPOD for Podman's own. */
 static void
 send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
             const char *tail, guint timeout_seconds, AnswerFunc answer)
@@ -148,8 +149,8 @@ pp_engine_send_container (EngineCall *call, const char *method, const char *id, 
   send_below ("", call, method, id, tail, timeout_seconds, answer);
 }
 
-/* As send_container(), by Podman's own API where there is one: it tells "initialized" from
- * "created", which the Docker API both calls "created". */
+/* As pp_engine_send_container(), but uses Podman's own API if there is one. Podman's API
+ * distinguishes "initialized" from "created"; the Docker API calls both "created". */
 static void
 send_own (EngineCall *call, const char *method, const char *id, const char *tail,
           guint timeout_seconds, AnswerFunc answer)
@@ -175,7 +176,7 @@ pp_engine_check_image (PpInfrastructure *infrastructure, const PpContainerSpec *
   EngineCall *call = pp_engine_call_new ((Engine *)infrastructure,
                                          g_strdup_printf ("look for image '%s'", spec->image),
                                          deliver_image, user_data);
-  /* Slashes of the name stay: they are part of the path. */
+  /* Do not escape the slashes of the name: they are part of the path. */
   g_autofree char *escaped = g_uri_escape_string (spec->image, "/", FALSE);
   g_autofree char *path = g_strconcat ("/images/", escaped, "/json", NULL);
   EngineRequest request
@@ -208,8 +209,8 @@ pp_engine_connect_network (PpInfrastructure *infrastructure, const char *network
 }
 
 /* An engine that does not answer a start may have carried it out (containers/podman issue 13126: a
- * conmon that is stuck). The container is looked at beside the call, which is over when the
- * container runs or has run. */
+ * conmon that is stuck). So the container is inspected in parallel to the call. The call ends when
+ * the container runs or has run. */
 
 static void look_in (EngineCall *call, guint seconds);
 
@@ -331,7 +332,7 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
       = pp_engine_container_call (infrastructure, "stop", container_id, done, user_data);
   g_autofree char *tail = g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
-  /* 304: it was not running. */
+  /* Status 304 means that the container was not running. */
   pp_engine_send_container (call, "POST", container_id, tail,
                             MIN (timeout_seconds, G_MAXINT) + PP_ENGINE_QUICK_SECONDS,
                             pp_engine_end_plain);
@@ -350,8 +351,8 @@ pp_engine_unpause (PpInfrastructure *infrastructure, const char *container_id,
   return &call->base;
 }
 
-/* The words of ENGINE for the states in SCOPE; new array, or NULL for any. An engine refuses a list
- * for a word that it does not know (Podman: "restarting"). */
+/* Returns ENGINE's words for the states in SCOPE; new array, or NULL for any state. An engine
+ * refuses to list if it does not know one of the words (Podman: "restarting"). */
 static json_t *
 states_of (const Engine *engine, PpListScope scope)
 {

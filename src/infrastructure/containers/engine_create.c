@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The creation of a container: what the request lacks is read first. */
+/* Creates a container. First reads what the request still needs: the proxies, and an address. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* The labels of a create body of either API, or of an inspect answer; borrowed. */
+/* Returns the labels of a create body of either API, or of an inspect answer; borrowed. */
 static const json_t *
 labels_of (const json_t *body)
 {
@@ -50,8 +50,9 @@ on_looked_at (EngineCall *call, const PpHttpResponse *response)
         call->engine->url, pp_json_string (call->made, "Id"));
 }
 
-/* Looks at the container that the engine says it has made. Only its labels tell that it is this
- * one: with the Id of another one, that one would be started, followed and removed. */
+/* Inspects the container that the engine says it has made. Only the labels show that this is the
+ * container of CALL. With the Id of another container, the worker would start, follow and remove
+ * that one. */
 static void
 on_made (EngineCall *call, const PpHttpResponse *response)
 {
@@ -83,7 +84,7 @@ send_create (EngineCall *call)
   pp_engine_call_send (call, &request, on_made);
 }
 
-/* The array of "name:address" in a create body of either API, borrowed. */
+/* Returns the array of "name:address" in a create body of either API, borrowed. */
 static json_t *
 hosts_of (const json_t *body)
 {
@@ -102,7 +103,7 @@ on_gateway (EngineCall *call, const PpHttpResponse *response)
   send_create (call);
 }
 
-/* The body of CALL is whole, but for an address. */
+/* Sends the body of CALL. It is complete, but may still need the address of a network's gateway. */
 static void
 ask_gateway_and_send (EngineCall *call)
 {
@@ -119,7 +120,7 @@ ask_gateway_and_send (EngineCall *call)
   pp_engine_call_send (call, &request, on_gateway);
 }
 
-/* Once, until it changes: no run's own fault, and no reason to hold one up. */
+/* Warns about TROUBLE once, until it changes. No run is at fault, and no run is delayed. */
 static void
 warn_of_config (Engine *engine, const char *trouble)
 {
@@ -131,7 +132,8 @@ warn_of_config (Engine *engine, const char *trouble)
   engine->docker_trouble = g_strdup (trouble);
 }
 
-/* PROXIES into the body of CALL: an object in Podman's own API, else an array. */
+/* Adds PROXIES to the environment in the body of CALL: an object in Podman's own API, else an
+ * array. */
 static void
 add_proxies (EngineCall *call, json_t *proxies)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pull: whose credentials go with it, and its progress, which comes bit by bit. */
+/* A pull: finds its credentials, sends it, and reports its progress. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pull's progress goes to the user through here. */
+/* Passes a line about the pull's progress to the user. */
 static void
 on_progress (gboolean is_warning, const char *line, gpointer user_data)
 {
@@ -53,10 +53,10 @@ send_pull (EngineCall *call, const char *registry_auth)
   pp_engine_call_send (call, &request, on_pull_end);
 }
 
-/* Whether ENGINE finds what CONFIG says by itself. Podman's service reads, as its user, what
- * `podman login` has written, and then docker's file (containers/image, getAuthFilePaths()), and a
- * header of ours would come before both. It does not know our DOCKER_CONFIG, nor another user's
- * home. */
+/* True if ENGINE itself finds the credentials in CONFIG. Podman's service reads what `podman login`
+ * has written for the service's user, and then docker's file (containers/image,
+ * getAuthFilePaths()). A header from the worker would take precedence over both. The service does
+ * not know the worker's DOCKER_CONFIG, nor another user's home. */
 static gboolean
 reads_config_itself (const Engine *engine, const PpDockerConfig *config)
 {
@@ -67,7 +67,7 @@ reads_config_itself (const Engine *engine, const PpDockerConfig *config)
          && stat (engine->socket_path, &status) == 0 && status.st_uid == geteuid ();
 }
 
-/* Tells TROUBLE, which may be NULL. FALSE: CALL is gone. */
+/* Reports TROUBLE, which may be NULL. Returns FALSE if CALL is gone. */
 static gboolean
 warn (EngineCall *call, const char *trouble)
 {
@@ -100,7 +100,7 @@ on_config (const PpDockerConfig *config, gpointer user_data)
   call->docker_read = NULL;
   if (!is_read)
     call->registry_auth = pp_docker_config_auth (config, call->image, &trouble);
-  /* Podman asks credHelpers, and knows no credsStore. */
+  /* Podman itself asks credHelpers, but does not know credsStore. */
   if (helper != NULL && (!is_read || is_store))
     call->helper = pp_credential_helper_ask (helper, registry, config->path,
                                              PP_CREDENTIAL_HELPER_SECONDS, on_helper, call);

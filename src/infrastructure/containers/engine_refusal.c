@@ -32,9 +32,9 @@ pp_engine_words (const PpHttpResponse *response)
   return g_strstrip (g_strdelimit (words, "\r\n\t", ' '));
 }
 
-/* Whether BODY's `cause` is one of CAUSES: Podman's own error, without what it says of it. A
- * message may quote the job (a device, an entrypoint, a mount), and so may a cause that is all of
- * it. */
+/* True if BODY's `cause` is one of CAUSES. The cause is Podman's own error without its details.
+ * Compare the whole cause: a message may quote the job (a device, an entrypoint, a mount), and a
+ * cause may be the same as the message. */
 static gboolean
 is_caused_by (const json_t *body, const char *const *causes)
 {
@@ -59,8 +59,9 @@ pp_engine_is_busy (const PpHttpResponse *response)
   return is_busy (response->status, body);
 }
 
-/* Whether BODY, of an answer to a create, says that the container's name is another's. Podman says
- * it with 500, by its storage or, where only a pod has the name, by itself. */
+/* True if BODY, of an answer to a create, says that the name belongs to another container. Podman
+ * answers 500: either its storage reports the name or, if only a pod has the name, Podman
+ * itself. */
 static gboolean
 is_about_name (long status, const json_t *body)
 {
@@ -124,7 +125,7 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->creates && is_about_name (status, body))
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
-  /* What is not found is the container that was just made, not its image. */
+  /* The engine did not find the container that it has just made. This is not about the image. */
   if (call->made != NULL)
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if ((status == 404 && is_about_object (body)) || is_caused_by (body, gone))
@@ -135,8 +136,8 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
   return PP_INFRASTRUCTURE_ERROR_FAILED;
 }
 
-/* Whether BODY is about devices that no CDI file of the engine's host describes: Podman's cause,
- * Podman's message, Docker's. */
+/* True if BODY reports devices that no CDI file on the engine's host describes. The texts are
+ * Podman's cause, Podman's message, and Docker's message. */
 static gboolean
 is_about_cdi (const json_t *body)
 {
@@ -157,8 +158,8 @@ pp_engine_advice (const EngineCall *call, const PpHttpResponse *response)
 {
   json_auto_t *body = parse (response);
 
-  /* Only before the first connection: later it means that the engine is away and a gateway
-   * answers. */
+  /* Give this advice only before the first connection. Later, such an answer means that the engine
+   * is away and a gateway answers. */
   if (call->engine->info == NULL && !is_engines_own (body))
     return " (not the engine's own answer: is this the container engine's address?)";
   if (is_about_cdi (body))

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The removal of containers: of those that have run, and of those that never have. */
+/* Removes containers: those that have run, and those that never ran. */
 #include "config.h"
 
 #include "engine_api-private.h"
 
 #include <string.h>
 
-/* A request for the removal of a container that never ran may be carried out late, when its worker
- * is gone and the container has run after all: it must not take what has run. So the container gets
- * a name of its own for its removal, and is removed by that name. Whoever goes on with it names it
- * back first (pp_engine_keep()), and the late request finds nothing. */
+/* The engine may carry out the removal of a container that never ran late: its worker is gone, and
+ * the container has run after all. Such a request must not remove a container that has run. So the
+ * worker gives the container a special name and removes it by that name. A worker that continues
+ * with the container first gives it back its own name (pp_engine_keep()); the late request then
+ * finds nothing. */
 #define UNSTARTED "unstarted-%.12s-%08x"
 
-/* Where the engine refused the name, it refuses it always, and the container is removed by its id.
- * Any other failure ends the call: the name may be given late. */
+/* If the engine refuses the special name, it always refuses it: the container is then removed by
+ * its id. Any other failure ends the call, because the engine may still carry out the renaming. */
 static void
 on_renamed (EngineCall *call, const PpHttpResponse *response)
 {
@@ -24,7 +25,7 @@ on_renamed (EngineCall *call, const PpHttpResponse *response)
                             pp_engine_end_plain);
 }
 
-/* Gives container ID the name NAME. ANSWER also gets the engine's refusal. */
+/* Renames container ID to NAME. ANSWER also gets the engine's refusal. */
 static void
 send_rename (EngineCall *call, const char *id, const char *name, AnswerFunc answer)
 {
@@ -55,7 +56,8 @@ pp_engine_remove (PpInfrastructure *infrastructure, const char *container_id, gb
   return &call->base;
 }
 
-/* Docker answers 400 if the container has the name. It may be another container's by now, too. */
+/* Docker answers 400 if the container already has the name. If another container has the name by
+ * now, adds the id to the name. */
 static void
 on_named_back (EngineCall *call, const PpHttpResponse *response)
 {

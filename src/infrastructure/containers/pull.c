@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stream of POST /images/create: a JSON object a line, thousands of them for a large layer. */
+/* The stream of POST /images/create: one JSON object per line, thousands of lines for a large
+ * layer. */
 #include "config.h"
 
 #include "engine-private.h"
@@ -9,10 +10,10 @@
 #define MAX_LINE (1024 * 1024)
 #define MAX_LAYERS 10000
 
-/* What is said of a registry, or of the way to it, that may be well again soon: Go's words for the
- * network, a registry's for too many callers, HTTP's for 5xx. None can stand in an image's name, or
- * in a platform's: both are one word each. "no such host" is left out: it is mostly a misspelt
- * name. */
+/* Words for a failure of a registry, or of the network to it, that may soon be over: Go's words for
+ * the network, a registry's words for too many requests, HTTP's words for 5xx. None of them can be
+ * part of an image's name or of a platform, because each of those is one word. "no such host" is
+ * not in the list, because it mostly means a misspelt name. */
 static const char *const passing_words[] = {
   "i/o timeout",
   "timed out",
@@ -40,8 +41,8 @@ static const char *const passing_words[] = {
   "gateway timeout",
   "gateway time-out",
 };
-/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response", and a
- * registry's code, where it is not the end of an image's name. */
+/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response". Also a
+ * registry's error code, unless it is the end of an image's name. */
 #define PASSING_STATUS "\\b(http|status|code|registry):? 5\\d\\d\\b|(^|\\s)toomanyrequests:\\s"
 
 typedef struct
@@ -59,7 +60,7 @@ struct PpPull
   GString *line;
   gboolean line_too_long;
   GHashTable *layers; /* id -> Layer */
-  char *error;        /* the engine's own words, the first it said */
+  char *error;        /* the engine's first error message */
   gint64 started;     /* monotonic, microseconds */
   gint64 next_report;
   gint64 interval;
@@ -112,7 +113,7 @@ count_layers (PpPull *pull, guint *done, guint *all, guint64 *current, guint64 *
     }
 }
 
-/* A line at 5, 15, 35, ... seconds: a few for the longest pull. */
+/* Reports progress after 5, 15, 35, ... seconds: only a few lines, even for the longest pull. */
 static void
 report (PpPull *pull)
 {
@@ -135,7 +136,7 @@ static gint64
 bytes_at (const json_t *detail, const char *key)
 {
   json_int_t bytes = json_integer_value (json_object_get (detail, key));
-  /* A bound that no sum over all layers can overflow. */
+  /* With this bound, the sum over all layers cannot overflow. */
   return CLAMP (bytes, 0, (json_int_t)1 << 48);
 }
 
@@ -146,7 +147,8 @@ take_status (PpPull *pull, const json_t *message)
   const char *status = pp_json_string (message, "status");
   const json_t *detail = json_object_get (message, "progressDetail");
 
-  /* Docker's "Pulling from NAME" has the tag for an id, Podman's last line the image's. */
+  /* In Docker's "Pulling from NAME" the id is the tag. In Podman's last line it is the image's
+   * id. */
   if (id == NULL || status == NULL || g_str_has_prefix (status, "Pulling from"))
     return;
   gboolean is_new = g_str_equal (status, "Pulling fs layer") || g_str_equal (status, "Waiting")
@@ -239,7 +241,8 @@ pp_pull_finish (PpPull *pull, GError **error)
   if (pull->progress == NULL)
     return TRUE;
   count_layers (pull, &done, &all, &current, &total);
-  /* Podman tells no sizes of what comes fast, and no engine of what was there already. */
+  /* Podman reports no size for a layer that arrives fast. No engine reports the size of a layer
+   * that was already there. */
   g_autofree char *size = g_format_size (total);
   g_autofree char *line
       = g_strdup_printf ("Pulled image '%s' in %.1f s: %u layers%s%s", pull->image,

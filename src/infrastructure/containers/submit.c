@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a container's description to a container that will run when it is started: image, container,
- * a look at its limits, networks. */
+/* Submits a container: the image, the container, a check of its limits, its networks. Then the
+ * container is ready to start. */
 #include "config.h"
 
 #include "submit-private.h"
 
 #include "infrastructure/kind-private.h"
 
-/* The most names to try: more than those that others can foresee, and few, because there is no
- * pause between two tries. */
+/* The most names to try. More than MAX_PLAIN_NAMES; few, because tries follow without a pause. */
 #define MAX_NAMES 30
-/* So many names are tried that others can foresee: kept containers may have them all. */
+/* Others can foresee this many names, so kept containers may have them all. */
 #define MAX_PLAIN_NAMES 20
 
 typedef struct Submission Submission;
 typedef void (*Step) (Submission *submission);
 
-/* The containers kind's PpJobSpec: the description, and how far the container is. */
+/* The PpJobSpec of the containers kind: the description, and how far the submission is. */
 struct Submission
 {
-  PpInfrastructureCall base; /* what the worker has in hand while it is under way */
+  PpInfrastructureCall base; /* the call that the worker holds during a submission */
   const PpContainerCalls *calls;
   PpContainerSpec *spec;
-  PpJobRef owner; /* its strings are its own */
+  PpJobRef owner; /* its strings are owned */
   const PpSubmitFuncs *funcs;
   gpointer user_data;
-  PpInfrastructureCall *call; /* the one that is under way, or NULL */
-  Step again;                 /* the step that an error was in */
-  GError *refusal;            /* the engine's words, while what they mean is looked for */
+  PpInfrastructureCall *call; /* the call in progress, or NULL */
+  Step again;                 /* the step to repeat after an error */
+  GError *refusal;            /* the engine's error, while its cause is looked for */
   char *name;                 /* of the container */
   char *id;                   /* NULL: not made yet */
-  gboolean pulled;            /* the image was asked for */
-  gboolean was_warned;        /* the engine had warnings about the container it made */
-  guint name_index;           /* of the retries on a name in use */
+  gboolean pulled;            /* a pull was begun */
+  gboolean was_warned;        /* the engine gave warnings about the container */
+  guint name_index;           /* number of names that were in use */
   guint network_index;
 };
 
@@ -59,7 +58,7 @@ end (Submission *submission, PpSubmitEnd how, const PpJob *job, const GError *er
   submission->funcs->done (how, job, error, submission->user_data);
 }
 
-/* The engine has refused by ERROR: AGAIN is the step to go on with where that may pass. */
+/* The engine has refused with ERROR. AGAIN is the step to repeat if the error may pass. */
 static void
 refuse (Submission *submission, const GError *error, Step again)
 {
@@ -67,7 +66,7 @@ refuse (Submission *submission, const GError *error, Step again)
   end (submission, PP_SUBMIT_REFUSED, NULL, error);
 }
 
-/* ERROR, of a look at what may be there, says nothing about that: the engine is asked again. */
+/* ERROR does not say if the image or container is there: the engine is asked again. */
 static void
 refuse_without_answer (Submission *submission, const GError *error, Step again)
 {
@@ -95,7 +94,7 @@ on_progress (gboolean is_warning, const char *line, gpointer user_data)
   log_line (user_data, is_warning, "%s", line);
 }
 
-/* The image is here, and its pull has failed with REFUSAL. */
+/* The pull has failed with REFUSAL, but the image is on this host. */
 static void
 use_local_image (Submission *submission, const GError *refusal)
 {
@@ -109,7 +108,7 @@ use_local_image (Submission *submission, const GError *refusal)
   check_image (submission);
 }
 
-/* True if ERROR, of a look for an image, says that it is there, if only for another platform. */
+/* True if ERROR says that the image is there, even if it is for another platform. */
 static gboolean
 is_there (const GError *error)
 {
@@ -180,7 +179,7 @@ on_platform_looked_at (const GError *error, gpointer user_data)
   Submission *submission = user_data;
 
   submission->call = NULL;
-  /* To create says by itself that there is no image. */
+  /* The create call itself reports a missing image. */
   if (error == NULL
       || g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     create_container (submission);
@@ -195,7 +194,7 @@ on_platform_looked_at (const GError *error, gpointer user_data)
     end (submission, PP_SUBMIT_IMPOSSIBLE, NULL, error);
 }
 
-/* Podman 4.3 runs the image it has, whichever platform was asked for. */
+/* Podman 4.3 runs the image that it has, whatever platform was asked for. So check it. */
 static void
 check_image (Submission *submission)
 {
@@ -237,7 +236,7 @@ on_namesake (PpJob *job, const GError *error, gpointer user_data)
   Submission *submission = user_data;
 
   submission->call = NULL;
-  /* It may be ours: the next name would leave it behind. */
+  /* The container may be ours: with the next name, this one would be left behind. */
   if (error != NULL
       && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     {
@@ -246,7 +245,7 @@ on_namesake (PpJob *job, const GError *error, gpointer user_data)
     }
   if (error == NULL && pp_job_is_owned_by (job, &submission->owner) && job->status.never_started)
     {
-      /* What the engine said of it was lost. */
+      /* The engine's answer was lost, and with it any warnings. */
       submission->was_warned = TRUE;
       take_id (submission, job->ref.id);
       check_created (submission);
@@ -263,7 +262,7 @@ on_namesake (PpJob *job, const GError *error, gpointer user_data)
   create_container (submission);
 }
 
-/* Something that CREATE needs is not there: the image, or a network. */
+/* The create call did not find something: the image, or a network. ERROR is about the image. */
 static void
 on_image_looked_for (const GError *error, gpointer user_data)
 {
@@ -326,7 +325,7 @@ static void
 create_container (Submission *submission)
 {
   const PpJobRef *owner = &submission->owner;
-  /* The peer lets the engine name what has no name; but then a lost answer loses the container. */
+  /* The Python worker lets the engine choose: a lost answer would then lose the container. */
   const char *name = submission->spec->name != NULL ? submission->spec->name : owner->flow_run_id;
 
   g_free (submission->name);
@@ -364,7 +363,7 @@ on_created_looked_at (const char *warning, const GError *error, gpointer user_da
   connect_networks (submission);
 }
 
-/* A limit that the engine dropped without a word would be missed when it is too late. */
+/* If the engine silently dropped a limit, that would show only when it is too late. */
 static void
 check_created (Submission *submission)
 {
@@ -408,7 +407,7 @@ connect_networks (Submission *submission)
       submission->id, on_network_connected, submission);
 }
 
-/* What the kind does with it. */
+/* The functions of the kind. */
 
 static void
 cancel (PpInfrastructureCall *base)
@@ -425,7 +424,7 @@ begin (Submission *submission)
   PpPullPolicy policy = submission->spec->pull_policy;
 
   submission->network_index = 0;
-  /* A local image is the common case: creating says by itself when there is none. */
+  /* Usually there is a local image; the create call itself reports a missing one. */
   if (policy == PP_PULL_ALWAYS || policy == PP_PULL_IF_POSSIBLE)
     pull_image (submission);
   else
