@@ -209,8 +209,8 @@ scalar_as_string (const json_t *value)
   return json_string (text);
 }
 
-/* _coerce_env: converts everything except null to a string. Lists and objects become what Python
- * writes, which may be a few times as long. */
+/* _coerce_env: converts everything except null to a string. Lists and objects become the text that
+ * Python writes for them, which may be several times as long. */
 static gboolean
 check_env (const char *key, const json_t *value, json_t **checked, GError **error)
 {
@@ -341,7 +341,8 @@ pp_check_configuration (const json_t *configuration, gboolean podman_pool, GErro
   json_auto_t *out = json_object ();
   gsize spent = 0;
 
-  /* From here on, what many placeholders stand for is written out for each of them. */
+  /* Up to here, many placeholders may share one large value. From here on, each of them has its own
+   * text of it, so check the size. */
   if (!pp_template_spend_all (&spent, configuration, 0, error))
     return NULL;
   for (gsize i = 0; i < G_N_ELEMENTS (fields); i++)

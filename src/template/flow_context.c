@@ -21,8 +21,8 @@ typedef struct
   FieldKind kind;
 } Field;
 
-/* The fields of FlowRun (prefect/client/schemas/objects.py), in its order. The model has no other
- * fields of the API. */
+/* The fields of FlowRun (prefect/client/schemas/objects.py), in its order. Other fields of the
+ * API's answer are not in the model. */
 static const Field flow_run_fields[] = {
   { "id", "null" },
   { "created", "null", FIELD_TIMESTAMP },

@@ -12,21 +12,22 @@
 #define MIN_PART_BYTES 4
 /* Errors truncate long values, so a beginning of at least this length counts as the secret. */
 #define MIN_CUT_BYTES 32
-/* Lines of a secret are shown one by one. Shorter ones are a part of too much. */
+/* Messages may show single lines of a secret. A shorter line is not masked by itself, because it
+ * occurs in too many other texts. */
 #define MIN_LINE_CHARACTERS 8
-/* So many are looked for by themselves, of all secrets. */
+/* The most lines of secrets that are masked by themselves, of all secrets together. */
 #define MAX_LINES 10000
-/* When the secrets take so much memory, fewer of their spellings are looked for. */
+/* If the secrets take more memory than this, fewer spellings of them are masked. */
 #define MAX_FORM_BYTES ((gsize)16 * 1024 * 1024)
 #define FORM_OVERHEAD 128
 
 struct PpMask
 {
   GHashTable *secrets; /* set of strings */
-  GSequence *parts;    /* long enough secrets, with single blanks, sorted by bytes; borrowed from
-                          `secrets` */
-  guint lines;         /* number of lines that were added of secrets with several */
-  gsize form_bytes;    /* memory of `secrets`, about */
+  GSequence *parts;    /* secrets that are long enough, with single blanks, sorted by bytes;
+                          borrowed from `secrets` */
+  guint lines;         /* number of lines added, of secrets with several lines */
+  gsize form_bytes;    /* approximate memory of `secrets` */
 };
 
 PpMask *
@@ -101,8 +102,8 @@ is_known (const PpMask *mask, const char *secret)
          || g_hash_table_contains (mask->secrets, secret);
 }
 
-/* What is looked for in texts has single blanks, as the texts have for it: engines make blanks of
- * line ends. */
+/* Adds SECRET, also with single blanks: texts are searched with single blanks, because engines
+ * replace line ends by blanks. */
 static void
 add_secret (PpMask *mask, const char *secret)
 {
@@ -118,7 +119,7 @@ add_secret (PpMask *mask, const char *secret)
   g_hash_table_add (mask->secrets, g_steal_pointer (&part));
 }
 
-/* Adds SECRET, and how others write it. */
+/* Adds SECRET, and the spellings of it that others write. */
 static void
 add_forms (PpMask *mask, const char *secret)
 {
@@ -135,7 +136,7 @@ add_forms (PpMask *mask, const char *secret)
     }
 }
 
-/* SECRET, and each of its lines where it has several: a private key, a file of passwords. */
+/* Adds SECRET and, if it has several lines, each of them: a private key, a file of passwords. */
 static void
 add_value (PpMask *mask, const char *secret)
 {
@@ -158,7 +159,7 @@ add_value (PpMask *mask, const char *secret)
     }
 }
 
-/* Short numbers are ports, counts and the like, of whatever they are. */
+/* Adds NUMBER unless it is short: a short number may also be a port or a count. */
 static void
 add_number (PpMask *mask, const json_t *number)
 {
@@ -234,8 +235,8 @@ pp_mask_add_block (PpMask *mask, const json_t *block_document)
   }
 }
 
-/* True if TEXT is a single {{ placeholder }}. Its value may be a secret, but the placeholder is
- * none. */
+/* True if TEXT is a single {{ placeholder }}. The placeholder itself is no secret, but its value
+ * may be one. */
 static gboolean
 is_placeholder (const char *text)
 {
@@ -292,7 +293,7 @@ common_bytes (const char *text, const char *secret)
   return length;
 }
 
-/* TEXT and a secret have the first COMMON bytes in common. Returns how many of them count as a
+/* The first COMMON bytes of TEXT and of a secret are equal. Returns how many of them count as a
  * truncated secret. */
 static size_t
 cut_bytes (const char *text, size_t common)
@@ -321,7 +322,7 @@ longest_match (const PpMask *mask, const char *text)
       g_autofree char *start = NULL;
 
       longest = MAX (longest, before[common] == '\0' ? common : cut_bytes (text, common));
-      /* What is left has less in common. */
+      /* All other secrets have fewer bytes in common with TEXT. */
       if (before[common] == '\0' || longest >= common)
         break;
       /* A shorter secret may be equal to the common beginning. */
@@ -331,7 +332,7 @@ longest_match (const PpMask *mask, const char *text)
   return longest;
 }
 
-/* Where TEXT goes on behind the first BYTES of its form with single blanks. */
+/* Returns the position in TEXT after the part that, with single blanks, has BYTES bytes. */
 static const char *
 behind (const char *text, size_t bytes)
 {

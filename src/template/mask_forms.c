@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a secret looks in the words of others: engines and programs quote it, and engines make blanks
- * of line ends. */
+/* How others write a secret: engines and programs quote it, and engines replace its line ends by
+ * blanks. */
 #include "config.h"
 
 #include "template-private.h"
@@ -33,7 +33,7 @@ pp_with_single_blanks (const char *text)
   return single;
 }
 
-/* Go's unicode.IsPrint(). */
+/* True if Go's unicode.IsPrint() accepts C. */
 static gboolean
 is_printed (gunichar c)
 {
@@ -71,7 +71,8 @@ append_go_quoted (GString *quoted, gunichar c)
     g_string_append_printf (quoted, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
-/* TEXT (UTF-8) as Go's strconv.Quote() and %q have it, without the quotes around it. New string. */
+/* Returns TEXT (UTF-8) as Go's strconv.Quote() and %q write it, without the quotes around it. New
+ * string. */
 static char *
 go_quoted (const char *text)
 {
@@ -121,7 +122,7 @@ append_json_quoted (GString *quoted, gunichar c, JsonStyle style)
     }
 }
 
-/* TEXT as JSON has it in STYLE, without the quotes around it. New string. */
+/* Returns TEXT as JSON has it in STYLE, without the quotes around it. New string. */
 static char *
 json_quoted (const char *text, JsonStyle style)
 {
@@ -132,8 +133,8 @@ json_quoted (const char *text, JsonStyle style)
   return g_string_free (quoted, FALSE);
 }
 
-/* TEXT as a URL has it. FORMAT is that of an escaped byte, KEPT are characters that are not
- * escaped, and BLANK replaces a blank. New string. */
+/* Returns TEXT as a URL has it; new string. FORMAT is the format of an escaped byte, KEPT has the
+ * characters that are not escaped, and BLANK replaces a blank. */
 static char *
 percent_encoded (const char *text, const char *format, const char *kept, const char *blank)
 {
@@ -154,14 +155,14 @@ static void
 add_percent_forms (GPtrArray *forms, const char *secret)
 {
   static const char *const formats[] = { "%%%02X", "%%%02x" };
-  /* Python's quote() keeps "/", JavaScript's encodeURIComponent() the others. */
+  /* Python's quote() keeps "/", JavaScript's encodeURIComponent() keeps the last ones. */
   static const char *const kept[] = { "", "/", "!'()*" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
     {
       for (gsize j = 0; j < G_N_ELEMENTS (kept); j++)
         g_ptr_array_add (forms, percent_encoded (secret, formats[i], kept[j], "%20"));
-      /* As in a form: Python's urlencode(), Go's url.QueryEscape(). */
+      /* The encoding of a form: Python's urlencode(), Go's url.QueryEscape(). */
       g_ptr_array_add (forms, percent_encoded (secret, formats[i], "", "+"));
     }
 }
@@ -173,7 +174,7 @@ add_quoted_forms (GPtrArray *forms, const char *secret)
 
   for (gsize i = 0; i < G_N_ELEMENTS (styles); i++)
     g_ptr_array_add (forms, json_quoted (secret, styles[i]));
-  /* What else is in the same string decides which quotes Python takes. */
+  /* Python chooses the quotes by the other characters of the same string. */
   g_ptr_array_add (forms, pp_python_quoted (secret, '\''));
   g_ptr_array_add (forms, pp_python_quoted (secret, '"'));
 }
@@ -185,7 +186,7 @@ pp_secret_forms (const char *secret, gboolean all)
   gboolean is_valid = g_utf8_validate (secret, -1, NULL);
 
   g_ptr_array_add (forms, g_strdup (secret));
-  /* Nothing escapes these. */
+  /* No program escapes these characters. */
   if (strspn (secret, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._~") == strlen (secret))
     return forms;
   if (is_valid)
@@ -211,7 +212,7 @@ pp_number_forms (const json_t *number)
   g_ptr_array_add (forms, python);
   g_ptr_array_add (forms, g_strdup (dumped));
   free (dumped);
-  /* 12345.0 is 12345 in Go and JavaScript. */
+  /* Go and JavaScript write 12345.0 as 12345. */
   if (json_is_real (number) && fabs (value) < MAX_WHOLE && floor (value) == value)
     g_ptr_array_add (forms, g_strdup_printf ("%.0f", value));
   return forms;

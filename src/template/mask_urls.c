@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The passwords in the URLs of a text. A container may have written it, to be read with the most
- * labour: each byte is looked at a few times, never once for each of those before it. */
+/* Masks the passwords in the URLs of a text. A container may have written the text so that reading
+ * it takes as much time as possible. So each byte is read a few times, and never once for each byte
+ * before it. */
 #include "config.h"
 
 #include "prefect-podman/template/mask.h"
@@ -11,15 +12,15 @@
 
 #define SCHEME_END "://"
 
-/* Where NEEDLE is in the bytes up to END, or NULL. */
+/* Returns the position of NEEDLE in the bytes from START to END, or NULL. */
 static const char *
 find (const char *start, const char *end, const char *needle)
 {
   return start < end ? memmem (start, (size_t)(end - start), needle, strlen (needle)) : NULL;
 }
 
-/* Where the password after "://user:" begins in the word from START to END, LAST_AT being the last
- * "@" in it: not at LAST_AT, before which a password has a byte at least. NULL: it has none. */
+/* Returns where the password after "://user:" begins in the word at START, or NULL if there is
+ * none. LAST_AT is the last "@" of the word. A password has at least one byte before LAST_AT. */
 static const char *
 password_start (const char *start, const char *last_at)
 {
@@ -34,7 +35,8 @@ password_start (const char *start, const char *last_at)
   return NULL;
 }
 
-/* Up to the last "@": a password that is not escaped as it should be may have one, or a "/". */
+/* Masks up to the last "@". A password may have an "@" or a "/" that should be escaped but is
+ * not. */
 static void
 append_without_password (GString *masked, const char *start, const char *end)
 {
@@ -50,8 +52,8 @@ append_without_password (GString *masked, const char *start, const char *end)
   g_string_append_len (masked, start, end - start);
 }
 
-/* Whether the bytes from START to END are a parameter's "?name" or "&name" that says that what
- * comes after it is secret. A "?" or "&" may have others before it. */
+/* True if the bytes from START to END have a parameter, "?name" or "&name", with a name that says
+ * that its value is secret. There may be several "?" or "&". */
 static gboolean
 is_secret_parameter (const char *start, const char *end)
 {
@@ -92,7 +94,8 @@ append_without_parameters (GString *masked, const char *start, const char *end)
   g_string_append_len (masked, start, end - start);
 }
 
-/* TEXT with APPEND done to each of its words: a URL has no blank. New string. */
+/* Calls APPEND for each word of TEXT, because a URL has no blank. Returns the result, a new
+ * string. */
 static GString *
 with_words (const char *text, void (*append) (GString *masked, const char *start, const char *end))
 {

@@ -183,7 +183,8 @@ prepare_network_mode (json_t *configuration, const PpTemplateContext *context)
                        mode != NULL ? json_string (mode) : json_null ());
 }
 
-/* As prepare_for_flow_run of BaseJobConfiguration (prefect/workers/base.py), but for the name. */
+/* As prepare_for_flow_run of BaseJobConfiguration (prefect/workers/base.py), except for the
+ * name. */
 static json_t *
 prepare_plain (const json_t *configuration, const PpTemplateContext *context)
 {

@@ -73,9 +73,10 @@ increment_last_digit (char *number)
   return FALSE;
 }
 
-/* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. The
- * nearest decimal of a given length may read back as another number while the decimal above it does
- * not: the lower neighbour of a power of two is nearer than the upper one. */
+/* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. Of
+ * all decimals of a given length, the nearest to VALUE may read back as another number, while the
+ * next one above it reads back as VALUE. The reason: the lower neighbour of a power of two is
+ * nearer than the upper one. */
 static void
 shortest_digits (double value, char *buffer, int size)
 {

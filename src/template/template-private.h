@@ -168,25 +168,26 @@ gunichar pp_html_entity (const char *name, gsize length);
 
 /* mask_forms.c */
 
-/* Whether C is a blank or what engines make one of: a tab, or what ends a line or a page. */
+/* True if C is a blank, or a character that engines replace by a blank: a tab, or the end of a line
+ * or page. */
 gboolean pp_is_blank (char c);
 
-/* TEXT with one blank for each run of blanks, line ends and the like. New string. */
+/* Returns TEXT with one blank for each run of blanks, line ends and the like; new string. */
 char *pp_with_single_blanks (const char *text);
 
-/* SECRET itself and as it is inside what others write: JSON (of several programs), Go's and
- * Python's quotes, a URL; or, if not ALL, only as an engine quotes it. Array of new strings; some
- * may be equal. */
+/* Returns SECRET itself and its spellings: in JSON (of several programs), in Go's and Python's
+ * quotes, and in a URL. If ALL is FALSE, returns SECRET and only the spellings of an engine. Array
+ * of new strings; some may be equal. */
 GPtrArray *pp_secret_forms (const char *secret, gboolean all);
 
-/* NUMBER, an integer or real one, as JSON and Python write it. Array of new strings; some may be
- * equal. */
+/* Returns NUMBER, an integer or a real number, as JSON and Python write it. Array of new strings;
+ * some may be equal. */
 GPtrArray *pp_number_forms (const json_t *number);
 
 /* mask_urls.c */
 
-/* TEXT with PP_MASKED for the passwords of the URLs in it, and for the values of their parameters
- * with a secret name. Takes time in proportion to TEXT's length. New string. */
+/* Returns TEXT with PP_MASKED in place of each password in its URLs, and of each value of a URL
+ * parameter with a secret name. The time is proportional to TEXT's length. New string. */
 char *pp_mask_urls (const char *text);
 
 G_END_DECLS

@@ -20,10 +20,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpMask, pp_mask_free)
  * PREFECT_API_AUTH_STRING). */
 gboolean pp_mask_is_secret_name (const char *name);
 
-/* From now on, masks every string in JSON wherever it occurs: with other white space than its own,
- * as JSON, Go or Python quote it, and as it is in a URL. A string of 4 bytes or more is also masked
- * inside a longer string, and so is each of its lines of 8 characters or more (of up to 10,000
- * lines in all). So is every number in JSON of 4 characters or more. */
+/* From now on, masks every string in JSON wherever it occurs: also with different white space, as
+ * JSON, Go or Python quote it, and as it is in a URL. A string of 4 bytes or more is also masked
+ * inside a longer string. So is each of its lines of 8 characters or more (up to 10,000 lines in
+ * all), and every number in JSON of 4 characters or more. */
 void pp_mask_add_values (PpMask *mask, const json_t *json);
 
 /* As pp_mask_add_values(), for the secrets in BLOCK_DOCUMENT, as the API returns it: the fields
@@ -35,14 +35,13 @@ void pp_mask_add_block (PpMask *mask, const json_t *block_document);
  * string that is a single {{ placeholder }}. */
 void pp_mask_add_named (PpMask *mask, const json_t *json);
 
-/* Masks in TEXT: known secrets (of a long one, also its beginning), the value of "NAME=value" with
- * a secret name, and the password of a URL. Returns a new string. */
+/* Masks in TEXT: known secrets, the beginning of a long known secret, the value of "NAME=value"
+ * with a secret name, and the password of a URL. Returns a new string. */
 char *pp_mask_text (const PpMask *mask, const char *text);
 
-/* Returns a copy of JSON with every string masked by pp_mask_text(), and PP_MASKED for each number
- * that is a secret. A string at a key with a
- * secret name is masked as a whole, unless it is a {{ placeholder }}. Keys are not masked. New
- * value. */
+/* Returns a copy of JSON with every string masked by pp_mask_text(), and PP_MASKED in place of each
+ * number that is a secret. A string at a key with a secret name is masked as a whole, unless it is
+ * a {{ placeholder }}. Keys are not masked. New value. */
 json_t *pp_mask_json (const PpMask *mask, const json_t *json);
 
 G_END_DECLS

@@ -85,8 +85,8 @@ typedef struct
   const char *default_image;
   /* A `podman` pool: there is no default command, and Podman's own keys are known. */
   gboolean podman_pool;
-  /* A pool of jobs that are no containers: the configuration keeps its keys as they are, for the
-   * kind to check; only env, labels and the default command are set. */
+  /* A pool whose jobs are no containers. The configuration then keeps its keys as they are, and the
+   * kind checks them. Only env, labels and the default command are set. */
   gboolean plain_pool;
 } PpTemplateContext;
 
