@@ -41,7 +41,8 @@ struct PpHttpCall
   gboolean resuming;   /* in the queue of calls to resume */
   gboolean too_large;
   gboolean over_unix_socket;
-  int own_errno;               /* errno if this process could not open or watch its socket; or 0 */
+  int own_errno;               /* errno, if this process could not open or watch the call's socket;
+                                  else 0 */
   char words[CURL_ERROR_SIZE]; /* curl's text for a failure */
 };
 

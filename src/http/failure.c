@@ -181,17 +181,17 @@ connect_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
                       words_of (call, result), g_strerror (os_error));
 }
 
-/* True if CALL had sent its request once before it failed to get a connection. If a kept connection
- * breaks before the answer, libcurl sends the request again on a new connection
- * (Curl_retry_request()), and tells only of the second attempt; the server may have carried out the
- * first. The time of the first one's request stays; a proxy's CONNECT sets none. */
+/* True if CALL had already sent its request before it failed to get a connection. If a kept
+ * connection breaks before the answer, libcurl sends the request again on a new connection
+ * (Curl_retry_request()). It then reports only the second attempt, although the server may have
+ * carried out the first. The time of the first request stays set; a proxy's CONNECT sets none. */
 static gboolean
 was_sent_before (const PpHttpCall *call)
 {
   return get_double (call, CURLINFO_PRETRANSFER_TIME) > 0;
 }
 
-/* How an error of WAS_SENT begins. */
+/* Returns how an error's message begins. WAS_SENT is the result of was_sent_before(). */
 static const char *
 sent_words (gboolean was_sent)
 {
@@ -223,7 +223,8 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
                       advice);
 }
 
-/* Nothing was sent, as far as RESULT tells. */
+/* True if RESULT says that nothing was sent. An earlier attempt may have sent the request all the
+ * same: see was_sent_before(). */
 static gboolean
 tells_of_no_connection (CURLcode result)
 {

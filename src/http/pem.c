@@ -28,8 +28,8 @@ struct PpPem
   gboolean failed; /* the last read failed, and a warning was logged */
   gboolean is_reading;
 
-  GBytes *new_bytes; /* result of the thread; NULL if it failed, */
-  GError *error;     /* then with this error */
+  GBytes *new_bytes; /* the thread's result, or NULL if it failed */
+  GError *error;     /* why it failed */
 };
 
 static void

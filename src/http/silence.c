@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The host or socket that is silent: "http://host:port", or the socket's path. New string. */
+/* Returns the host or socket of REQUEST: "http://host:port", or the socket's path. New string. */
 static char *
 origin_of (const PpHttpRequest *request)
 {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The value of the environment variable NAME, or NULL if it is unset or empty. */
+/* Returns the value of the environment variable NAME, or NULL if it is unset or empty. */
 static const char *
 variable (const char *name)
 {

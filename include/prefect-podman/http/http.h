@@ -33,7 +33,7 @@ typedef enum
   PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port for it */
 } PpHttpError;
 
-/* How long a person waits before they expect a first message. */
+/* A value for slow_ms: the time that a person waits before they expect a first message. */
 #define PP_HTTP_SLOW_MS 8000
 
 typedef struct
