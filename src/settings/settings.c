@@ -155,7 +155,7 @@ take_number (const Found *found, const char *name, double fallback)
   return value != NULL ? json_number_value (value) : fallback;
 }
 
-/* A number of seconds. The maximum is eleven days, which is as good as never. */
+/* Reads a number of seconds. The maximum is eleven days, which in practice means never. */
 static double
 take_seconds (const Found *found, const char *name, double fallback)
 {

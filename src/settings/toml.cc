@@ -60,7 +60,8 @@ printed_to_json (const T &value)
   return string_to_json (text.str ());
 }
 
-/* JSON has no infinity, so "inf", "-inf" and "nan" become strings. Settings read both alike. */
+/* JSON has no infinity, so "inf", "-inf" and "nan" become strings. A setting reads such a string as
+ * it reads the number. */
 json_t *
 float_to_json (double value)
 {

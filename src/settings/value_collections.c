@@ -35,7 +35,7 @@ sorted_array (json_t *array, gboolean unique)
   return to;
 }
 
-/* True for values that are false in Python. Prefect reads them as an empty set. */
+/* True for values that count as false in Python. Prefect reads them as an empty set. */
 static gboolean
 is_empty_value (const json_t *raw)
 {

@@ -15,7 +15,8 @@ typedef enum
   PP_SETTING_STRING,
   PP_SETTING_SECRET, /* a string that must not be shown */
   PP_SETTING_PATH,
-  PP_SETTING_DURATION, /* ISO 8601, "1 day, 2:03:04", or a number of seconds; not as a string */
+  PP_SETTING_DURATION, /* ISO 8601, "1 day, 2:03:04", or a number of seconds, which must not be a
+                          string */
   PP_SETTING_SECONDS,  /* a duration, or a number of seconds in a string */
   PP_SETTING_LEVEL,    /* a log level in any case */
   PP_SETTING_CHOICE,   /* one of the words of `choices` */
