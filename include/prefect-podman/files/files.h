@@ -27,8 +27,8 @@ typedef enum
  * -1 with ERROR. */
 int pp_foreign_folder_open (int root, const char *path, GError **error);
 
-/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER without further
- * hard links; a file that was already replaced has none. No link is followed. May block on a disk
+/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER with one hard link,
+ * or with none, if another file has already replaced it. No link is followed. May block on a disk
  * that hangs. Returns -1 with ERROR. */
 int pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error);
 
