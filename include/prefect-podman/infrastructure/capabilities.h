@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  /* An interrupted start may leave the job about to run. Each later start is then refused, although
-   * the job runs. */
+  /* If a start is interrupted, the job may stay in the phase "about to run". The infrastructure
+   * then refuses each later start, although the job runs. */
   gboolean refuses_interrupted_start;
 } PpCapabilities;
 

@@ -164,7 +164,8 @@ typedef struct
   gboolean (*may_go_on) (gpointer user_data);
   /* Called before the job is created with NAME. */
   void (*naming) (const char *name, gpointer user_data);
-  /* Called if it was not created. MAY_EXIST: no answer came, so it may still be created. */
+  /* Called if the job was not created. MAY_EXIST: no answer came, so the job may still be
+   * created. */
   void (*not_created) (gboolean may_exist, gpointer user_data);
   /* Called when the job was created. */
   void (*created) (const char *id, gpointer user_data);

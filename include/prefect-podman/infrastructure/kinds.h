@@ -33,7 +33,7 @@ const char *pp_kind_worker_word (const char *type);
  * with ERROR. */
 char *pp_kind_find_place (const PpInfrastructureKind *kind, const char *engine_url, GError **error);
 
-/* Returns the base job template of a new pool of TYPE; new object. */
+/* Returns the base job template of a new pool of TYPE; new object. NULL if no kind serves TYPE. */
 json_t *pp_kind_default_template (const char *type);
 
 G_END_DECLS

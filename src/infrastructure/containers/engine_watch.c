@@ -151,7 +151,7 @@ on_waited (const PpHttpResponse *response, const GError *error, gpointer user_da
       return;
     }
   watch->failures = 0;
-  /* Others may start the container again and again: then do not hurry. */
+  /* Somebody may start the container again and again: after the first wait, do not hurry. */
   look_in (watch, watch->waits == 0 ? 0 : SLOW_MS);
   watch->waits++;
 }

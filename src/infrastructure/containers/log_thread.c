@@ -229,8 +229,8 @@ on_inotify_event (PpLogThread *thread, const struct inotify_event *event)
     ((Log *)one)->is_ready = TRUE;
 }
 
-/* Handles all pending events. A file that was moved before a log's end is read must be known by
- * then. */
+/* Handles all pending events. When the thread then reads the end of a log, it knows every file that
+ * was moved to the log's name before. */
 static void
 read_inotify (PpLogThread *thread)
 {

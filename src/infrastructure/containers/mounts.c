@@ -157,7 +157,7 @@ names_at (const char *prefix)
 }
 
 /* Returns why ENGINE would ignore KEY at PREFIX in a mount of TYPE, with advice; new string.
- * Returns NULL if it supports KEY. A NULL KEY is one that no engine has. */
+ * Returns NULL if ENGINE supports KEY. KEY is NULL for a key that no engine has. */
 static char *
 why_dropped (const Key *key, const char *prefix, const char *type, const PpEngineInfo *engine)
 {
