@@ -137,7 +137,7 @@ deep_merge (const json_t *object, const json_t *over, guint depth, GError **erro
   return g_steal_pointer (&merged);
 }
 
-/* Nests keys of the form "a.b", and then merges the other keys over them, so that those win. */
+/* Nests keys of the form "a.b". Then merges the other keys over them, so the other keys win. */
 static json_t *
 nest_dotted_keys (const json_t *variables, GError **error)
 {
