@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Only two sources open files (contrib/run-tests.sh checks it). foreign_file.c opens files that
+/* Only two sources open files (contrib/check-format.sh checks it). foreign_file.c opens files that
  * others can shape: those of containers, of the engine, of users. own_file.c opens our own files.
  * No open waits for the other end of a FIFO, and every descriptor is closed on exec. */
 #pragma once
