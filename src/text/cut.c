@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-/* A secret is hardly longer than that: a token is, with its signature, and a line of a key. */
+/* Hardly any secret is longer: this is enough for a token with its signature, or a line of a
+ * key. */
 #define MAX_WORD_BYTES 1024
 
-/* How many of MAX bytes are dropped of a word that is longer. */
+/* Returns how many of MAX bytes to drop if the word at the cut is longer than MAX_WORD_BYTES. */
 static gsize
 dropped_bytes (gsize max)
 {
@@ -51,7 +52,7 @@ pp_text_last_words (const char *text, gsize max)
   const char *start = text + length - max;
   gsize cut = 0;
 
-  /* A blank before them ends the word before. */
+  /* A blank just before START shows that START begins a word. */
   while (cut < MIN (max, MAX_WORD_BYTES) && !g_ascii_isspace (start[(gssize)cut - 1]))
     cut++;
   if (!g_ascii_isspace (start[(gssize)cut - 1]))
