@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks the configuration key by key, as Prefect's model does (pydantic, lax mode,
  * DockerWorkerJobConfiguration). Messages have keys and types, but no values, because values may be
- * secrets. */
+ * secrets. Exceptions are volumes, and a word that is not in a fixed list. */
 #include "config.h"
 
 #include "template-private.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Of a word that is none of those that are needed. */
+/* The most bytes that a message shows of a word that is not in a fixed list. */
 #define MAX_SHOWN_BYTES 40
 
 const char *

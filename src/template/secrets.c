@@ -20,7 +20,8 @@ typedef struct
 struct PpSecrets
 {
   GArray *secrets;          /* Secret; longest first, because one may be the beginning of another */
-  guint8 starts[PAIRS / 8]; /* a bit for each pair of bytes: a secret begins with it */
+  guint8 starts[PAIRS / 8]; /* one bit for each pair of bytes: set if a secret begins with the
+                               pair */
 };
 
 static void
@@ -87,7 +88,8 @@ pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes)
     add_string (secrets, forms->pdata[i]);
 }
 
-/* Returns the length of the longest secret that TEXT, of LEFT bytes, begins with; or 0. */
+/* Returns the length of the longest secret at the beginning of TEXT, which has LEFT bytes; 0 if
+ * there is none. */
 static gsize
 longest_at (const PpSecrets *secrets, const char *text, gsize left)
 {
@@ -108,7 +110,7 @@ char *
 pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize *length)
 {
   GString *masked = NULL;
-  gsize end = 0; /* of the secrets so far; two that overlap are one */
+  gsize end = 0; /* end of the secrets found so far; two that overlap count as one */
 
   for (gsize at = 0; secrets != NULL && at < *length; at++)
     {

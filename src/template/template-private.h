@@ -42,7 +42,8 @@ json_t *pp_json_shallow_copy (const json_t *json);
  * VALUE is nested too deep. */
 char *pp_python_str (const json_t *value, GError **error);
 
-/* TEXT as Python's repr() has it between two QUOTEs, which are left out. New string. */
+/* Returns TEXT as Python's repr() writes it with the quotes QUOTE, without these quotes; new
+ * string. */
 char *pp_python_quoted (const char *text, char quote);
 
 /* Python's int() of TEXT. Returns FALSE if Python raises ValueError. A number that is too large is
@@ -119,7 +120,7 @@ json_t *pp_check_configuration (const json_t *configuration, gboolean podman_poo
 /* Returns "a string", "null", "a list", ... for messages. */
 const char *pp_json_type_name (const json_t *value);
 
-/* Returns VALUE for a message, if it is a string: its first words; else its type's name. New
+/* Returns the first words of VALUE for a message, or the name of its type if it is no string; new
  * string. */
 char *pp_check_shown (const json_t *value);
 
