@@ -20,7 +20,7 @@
 
 G_DEFINE_QUARK (pp - infrastructure - error - quark, pp_infrastructure_error)
 
-/* Of a variable's name, in a message. */
+/* The most bytes of a variable's name that a message shows. */
 #define MAX_NAME_BYTES 80
 #define PLATFORM_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_./+()-"
 
@@ -55,8 +55,8 @@ static const struct
   { "ulimits", "ulimits" },    { "security_opt", "security_opt" }, { "extra_hosts", "extra_hosts" },
 };
 
-/* An entry is NAME=VALUE, so a NAME with "=" would set another variable, which may be the worker's.
- * Podman leaves out the blanks before a name. */
+/* Returns FALSE with ERROR if NAME may set another variable, perhaps one of the worker's: an entry
+ * is NAME=VALUE, so NAME must not have a "=". Podman removes the blanks before a name. */
 static gboolean
 check_variable_name (const char *name, GError **error)
 {

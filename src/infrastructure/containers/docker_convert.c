@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a value of the wrong type, in a message. */
+/* The most bytes that a message shows of a value of the wrong type. */
 #define MAX_SHOWN_BYTES 80
 
 void

@@ -27,7 +27,7 @@ pp_engine_words (const PpHttpResponse *response)
     message = pp_json_string (body, "cause");
   if (message == NULL)
     message = response->body;
-  /* Secrets of the job are masked later, so none may be cut. */
+  /* The job's secrets are masked later, so no secret may be cut. */
   char *words = pp_text_cut (message, strlen (message), MAX_ENGINE_WORDS);
   return g_strstrip (g_strdelimit (words, "\r\n\t", ' '));
 }

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 /* More bytes than Docker's timestamps have. */
 #define PP_FRAMES_STAMP_BYTES 40
-/* Of Docker's message about a log, in a message. */
+/* The most bytes of Docker's message about a log that are shown. */
 #define PP_FRAMES_MAX_WORDS 500
 
 typedef enum
@@ -34,8 +34,8 @@ typedef struct
   guint64 payload_bytes; /* payload bytes delivered so far */
   char last_byte[2];     /* of stdout and stderr; '\n' before the first output */
   PpLogDamage damage;    /* what was skipped; its offsets are in the stream */
-  char *engine_words;    /* Docker's message about a log that it cannot read, or NULL. Longer than
-                            PP_FRAMES_MAX_WORDS if it is not all of it. */
+  char *engine_words;    /* Docker's message about a log that it cannot read, or NULL. If it is
+                            longer than PP_FRAMES_MAX_WORDS, its end may be missing */
   /* Internal: */
   guint64 offset;                    /* offset of the next byte in the stream */
   gboolean is_damaged;               /* data was skipped and no header was found since */

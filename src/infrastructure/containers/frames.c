@@ -9,7 +9,7 @@
 /* The stream of Docker's own messages about a log that it cannot read ("Error grabbing logs: ...").
  * They are not part of the log. */
 #define DOCKER_MESSAGE 3
-/* One byte more than is shown: pp_text_cut() sees then that words are missing. */
+/* One byte more than is shown, so that pp_text_cut() sees that words are missing. */
 #define MAX_KEPT_WORDS (PP_FRAMES_MAX_WORDS + 1)
 /* Longer than any frame of a log. */
 #define MAX_LIKELY_FRAME (1024 * 1024)
