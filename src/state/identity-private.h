@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of an identity's folder, for identity.c, identity_adopt.c, identity_list.c and the
- * journal only. */
+/* The files in an identity's folder. Only for identity.c, identity_adopt.c, identity_list.c and the
+ * journal. */
 #pragma once
 
 #include "prefect-podman/json.h"
@@ -36,18 +36,18 @@ struct PpIdentity
   gboolean has_served;
 };
 
-/* Whether NAME is one a folder of an identity may have. */
+/* True if NAME can be the name of an identity's folder. */
 gboolean pp_identity_is_name (const char *name);
 
-/* What all spellings of URL, an API's or an engine's, have in common: no user, no password, no
- * slash at the end. New string. */
+/* Returns the normal form of URL, which is the URL of an API or engine: without user, password and
+ * trailing slashes. New string. */
 char *pp_identity_normal_url (const char *url);
 
-/* Reads identity.json of FOLDER. New object, or NULL with ERROR. */
+/* Reads identity.json in FOLDER. Returns a new object, or NULL with ERROR. */
 json_t *pp_identity_read (const PpFolder *folder, GError **error);
 
-/* Takes the lock of the identity's FOLDER. CREATE: makes the file. Returns the descriptor that
- * holds it, -1 when somebody else does (no ERROR) or with ERROR. */
+/* Locks the identity in FOLDER. If CREATE is TRUE, creates the lock file. Returns the descriptor
+ * that holds the lock. Returns -1 without ERROR if another process holds it, else -1 with ERROR. */
 int pp_identity_lock (const PpFolder *folder, gboolean create, GError **error);
 
 /* journal_position.c: whether RUNS, the folder of ENTRY, has the position of its container's output
@@ -57,8 +57,8 @@ gboolean pp_position_is_there (const PpFolder *runs, const PpJournalEntry *entry
 /* Whether NAME is that of a file about a run: a UUID and SUFFIX. */
 gboolean pp_identity_is_run_file (const char *name, const char *suffix);
 
-/* Moves NAME of FROM to a free name in the set-aside folder of the identity whose folder is
- * IDENTITY. Returns where it is now (new string), or NULL with ERROR. */
+/* Moves the file NAME from FROM to a free name in the set-aside folder of IDENTITY, the folder of
+ * an identity. Returns the new path (new string), or NULL with ERROR. */
 char *pp_identity_set_aside (const PpFolder *identity, const PpFolder *from, const char *name,
                              GError **error);
 

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #define FORMAT_VERSION 1
-/* Workers of one key on one host. */
+/* The most workers of one key on one host. */
 #define MAX_SLOTS 1000u
-/* Of a pool's and a host's name in the folder's. */
+/* The most characters of a pool's or a host's name in the folder's name. */
 #define MAX_SLUG 40
 #define HASH_DIGITS 8
 #define MAX_FILE_BYTES (64 * 1024)
-/* Files of one name that were set aside. */
+/* The most set-aside files with one name. */
 #define MAX_SET_ASIDE 10000u
 
 gboolean
@@ -42,7 +42,7 @@ pp_identity_is_run_file (const char *name, const char *suffix)
   return g_uuid_string_is_valid (stem);
 }
 
-/* NAME for a folder's name: letters, digits and "-", never empty. New string. */
+/* Returns NAME for use in a folder's name: letters, digits and "-", never empty. New string. */
 static char *
 make_slug (const char *name)
 {
@@ -58,7 +58,7 @@ make_slug (const char *name)
   return g_string_free (slug, FALSE);
 }
 
-/* URL without user and password. New string. */
+/* Returns URL without user and password. New string. */
 static char *
 without_credentials (const char *url)
 {
@@ -85,7 +85,7 @@ pp_identity_normal_url (const char *url)
   return normal;
 }
 
-/* The identity's name without its slot. New string. */
+/* Returns the identity's name without its slot. New string. */
 static char *
 make_key_name (const PpIdentity *identity, const char *state_dir_id)
 {
@@ -103,11 +103,12 @@ pp_identity_lock (const PpFolder *folder, gboolean create, GError **error)
 {
   gboolean read_only;
   int fd = pp_small_file_open (folder, PP_IDENTITY_LOCK, create, &read_only);
-  /* Not flock(): that cannot be looked at without taking it, and is none on NFS. What is open for
-   * reading can only be locked against those who write; then flock() is against its like. */
+  /* Not flock(): it cannot be tested without locking, and NFS replaces it with a byte-range lock.
+   * A descriptor that is open only for reading can get only a read lock, which excludes only
+   * writers; flock() then also excludes readers. */
   struct flock lock = { .l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
-  /* NFS makes a lock for writing of flock(), for which this descriptor is none. */
+  /* On NFS, flock() becomes a write lock, which this descriptor cannot get: EBADF. */
   if (fd >= 0 && fcntl (fd, F_OFD_SETLK, &lock) == 0
       && (!read_only || flock (fd, LOCK_EX | LOCK_NB) == 0 || errno == EBADF))
     return fd;
@@ -137,7 +138,7 @@ pp_identity_read (const PpFolder *folder, GError **error)
   return NULL;
 }
 
-/* What the worker before us has left. */
+/* Reads what the earlier worker with this identity recorded. */
 static void
 read_earlier (PpIdentity *identity)
 {
@@ -151,8 +152,8 @@ read_earlier (PpIdentity *identity)
   identity->has_served = json_is_true (json_object_get (json, "has_served"));
 }
 
-/* Tries the identity NAME. TRUE when it is ours now; FALSE without ERROR when it is another
- * worker's. */
+/* Tries to take the identity NAME. Returns TRUE if it is ours now, FALSE without ERROR if another
+ * worker has it, or FALSE with ERROR. */
 static gboolean
 try_slot (PpIdentity *identity, const char *name, GError **error)
 {
@@ -208,7 +209,7 @@ take (PpIdentity *identity, const char *state_dir, GError **error)
   return id != NULL && take_slot (identity, id, error);
 }
 
-/* An identity of KEY that holds nothing yet. */
+/* Returns a new identity with the fields of KEY, not locked. */
 static PpIdentity *
 new_from_key (const PpIdentityKey *key)
 {
@@ -324,7 +325,7 @@ pp_identity_write (const PpIdentity *identity, const char *worker_name, gboolean
   return written;
 }
 
-/* The lock on the identity's file from byte START on. */
+/* Returns the state of the lock on the identity's lock file, from byte START on. */
 static PpIdentityState
 lock_state (const char *state_dir, const char *name, off_t start)
 {
@@ -349,7 +350,7 @@ pp_identity_state (const char *state_dir, const char *name)
   return lock_state (state_dir, name, 0);
 }
 
-/* A worker that is stopping has only the first byte locked. */
+/* A stopping worker keeps only the lock on the first byte. */
 
 void
 pp_identity_say_stopping (const PpIdentity *identity)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking over the runs of a worker that will not come back. */
+/* Takes over the runs of a worker that does not come back. */
 #include "config.h"
 
 #include "identity-private.h"
@@ -41,8 +41,8 @@ is_same_url (const char *url, const char *normal_url)
   return g_strcmp0 (normal, normal_url) == 0;
 }
 
-/* Whether NAME is another identity of the same pool, host, engine and API. Earlier versions made a
- * name of the URLs as they were spelt: identity.json tells. */
+/* True if NAME is another identity of the same pool, host, engine and API. Earlier versions made
+ * the name from the URLs as they were written, so this compares the URLs in identity.json. */
 static gboolean
 is_sibling (const PpIdentity *identity, const char *name)
 {
@@ -88,7 +88,7 @@ pp_identity_has_runs (const PpIdentity *identity, const char *name)
   return count_runs (identity, name) > 0;
 }
 
-/* Whether NAME has runs that nobody has in hand. */
+/* True if NAME has runs but no worker. */
 static gboolean
 is_left (const PpIdentity *identity, const char *name)
 {
@@ -166,9 +166,8 @@ pp_identity_warn_of_others (const PpIdentity *identity)
     }
 }
 
-/* Whether one of NAMES, those of the state directory, is a sibling that has the entry of
- * FLOW_RUN_ID.
- */
+/* True if one of NAMES is a sibling with an entry of FLOW_RUN_ID. NAMES are the names in the state
+ * directory. */
 static gboolean
 find_entry (const PpIdentity *identity, const GPtrArray *names, const char *flow_run_id)
 {
@@ -194,8 +193,8 @@ pp_identity_sibling_has_run (const PpIdentity *identity, const char *flow_run_id
 
   if (names == NULL || !g_uuid_string_is_valid (flow_run_id))
     return FALSE;
-  /* Twice: it may be on its way from one sibling that was looked at late to one that was looked at
-   * early. */
+  /* Search twice: another worker may be moving the entry from a sibling that is checked late to one
+   * that is checked early. */
   return find_entry (identity, names, flow_run_id) || find_entry (identity, names, flow_run_id);
 }
 
@@ -211,8 +210,8 @@ pp_identity_hold (const PpIdentity *identity, const char *name)
   return pp_identity_lock (&folder, FALSE, NULL);
 }
 
-/* Has the entry NAME be a note: requests that its worker made may be carried out late. Returns
- * whether it is one now. */
+/* Makes the entry NAME a note, because requests of its worker may be carried out late. Returns TRUE
+ * if it is a note now. */
 static gboolean
 keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name,
               PpIdentityMoved *moved)
@@ -229,8 +228,9 @@ keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name
   return TRUE;
 }
 
-/* Moves the entry NAME. Returns whether it is among ours now; FALSE without ERROR: this worker has
- * one of that run, and the other is a note, or set aside where it cannot be one. */
+/* Moves the entry NAME to our entries. Returns TRUE if it was moved. Returns FALSE without ERROR if
+ * this worker already has an entry of that run: the other entry then becomes a note, or is set
+ * aside if it cannot become one. Returns FALSE with ERROR if the move failed. */
 static gboolean
 move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
             PpIdentityMoved *moved, GError **error)
@@ -257,7 +257,7 @@ move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to
   return FALSE;
 }
 
-/* Moves the position NAME to the entry that was moved before. */
+/* Moves the position NAME to the folder of its entry, which was moved before. */
 static void
 move_position (const PpFolder *from, const PpFolder *to, const char *name)
 {
@@ -268,8 +268,8 @@ move_position (const PpFolder *from, const PpFolder *to, const char *name)
     unlinkat (from->fd, name, 0);
 }
 
-/* Moves the notes of requests that may be carried out late (journal_late.h). What cannot be moved
- * is left: its worker may come back. */
+/* Moves the notes of late requests (journal_late.h). Leaves those that cannot be moved: their
+ * worker may come back. */
 static void
 move_notes (const PpIdentity *identity, const PpFolder *other, PpIdentityMoved *moved)
 {
@@ -293,7 +293,7 @@ move_notes (const PpIdentity *identity, const PpFolder *other, PpIdentityMoved *
     fsync (to.fd);
 }
 
-/* Entries first: a position without one is thrown away. */
+/* Moves entries first, because a position without an entry is deleted. */
 static gint
 move_runs (const PpIdentity *identity, const PpFolder *from, const PpFolder *to,
            PpIdentityMoved *moved, GError **error)
@@ -340,7 +340,7 @@ pp_identity_try_adopt (const PpIdentity *identity, const char *name, PpIdentityM
     count = move_runs (identity, &from, &to, moved, &local);
   if (lock_fd >= 0)
     move_notes (identity, &other, moved);
-  /* Its worker may be back and go on under its own name: the folder stays. */
+  /* Keep the folder: its worker may come back and continue under its own name. */
   if (lock_fd >= 0)
     close (lock_fd);
   if (local == NULL || g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE))

@@ -47,7 +47,7 @@ read_identity_file (PpIdentityInfo *info, const PpFolder *folder)
   g_autoptr (GError) error = NULL;
   json_auto_t *json = pp_identity_read (folder, &error);
 
-  /* It is written a moment after the lock is taken. */
+  /* Do not report a missing file: a worker writes it shortly after taking the lock. */
   if (json == NULL && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     add_problem (info, error);
   info->worker_name = g_strdup (pp_json_string (json, "worker_name"));
@@ -138,7 +138,8 @@ has_file (const char *state_dir, const char *folder, const char *name)
   return g_file_test (path, G_FILE_TEST_IS_REGULAR);
 }
 
-/* A worker makes the lock of its folder first, and identity.json a moment later. */
+/* True if NAME is an identity's folder. A worker creates the lock file first, and identity.json
+ * shortly after. */
 static gboolean
 is_identity (const char *state_dir, const char *name)
 {
@@ -168,7 +169,8 @@ pp_identity_list (const char *state_dir, GError **error)
   return NULL;
 }
 
-/* True if JSON, an identity file, is of a worker on this host with that pool and API. */
+/* True if JSON, the content of an identity.json, is of a worker on this host with that pool and
+ * API. API_URL is normalized. */
 static gboolean
 is_of (const json_t *json, const char *api_url, const char *work_pool)
 {

@@ -15,13 +15,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Enough for a work that parses JSON. */
+/* Enough stack for a work that parses JSON. */
 #define STACK_BYTES ((size_t)1024 * 1024)
-/* How long the end may wait for the disk. */
+/* The longest wait for the disk in pp_journal_free(). */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)
-/* A disk that has not taken a group for so long is said not to answer. */
+/* The disk counts as hanging if a group takes longer than this. */
 #define HANGS_SECONDS 30
-/* A block, so that a probe works only where an entry would. */
+/* One disk block, so that a probe fails when an entry would. */
 #define PROBE_BYTES 4096
 
 static void schedule (PpJournal *journal);
@@ -37,7 +37,7 @@ put_free (gpointer data)
   g_free (put);
 }
 
-/* A put is needless when something later in its group is done to the same run's entry. */
+/* Marks a put as needless if its group has a later change of the same run's entry. */
 static void
 mark_needless (PpJournalGroup *group)
 {
@@ -106,7 +106,7 @@ on_hanging (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Begins to write what is queued. Where no thread can be had the loop has to wait itself. */
+/* Starts writing the queue. If no thread can be started, writes it on the main loop. */
 static void
 start_group (PpJournal *journal)
 {
@@ -118,7 +118,7 @@ start_group (PpJournal *journal)
     run_thread (journal->group);
 }
 
-/* Why PUT failed; a put that was needless failed with the later one. NULL with no error. */
+/* Returns why PUT failed, or NULL. A needless put has the result of the later one. */
 static GError *
 put_error (const PpJournal *journal, const PpJournalPut *put)
 {
@@ -151,7 +151,7 @@ note_success (PpJournal *journal)
   g_clear_pointer (&journal->failure, g_free);
 }
 
-/* Notes what GROUP says of the journal as a whole. */
+/* Updates the state of the whole journal from the results of GROUP. */
 static void
 judge_group (PpJournal *journal, const PpJournalGroup *group)
 {
@@ -173,7 +173,7 @@ judge_group (PpJournal *journal, const PpJournalGroup *group)
     note_success (journal);
 }
 
-/* Called once the thread is done. */
+/* Called when the thread has finished. Returns its group. */
 static PpJournalGroup *
 end_group (PpJournal *journal)
 {
@@ -211,7 +211,7 @@ on_group_done (gint fd, GIOCondition condition, gpointer user_data)
       PpJournalPut *put = group->puts[i];
       g_autoptr (GError) error = put->done != NULL ? put_error (journal, put) : NULL;
 
-      /* It may cancel those after it. */
+      /* The callback may cancel later puts. */
       if (put->done != NULL)
         put->done (error, put->user_data);
     }
@@ -230,7 +230,8 @@ on_start (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Not at once: what the same turn of the loop still has to say goes along. */
+/* Starts writing at the next turn of the loop, so that all changes of this turn are in one
+ * group. */
 static void
 schedule (PpJournal *journal)
 {
@@ -251,7 +252,7 @@ pp_journal_queue (PpJournal *journal, int folder_fd, PpJournalAction action,
   if (action != PP_JOURNAL_PROBE && action < PP_JOURNAL_NOTHING
       && !g_uuid_string_is_valid (flow_run_id))
     {
-      /* It comes from a server, and would be a file's name. */
+      /* The id comes from a server and would be part of a file's name. */
       g_strlcpy (put->flow_run_id, "?", sizeof put->flow_run_id);
       put->refused = TRUE;
       put->error = EINVAL;
@@ -312,7 +313,8 @@ pp_journal_put_amend (PpJournalPut *put, const char *text)
   return TRUE;
 }
 
-/* Whether something that tells whether the journal can be written is on its way to the disk. */
+/* True if a put, removal or probe is queued or being written: its result will show if the journal
+ * can be written. */
 static gboolean
 is_telling (const PpJournal *journal)
 {
@@ -350,14 +352,15 @@ pp_journal_pending (const PpJournal *journal)
          + (journal->group != NULL ? journal->group->count : 0);
 }
 
-/* Whether what fails so is no reason not to go on with runs in flight. */
+/* True if the runs in flight can continue although writing failed with the errno ERROR. */
 static gboolean
 is_bearable (int error)
 {
   return error == ENOSPC || error == EDQUOT || error == EROFS || error == EACCES || error == EIO;
 }
 
-/* Whether it can be written at the start, or cannot for a reason that is borne. */
+/* Tries to write. If writing fails but the runs in flight can continue, records the failure and
+ * also returns TRUE. Returns FALSE with ERROR for any other failure. */
 static gboolean
 try_once (PpJournal *journal, GError **error)
 {
@@ -405,7 +408,8 @@ pp_journal_new (const PpIdentity *identity, GError **error)
   return g_steal_pointer (&journal);
 }
 
-/* Waits for the group under way until DEADLINE. */
+/* Waits for the group in progress until DEADLINE (monotonic microseconds). Returns TRUE if it is
+ * done. */
 static gboolean
 wait_for_group (const PpJournal *journal, gint64 deadline)
 {
@@ -421,7 +425,7 @@ wait_for_group (const PpJournal *journal, gint64 deadline)
   return ready == 1;
 }
 
-/* Whether PUT is about an entry, a note or a position. */
+/* True if PUT changes an entry, a note or a position. */
 static gboolean
 is_content (const PpJournalPut *put)
 {
@@ -441,8 +445,8 @@ say_unwritten (const PpJournal *journal)
              journal->runs.path, count);
 }
 
-/* Writes what is queued. FALSE when the disk does not answer: the thread is left to itself, with
- * its group and its descriptors. */
+/* Writes the queue. Returns FALSE if the disk hangs: the detached thread then keeps its group and
+ * its descriptors. */
 static gboolean
 flush (PpJournal *journal)
 {

@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format. A later one that this program could misread has a higher number; keys that may be
- * passed over can be added without. */
+/* The version of the format. A new version gets a higher number if this program could misread it.
+ * New keys that may be ignored need no new number. */
 #define ENTRY_VERSION 1
 
-/* Bytes. All of them together, every one escaped as \u00XX, are below PP_JOURNAL_ENTRY_MAX_BYTES.
- */
+/* In bytes. The sum of all strings, with every byte escaped as \u00XX, is below
+ * PP_JOURNAL_ENTRY_MAX_BYTES. */
 #define MAX_NAME 4096
 #define MAX_MESSAGE 65536
-/* Seconds: more than a human life. */
+/* In seconds: longer than a human life. */
 #define MAX_SECONDS 4e9
 
 typedef enum
@@ -105,14 +105,14 @@ is_string (FieldType type)
   return type == FIELD_UUID || type == FIELD_NAME || type == FIELD_MESSAGE;
 }
 
-/* TEXT as valid UTF-8, cut at a character to what is read again. */
+/* Returns TEXT as valid UTF-8, cut between two characters to the length that can be read back. */
 static json_t *
 string_to_json (const char *text, gsize max)
 {
   g_autofree char *valid = g_utf8_make_valid (text, (gssize)strnlen (text, max));
   gsize length = strlen (valid);
 
-  /* A repaired byte is three. */
+  /* A repaired byte becomes three bytes. */
   if (length > max)
     length = (gsize)(g_utf8_find_prev_char (valid, valid + max + 1) - valid);
   return json_stringn (valid, length);
@@ -257,7 +257,7 @@ check_version (const json_t *json, GError **error)
   return FALSE;
 }
 
-/* Reads TEXT into a JSON object. New, or NULL with ERROR. */
+/* Parses TEXT as a JSON object. Returns a new object, or NULL with ERROR. */
 static json_t *
 parse_object (const char *text, gsize length, GError **error)
 {

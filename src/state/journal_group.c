@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the journal's thread does. */
+/* The code that runs in the journal's thread. */
 #include "config.h"
 
 #include "journal-private.h"
@@ -26,7 +26,7 @@ fail (PpJournalPut *put, const char *what)
   put->what = what;
 }
 
-/* Whether PUT is a file that takes the place of another. */
+/* True if PUT writes a file that replaces another one. */
 static gboolean
 is_written (const PpJournalPut *put)
 {
@@ -43,8 +43,8 @@ begin (PpJournalPut *put, gboolean alone)
   put->fd = pp_small_file_begin (put->folder_fd, temporary, put->text, put->length);
   if (put->fd < 0)
     fail (put, "cannot be written");
-  /* Only a hint: with the data of a whole group under way, its first fsync does most of the work of
-   * the others. */
+  /* Only a hint: if the data of the whole group is already on its way to the disk, the first fsync
+   * also does most of the work of the others. */
   else if (!alone)
     sync_file_range (put->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
@@ -113,7 +113,8 @@ remove_files (PpJournalPut *put)
     fail (put, "cannot be removed");
 }
 
-/* One fsync makes the names of all files durable that GROUP has put into the folder FOLDER_FD. */
+/* Syncs the folder FOLDER_FD once. This makes the names of all files durable that GROUP has put
+ * into it. */
 static void
 sync_folder (PpJournalGroup *group, int folder_fd)
 {

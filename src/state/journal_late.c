@@ -43,7 +43,7 @@ pp_journal_remove_late (PpJournal *journal, const char *id)
     pp_journal_queue (journal, journal->late.fd, PP_JOURNAL_REMOVE, id);
 }
 
-/* Reads the file NAME; new, or NULL with ERROR that names it. */
+/* Reads the file NAME. Returns a new entry, or NULL with ERROR, which has the file's path. */
 static PpJournalEntry *
 read_note (const PpFolder *folder, const char *name, GError **error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the journal: at the start, and after an adoption. */
+/* Reads the journal, at the start and after an adoption. */
 #include "config.h"
 
 #include "prefect-podman/state/state_dir.h"
@@ -24,7 +24,7 @@ check_name (const PpJournalEntry *entry, const char *name, GError **error)
   return FALSE;
 }
 
-/* Reads the entry NAME; new, or NULL with ERROR that names the file. */
+/* Reads the entry NAME. Returns a new entry, or NULL with ERROR, which has the file's path. */
 static PpJournalEntry *
 read_entry (const PpFolder *runs, const char *name, GError **error)
 {
@@ -74,8 +74,8 @@ load_entry (const PpIdentity *identity, const PpFolder *runs, const char *name, 
     g_warning ("%s. It stays where it is, and its run is not taken up again", error->message);
 }
 
-/* Whether the run of POSITION_NAME has an entry among NAMES. One that could not be read will do:
- * the run's container may be followed all the same. */
+/* True if the run of POSITION_NAME has an entry among NAMES. An entry that could not be read counts
+ * too: the run's container may still be recovered. */
 static gboolean
 has_entry (const GPtrArray *names, const char *position_name)
 {
@@ -101,7 +101,8 @@ pp_journal_load (PpJournal *journal)
   for (guint i = 0; i < names->len; i++)
     if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
       load_entry (journal->identity, &journal->runs, g_ptr_array_index (names, i), entries);
-  /* Left by a crash, unless they are of a group under way. */
+  /* Remove what a crash left. While a group is being written, such files may be part of the
+   * group. */
   for (guint i = 0; i < names->len && journal->group == NULL; i++)
     {
       const char *name = g_ptr_array_index (names, i);

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* "3 NUMBER... CONTAINER CHECK\n", the numbers in PpPosition's order, padded with blanks to
- * PP_POSITION_BYTES. */
+/* The format: "3 NUMBER... CONTAINER CHECK\n". The numbers are in the order of PpPosition. Blanks
+ * before the newline pad it to PP_POSITION_BYTES. */
 #define POSITION_VERSION "3"
 #define NUMBERS 9
 #define NUMBER_DIGITS 20
@@ -29,29 +29,29 @@ G_STATIC_ASSERT (LINE_LENGTH < PP_POSITION_BYTES);
 struct PpPositionFile
 {
   PpJournal *journal;
-  PpJournalPut *put;      /* under way; NULL: none */
-  gboolean nowhere;       /* the run has no name that a file could have */
-  PpJournalPut *look_put; /* it is being read; NULL: it is not */
+  PpJournalPut *put;      /* the write in progress, or NULL */
+  gboolean nowhere;       /* the run's id is invalid, so there is no file */
+  PpJournalPut *look_put; /* the read in progress, or NULL */
   PpPositionReadFunc read_done;
   gpointer user_data;
-  gboolean failed; /* the last write, and that was said */
+  gboolean failed; /* the last write failed, and a warning was logged */
   PpPosition last;
   char container_id[CONTAINER_CHARS + 1];
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
 };
 
-/* The record of a run, as a work of the journal reads it. */
+/* The data of a read, which runs as a work of the journal. */
 typedef struct
 {
-  PpIdentity *identity; /* held */
-  PpPositionFile *file; /* the main loop's */
+  PpIdentity *identity; /* a reference */
+  PpPositionFile *file; /* used only by the main loop */
   gboolean nowhere;
   char container_id[CONTAINER_CHARS + 1];
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
-  PpPosition position; /* found */
+  PpPosition position; /* the result */
 } Look;
 
-/* FNV-1a: enough to tell a whole record from a torn one. */
+/* FNV-1a: enough to detect a record that was written in part. */
 static guint64
 checksum (const char *text, gsize length)
 {
@@ -119,17 +119,17 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
     .log_records = numbers[7],
     .log_bytes = numbers[8],
   };
-  /* A record is whole when it is what would be written. */
+  /* A record is complete if formatting its values gives the same text. */
   pp_position_format (&read, container, again);
   if (memcmp (text, again, PP_POSITION_BYTES) != 0)
     return FALSE;
   *position = read;
-  /* A shorter id, of another kind's job, has blanks behind it. */
+  /* The id of another kind's job may be shorter; it is padded with blanks. */
   *same_container = strncmp (g_strchomp (container), container_id, CONTAINER_CHARS) == 0;
   return TRUE;
 }
 
-/* On the journal's thread. */
+/* Runs in the journal's thread. */
 static void
 read_position (gpointer data)
 {
@@ -149,7 +149,7 @@ read_position (gpointer data)
     text = pp_small_file_read (&runs, name, PP_POSITION_BYTES, &length, &error);
   if (text == NULL && g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
     return;
-  /* Made, and its worker killed before it was first written. */
+  /* The file was created, but the worker was killed before writing it. */
   if (text != NULL && length == 0)
     return;
   if (text == NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the journal does in order with its puts, and is none. */
+/* Journal operations that write no file but keep their order with the puts. */
 #include "config.h"
 
 #include "journal-private.h"

@@ -96,7 +96,8 @@ GPtrArray *
 pp_folder_list (const PpFolder *folder, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  /* Of its own: a directory stream's position is the descriptor's. */
+  /* Open the folder again: a directory stream would change the position of the shared
+   * descriptor. */
   int fd = pp_own_open (folder->fd, ".", O_RDONLY | O_DIRECTORY, 0);
   DIR *stream = fd >= 0 ? fdopendir (fd) : NULL;
   const struct dirent *entry;
@@ -123,7 +124,7 @@ pp_folder_list (const PpFolder *folder, GError **error)
   return g_steal_pointer (&names);
 }
 
-/* Reads what there is of FD, at most MAX bytes and one more, into TEXT. -1 with errno. */
+/* Reads up to MAX + 1 bytes from FD into TEXT. Returns the number of bytes, or -1 with errno. */
 static gssize
 read_all (int fd, char *text, gsize max)
 {
@@ -172,7 +173,7 @@ pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *
     damaged (error, folder, name, "is too large");
   else
     {
-      /* A file may grow after the look at it. */
+      /* The file may have grown since fstat(): read one byte more than its size. */
       gsize room = MIN ((gsize)status.st_size + 1, max);
       text = g_malloc (room + 2);
       count = read_all (fd, text, room);

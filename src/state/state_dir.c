@@ -64,7 +64,7 @@ pp_state_dir_is_ours (const char *path)
   return stat (path, &status) == 0 && status.st_uid == geteuid ();
 }
 
-/* A directory that was just made is there after a power cut as well. */
+/* Syncs the parent of PATH, so that a new directory survives a power failure. */
 static void
 sync_parent (const char *path)
 {
@@ -105,7 +105,8 @@ pp_state_dir_prepare (const char *path, GError **error)
   return TRUE;
 }
 
-/* Takes the lock of the whole file FD, waiting for the moment another worker has it. */
+/* Locks the whole file FD. Waits if another worker holds the lock; it holds it only for a
+ * moment. */
 static gboolean
 lock_id (int fd)
 {
@@ -118,7 +119,7 @@ lock_id (int fd)
   return result == 0;
 }
 
-/* Reads the id of the locked file FD, or writes one. FALSE with errno. */
+/* Reads the id from the locked file FD, or writes a new one. Returns FALSE with errno. */
 static gboolean
 read_or_make_id (int fd, const char *path, char id[UUID_LENGTH + 1])
 {
@@ -151,7 +152,7 @@ pp_state_dir_id (const char *path, GError **error)
 
   if (!pp_folder_open (&folder, NULL, path, FALSE, error))
     return NULL;
-  /* What cannot be written is not being written. */
+  /* A file that this worker cannot write does not change: no lock is needed. */
   int fd = pp_small_file_open (&folder, PP_STATE_DIR_ID_FILE, TRUE, &read_only);
   gboolean read = fd >= 0 && (read_only || lock_id (fd)) && read_or_make_id (fd, path, id);
   if (!read)

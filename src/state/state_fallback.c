@@ -24,12 +24,12 @@ static const char gone_at_clean_up[] = "is gone at a reboot, with the container 
                                        "in, or when the directory it is in "
                                        "is cleaned up while no worker runs";
 
-/* A directory that may have ours in it. */
+/* A directory in which our fallback directory may be. */
 typedef struct
 {
   char *parent;
   char *name;
-  gboolean is_own; /* the parent must be ours, not only one in which nobody can touch ours */
+  gboolean is_own; /* the parent must be our own; otherwise it must only be safe (open_parent()) */
   const char *forgets;
 } Place;
 
@@ -71,15 +71,16 @@ list_places (void)
   add_place (places, runtime, TRUE, gone_at_logout);
   if (geteuid () == 0)
     add_place (places, "/run", TRUE, gone_at_reboot);
-  /* Not TMPDIR first: a worker that is started again is to find it, with another TMPDIR or none. */
+  /* Try TMPDIR after /tmp, so that a restarted worker with another TMPDIR, or with none, finds the
+   * same directory. */
   add_place (places, "/tmp", FALSE, gone_at_clean_up);
   add_place (places, g_getenv ("TMPDIR"), FALSE, gone_at_clean_up);
   add_place (places, "/dev/shm", FALSE, gone_at_logout);
   return places;
 }
 
-/* Opens the parent. FALSE with ERROR where another user could put something in our directory's
- * place: who may write into a directory without the sticky bit may rename all there is in it. */
+/* Opens the parent. Returns FALSE with ERROR if another user could replace our directory: in a
+ * directory without the sticky bit, anybody who may write can rename any entry. */
 static gboolean
 open_parent (PpFolder *parent, const Place *place, GError **error)
 {
@@ -103,8 +104,8 @@ open_parent (PpFolder *parent, const Place *place, GError **error)
   return FALSE;
 }
 
-/* Opens NAME of PARENT if it is a directory of ours that nobody else can enter. A symbolic link is
- * none, whoever made it. */
+/* Opens NAME in PARENT if it is our directory, and removes other users' access to it. Does not
+ * follow symbolic links. */
 static gboolean
 open_private (PpFolder *folder, const PpFolder *parent, const char *name, gboolean create,
               GError **error)
@@ -125,8 +126,9 @@ open_private (PpFolder *folder, const PpFolder *parent, const char *name, gboole
   return FALSE;
 }
 
-/* Where somebody else has taken the name: one with a suffix that a worker of ours has made before,
- * or a new one. */
+/* Opens a directory with a suffix after the name, for when another user has taken the plain name.
+ * First tries existing ones, which an earlier worker of this user created, then creates a new one
+ * if CREATE is TRUE. */
 static gboolean
 open_suffixed (PpFolder *folder, const PpFolder *parent, const Place *place, gboolean create)
 {
@@ -154,8 +156,8 @@ open_place (PpFolder *folder, const Place *place, gboolean create, GError **erro
 
   if (!open_parent (&parent, place, error))
     return FALSE;
-  /* What a worker of ours has made before comes first, under either name: whoever had taken the
-   * plain one may have left it since. */
+  /* Prefer an existing directory, with or without a suffix: it may have a journal. Another user
+   * who had taken the plain name may have removed that directory since. */
   if (open_private (folder, &parent, place->name, FALSE, NULL)
       || (!place->is_own && open_suffixed (folder, &parent, place, FALSE))
       || open_private (folder, &parent, place->name, create, &local)
@@ -184,8 +186,9 @@ pp_state_fallback_new (guint n, gboolean create, gboolean *exists, GError **erro
   fallback->lock_fd = -1;
   if (!create)
     return fallback;
-  /* systemd-tmpfiles leaves alone what is below a directory that is locked with flock(2)
-   * (tmpfiles.d(5)). Shared: by all workers of this user. It has it locked for a moment itself. */
+  /* systemd-tmpfiles skips the content of a directory that is locked with flock(2) (tmpfiles.d(5)).
+   * The lock is shared, because all workers of this user hold it. Wait for the lock, because
+   * systemd-tmpfiles itself locks the directory for a moment. */
   fallback->lock_fd = fcntl (folder.fd, F_DUPFD_CLOEXEC, 3);
   while (fallback->lock_fd >= 0 && flock (fallback->lock_fd, LOCK_SH) != 0 && errno == EINTR)
     ;

@@ -132,7 +132,7 @@ pp_labels_look (gpointer data)
   GHashTableIter iter;
   gpointer name;
 
-  /* Replacing values is no change of the table. */
+  /* Replacing values while iterating is allowed. */
   g_hash_table_iter_init (&iter, look->locks);
   while (g_hash_table_iter_next (&iter, &name, NULL))
     g_hash_table_iter_replace (&iter, GINT_TO_POINTER (pp_identity_hold (look->identity, name)));

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a worker is across restarts: a folder of the state directory, and a lock on it. */
+/* A worker's identity across restarts: a folder in the state directory, and a lock on it. */
 #pragma once
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* What a worker serves, and where. Workers of different keys never touch each other's runs. */
+/* Identifies what a worker serves: a work pool of an API, with an engine, on a host. Workers with
+ * different keys never touch each other's runs. */
 typedef struct
 {
-  const char *api_url; /* credentials in it are left out */
+  const char *api_url; /* without credentials */
   const char *work_pool;
   const char *host; /* NULL: this host's name */
   const char *engine_url;
@@ -17,29 +18,33 @@ typedef struct
 
 typedef struct PpIdentity PpIdentity;
 
-/* Takes the identity of KEY in STATE_DIR (made when it is not there) that is the first free one: a
- * restarted worker takes the one it had, a second worker another. Its name, the folder's, is
- * POOL.HOST.HASH.SLOT: POOL and HOST with "-" for what is not a letter or digit, HASH 8 digits of
- * SHA-256 over the API's URL, the pool, the host, the engine's URL (both without slashes at the
- * end) and the state directory's id, SLOT 0, 1, 2, ... It is held by an open-file-description lock,
- * which ends with the process however that ends, and works on NFS. An identity that is there can be
- * taken where nothing can be written (on NFS by more than one worker). Blocks for a few small
- * files. Returns NULL with ERROR (PP_STATE_ERROR). */
+/* Takes the first free identity of KEY in STATE_DIR. A restarted worker thus gets its earlier
+ * identity, and a second worker gets another one. Creates STATE_DIR if it does not exist.
+ *
+ * The identity's name is also the name of its folder: POOL.HOST.HASH.SLOT. In POOL and HOST, "-"
+ * replaces each character that is not a letter or digit. HASH is 8 digits of the SHA-256 of the
+ * API's URL, the pool, the host, the engine's URL and the state directory's id; the URLs are
+ * without trailing slashes. SLOT is 0, 1, 2, ...
+ *
+ * An open-file-description lock holds the identity. The lock ends with the process, however the
+ * process ends, and it works on NFS. An existing identity can also be taken from a read-only file
+ * system; on NFS, more than one worker can then take it. Blocks for a few small files. Returns NULL
+ * with ERROR (PP_STATE_ERROR). */
 PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error);
 
-/* Another holder of IDENTITY, which does not change: it may be read on any thread. */
+/* Returns a new reference to IDENTITY. An identity is immutable, so any thread may read it. */
 PpIdentity *pp_identity_ref (const PpIdentity *identity);
 
-/* The last holder gives the lock back; the folder stays. NULL is ignored. */
+/* Drops a reference. The last one releases the lock; the folder stays. NULL is ignored. */
 void pp_identity_free (PpIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpIdentity, pp_identity_free)
 
-/* Lets other processes see that the worker which holds IDENTITY is stopping; it keeps the identity
+/* Shows other processes that the worker with IDENTITY is stopping. The worker keeps the identity
  * until pp_identity_free(). Writes nothing to the disk. */
 void pp_identity_say_stopping (const PpIdentity *identity);
 
-/* True if an identity that KEY would take in STATE_DIR is held by a worker that is stopping: it
- * will be free soon. */
+/* True if a stopping worker holds an identity of KEY in STATE_DIR: that identity will be free
+ * soon. */
 gboolean pp_identity_is_stopping (const char *state_dir, const PpIdentityKey *key);
 
 const char *pp_identity_name (const PpIdentity *identity);
@@ -47,33 +52,34 @@ const char *pp_identity_path (const PpIdentity *identity);
 const char *pp_identity_state_dir (const PpIdentity *identity);
 guint pp_identity_slot (const PpIdentity *identity);
 
-/* The name that the worker that had this identity before made up for itself; NULL when its user
- * gave one, or there was none. */
+/* Returns the name that an earlier worker with this identity generated for itself; borrowed.
+ * Returns NULL if its user gave the name, or if there was no earlier worker. */
 const char *pp_identity_earlier_name (const PpIdentity *identity);
 
-/* Whether a worker that had this identity before has served its pool: API and engine were there,
- * under these URLs. */
+/* True if an earlier worker with this identity has served its pool: it reached the API and the
+ * engine at these URLs. */
 gboolean pp_identity_has_served (const PpIdentity *identity);
 
-/* Writes who this worker is into identity.json, for the next one and for `worker status`.
- * NAME_IS_MADE_UP: the user gave none, so a restart is to have the same. HAS_SERVED: from now on,
- * pp_identity_has_served(). Blocks. FALSE with ERROR; the worker can do without. */
+/* Writes identity.json, for the next worker with this identity and for `worker status`.
+ * NAME_IS_MADE_UP is TRUE if WORKER_NAME was generated: a restarted worker then uses the same name.
+ * HAS_SERVED is the future result of pp_identity_has_served(). Blocks. Returns FALSE with ERROR;
+ * the worker can continue without the file. */
 gboolean pp_identity_write (const PpIdentity *identity, const char *worker_name,
                             gboolean name_is_made_up, gboolean has_served, GError **error);
 
 typedef enum
 {
-  PP_IDENTITY_UNKNOWN, /* no such folder here, or it cannot be looked at: not ours to judge */
-  PP_IDENTITY_FREE,    /* nobody holds its lock */
+  PP_IDENTITY_UNKNOWN, /* no such folder here, or it cannot be read */
+  PP_IDENTITY_FREE,    /* no worker holds its lock */
   PP_IDENTITY_LIVING,
 } PpIdentityState;
 
-/* Whether a worker with the identity NAME (any string: a container's label, say) runs. Takes no
- * lock. */
+/* Returns whether a worker holds the identity NAME. NAME is any string, for example from a
+ * container's label. Does not take the lock. */
 PpIdentityState pp_identity_state (const char *state_dir, const char *name);
 
-/* The names of the other identities of our key that are free; new array of strings, may be empty.
- * Look again some time later before adopting: their worker may be about to restart. */
+/* Returns the names of the other identities of our key that are free; new array of strings, perhaps
+ * empty. Check again some time later before adopting one: its worker may be about to restart. */
 GPtrArray *pp_identity_find_free (const PpIdentity *identity);
 
 /* Warns of the identities of our pool that are free and have runs, but of another API or engine on
@@ -82,32 +88,33 @@ GPtrArray *pp_identity_find_free (const PpIdentity *identity);
  * would stay Running for ever without a word. Blocks for a few small files. */
 void pp_identity_warn_of_others (const PpIdentity *identity);
 
-/* True if NAME (any string: a container's label, say) is our identity, or another of our key. Reads
- * a small file for a name that earlier versions may have made. */
+/* True if NAME is our identity, or another identity of our key. NAME is any string, for example
+ * from a container's label. For names that earlier versions may have made, reads a small file. */
 gboolean pp_identity_is_of_our_key (const PpIdentity *identity, const char *name);
 
-/* Whether runs are written down under the identity NAME. */
+/* True if the journal of the identity NAME has entries of runs. */
 gboolean pp_identity_has_runs (const PpIdentity *identity, const char *name);
 
-/* Whether another identity of our key, free or not, has the run FLOW_RUN_ID (a UUID) in its
- * journal. None can get a run of ours: taking it over needs our lock. */
+/* True if another identity of our key, free or not, has the run FLOW_RUN_ID (a UUID) in its
+ * journal. No other worker can get one of our runs, because taking it over needs our lock. */
 gboolean pp_identity_sibling_has_run (const PpIdentity *identity, const char *flow_run_id);
 
-/* Takes the lock of the identity NAME, if it is of our key and free. Returns a descriptor that
- * holds it until it is closed, or -1. */
+/* Locks the identity NAME if it is of our key and free. Returns a descriptor, or -1. Closing the
+ * descriptor releases the lock. */
 int pp_identity_hold (const PpIdentity *identity, const char *name);
 
-/* Names of files that were moved into our folder, to which those are added. */
+/* Names of the files that an adoption has moved into our folder. Each call adds names. */
 typedef struct
 {
-  GPtrArray *entries; /* of the journal: for pp_journal_load_moved() */
-  GPtrArray *notes;   /* for pp_journal_load_moved_late() */
+  GPtrArray *entries; /* of entries, for pp_journal_load_moved() */
+  GPtrArray *notes;   /* of notes, for pp_journal_load_moved_late() */
 } PpIdentityMoved;
 
-/* Moves the runs of the identity NAME into ours, durably, if it is of our key and free; holds its
- * lock meanwhile. A run that both tell of stays ours; the other's word is set aside with a warning.
- * Returns how many were moved (0: not free, or none there), or -1 with ERROR; in either case MOVED
- * has all that are ours now. Blocks. */
+/* Moves the runs of the identity NAME to ours, durably, if it is of our key and free. Holds its
+ * lock meanwhile. If both journals have the same run, our entry stays. The other entry becomes a
+ * note (journal_late.h), or is set aside with a warning. Returns the number of runs moved (0 if
+ * NAME is not free or has no runs), or -1 with ERROR. Adds to MOVED the files that were moved, also
+ * if an error occurs. Blocks. */
 gint pp_identity_try_adopt (const PpIdentity *identity, const char *name, PpIdentityMoved *moved,
                             GError **error);
 

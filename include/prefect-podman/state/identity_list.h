@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The workers of this host, read from the state directory without any lock. */
+/* Lists the workers of this host. Reads the state directory and takes no locks. */
 #pragma once
 
 #include "prefect-podman/state/identity.h"
@@ -11,7 +11,7 @@ typedef struct
   char *name;
   PpIdentityState state;
 
-  /* From identity.json; NULL or 0 for what it does not say. */
+  /* From identity.json; NULL or 0 if the file does not have it. */
   char *worker_name;
   char *work_pool;
   char *api_url;
@@ -20,18 +20,19 @@ typedef struct
   gint64 pid;
   gint64 started_at; /* UNIX microseconds */
 
-  GPtrArray *entries;  /* of PpJournalEntry, the longest claimed first */
-  GPtrArray *problems; /* of strings: files that could not be read, and why */
-  guint set_aside;     /* files in its set-aside folder */
+  GPtrArray *entries;  /* of PpJournalEntry, earliest claim first */
+  GPtrArray *problems; /* of strings: files that could not be read, with the reasons */
+  guint set_aside;     /* number of files in its set-aside folder */
 } PpIdentityInfo;
 
-/* All identities in STATE_DIR, by name; new array of PpIdentityInfo. Other folders in it are passed
- * over. Changes nothing. NULL with ERROR (PP_STATE_ERROR_GONE: there is no such directory;
- * PP_STATE_ERROR_FOREIGN: it has things in it, and none that a worker has made). */
+/* Returns all identities in STATE_DIR, sorted by name; new array of PpIdentityInfo. Ignores other
+ * folders. Changes nothing. Returns NULL with ERROR: PP_STATE_ERROR_GONE if the directory does not
+ * exist, PP_STATE_ERROR_FOREIGN if it is not empty but no worker has created anything in it. */
 GPtrArray *pp_identity_list (const char *state_dir, GError **error);
 
-/* Where the jobs were of the worker that last served WORK_POOL of API_URL on this host (the
- * engine_url of its key); new string, or NULL if there was none. Blocks for a few small files. */
+/* Returns the place of the jobs (engine_url of the key) of the worker that last served WORK_POOL of
+ * API_URL on this host; new string. Returns NULL if there was no such worker. Blocks for a few
+ * small files. */
 char *pp_identity_last_place (const char *state_dir, const char *api_url, const char *work_pool);
 
 G_END_DECLS

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal's notes of flow runs that are in nobody's hands any more, while a request about them
- * may still be carried out: one small file a note, beside the entries (late_requests.h uses them).
- */
+/* The journal's notes about late requests. The server may still carry out a request about a flow
+ * run that no worker handles any more. Each note is one small file beside the entries (used by
+ * late_requests.h). */
 #pragma once
 
 #include "prefect-podman/state/journal.h"
 
 G_BEGIN_DECLS
 
-/* Queues the note ID (a UUID) with the text of ENTRY, which is copied at once. In order with the
- * puts and removals of entries: a note that is put before its run's entry is removed is there
- * before that is gone. Where there is no folder for notes, nothing is written. */
+/* Queues the note ID (a UUID) with the text of ENTRY, which is copied at once. Keeps the order of
+ * puts and removals: if a note is put before its run's entry is removed, the note is on the disk
+ * before the entry is gone. Writes nothing if the folder for notes could not be opened. */
 void pp_journal_put_late (PpJournal *journal, const char *id, const PpJournalEntry *entry);
 
-/* Removes the note ID, some time soon. */
+/* Queues the removal of the note ID. */
 void pp_journal_remove_late (PpJournal *journal, const char *id);
 
-/* A note that was read. ENTRY is the callee's. */
+/* Called for each note that was read. The callee owns ENTRY. */
 typedef void (*PpJournalLateFunc) (const char *id, PpJournalEntry *entry, gpointer user_data);
 
-/* Reads the notes, and removes those that cannot be used, with a warning. Blocks; for the start. */
+/* Reads the notes. Removes unusable notes, with a warning. Blocks; for the start only. */
 void pp_journal_load_late (PpJournal *journal, PpJournalLateFunc func, gpointer user_data);
 
-/* The same for the notes in the files NAMES of IDENTITY, which an adoption has moved there. Blocks;
- * may be called on any thread, and FUNC is called on that one. */
+/* The same for the notes in the files NAMES, which an adoption has moved into the folder of
+ * IDENTITY. Blocks. May be called on any thread; FUNC is called on that thread. */
 void pp_journal_load_moved_late (const PpIdentity *identity, const GPtrArray *names,
                                  PpJournalLateFunc func, gpointer user_data);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How far a run's output has been delivered: a small record beside the journal's entry, overwritten
- * in place. It is there after a kill -9; after a power cut it may be older, or gone. */
+/* The position of a run: how far its output has been delivered. A small record beside the journal's
+ * entry, overwritten in place. It survives a kill -9. After a power failure it may be old or
+ * gone. */
 #pragma once
 
 #include "prefect-podman/state/journal.h"
@@ -9,41 +10,43 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  guint64 records;       /* of the output, delivered to the API */
-  gint64 last_timestamp; /* UNIX microseconds of the last of them; 0: none */
-  gint64 sent_until;     /* of the last record that was sent: while it is later than
-                            last_timestamp, a batch is on its way */
-  guint64 stdout_bytes;  /* of payload, written to standard output */
+  guint64 records;       /* output records that were delivered to the API */
+  gint64 last_timestamp; /* UNIX microseconds of the last delivered record; 0: none */
+  gint64 sent_until;     /* the same of the last record that was sent; a batch is in flight while
+                            it is later than last_timestamp */
+  guint64 stdout_bytes;  /* payload bytes that were written to standard output */
 
-  /* A place in the container's log up to which all of it was delivered, by the log's own times
-   * (resume_point-private.h): nanoseconds UNIX time, 0: not known. */
-  gint64 log_first;    /* of the container's first entry */
-  gint64 log_time;     /* what has no later time gave LOG_RECORDS and LOG_BYTES */
-  gint64 log_next;     /* of the entry after that */
-  guint64 log_records; /* as RECORDS */
-  guint64 log_bytes;   /* as STDOUT_BYTES */
+  /* A place in the container's log: everything before it was delivered. It is identified by the
+   * log's own times (resume_point-private.h), in UNIX nanoseconds; 0: unknown. */
+  gint64 log_first;    /* time of the container's first entry */
+  gint64 log_time;     /* entries up to this time gave log_records and log_bytes */
+  gint64 log_next;     /* time of the next entry */
+  guint64 log_records; /* like records */
+  guint64 log_bytes;   /* like stdout_bytes */
 
-  gint64 noted_at; /* UNIX microseconds: when the file was last written, as the file system has it;
-                      0: there was none. Not in the record. */
+  gint64 noted_at; /* UNIX microseconds of the file's last write, from the file system; 0: there was
+                      no file. Not in the record. */
 } PpPosition;
 
 typedef struct PpPositionFile PpPositionFile;
 
-/* The record of the output of the container CONTAINER_ID of FLOW_RUN_ID (a UUID). JOURNAL must
- * outlive the file. The disk is not touched before the first read or update. */
+/* Returns the position of the container CONTAINER_ID of FLOW_RUN_ID (a UUID). JOURNAL must outlive
+ * it. Does not access the disk before the first read or update. */
 PpPositionFile *pp_position_open (PpJournal *journal, const char *flow_run_id,
                                   const char *container_id);
 
-/* POSITION (borrowed): zeros when nothing was delivered, when the record is of another container,
- * or, with a warning, when it is damaged. */
+/* POSITION (borrowed) is all zeros if nothing was delivered, if the record is of another container,
+ * or, with a warning, if the record cannot be read or is damaged. */
 typedef void (*PpPositionReadFunc) (const PpPosition *position, gpointer user_data);
 
-/* Has the journal's thread read how far the output was delivered, and then DONE called on the main
- * loop; never, once FILE is closed. Until then, updates are left out. For the start, once. */
+/* Reads the position on the journal's thread, then calls DONE on the main loop. DONE is not called
+ * after pp_position_close(). Until DONE is called, pp_position_update() does nothing. Call this
+ * once, at the start. */
 void pp_position_read (PpPositionFile *file, PpPositionReadFunc done, gpointer user_data);
 
-/* Has the journal write POSITION, unless it is what was written last; not durable. That it cannot
- * be written is warned of once a file, and costs lines delivered twice after a crash, no more. */
+/* Queues a write of POSITION, unless it equals the last one written. The write is not durable. If
+ * writes fail, one warning is logged until one succeeds: after a crash, some lines may be delivered
+ * twice. */
 void pp_position_update (PpPositionFile *file, const PpPosition *position);
 
 /* The same of POSITION, at which delivery begins, also if nothing was delivered yet: the record
@@ -58,12 +61,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPositionFile, pp_position_close)
 /* The record itself. Pure. */
 #define PP_POSITION_BYTES 240
 
-/* Fills RECORD, one line of text. */
+/* Writes POSITION to RECORD, one line of text. */
 void pp_position_format (const PpPosition *position, const char *container_id,
                          char record[PP_POSITION_BYTES]);
 
-/* Reads LENGTH bytes of TEXT. FALSE when they are no whole record. *SAME_CONTAINER: whether it is
- * CONTAINER_ID's. */
+/* Parses LENGTH bytes of TEXT. Returns FALSE if they are not one complete record. Sets
+ * *SAME_CONTAINER to TRUE if the record is of CONTAINER_ID. */
 gboolean pp_position_parse (const char *text, gsize length, const char *container_id,
                             PpPosition *position, gboolean *same_container);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker asks the state directory while it runs. The functions that look block, and are
- * works of the journal (pp_journal_work()): a disk that hangs holds up its thread and nobody else.
- * What is found is the main loop's, once the work is done. */
+/* What a running worker reads and changes in the state directory. The functions pp_..._look()
+ * block, so they run as works of the journal (pp_journal_work()): a disk that hangs blocks only the
+ * journal's thread. When the work is done, the main loop may use the results. */
 #pragma once
 
 #include "prefect-podman/state/identity.h"
@@ -11,67 +11,68 @@
 
 G_BEGIN_DECLS
 
-/* Identities whose worker is gone, and what they have left. */
+/* Identities without a worker, and the runs they left. */
 
-/* An identity that was looked at twice. */
+/* An identity that was free in two checks in a row. */
 typedef struct
 {
   char *name;
-  gint count;    /* of its runs that were moved into our journal; -1: failed */
-  GError *error; /* why; NULL: it did not fail */
+  gint count;    /* number of its runs moved to our journal; -1: failed */
+  GError *error; /* NULL if it did not fail */
 } PpAdoption;
 
 typedef struct
 {
   char *id;
-  PpJournalEntry *entry; /* NULL once it was taken */
+  PpJournalEntry *entry; /* NULL after the receiver has taken it */
 } PpMovedNote;
 
 typedef struct PpFreeIdentitiesLook PpFreeIdentitiesLook;
 struct PpFreeIdentitiesLook
 {
-  PpIdentity *identity;  /* held */
-  GPtrArray *before;     /* asked: names that were free the last time; NULL: none */
-  GHashTable *adopted;   /* asked: set of names that were taken over before */
-  GPtrArray *free_names; /* found: names of identities without a worker */
-  GPtrArray *adoptions;  /* done: of PpAdoption */
-  GPtrArray *entries;    /* done: of PpJournalEntry, those that were moved */
-  GPtrArray *notes;      /* done: of PpMovedNote */
+  PpIdentity *identity;  /* a reference */
+  GPtrArray *before;     /* input: names that were free at the last check; NULL: none */
+  GHashTable *adopted;   /* input: set of names that were taken over before */
+  GPtrArray *free_names; /* result: names of identities without a worker */
+  GPtrArray *adoptions;  /* result: of PpAdoption */
+  GPtrArray *entries;    /* result: of PpJournalEntry, the moved entries */
+  GPtrArray *notes;      /* result: of PpMovedNote */
 };
 
-/* Takes BEFORE over (may be NULL) and copies ADOPTED. */
+/* Takes ownership of BEFORE (may be NULL) and copies ADOPTED. */
 PpFreeIdentitiesLook *pp_free_identities_look_new (const PpIdentity *identity, GPtrArray *before,
                                                    GHashTable *adopted);
 
-/* Finds who is free, and moves what they have left of those that were free BEFORE, too. */
+/* Finds the free identities. Takes over the runs of those that were also free at the last check
+ * (BEFORE). */
 void pp_free_identities_look (gpointer look);
 void pp_free_identities_look_free (gpointer look);
 
-/* The identities that containers are labelled with. */
+/* The identities in the labels of containers. */
 
 typedef struct PpLabelsLook PpLabelsLook;
 struct PpLabelsLook
 {
-  PpIdentity *identity; /* held */
-  GHashTable *states;   /* asked: names; found: -> PpIdentityState */
-  GHashTable *ours;     /* found: set of those names that are of our key */
-  GHashTable *locks;    /* asked: names to hold; found: -> descriptor that does, or -1 */
+  PpIdentity *identity; /* a reference */
+  GHashTable *states;   /* input: names; result: name -> PpIdentityState */
+  GHashTable *ours;     /* result: set of the names that are of our key */
+  GHashTable *locks;    /* input: names to lock; result: name -> descriptor with the lock, or -1 */
 };
 
 PpLabelsLook *pp_labels_look_new (const PpIdentity *identity);
 
-/* Asks for NAME; HOLD: its lock is to be taken. */
+/* Adds NAME to the check. If HOLD is TRUE, the check also locks it. */
 void pp_labels_look_add (PpLabelsLook *look, const char *name, gboolean hold);
 void pp_labels_look (gpointer look);
 
-/* Gives back the locks that are left in it. */
+/* Releases the locks that are still in LOOK. */
 void pp_labels_look_free (gpointer look);
 
-/* A run that nothing was written down of here. */
+/* A run without an entry in our journal. */
 
 typedef struct
 {
-  PpIdentity *identity; /* held */
+  PpIdentity *identity; /* a reference */
   char *flow_run_id;
   gboolean found; /* another identity of our key has it */
 } PpRunLook;
