@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an answer means: its JSON, or an error in the server's own words. */
+/* Reads an answer: its JSON, or an error with the server's own text. */
 #include "config.h"
 
 #include "api-private.h"
@@ -9,7 +9,7 @@
 #include <microhttpd.h>
 #include <string.h>
 
-/* Of the server's words, in a one-line message. */
+/* The most bytes of the server's text in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
 /* Of what a server has sent, before it becomes one line. */
@@ -49,7 +49,7 @@ pp_api_error_may_be_done (const GError *error)
 gboolean
 pp_api_error_may_pass (const GError *error)
 {
-  /* A key, or what it may do, is changed on the server, and here, or back, sooner or later. */
+  /* Somebody will sooner or later correct the key or its permissions, on the server or here. */
   return pp_api_error_is_transient (error)
          || (error != NULL && error->domain == PP_API_ERROR
              && (error->code == 401 || error->code == 403));
@@ -75,8 +75,8 @@ one_line (const PpApi *api, const char *text, gsize length, gsize max)
   return pp_text_cut (line->str, strlen (line->str), max);
 }
 
-/* The items of FastAPI's list of validation errors: "body.state.type: Input should be ...". What
- * was sent ("input") stays out: it may hold secrets. */
+/* Appends FastAPI's validation errors: "body.state.type: Input should be ...". Leaves out "input",
+ * the data that was sent, because it may have secrets. */
 static void
 append_validation_errors (GString *words, const json_t *errors)
 {
@@ -113,7 +113,7 @@ append_words (GString *words, const json_t *value)
     g_string_append_printf (words, "%s%s", words->len > 0 ? ": " : "", json_string_value (value));
 }
 
-/* The server's own words in the BODY of an error; new string, perhaps empty. */
+/* Returns the server's own text in an error's BODY; new string, perhaps empty. */
 static char *
 server_words (const PpApi *api, const json_t *json, const char *body, gsize length)
 {
@@ -128,8 +128,8 @@ server_words (const PpApi *api, const json_t *json, const char *body, gsize leng
   return one_line (api, body, length, MAX_FIRST_WORDS);
 }
 
-/* Servers of TLS say so to who speaks plain HTTP to them: nginx "sent to HTTPS port", Go "to an
- * HTTPS server", Apache "to an SSL-enabled server port". */
+/* True if a TLS server complains about plain HTTP: nginx says "sent to HTTPS port", Go "to an HTTPS
+ * server", Apache "to an SSL-enabled server port". */
 static gboolean
 wants_tls (const PpApi *api, const PpHttpResponse *response)
 {
@@ -142,9 +142,9 @@ wants_tls (const PpApi *api, const PpHttpResponse *response)
 #define PROXY_PASSWORD                                                                             \
   "the proxy of the environment wants a password: http://user:password@host:port"
 
-/* The value of the API's own words in an error (the peer: the exception handlers of
- * server/api/server.py, and FastAPI's HTTPException), or NULL: then something else has answered in
- * its place, a gateway or a login. */
+/* Returns the API's own text in an error, as the exception handlers in server/api/server.py and
+ * FastAPI's HTTPException write it. Returns NULL if something else has answered, for example a
+ * gateway or a login page. */
 static const json_t *
 own_words (const json_t *json)
 {
@@ -155,9 +155,9 @@ own_words (const json_t *json)
   return json_is_null (words) ? NULL : words;
 }
 
-/* Whether WORDS, the API's own with a 404, are about the object that PATH names: "Flow run not
- * found", "Flow run with id ... not found", "Deployment not found", 'Work pool "..." not found.'
- * (so 2.20.25 and 3.8.8). "Not Found" alone is said of a route that is not there. */
+/* True if WORDS, the API's own text with a 404, are about the object in PATH: "Flow run not found",
+ * "Flow run with id ... not found", "Deployment not found", 'Work pool "..." not found.' (Prefect
+ * 2.20.25 and 3.8.8). "Not Found" alone means that the route does not exist. */
 static gboolean
 is_about_object (const char *path, const char *words)
 {
@@ -181,9 +181,9 @@ is_about_object (const char *path, const char *words)
   return FALSE;
 }
 
-/* The code of an error whose answer came with STATUS, 400 or more, and JSON (or NULL). What stands
- * in front of a server that is away answers in its place: 404 from there is no word on a
- * deployment. Nor is the 404 of a server that is being started or changed, for a route. */
+/* Returns the error code for an answer with STATUS, 400 or more, and JSON (or NULL). While the
+ * server is away, a gateway may answer in its place: its 404 does not mean that a deployment is
+ * gone. The same is true for a missing route on a server that is starting or being changed. */
 static int
 code_of_refusal (const PpApi *api, const char *path, long status, const json_t *json)
 {
@@ -201,12 +201,12 @@ code_of_refusal (const PpApi *api, const char *path, long status, const json_t *
     }
   switch (status)
     {
-    case 401: /* a proxy's; persists as the API's own */
+    case 401: /* from a proxy; retried like the API's own */
     case 408:
-    case 413: /* too large for a gateway: it will be */
+    case 413: /* too large for a gateway: a retry cannot help */
     case 429:
       return (int)status;
-    case 400: /* speaks TLS */
+    case 400: /* from a TLS server */
     case 407:
       return api->heard ? PP_API_ERROR_STRANGER : (int)status;
     default:
@@ -216,8 +216,8 @@ code_of_refusal (const PpApi *api, const char *path, long status, const json_t *
 
 #define RIGHT_URL "is PREFECT_API_URL right? It ends in /api"
 
-/* IS_OWN: else it is not the API that answers (tinyproxy says 401 of a wrong password, and 407 of
- * none). */
+/* IS_OWN is FALSE if the answer is not the API's. (tinyproxy answers 401 to a wrong password, and
+ * 407 to no password.) */
 static const char *
 advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_own)
 {
@@ -242,7 +242,7 @@ advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_
   return "";
 }
 
-/* MESSAGE is stolen. */
+/* Takes ownership of MESSAGE. */
 static gboolean
 fail (PpApi *api, GError **error, int code, char *message)
 {
@@ -258,7 +258,8 @@ fail_without_answer (PpApi *api, const GError *http_error, GError **error)
   gboolean tls = g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS);
   g_autofree char *advice = pp_api_advise_without_answer (api, http_error);
 
-  /* A handshake may fail while a server that worked restarts; before that it is the set-up. */
+  /* After an answer, a handshake may fail because the server restarts. Before any answer, the
+   * settings are wrong. */
   if (!api->has_answer
       && (tls || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_FAILED)))
     code = PP_API_ERROR_SETUP;
@@ -298,8 +299,8 @@ describe_page (const PpApi *api, const char *what, const PpHttpResponse *respons
                           what, is_json ? "what the API gives to this" : "JSON", words);
 }
 
-/* The code of an error whose answer came with STATUS and JSON (or NULL). A page, or the way to one,
- * is a wrong PREFECT_API_URL as long as the API itself was not heard. */
+/* Returns the error code for an answer with STATUS and JSON (or NULL). Before the API itself has
+ * answered, a page or a redirect means that PREFECT_API_URL is wrong. */
 static int
 error_code (const PpApi *api, const char *path, long status, const json_t *json)
 {
@@ -308,8 +309,8 @@ error_code (const PpApi *api, const char *path, long status, const json_t *json)
   return api->heard ? PP_API_ERROR_STRANGER : (int)status;
 }
 
-/* Why the JSON of RESPONSE, an answer to PATH, is not parsed at all; new string, or NULL. With what
- * the parse may copy, an answer takes twice its bound at most. */
+/* Returns the reason why the JSON of RESPONSE, an answer to PATH, must not be parsed; new string,
+ * or NULL. With the copies that the parser may make, an answer uses at most twice its bound. */
 static char *
 why_too_much (const PpHttpResponse *response, const char *path)
 {
@@ -322,8 +323,8 @@ why_too_much (const PpHttpResponse *response, const char *path)
                           response->body_length, bound / 1024 / 1024);
 }
 
-/* The JSON of the body of RESPONSE, an answer to PATH; or NULL, then *TOO_MUCH is a new string that
- * says why it is too much for this program, or NULL. */
+/* Returns the JSON of RESPONSE, an answer to PATH, or NULL. With NULL, *TOO_MUCH is the reason why
+ * it is too large for this program (new string), or NULL. */
 static json_t *
 read_body (const PpHttpResponse *response, const char *path, char **too_much)
 {
@@ -336,7 +337,7 @@ read_body (const PpHttpResponse *response, const char *path, char **too_much)
   json = pp_json_parse (response->body, response->body_length, JSON_DECODE_ANY, &why);
   if (json == NULL && strstr (why.text, "maximum parsing depth") != NULL)
     *too_much = g_strdup ("the answer is nested deeper than 2048 levels");
-  /* Prefect Cloud answers a heartbeat with the worker's id as it is, without quotes. */
+  /* Prefect Cloud answers a heartbeat with the worker's id without quotes. */
   if (json == NULL && response->status == 200 && g_uuid_string_is_valid (response->body))
     json = json_string (response->body);
   return json;

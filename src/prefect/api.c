@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The API client: calls and their attempts. Which of them goes next is in queue.c, what a call says
- * in headers.c and csrf.c, what an answer means in answer.c, when it is made again in retry.c. */
+/* The API client: calls and their attempts. queue.c has the order of the calls, headers.c and
+ * csrf.c the headers, answer.c the reading of answers, and retry.c the retries. */
 #include "config.h"
 
 #include "api-private.h"
 
 #include <string.h>
 
-/* The failure of a call that is never given up which the user is told of; earlier ones pass. */
+/* The failed attempt at which the user is warned about a call that is retried without end. Earlier
+ * failures are often temporary. */
 #define SAY_AT_ATTEMPT 5
 
 static void
@@ -28,7 +29,7 @@ free_call (PpApiCall *call)
   g_free (call);
 }
 
-/* Takes CALL from API. */
+/* Removes CALL from its API. */
 static void
 forget_call (PpApiCall *call)
 {
@@ -44,7 +45,7 @@ forget_call (PpApiCall *call)
     }
 }
 
-/* The last thing done with CALL: DONE may free the API. */
+/* Must be the last use of CALL and API: DONE may free the API. */
 static void
 finish_call (PpApiCall *call, json_t *body, const GError *error)
 {
@@ -67,7 +68,7 @@ on_timer (gpointer user_data)
       finish_call (call, NULL, error);
       return G_SOURCE_REMOVE;
     }
-  /* Before those that have not been tried yet: it is the oldest. */
+  /* Queue it before calls that were not tried yet, because it is older. */
   g_queue_push_head (&call->api->waiting[call->urgency], call);
   pp_api_pump (call->api);
   return G_SOURCE_REMOVE;
@@ -102,7 +103,7 @@ log_retry (const PpApiCall *call, const GError *error, double delay)
     g_debug ("%s; again in %.1f s", error->message, delay);
 }
 
-/* Also because a proxy gave no way to the server (proxy_failed() in src/http/failure.c). */
+/* A proxy that has no route to the server also counts (proxy_failed() in src/http/failure.c). */
 static gboolean
 failed_before_it_was_sent (const GError *http_error)
 {
@@ -111,7 +112,7 @@ failed_before_it_was_sent (const GError *http_error)
          || g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_SHORTAGE);
 }
 
-/* PpHttpDoneFunc of an attempt. */
+/* The PpHttpDoneFunc of an attempt. */
 static void
 on_answer (const PpHttpResponse *response, const GError *http_error, gpointer user_data)
 {
@@ -311,7 +312,7 @@ pp_api_is_array (const json_t *json, const char *path G_GNUC_UNUSED, long status
   return json_is_array (json);
 }
 
-/* The UUID in PATH where it is /ROOM/UUID, with or without a query; new string, or NULL. */
+/* Returns the UUID in PATH if PATH is /ROOM/UUID, with or without a query; new string, or NULL. */
 static char *
 uuid_of_path (const char *path)
 {
@@ -350,7 +351,7 @@ void
 pp_api_call_cancel (PpApiCall *call)
 {
   if (call == NULL || !g_hash_table_contains (call->api->calls, call))
-    return; /* its own callback is running */
+    return; /* called from its own callback */
   PpApi *api = call->api;
   forget_call (call);
   free_call (call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How large an answer of the API may be. A run's parameters have 512 KiB at most, unless the server
- * is set otherwise (PREFECT_SERVER_API_MAX_PARAMETER_SIZE); what asks for many things asks for
- * fewer when the answer is too large. */
+/* The size limits of the API's answers. A run's parameters have at most 512 KiB by default
+ * (PREFECT_SERVER_API_MAX_PARAMETER_SIZE). If an answer with many objects is too large, the caller
+ * asks for fewer. */
 #include "config.h"
 
 #include "api-private.h"
@@ -14,7 +14,7 @@ pp_api_bound (const char *path)
   static const struct
   {
     const char *prefix;
-    const char *suffix; /* or NULL: any */
+    const char *suffix; /* NULL: any */
     gsize bytes;
   } bounds[] = {
     { "/work_pools/", "/get_scheduled_flow_runs", 32 * MIB },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSRF protection: one token for all calls, fetched before the first that changes something (the
- * peer: _add_csrf_headers() in client/base.py). */
+/* CSRF protection: one token for all calls, fetched before the first call that changes something
+ * (Prefect's client: _add_csrf_headers() in client/base.py). */
 #include "config.h"
 
 #include "api-private.h"
@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-/* A token is renewed so long before its end, and used so long at the least: with clocks that
- * differ, or tokens that live for seconds, the server's word (403) is the better judge. */
+/* A token is renewed EXPIRY_MARGIN before it expires, or at half its lifetime if that is later, but
+ * it is used for at least SHORTEST_USE. If the clocks differ or tokens live only for seconds, the
+ * server's 403 shows when a token has expired. */
 #define EXPIRY_MARGIN (60 * G_USEC_PER_SEC)
 #define SHORTEST_USE (1 * G_USEC_PER_SEC)
 
@@ -26,7 +27,8 @@ forget_token (PpApi *api)
   g_clear_pointer (&api->csrf_token, g_free);
 }
 
-/* An older server (404), or one with the protection off; not something in its place. */
+/* True if an older server (404), or a server with the protection off, has answered. False if
+ * something else has answered in its place. */
 static gboolean
 says_off (const PpHttpResponse *response, const GError *error)
 {
@@ -114,9 +116,9 @@ pp_api_csrf_refused (PpApiCall *call, const PpHttpResponse *response)
       || (strstr (response->body, "Invalid CSRF token") == NULL
           && strstr (response->body, "Missing CSRF token") == NULL))
     return FALSE;
-  /* The server may have come back with the protection on. */
+  /* The server may have restarted with the protection on. */
   api->csrf_enabled = TRUE;
-  /* Another call may have brought a new one meanwhile. */
+  /* Another call may have fetched a new token in the meantime. */
   if (g_strcmp0 (api->csrf_token, call->csrf_token) == 0)
     forget_token (api);
   return TRUE;

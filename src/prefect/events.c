@@ -4,7 +4,7 @@
 
 #include "api-private.h"
 
-/* The callback of a call that an older server may not know. */
+/* The callback of a call that an older server may not support. */
 typedef struct
 {
   PpApi *api;
@@ -17,7 +17,7 @@ on_events (json_t *body, const GError *error, gpointer user_data)
 {
   const Events *events = user_data;
 
-  /* 2.20 answers 404 "Events are not enabled.", older ones know no such route. */
+  /* Prefect 2.20 answers 404 "Events are not enabled."; older servers do not have the route. */
   if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_ROUTE))
     events->api->no_events = TRUE;
   if (events->done != NULL)

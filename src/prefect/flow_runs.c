@@ -8,10 +8,11 @@
 #include "prefect-podman/text/visible.h"
 #include "prefect-podman/text/timestamp.h"
 
-/* What a server may ask to wait for; past a day we rather ask again. */
+/* The longest wait that a server may ask for: one day. After that, the worker proposes the state
+ * again. */
 #define MAX_WAIT_SECONDS 86400
 
-/* The callback of a set_state call, and what tells its own transition from another's. */
+/* The callback of a set_state call, and the id that identifies its own transition. */
 typedef struct
 {
   PpSetStateDoneFunc done;
@@ -50,7 +51,8 @@ parse_status (const char *status, PpSetStateStatus *parsed)
   return FALSE;
 }
 
-/* Something in the server's place may answer with a status of its own ({"status": "ok"}). */
+/* True if the answer has a status of the API. Something else that answers may also have a status
+ * ({"status": "ok"}). */
 static gboolean
 has_status (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
 {
@@ -59,8 +61,8 @@ has_status (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GN
   return parse_status (pp_json_string (json, "status"), &parsed);
 }
 
-/* A call made again after its answer was lost finds its own transition already made, and the server
- * rejects it with that state (PreventDuplicateTransitions): that is an ACCEPT. */
+/* True if a retried call, after an attempt without an answer, was rejected because of its own
+ * transition (PreventDuplicateTransitions): it counts as an ACCEPT. */
 static gboolean
 is_own_transition (const PpSetStateResult *result, const char *transition_id)
 {
@@ -121,7 +123,7 @@ pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneF
   return pp_api_read_resource (api, path, patience, done, user_data);
 }
 
-/* Copies what FROM has of KEYS, null excepted, to TO. */
+/* Copies the values of KEYS from FROM to TO, except null. */
 static void
 copy_keys (json_t *to, const json_t *from, const char *const *keys)
 {
@@ -134,8 +136,9 @@ copy_keys (json_t *to, const json_t *from, const char *const *keys)
     }
 }
 
-/* STATE is stolen; has type, name, message, data as wanted, and maybe state_details. TRANSITION_ID
- * may be NULL: that of the state_details, or a new one. */
+/* Sends STATE, and takes ownership of it. It has type, name, message and data as needed, and
+ * perhaps state_details. TRANSITION_ID may be NULL: then the id in state_details is used, or a new
+ * one. */
 static PpApiCall *
 set_state (PpApi *api, const char *id, const char *transition_id, json_t *state, gboolean force,
            PpApiPatience patience, PpSetStateDoneFunc done, gpointer user_data)
@@ -173,7 +176,7 @@ pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id, co
 
   if (name != NULL)
     json_object_set_new (state, "name", pp_api_text (name));
-  /* It quotes containers and engines, and is shown in terminals. */
+  /* The message quotes containers and engines and is shown in terminals. */
   g_autofree char *visible = pp_text_visible (message, "\n\t");
   if (visible != NULL)
     json_object_set_new (state, "message", pp_api_text (visible));
@@ -230,7 +233,7 @@ pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointe
                                            PP_API_NEEDED, on_states, closure, g_free));
 }
 
-/* The place of the version in a UUID's text. */
+/* The index of the version digit in a UUID's text. */
 #define UUID_VERSION 14
 
 gboolean
@@ -250,7 +253,8 @@ pp_is_same_transition (const char *id, const char *other)
              || g_ascii_strcasecmp (id + UUID_VERSION + 1, other + UUID_VERSION + 1) == 0);
 }
 
-/* Returns TRANSITION_ID with the mark of a restored state, or a new marked one; new string. */
+/* Returns TRANSITION_ID with the mark of a restored state, or a new id with the mark; new
+ * string. */
 static char *
 mark_restored (const char *transition_id)
 {
@@ -305,7 +309,7 @@ pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
                          pp_api_call (api, "PATCH", path, body, PP_API_TRY, done, user_data));
 }
 
-/* The callback of a call that an older server may not know. */
+/* The callback of a call that an older server may not support. */
 typedef struct
 {
   PpApi *api;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every call says of itself: version, credentials, custom headers, attribution. */
+/* The headers of every call: version, credentials, custom headers, attribution. */
 #include "config.h"
 
 #include "api-private.h"
@@ -8,9 +8,9 @@
 #include <string.h>
 
 /* The server reads the client's version from the User-Agent ("prefect/X.Y.Z... (API N)",
- * get_prefect_client_version()) and takes the concurrency lease from runs of clients older than
- * 3.4.11, or of another name. PP_PREFECT_VERSION is the client whose protocol this is; the local
- * part after "+" names this worker. */
+ * get_prefect_client_version()). If the client is older than 3.4.11 or has another name, the server
+ * takes the concurrency lease from its runs. PP_PREFECT_VERSION is the client version whose
+ * protocol this worker implements. The local part after "+" names this worker. */
 #define USER_AGENT                                                                                 \
   "prefect/" PP_PREFECT_VERSION "+podman." PACKAGE_VERSION " (API " PP_PREFECT_API_VERSION ")"
 
@@ -34,8 +34,8 @@ is_header_name (const char *name)
   return TRUE;
 }
 
-/* VALUE as a header can carry it: no line breaks, no blanks around it; NULL when nothing is left
- * (the peer's get_attribution_headers()). */
+/* Returns VALUE as a valid header value: without line breaks, and without blanks around it. Returns
+ * NULL if nothing is left (get_attribution_headers() of Prefect's client). */
 static char *
 header_value (const char *value)
 {
@@ -51,7 +51,7 @@ header_value (const char *value)
 static void
 add_secret (PpApi *api, const char *secret)
 {
-  /* Very short ones would mask half of any message. */
+  /* Masking a very short string would mask large parts of any message. */
   if (secret != NULL && strlen (secret) >= 4)
     g_ptr_array_add (api->secrets, g_strdup (secret));
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said of the server as a whole: that it does not answer, and that its clock differs. */
+/* Warnings about the server as a whole: it does not answer, or its clock differs. */
 #include "config.h"
 
 #include "api-private.h"
 
 #include <curl/curl.h>
 
-/* A larger difference of the clocks is logged. */
+/* A larger difference between the clocks, in seconds, is logged. */
 #define MAX_SKEW_SECONDS 60
-/* It is logged again after the clocks have agreed for so long. Two servers behind one name may have
- * different clocks, and answer in turn. */
+/* A difference is logged again if the clocks have agreed for this long. Two servers behind one name
+ * may have different clocks and answer in turn. */
 #define AGREED_US (G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
-/* An answer that was so long on its way has an old Date. */
+/* The Date of an answer that took longer than this is too old to compare. */
 #define MAX_AGE_US (5 * G_USEC_PER_SEC)
 
 void
@@ -36,7 +36,7 @@ pp_api_say_outage (const PpApiCall *call, const GError *error, double delay)
   PpApi *api = call->api;
   double waited = (double)(g_get_monotonic_time () - call->queued) / G_USEC_PER_SEC;
 
-  /* One call that is refused, among others that are not. */
+  /* Only this call is refused; other calls succeed. */
   if (error->code != PP_API_ERROR_NO_ANSWER && api->answered > call->queued)
     return FALSE;
   if (api->outage_said || (waited + delay) * 1000 < PP_HTTP_SLOW_MS)
@@ -46,7 +46,8 @@ pp_api_say_outage (const PpApiCall *call, const GError *error, double delay)
   return TRUE;
 }
 
-/* How far the Date header of RESPONSE is ahead of this host's clock, in seconds; 0 for none. */
+/* Returns the seconds by which the Date header of RESPONSE is ahead of this host's clock; 0 without
+ * a Date. */
 static double
 skew_of (const PpHttpResponse *response)
 {

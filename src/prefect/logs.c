@@ -10,7 +10,7 @@ PpApiCall *
 pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset, guint limit,
                     PpApiDoneFunc done, gpointer user_data)
 {
-  /* after_ includes its own moment (LogFilterTimestamp). */
+  /* after_ is inclusive (LogFilterTimestamp). */
   g_autofree char *timestamp = pp_timestamp_text (after + 1);
   json_t *body = json_pack ("{s:{s:{s:[s]}, s:{s:s}}, s:s, s:I}", "logs", "flow_run_id", "any_",
                             flow_run_id, "timestamp", "after_", timestamp, "sort", "TIMESTAMP_ASC",
@@ -22,7 +22,7 @@ pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint off
                                                        PP_API_PERSIST, done, user_data));
 }
 
-/* The API says 201, and null; 200 with a body is a stranger's. */
+/* The API answers 201 and null. A 200 with a body comes from something else. */
 static gboolean
 is_made (const json_t *json, const char *path G_GNUC_UNUSED, long status)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the calls that wait goes next, and how many are under way. */
+/* Decides which waiting call is sent next, and limits the calls in flight. */
 #include "config.h"
 
 #include "api-private.h"
 
-/* What decorates waits no longer than this for a busy server. */
+/* The longest time that labels and events wait for a busy server. */
 #define LAST_WAITS_US (10 * G_USEC_PER_SEC)
 
-/* The most calls of each kind that may be under way: those that hang leave room for the others. */
+/* The most calls of each kind in flight, so that calls that hang leave slots for the others. */
 static const guint shares[PP_API_URGENCIES] = {
   [PP_API_SHARED] = 6, [PP_API_STATE] = 5, [PP_API_NEEDED] = 5,
   [PP_API_LATER] = 5,  [PP_API_LAST] = 1,
@@ -23,11 +23,11 @@ under_way (const PpApi *api)
   return count;
 }
 
-/* The first call of URGENCY that can be sent now; NULL when there is none. */
+/* Returns the first call of URGENCY that can be sent now, or NULL. */
 static PpApiCall *
 find_ready (const PpApi *api, PpApiUrgency urgency)
 {
-  /* The last place is for what all runs wait for. */
+  /* The last slot is reserved for calls that all runs wait for. */
   guint places = PP_API_MAX_UNDER_WAY - (urgency != PP_API_SHARED ? 1 : 0);
 
   if (under_way (api) >= places || api->under_way[urgency] >= shares[urgency])
@@ -42,7 +42,7 @@ find_ready (const PpApi *api, PpApiUrgency urgency)
   return NULL;
 }
 
-/* The same of what a run waits for: the one that was wanted first. */
+/* The same for calls that a run waits for: returns the one that was queued first. */
 static PpApiCall *
 find_needed (const PpApi *api)
 {
@@ -64,8 +64,9 @@ on_late (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* A busy server's work for the runs is not held up by what only decorates them: that goes one call
- * at a time, when nothing else is under way or when it has waited long enough. */
+/* Returns the next label or event call, or NULL. They must not delay calls that runs need on a busy
+ * server. So only one is in flight at a time, when no such call is in flight or when it has waited
+ * for LAST_WAITS_US. */
 static PpApiCall *
 find_last (PpApi *api)
 {
@@ -89,7 +90,7 @@ pp_api_take_next (PpApi *api)
 {
   PpApiCall *call = find_ready (api, PP_API_SHARED);
 
-  /* One at a time always passes: a busy worker's logs come late, not never. */
+  /* Always send one log call at a time, so that a busy worker's logs arrive late, but do arrive. */
   if (call == NULL && api->under_way[PP_API_LATER] == 0)
     call = find_ready (api, PP_API_LATER);
   if (call == NULL)

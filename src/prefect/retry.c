@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a failed call is made again (the peer: PrefectHttpxAsyncClient in client/base.py). */
+/* Decides if and when a failed call is retried (Prefect's client: PrefectHttpxAsyncClient in
+ * client/base.py). */
 #include "config.h"
 
 #include "api-private.h"
@@ -9,25 +10,28 @@
 #include <string.h>
 #include <time.h>
 
-/* Longest wait between attempts of a call that is never given up. */
+/* The longest delay between attempts of a call that is retried without end, in seconds. */
 #define PERSIST_MAX_DELAY 30.0
-/* How often the API has to say no to what is PP_API_PERSIST_UNLESS_TOLD: 91 s, less jitter. */
+/* The number of refusals by the API after which a PP_API_PERSIST_UNLESS_TOLD call ends: after 91 s,
+ * without jitter. */
 #define TOLD_ATTEMPTS 8
-/* How often a server that answers other calls may fail at such a call (500): for five minutes and a
- * half. A server that runs short of something fails now and then at any call. */
+/* The number of failures (500) after which such a call ends, if the server answers other calls:
+ * after five and a half minutes. A server that lacks a resource may fail at any call for a
+ * while. */
 #define FAILED_ATTEMPTS 16
-/* What a server may ask for with Retry-After: past five minutes we rather ask again. */
+/* The longest Retry-After that is followed, in seconds. After that time, the call is retried. */
 #define MAX_RETRY_AFTER 300.0
-/* The least pause, whatever the server asks for. A date may be past for this host's clock. */
+/* The shortest delay in seconds, whatever the server asks for. A date may be in the past by this
+ * host's clock. */
 #define MIN_RETRY_AFTER 0.1
-/* A shared call that has failed so often, or waited so long for an answer, while the server
- * answered other calls, may fail for one of its members. */
+/* After this many failures, or after this wait for an answer, while the server answered other
+ * calls, one member of a shared call may be the cause of the failure. */
 #define SHARED_ATTEMPTS 2
 #define SHARED_WAIT_US (5 * G_USEC_PER_SEC)
-/* An answer to another call that is no older than this when a call is made says that the server is
- * there. */
+/* If another call succeeded at most this long before a call was queued, the server counts as
+ * available. */
 #define RECENT_US (10 * G_USEC_PER_SEC)
-/* A jitter factor may be any number; eleven days are as good as never. */
+/* In seconds, about eleven days: limits the delay, because the jitter factor may be any number. */
 #define MAX_DELAY 1e6
 
 static gboolean
@@ -39,8 +43,8 @@ is_extra_code (const PpSettings *settings, int status)
   return FALSE;
 }
 
-/* Whether the peer's client makes a call again after ERROR. Connect errors count only once the
- * server has answered: a wrong URL is to be told at once. */
+/* True if Prefect's client retries a call after ERROR. Connect errors count only after the server
+ * has answered once, so that a wrong URL is reported at once. */
 static gboolean
 peer_retries (const PpApi *api, const PpHttpResponse *response, const GError *error)
 {
@@ -58,7 +62,7 @@ peer_retries (const PpApi *api, const PpHttpResponse *response, const GError *er
     }
 }
 
-/* Seconds of a Retry-After header (RFC 9110: seconds or a date), or -1. */
+/* Returns the seconds of a Retry-After header (RFC 9110: seconds or a date), or -1. */
 static double
 parse_retry_after (const char *value)
 {
@@ -79,7 +83,8 @@ parse_retry_after (const char *value)
   return CLAMP (seconds, 0, MAX_RETRY_AFTER);
 }
 
-/* SECONDS, up to FACTOR longer, and as much shorter unless it is a minimum. */
+/* Returns SECONDS with jitter: up to FACTOR longer, or, unless MINIMUM is set, up to FACTOR
+ * shorter. */
 static double
 with_jitter (double seconds, double factor, gboolean minimum)
 {
@@ -99,16 +104,16 @@ pp_api_call_persists (const PpApiCall *call)
 static double
 back_off (const PpApiCall *call)
 {
-  /* 30 doublings are past any limit below. */
+  /* 30 doublings exceed every limit below. */
   double seconds = ldexp (1, MIN (call->attempts, 30));
   if (pp_api_call_persists (call))
     seconds = MIN (seconds / 2, PERSIST_MAX_DELAY);
   return seconds;
 }
 
-/* Seconds until CALL is made again; ASKED is the server's wish, or -1. What is made again for as
- * long as it takes never is so sooner than without that wish: "at once" would be at once for ever.
- */
+/* Returns the seconds until CALL is retried. ASKED is the server's Retry-After, or -1. A call that
+ * is retried without end never waits less than without a Retry-After: with "0", it would be retried
+ * at once forever. */
 static double
 pause_before_retry (const PpApiCall *call, double asked)
 {
@@ -120,9 +125,8 @@ pause_before_retry (const PpApiCall *call, double asked)
   return MIN (with_jitter (seconds, factor, asked >= 0), MAX_DELAY) * call->api->wait_factor;
 }
 
-/* True if CALL, which failed with RESPONSE (NULL: none came) or ERROR, may have been carried out.
- * 503 is also what Envoy says where the connection broke off, and then not in the API's own words.
- */
+/* True if CALL, which failed with RESPONSE (NULL: no answer) or ERROR, may have been carried out.
+ * Envoy also answers 503 if the connection broke, but without the API's own text. */
 static gboolean
 may_be_done (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
 {
@@ -132,8 +136,8 @@ may_be_done (const PpApiCall *call, const PpHttpResponse *response, const GError
          && !(response->status == 503 && pp_api_is_own_error (response));
 }
 
-/* True if the failure of CALL, which asks for many things at once, may be the fault of one of them.
- * A server that is busy or will not have our key says so of every call. */
+/* True if one of the many objects of CALL may be the cause of its failure. A busy server and a
+ * refused key fail every call, so they do not count. */
 static gboolean
 may_be_one_members_fault (const PpApiCall *call, const GError *error)
 {
@@ -157,8 +161,8 @@ may_be_one_members_fault (const PpApiCall *call, const GError *error)
   return call->attempts >= SHARED_ATTEMPTS && api->answered > call->queued;
 }
 
-/* True if the server has failed at CALL, or a gateway has not let it through, ATTEMPTS times, and
- * other calls were answered well meanwhile. */
+/* True if the server or a gateway has failed CALL ATTEMPTS times, and other calls succeeded
+ * meanwhile. */
 static gboolean
 fails_at_this_call (const PpApiCall *call, const GError *error, int attempts)
 {
@@ -166,8 +170,8 @@ fails_at_this_call (const PpApiCall *call, const GError *error, int attempts)
          && call->api->answered > call->queued;
 }
 
-/* True if CALL was refused with ERROR twice, other calls were answered well, and that server is not
- * merely busy: one log record that a gateway does not let through, say. */
+/* True if CALL was refused with ERROR twice, other calls succeeded, and the server is not merely
+ * busy. An example is a log record that a gateway blocks. */
 static gboolean
 is_refused_alone (const PpApiCall *call, const GError *error)
 {
@@ -219,7 +223,7 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
       if ((error->code == 403 || error->code == PP_API_ERROR_NO_ROUTE)
           && call->attempts >= TOLD_ATTEMPTS)
         return FALSE;
-      /* A block document that the server cannot write out, say. */
+      /* For example a block document that the server cannot serialize. */
       if (fails_at_this_call (call, error, FAILED_ATTEMPTS))
         return FALSE;
       break;
@@ -248,13 +252,15 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
       = response != NULL ? pp_http_response_header (response, "prefect-maintenance") : NULL;
   gboolean in_maintenance = g_strcmp0 (maintenance, "true") == 0;
 
-  /* Attempts that met a server in maintenance do not count (the peer goes on for as long). */
+  /* Attempts during the server's maintenance do not count. Prefect's client also continues that
+   * long. */
   if (!in_maintenance || pp_api_call_persists (call))
     call->attempts++;
 
   if (response != NULL && pp_api_csrf_refused (call, response))
     {
-      /* Once at once, with a new token; a server that refuses that too is asked as any other. */
+      /* Retry once at once with a new token. If the server refuses that token too, retry like any
+       * other call. */
       *delay = 0;
       if (++call->csrf_refusals == 1)
         return TRUE;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection to the API: what the settings let happen on it, and what to do when there is none.
- */
+/* The connection to the API: warnings about unsafe settings, and advice for failed connections. */
 #include "config.h"
 
 #include "api-private.h"
@@ -39,14 +38,14 @@ pp_api_warn_of_transport (const PpApi *api)
         secret, api->display_url);
 }
 
-/* What to do about a certificate or a handshake that failed. */
+/* Returns advice about a failed certificate check or handshake; new string. */
 static char *
 advise_on_tls (const PpApi *api, const char *message)
 {
   const char *file = api->settings->api_ssl_cert_file;
 
-  /* libcurl's errors about certificates have the word; the other ones are of a handshake that did
-   * not come about. */
+  /* libcurl's errors about certificates contain this word. Without it, the handshake itself
+   * failed. */
   if (strstr (message, "certificate") == NULL)
     return g_strdup (" (if the server speaks plain HTTP, PREFECT_API_URL must begin with http://)");
   if (file == NULL)
@@ -60,7 +59,7 @@ pp_api_advise_without_answer (const PpApi *api, const GError *http_error)
 {
   if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS))
     return advise_on_tls (api, http_error->message);
-  /* A server of TLS closes the connection of who speaks plain HTTP to it. */
+  /* A TLS server closes a connection with plain HTTP. */
   if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET) && !api->has_answer
       && g_str_has_prefix (api->url, "http://"))
     return g_strdup (" (if the server speaks TLS, PREFECT_API_URL must begin with https://)");

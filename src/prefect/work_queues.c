@@ -5,18 +5,18 @@
 #include "path-private.h"
 #include "api-private.h"
 
-/* More are not read: what gives new ones for ever is no server. */
+/* The most queues to read. Something that returns new queues forever is not a Prefect server. */
 #define MAX_QUEUES 10000
 
 struct PpWorkQueuesRead
 {
   PpApi *api;
   char *path;
-  json_t *filter;    /* of the names, or NULL */
-  guint wanted;      /* how many names; 0: all queues */
+  json_t *filter;    /* the filter by names, or NULL */
+  guint wanted;      /* number of names; 0: all queues */
   json_t *found;     /* array */
-  GHashTable *names; /* of FOUND: a set; borrowed from it */
-  gsize offset;      /* how many the server has given */
+  GHashTable *names; /* set of the names in found, borrowed from it */
+  gsize offset;      /* number of queues that the server has returned */
   PpApiCall *call;
   PpApiDoneFunc done;
   gpointer user_data;
@@ -37,7 +37,7 @@ pp_work_queues_read_cancel (PpWorkQueuesRead *read)
   g_free (read);
 }
 
-/* Adds the queues of PAGE that are new; returns whether there is one. */
+/* Adds the new queues of PAGE. Returns TRUE if there is one. */
 static gboolean
 add_page (PpWorkQueuesRead *read, const json_t *page)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Prefect REST API: authentication, CSRF, headers, retries (the peer: prefect/client/base.py).
- */
+/* The Prefect REST API: authentication, CSRF, headers, retries. Prefect's own client is in
+ * prefect/client/base.py. */
 #pragma once
 
 #include "prefect-podman/http/http.h"
@@ -12,118 +12,131 @@ G_BEGIN_DECLS
 typedef struct PpApi PpApi;
 typedef struct PpApiCall PpApiCall;
 
-/* Errors of calls. The code is the HTTP status (422, ...; 404 only where the API itself says that
- * the object of the call is not there; 200 or 302 when the answer is not the API's: a page, a
- * redirect) or one of PpApiError. The message is one line: "POST URL: 422 Unprocessable Entity: the
- * server's words", where there is something to do with what to do. It never holds the key. */
+/* Errors of calls. The code is the HTTP status or one of PpApiError. 404 means that the API itself
+ * says that the call's object does not exist. 200 and 302 mean that the answer is not the API's,
+ * but a page or a redirect. The message is one line, such as "POST URL: 422 Unprocessable Entity:
+ * TEXT" with the server's own text, and says what to do if there is something to do. It never has
+ * the API key. */
 #define PP_API_ERROR (pp_api_error_quark ())
 GQuark pp_api_error_quark (void);
 
 typedef enum
 {
-  PP_API_ERROR_NO_ANSWER = 0,  /* refused, reset, timed out */
-  PP_API_ERROR_SETUP = -1,     /* waiting does not help: a certificate that is not trusted (before
-                                  any call succeeded), a URL that is none or has no such route
-                                  (before the API was heard) */
-  PP_API_ERROR_NO_ROUTE = -2,  /* 405, or a 404 that does not speak of the object of the call, of an
-                                  API that was heard before: one that is being started or changed,
-                                  or an older one */
-  PP_API_ERROR_TOO_MUCH = -3,  /* the answer is larger, would take more memory, or is nested deeper
-                                  than this program reads: for fewer things at once it may do */
-  PP_API_ERROR_NO_STATES = -5, /* of pp_flow_run_states_read() only: the list was empty */
-  PP_API_ERROR_STRANGER = -4,  /* something else answered in the API's place: a 4xx (403, 404, ...)
-                                  without the API's own words; once the API was heard also a page or
-                                  a redirect. Of one call among others that are answered well, that
-                                  is a gateway which does not let it through */
+  /* Connection refused, reset or timed out. */
+  PP_API_ERROR_NO_ANSWER = 0,
+  /* Retrying does not help: an untrusted certificate (before any call succeeded), an invalid URL,
+   * or a URL without such a route (before the API answered). */
+  PP_API_ERROR_SETUP = -1,
+  /* After the API answered before: 405, or a 404 that is not about the call's object. The API is
+   * starting, is being changed, or is an older version. */
+  PP_API_ERROR_NO_ROUTE = -2,
+  /* The answer is too large, needs too much memory, or is nested too deep for this program. Asking
+   * for fewer objects at once may help. */
+  PP_API_ERROR_TOO_MUCH = -3,
+  /* Only pp_flow_run_states_read(): the list was empty. */
+  PP_API_ERROR_NO_STATES = -5,
+  /* Something else answered in place of the API: a 4xx (403, 404, ...) without the API's own text,
+   * and, after the API answered before, also a page or a redirect. If other calls succeed, a
+   * gateway blocks this call. */
+  PP_API_ERROR_STRANGER = -4,
 } PpApiError;
 
-/* Whether ERROR may pass by itself: no answer, a stranger's, no route, 408, 429, any 5xx. */
+/* True if ERROR may be temporary: no answer, a stranger's answer, no route, 408, 429, any 5xx. */
 gboolean pp_api_error_is_transient (const GError *error);
 
-/* Whether ERROR may pass by itself or by what somebody does: these, 401 and 403. */
+/* True if ERROR may be temporary or may be corrected by somebody: pp_api_error_is_transient(), 401
+ * and 403. */
 gboolean pp_api_error_may_pass (const GError *error);
 
-/* Whether what has failed with ERROR may have been carried out all the same: no answer, or the
- * 502, 503, 504, 520 or 524 of a gateway. */
+/* True if a call that failed with ERROR may have been carried out: no answer, or 502, 503, 504, 520
+ * or 524 of a gateway. */
 gboolean pp_api_error_may_be_done (const GError *error);
 
 typedef enum
 {
-  PP_API_ONCE,    /* one attempt: what only decorates (labels, events), and probes */
-  PP_API_TRY,     /* one attempt, which libcurl does not make a second one of either (http.h,
-                     body_once): the caller looks what became of it before he makes it again */
-  PP_API_RETRY,   /* the peer's retries: PREFECT_CLIENT_MAX_RETRIES with back-off and Retry-After */
-  PP_API_PERSIST, /* again for as long as the failure may pass (pp_api_error_may_pass()) */
-  PP_API_PERSIST_UNLESS_TOLD, /* as PERSIST; but what the API itself says, 403 or no route, ends it
-                                 after a minute and a half, and a 500, or a stranger's answer, after
-                                 five and a half while the server answers other calls: for what a
-                                 run can do without, or cannot begin without */
-  PP_API_PERSIST_SHARED,  /* as PERSIST, for a call about many runs: what may be the fault of one of
-                             them ends it (500; or it fails again and again while the server answers
-                             other calls), so that the caller can ask for fewer */
-  PP_API_PERSIST_REFUSED, /* as PERSIST while it is certain that it was not done; what may have been
-                             done (pp_api_error_may_be_done()) ends it, for the caller to look at;
-                             so does a refusal, said again while other calls are answered well, of
-                             which the call may be the reason (not 408, 429, 503) */
+  /* One attempt: for probes, and for labels and events, which no run needs. */
+  PP_API_ONCE,
+  /* One attempt, which libcurl does not send twice either (body_once in http.h). The caller checks
+   * the result before it repeats the call. */
+  PP_API_TRY,
+  /* The retries of Prefect's client: PREFECT_CLIENT_MAX_RETRIES, back-off and Retry-After. */
+  PP_API_RETRY,
+  /* Retries as long as pp_api_error_may_pass(). */
+  PP_API_PERSIST,
+  /* Like PERSIST, with limits: 403 or no route from the API ends the call after about 90 s. A 500
+   * or a stranger's answer ends it after about 330 s if the server answers other calls. For objects
+   * that a run can do without, or cannot start without. */
+  PP_API_PERSIST_UNLESS_TOLD,
+  /* Like PERSIST, for a call about many runs. An error that one of the runs may cause ends it: a
+   * 500, or repeated failures while the server answers other calls. The caller can then ask for
+   * fewer runs. */
+  PP_API_PERSIST_SHARED,
+  /* Like PERSIST while the call was certainly not carried out. An error with
+   * pp_api_error_may_be_done() ends it, so that the caller can check the result. A repeated refusal
+   * (not 408, 429, 503) while other calls succeed also ends it, because the call itself may be the
+   * cause. */
+  PP_API_PERSIST_REFUSED,
 } PpApiPatience;
 
-/* The end of a call: BODY is the answer's JSON (NULL for an empty answer) or NULL with ERROR; both
- * borrowed. */
+/* Called when a call has ended. BODY is the answer's JSON, or NULL for an empty answer. On failure
+ * BODY is NULL and ERROR is set. Both are borrowed. */
 typedef void (*PpApiDoneFunc) (json_t *body, const GError *error, gpointer user_data);
 
 /* SETTINGS and HTTP must outlive the returned object. SETTINGS->api_url must be set. */
 PpApi *pp_api_new (PpHttp *http, const PpSettings *settings);
 
-/* Cancels what is in flight (no callbacks) and frees. NULL is ignored. */
+/* Cancels all calls (no callbacks) and frees API. NULL is ignored. */
 void pp_api_free (PpApi *api);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpApi, pp_api_free)
 
 const char *pp_api_url (const PpApi *api);
 
-/* Whether the API is Prefect Cloud's. */
+/* True if the API is Prefect Cloud's. */
 gboolean pp_api_is_cloud (const PpApi *api);
 
-/* The API was there before, under this URL: what does not look like it is something in its place,
- * or the API out of order, and may pass. Otherwise that is a wrong URL until the API is heard. */
+/* Tells API that it answered before at this URL. An answer that is not the API's is then a
+ * temporary error. Without this, it is a wrong URL until the API answers. */
 void pp_api_expect (PpApi *api);
 
-/* Attribution headers X-Prefect-Worker-Name / -Id on every later call; copied; ID may be NULL. */
+/* Sets the attribution headers X-Prefect-Worker-Name and -Id of all later calls. NAME and ID are
+ * copied; ID may be NULL. */
 void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 
-/* How many calls may be under way at once; the rest waits in order, logs, labels and events behind
- * what a run waits for. A server's database bears few writers, and each call under way is a
- * connection. No one kind of call takes all places: where the server does not answer when the
- * states of some runs are set, polls, reads and logs go on. */
+/* The most calls in flight. Other calls wait in order; logs, labels and events wait behind calls
+ * that a run needs. The limit exists because a server's database supports few concurrent writers,
+ * and each call in flight is a connection. No kind of call can use all slots: if the server hangs
+ * when it sets the states of some runs, polls, reads and logs continue. */
 #define PP_API_MAX_UNDER_WAY 8
 
-/* Calls METHOD on PATH (starts with "/", relative to the API URL, already percent-encoded). BODY is
- * sent as JSON; it is stolen, and may be NULL. The returned call is owned by API and valid until
- * DONE was called. DONE may be NULL. */
+/* Calls METHOD on PATH. PATH starts with "/", is relative to the API URL, and is already
+ * percent-encoded. BODY is sent as JSON; it may be NULL, and the call takes ownership. DONE may be
+ * NULL. API owns the returned call, which is valid until DONE is called. */
 PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t *body,
                         PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
 
-/* Ends CALL without a callback; CALL is gone after it. NULL is ignored. */
+/* Cancels CALL and frees it. DONE is not called. NULL is ignored. */
 void pp_api_call_cancel (PpApiCall *call);
 
-/* Whether ERROR (not NULL), of a PP_API_TRY that its caller makes again, may pass:
- * pp_api_error_may_pass(), or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
+/* True if ERROR (not NULL) of a PP_API_TRY call may be temporary, so that the caller may repeat the
+ * call: pp_api_error_may_pass(), or one of PREFECT_CLIENT_RETRY_EXTRA_CODES. */
 gboolean pp_api_may_try_again (const PpApi *api, const GError *error);
 
-/* MILLISECONDS to the next try of a PP_API_TRY, or more where the server asked for more
- * (Retry-After). */
+/* Returns the milliseconds to wait before repeating a PP_API_TRY call: MILLISECONDS, or more if the
+ * server asked for more (Retry-After). */
 guint pp_api_rest_ms (const PpApi *api, guint milliseconds);
 
-/* Has calls be made again after FACTOR of the time that they would wait otherwise: for tests. */
+/* Multiplies the delays before retries by FACTOR; for tests. */
 void pp_api_hurry (PpApi *api, double factor);
 
-/* How many calls wait for an answer or a retry. */
+/* Returns the number of calls that wait for an answer or a retry. */
 guint pp_api_pending (const PpApi *api);
 
-/* When a call was last answered well, as g_get_monotonic_time() microseconds; 0: none was. */
+/* Returns the time of the last successful call in microseconds of g_get_monotonic_time(), or 0 if
+ * none succeeded. */
 gint64 pp_api_answered (const PpApi *api);
 
-/* End of the latest maintenance back-off the server asked for (Prefect-Maintenance: true with
- * Retry-After), as g_get_monotonic_time() microseconds; 0 when there was none. */
+/* Returns the end of the latest maintenance pause that the server asked for (Prefect-Maintenance:
+ * true, with Retry-After), in microseconds of g_get_monotonic_time(), or 0 if there was none. */
 gint64 pp_api_maintenance_until (const PpApi *api);
 
 G_END_DECLS

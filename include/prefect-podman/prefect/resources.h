@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The resources of the Prefect API that a worker uses: one source file each, src/prefect/NAME.c.
- * Every function starts one call and returns it (see pp_api_call()); json_t arguments are borrowed
- * unless said otherwise. Where no patience is asked for: what decorates is tried once, what the
- * worker's loops repeat anyway is retried as the peer does, what a run needs persists. */
+/* The resources of the Prefect API that a worker uses. Each has a source file, src/prefect/NAME.c.
+ * Every function starts one call and returns it (see pp_api_call()). json_t arguments are borrowed
+ * unless stated otherwise. If a function has no PATIENCE argument: labels and events are tried
+ * once, calls that the worker's loops repeat anyway are retried as Prefect's client does, and calls
+ * that a run needs are retried without end. */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
 
 G_BEGIN_DECLS
 
-/* admin.c: the server's version, a JSON string like "3.8.8". Prefect Cloud has none. */
+/* admin.c: reads the server's version, a JSON string such as "3.8.8". Prefect Cloud has none. */
 PpApiCall *pp_server_version_read (PpApi *api, PpApiDoneFunc done, gpointer user_data);
 
 /* work_pools.c */
@@ -19,12 +20,12 @@ PpApiCall *pp_work_pool_create (PpApi *api, const char *name, const char *type,
                                 json_t *base_job_template, PpApiDoneFunc done, gpointer user_data);
 PpApiCall *pp_work_pool_update_template (PpApi *api, const char *name, json_t *base_job_template,
                                          PpApiDoneFunc done, gpointer user_data);
-/* INTERVAL_SECONDS: how often this worker will call again. RETURN_ID asks for the worker's id,
- * which only Prefect Cloud answers: a JSON string then. */
+/* INTERVAL_SECONDS is the time until this worker's next heartbeat. RETURN_ID asks for the worker's
+ * id. Only Prefect Cloud returns one, as a JSON string. */
 PpApiCall *pp_work_pool_heartbeat (PpApi *api, const char *pool, const char *worker_name,
                                    double interval_seconds, gboolean return_id, PpApiDoneFunc done,
                                    gpointer user_data);
-/* WORK_QUEUE_NAMES may be NULL. SCHEDULED_BEFORE: UNIX microseconds. Answers [{work_pool_id,
+/* WORK_QUEUE_NAMES may be NULL. SCHEDULED_BEFORE is in UNIX microseconds. DONE gets [{work_pool_id,
  * work_queue_id, flow_run}]. */
 PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
                                                  const char *const *work_queue_names,
@@ -34,58 +35,59 @@ PpApiCall *pp_work_pool_get_scheduled_flow_runs (PpApi *api, const char *pool,
 
 typedef struct PpWorkQueuesRead PpWorkQueuesRead;
 
-/* The pool's work queues: those called NAMES (NULL-terminated), or for NULL all of them. DONE gets
- * an array of {name, is_paused, ...}, each queue once. A server gives 200 at once, unless it is set
- * otherwise: it is asked until it gives none that is new, and for 10,000 at most. */
+/* Reads the pool's work queues with NAMES (NULL-terminated), or all if NAMES is NULL. DONE gets an
+ * array of {name, is_paused, ...} with each queue once. A server returns at most 200 queues at once
+ * by default. This asks again until the server returns no new queue, or until there are 10,000. */
 PpWorkQueuesRead *pp_work_queues_read (PpApi *api, const char *pool, const char *const *names,
                                        PpApiDoneFunc done, gpointer user_data);
 
-/* DONE will not be called. NULL is ignored. Not from inside DONE: READ is gone after it. */
+/* Cancels READ and frees it. DONE is not called. Must not be called from DONE. NULL is ignored. */
 void pp_work_queues_read_cancel (PpWorkQueuesRead *read);
 
 /* flow_runs.c */
 typedef enum
 {
-  PP_SET_STATE_ACCEPT, /* the state is the one that was proposed (also when an attempt whose answer
-                          was lost had set it already) */
-  PP_SET_STATE_WAIT,   /* propose again after delay_seconds */
-  PP_SET_STATE_ABORT,  /* not now and not later: details say why */
+  PP_SET_STATE_ACCEPT, /* the proposed state was set, by this attempt or by an earlier one without
+                          an answer */
+  PP_SET_STATE_WAIT,   /* propose the state again after delay_seconds */
+  PP_SET_STATE_ABORT,  /* the state was not set and will not be; reason says why */
   PP_SET_STATE_REJECT, /* another state was set instead: see state */
 } PpSetStateStatus;
 
 typedef struct
 {
   PpSetStateStatus status;
-  const json_t *state;  /* the run's state after the call; NULL when not said */
-  double delay_seconds; /* WAIT */
-  const char *reason;   /* WAIT, ABORT, REJECT: the server's words, or NULL */
+  const json_t *state;  /* the run's state after the call; NULL if the server did not return it */
+  double delay_seconds; /* for WAIT */
+  const char *reason;   /* for WAIT, ABORT, REJECT: the server's own text, or NULL */
 } PpSetStateResult;
 
-/* RESULT and ERROR are borrowed; exactly one is NULL. */
+/* Exactly one of RESULT and ERROR is NULL. Both are borrowed. */
 typedef void (*PpSetStateDoneFunc) (const PpSetStateResult *result, const GError *error,
                                     gpointer user_data);
 
 PpApiCall *pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneFunc done,
                              gpointer user_data);
-/* TRANSITION_ID: a UUID of this proposal; one that is made again, after a restart too, is known by
- * it. TYPE: "PENDING", ...; NAME: "Submitting", ..., NULL: the type's own ("Pending"); MESSAGE may
- * be NULL. */
+/* Proposes a state. TRANSITION_ID is a UUID for this proposal. A repeated proposal, also after a
+ * restart, uses the same id, so that it is recognized as the same. TYPE is "PENDING", ... NAME is
+ * "Submitting", ...; NULL means the type's own name ("Pending"). MESSAGE may be NULL. */
 PpApiCall *pp_flow_run_set_state (PpApi *api, const char *id, const char *transition_id,
                                   const char *type, const char *name, const char *message,
                                   gboolean force, PpApiPatience patience, PpSetStateDoneFunc done,
                                   gpointer user_data);
-/* The run's states, oldest first; one at least. An empty list is PP_API_ERROR_NO_STATES: a run that
- * is there has a state, so that the run was deleted, or something else has answered (a server that
- * is being restored, say). Only a read of the run itself tells which. */
+/* Reads the run's states, oldest first; at least one. An empty list is PP_API_ERROR_NO_STATES:
+ * every existing run has a state. So the run was deleted, or something else has answered, for
+ * example a server that is being restored. Only a read of the run itself shows which. */
 PpApiCall *pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done,
                                     gpointer user_data);
-/* Sets the run back to STATE, one that it had, by force: also its scheduled time, its lease and its
- * transition id, marked (pp_state_is_restored()). One attempt (PP_API_TRY): before another, the
- * caller reads the run's states again, since what came in between would be undone. */
+/* Forces the run back to STATE, an earlier state of the run, with its scheduled time, its lease and
+ * its transition id. The id is marked (pp_state_is_restored()). One attempt (PP_API_TRY). Before
+ * another attempt, the caller must read the run's states again, because the attempt would undo
+ * newer states. */
 PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
                                       PpSetStateDoneFunc done, gpointer user_data);
-/* True if STATE, an object of the API, was set by pp_flow_run_restore_state(), by any worker: its
- * transition id is a UUID of version 8. All others are of version 4. */
+/* True if STATE, an object of the API, was set by pp_flow_run_restore_state() of any worker: its
+ * transition id is a UUID of version 8. All other transition ids are of version 4. */
 gboolean pp_state_is_restored (const json_t *state);
 /* True if ID and OTHER are transition ids of the same request. A restored state has the id of the
  * request that set its original. False if one is NULL. */
@@ -93,31 +95,31 @@ gboolean pp_is_same_transition (const char *id, const char *other);
 PpApiCall *pp_flow_run_update_infrastructure_pid (PpApi *api, const char *id,
                                                   const char *infrastructure_pid,
                                                   PpApiDoneFunc done, gpointer user_data);
-/* POLICY: the whole of the run's empirical_policy. One attempt (PP_API_TRY): before another, the
- * caller reads the run again. */
+/* Sets the run's whole empirical_policy to POLICY. One attempt (PP_API_TRY). Before another
+ * attempt, the caller must read the run again. */
 PpApiCall *pp_flow_run_update_empirical_policy (PpApi *api, const char *id, json_t *policy,
                                                 PpApiDoneFunc done, gpointer user_data);
-/* One attempt; a server without labels (404, 2.x) is asked once, and DONE told of success after. */
+/* One attempt. If the server does not support labels (404, Prefect 2), all later calls succeed
+ * without a request. */
 PpApiCall *pp_flow_run_update_labels (PpApi *api, const char *id, json_t *labels,
                                       PpApiDoneFunc done, gpointer user_data);
-/* The runs whose id is in IDS (array of at most 200 strings), in any order. An error may be the
- * fault of one of them (PP_API_PERSIST_SHARED). */
+/* Reads the runs with an id in IDS (array of at most 200 strings), in any order. One of the runs
+ * may cause an error (PP_API_PERSIST_SHARED). */
 PpApiCall *pp_flow_runs_filter_ids (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                     gpointer user_data);
-/* The runs of POOL that are SCHEDULED for BEFORE (UNIX microseconds) at the latest; an array of
- * {id,
- * ...} without anything that a job's author writes, so that no run can spoil it. One attempt; for
- * the UI, so not every server need have it. */
+/* Reads the runs of POOL that are SCHEDULED for BEFORE (UNIX microseconds) or earlier. DONE gets an
+ * array of {id, ...} without any field that a job's author sets, so no run can make it unreadable.
+ * One attempt. The route is for Prefect's UI, so a server may not have it. */
 PpApiCall *pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 before,
                                        PpApiDoneFunc done, gpointer user_data);
-/* One run whose id is not in IDS (array of strings), in an array that is empty where there is none.
- * One attempt. */
+/* Reads one run whose id is not in IDS (array of strings). DONE gets an array with that run, or an
+ * empty array. One attempt. */
 PpApiCall *pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                       gpointer user_data);
-/* How many of the runs whose id is in IDS (array of strings) there are; an integer. */
+/* Counts the runs with an id in IDS (array of strings). DONE gets an integer. */
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
-/* Of the runs whose id is in IDS (array of strings), those that are CANCELLING,
- * over, or SCHEDULED. */
+/* Reads those runs with an id in IDS (array of strings) that are CANCELLING, SCHEDULED or in a
+ * final state. */
 PpApiCall *pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                       gpointer user_data);
 
@@ -135,18 +137,18 @@ PpApiCall *pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, g
 PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds,
                                        PpApiDoneFunc done, gpointer user_data);
 
-/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; stolen. Made again
- * only while the server refuses it: what got no answer may be there, all of it or nothing (up to
- * some 4,000 records). */
+/* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; the call takes
+ * ownership. Retries only while the server refuses it. If a call got no answer, the server may have
+ * stored all records or none (for up to about 4,000 records). */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
-/* A run's log records younger than AFTER (UNIX microseconds), the oldest first, less OFFSET of
- * them; an array of at most LIMIT, 0: of as many as the server gives at once (200, or its
- * PREFECT_SERVER_API_DEFAULT_LIMIT, which refuses a larger LIMIT). */
+/* Reads a run's log records later than AFTER (UNIX microseconds), oldest first, and skips the first
+ * OFFSET. DONE gets an array of at most LIMIT records. LIMIT 0 means as many as the server returns
+ * at once: 200, or its PREFECT_SERVER_API_DEFAULT_LIMIT. The server refuses a larger LIMIT. */
 PpApiCall *pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint offset,
                                guint limit, PpApiDoneFunc done, gpointer user_data);
 
-/* events.c: EVENTS is an array of event objects; stolen. One attempt; a server without events (404)
- * is asked once, and DONE told of success after. */
+/* events.c: EVENTS is an array of event objects; the call takes ownership. One attempt. If the
+ * server does not support events (404), all later calls succeed without a request. */
 PpApiCall *pp_events_create (PpApi *api, json_t *events, PpApiDoneFunc done, gpointer user_data);
 
 G_END_DECLS
