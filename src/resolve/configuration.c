@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was fetched for a run -> its job configuration. Pure, but for the process's environment. */
+/* Makes the job configuration from the fetched objects. Pure, except for the process's
+ * environment. */
 #include "config.h"
 
 #include "prefect-podman/resolve/resolve.h"
@@ -11,7 +12,7 @@
 
 #include <string.h>
 
-/* What is longer is no version. */
+/* A longer text is not a version. */
 #define MAX_VERSION_LENGTH 64
 
 json_t *
@@ -38,7 +39,7 @@ pp_resolve_is_podman_pool (const json_t *work_pool)
   return g_strcmp0 (pp_json_string (work_pool, "type"), "podman") == 0;
 }
 
-/* True if WORK_POOL, which has a type, is one of jobs that are no containers. */
+/* True if WORK_POOL has a type whose jobs are not containers. */
 static gboolean
 is_plain_pool (const json_t *work_pool)
 {
@@ -50,7 +51,7 @@ is_plain_pool (const json_t *work_pool)
 char *
 pp_resolve_default_image (const char *version)
 {
-  /* A public version of PEP 440; not one with ".dev" or a local part ("+12.gabc"). */
+  /* A public version of PEP 440, but without ".dev" and without a local part ("+12.gabc"). */
   static const char *const public
       = "^[0-9]+\\.[0-9]+(\\.[0-9]+)*((a|b|rc)[0-9]+)?(\\.post[0-9]+)?$";
 

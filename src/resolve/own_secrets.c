@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of the worker's settings nobody else is to see. */
+/* The secrets in the worker's own settings. */
 #include "config.h"
 
 #include "prefect-podman/resolve/own_secrets.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* A password alone may be a word: it takes more of it to be looked for than of a key. */
+/* A password may be an ordinary word, so it must be longer than a key to be masked. */
 #define MIN_PASSWORD_BYTES 12
 
 /* "USER:PASSWORD", as it is and as the header of Basic authentication has it, and PASSWORD. */
@@ -114,15 +114,16 @@ pp_own_secrets (const PpSettings *settings)
   return secrets;
 }
 
-/* Whether TEXT is a URL that may hold a password: in its authority, or as a parameter. */
+/* True if TEXT is a URL that may hold a password, in its authority or in a parameter. */
 static gboolean
 is_telling_url (const char *text)
 {
   return text != NULL && strstr (text, "://") != NULL && strpbrk (text, "@?") != NULL;
 }
 
-/* A container that does not run Prefect may look for the API itself; what it gets of its URL has no
- * password. That of a database or a broker is of no use to it. */
+/* Returns the value for a URL in the result: true if it can be used without its password. Only
+ * PREFECT_API_URL can: a container that does not run Prefect may still call the API. The URL of a
+ * database or a broker is useless to a container, so all of it counts as secret. */
 static json_t *
 url_that_is_left (const char *name, const char *url)
 {

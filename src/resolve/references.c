@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what a run's configuration refers to: block documents, variables, the server's version. The
- * author of a job writes how many that are, so their number has a limit, and few are asked for at
- * once: the calls of other runs do not wait behind them. */
+/* Reads the objects that a run's configuration refers to: block documents, variables, the server's
+ * version. A job's author controls the number of references. So their number is limited, and only a
+ * few are read at once, so that the calls of other runs do not wait behind them. */
 #include "config.h"
 
 #include "resolve-private.h"
@@ -10,23 +10,23 @@
 
 /* The most blocks and variables that one run can refer to. */
 #define MAX_REFERENCES 1000
-/* How many of them are asked for at once. */
+/* The most references to read at once. */
 #define MAX_UNDER_WAY 4
-/* A server may be upgraded, but not every minute. */
+/* How long a version is cached: a server may be upgraded, but not every minute. */
 #define VERSION_SHARED_US (60 * G_USEC_PER_SEC)
 
 typedef struct Fetch Fetch;
 
-/* One block document or variable, or the server's version, being read for one run. */
+/* One read for one run: a block document, a variable, or the server's version. */
 struct Fetch
 {
   PpResolveCall *resolve;
   PpApiCall *(*start) (Fetch *fetch);
-  json_t *into; /* object of the parts; borrowed */
+  json_t *into; /* the object in parts that gets the result; borrowed */
   char *key;
-  gboolean may_be_missing; /* a 404 is null */
-  gboolean may_fail;       /* any error is */
-  PpApiCall *call;         /* NULL until it is asked for */
+  gboolean may_be_missing; /* a 404 gives null */
+  gboolean may_fail;       /* any error gives null */
+  PpApiCall *call;         /* NULL before it is sent */
 };
 
 static void
@@ -47,7 +47,7 @@ pp_resolve_drop_fetches (PpResolveCall *call)
   g_list_free_full (g_steal_pointer (&call->fetches), fetch_free);
 }
 
-/* Asks for what is wanted, a few at once. */
+/* Sends queued reads, a few at once. */
 static void
 start_fetches (PpResolveCall *call)
 {
@@ -80,7 +80,7 @@ on_fetched (json_t *body, const GError *error, gpointer user_data)
   pp_resolve_advance (call);
 }
 
-/* Wants KEY of INTO; NULL when it was wanted before. */
+/* Queues a read of KEY for INTO. Returns NULL if it was queued before. */
 static Fetch *
 want (PpResolveCall *call, json_t *into, const char *key, PpApiCall *(*start) (Fetch *fetch))
 {
@@ -93,7 +93,7 @@ want (PpResolveCall *call, json_t *into, const char *key, PpApiCall *(*start) (F
   fetch->start = start;
   fetch->into = into;
   fetch->key = g_strdup (key);
-  /* Marks it as wanted. */
+  /* Marks it as queued. */
   json_object_set_new (into, key, json_null ());
   g_queue_push_tail (&call->wanted, fetch);
   call->waiting++;
@@ -121,7 +121,7 @@ read_variable (Fetch *fetch)
   return pp_variable_read (fetch->resolve->resolver->api, fetch->key, on_fetched, fetch);
 }
 
-/* Wants each of NAMES, an array; START asks for one. */
+/* Queues a read of each of NAMES, an array. START sends one read. */
 static void
 want_references (PpResolveCall *call, const json_t *names, json_t *into,
                  PpApiCall *(*start) (Fetch *fetch))
@@ -140,7 +140,7 @@ want_references (PpResolveCall *call, const json_t *names, json_t *into,
   }
 }
 
-/* Asks for what is wanted, unless it is too much. */
+/* Sends queued reads, or ends CALL with an error if it has too many references. */
 static void
 start_wanted (PpResolveCall *call)
 {
@@ -167,7 +167,7 @@ on_version (json_t *body, const GError *error, gpointer user_data)
       resolver->version = json_incref (body);
       resolver->version_read = g_get_monotonic_time ();
     }
-  /* One that was known before is better than none. */
+  /* If the read failed, an older version is better than none. */
   on_fetched (error == NULL ? body : resolver->version, resolver->version == NULL ? error : NULL,
               user_data);
 }

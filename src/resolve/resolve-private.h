@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run being resolved: resolve.c has its life, references.c what it refers to. */
+/* Resolves one run. resolve.c has the steps of a call, references.c the reads of references. */
 #pragma once
 
 #include "prefect-podman/resolve/resolve.h"
@@ -13,7 +13,7 @@ struct PpResolver
   GHashTable *deployments; /* id -> CacheEntry */
   GHashTable *flows;
   GHashTable *calls;   /* set of PpResolveCall */
-  json_t *version;     /* the server's, or NULL */
+  json_t *version;     /* the server's version, or NULL */
   gint64 version_read; /* monotonic microseconds */
 };
 
@@ -23,32 +23,33 @@ struct PpResolveCall
   PpResolveParts *parts;
   PpResolveDoneFunc done;
   gpointer user_data;
-  guint waiting;    /* answers still to come */
-  guint references; /* blocks and variables that were wanted so far */
-  GQueue wanted;    /* of Fetch, not asked for yet */
-  GList *fetches;   /* of Fetch, under way */
+  guint waiting;    /* number of answers still to come */
+  guint references; /* number of blocks and variables queued so far */
+  GQueue wanted;    /* of Fetch, not sent yet */
+  GList *fetches;   /* of Fetch, in flight */
   gboolean references_known;
   GError *error;
   guint idle;
 };
 
-/* Looks what CALL still needs once an answer is in. */
+/* Continues CALL after an answer: queues the next reads, or ends it. */
 void pp_resolve_advance (PpResolveCall *call);
-/* Ends CALL on the next turn of the loop; answers still under way are dropped then. */
+/* Ends CALL at the next turn of the loop, and drops the reads in flight then. */
 void pp_resolve_finish (PpResolveCall *call);
-/* The same with an error: WHAT KEY, and the words of CAUSE. The first one counts. */
+/* The same with an error: the message has WHAT, KEY and the text of CAUSE. Keeps the first
+ * error. */
 void pp_resolve_fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
                       const GError *cause);
 
-/* Reads the server's version, where it says which image to run. Prefect Cloud has none. */
+/* Reads the server's version, if the image depends on it. Prefect Cloud has no version. */
 void pp_resolve_fetch_version (PpResolveCall *call);
-/* Reads what the configuration refers to, as populated. What a run refers to in all, blocks and
- * their variables included, has a limit; a run that is above it fails. */
+/* Reads the blocks and variables that the populated configuration refers to. A run fails if all its
+ * references, with the variables of its blocks, exceed the limit. */
 void pp_resolve_fetch_references (PpResolveCall *call);
-/* Reads the variables that the data of blocks refers to: variables are put in after blocks (the
- * peer's from_template_and_values). */
+/* Reads the variables that the data of blocks refers to. Blocks are filled in before variables, as
+ * in from_template_and_values() of Prefect. */
 void pp_resolve_fetch_references_of_blocks (PpResolveCall *call);
-/* Drops all that is wanted or under way. */
+/* Drops all queued reads and those in flight. */
 void pp_resolve_drop_fetches (PpResolveCall *call);
 
 G_END_DECLS

@@ -5,15 +5,15 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* A deployment fetched for one run serves the runs of the same poll, and is then read afresh: a
- * redeployment counts at once. */
+/* How long runs share a deployment: about one poll. After that it is read again, so that a
+ * redeployment has effect at once. */
 #define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
-/* A flow is its name and id: they do not change. */
+/* How long runs share a flow. Only its name and id are used, and they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
 
 G_DEFINE_QUARK (pp - resolve - error - quark, pp_resolve_error)
 
-/* One deployment or flow: being read, or read. */
+/* A cached deployment or flow, or one that is being read. */
 typedef struct
 {
   GHashTable *table; /* deployments or flows */
@@ -21,7 +21,7 @@ typedef struct
   char *key; /* the object's id */
   json_t *body;
   gint64 started;  /* monotonic microseconds */
-  PpApiCall *call; /* NULL once it has answered */
+  PpApiCall *call; /* NULL after the answer */
   GList *waiters;  /* of PpResolveCall */
 } CacheEntry;
 
@@ -173,7 +173,8 @@ on_cached (json_t *body, const GError *error, gpointer user_data)
     g_hash_table_remove (entry->table, entry->key);
 }
 
-/* Old entries that nobody waits for go, so that the tables hold what is in use. */
+/* True if nobody waits for the entry and it is old. Removing such entries limits the tables to
+ * entries in use. */
 static gboolean
 is_stale (gpointer key, gpointer value, gpointer user_data)
 {
@@ -212,7 +213,7 @@ want_cached (PpResolveCall *call, GHashTable *table, const char *id, gint64 shar
   call->waiting++;
 }
 
-/* The job variables of a deployment of Prefect 2 have another name. */
+/* Deployments of Prefect 2 have their job variables under another key. */
 static void
 modernise_deployment (json_t *deployment)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of the worker's settings nobody else is to see. Pure. */
+/* The secrets in the worker's own settings. Pure. */
 #pragma once
 
 #include "prefect-podman/settings/settings.h"
@@ -14,10 +14,11 @@ G_BEGIN_DECLS
  * bytes on), also with its %XX decoded. New. */
 PpSecrets *pp_own_secrets (const PpSettings *settings);
 
-/* Which variables of ENVIRONMENT (PpSettings.environment) hold secrets, those of GIVEN (a job's own
- * `env`, or NULL) left out: a new object, the name -> null: all of it is secret (SecretStr in
- * prefect/settings/models, and the custom headers); true: a URL that may have a user and password
- * in it. */
+/* Returns the variables of ENVIRONMENT (PpSettings.environment) that hold secrets, without those in
+ * GIVEN (a job's own `env`, or NULL). New object: name -> null if the whole value is secret. These
+ * are the SecretStr settings (prefect/settings/models), the custom headers, and URLs that may have
+ * a password. Name -> true for a PREFECT_API_URL that is not secret without its user and
+ * password. */
 json_t *pp_own_secret_environment (const json_t *environment, const json_t *given);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a flow run to its finished job configuration: fetches what it refers to (deployment, flow,
- * blocks, variables), then calls the pure room template/. Shared by the worker and by
+/* Makes the finished job configuration of a flow run. Fetches the deployment, flow, blocks and
+ * variables that the run refers to, then calls the pure room template/. Used by the worker and by
  * `prefect-podman render`. */
 #pragma once
 
@@ -15,29 +15,29 @@ GQuark pp_resolve_error_quark (void);
 typedef enum
 {
   PP_RESOLVE_ERROR_DEPLOYMENT_GONE, /* the run's deployment no longer exists */
-  PP_RESOLVE_ERROR_FETCH,           /* the API refused something that is needed: its words */
-  PP_RESOLVE_ERROR_CONFIGURATION,   /* template/ refused: names the key */
+  PP_RESOLVE_ERROR_FETCH, /* the API refused a needed object; the message has its own text */
+  PP_RESOLVE_ERROR_CONFIGURATION, /* template/ refused; the message names the key */
 } PpResolveError;
 
-/* Everything a job configuration is made of, as the API answers it. Owns one reference to each. */
+/* The objects that make a job configuration, as the API returns them. Owns one reference to
+ * each. */
 typedef struct
 {
   json_t *flow_run;
   json_t *work_pool;
-  json_t *deployment; /* NULL for a run without one */
+  json_t *deployment; /* NULL if the run has none */
   json_t *flow;
   json_t *blocks;    /* object: "slug/name" -> block document */
   json_t *block_ids; /* object: uuid -> block document */
-  json_t *variables; /* object: name -> variable, null for one that does not exist */
-  json_t *server;    /* object: "version" -> the server's, a string; null or not there: not known */
-  json_t
-      *populated; /* pp_resolve_populate() of these, by the resolver that fetched them; or NULL */
+  json_t *variables; /* object: name -> variable; null if it does not exist */
+  json_t *server;    /* object: "version" -> the server's, a string; null or missing if unknown */
+  json_t *populated; /* result of pp_resolve_populate(), set by the resolver; or NULL */
 } PpResolveParts;
 
 void pp_resolve_parts_free (PpResolveParts *parts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolveParts, pp_resolve_parts_free)
 
-/* Who resolves; all borrowed. */
+/* The identity of the worker that resolves. All borrowed. */
 typedef struct
 {
   const char *worker_name;
@@ -46,50 +46,52 @@ typedef struct
   const json_t *process_environment; /* pp_resolve_process_environment() */
 } PpResolveIdentity;
 
-/* The environment of this process, for {{ $NAME }} in templates; new object. May hold secrets. */
+/* Returns this process's environment, for {{ $NAME }} in templates; new object. May hold
+ * secrets. */
 json_t *pp_resolve_process_environment (void);
 
-/* PARTS -> finished job configuration, with PP_SECRET_ENVIRONMENT_KEY. Pure. Returns a new object
- * or NULL with ERROR (PP_RESOLVE_ERROR_CONFIGURATION). */
+/* Makes the finished job configuration from PARTS, with PP_SECRET_ENVIRONMENT_KEY. Pure. Returns a
+ * new object, or NULL with ERROR (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
 
-/* The image of a run that names none, beside a server of VERSION (NULL: not known, or Prefect
- * Cloud): Prefect's own image of that version, and the newest one for a development build, of which
- * there is no image. A new string. Pure. (The peer takes its own version, in
- * prefect/utilities/dockerutils.py get_prefect_image_name(); a worker in C has none.) */
+/* Returns the default image for a run, if the server has VERSION (NULL if unknown, or for Prefect
+ * Cloud): Prefect's image of that version. A development build has no image: for it, and for NULL,
+ * returns the newest image. New string. Pure. Prefect's own worker uses its own version
+ * (get_prefect_image_name() in prefect/utilities/dockerutils.py); this worker has none. */
 char *pp_resolve_default_image (const char *version);
 
-/* Knows the secrets of the blocks in PARTS; new, or NULL when there are no blocks. Pure. */
+/* Returns a mask with the secrets of the blocks in PARTS; new object, or NULL if there are no
+ * blocks. Pure. */
 PpMask *pp_resolve_mask (const PpResolveParts *parts);
 
-/* The configuration of PARTS before what it refers to is put in: job variables merged, defaults and
- * values in their places, the worker's own job variables among them. PROCESS_ENVIRONMENT NULL: {{
- * $NAME }} stays empty. Pure. A new object, or NULL with template/'s ERROR. */
+/* Returns the configuration of PARTS before references are resolved: job variables, the worker's
+ * own ones included, are merged, and defaults and values are filled in. With PROCESS_ENVIRONMENT
+ * NULL, {{ $NAME }} stays empty. Pure. Returns a new object, or NULL with ERROR of template/. */
 json_t *pp_resolve_populate (const PpResolveParts *parts, const json_t *process_environment,
                              GError **error);
 
-/* Whether WORK_POOL is of type `podman`. */
+/* True if WORK_POOL is of type `podman`. */
 gboolean pp_resolve_is_podman_pool (const json_t *work_pool);
 
 typedef struct PpResolver PpResolver;
 typedef struct PpResolveCall PpResolveCall;
 
-/* Fetches through API, which must outlive it, as must PROCESS_ENVIRONMENT. Deployments fetched for
- * runs of one poll are shared between them; flows are kept a minute. */
+/* API and PROCESS_ENVIRONMENT must outlive the resolver. Runs of the same poll share the
+ * deployments that were fetched. Flows are cached for a minute. */
 PpResolver *pp_resolver_new (PpApi *api, const json_t *process_environment);
 void pp_resolver_free (PpResolver *resolver);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolver, pp_resolver_free)
 
-/* PARTS (borrowed) or ERROR; exactly one is NULL. */
+/* Exactly one of PARTS and ERROR is NULL. Both are borrowed. */
 typedef void (*PpResolveDoneFunc) (const PpResolveParts *parts, const GError *error,
                                    gpointer user_data);
 
-/* Fetches the parts for FLOW_RUN in WORK_POOL (references are taken). The call is gone once DONE
- * was called. */
+/* Fetches the parts for FLOW_RUN in WORK_POOL and takes new references to both. The returned call
+ * is valid until DONE is called. */
 PpResolveCall *pp_resolver_fetch (PpResolver *resolver, json_t *flow_run, json_t *work_pool,
                                   PpResolveDoneFunc done, gpointer user_data);
-/* DONE of CALL (may be NULL) will not be called. */
+/* Cancels CALL and frees it: DONE is not called. NULL is ignored. */
 void pp_resolve_call_cancel (PpResolveCall *call);
 
 G_END_DECLS
