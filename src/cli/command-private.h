@@ -53,7 +53,7 @@ struct PpCommand
   const PpArgument *arguments;             /* NULL if it takes none */
   const PpOption *options; /* for a struct of options_size bytes; NULL if it has none */
   gsize options_size;
-  PpShare shared; /* bit set of the shared options that it takes */
+  PpShare shared; /* bit set of the shared options that the command takes */
   PpSessionKind session;
   /* Checks rules that the tables cannot express. Returns FALSE with ERROR. May be NULL. */
   gboolean (*check) (const PpCommandLine *line, GError **error);
@@ -67,7 +67,7 @@ extern const PpCommand *const pp_commands[];
 
 /* command.c */
 
-/* Returns the command of TABLE whose name is at the start of ARGV, and sets WORDS to the number of
+/* Returns the command of TABLE with its name at the start of ARGV, and sets WORDS to the number of
  * words in that name. Returns NULL if there is none. */
 const PpCommand *pp_command_find (const PpCommand *const *table, int argc, char **argv, int *words);
 

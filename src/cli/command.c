@@ -27,7 +27,7 @@ count_typed (int argc, char **argv)
   return count;
 }
 
-/* Returns how many of COMMAND's first words ARGV begins with. */
+/* Returns the number of words at the start of ARGV that equal COMMAND's first words. */
 static int
 count_common (const PpCommand *command, int argc, char **argv)
 {
@@ -83,8 +83,8 @@ pp_command_name (const PpCommand *command)
   return pp_command_join ((char *const *)command->words, count_words (command));
 }
 
-/* Returns the number of edits that make A from B: a byte replaced, inserted, deleted, or swapped
- * with the next one ("optimal string alignment" distance). */
+/* Returns the number of edits that change B to A. An edit replaces, inserts or deletes a byte, or
+ * swaps it with the next one ("optimal string alignment" distance). */
 static guint
 distance (const char *a, const char *b)
 {
@@ -121,8 +121,9 @@ typedef struct
   guint distance;
 } Candidate;
 
-/* Compares the words SKIPPED to WORDS of COMMAND with the same number of typed words. Sets BEST to
- * COMMAND if its distance is smaller, or if the distances are equal and COMMAND has more words. */
+/* Compares the words of COMMAND, without the first SKIPPED ones, with the same number of typed
+ * words. WORDS is the number of words of COMMAND. Sets BEST to COMMAND if its distance is smaller,
+ * or if the distances are equal and COMMAND has more words. */
 static void
 compare (Candidate *best, const PpCommand *command, int skipped, int words, char **argv, int typed)
 {
@@ -151,7 +152,7 @@ pp_command_nearest (const PpCommand *const *table, int argc, char **argv)
     {
       int count = count_words (*command);
 
-      /* Skip first words, to suggest `worker start` for `start`. */
+      /* Skip first words, in order to suggest `worker start` for `start`. */
       for (int skipped = 0; skipped < count; skipped++)
         compare (&best, *command, skipped, count, argv, typed);
     }

@@ -115,7 +115,7 @@ takes_more (void)
 }
 
 /* Writes TEXT until it is complete or fails, and sets DONE to the number of bytes written. Returns
- * 0 or an errno; EAGAIN if nobody reads. */
+ * 0 or an errno; EAGAIN if the reader is too slow. */
 static int
 write_text (const char *text, gsize length, gsize *done)
 {

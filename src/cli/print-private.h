@@ -42,7 +42,7 @@ char *pp_printable_text (const char *text);
 typedef struct
 {
   const char *heading;
-  gboolean may_shorten; /* if the terminal is too narrow; otherwise cells are never shortened */
+  gboolean may_shorten; /* cells may be shortened if the terminal is too narrow for the table */
 } PpColumn;
 
 typedef struct PpTable PpTable;

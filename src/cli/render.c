@@ -289,7 +289,7 @@ spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
   g_autofree char *left_out = NULL;
   g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at, &left_out);
   GString *line = g_string_new (NULL);
-  gboolean options = TRUE; /* the image was not reached yet */
+  gboolean options = TRUE; /* the words so far are options: the image comes later */
 
   if (left_out != NULL)
     {

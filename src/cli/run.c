@@ -112,7 +112,7 @@ dispatch (const PpCommand *const *table, int argc, char **argv, const char *prof
     }
   g_autofree char *name = pp_command_name (command);
   g_autofree char *full_name = g_strdup_printf ("%s %s", g_get_prgname (), name);
-  g_set_prgname (full_name); /* the first line of the command's help */
+  g_set_prgname (full_name); /* for the first line of the command's help */
   return run_command (command, argc - words + 1, argv + words - 1, profile);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one command works with: settings, and, once it asks for them, an HTTP client, the API and a
- * main loop. A command makes one call after another and waits for each:
+/* The objects that a command works with: the settings and, after the first pp_session_api(), an
+ * HTTP client, the API and a main loop. A command makes one call after another and waits for each:
  *
  *   pp_flow_run_read (api, id, PP_API_RETRY, pp_session_done, session);
  *   if (!pp_session_wait (session, &flow_run, error))

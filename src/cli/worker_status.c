@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefect-podman worker status: prints what is in the state directory. Asks neither the server nor
- * the engine. */
+/* prefect-podman worker status: prints the content of the state directory. Sends no requests to the
+ * server or the engine. */
 #include "config.h"
 
 #include "cli/commands-private.h"
@@ -34,8 +34,7 @@ typedef struct
   GPtrArray *infos; /* of PpIdentityInfo */
 } Place;
 
-/* Takes ownership of INFOS. */
-/* Running workers come first, then those that have left something. */
+/* Ranks running workers first, then workers that have left something. */
 static int
 rank (const PpIdentityInfo *info)
 {
@@ -53,6 +52,7 @@ compare_workers (gconstpointer a, gconstpointer b)
   return rank (one) != rank (other) ? rank (one) - rank (other) : strcmp (one->name, other->name);
 }
 
+/* Takes ownership of INFOS. */
 static Place *
 place_new (const char *state_dir, GPtrArray *infos)
 {

@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* Runs the command that ARGV names (ARGV[0] is the program). Errors are printed. Returns the exit
+/* Runs the command that is named in ARGV (ARGV[0] is the program). Prints errors. Returns the exit
  * code: 0 done, 1 failed, 2 wrong usage or settings. */
 int pp_cli_run (int argc, char **argv);
 
@@ -14,8 +14,8 @@ int pp_cli_run (int argc, char **argv);
  * usage or settings. */
 int pp_command_fail (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
-/* Call it before the process ends: writes how many log lines standard error did not take (a full
- * disk, a reader that is behind), if that is still to be said. */
+/* Writes the number of log lines that standard error did not accept (full disk, slow reader),
+ * unless this was already reported. Call this before the process ends. */
 void pp_console_finish (void);
 
 G_END_DECLS
