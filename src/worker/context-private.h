@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all flow runs of a worker share. The worker owns it; runs borrow it. */
+/* The objects that all flow runs of a worker share. The worker owns them; runs borrow them. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"

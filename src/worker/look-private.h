@@ -16,10 +16,10 @@ pp_look_time (gint64 waited)
   return MIN (2 * waited, PP_MAX_LOOK_US);
 }
 
-/* Returns the milliseconds until the next read. The delay doubles with each of UNANSWERED (1 or
- * more) failed requests in a row, up to PP_MAX_LOOK_DOUBLINGS times. It varies randomly by 30 %, so
- * that a server that refuses, for example, every third request does not always refuse this
- * worker. */
+/* Returns the milliseconds until the next read. The delay doubles with each failed request in a
+ * row, up to PP_MAX_LOOK_DOUBLINGS times. UNANSWERED is the number of these requests, 1 or more. A
+ * random variation of 30 % helps if a server refuses every third request, for example: then it does
+ * not always refuse the same worker. */
 static inline guint
 pp_look_delay (guint unanswered)
 {

@@ -157,7 +157,7 @@ forget_silence (PpWorker *worker)
   g_clear_pointer (&worker->engine_silence, g_free);
 }
 
-/* Logs one line for all bad entries, and not at each poll. */
+/* Logs one line about all bad entries. Does not repeat it at each poll. */
 static void
 say_bad_members (PpWorker *worker, size_t bad, size_t all)
 {
@@ -230,8 +230,8 @@ engine_is_there (const PpWorker *worker)
 }
 
 /* True if the last engine call failed. The health check reports this even if no runs wait. If no
- * call failed, the engine is not pinged: systemd may have stopped it until somebody uses its
- * socket. */
+ * call failed, the worker does not ping the engine: systemd may have stopped it until somebody uses
+ * its socket. */
 static gboolean
 engine_is_missed (const PpWorker *worker)
 {
@@ -370,8 +370,9 @@ pp_worker_poll_limit (const PpWorker *worker)
   return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
 }
 
-/* Returns the number of runs in hand that need no slot any more: their logs or their containers'
- * removal still wait. The server may list one again, for its retry, and the poll skips it. */
+/* Returns the number of this worker's runs that need no slot any more: their logs are not sent yet,
+ * or their containers are not removed yet. The server may return such a run for its retry, and the
+ * poll then skips it. */
 static guint
 waiting_runs (const PpWorker *worker)
 {

@@ -5,9 +5,9 @@
 
 #include "worker_inside-private.h"
 
-/* Polls the work queues of WORKER one by one. DONE gets the runs of all queues that answered in one
- * array, or a copy of ERROR if no queue answered. The caller frees the returned object, in DONE at
- * the earliest. DONE is not called after that. */
+/* Polls the work queues of WORKER one by one. DONE gets one array with the runs of all queues that
+ * answered, or a copy of ERROR if no queue answered. The caller frees the returned object, in DONE
+ * at the earliest. After that, DONE is not called. */
 PpPollParts *pp_poll_parts_start (PpWorker *worker, const GError *error, PpApiDoneFunc done,
                                   gpointer user_data);
 void pp_poll_parts_free (PpPollParts *parts);

@@ -85,7 +85,7 @@ served_type (const PpWorker *worker)
   return worker->options->type != NULL ? worker->options->type : "docker";
 }
 
-/* True if this worker serves pools of TYPE. Once it has started, it has one kind. */
+/* True if this worker serves pools of TYPE. After the start, its kind cannot change. */
 static gboolean
 serves (const PpWorker *worker, const char *type)
 {
@@ -94,8 +94,8 @@ serves (const PpWorker *worker, const char *type)
   return kind != NULL && (!worker->started || kind == pp_kind_for_place (worker->place));
 }
 
-/* Asks for the engine of the kind that serves pools of TYPE, which is known now. Returns FALSE if
- * the worker ends. */
+/* Connects to the engine of the kind that serves pools of TYPE. Call this when the pool's type is
+ * known. Returns FALSE if the worker ends. */
 static gboolean
 ask_engine (PpWorker *worker, const char *type)
 {

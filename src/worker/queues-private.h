@@ -28,7 +28,7 @@ const char *const *pp_queues_present (const PpQueues *queues);
  * while a queue is missing or after pp_queues_doubt(). Always FALSE if all queues are served. */
 gboolean pp_queues_want_look (const PpQueues *queues);
 
-/* Tells QUEUES that the server did not find one of the queues. */
+/* Records that the server did not find one of the queues at a poll. */
 void pp_queues_doubt (PpQueues *queues);
 
 /* Reads which queues exist and logs changes. A missing queue is logged once, and then every hour.

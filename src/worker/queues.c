@@ -202,7 +202,8 @@ fill_present (PpQueues *queues)
   queues->doubted = FALSE;
 }
 
-/* The server has no route to read queues. Assumes that all exist; the poll will show it. */
+/* Used if the server has no route to read queues. Assumes that all queues exist; a poll fails if
+ * one does not. */
 static void
 believe_in_all (PpQueues *queues)
 {

@@ -15,9 +15,9 @@
   "waited behind it (its parameters or job variables are too large, are nested deeper than "       \
   "254 levels, or hold half a character): %s"
 
-/* The number of polls in a row in which a run must be unreadable to count as a spoiler. Each time,
- * its states and another run must be readable. An overloaded server fails only some requests, and a
- * broken upgrade fails for every run: then no single run is the cause. */
+/* A run counts as a spoiler if it is unreadable in this many polls in a row. Each time, the server
+ * must return the run's states and another run. An overloaded server fails only some requests. A
+ * broken upgrade fails for every run, so that no single run is the cause. */
 #define LOOKS 3
 /* The most ids to exclude in a request for another run. */
 #define MAX_UNREAD 100
@@ -81,8 +81,8 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
-/* True if the server returned another run in OTHERS, its answer. Also true if no other readable run
- * can exist: then there is nothing to compare with. */
+/* True if OTHERS, the server's answer, has another run. Also true if no other readable run can
+ * exist, because then there is nothing to compare with. */
 static gboolean
 gives_others (const Suspect *suspect, const json_t *others)
 {

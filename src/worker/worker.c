@@ -115,7 +115,8 @@ pp_worker_ready (PpWorker *worker)
   pp_memory_settle ();
 }
 
-/* Returns the number of runs that are neither followed in a started container nor finished. */
+/* Returns the number of runs that are not finished and have no started container that the worker
+ * watches. */
 static guint
 unfinished_runs (const PpWorker *worker)
 {
@@ -150,8 +151,8 @@ say_what_is_left (const PpWorker *worker)
         pp_log_sender_pending (worker->context.logs));
 }
 
-/* True if logs, stdout and API calls have all been flushed. A stdout whose disk is full counts as
- * flushed: it could take days. */
+/* True if logs, stdout and API calls have all been flushed. If stdout's disk is full, stdout counts
+ * as flushed, because waiting for space could take days. */
 static gboolean
 is_all_sent (const PpWorker *worker)
 {
@@ -274,7 +275,7 @@ on_sending (const char *flow_run_id, gint64 timestamp, gpointer user_data)
     pp_flow_run_sending (run, timestamp);
 }
 
-/* What has the worker's name or its journal. */
+/* Sets up the objects that need the worker's name or its journal. */
 static void
 set_up_identity (PpWorker *worker)
 {
@@ -319,8 +320,9 @@ set_up_infrastructure (PpWorker *worker, GError **error)
   return TRUE;
 }
 
-/* The kind that the work pool probably is of. Its type is known when the API has answered; until
- * then the worker has the identity of this one, so that nobody takes over its runs. */
+/* Returns the kind that the work pool probably has. The worker learns the pool's type from the API.
+ * Until then it uses the identity of the likely kind, so that no other worker takes over its
+ * runs. */
 static const PpInfrastructureKind *
 likely_kind (const PpWorker *worker)
 {
@@ -353,7 +355,8 @@ set_up (PpWorker *worker, GError **error)
   return set_up_infrastructure (worker, error);
 }
 
-/* Lets go of what set_up() has made for the likely kind. Nothing was asked of that kind yet. */
+/* Frees the objects that set_up() has made for the likely kind. No requests were sent to its engine
+ * yet. */
 static void
 forget_kind (PpWorker *worker)
 {

@@ -22,8 +22,8 @@ make_up_name (const char *type)
   return g_strdup_printf ("%s %s", pp_kind_worker_word (type), uuid);
 }
 
-/* A stopping worker releases its identity, with its name and runs. Waits for that, so that this
- * worker gets them. A signal ends the wait. */
+/* Waits for a stopping worker that holds the identity. When it exits, it releases the identity with
+ * its name and runs, and this worker gets them. A signal ends the wait. */
 static void
 wait_for_the_one_before (const char *state_dir, const PpIdentityKey *key)
 {

@@ -42,7 +42,7 @@ typedef struct
   gboolean health_warned; /* the retries were announced in the log */
   PpHostLookup *health_lookup;
   struct addrinfo *health_addresses; /* addresses to listen on; NULL if not known yet */
-  char *place;                       /* where the jobs are (pp_kind_find_place()) */
+  char *place;                       /* the place of the jobs (pp_kind_find_place()) */
 
   PpIdentity *identity;
   char *name;    /* options->name, or a generated name, which an earlier start may have chosen */
@@ -63,7 +63,7 @@ typedef struct
   PpInfrastructureCall *late_list_call;
   guint late_timer;       /* the next check for late requests */
   GPtrArray *late_claims; /* claims still to be listed one by one, or NULL */
-  gboolean list_is_old;   /* list again: something was added after list_call or list_put began */
+  gboolean list_is_old;   /* something was added after list_call or list_put began, so list again */
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the check of the labels of listed, or NULL */
   PpLabelsLook *list_look;  /* the data of list_put */
@@ -160,8 +160,8 @@ void pp_worker_note_absence (char **absence, const char *why);
 
 /* worker_identity.c */
 
-/* Takes an identity, the one from before a restart if there is one, and opens its journal. Returns
- * FALSE with ERROR, whose message says what to do. */
+/* Takes an identity and opens its journal. After a restart, takes the earlier identity. Returns
+ * FALSE with ERROR; its message says what to do. */
 gboolean pp_worker_take_identity (PpWorker *worker, GError **error);
 
 /* Records in the state directory that this worker has served its pool. After a restart, another
@@ -192,17 +192,18 @@ void pp_worker_ready (PpWorker *worker);
 /* Loads the runs of the journal into this worker, so that no poll claims them. */
 void pp_worker_load_journal (PpWorker *worker);
 
-/* Has the worker serve its pool with KIND: the pool may be of another kind than was likely at the
- * start. Before the worker is ready. Blocks for a few small files. Returns FALSE with ERROR. */
+/* Makes the worker serve its pool with KIND, because the pool may not have the kind that was likely
+ * at the start. Call this before the worker is ready. Blocks for a few small files. Returns FALSE
+ * with ERROR. */
 gboolean pp_worker_use_kind (PpWorker *worker, const PpInfrastructureKind *kind, GError **error);
 
-/* Recovers the loaded runs. Also takes over, from time to time, the runs of workers that do not
- * come back. */
+/* Recovers the loaded runs. Checks from time to time for workers that do not come back, and takes
+ * over their runs. */
 void pp_worker_recover (PpWorker *worker);
 void pp_worker_stop_recovering (PpWorker *worker);
 
-/* True if an answer that is not the API's, or a refused key, is treated as temporary: the API
- * worked before, and this is not a --run-once worker. */
+/* True if the worker treats a refused key, or an answer that is not the API's, as temporary: the
+ * API worked before, and this is not a --run-once worker. */
 gboolean pp_worker_is_patient (const PpWorker *worker);
 
 /* Adds the run of the journal entry ENTRY to this worker. Returns the run, borrowed. The caller
@@ -222,13 +223,13 @@ void pp_worker_list_later (PpWorker *worker);
 /* Recovers the run FLOW_RUN_ID, which this worker has, after a new list of containers. */
 void pp_worker_recover_run (PpWorker *worker, const char *flow_run_id);
 
-/* recovery/dead_workers.c: takes over, from time to time, the runs of identities whose worker does
- * not come back. */
+/* recovery/dead_workers.c: checks from time to time for identities without a worker that comes
+ * back, and takes over their runs. */
 void pp_worker_watch_dead_workers (PpWorker *worker);
 void pp_worker_leave_dead_workers (PpWorker *worker);
 
-/* recovery/late_containers.c: removes containers that the engine created late and that nobody will
- * start, for runs with a late request note. Call this from time to time. */
+/* recovery/late_containers.c: removes containers that the engine created late and that no worker
+ * will start. Checks the runs with a note of a late request. Call this from time to time. */
 void pp_worker_look_for_late_containers (PpWorker *worker);
 void pp_worker_leave_late_containers (PpWorker *worker);
 
@@ -245,9 +246,9 @@ void pp_worker_leave_late_requests (PpWorker *worker);
 /* Call this before the first list of containers. */
 void pp_worker_expect_orphans (PpWorker *worker);
 
-/* Recovers orphaned containers: those of our identity, or of identities without a worker, that no
- * journal knows and whose run the server still waits for. GROUPS maps flow run ids to arrays of
- * PpJob. LOOK is the check of their labels; its locks are taken over. */
+/* Recovers orphaned containers. An orphaned container belongs to our identity, or to an identity
+ * without a worker. No journal has its run, but the server still waits for the run's end. GROUPS
+ * maps flow run ids to arrays of PpJob. LOOK is the check of their labels; takes over its locks. */
 void pp_worker_look_at_orphans (PpWorker *worker, GHashTable *groups, PpLabelsLook *look);
 
 /* True if the identity in JOB's label must be locked before the container can be checked. */
@@ -259,8 +260,8 @@ void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_
 
 /* poll.c */
 
-/* The bounds of a poll made now: the latest start time (UNIX microseconds), and the most runs; 0
- * leaves the number to the server. */
+/* The bounds of a poll made now: the latest start time (UNIX microseconds), and the most runs. With
+ * 0, the server chooses the number. */
 gint64 pp_worker_poll_before (const PpWorker *worker);
 guint pp_worker_poll_limit (const PpWorker *worker);
 

@@ -8,10 +8,10 @@
 
 G_BEGIN_DECLS
 
-/* What `worker start` was told. All borrowed; must outlive the worker. */
+/* The options of `worker start`. All borrowed; must outlive the worker. */
 typedef struct
 {
-  const char *name;               /* --name; NULL: the one it had before, or a new one */
+  const char *name;               /* --name; NULL: the worker's earlier name, or a new one */
   const char *work_pool;          /* never NULL */
   const char *const *work_queues; /* NULL-terminated, or NULL for all */
   const char *type;               /* --type or NULL */
@@ -23,11 +23,12 @@ typedef struct
   json_t *base_job_template; /* --base-job-template or NULL */
   const char *engine_url;    /* --engine-url or NULL */
   const char *state_dir;     /* --state-dir or NULL */
-  gboolean output_prefix;    /* the run's name before each line of its output */
+  gboolean output_prefix;    /* print the run's name before each line of its output */
 } PpWorkerOptions;
 
-/* Runs the worker until it is told to stop. Returns the process's exit code (0 as asked, 1 failed
- * while running, 2 settings). Handles SIGTERM, SIGINT and SIGQUIT. Errors were printed. */
+/* Runs the worker until something stops it. Prints errors. Returns the process's exit code: 0
+ * stopped as requested, 1 failed while running, 2 wrong settings. Handles SIGTERM, SIGINT and
+ * SIGQUIT. */
 int pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options);
 
 G_END_DECLS

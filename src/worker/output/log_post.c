@@ -138,7 +138,7 @@ on_look_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* True if ERROR means that the server will never accept some record of the batch. */
+/* True if ERROR means that the server will never accept one of the batch's records. */
 static gboolean
 is_about_records (const GError *error)
 {
@@ -158,7 +158,7 @@ look_for_batch (PpLogSender *sender, const GError *error)
   g_clear_error (&sender->why);
   sender->why = g_error_copy (error);
   sender->look_until = now + MAX (pp_look_time (now - sender->sent), LEAST_LOOK_US);
-  /* A server that was silent for the whole timeout may still be working on the request. */
+  /* If the server was silent for the whole timeout, it may still be working on the request. */
   if (now - sender->sent >= sender->timeout)
     sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
   if (++sender->unanswered == SAY_UNANSWERED)

@@ -12,7 +12,7 @@
  * interval up to RETRY_MAX_MS. An overloaded server may fail for any record for a while. */
 #define REFUSED_ALONE 6
 #define RETRY_MAX_MS 30000
-/* Delays before sending logs again if no record is the cause: the first one is short. */
+/* Delays before sending logs again if no record is the cause. The first delay is shorter. */
 #define FIRST_RETRY_MS 5000
 #define REFUSED_RETRY_MS 30000
 /* Sent in place of a refused record. No gateway should object to this text. */
@@ -199,8 +199,8 @@ pp_log_batch_refused (PpLogSender *sender, const GError *error)
       return;
     }
   keep_reason (sender, error);
-  /* A gateway that refused one record for its text will refuse others for theirs, so skip the
-   * retries. */
+  /* If a gateway refused one record for its text, it will probably refuse other texts too, so skip
+   * the retries. */
   if ((sender->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
     send_placeholder (sender);
   else

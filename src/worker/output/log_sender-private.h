@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sends log records to POST /logs/: in order, in batches limited by size and time, with bounded
- * memory. While the server is away nothing is dropped; producers must wait
+ * memory. While the server is away, no record is dropped; producers must wait
  * (pp_log_sender_has_room()). */
 #pragma once
 
@@ -35,16 +35,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogSender, pp_log_sender_free)
 /* Replaces PP_LOG_PATIENCE_SECONDS with SECONDS (4 or more); for tests. */
 void pp_log_sender_give_up_after (PpLogSender *sender, guint seconds);
 
-/* Called when output records of FLOW_RUN_ID were delivered, or refused for good. RECORDS is their
- * number since the last call for this run. TIMESTAMP is the last one's, in UNIX microseconds. */
+/* Called when the server has accepted output records of FLOW_RUN_ID or has refused them
+ * permanently. RECORDS is the number of these records since the last call for this run. TIMESTAMP
+ * is the timestamp of the last record, in UNIX microseconds. */
 typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint64 timestamp,
                                     gpointer user_data);
 
 /* Sets FUNC as the only function to call for deliveries. */
 void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
 
-/* Called before output records of FLOW_RUN_ID are sent. TIMESTAMP is the last one's, in UNIX
- * microseconds, or 0 if the server has refused them for now. */
+/* Called before output records of FLOW_RUN_ID are sent. TIMESTAMP is the timestamp of the last
+ * record in UNIX microseconds, or 0 if the server has refused the records temporarily. */
 typedef void (*PpLogSendingFunc) (const char *flow_run_id, gint64 timestamp, gpointer user_data);
 
 /* Sets FUNC as the only function to call before records are sent. They are sent when the entries
@@ -86,9 +87,9 @@ gsize pp_log_sender_max_message (const PpLogSender *sender);
 /* FALSE while the queue is so full that producers should wait, if they can. */
 gboolean pp_log_sender_has_room (const PpLogSender *sender);
 
-/* Calls FUNC once. With room = FALSE: when all records added so far were delivered or refused for
- * good. With room = TRUE: when the queue has room. Never calls FUNC before this function
- * returns. */
+/* Calls FUNC once. If ROOM is FALSE, calls it when all records added so far were delivered or
+ * refused permanently. If ROOM is TRUE, calls it when the queue has room. Never calls FUNC before
+ * this function returns. */
 void pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer),
                          gpointer user_data);
 

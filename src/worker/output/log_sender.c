@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-/* The most bytes to queue before producers must wait. At half of it, they may continue. */
+/* The most bytes to queue before producers must wait. They may continue at half of it. */
 #define HIGH_WATER (1024 * 1024)
 /* The largest batch: small enough that its JSON and the server's work stay cheap. */
 #define BATCH_BYTES (256 * 1024)
-/* The most runs whose last timestamp is remembered. When there are more, timestamps older than the
- * clock are forgotten. */
+/* The most runs to keep a last timestamp for. When there are more, timestamps in the past are
+ * dropped. */
 #define MAX_LAST 10000
 /* JSON around a message: names, timestamp and flow run id. */
 #define RECORD_OVERHEAD 256
@@ -174,8 +174,8 @@ pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 
   *last = MAX (*last, timestamp);
 }
 
-/* Returns the timestamp for FLOW_RUN_ID's next record. If the clock was set back, only runs with
- * earlier records are ahead of it. */
+/* Returns the timestamp for FLOW_RUN_ID's next record. If the clock was set back, timestamps of
+ * runs with earlier records are ahead of the clock; those of other runs are not. */
 static gint64
 next_timestamp (PpLogSender *sender, const char *flow_run_id)
 {

@@ -42,12 +42,12 @@ struct PpLogSender
   guint64 flush_until; /* records added before the last flush are sent without waiting */
   guint in_flight;     /* number of records in the current POST */
   guint max_records;   /* the most records of the next POST; halved when the server refuses a batch
-                          for good */
+                          permanently */
   gboolean refused;    /* logs are refused whatever their text, and a warning was logged */
-  gboolean resting;    /* timer is the timer for the next attempt */
+  gboolean resting;    /* timer is the delay before the next attempt */
   guint failed_alone;  /* how often the first record was refused when sent alone */
   PpLogRecord *original; /* the record that the placeholder in flight replaces, or NULL */
-  gboolean text_refused; /* the last refused record was refused for its text */
+  gboolean text_refused; /* the last refused record was refused because of its text */
   GError *why;           /* the last refusal, or NULL */
   guint check;           /* the timer for on_check(); 0 if the queue is empty */
   guint check_seconds;   /* its interval */

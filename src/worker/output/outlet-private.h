@@ -33,8 +33,8 @@ gboolean pp_outlet_is_ready (const PpOutlet *outlet);
  * PP_OUTLET_PIECE. */
 ssize_t pp_outlet_write (const PpOutlet *outlet, const char *text, gsize length);
 
-/* Closes our own descriptor of the terminal and uses the given one. A terminal that was hung up
- * stays so, but the given descriptor may get a new target. */
+/* Closes our own descriptor of the terminal and uses the given one. A hung-up terminal never works
+ * again, but the given descriptor may get a new target. */
 void pp_outlet_leave_terminal (PpOutlet *outlet);
 
 G_END_DECLS

@@ -39,7 +39,8 @@ void pp_output_mask (PpOutput *output, const PpSecrets *secrets);
  * counts. Skipped lines are still part of the tail. */
 void pp_output_skip (PpOutput *output, guint64 records, guint64 shown);
 
-/* Sets the counters as if RECORDS and BYTES had come before. Only between two lines. */
+/* Sets the counters as if RECORDS and BYTES had been taken before. Call this only between two
+ * lines. */
 void pp_output_count_from (PpOutput *output, guint64 records, guint64 bytes);
 
 /* Returns the number of records so far, including skipped ones. Without a log to forward to, counts

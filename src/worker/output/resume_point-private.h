@@ -25,7 +25,8 @@ PpDelivery *pp_delivery_new (PpOutput *output, PpPosition *position, gboolean st
 void pp_delivery_free (PpDelivery *delivery);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpDelivery, pp_delivery_free)
 
-/* Sets how many RECORDS after the position were also delivered. Call this before the first byte. */
+/* Tells DELIVERY that RECORDS records after the position were also delivered. Call this before the
+ * first byte. */
 void pp_delivery_set_counted (PpDelivery *delivery, guint64 records);
 
 /* Like pp_output_take(), for the log read from pp_delivery_place(). TIME and BEGINS_LATE are those
@@ -33,8 +34,8 @@ void pp_delivery_set_counted (PpDelivery *delivery, guint64 records);
 gboolean pp_delivery_take (PpDelivery *delivery, PpStream stream, gint64 time, gboolean begins_late,
                            const char *data, gsize length);
 
-/* Sets the position's place to the last one before which everything was delivered, according to the
- * position's counters. */
+/* Moves the position's place to the latest known place before which everything was delivered. The
+ * position's counters show what was delivered. */
 void pp_delivery_note (PpDelivery *delivery);
 
 /* Returns how far the log was read. */

@@ -3,8 +3,8 @@
 
 #include "resume_point-private.h"
 
-/* The more places wait, the farther apart new ones are kept: for each THINNING waiting places, one
- * more record. */
+/* Limits the number of waiting places: the distance between two new places, in records, grows by
+ * one for every THINNING waiting places. */
 #define THINNING 64
 
 /* The fields are those of PpPosition. */
@@ -63,8 +63,8 @@ pp_delivery_set_counted (PpDelivery *delivery, guint64 records)
   delivery->counted = records;
 }
 
-/* Starts taking output when the log's beginning is gone: after the position's place, or, if that
- * was not found, with all that is left. */
+/* Starts taking output when the log's beginning is gone: after the position's place, or from the
+ * first remaining entry if the place was not found. */
 static void
 begin (PpDelivery *delivery, gint64 time)
 {

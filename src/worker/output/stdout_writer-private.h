@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the worker's standard output without blocking the main loop. Data for a slow reader is
  * queued up to a limit. A failed write (full disk, quota, file size limit, I/O error, closed pipe)
- * is retried as long as the worker runs. Data that does not fit into the queue meanwhile is dropped
- * and counted. The loss is reported in the log and, at its place, on standard output. The write
+ * is retried as long as the worker runs. Data that does not fit into the queue is dropped and
+ * counted. The log reports the loss, and a note in standard output marks its place. The write
  * thread writes regular files, because their disk may hang. */
 #pragma once
 

@@ -114,7 +114,7 @@ succeed (PpStdout *out)
   g_string_append (out->pending, note);
 }
 
-/* True if the reader has closed standard output. Nothing is queued for it. */
+/* True if the reader has closed standard output. Then no data is queued. */
 static gboolean
 is_gone (const PpStdout *out)
 {

@@ -58,7 +58,8 @@ on_looked (const GError *error G_GNUC_UNUSED, gpointer user_data)
 
       pp_late_requests_take (worker->context.late, note->id, g_steal_pointer (&note->entry));
     }
-  /* Also if there is no journal entry: there may be containers. */
+  /* List containers even if no journal entry was moved: an identity may have containers without an
+   * entry. */
   if (look->adoptions->len > 0)
     pp_worker_list_containers (worker);
 }

@@ -35,7 +35,7 @@ on_take_over (const PpJournalEntry *note, gpointer user_data)
     .claim_transition_id = note->claim_transition_id,
     .submitting_transition_id = note->submitting_transition_id,
     .running_transition_id = note->running_transition_id,
-    /* A new id, because the report of the earlier attempt may still arrive. */
+    /* Use a new id, because the report of the earlier attempt may still arrive. */
     .report_transition_id = report,
     .claimed_at = g_get_real_time (),
     .scheduled_time = note->scheduled_time,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers that the engine created late, after the requesting worker had ended or its run had
- * been started again or finished. They were never started, and nobody will start them. */
+/* Containers that the engine created late: the worker that requested the container had ended, or
+ * the run had finished or had been started again. They were never started, and no worker will start
+ * them. */
 #include "config.h"
 
 #include "worker/worker_inside-private.h"
@@ -35,8 +36,9 @@ end_look (Found *found)
   free_found (found);
 }
 
-/* True if nobody needs the container CONTAINER_ID of the claim CLAIM. FALSE if the run is in flight
- * here and does not know its container yet: it may find this one by its name. */
+/* True if no worker needs the container CONTAINER_ID of the claim CLAIM. FALSE if the run is in
+ * flight here and does not know its container yet, because it may find this container by its
+ * name. */
 static gboolean
 is_left_over (const PpWorker *worker, const char *flow_run_id, const char *claim,
               const char *container_id)

@@ -31,8 +31,8 @@ pp_late_is_of (const PpJournalEntry *note, const json_t *state)
          || pp_is_same_transition (id, note->report_transition_id);
 }
 
-/* Returns the index in STATES of the state that the later state RESTORED restores, or -1. A state
- * that had no transition id is known by its type and name. */
+/* Returns the index in STATES of the original of RESTORED, a later state that restores it, or -1.
+ * If the original had no transition id, its type and name identify it. */
 static gssize
 find_original (const json_t *states, const json_t *restored)
 {
@@ -51,8 +51,8 @@ find_original (const json_t *states, const json_t *restored)
   return -1;
 }
 
-/* Returns STATES without those that were undone: whoever restores a state undoes all states after
- * its original. New reference. */
+/* Returns STATES without the states that a restore has undone. A restored state undoes all states
+ * after its original. New reference. */
 static json_t *
 leave_out_undone (json_t *states)
 {
@@ -72,7 +72,7 @@ leave_out_undone (json_t *states)
   return kept;
 }
 
-/* The states of a run's last attempt: those after the last SCHEDULED, without the run's current
+/* The states of a run's last attempt: the states after the last SCHEDULED, without the current
  * state, which the note's request has set. */
 typedef struct
 {
@@ -81,8 +81,7 @@ typedef struct
   json_t *end;        /* the last terminal state, or NULL */
   json_t *anothers;   /* after another claim: the last state that is not the note's; else NULL */
   gboolean has_other; /* some state is not the note's; Prefect in the container may have set it */
-  gboolean
-      was_begun; /* the note's attempt has states before SCHEDULED, so this is a later attempt */
+  gboolean was_begun; /* the note's attempt has states before SCHEDULED: this one is later */
 } Attempt;
 
 static void
@@ -132,11 +131,11 @@ put_back (json_t *state, json_t **earlier)
   return PP_LATE_PUT_BACK;
 }
 
-/* Judges a run whose current state is the final state that the note's attempt reported. */
+/* Judges a run with the note's final state as its current state. */
 static PpLateVerdict
 judge_end (const Attempt *attempt, const json_t *last, gboolean in_hand, json_t **earlier)
 {
-  /* An earlier final state counts. Reporting the same final state twice does no harm. */
+  /* An earlier final state has priority. Reporting the same final state twice does no harm. */
   if (attempt->end != NULL)
     return is_type (last, pp_json_string (attempt->end, "type")) ? PP_LATE_NOTHING
                                                                  : put_back (attempt->end, earlier);

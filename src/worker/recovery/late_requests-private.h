@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that outlive their sender. A server or proxy may carry out a state change long after its
- * sender gave up waiting or was killed. A late claim of a run that nobody handles leaves the run
+ * sender gave up waiting or was killed. If no worker handles the run, a late claim leaves the run
  * Pending forever. A claim that arrives after the run's final state overwrites that state. A note
  * in the journal keeps the transition ids of such requests. The worker reads the states of the
  * note's run from time to time until no request can arrive any more. */
@@ -23,7 +23,7 @@ typedef enum
 
 typedef struct
 {
-  /* Returns who handles FLOW_RUN_ID, whose state was set with TRANSITION_ID. */
+  /* Returns who handles FLOW_RUN_ID. TRANSITION_ID is the id of the run's current state. */
   PpLateHands (*hands) (const char *flow_run_id, const char *transition_id, gpointer user_data);
   /* Recovers the run of NOTE (borrowed), which a late request has claimed for this worker. Returns
    * FALSE if that is not possible now; it is called again later. */
@@ -37,13 +37,13 @@ typedef struct
  * lost: PREFECT_API_REQUEST_TIMEOUT and a minute. */
 gint64 pp_late_patience (const PpSettings *settings);
 
-/* The same for a request to the engine to create a container, which may take longer. */
+/* The same for a request to the engine to create a container. Such a request may take longer. */
 gint64 pp_late_container_patience (const PpSettings *settings);
 
 /* PATIENCE is pp_late_patience(). LONGEST is pp_late_container_patience(), the longest lifetime of
  * a note. After that time, a note is kept until its run's states have been read once more. If they
- * cannot be read, the note is dropped after five times PATIENCE, counting only time in which the
- * server answers other requests. All times are the host's uptime, so changes of the wall clock do
+ * cannot be read, the note is dropped after five times PATIENCE; only time in which the server
+ * answers other requests counts. All times are the host's uptime, so changes of the wall clock do
  * not matter. API, STATES and JOURNAL must outlive the returned object; FUNCS is copied. */
 PpLateRequests *pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal,
                                       gint64 patience, gint64 longest, const PpLateFuncs *funcs);
@@ -80,7 +80,7 @@ void pp_late_requests_look (PpLateRequests *late);
 typedef enum
 {
   PP_LATE_NOTHING,   /* no late request, or one that did no harm */
-  PP_LATE_TAKE_OVER, /* the run is claimed with our id, and nobody handles it */
+  PP_LATE_TAKE_OVER, /* the run has our claim, and no worker handles it */
   PP_LATE_PUT_BACK,  /* an earlier state must be restored */
 } PpLateVerdict;
 

@@ -345,8 +345,8 @@ is_in (const char *pid, const char *container_id)
   return pid != NULL && container_id != NULL && g_str_has_suffix (pid, container_id);
 }
 
-/* Returns the outdated container that PID names: one that was replaced before it started, or the
- * one of the note's attempt. Borrowed; NULL if PID names neither. */
+/* Returns the outdated container in PID: the note's replaced container, which never started, or the
+ * container of the note's attempt. Borrowed; NULL if PID has neither. */
 static const char *
 find_former (const Note *note, const char *pid)
 {

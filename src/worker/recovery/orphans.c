@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Containers without a journal entry, because a journal was lost. The worker recovers a container
- * if the server still waits for its run. It leaves the others alone: their users wanted to keep
- * them. */
+ * if the server still waits for its run. It leaves other containers alone, because their users
+ * wanted to keep them. */
 #include "config.h"
 
 #include "worker/flow_run/container_ownership-private.h"
@@ -63,8 +63,8 @@ end_look (PpOrphan *orphan)
 
   worker->orphans = g_list_remove (worker->orphans, orphan);
   free_orphan (orphan);
-  /* A label check in progress relies on these locks and has not locked the identities itself, so
-   * keep them until it ends. */
+  /* A label check in progress relies on these locks and has not locked the identities itself. So
+   * keep the locks until it ends. */
   if (worker->orphans == NULL && worker->list_put == NULL)
     g_hash_table_remove_all (worker->held);
 }
@@ -120,8 +120,8 @@ is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
          && since > status->created_at + CREATED_SLACK_US;
 }
 
-/* Returns a journal entry with what is known: enough to recover the run, or to detect that it is
- * gone. The strings are borrowed. */
+/* Returns a journal entry with the known values. They suffice to recover the run, or to detect that
+ * it is gone. The strings are borrowed. */
 static PpJournalEntry
 describe (const PpOrphan *orphan)
 {
@@ -139,7 +139,8 @@ describe (const PpOrphan *orphan)
     .container_id = orphan->job->ref.id,
     .container_name = orphan->job->ref.name,
     .undescribed = TRUE,
-    /* Use the id of the current state, whoever requested it: a later claim has another id. */
+    /* Use the id of the current state, even if another worker requested it: a later claim has
+     * another id. */
     .claim_transition_id = orphan->claim != NULL ? orphan->claim : (char *)transition_id,
     .submitting_transition_id = orphan->claim != NULL ? (char *)transition_id : NULL,
     .running_transition_id = orphan->running,
@@ -224,8 +225,8 @@ is_open (const json_t *flow_run, PpJobPhase phase)
          || pp_flow_run_is_paused_in_container (state);
 }
 
-/* For a run whose states the worker reports: returns the transition id of the RUNNING state after
- * CLAIM in STATES (oldest first), borrowed, or NULL. */
+/* Returns the transition id of the RUNNING state after CLAIM in STATES (oldest first), borrowed, or
+ * NULL. Only for runs with a worker as the reporter of their states. */
 static const char *
 find_running (const json_t *states, const json_t *claim)
 {
@@ -243,8 +244,8 @@ find_running (const json_t *states, const json_t *claim)
 }
 
 /* True if the server's states show that JOB is the container of ORPHAN's run: it was created for
- * the last claim in STATES. Containers of version 0.1 have no claim label, and the job itself may
- * have set their flow run id: the server must know such a container's id. */
+ * the last claim in STATES. A container of version 0.1 has no claim label, and the job itself may
+ * have set its flow run id. For such a container, the server must know the container's id. */
 static gboolean
 is_of_run (const PpOrphan *orphan, const json_t *states, const PpJob *job)
 {
@@ -298,9 +299,9 @@ on_states (json_t *states, const GError *error, gpointer user_data)
                                                       orphan->job->ref.id, on_inspected, orphan);
 }
 
-/* True if the run is in this worker's pool. Runs of other pools belong to other workers, whatever
- * their labels say. If only the run's states can be read, the pool is unknown, and the container's
- * claim must suffice. */
+/* True if the run is in this worker's pool. Runs of other pools belong to other workers, even if
+ * their labels name this one. If only the run's states can be read, the pool is unknown, and the
+ * container's claim must suffice. */
 static gboolean
 is_of_our_pool (const PpOrphan *orphan, const json_t *flow_run)
 {
@@ -329,7 +330,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
 }
 
 /* True if NAME is our identity, or if we lock it until all orphaned containers are checked. A
- * worker that takes it afterwards finds those runs in our journal. */
+ * worker that takes the identity afterwards finds those runs in our journal. */
 static gboolean
 is_held (const PpWorker *worker, const char *name)
 {
@@ -365,7 +366,8 @@ hold (PpWorker *worker, PpLabelsLook *look)
       }
 }
 
-/* Returns those of JOBS whose identity is ours or locked by us; new array. */
+/* Returns the containers in JOBS with our identity, or with an identity that we have locked; new
+ * array. */
 static GPtrArray *
 find_candidates (const PpWorker *worker, const GPtrArray *jobs)
 {

@@ -64,8 +64,9 @@ group_by_flow_run (const GPtrArray *jobs)
   return groups;
 }
 
-/* Returns the container of RUN among JOBS, which all have its flow run id; borrowed, or NULL. JOBS
- * may be NULL. An identity whose runs were taken over may have created it. */
+/* Returns the container of RUN among JOBS; borrowed, or NULL. All JOBS have its flow run id. JOBS
+ * may be NULL. The container may have our identity, or the identity of a worker that we took runs
+ * over from. */
 static const PpJob *
 find_container (const PpLabelsLook *look, const PpFlowRun *run, const GPtrArray *jobs)
 {
@@ -165,8 +166,8 @@ look_at_labels (PpWorker *worker, const GPtrArray *jobs)
                                       pp_labels_look_free, on_labels, worker);
 }
 
-/* Recovers the runs whose containers can be found without a list. If the engine is away or slow but
- * has not refused a list, runs without a known container keep waiting. */
+/* Recovers the runs with containers that can be found without a list. If the engine is away or slow
+ * but has not refused a list, runs without a known container keep waiting. */
 static void
 recover_unlisted (PpWorker *worker)
 {

@@ -14,8 +14,8 @@ is_unknown (const PpJobRef *ref, GHashTable *runs, GHashTable *states, const cha
          && GPOINTER_TO_INT (g_hash_table_lookup (states, ref->identity)) == PP_IDENTITY_UNKNOWN;
 }
 
-/* A container that was never started or whose phase is unknown counts as not ended: its run may
- * wait for somebody. */
+/* A container that was never started, or that has an unknown phase, counts as not ended: its run
+ * may wait for recovery. */
 void
 pp_unknown_containers_say (const GPtrArray *jobs, GHashTable *runs, GHashTable *states,
                            const char *work_pool, const char *state_dir)
