@@ -282,7 +282,7 @@ on_not_created (Submission *submission, const GError *error)
   PpInfrastructure *infrastructure = submission->base.infrastructure;
 
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NAME_IN_USE)
-      && submission->name_index < MAX_NAMES)
+      && submission->name_index + 1 < MAX_NAMES)
     {
       submission->call
           = submission->calls->inspect (infrastructure, submission->name, on_namesake, submission);
