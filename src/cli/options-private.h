@@ -81,11 +81,11 @@ void pp_option_set_add (PpOptionSet *set, const PpOption *table, gpointer fields
 /* Makes CONTEXT parse the options of SET, which must outlive CONTEXT. */
 void pp_option_set_install (PpOptionSet *set, GOptionContext *context);
 
-/* Returns ARGV, a NULL-terminated array of ARGC words, in the forms that GOptionContext parses as
- * click does: "-pNAME" as "-p" "NAME", and a flag with its value, so that it does not take the next
- * word for one. A next word of true, false, 1 or 0 is its value. Leaves alone what follows "--"
- * and, if BEFORE_COMMAND, what follows the first word that is no option. New array of new strings.
- */
+/* Rewrites ARGV, a NULL-terminated array of ARGC words, so that GOptionContext parses it as click
+ * does. "-pNAME" becomes "-p" "NAME". A flag "--run-once" becomes "--run-once=true", so that
+ * GOptionContext does not take the next word as its value. If the next word is true, false, 1 or 0,
+ * it becomes the value instead. Leaves alone what follows "--" and, if BEFORE_COMMAND, what follows
+ * the first word that is no option. New array of new strings. */
 char **pp_option_set_split (const PpOptionSet *set, int argc, char *const *argv,
                             gboolean before_command);
 

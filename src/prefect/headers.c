@@ -56,8 +56,8 @@ add_secret (PpApi *api, const char *secret)
     g_ptr_array_add (api->secrets, g_strdup (secret));
 }
 
-/* LOGIN is "user:password": as it is, as the header of Basic authentication has it, and its
- * password. */
+/* Adds three secrets: LOGIN ("user:password"), LOGIN in base64 as in the header of Basic
+ * authentication, and the password alone. */
 static void
 add_login (PpApi *api, const char *login)
 {
@@ -70,8 +70,8 @@ add_login (PpApi *api, const char *login)
     add_secret (api, colon + 1);
 }
 
-/* The user and password of the API's URL, with their %XX and without. libcurl sends them to a
- * server that asks for them, and its page may show them. */
+/* Adds the user and password in the API's URL, both as they are and with %XX decoded. libcurl sends
+ * them to a server that asks for them, and a page from that server may show them. */
 static void
 add_login_of_url (PpApi *api)
 {

@@ -64,9 +64,9 @@ on_late (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Returns the next label or event call, or NULL. They must not delay calls that runs need on a busy
- * server. So only one is in flight at a time, when no such call is in flight or when it has waited
- * for LAST_WAITS_US. */
+/* Returns the next label or event call, or NULL. On a busy server, these calls must not delay the
+ * calls that runs need. So only one label or event call is in flight at a time. It is sent when no
+ * call that runs need is in flight, or after it has waited for LAST_WAITS_US. */
 static PpApiCall *
 find_last (PpApi *api)
 {

@@ -341,8 +341,8 @@ pp_check_configuration (const json_t *configuration, gboolean podman_pool, GErro
   json_auto_t *out = json_object ();
   gsize spent = 0;
 
-  /* Up to here, many placeholders may share one large value. From here on, each of them has its own
-   * text of it, so check the size. */
+  /* Up to here, many placeholders may share one large value. From here on, each placeholder gets
+   * its own copy of it as text. So check the size of all copies together. */
   if (!pp_template_spend_all (&spent, configuration, 0, error))
     return NULL;
   for (gsize i = 0; i < G_N_ELEMENTS (fields); i++)

@@ -223,8 +223,8 @@ void pp_worker_list_later (PpWorker *worker);
 /* Recovers the run FLOW_RUN_ID, which this worker has, after a new list of containers. */
 void pp_worker_recover_run (PpWorker *worker, const char *flow_run_id);
 
-/* recovery/dead_workers.c: checks from time to time for identities without a worker that comes
- * back, and takes over their runs. */
+/* recovery/dead_workers.c: checks from time to time for identities whose worker does not come back,
+ * and takes over their runs. */
 void pp_worker_watch_dead_workers (PpWorker *worker);
 void pp_worker_leave_dead_workers (PpWorker *worker);
 

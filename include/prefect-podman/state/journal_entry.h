@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   PP_JOURNAL_CLAIMED,   /* PENDING is about to be proposed */
-  PP_JOURNAL_STARTING,  /* the container is about to be started, or was: is_followed */
+  PP_JOURNAL_STARTING,  /* the container is about to start, or has started (see is_followed) */
   PP_JOURNAL_REPORTING, /* the end (report_*) is about to be proposed */
 } PpJournalPhase;
 
@@ -39,8 +39,8 @@ typedef struct
   char *container_id;
   char *container_name;
   char *shown_name;            /* container_name with its secrets masked; NULL if it has none */
-  char *replaced_container_id; /* a container that the server knows as the run's, and that was
-                                  replaced before it started */
+  char *replaced_container_id; /* a container that never started and was replaced; the server may
+                                  still have its id as the run's */
   gboolean undescribed;        /* found without an entry: the following fields are unknown */
   gboolean worker_reported;
   gboolean auto_remove;
@@ -67,8 +67,9 @@ typedef struct
   char *engine_url;
   char *boot_id; /* of the host when it was written */
 
-  gboolean is_followed; /* the container has started: its output's position is beside the entry. Set
-                           for entries that were read from the state directory; not in the text */
+  gboolean is_followed; /* the container has started: the file with its output's position is beside
+                           the entry. Set when an entry is read from the state directory; not a part
+                           of the entry's text */
 } PpJournalEntry;
 
 /* Returns the container's name without secrets, borrowed; NULL if unknown. */

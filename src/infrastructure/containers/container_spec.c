@@ -316,7 +316,8 @@ resolve_state_reporting (PpContainerSpec *spec)
 }
 
 /* An engine quotes the platform in its answer to a pull, and pp_pull_may_pass() looks for words in
- * that answer. So the platform must be a single word: none of those words fits into one. */
+ * that answer. The platform must not contain one of them. Each of them has a blank or a ":", so the
+ * platform may have neither. */
 static gboolean
 take_platform (PpContainerSpec *spec, const json_t *platform, GError **error)
 {

@@ -10,9 +10,10 @@ G_BEGIN_DECLS
 /* Applies KWARGS, an object with docker-py's keys, to BODY, which has a HostConfig. Errors show
  * keys with PREFIX ("container_create_kwargs."). Arguments without a field in the body are put into
  * the object REST: detach, platform, extra_hosts, networking_config, use_config_proxy and
- * cdi_devices. cdi_devices has the CDI names in devices and in device_requests with the driver
- * "cdi"; BODY does not get these names. Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID),
- * which names the first unknown key, or the first wrong value and its key. */
+ * cdi_devices. cdi_devices lists the CDI names from KWARGS: those in devices, and those in
+ * device_requests whose driver is "cdi". BODY does not get these names. Returns FALSE with ERROR
+ * (PP_INFRASTRUCTURE_ERROR_INVALID), which names the first unknown key, or the first wrong value
+ * and its key. */
 gboolean pp_docker_kwargs_apply (const json_t *kwargs, const char *prefix, json_t *body,
                                  json_t *rest, GError **error);
 

@@ -25,7 +25,7 @@ typedef struct EngineWatch EngineWatch;
 #define PP_ENGINE_QUICK_SECONDS 120
 /* For requests that copy or remove an image's files. */
 #define PP_ENGINE_SLOW_SECONDS PP_INFRASTRUCTURE_CREATE_SECONDS
-/* Far more than the inspection of a container, or the list of all of them. */
+/* An answer about one container, or the list of all containers, is far smaller. */
 #define PP_ENGINE_MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
 
 /* The longest time without progress in a pull. While data arrives from the registry, however
@@ -230,7 +230,7 @@ gboolean pp_engine_says_gone (const PpHttpResponse *response);
  * removed. */
 gboolean pp_engine_says_removing (const PpHttpResponse *response);
 /* Returns the error code for RESPONSE, an error with the message WORDS, to CALL. Uses the status,
- * and where the engine's own words are in the message: the position matters, because an engine
+ * the engine's own words, and their place in the message. The place matters, because an engine
  * quotes the job in its messages (a device, an entrypoint, a mount, a user). */
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
                                             const char *words);

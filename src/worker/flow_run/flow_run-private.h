@@ -70,9 +70,9 @@ gboolean pp_flow_run_waits_in_container (const json_t *flow_run);
  * container's phase, from the list or newer. */
 void pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
 
-/* Continues RUN if the engine gives no list. Inspects the container that the journal names. If it
- * names none, RUN goes on as if there were no container; if there is one, its name is then found to
- * be in use. */
+/* Continues RUN if the engine gives no list. Inspects the container that the journal names. If the
+ * journal names none, RUN goes on as if there were no container. If there is a container after all,
+ * RUN finds it later, when the engine answers that the container's name is in use. */
 void pp_flow_run_recover_unlisted (PpFlowRun *run);
 
 /* Counts RECORDS more records of RUN's output as delivered. TIMESTAMP is the last one's, in UNIX

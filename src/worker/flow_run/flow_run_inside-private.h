@@ -92,7 +92,8 @@ gboolean pp_flow_run_has_late_words (const PpFlowRun *run);
 
 /* run_ownership.c */
 
-/* True if nobody changes STATE, from the server, any more once the container has ended. */
+/* True if RUN would stay in STATE, from the server, forever if the worker reported nothing after
+ * the container's end. */
 gboolean pp_flow_run_state_is_left_behind (const json_t *state);
 
 /* Notes RUN's run_count from FLOW_RUN, an object of the API, and ASKED_AT, when that object was
@@ -103,7 +104,8 @@ void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked
  * final state back and drops RUN. */
 void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
-/* The same, by RUN's states on the server, if nothing is known about the time before the claim. */
+/* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. For a run of which
+ * nothing is known from before the claim. */
 void pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Finds out who made RUN's last claim, then calls KNOWN. This may run beside what the state waits
@@ -175,7 +177,7 @@ gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state
 /* Follows RUN's container, which exists, by the description that was found. */
 void pp_flow_run_attach (PpFlowRun *run);
 
-/* Follows JOB, RUN's container, which an earlier worker started and could not write to the
+/* Follows JOB, RUN's container. An earlier worker started it, but could not write this to the
  * journal. */
 void pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job);
 
@@ -197,8 +199,8 @@ void pp_flow_run_retry_or_fail (PpFlowRun *run, const GError *error, PpFlowRunNe
 /* Frees RUN's job description, if there is one. */
 void pp_flow_run_drop_spec (PpFlowRun *run);
 
-/* Returns MESSAGE, from the engine about RUN's container, with the container's name in it; the
- * engine knows the container by its id. New string. */
+/* Returns MESSAGE, from the engine about RUN's container. Puts the container's name before it if
+ * MESSAGE lacks the name, because the engine writes the container's id. New string. */
 char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);
 
 /* Returns WORDS, from an engine, with a full stop added unless they end a sentence; new string. */

@@ -55,8 +55,8 @@ typedef struct
 /* Why a run is stopped before its own end. A run has one reason, which only
  * pp_flow_run_stop_because() sets. A reason further down this list replaces one further up, never
  * the reverse. A timeout stops only a run that is not being stopped yet. A run that is cancelled
- * after its timeout has a reason that says both. If the server needs no report, no other reason
- * counts. */
+ * after its timeout has a reason that says both. The reasons for which nothing is reported come
+ * last, so they replace all others. */
 typedef enum
 {
   PP_STOP_NONE,

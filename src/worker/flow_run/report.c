@@ -125,8 +125,8 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
     send_report (run);
 }
 
-/* If Prefect reports the run, its state does not show which attempt set it, but the claim does. Its
- * failures do not become retries. */
+/* If Prefect reports the run, the run's state does not show which attempt set it. So check the
+ * claim instead. A failure that the worker then reports does not become a retry. */
 static void
 look_before_report (PpFlowRun *run)
 {
@@ -204,8 +204,8 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
     pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
                      name != NULL ? name : type, message);
   decide_report (run, type, name, message, force);
-  /* Whoever finds the container can propose a success again. A failure may have become another
-   * attempt by then. */
+  /* A success is not written down: a worker that finds the container can propose it again. A
+   * failure is, because the server may have turned it into another attempt by then. */
   if (g_str_equal (type, "COMPLETED"))
     begin_report (run);
   else

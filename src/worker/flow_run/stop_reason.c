@@ -131,8 +131,8 @@ see_to_end (PpFlowRun *run, const json_t *state)
 }
 
 /* True if FLOW_RUN, an object of the API, is in a state that ends the current attempt. If only the
- * run's states could be read, SCHEDULED does not show who waits for the retry. Only the attempt's
- * own end then shows that the attempt is over. */
+ * run's states could be read, FLOW_RUN has no empirical_policy. SCHEDULED then counts as no end,
+ * because Prefect inside the container may be waiting for this retry. */
 static gboolean
 is_told_to_end (const json_t *flow_run)
 {

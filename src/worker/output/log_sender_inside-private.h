@@ -21,7 +21,7 @@ typedef struct
   gsize length;
   int level;
   gboolean is_output;
-  gboolean is_part; /* the record that it is a part of is counted with its last part */
+  gboolean is_part; /* a part of a split record, but not the last: only the last part is counted */
   char message[];
 } PpLogRecord;
 
