@@ -236,9 +236,9 @@ few_refusals = pytest.mark.parametrize(
 @each_refusal
 def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, action):
     """The ends of runs that were in flight are reported after it."""
+    run = api.go(pool, {"command": "sh -c 'sleep 4; echo only once'", "auto_remove": True})
+    failing = api.go(pool, {"command": "sh -c 'sleep 4; exit 3'", "auto_remove": True}, name="failing")
     start_worker(proxy.api, engine, pool)
-    run = api.go(pool, {"command": "sh -c 'sleep 2; echo only once'", "auto_remove": True})
-    failing = api.go(pool, {"command": "sh -c 'sleep 2; exit 3'", "auto_remove": True}, name="failing")
     api.wait_state(run, "RUNNING")
     api.wait_state(failing, "RUNNING")
     with proxy.with_rules(Rule(".", action)):

@@ -44,7 +44,7 @@ on_looked_at (EngineCall *call, const PpHttpResponse *response)
     pp_engine_call_end (call, call->made, NULL);
   else
     pp_engine_call_fail (
-        call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+        call, PP_INFRASTRUCTURE_ERROR_FAILED,
         "the engine at %s answered with the Id of another container (%.12s), which "
         "is left alone. Does a proxy in front of it mix up its answers?",
         call->engine->url, pp_json_string (call->made, "Id"));
@@ -171,9 +171,32 @@ on_config (const PpDockerConfig *config, gpointer user_data)
   ask_gateway_and_send (call);
 }
 
+static void deliver_created (EngineCall *call, json_t *json, const GError *error);
+
+/* Reports ERROR, of the look at the container that was made. An engine that does not answer that is
+ * believed: its own calls fail next. Otherwise the container is another one, or is gone: the next
+ * creation finds the right one by its name, or makes it. */
+static void
+deliver_looked_at (EngineCall *call, const GError *error)
+{
+  g_autoptr (GPtrArray) none = g_ptr_array_new ();
+  g_autoptr (GError) passing = g_error_new_literal (
+      PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, error->message);
+
+  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    deliver_created (call, call->made, NULL);
+  else
+    call->done.created (NULL, none, passing, call->user_data);
+}
+
 static void
 deliver_created (EngineCall *call, json_t *json, const GError *error)
 {
+  if (error != NULL && call->made != NULL)
+    {
+      deliver_looked_at (call, error);
+      return;
+    }
   g_autoptr (GPtrArray) warnings = g_ptr_array_new ();
   json_t *warning;
   size_t index;

@@ -125,10 +125,6 @@ pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response, co
     return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if (call->creates && is_about_name (status, body))
     return PP_INFRASTRUCTURE_ERROR_NAME_IN_USE;
-  /* The container was made. An error of the look at it says nothing about the job: if the engine
-   * did not find it, that is not about the image. */
-  if (call->made != NULL)
-    return PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
   if ((status == 404 && is_about_object (body)) || is_caused_by (body, gone))
     return PP_INFRASTRUCTURE_ERROR_NOT_FOUND;
   /* An answer in another format is from a gateway in front of the engine. */

@@ -108,7 +108,8 @@ static const Case cases[] = {
   { "another-claim", TRUE, 200, LABELS ("host.1", RUN, OTHER_RUN), ANOTHER },
   { "gone", TRUE, 404, "{\"message\": \"No such container: x\"}",
     PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "No such container" },
-  { "unanswered", TRUE, 503, "", PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "503" },
+  { "unanswered", TRUE, 503, "", 0, NULL },
+  { "gateway", TRUE, 403, "<html>Forbidden</html>", 0, NULL },
 };
 
 static void
