@@ -66,9 +66,8 @@ has_status (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GN
 static gboolean
 is_own_transition (const PpSetStateResult *result, const char *transition_id)
 {
-  const json_t *details = json_object_get (result->state, "state_details");
-  const char *id = pp_json_string (details, "transition_id");
-  return result->status == PP_SET_STATE_REJECT && pp_is_same_transition (id, transition_id);
+  return result->status == PP_SET_STATE_REJECT
+         && pp_is_same_transition (pp_state_transition_id (result->state), transition_id);
 }
 
 gboolean
@@ -233,13 +232,19 @@ pp_flow_run_states_read (PpApi *api, const char *id, PpApiDoneFunc done, gpointe
                                            PP_API_NEEDED, on_states, closure, g_free));
 }
 
+const char *
+pp_state_transition_id (const json_t *state)
+{
+  return pp_json_string (json_object_get (state, "state_details"), "transition_id");
+}
+
 /* The index of the version digit in a UUID's text. */
 #define UUID_VERSION 14
 
 gboolean
 pp_state_is_restored (const json_t *state)
 {
-  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+  const char *id = pp_state_transition_id (state);
 
   return id != NULL && g_uuid_string_is_valid (id) && id[UUID_VERSION] == '8';
 }
@@ -279,7 +284,7 @@ pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state, PpSetState
                                          "run_input_keyset",
                                          NULL };
   const json_t *state_details = json_object_get (state, "state_details");
-  g_autofree char *transition_id = mark_restored (pp_json_string (state_details, "transition_id"));
+  g_autofree char *transition_id = mark_restored (pp_state_transition_id (state));
   json_t *restored = json_object ();
 
   copy_keys (restored, state, kept);

@@ -89,6 +89,9 @@ PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
 /* True if STATE, an object of the API, was set by pp_flow_run_restore_state() of any worker: its
  * transition id is a UUID of version 8. All other transition ids are of version 4. */
 gboolean pp_state_is_restored (const json_t *state);
+/* Returns the transition id of STATE, an object of the API or NULL; borrowed. Returns NULL if STATE
+ * has none, as a state that was set in the UI. */
+const char *pp_state_transition_id (const json_t *state);
 /* True if ID and OTHER are transition ids of the same request. A restored state has the id of the
  * request that set its original. False if one is NULL. */
 gboolean pp_is_same_transition (const char *id, const char *other);

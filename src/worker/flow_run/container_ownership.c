@@ -17,7 +17,7 @@ pp_states_find_claim (const json_t *states, const char *claim)
   json_array_foreach (states, index, state)
   {
     const char *type = pp_json_string (state, "type");
-    const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+    const char *id = pp_state_transition_id (state);
 
     if (pp_is_same_transition (id, claim))
       {

@@ -45,7 +45,7 @@ pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id)
 gboolean
 pp_flow_run_is_late_word (const PpFlowRun *run, const json_t *state)
 {
-  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+  const char *id = pp_state_transition_id (state);
 
   return id != NULL && run->context->late != NULL && !pp_flow_run_asked_for (run, id)
          && pp_late_requests_knows (run->context->late, run->id, id);

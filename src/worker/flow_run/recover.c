@@ -49,7 +49,7 @@ pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container
 gboolean
 pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
 {
-  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+  const char *id = pp_state_transition_id (state);
 
   return pp_is_same_transition (id, run->transitions.claim)
          || pp_is_same_transition (id, run->transitions.submitting)
@@ -59,8 +59,7 @@ pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
 gboolean
 pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state)
 {
-  return pp_json_string (json_object_get (state, "state_details"), "transition_id") == NULL
-         || pp_flow_run_is_own_state (run, state);
+  return pp_state_transition_id (state) == NULL || pp_flow_run_is_own_state (run, state);
 }
 
 static void

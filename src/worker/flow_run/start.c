@@ -382,7 +382,7 @@ is_to_be_started (const PpFlowRun *run, const json_t *state)
 static gboolean
 is_own_running (const PpFlowRun *run, const json_t *state)
 {
-  const char *id = pp_json_string (json_object_get (state, "state_details"), "transition_id");
+  const char *id = pp_state_transition_id (state);
 
   return run->worker_reported && g_strcmp0 (pp_json_string (state, "type"), "RUNNING") == 0
          && pp_is_same_transition (id, run->transitions.running);

@@ -4,6 +4,8 @@
 
 #include "flow_run_inside-private.h"
 
+#include "prefect-podman/prefect/resources.h"
+
 void
 pp_flow_run_stop_because (PpFlowRun *run, PpStopReason reason)
 {
@@ -107,7 +109,7 @@ may_be_reported_by_prefect (const json_t *state)
   const char *type = pp_json_string (state, "type");
 
   return (g_str_equal (type, "COMPLETED") || g_str_equal (type, "FAILED"))
-         && pp_json_string (json_object_get (state, "state_details"), "transition_id") != NULL;
+         && pp_state_transition_id (state) != NULL;
 }
 
 /* Stops RUN, which the worker reports, because of STATE (final or SCHEDULED). Otherwise RUN's own

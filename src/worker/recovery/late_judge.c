@@ -14,16 +14,10 @@ is_type (const json_t *state, const char *type)
   return g_strcmp0 (pp_json_string (state, "type"), type) == 0;
 }
 
-static const char *
-transition_id (const json_t *state)
-{
-  return pp_json_string (json_object_get (state, "state_details"), "transition_id");
-}
-
 gboolean
 pp_late_is_of (const PpJournalEntry *note, const json_t *state)
 {
-  const char *id = transition_id (state);
+  const char *id = pp_state_transition_id (state);
 
   return pp_is_same_transition (id, note->claim_transition_id)
          || pp_is_same_transition (id, note->submitting_transition_id)
@@ -39,10 +33,10 @@ find_original (const json_t *states, const json_t *restored)
   for (gssize i = (gssize)json_array_size (states) - 1; i >= 0; i--)
     {
       const json_t *state = json_array_get (states, (size_t)i);
-      const char *id = transition_id (state);
+      const char *id = pp_state_transition_id (state);
 
       if (id != NULL
-              ? pp_is_same_transition (id, transition_id (restored))
+              ? pp_is_same_transition (id, pp_state_transition_id (restored))
               : is_type (state, pp_json_string (restored, "type"))
                     && g_strcmp0 (pp_json_string (state, "name"), pp_json_string (restored, "name"))
                            == 0)

@@ -279,9 +279,7 @@ hands (const Note *note, const json_t *state)
 {
   const PpLateFuncs *funcs = &note->late->funcs;
 
-  return funcs->hands (note->entry->flow_run_id,
-                       pp_json_string (json_object_get (state, "state_details"), "transition_id"),
-                       funcs->user_data);
+  return funcs->hands (note->entry->flow_run_id, pp_state_transition_id (state), funcs->user_data);
 }
 
 static void

@@ -125,9 +125,7 @@ is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
 static PpJournalEntry
 describe (const PpOrphan *orphan)
 {
-  const json_t *details
-      = json_object_get (json_object_get (orphan->flow_run, "state"), "state_details");
-  const char *transition_id = pp_json_string (details, "transition_id");
+  const char *transition_id = pp_state_transition_id (json_object_get (orphan->flow_run, "state"));
   gint64 scheduled = pp_timestamp_parse (pp_json_string (orphan->flow_run, "expected_start_time"));
 
   if (transition_id != NULL && !g_uuid_string_is_valid (transition_id))
@@ -237,7 +235,7 @@ find_running (const json_t *states, const json_t *claim)
   json_array_foreach (states, index, state)
   {
     if (after && g_strcmp0 (pp_json_string (state, "type"), "RUNNING") == 0)
-      return pp_json_string (json_object_get (state, "state_details"), "transition_id");
+      return pp_state_transition_id (state);
     after = after || state == claim;
   }
   return NULL;
