@@ -10,27 +10,27 @@
 
 #include <string.h>
 
-/* Returns the labels of a create body of either API, or of an inspect answer; borrowed. */
+/* Returns the labels in a create body of either API; borrowed. */
 static const json_t *
 labels_of (const json_t *body)
 {
-  const json_t *config = json_object_get (body, "Config");
-  const json_t *labels = json_object_get (config != NULL ? config : body, "Labels");
+  const json_t *labels = json_object_get (body, "Labels");
 
   return labels != NULL ? labels : json_object_get (body, "labels");
 }
 
+/* True if CONTAINER, an inspect answer, has the run, the worker and the claim that CALL creates a
+ * container for. */
 static gboolean
 is_own (const EngineCall *call, const json_t *container)
 {
-  static const char *const keys[] = { PP_FLOW_RUN_LABEL, PP_IDENTITY_LABEL, PP_CLAIM_LABEL };
-  const json_t *wanted = labels_of (call->body);
-  const json_t *labels = labels_of (container);
+  const json_t *labels = labels_of (call->body);
+  const PpJobRef owner = { .flow_run_id = (char *)pp_json_string (labels, PP_FLOW_RUN_LABEL),
+                           .identity = (char *)pp_json_string (labels, PP_IDENTITY_LABEL),
+                           .claim = (char *)pp_json_string (labels, PP_CLAIM_LABEL) };
+  g_autoptr (PpJob) job = pp_container_job_from_inspect (container);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
-    if (g_strcmp0 (pp_json_string (labels, keys[i]), pp_json_string (wanted, keys[i])) != 0)
-      return FALSE;
-  return TRUE;
+  return pp_job_is_owned_by (job, &owner);
 }
 
 static void
@@ -171,35 +171,29 @@ on_config (const PpDockerConfig *config, gpointer user_data)
   ask_gateway_and_send (call);
 }
 
-static void deliver_created (EngineCall *call, json_t *json, const GError *error);
-
-/* Reports ERROR, of the look at the container that was made. An engine that does not answer that is
- * believed: its own calls fail next. Otherwise the container is another one, or is gone: the next
- * creation finds the right one by its name, or makes it. */
-static void
-deliver_looked_at (EngineCall *call, const GError *error)
-{
-  g_autoptr (GPtrArray) none = g_ptr_array_new ();
-  g_autoptr (GError) passing = g_error_new_literal (
-      PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, error->message);
-
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
-    deliver_created (call, call->made, NULL);
-  else
-    call->done.created (NULL, none, passing, call->user_data);
-}
-
+/* Reports the container, or the ERROR of CALL. If the inspection of the new container failed
+ * without an answer, the engine's first answer counts. If it showed another container, or none,
+ * that may pass: the next creation finds the right container by its name, or makes it. */
 static void
 deliver_created (EngineCall *call, json_t *json, const GError *error)
 {
-  if (error != NULL && call->made != NULL)
-    {
-      deliver_looked_at (call, error);
-      return;
-    }
   g_autoptr (GPtrArray) warnings = g_ptr_array_new ();
+  g_autoptr (GError) passing = NULL;
   json_t *warning;
   size_t index;
+
+  if (call->made != NULL
+      && g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
+    {
+      json = call->made;
+      error = NULL;
+    }
+  else if (call->made != NULL && error != NULL)
+    {
+      passing = g_error_new_literal (PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                                     error->message);
+      error = passing;
+    }
 
   json_array_foreach (json_object_get (json, "Warnings"), index, warning)
   {
