@@ -8,13 +8,36 @@
 #define HTTP_PORT 80
 #define HTTPS_PORT 443
 
+/* Returns the "@" that ends the user and password of URL, or NULL. Sets *AUTHORITY to where they,
+ * or else the host, begin, and *LENGTH to the bytes of all that up to the path. */
+static const char *
+find_at (const char *url, const char **authority, gsize *length)
+{
+  const char *scheme_end = strstr (url, "://");
+
+  *authority = scheme_end != NULL ? scheme_end + strlen ("://") : url;
+  *length = strcspn (*authority, "/?#");
+  return g_strrstr_len (*authority, (gssize)*length, "@");
+}
+
+char *
+pp_http_url_login (const char *url)
+{
+  const char *authority;
+  gsize length;
+  const char *at = find_at (url, &authority, &length);
+
+  if (at == NULL || memchr (authority, ':', (gsize)(at - authority)) == NULL)
+    return NULL;
+  return g_strndup (authority, (gsize)(at - authority));
+}
+
 char *
 pp_http_url_for_display (const char *url)
 {
-  const char *scheme_end = strstr (url, "://");
-  const char *authority = scheme_end != NULL ? scheme_end + 3 : url;
-  gsize length = strcspn (authority, "/?#");
-  const char *at = g_strrstr_len (authority, (gssize)length, "@");
+  const char *authority;
+  gsize length;
+  const char *at = find_at (url, &authority, &length);
 
   if (at == NULL)
     return g_strdup (url);
@@ -56,10 +79,9 @@ pp_http_host_problem (const char *host, const char *no_port)
 char *
 pp_http_url_host (const char *url, guint *port)
 {
-  const char *scheme_end = strstr (url, "://");
-  const char *authority = scheme_end != NULL ? scheme_end + 3 : url;
-  gsize length = strcspn (authority, "/?#");
-  const char *at = g_strrstr_len (authority, (gssize)length, "@");
+  const char *authority;
+  gsize length;
+  const char *at = find_at (url, &authority, &length);
   const char *start = at != NULL ? at + 1 : authority;
   g_autofree char *host = g_strndup (start, (gsize)(authority + length - start));
   char *name_end = *host == '[' ? strchr (host, ']') : NULL;

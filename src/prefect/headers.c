@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "api-private.h"
+#include "prefect-podman/http/url.h"
 #include "prefect-podman/prefect/version.h"
 
 #include <string.h>
@@ -75,13 +76,10 @@ add_login (PpApi *api, const char *login)
 static void
 add_login_of_url (PpApi *api)
 {
-  const char *scheme_end = strstr (api->settings->api_url, "://");
-  const char *start = scheme_end != NULL ? scheme_end + strlen ("://") : api->settings->api_url;
-  const char *at = g_strrstr_len (start, (gssize)strcspn (start, "/?#"), "@");
+  g_autofree char *login = pp_http_url_login (api->settings->api_url);
 
-  if (at == NULL || memchr (start, ':', (gsize)(at - start)) == NULL)
+  if (login == NULL)
     return;
-  g_autofree char *login = g_strndup (start, at - start);
   g_autofree char *plain = g_uri_unescape_string (login, NULL);
   add_login (api, login);
   if (plain != NULL)

@@ -83,12 +83,12 @@ add_url (PpSecrets *secrets, const char *value)
   if (start == NULL)
     return;
   start += strlen ("://");
-  const char *at = g_strrstr_len (start, (gssize)strcspn (start, "/?#"), "@");
+  g_autofree char *login = pp_http_url_login (value);
   const char *last_at = strrchr (start, '@');
 
-  if (at != NULL)
-    add_userinfo (secrets, start, (gsize)(at - start));
-  if (last_at != at)
+  if (login != NULL)
+    add_userinfo (secrets, login, strlen (login));
+  if (last_at != NULL)
     add_userinfo (secrets, start, (gsize)(last_at - start));
   add_parameters (secrets, start);
 }
