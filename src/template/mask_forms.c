@@ -83,54 +83,65 @@ go_quoted (const char *text)
   return g_string_free (quoted, FALSE);
 }
 
-typedef enum
-{
-  JSON_PLAIN = 0,
-  JSON_UPPER = 1, /* hexadecimal digits in upper case: jansson */
-  JSON_ASCII = 2, /* Python's json.dumps() */
-  JSON_HTML = 4   /* Go's json.Marshal() */
-} JsonStyle;
-
-static gboolean
-is_json_escaped (gunichar c, JsonStyle style)
-{
-  if (c < 0x20)
-    return TRUE;
-  if ((style & JSON_HTML) != 0 && (c == '<' || c == '>' || c == '&' || c == 0x2028 || c == 0x2029))
-    return TRUE;
-  return (style & JSON_ASCII) != 0 && c >= 0x7f;
-}
-
-static void
-append_json_quoted (GString *quoted, gunichar c, JsonStyle style)
-{
-  static const char escaped[] = "\"\\\b\f\n\r\t";
-  static const char letters[] = "\"\\bfnrt";
-  const char *format = (style & JSON_UPPER) != 0 ? "\\u%04X" : "\\u%04x";
-  const char *special = c != 0 && c < 128 ? strchr (escaped, (int)c) : NULL;
-
-  if (special != NULL)
-    g_string_append_printf (quoted, "\\%c", letters[special - escaped]);
-  else if (!is_json_escaped (c, style))
-    g_string_append_unichar (quoted, c);
-  else if (c < 0x10000)
-    g_string_append_printf (quoted, format, c);
-  else
-    {
-      g_string_append_printf (quoted, format, 0xd800 + ((c - 0x10000) >> 10));
-      g_string_append_printf (quoted, format, 0xdc00 + (c & 0x3ff));
-    }
-}
-
-/* Returns TEXT as JSON has it in STYLE, without the quotes around it. New string. */
+/* Returns TEXT (UTF-8) as jansson writes it with FLAGS of json_dumps(), without the quotes around
+ * it. New string. */
 static char *
-json_quoted (const char *text, JsonStyle style)
+json_quoted (const char *text, size_t flags)
 {
-  GString *quoted = g_string_sized_new (strlen (text));
+  json_auto_t *value = json_string (text);
+  char *dumped = json_dumps (value, JSON_ENCODE_ANY | flags);
+  char *quoted = dumped != NULL ? g_strndup (dumped + 1, strlen (dumped) - 2) : g_strdup (text);
 
-  for (; *text != '\0'; text = g_utf8_next_char (text))
-    append_json_quoted (quoted, g_utf8_get_char (text), style);
-  return g_string_free (quoted, FALSE);
+  free (dumped);
+  return quoted;
+}
+
+/* Makes the hexadecimal digits of each \uXXXX in QUOTED lower-case, as Python and Go write them.
+ * Returns QUOTED. */
+static char *
+lower_digits (char *quoted)
+{
+  for (char *p = quoted; *p != '\0'; p++)
+    if (*p == '\\' && *++p == 'u')
+      for (int i = 0; i < 4; i++)
+        {
+          p++;
+          *p = g_ascii_tolower (*p);
+        }
+  return quoted;
+}
+
+/* Replaces each FROM in TEXT, which it takes, by TO; new string. */
+static char *
+replace (char *text, const char *from, const char *to)
+{
+  g_auto (GStrv) parts = g_strsplit (text, from, -1);
+
+  g_free (text);
+  return g_strjoinv (to, parts);
+}
+
+/* Go's json.Marshal(). */
+static char *
+go_json_quoted (const char *text)
+{
+  static const char *const escapes[][2] = { { "<", "\\u003c" },
+                                            { ">", "\\u003e" },
+                                            { "&", "\\u0026" },
+                                            { "\xe2\x80\xa8", "\\u2028" },
+                                            { "\xe2\x80\xa9", "\\u2029" } };
+  char *quoted = lower_digits (json_quoted (text, 0));
+
+  for (gsize i = 0; i < G_N_ELEMENTS (escapes); i++)
+    quoted = replace (quoted, escapes[i][0], escapes[i][1]);
+  return quoted;
+}
+
+/* JSON in ASCII. Unlike jansson, Python's json.dumps() also escapes DEL. */
+static char *
+ascii_json_quoted (const char *text)
+{
+  return replace (json_quoted (text, JSON_ENSURE_ASCII), "\x7f", "\\u007F");
 }
 
 /* Returns TEXT as a URL has it; new string. FORMAT is the format of an escaped byte, KEPT has the
@@ -170,10 +181,10 @@ add_percent_forms (GPtrArray *forms, const char *secret)
 static void
 add_quoted_forms (GPtrArray *forms, const char *secret)
 {
-  static const JsonStyle styles[] = { JSON_PLAIN, JSON_ASCII, JSON_ASCII | JSON_UPPER, JSON_HTML };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (styles); i++)
-    g_ptr_array_add (forms, json_quoted (secret, styles[i]));
+  g_ptr_array_add (forms, lower_digits (json_quoted (secret, 0)));
+  g_ptr_array_add (forms, lower_digits (ascii_json_quoted (secret)));
+  g_ptr_array_add (forms, ascii_json_quoted (secret));
+  g_ptr_array_add (forms, go_json_quoted (secret));
   /* Python chooses the quotes by the other characters of the same string. */
   g_ptr_array_add (forms, pp_python_quoted (secret, '\''));
   g_ptr_array_add (forms, pp_python_quoted (secret, '"'));
@@ -191,7 +202,7 @@ pp_secret_forms (const char *secret, gboolean all)
     return forms;
   if (is_valid)
     {
-      g_ptr_array_add (forms, json_quoted (secret, JSON_UPPER));
+      g_ptr_array_add (forms, json_quoted (secret, 0));
       g_ptr_array_add (forms, go_quoted (secret));
     }
   if (is_valid && all)
