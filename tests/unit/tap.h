@@ -27,3 +27,22 @@ pp_test_main (int argc, char **argv, void (*add) (void))
   add ();
   return g_test_run ();
 }
+
+/* Adds a test FOLDER/NAME that runs TEST for each of the COUNT structs of SIZE bytes at CASES. Each
+ * struct begins with its NAME, a (const char *). */
+static inline void
+pp_test_add_structs (const char *folder, gconstpointer cases, gsize count, gsize size,
+                     GTestDataFunc test)
+{
+  for (gsize i = 0; i < count; i++)
+    {
+      gconstpointer item = (const char *)cases + i * size;
+      g_autofree char *path = g_strconcat (folder, "/", *(const char *const *)item, NULL);
+
+      g_test_add_data_func (path, item, test);
+    }
+}
+
+/* The same for CASES, an array. */
+#define pp_test_add_cases(folder, cases, test)                                                     \
+  pp_test_add_structs (folder, cases, G_N_ELEMENTS (cases), sizeof *(cases), test)

@@ -211,11 +211,7 @@ test_bounds (void)
 static void
 add_tests (void)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autofree char *path = g_strdup_printf ("/template/populate/%s", cases[i].what);
-      g_test_add_data_func (path, &cases[i], test_populate);
-    }
+  pp_test_add_cases ("/template/populate", cases, test_populate);
   g_test_add_func ("/template/numbers", test_numbers);
   g_test_add_func ("/template/merge", test_merge);
   g_test_add_func ("/template/extra", test_extra);

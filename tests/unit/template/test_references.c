@@ -156,11 +156,7 @@ test_bounds_of_names (void)
 static void
 add_tests (void)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autofree char *path = g_strdup_printf ("/template/references/%s", cases[i].what);
-      g_test_add_data_func (path, &cases[i], test_resolve);
-    }
+  pp_test_add_cases ("/template/references", cases, test_resolve);
   g_test_add_func ("/template/references/no secret in an error", test_error_without_secret);
   g_test_add_func ("/template/references/found", test_references);
   g_test_add_func ("/template/references/two steps", test_two_steps);

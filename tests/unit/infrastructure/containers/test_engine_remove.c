@@ -133,12 +133,7 @@ static const Case cases[] = {
 static void
 add_tests (void)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autofree char *path = g_strconcat ("/engine-remove/", cases[i].name, NULL);
-
-      g_test_add_data_func (path, &cases[i], test_case);
-    }
+  pp_test_add_cases ("/engine-remove", cases, test_case);
 }
 
 int

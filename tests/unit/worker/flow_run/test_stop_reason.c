@@ -49,11 +49,7 @@ test_replacement (gconstpointer data)
 static void
 add_tests (void)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autofree char *path = g_strconcat ("/stop-reason/", cases[i].name, NULL);
-      g_test_add_data_func (path, &cases[i], test_replacement);
-    }
+  pp_test_add_cases ("/stop-reason", cases, test_replacement);
 }
 
 int
