@@ -8,8 +8,8 @@
 #define HTTP_PORT 80
 #define HTTPS_PORT 443
 
-/* Returns the "@" that ends the user and password of URL, or NULL. Sets *AUTHORITY to where they,
- * or else the host, begin, and *LENGTH to the bytes of all that up to the path. */
+/* Returns the "@" after the user and password of URL, or NULL. Sets *AUTHORITY to the part of URL
+ * after the scheme, and *LENGTH to the length of that part without path, query and fragment. */
 static const char *
 find_at (const char *url, const char **authority, gsize *length)
 {

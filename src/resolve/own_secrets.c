@@ -29,7 +29,7 @@ add_authentication (PpSecrets *secrets, const char *authentication)
     pp_secrets_add (secrets, colon + 1, MIN_PASSWORD_BYTES);
 }
 
-/* The user and the password of a URL are the LENGTH bytes of USERINFO. They may have %XX in them.
+/* Adds the user and password of a URL: LENGTH bytes at USERINFO, as they are and with %XX decoded.
  */
 static void
 add_userinfo (PpSecrets *secrets, const char *userinfo, gsize length)
@@ -50,8 +50,7 @@ add_userinfo (PpSecrets *secrets, const char *userinfo, gsize length)
   pp_secrets_add (secrets, password, MIN_PASSWORD_BYTES);
 }
 
-/* The values of the parameters of a URL, whose text after "://" is TEXT, that have a secret
- * name. */
+/* Adds the values of URL parameters with a secret name. TEXT is the URL after "://". */
 static void
 add_parameters (PpSecrets *secrets, const char *text)
 {
@@ -73,8 +72,9 @@ add_parameters (PpSecrets *secrets, const char *text)
     }
 }
 
-/* The passwords in VALUE (may be NULL) if it is a URL. One that is not escaped as it should be may
- * have a "/" or "@" in it, so a password is also what is before the last "@". */
+/* Adds the passwords in VALUE, which may be NULL or no URL. A password may have a "/" or "@" that
+ * should be escaped but is not. So the text before the last "@" also counts as user and password.
+ */
 static void
 add_url (PpSecrets *secrets, const char *value)
 {

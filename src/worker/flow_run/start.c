@@ -357,7 +357,8 @@ announce_start (PpFlowRun *run)
   write_start_down (run, run->worker_reported ? propose_running : start_container);
 }
 
-/* STATE is the RUNNING that this worker, or the one before it, has proposed. */
+/* Starts RUN, which the server has already set to STATE: the RUNNING that this worker or an earlier
+ * one proposed. */
 static void
 go_on_running (PpFlowRun *run, const json_t *state)
 {

@@ -974,7 +974,7 @@ test_secrets_are_not_cut (void)
       }
 }
 
-/* The server's page shows what libcurl has sent of the URL, and what it has of it itself. */
+/* The server's page shows the user and password of the API's URL, as libcurl has sent them. */
 static void
 test_login_of_url_is_masked (void)
 {

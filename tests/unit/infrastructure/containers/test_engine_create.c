@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The creation of a container: the engine's answer is believed only if the container has the labels
- * of the run's claim. */
+/* Tests the creation of a container: the Id in the engine's answer counts only if that container
+ * has the labels of the run's claim. */
 #include "config.h"
 
 #include "infrastructure/containers/container_job-private.h"

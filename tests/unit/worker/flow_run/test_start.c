@@ -82,7 +82,7 @@ keep_secret (Fixture *fixture)
   fixture->context.secrets = secrets;
 }
 
-/* The next worker goes on with the journal's entry. */
+/* The journal's entry, which the next worker reads, has both names. */
 static void
 check_entry (Fixture *fixture)
 {

@@ -150,8 +150,8 @@ test_anothers (void)
   check ("S- Px Ps Rr", FALSE, FALSE, "put back 1");
 }
 
-/* The late request of an earlier attempt was undone: the restored state counts, and what it undid
- * does not. */
+/* The late request of an earlier attempt was undone. The restored state counts; the states that it
+ * undid do not count. */
 static void
 test_undone (void)
 {
