@@ -113,36 +113,50 @@ pp_identity_find_free (const PpIdentity *identity)
   return free_names;
 }
 
-/* Warns of the runs of the identity NAME, which wrote JSON: another API or engine is in its key. */
+/* Returns the string KEY of JSON, an identity's file, for a message; borrowed. */
+static const char *
+shown (const json_t *json, const char *key)
+{
+  const char *text = pp_json_string (json, key);
+
+  return text != NULL ? text : "(not known)";
+}
+
+/* Warns about the runs of the identity NAME. EARLIER and OURS say how its worker and this one were
+ * started, and HOW says how to start a worker for those runs. */
+static void
+warn_of_runs (const PpIdentity *identity, const char *name, const char *earlier, const char *ours,
+              const char *how)
+{
+  g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had them "
+             "%s, this one %s and leaves them alone. Start a worker once %s, until its runs have "
+             "ended; or end them by hand and remove %s/%s.",
+             count_runs (identity, name), earlier, ours, how, identity->state_dir.path, name);
+}
+
+/* The same. JSON, the file of that identity, has another API or engine. */
 static void
 warn_of_urls (const PpIdentity *identity, const char *name, const json_t *json)
 {
-  const char *api_url = pp_json_string (json, "api_url");
-  const char *engine_url = pp_json_string (json, "engine_url");
+  g_autofree char *earlier = g_strdup_printf ("served the API %s with the engine %s",
+                                              shown (json, "api_url"), shown (json, "engine_url"));
+  g_autofree char *ours
+      = g_strdup_printf ("serves %s with %s", identity->api_url, identity->engine_url);
 
-  g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had "
-             "them served the API %s with the engine %s, this one serves %s with %s and leaves "
-             "them alone. Start a worker once with those URLs, until its runs have ended; or "
-             "end them by hand and remove %s/%s.",
-             count_runs (identity, name), api_url != NULL ? api_url : "(not known)",
-             engine_url != NULL ? engine_url : "(not known)", identity->api_url,
-             identity->engine_url, identity->state_dir.path, name);
+  warn_of_runs (identity, name, earlier, ours, "with those URLs");
 }
 
-/* Warns of the runs of the identity NAME, which wrote JSON: another host is in its key. */
+/* The same. JSON, the file of that identity, has another host. */
 static void
 warn_of_host (const PpIdentity *identity, const char *name, const json_t *json)
 {
-  const char *engine_url = pp_json_string (json, "engine_url");
+  g_autofree char *earlier = g_strdup_printf ("ran under the host name %s with the engine %s",
+                                              shown (json, "host"), shown (json, "engine_url"));
+  g_autofree char *ours = g_strdup_printf ("runs under %s", identity->host);
 
-  g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had them "
-             "ran under the host name %s with the engine %s, this one runs under %s and leaves "
-             "them alone. Start a worker once under that host name (in a container: --hostname, or "
-             "hostname: in a compose file), until its runs have ended; or end them by hand and "
-             "remove %s/%s.",
-             count_runs (identity, name), pp_json_string (json, "host"),
-             engine_url != NULL ? engine_url : "(not known)", identity->host,
-             identity->state_dir.path, name);
+  warn_of_runs (
+      identity, name, earlier, ours,
+      "under that host name (in a container: --hostname, or hostname: in a compose file)");
 }
 
 void
