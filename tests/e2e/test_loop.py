@@ -34,19 +34,31 @@ def test_without_limit_runs_go_side_by_side(api, engine, pool, start_worker):
     assert max(begin for begin, _ in spans) < min(end for _, end in spans), spans
 
 
-def test_limit_and_a_retry_that_waits_for_its_logs(api, engine, pool, proxy, start_worker):
-    """The run is retried while the server refuses the lines of its first attempt. It needs no slot, and fills no place of
-    the poll's answer."""
-    proxy.add(Rule(r"POST /api/logs/ ?$", status(403)))
-    start_worker(proxy.api, engine, pool, "--limit", "1")
-    retried = api.go(pool, {"command": "sh -c 'echo first; exit 3'"})
-    wait_for(lambda: api.state(retried)["type"] == "FAILED", 30, "the first attempt fails")
-    api.set_state(retried, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
+@pytest.mark.parametrize("waits_for", ["logs", "logs, by its policy", "removal"])
+def test_limit_and_a_retry_that_waits(api, engine, pool, proxy, door, start_worker, waits_for):
+    """The run is to be retried while the lines of its first attempt are refused, or the removal of its container. It needs
+    no slot, and fills no place of the poll's answer."""
+    if waits_for == "removal":
+        door.add(Rule(r"DELETE .*/containers/", slow(8)))
+    else:
+        proxy.add(Rule(r"POST /api/logs/ ?$", status(403)))
+    start_worker(proxy.api, door.url, pool, "--limit", "1")
+    policy = {"empirical_policy": {"retries": 1, "retry_delay": 0}} if "policy" in waits_for else {}
+    variables = {"command": "sh -c 'echo first; exit 3'", "auto_remove": True}
+    retried = api.run(api.deploy(pool, variables=variables), **policy)
+    ended = "SCHEDULED" if policy else "FAILED"
+    wait_for(lambda: "RUNNING" in str(api.states(retried)) and api.state(retried)["type"] == ended, 30, "the first end")
+    if not policy:
+        api.set_state(retried, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
     other = api.go(pool, {"command": "true"}, name="other")
     assert api.wait_end(other)["state"]["type"] == "COMPLETED"
-    assert api.state(retried)["type"] == "SCHEDULED"
+    if waits_for != "removal":
+        assert api.state(retried)["type"] == "SCHEDULED"
     proxy.clear()
-    wait_for(lambda: [state["type"] for state in api.states(retried)].count("FAILED") == 2, 90, "the retry ends")
+    door.clear()
+    types = lambda: [state["type"] for state in api.states(retried)]  # noqa: E731
+    wait_for(lambda: types().count("FAILED") == (1 if policy else 2), 90, "the retry ends")
+    assert types().count("RUNNING") == 2
 
 
 @pytest.mark.long  # test_state_reader.c has the answers that are cut short
