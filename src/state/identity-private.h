@@ -50,15 +50,16 @@ json_t *pp_identity_read (const PpFolder *folder, GError **error);
  * that holds the lock. Returns -1 without ERROR if another process holds it, else -1 with ERROR. */
 int pp_identity_lock (const PpFolder *folder, gboolean create, GError **error);
 
-/* journal_position.c: whether RUNS, the folder of ENTRY, has the position of its container's output
- * (PpJournalEntry, is_followed). */
+/* journal_position.c: true if RUNS, the folder of ENTRY, has the position of the output of ENTRY's
+ * container (PpJournalEntry, is_followed). */
 gboolean pp_position_is_there (const PpFolder *runs, const PpJournalEntry *entry);
 
-/* Whether NAME is that of a file about a run: a UUID and SUFFIX. */
+/* True if NAME is the name of a run's file: a UUID and SUFFIX. */
 gboolean pp_identity_is_run_file (const char *name, const char *suffix);
 
-/* Moves the file NAME from FROM to a free name in the set-aside folder of IDENTITY, the folder of
- * an identity. Returns the new path (new string), or NULL with ERROR. */
+/* Moves the file NAME from the folder FROM to the set-aside folder in IDENTITY, the folder of an
+ * identity, under a name that is free there. Returns the new path (new string), or NULL with
+ * ERROR. */
 char *pp_identity_set_aside (const PpFolder *identity, const PpFolder *from, const char *name,
                              GError **error);
 

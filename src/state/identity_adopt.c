@@ -13,7 +13,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-/* What the identity NAME wrote of itself, if it is of our pool; new object, or NULL. */
+/* Returns the content of identity.json of the identity NAME; new object. Returns NULL if it cannot
+ * be read or is of another pool. */
 static json_t *
 read_of_our_pool (const PpIdentity *identity, const char *name)
 {
@@ -42,7 +43,7 @@ is_same_url (const char *url, const char *normal_url)
 }
 
 /* True if NAME is another identity of the same pool, host, engine and API. Earlier versions made
- * the name from the URLs as they were written, so this compares the URLs in identity.json. */
+ * the name from URLs that were not normalized, so this compares the URLs in identity.json. */
 static gboolean
 is_sibling (const PpIdentity *identity, const char *name)
 {
@@ -134,7 +135,7 @@ warn_of_runs (const PpIdentity *identity, const char *name, const char *earlier,
              count_runs (identity, name), earlier, ours, how, identity->state_dir.path, name);
 }
 
-/* The same. JSON, the file of that identity, has another API or engine. */
+/* Warns about the runs of the identity NAME. JSON, its identity.json, has another API or engine. */
 static void
 warn_of_urls (const PpIdentity *identity, const char *name, const json_t *json)
 {
@@ -146,7 +147,7 @@ warn_of_urls (const PpIdentity *identity, const char *name, const json_t *json)
   warn_of_runs (identity, name, earlier, ours, "with those URLs");
 }
 
-/* The same. JSON, the file of that identity, has another host. */
+/* Warns about the runs of the identity NAME. JSON, its identity.json, has another host. */
 static void
 warn_of_host (const PpIdentity *identity, const char *name, const json_t *json)
 {
@@ -224,8 +225,8 @@ pp_identity_hold (const PpIdentity *identity, const char *name)
   return pp_identity_lock (&folder, FALSE, NULL);
 }
 
-/* Makes the entry NAME a note, because requests of its worker may be carried out late. Returns TRUE
- * if it is a note now. */
+/* Makes the entry NAME a note, because the server may still carry out requests of its worker.
+ * Returns TRUE if it is a note now. */
 static gboolean
 keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name,
               PpIdentityMoved *moved)
@@ -271,7 +272,8 @@ move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to
   return FALSE;
 }
 
-/* Moves the position NAME to the folder of its entry, which was moved before. */
+/* Moves the position NAME to the folder TO, where its entry already is. Deletes it if TO already
+ * has a position of that run, or if it cannot be moved. */
 static void
 move_position (const PpFolder *from, const PpFolder *to, const char *name)
 {

@@ -100,7 +100,7 @@ PpJournalPut *pp_journal_put_position (PpJournal *journal, const char *flow_run_
  * already being written. */
 gboolean pp_journal_put_amend (PpJournalPut *put, const char *text);
 
-/* The name of a run's file: its id and a suffix, for a temporary file with a prefix. */
+/* The name of a run's file: PREFIX, the run's id and SUFFIX. Only a temporary file has a prefix. */
 typedef char PpJournalName[PP_JOURNAL_UUID_LENGTH + 16];
 void pp_journal_name (PpJournalName name, const char *prefix, const char *flow_run_id,
                       const char *suffix);

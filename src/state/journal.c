@@ -37,7 +37,8 @@ put_free (gpointer data)
   g_free (put);
 }
 
-/* Marks a put as needless if its group has a later change of the same run's entry. */
+/* Marks each change that is superseded, because GROUP has a later change of the same run's entry. A
+ * put that is marked is needless and is not written. */
 static void
 mark_needless (PpJournalGroup *group)
 {

@@ -26,7 +26,7 @@ fail (PpJournalPut *put, const char *what)
   put->what = what;
 }
 
-/* True if PUT writes a file that replaces another one. */
+/* True if the group writes a temporary file for PUT, and nothing has failed yet. */
 static gboolean
 is_written (const PpJournalPut *put)
 {

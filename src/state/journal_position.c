@@ -124,7 +124,8 @@ pp_position_parse (const char *text, gsize length, const char *container_id, PpP
   if (memcmp (text, again, PP_POSITION_BYTES) != 0)
     return FALSE;
   *position = read;
-  /* The id of another kind's job may be shorter; it is padded with blanks. */
+  /* The job id of another kind of infrastructure may be shorter. pp_position_format() pads it with
+   * blanks. */
   *same_container = strncmp (g_strchomp (container), container_id, CONTAINER_CHARS) == 0;
   return TRUE;
 }

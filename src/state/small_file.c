@@ -173,7 +173,7 @@ pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *
     damaged (error, folder, name, "is too large");
   else
     {
-      /* The file may have grown since fstat(): read one byte more than its size. */
+      /* The file may have grown since fstat(), so try to read more bytes than its size. */
       gsize room = MIN ((gsize)status.st_size + 1, max);
       text = g_malloc (room + 2);
       count = read_all (fd, text, room);

@@ -29,7 +29,8 @@ typedef struct
 {
   char *parent;
   char *name;
-  gboolean is_own; /* the parent must be our own; otherwise it must only be safe (open_parent()) */
+  gboolean is_own; /* TRUE: the parent must belong to us; FALSE: it may also belong to root
+                      (open_parent()) */
   const char *forgets;
 } Place;
 
@@ -126,9 +127,9 @@ open_private (PpFolder *folder, const PpFolder *parent, const char *name, gboole
   return FALSE;
 }
 
-/* Opens a directory with a suffix after the name, for when another user has taken the plain name.
- * First tries existing ones, which an earlier worker of this user created, then creates a new one
- * if CREATE is TRUE. */
+/* Opens a directory with a suffix after the name, because another user may have taken the plain
+ * name. First tries existing directories, which an earlier worker of this user created. Then
+ * creates a new one if CREATE is TRUE. */
 static gboolean
 open_suffixed (PpFolder *folder, const PpFolder *parent, const Place *place, gboolean create)
 {
@@ -156,8 +157,9 @@ open_place (PpFolder *folder, const Place *place, gboolean create, GError **erro
 
   if (!open_parent (&parent, place, error))
     return FALSE;
-  /* Prefer an existing directory, with or without a suffix: it may have a journal. Another user
-   * who had taken the plain name may have removed that directory since. */
+  /* Prefer an existing directory, with or without a suffix: it may have a journal. An earlier
+   * worker may have needed a suffix because another user had taken the plain name; that name may be
+   * free again. */
   if (open_private (folder, &parent, place->name, FALSE, NULL)
       || (!place->is_own && open_suffixed (folder, &parent, place, FALSE))
       || open_private (folder, &parent, place->name, create, &local)

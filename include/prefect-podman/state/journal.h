@@ -42,9 +42,9 @@ void pp_journal_load_moved (const PpIdentity *identity, const GPtrArray *names, 
 
 /* Queues ENTRY, which is copied at once. Its flow_run_id must be a UUID, or the put fails. DONE
  * (may be NULL) is called on the main loop, in the order of the puts, and never before this
- * function returns. If another put or a removal of the same run follows before this put was begun,
- * this put is not written separately. Returns a handle that is valid until DONE is called. A failed
- * put is not retried. */
+ * function returns. If the same group has a later put or removal of that run, only the later one is
+ * carried out, and DONE gets its result. Returns a handle that is valid until DONE is called. A
+ * failed put is not retried. */
 PpJournalPut *pp_journal_put (PpJournal *journal, const PpJournalEntry *entry,
                               PpJournalDoneFunc done, gpointer user_data);
 
@@ -54,8 +54,9 @@ void pp_journal_put_cancel (PpJournalPut *put);
 /* Queues the removal of a run's entry and position, in order with the puts. */
 void pp_journal_remove (PpJournal *journal, const char *flow_run_id);
 
-/* Calls DONE when everything that was queued before, positions included, is written and will
- * survive a kill -9. Returns a handle for pp_journal_put_cancel() that is valid until then. */
+/* Calls DONE, without an error, when everything that was queued before, positions included, is
+ * finished. What was written then survives a kill -9. Returns a handle for pp_journal_put_cancel()
+ * that is valid until then. */
 PpJournalPut *pp_journal_after (PpJournal *journal, PpJournalDoneFunc done, gpointer user_data);
 
 /* A function that reads or changes the state directory and may block for long. Called on the

@@ -40,8 +40,9 @@ typedef struct
   char *container_name;
   char *shown_name;            /* container_name with its secrets masked; NULL if it has none */
   char *replaced_container_id; /* a container that never started and was replaced; the server may
-                                  still have its id as the run's */
-  gboolean undescribed;        /* found without an entry: the following fields are unknown */
+                                  still have its id in infrastructure_pid */
+  gboolean undescribed; /* the container was found without an entry, so the fields from here to
+                           startup_timeout_seconds are unknown */
   gboolean worker_reported;
   gboolean auto_remove;
   gboolean timed_out; /* stopped, or about to be stopped, because of the time-out */
@@ -59,13 +60,14 @@ typedef struct
 
   gint64 started_uptime;    /* microseconds of CLOCK_BOOTTIME at started_at, in the boot boot_id; 0:
                                unknown */
-  gint64 late_until_uptime; /* for a note (journal_late.h): its expiry, likewise; 0: unknown */
+  gint64 late_until_uptime; /* for a note (journal_late.h): when it expires, in microseconds of
+                               CLOCK_BOOTTIME in the boot boot_id; 0: unknown */
   gint64 seen_run_count;    /* the run's run_count before this attempt */
 
   char *lease_id;
   char *engine_name;
   char *engine_url;
-  char *boot_id; /* of the host when it was written */
+  char *boot_id; /* the host's boot id when the entry was written */
 
   gboolean is_followed; /* the container has started: the file with its output's position is beside
                            the entry. Set when an entry is read from the state directory; not a part

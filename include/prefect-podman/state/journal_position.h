@@ -12,26 +12,27 @@ typedef struct
 {
   guint64 records;       /* output records that were delivered to the API */
   gint64 last_timestamp; /* UNIX microseconds of the last delivered record; 0: none */
-  gint64 sent_until;     /* the same of the last record that was sent; a batch is in flight while
-                            it is later than last_timestamp */
+  gint64 sent_until;     /* UNIX microseconds of the last record that was sent; a batch is in flight
+                            while this is later than last_timestamp */
   guint64 stdout_bytes;  /* payload bytes that were written to standard output */
 
   /* A place in the container's log: everything before it was delivered. It is identified by the
    * log's own times (resume_point-private.h), in UNIX nanoseconds; 0: unknown. */
   gint64 log_first;    /* time of the container's first entry */
-  gint64 log_time;     /* entries up to this time gave log_records and log_bytes */
-  gint64 log_next;     /* time of the next entry */
-  guint64 log_records; /* like records */
-  guint64 log_bytes;   /* like stdout_bytes */
+  gint64 log_time;     /* the latest time of the entries before the place */
+  gint64 log_next;     /* time of the first entry after the place */
+  guint64 log_records; /* records before the place, counted like records */
+  guint64 log_bytes;   /* bytes before the place, counted like stdout_bytes */
 
   gint64 noted_at; /* UNIX microseconds of the file's last write, from the file system; 0: there was
-                      no file. Not in the record. */
+                      no file. Not a part of the record. */
 } PpPosition;
 
 typedef struct PpPositionFile PpPositionFile;
 
-/* Returns the position of the container CONTAINER_ID of FLOW_RUN_ID (a UUID). JOURNAL must outlive
- * it. Does not access the disk before the first read or update. */
+/* Returns an object that reads and writes the position of FLOW_RUN_ID (a UUID) in its container
+ * CONTAINER_ID. JOURNAL must outlive it. Does not access the disk before the first read or
+ * update. */
 PpPositionFile *pp_position_open (PpJournal *journal, const char *flow_run_id,
                                   const char *container_id);
 
@@ -49,12 +50,12 @@ void pp_position_read (PpPositionFile *file, PpPositionReadFunc done, gpointer u
  * twice. */
 void pp_position_update (PpPositionFile *file, const PpPosition *position);
 
-/* The same of POSITION, at which delivery begins, also if nothing was delivered yet: the record
- * shows that the container has started (PpJournalEntry, is_followed). */
+/* Queues a write of POSITION, at which delivery begins, even if nothing was delivered yet. The
+ * record shows that the container has started (PpJournalEntry, is_followed). */
 void pp_position_begin (PpPositionFile *file, const PpPosition *position);
 
-/* Closes; what is to be written is written, and the file stays until pp_journal_remove(). NULL is
- * ignored. */
+/* Frees FILE. Queued writes are still carried out. The record on the disk stays until
+ * pp_journal_remove(). NULL is ignored. */
 void pp_position_close (PpPositionFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPositionFile, pp_position_close)
 

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 
 /* Identities without a worker, and the runs they left. */
 
-/* An identity that was free in two checks in a row. */
+/* The result of taking over the runs of an identity that was free in two checks in a row. */
 typedef struct
 {
   char *name;
