@@ -21,7 +21,8 @@
 
 /* Limits on clients: memory for a request with its headers, connections in total, connections from
  * one address, and time from connecting to the last byte of the answer. A new connection above a
- * limit closes the oldest connection. */
+ * limit closes an older one: the oldest from its own address, or the oldest from the address with
+ * the most connections. */
 #define REQUEST_BYTES ((size_t)4096)
 #define MAX_CONNECTIONS 16u
 #define MAX_FROM_ADDRESS 8u

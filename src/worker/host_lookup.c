@@ -10,8 +10,8 @@
 /* Enough stack for the name service modules. */
 #define STACK_BYTES ((gsize)1024 * 1024)
 
-/* Until the thread ends, only the thread uses host, port and the results. The main loop uses the
- * other fields. */
+/* Until the thread ends, only the thread uses host, port and the results. The main loop uses done
+ * and user_data. Both use context, which does not change. */
 struct PpHostLookup
 {
   GMainContext *context;

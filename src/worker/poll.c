@@ -283,7 +283,9 @@ on_parts_polled (json_t *body, const GError *error, gpointer user_data)
   accept_answer (worker, found);
 }
 
-/* Polls queue by queue after a second 500 in a row: one run or one queue may be the cause. */
+/* Polls queue by queue if one run or one queue may be the cause of ERROR: after a second 500 in a
+ * row, after any 500 if the last poll went queue by queue, or if the answer is too large even for
+ * one run. Returns FALSE after any other error. */
 static gboolean
 poll_in_parts (PpWorker *worker, const GError *error)
 {

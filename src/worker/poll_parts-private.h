@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Polls queue by queue if the server answers 500 to the poll of all queues. One bad run or queue
- * must not block the others. Private to src/worker. */
+/* Polls queue by queue if the server answers 500 to the poll of all queues, or if its answer is too
+ * large. One bad run or queue must not block the others. Private to src/worker. */
 #pragma once
 
 #include "worker_inside-private.h"
 
 /* Polls the work queues of WORKER one by one. DONE gets one array with the runs of all queues that
- * answered, or a copy of ERROR if no queue answered. The caller frees the returned object, in DONE
- * at the earliest. After that, DONE is not called. */
+ * answered, or a copy of ERROR if no queue answered. The caller may free the returned object at any
+ * time, also in DONE. After that, DONE is not called. */
 PpPollParts *pp_poll_parts_start (PpWorker *worker, const GError *error, PpApiDoneFunc done,
                                   gpointer user_data);
 void pp_poll_parts_free (PpPollParts *parts);

@@ -7,8 +7,8 @@
 
 #include "prefect-podman/http/limits.h"
 
-/* The number of free descriptors needed to take a run: for its log file, some connections to the
- * engine and the server, and for the runs in flight to finish. */
+/* The number of free descriptors needed to take a run: for its log file, for some connections to
+ * the engine and the server, and for what the runs in flight need to finish. */
 #define HEADROOM 10
 
 static void

@@ -12,10 +12,10 @@ typedef struct PpSignals PpSignals;
 typedef void (*PpSignalFunc) (int number, gpointer user_data);
 
 /* Blocks SIGTERM, SIGINT, SIGQUIT and SIGHUP, and calls FUNC for each that arrives, from the
- * thread-default main context. A signal that this process inherited as ignored (nohup, a background
- * job of a script, trap '' in a shell) stays ignored. A signal that it inherited as blocked is
- * handled. Call this before starting any thread, so that threads inherit the blocked signals. Never
- * returns NULL. */
+ * default main context. A signal that this process inherited as ignored (nohup, a background job of
+ * a script, trap '' in a shell) stays ignored. A signal that it inherited as blocked is handled.
+ * Call this before starting any thread, so that threads inherit the blocked signals. Never returns
+ * NULL. */
 PpSignals *pp_signals_new (PpSignalFunc func, gpointer user_data);
 
 /* Logs which of these signals are ignored, if any. */

@@ -16,8 +16,9 @@
   "254 levels, or hold half a character): %s"
 
 /* A run counts as a spoiler if it is unreadable in this many polls in a row. Each time, the server
- * must return the run's states and another run. An overloaded server fails only some requests. A
- * broken upgrade fails for every run, so that no single run is the cause. */
+ * must return the run's states and another run; then the server itself is not the cause. An
+ * overloaded server fails for some requests, whichever run they are about. A server after a broken
+ * upgrade fails for every run. */
 #define LOOKS 3
 /* The most ids to exclude in a request for another run. */
 #define MAX_UNREAD 100

@@ -115,8 +115,9 @@ pp_worker_ready (PpWorker *worker)
   pp_memory_settle ();
 }
 
-/* Returns the number of runs that are not finished and have no started container that the worker
- * watches. */
+/* Returns the number of runs that are between their claim and the start of their container, or
+ * between its end and their own end. The other runs (STARTED, RECOVERED) can be left to the next
+ * worker. */
 static guint
 unfinished_runs (const PpWorker *worker)
 {

@@ -45,7 +45,7 @@ typedef struct
   char *place;                       /* the place of the jobs (pp_kind_find_place()) */
 
   PpIdentity *identity;
-  char *name;    /* options->name, or a generated name, which an earlier start may have chosen */
+  char *name;    /* options->name, or a generated name, perhaps that of an earlier start */
   char *boot_id; /* of the host */
   char *state_dir;
   PpStateFallback *state_fallback; /* in use if the default directory is not writable */
@@ -62,8 +62,9 @@ typedef struct
   GList *late_containers; /* containers being checked (late_containers.c) */
   PpInfrastructureCall *late_list_call;
   guint late_timer;       /* the next check for late requests */
-  GPtrArray *late_claims; /* claims still to be listed one by one, or NULL */
-  gboolean list_is_old;   /* something was added after list_call or list_put began, so list again */
+  GPtrArray *late_claims; /* claims whose containers are still to be listed, or NULL */
+  gboolean list_is_old;   /* a list was requested while list_call or list_put was under way, so list
+                             again */
   PpInfrastructureCall *list_call;
   PpJournalPut *list_put;   /* the check of the labels of listed, or NULL */
   PpLabelsLook *list_look;  /* the data of list_put */
@@ -177,7 +178,7 @@ void pp_worker_say_stopping (PpWorker *worker);
 gboolean pp_worker_health_start (PpWorker *worker, GError **error);
 void pp_worker_health_stop (PpWorker *worker);
 
-/* Checks if a draining or stopping worker can exit. */
+/* worker.c: ends the main loop if a draining or stopping worker can exit. */
 void pp_worker_check_done (PpWorker *worker);
 
 /* pool.c */
@@ -192,9 +193,9 @@ void pp_worker_ready (PpWorker *worker);
 /* Loads the runs of the journal into this worker, so that no poll claims them. */
 void pp_worker_load_journal (PpWorker *worker);
 
-/* Makes the worker serve its pool with KIND, because the pool may not have the kind that was likely
- * at the start. Call this before the worker is ready. Blocks for a few small files. Returns FALSE
- * with ERROR. */
+/* Changes the worker to KIND, the kind of its pool, unless it already has that kind. At the start
+ * the worker only assumes a likely kind. Call this before the worker is ready. Blocks for a few
+ * small files. Returns FALSE with ERROR. */
 gboolean pp_worker_use_kind (PpWorker *worker, const PpInfrastructureKind *kind, GError **error);
 
 /* Recovers the loaded runs. Checks from time to time for workers that do not come back, and takes
@@ -229,7 +230,7 @@ void pp_worker_watch_dead_workers (PpWorker *worker);
 void pp_worker_leave_dead_workers (PpWorker *worker);
 
 /* recovery/late_containers.c: removes containers that the engine created late and that no worker
- * will start. Checks the runs with a note of a late request. Call this from time to time. */
+ * will start. Checks only runs that have a note of a late request. Call this from time to time. */
 void pp_worker_look_for_late_containers (PpWorker *worker);
 void pp_worker_leave_late_containers (PpWorker *worker);
 
@@ -248,7 +249,8 @@ void pp_worker_expect_orphans (PpWorker *worker);
 
 /* Recovers orphaned containers. An orphaned container belongs to our identity, or to an identity
  * without a worker. No journal has its run, but the server still waits for the run's end. GROUPS
- * maps flow run ids to arrays of PpJob. LOOK is the check of their labels; takes over its locks. */
+ * maps flow run ids to arrays of PpJob. LOOK is the check of their labels. Takes over the locks in
+ * LOOK. */
 void pp_worker_look_at_orphans (PpWorker *worker, GHashTable *groups, PpLabelsLook *look);
 
 /* True if the identity in JOB's label must be locked before the container can be checked. */

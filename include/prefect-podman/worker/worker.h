@@ -27,8 +27,8 @@ typedef struct
 } PpWorkerOptions;
 
 /* Runs the worker until something stops it. Prints errors. Returns the process's exit code: 0
- * stopped as requested, 1 failed while running, 2 wrong settings. Handles SIGTERM, SIGINT and
- * SIGQUIT. */
+ * stopped as requested, 1 failed while running, 2 wrong settings. Handles SIGTERM, SIGINT, SIGQUIT
+ * and SIGHUP. */
 int pp_worker_run (const PpSettings *settings, const PpWorkerOptions *options);
 
 G_END_DECLS
