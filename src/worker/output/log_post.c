@@ -57,7 +57,7 @@ tell_delivered (const PpLogSender *sender, const PpLogRecord *record, guint coun
 void
 pp_log_drop_in_flight (PpLogSender *sender)
 {
-  g_autofree PpLogRecord *last = NULL; /* the last output record of a run, after count - 1 others */
+  g_autofree PpLogRecord *last = NULL; /* the last of COUNT output records of one run */
   guint count = 0;
 
   for (guint i = 0; i < sender->in_flight; i++)

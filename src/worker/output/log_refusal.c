@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log records that are refused: by a server that fails for one of them, by a gateway that takes the
- * text for an attack, finds it too long or blocks all logs, or because of a role without permission
- * to write logs. */
+/* Handles refused log records. A server may fail for one of them. A gateway may take a text for an
+ * attack, find it too long, or block all logs. The worker's role may lack the permission to write
+ * logs. */
 #include "config.h"
 
 #include "log_sender_inside-private.h"
@@ -77,7 +77,7 @@ send_placeholder (PpLogSender *sender)
   pp_log_send_batch (sender);
 }
 
-/* Returns RECORD with LENGTH bytes of its text from FROM on; new. */
+/* Returns a copy of RECORD with only LENGTH bytes of its text, from byte FROM on. */
 static PpLogRecord *
 cut_record (const PpLogRecord *record, gsize from, gsize length)
 {
@@ -90,8 +90,8 @@ cut_record (const PpLogRecord *record, gsize from, gsize length)
   return part;
 }
 
-/* Makes the times of the run's records after the first one of the queue later than that one's, if
- * they are not: the server orders by time. */
+/* Makes the timestamps of the queue's first record and of the later records of the same run
+ * increase, because the server sorts by timestamp. Changes only timestamps that are too early. */
 static void
 keep_order (PpLogSender *sender)
 {

@@ -44,12 +44,13 @@ typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint
 /* Sets FUNC as the only function to call for deliveries. */
 void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
 
-/* Called before output records of FLOW_RUN_ID are sent. TIMESTAMP is the timestamp of the last
- * record in UNIX microseconds, or 0 if the server has refused the records temporarily. */
+/* Called before output records of FLOW_RUN_ID are sent: TIMESTAMP is the timestamp of the last one,
+ * in UNIX microseconds. Called again with TIMESTAMP 0 if the server has refused these records for
+ * now. */
 typedef void (*PpLogSendingFunc) (const char *flow_run_id, gint64 timestamp, gpointer user_data);
 
-/* Sets FUNC as the only function to call before records are sent. They are sent when the entries
- * that FUNC put into JOURNAL are written, or after one second if the disk is slow. JOURNAL must
+/* Sets FUNC as the only function to call before records are sent. They are sent when everything
+ * that FUNC queued in JOURNAL is written, or after one second if the disk is slow. JOURNAL must
  * outlive the sender. */
 void pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSendingFunc func,
                                gpointer user_data);

@@ -52,7 +52,7 @@ struct PpLogSender
   guint check;           /* the timer for on_check(); 0 if the queue is empty */
   guint check_seconds;   /* its interval */
   gint64 checked;        /* monotonic microseconds of the last on_check() */
-  gboolean taken;        /* a record was accepted since then */
+  gboolean taken;        /* a record was accepted since the last on_check() */
   guint stalled;         /* seconds without an accepted record while other requests were answered */
   guint patience;        /* the limit of stalled, in seconds */
   guint64 given_up;      /* records dropped since the last accepted one */
