@@ -25,8 +25,8 @@ pp_late_is_of (const PpJournalEntry *note, const json_t *state)
          || pp_is_same_transition (id, note->report_transition_id);
 }
 
-/* Returns the index in STATES of the original of RESTORED, a later state that restores it, or -1.
- * If the original had no transition id, its type and name identify it. */
+/* RESTORED is a state that restores an earlier one, its original. Returns the index of the original
+ * in STATES, or -1. If the original had no transition id, its type and name identify it. */
 static gssize
 find_original (const json_t *states, const json_t *restored)
 {
@@ -73,9 +73,10 @@ typedef struct
   json_t *scheduled;  /* the last SCHEDULED, or NULL */
   json_t *before;     /* the state before the current one, perhaps SCHEDULED; or NULL */
   json_t *end;        /* the last terminal state, or NULL */
-  json_t *anothers;   /* after another claim: the last state that is not the note's; else NULL */
+  json_t *anothers;   /* if another worker has claimed the attempt: the last state that is not the
+                         note's; else NULL */
   gboolean has_other; /* some state is not the note's; Prefect in the container may have set it */
-  gboolean was_begun; /* the note's attempt has states before SCHEDULED: this one is later */
+  gboolean was_begun; /* the note's states begin before SCHEDULED, so this attempt is a later one */
 } Attempt;
 
 static void

@@ -40,11 +40,12 @@ gint64 pp_late_patience (const PpSettings *settings);
 /* The same for a request to the engine to create a container. Such a request may take longer. */
 gint64 pp_late_container_patience (const PpSettings *settings);
 
-/* PATIENCE is pp_late_patience(). LONGEST is pp_late_container_patience(), the longest lifetime of
- * a note. After that time, a note is kept until its run's states have been read once more. If they
- * cannot be read, the note is dropped after five times PATIENCE; only time in which the server
- * answers other requests counts. All times are the host's uptime, so changes of the wall clock do
- * not matter. API, STATES and JOURNAL must outlive the returned object; FUNCS is copied. */
+/* PATIENCE is pp_late_patience(). LONGEST is pp_late_container_patience(): a note expires after
+ * that time at the latest. An expired note is kept until its run was read once more and needs no
+ * change. If that does not succeed, the note is dropped after another five times PATIENCE. Only
+ * time in which the server answers other requests counts. The expiry is a time of the host's
+ * uptime, so changes of the wall clock do not matter. API, STATES and JOURNAL must outlive the
+ * returned object; FUNCS is copied. */
 PpLateRequests *pp_late_requests_new (PpApi *api, PpStateReader *states, PpJournal *journal,
                                       gint64 patience, gint64 longest, const PpLateFuncs *funcs);
 void pp_late_requests_free (PpLateRequests *late);

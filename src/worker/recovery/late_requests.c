@@ -233,8 +233,8 @@ forget (Note *note)
   g_hash_table_remove (note->late->notes, note->id);
 }
 
-/* The run's state needs no change. Drops the note if the state was requested after the note's
- * expiry: nothing can arrive any more. */
+/* Called when the run's state needs no change, or cannot be changed. Drops the note if the state
+ * was requested after the note's expiry: no late request can arrive any more. */
 static void
 settle (Note *note)
 {

@@ -224,7 +224,7 @@ is_open (const json_t *flow_run, PpJobPhase phase)
 }
 
 /* Returns the transition id of the RUNNING state after CLAIM in STATES (oldest first), borrowed, or
- * NULL. Only for runs with a worker as the reporter of their states. */
+ * NULL. Only for runs whose states a worker reports. */
 static const char *
 find_running (const json_t *states, const json_t *claim)
 {

@@ -166,8 +166,8 @@ look_at_labels (PpWorker *worker, const GPtrArray *jobs)
                                       pp_labels_look_free, on_labels, worker);
 }
 
-/* Recovers the runs with containers that can be found without a list. If the engine is away or slow
- * but has not refused a list, runs without a known container keep waiting. */
+/* Recovers runs without a list. If the engine refuses lists, recovers all runs. If it is only away
+ * or slow, recovers the runs whose container's id is known, and the others keep waiting. */
 static void
 recover_unlisted (PpWorker *worker)
 {
