@@ -11,8 +11,8 @@
 /* A claim without an answer is repeated after 0.5, 1, 2, ... seconds, up to this. */
 #define MAX_BACK_OFF 30
 
-/* An answer that took longer may be the answer to a repeated call (PP_API_RETRY). The earlier call
- * may still be carried out. */
+/* An answer that took longer than this may be the answer to a repeated call (PP_API_RETRY). The
+ * earlier call may still be carried out. */
 #define SOON_US G_USEC_PER_SEC
 
 /* CLAIMED: asks the server if the run is ours. */

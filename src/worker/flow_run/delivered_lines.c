@@ -9,9 +9,9 @@
 
 #include "worker/recovery/late_requests-private.h"
 
-/* The pause between two counts is this many times as long as the last count took, and at least
- * COUNT_AGAIN_US. A batch that the server was storing when its sender was killed appears within
- * that time, because a slow server is slow in both. */
+/* The pause between two counts is COUNT_AGAIN_TIMES as long as the server's last answer took, and
+ * at least COUNT_AGAIN_US. A batch that the server was storing when its sender was killed appears
+ * within that pause: a server that stores slowly also answers slowly. */
 #define COUNT_AGAIN_US G_USEC_PER_SEC
 #define COUNT_AGAIN_TIMES 10
 

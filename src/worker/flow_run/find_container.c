@@ -26,9 +26,9 @@ pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
 
 static void look_unlisted (PpFlowRun *run);
 
-/* True if the engine has refused for long enough, with ERROR, to inspect RUN's container. If the
- * journal has its start, the container then counts as started: it can be stopped, and its end is
- * seen once the engine answers. */
+/* True if the engine has refused to inspect RUN's container (ERROR) for long enough, and the
+ * journal has the container's start. The container then counts as started: it can be stopped, and
+ * its end is seen once the engine answers. */
 static gboolean
 is_beyond_look (const PpFlowRun *run, const GError *error)
 {

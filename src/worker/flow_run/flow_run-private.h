@@ -26,9 +26,10 @@ typedef enum
   PP_FLOW_RUN_REMOVED,    /* nothing of the run is left here */
 } PpFlowRunState;
 
-/* Called with SLOT_FREE when the run holds no slot any more: it does not run, but its container may
- * still have to be removed or its final state to be reported. Called without SLOT_FREE when the run
- * is over; the worker then frees it. Never called from inside a function of this header. */
+/* Called with SLOT_FREE when the run needs no slot any more: it does not run. Its container may
+ * still have to be removed, or its final state may still have to be reported. Called without
+ * SLOT_FREE when the run is over; the worker then frees it. Never called from inside a function of
+ * this header. */
 typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointer user_data);
 
 /* Returns a new run. FLOW_RUN is the API's object, with an id, as the server had it at some time
@@ -55,7 +56,7 @@ gboolean pp_flow_run_state_is_terminal (const json_t *state);
 gboolean pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id);
 
 /* True if FLOW_RUN, an object of the API, is known to be in another container than CONTAINER_ID.
- * That container then belongs to an earlier attempt. */
+ * CONTAINER_ID then belongs to an earlier attempt. */
 gboolean pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id);
 
 /* True if STATE, from the server, is PAUSED and the run waits in its container to be resumed. A
@@ -106,9 +107,10 @@ gboolean pp_flow_run_may_be_ended (const PpFlowRun *run);
 void pp_flow_run_cancel (PpFlowRun *run);
 
 /* Handles FLOW_RUN, the API's object of a run that is CANCELLING, final or SCHEDULED. Cancels RUN
- * if it is CANCELLING or CANCELLED. Otherwise, if this worker reports the run and somebody else has
- * ended or rescheduled it, stops and removes the container and keeps the state. Does not do so if
- * Prefect inside the container reported the final state. Returns TRUE if it acted at once. */
+ * if it is CANCELLING or CANCELLED. In any other state, somebody else has ended or rescheduled the
+ * run. If this worker reports the run, it stops and removes the container and keeps the server's
+ * state, unless Prefect inside the container reported that state. Returns TRUE if it acted at
+ * once. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run);
 
 /* Checks RUN on the server. Called when some run was deleted there, or may have been claimed by

@@ -53,8 +53,8 @@ pp_flow_run_go_on (PpFlowRun *run)
   states[run->state].go_on (run);
 }
 
-/* Replaces the container's name in TEXT, of which it takes ownership, by the name without secrets.
- * After a restart, the mask of the run's blocks is not known: only shown_name still is. */
+/* Replaces the container's name in TEXT with the name without secrets. Takes ownership of TEXT.
+ * After a restart, shown_name is known, but the mask of the run's blocks is not. */
 static char *
 hide_name (const PpFlowRun *run, char *text)
 {

@@ -31,8 +31,8 @@ char *pp_flow_run_mask (const PpFlowRun *run, char *text);
 void pp_flow_run_name_job (PpFlowRun *run, const char *name);
 /* Sets what is shown of the container's name. Takes ownership of SHOWN, which may be NULL. */
 void pp_flow_run_show_name (PpFlowRun *run, char *shown);
-/* Queues EVENT, one of run->words, of RUN's container; of the worker if there is no container. Does
- * nothing for a kind without such events. */
+/* Queues EVENT, one of run->words, as an event of RUN's container, or of the worker if there is no
+ * container. Does nothing for a kind without such events. */
 void pp_flow_run_emit (PpFlowRun *run, const char *event);
 
 /* Calls NEXT after MILLISECONDS. Uses the state's only timer. */
@@ -100,12 +100,12 @@ gboolean pp_flow_run_state_is_left_behind (const json_t *state);
  * requested, in monotonic microseconds. */
 void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
 
-/* Calls NEXT, unless another worker has run RUN before our claim. In that case puts that run's
- * final state back and drops RUN. */
+/* Calls NEXT, unless another worker has run RUN before our claim. In that case puts back the final
+ * state that the other worker reported, and drops RUN. */
 void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
-/* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. For a run of which
- * nothing is known from before the claim. */
+/* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. For a run about
+ * which nothing is known from the time before its claim. */
 void pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Finds out who made RUN's last claim, then calls KNOWN. This may run beside what the state waits
@@ -129,7 +129,8 @@ void pp_flow_run_put_back (PpFlowRun *run, PpPutBack *put_back, json_t *state,
  * be read. Warns and moves RUN to REPORTED. */
 void pp_flow_run_give_up_end (PpFlowRun *run);
 
-/* claim.c: continues from PENDING a run that is PENDING already. */
+/* claim.c: moves RUN, which is already claimed on the server, to PENDING, and continues from
+ * there. */
 void pp_flow_run_resubmit (PpFlowRun *run);
 
 /* start.c */
@@ -164,8 +165,8 @@ void pp_flow_run_reschedule (PpFlowRun *run);
 /* recover.c */
 void pp_flow_run_enter_recovered (PpFlowRun *run);
 
-/* True if STATE, from the server, was requested by this worker, or an earlier one, on RUN's way to
- * its start. */
+/* True if STATE, from the server, is RUN's claim, its "Submitting" or its RUNNING, as requested by
+ * this worker or an earlier one. */
 gboolean pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state);
 
 /* Like pp_flow_run_is_own_state(), but also true for a state without a transition id: from an old
@@ -174,7 +175,7 @@ gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state
 
 /* attach.c */
 
-/* Follows RUN's container, which exists, by the description that was found. */
+/* Follows RUN's container, which exists, with the policy from the description that was found. */
 void pp_flow_run_attach (PpFlowRun *run);
 
 /* Follows JOB, RUN's container. An earlier worker started it, but could not write this to the
@@ -308,12 +309,12 @@ gboolean pp_flow_run_drop_invalid_message (PpFlowRun *run, const GError *error);
 void pp_flow_run_report_cancelled (PpFlowRun *run);
 void pp_flow_run_enter_exited (PpFlowRun *run);
 
-/* Reports CRASHED for a run that cannot be started, with the Python worker's words and MESSAGE. The
- * rest is cleaned up then. */
+/* Reports CRASHED for a run that cannot be started, with the Python worker's words and MESSAGE. Its
+ * container is then removed, if there is one. */
 void pp_flow_run_fail_submission (PpFlowRun *run, const char *message);
 
-/* Reports a failure that waited for the answer to "Submitting": that request must not set a CRASHED
- * run to PENDING. */
+/* Reports a failure. Its report waits for the answer to "Submitting", because that request must not
+ * set a CRASHED run to PENDING. */
 void pp_flow_run_report_failure (PpFlowRun *run);
 
 /* Reports CRASHED, because the container is gone. */

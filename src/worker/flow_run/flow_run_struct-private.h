@@ -89,7 +89,7 @@ struct PpFlowRun
   gint64 claimed_time;   /* UNIX microseconds, like all times in the journal; for a run without a
                             journal entry: when its container was created */
   json_int_t seen_run_count; /* the run_count on the server before the claim */
-  gint64 started_time;       /* UNIX microseconds; 0: not to be started yet */
+  gint64 started_time;       /* UNIX microseconds; 0: its start has not begun */
   gint64 started_uptime;     /* the same in microseconds of pp_uptime(); 0: unknown in this boot */
   gint64 late_until; /* microseconds of pp_uptime(); until then a request without an answer, of this
                         worker or an earlier one, may be carried out; 0: there is none */
@@ -154,7 +154,7 @@ struct PpFlowRun
     gboolean attaches;         /* the container exists, and its description is looked up */
     PpJobPhase found_phase;    /* phase of the engine's container */
     PpReporter found_reporter; /* reporter according to that container's labels */
-    guint untold;              /* reads of which the server returned only the run's states */
+    guint untold;              /* reads to which the server answered with only the run's states */
     guint removals;            /* refused removals of a container that was never started */
   } recovery;                  /* RECOVERED */
   struct
@@ -203,11 +203,11 @@ struct PpFlowRun
     PpInfrastructureCall *follow_call;
     PpStateRead *server_read; /* the read of pp_flow_run_look() */
     PpFlowRunNextFunc retry;  /* called by TIMER, or earlier if the container ends */
-    gint64 begun_at;          /* monotonic microseconds; 0: by an earlier worker */
+    gint64 begun_at;          /* monotonic microseconds; 0: an earlier worker started it */
     gboolean may_lack_memory; /* the container has a limit, or may have one */
     gboolean program_gone; /* the kernel reports the program's end; the engine may not do so yet */
     gboolean status_lost;  /* the container has ended with an unknown exit status */
-    gboolean asks_end;     /* engine_call asks how the container ended, or will */
+    gboolean asks_end;     /* engine_call asks how the container ended, or will after a delay */
     gboolean follow_refused; /* the log cannot be followed: read it after the container's end */
     gboolean output_ended;   /* the output was read to its end, or cannot be read */
     gboolean output_unreadable;
@@ -260,7 +260,7 @@ struct PpFlowRun
     gint64 look_until;       /* monotonic microseconds; end of the wait for the proposal's effect */
     guint unanswered;        /* failed proposals in a row */
     gboolean is_refused;     /* the last proposal was refused, perhaps for its message */
-    guint refusals;          /* such refusals, while other calls were answered well */
+    guint refusals;          /* refusals of that kind while other calls were answered */
     gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
     gboolean retry_scheduled; /* FAILED was reported and has become AwaitingRetry */
     guint changes;            /* failed changes of the run's policy in a row */

@@ -148,8 +148,8 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   if (entry->boot_id != NULL && *entry->boot_id != '\0' && !run->recovery.host_restarted
       && g_str_equal (entry->boot_id, run->context->boot_id))
     run->started_uptime = entry->started_uptime;
-  /* If the run is begun anew, this is still its container's name, even if the container was renamed
-   * for its removal. */
+  /* An earlier worker that began the run anew may have renamed the container for its removal. The
+   * entry has the container's name from before. */
   run->container_name = g_strdup (entry->container_name);
   pp_flow_run_show_name (run, g_strdup (pp_journal_entry_shown_name (entry)));
   if (entry->phase == PP_JOURNAL_CLAIMED)
@@ -170,8 +170,8 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
 void
 pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp)
 {
-  /* The counted records are later than the old last_timestamp. They become part of the position
-   * together with a later timestamp. */
+  /* count.records counts records that are later than the old last_timestamp. So add them to the
+   * position only when last_timestamp moves past them. */
   run->position.records += run->count.records + records;
   run->count.records = 0;
   run->position.last_timestamp = timestamp;

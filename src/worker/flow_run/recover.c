@@ -14,7 +14,7 @@
 /* The delay before the next read if the server refuses to return a run's state. */
 #define ASK_AGAIN_MS 15000
 
-/* The most reads of a run of which the server returns only the states: five minutes. */
+/* The most reads of a run for which the server returns only the states: five minutes in all. */
 #define MAX_UNTOLD 20
 
 /* After this many failed removals, a container that was never started is left. */
@@ -68,7 +68,7 @@ say (PpFlowRun *run, const char *what)
   g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
 }
 
-/* The same; REST goes on after "its container". */
+/* Like say(), with the message BEFORE, "its container" and REST. */
 static void
 say_of_job (PpFlowRun *run, const char *before, const char *rest)
 {
@@ -106,8 +106,8 @@ go_on (PpFlowRun *run)
       pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
       return;
     }
-  /* The earlier worker was to begin the run anew, and may have requested this container's
-   * removal. */
+  /* The earlier worker was about to begin the run anew, and may have requested the removal of this
+   * container. */
   if (run->journal.phase == PP_JOURNAL_CLAIMED && run->container_id != NULL
       && run->container_name != NULL)
     pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
@@ -326,8 +326,8 @@ on_begun_anew (PpFlowRun *run, const char *why)
 static void
 on_scheduled (PpFlowRun *run)
 {
-  /* The worker, or a user who ended a run that the worker reports, has scheduled a retry. Or
-   * Prefect inside the container waits for its retry. */
+  /* Why the run is SCHEDULED: the server has made a reported failure a retry, or a user has
+   * scheduled the run once more, or Prefect inside the container waits for its retry. */
   gboolean waits = pp_job_phase_is_alive (run->recovery.found_phase)
                    && pp_flow_run_waits_in_container (run->json);
   gboolean ended = run->worker_reported && run->journal.phase == PP_JOURNAL_STARTING && !waits;

@@ -8,10 +8,10 @@
 
 #include "worker/failpoint-private.h"
 
-/* How long after the end of its container Prefect may still report: its last calls may be on their
+/* How long Prefect may still report after the end of its container: its last calls may be on their
  * way. */
 #define GRACE_US (10 * G_USEC_PER_SEC)
-/* If the run took longer, its state is read before its final state is reported. */
+/* If the run took longer than this, its state is read before its final state is reported. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
 /* Warn after this many failed attempts to report the final state. */
 #define SAY_UNANSWERED 3
@@ -176,7 +176,8 @@ begin_report (PpFlowRun *run)
     send_report (run);
 }
 
-/* A final state other than the one that an earlier worker chose is a new proposal. */
+/* If this worker or an earlier one chose another final state before, this is a new proposal with a
+ * new id. */
 static void
 decide_report (PpFlowRun *run, const char *type, const char *name, const char *message,
                gboolean force)
@@ -204,8 +205,8 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
     pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
                      name != NULL ? name : type, message);
   decide_report (run, type, name, message, force);
-  /* A success is not written down: a worker that finds the container can propose it again. A
-   * failure is, because the server may have turned it into another attempt by then. */
+  /* A success is not written down: a later worker that finds the container can propose it again. A
+   * failure is written down, because the server may turn it into another attempt meanwhile. */
   if (g_str_equal (type, "COMPLETED"))
     begin_report (run);
   else

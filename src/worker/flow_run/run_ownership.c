@@ -171,8 +171,8 @@ abort_submission (PpFlowRun *run, json_t *end)
   pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
 }
 
-/* Puts END (may be NULL) back again after a failed attempt, unless a state that is not ours has
- * followed it. */
+/* Puts END (may be NULL) back again after a failed attempt, if LAST, the run's current state, may
+ * be ours. Otherwise drops RUN: END is back already, or somebody else has changed the state. */
 static void
 put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
 {

@@ -10,10 +10,10 @@
 
 #include "worker/failpoint-private.h"
 
-/* If the run was claimed longer ago, its state is read before the start. */
+/* If the run was claimed longer ago than this, its state is read before the start. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
-/* An answer that took longer may be the answer to a repeated call. The earlier call may still be
- * carried out. */
+/* An answer that took longer than this may be the answer to a repeated call. The earlier call may
+ * still be carried out. */
 #define SOON_US G_USEC_PER_SEC
 /* After this many unanswered proposals of RUNNING, the run's log says so. */
 #define SAY_UNANSWERED 3
@@ -276,7 +276,7 @@ start_container (PpFlowRun *run)
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
 
-/* Handles another STATE on the server, for which RUN is not started. */
+/* Handles a STATE on the server with which RUN must not be started. */
 static void
 on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
 {

@@ -13,7 +13,8 @@
 /* A longer timeout_seconds (more than 30 years) counts as this. */
 #define MAX_TIMEOUT_SECONDS 1e9
 
-/* Seconds until a run past its timeout is checked again if the engine does not answer. */
+/* Seconds until a run past its timeout is checked again if the engine or the server does not
+ * answer. */
 #define LOOK_SECONDS 5
 
 /* Seconds that the engine gets beyond the stop timeout before it is asked again. */
@@ -269,8 +270,9 @@ arm_timeout (PpFlowRun *run)
   run->stop.timeout_timer = g_timeout_add ((guint)CLAMP (left_ms, 1, G_MAXINT), on_timeout, run);
 }
 
-/* Returns how long a recovered run has run, in microseconds. The wall clock may have been changed
- * since. It is used only if the host's uptime cannot be used, after a restart of the host. */
+/* Returns how long a recovered run has run, in microseconds. Uses the host's uptime, because the
+ * wall clock may have been changed since. Uses the wall clock only if the uptime is of no use,
+ * after a restart of the host. */
 static gint64
 time_since_start (const PpFlowRun *run)
 {

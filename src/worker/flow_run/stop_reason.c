@@ -112,10 +112,10 @@ may_be_reported_by_prefect (const json_t *state)
          && pp_state_transition_id (state) != NULL;
 }
 
-/* Stops RUN, which the worker reports, because of STATE (final or SCHEDULED). Otherwise RUN's own
- * report would overwrite what a user has set. Returns TRUE if RUN is stopped at once. If Prefect
- * inside the container may have reported STATE, checks the claim first: Prefect lives on a little
- * for its hooks, and the command may have more to do. */
+/* Stops RUN, which the worker reports, because of STATE (final or SCHEDULED): RUN's own report
+ * would overwrite what a user has set. Returns TRUE if RUN is stopped at once. If Prefect inside
+ * the container may have reported STATE, checks the claim first. If Prefect did, RUN is not
+ * stopped: Prefect still runs its hooks, and the command may have more to do. */
 static gboolean
 see_to_end (PpFlowRun *run, const json_t *state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Submits a flow run: from its description to a job that waits for its start. Makes the run's
- * decisions while the infrastructure creates the job. */
+/* Submits a flow run: the infrastructure turns the run's description into a job that waits for its
+ * start. Meanwhile this file decides for the run if it goes on, retries or fails. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/* The delays before the retries. The three retries of the default outlast a restart of the
- * engine. */
+/* The delays before the retries. By default there are three retries: enough to outlast a restart of
+ * the engine. */
 static const guint back_off_seconds[] = { 2, 8, 30 };
 
 char *

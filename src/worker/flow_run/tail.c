@@ -55,7 +55,8 @@ pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
     pp_flow_run_log_tail (run);
 }
 
-/* The container's main process may have gone on without the killed process and succeeded. */
+/* Logs this even if the run succeeded: the main process may have gone on without the killed
+ * process. */
 void
 pp_flow_run_log_memory (PpFlowRun *run)
 {

@@ -43,7 +43,8 @@ pp_flow_run_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
   run->retries++;
 }
 
-/* The same for a step that need not wait any longer once the container has ended. */
+/* Like pp_flow_run_later(), for a step that need not wait any longer once the container has
+ * ended. */
 static void
 try_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again)
 {
