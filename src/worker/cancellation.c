@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds runs in flight that the server wants to stop or no longer knows. Each check is one query
- * for all runs, at a fixed interval. */
+/* Finds runs in flight that the server wants to stop or no longer knows. Each check, at a fixed
+ * interval, asks about all runs in two queries. Runs that the server cannot return in a list are
+ * read one by one. */
 #include "config.h"
 
 #include "worker_inside-private.h"

@@ -2,8 +2,8 @@
 /* Spoilers: runs that the server cannot serialize, because they are nested deeper than its JSON
  * encoder allows or have half a surrogate pair in a string, and runs that are too large for this
  * worker to read. While a spoiler is due, get_scheduled_flow_runs answers 500 to every worker of
- * the pool. The server can still read the run's id and states and set its state. Setting the run to
- * CRASHED, with the reason, frees the other runs. */
+ * the pool, or this worker cannot read the answer. The server can still read the run's id and
+ * states and set its state. Setting the run to CRASHED, with the reason, frees the other runs. */
 #include "config.h"
 
 #include "poll_parts-private.h"
