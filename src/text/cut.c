@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Hardly any secret is longer: this is enough for a token with its signature, or a line of a
- * key. */
+/* Almost no secret is longer. A token with its signature fits, and so does one line of a key
+ * file. */
 #define MAX_WORD_BYTES 1024
 
 /* Returns how many of MAX bytes to drop if the word at the cut is longer than MAX_WORD_BYTES. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cuts text from outside to a length, between words only. Secrets are masked later, and masking
- * would not find a part of a secret. Pure. */
+/* Shortens text that others wrote. The cut is between two words, because secrets are masked later,
+ * and masking would not find a part of a secret. Pure. */
 #pragma once
 
 #include <glib.h>
@@ -8,13 +8,13 @@
 G_BEGIN_DECLS
 
 /* Returns the LENGTH bytes of TEXT as a new string of valid UTF-8. If LENGTH is more than MAX, cuts
- * TEXT after the last whole word of its first MAX bytes, and appends "...". If the word at the cut
- * is longer than 1024 bytes, drops only the last 1024 of the MAX bytes, or half of them if that is
- * less. */
+ * TEXT after the last whole word of its first MAX bytes, and appends "...". If one word fills the
+ * last 1024 of these MAX bytes, drops only these 1024 bytes, or MAX / 2 bytes if that is less. */
 char *pp_text_cut (const char *text, gsize length, gsize max);
 
-/* Returns the position in TEXT of its last whole words, at most MAX bytes. If a word begins before
- * these bytes, drops as much of it as pp_text_cut(). TEXT is valid UTF-8. */
+/* Returns a pointer into TEXT: to its last whole words, at most MAX bytes. If the last MAX bytes
+ * begin inside a word, drops the rest of that word, but no more than pp_text_cut() drops. TEXT is
+ * valid UTF-8. */
 const char *pp_text_last_words (const char *text, gsize max);
 
 G_END_DECLS

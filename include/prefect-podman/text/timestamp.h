@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 char *pp_timestamp_text (gint64 unix_microseconds);
 
 /* Parses an ISO 8601 TIMESTAMP with "Z" or "+hh:mm"; without an offset it is UTC. Returns the UNIX
- * time in microseconds, or -1 for anything else and for NULL. */
+ * time in microseconds, or -1 if TIMESTAMP is NULL or is not in this format. */
 gint64 pp_timestamp_parse (const char *timestamp);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes text from outside (containers, servers, engines, job authors) safe to print. After that it
- * cannot control a terminal, hide parts of itself, or look like more than one line. */
+/* Makes text of others (containers, servers, engines, job authors) safe to print. The result cannot
+ * control a terminal, hide parts of itself, or look like more than one line. */
 #pragma once
 
 #include <glib.h>
