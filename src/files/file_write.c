@@ -16,7 +16,7 @@ struct PpFileWrite
   ssize_t count;              /* result of write(); valid if is_done */
   int failure;                /* its errno; valid if is_done */
   gint is_done;               /* atomic */
-  void (*on_done) (gpointer); /* NULL: the caller has lost interest */
+  void (*on_done) (gpointer); /* NULL: pp_file_write_end() was called */
   gpointer user_data;
 };
 

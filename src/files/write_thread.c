@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
-/* How long the end of the process may wait for the disk. The worker must end within 10 s of
- * SIGTERM, and its loop may take 8 s of them. */
+/* How long a process that ends may wait for the disk. The worker must end within 10 s of SIGTERM,
+ * and its main loop may take 8 s of these 10 s. */
 #define FINISH_US (G_USEC_PER_SEC * 3 / 2)
 
 typedef struct

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Only two sources open files (contrib/check-format.sh checks it). foreign_file.c opens files that
- * others can shape: those of containers, of the engine, of users. own_file.c opens our own files.
- * No open waits for the other end of a FIFO, and every descriptor is closed on exec. */
+/* Only two source files open files (contrib/check-format.sh checks it). foreign_file.c opens files
+ * that others control: containers, the engine, users. own_file.c opens our own files. No open waits
+ * for the other end of a FIFO, except pp_foreign_file_read() with MAY_STREAM, and
+ * pp_own_file_write(). Every descriptor is closed on exec. */
 #pragma once
 
 #include <glib.h>
@@ -27,15 +28,15 @@ typedef enum
  * -1 with ERROR. */
 int pp_foreign_folder_open (int root, const char *path, GError **error);
 
-/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER with one hard link,
- * or with none, if another file has already replaced it. No link is followed. May block on a disk
- * that hangs. Returns -1 with ERROR. */
+/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER with one hard link.
+ * It may also have no hard link: another file has then already replaced it. No symbolic link is
+ * followed. May block on a disk that hangs. Returns -1 with ERROR. */
 int pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error);
 
 /* Reads the file at PATH, at most MAX bytes. Links are followed, because users may link their own
- * files. The file must be regular; if MAY_STREAM, it may also be a pipe or a terminal, and the
- * call waits for its end. Returns a new string of *LENGTH bytes with a NUL behind them, or NULL
- * with ERROR. ERROR's message has no file name; the caller puts it in front. */
+ * files. The file must be regular; if MAY_STREAM, it may also be a pipe or a terminal, and the call
+ * waits for its end. Returns a new string of *LENGTH bytes and a NUL after them, or NULL with
+ * ERROR. ERROR's message has no file name; the caller adds it. */
 char *pp_foreign_file_read (const char *path, gboolean may_stream, gsize max, gsize *length,
                             GError **error);
 
@@ -44,15 +45,16 @@ char *pp_foreign_file_read (const char *path, gboolean may_stream, gsize max, gs
 /* As openat(), for a file or folder that only we use; never waits for the other end of a FIFO.
  * MODE is the mode of a file that FLAGS creates. Returns -1 with errno. */
 int pp_own_open (int folder, const char *name, int flags, mode_t mode);
-/* Opens the terminal behind FD again, as a descriptor of our own that never blocks. For a
- * terminal, poll() only promises room for one byte, and O_NONBLOCK on FD itself would affect
- * everybody who shares it. Returns -1 if FD is no terminal or cannot be opened again. */
+/* Opens the terminal behind FD again, as a descriptor of our own that never blocks. A blocking
+ * write could hang even after poll(), which promises room for one byte only. O_NONBLOCK on FD
+ * itself would affect every process that shares FD. Returns -1 if FD is no terminal or cannot be
+ * opened again. */
 int pp_terminal_open (int fd);
 /* True if FD is a terminal that understands escape sequences: TERM is set, and is not "dumb". */
 gboolean pp_terminal_obeys (int fd);
 
-/* Lists the folder at PATH, one of our own or of /proc. Returns a new GDir, or NULL if it cannot
- * be read. */
+/* Opens the folder at PATH to list it. It is one of our own folders, or one in /proc. Returns a new
+ * GDir, or NULL if the folder cannot be read. */
 GDir *pp_own_folder_read (const char *path);
 
 /* Writes TEXT to the file at PATH and replaces its content. PATH may be a pipe or a device.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads for work that may block for good, such as file access on a disk that hangs. */
+/* Threads for work that may block forever, such as file access on a disk that hangs. */
 #pragma once
 
 #include <glib.h>

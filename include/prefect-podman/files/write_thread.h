@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread for writes to regular files that others gave us: standard output and standard error.
- * A write to a regular file blocks while its disk hangs (NFS, a missing device), even with
- * O_NONBLOCK. Here it blocks this thread only. The thread does all jobs in the order in which they
- * were handed over, so lines keep their order if two descriptors share a file. The first job
- * starts the thread, which then lives as long as the process. */
+/* One thread for writes to regular files that this process did not open: standard output and
+ * standard error. A write to a regular file blocks while its disk hangs (NFS, a missing device),
+ * even with O_NONBLOCK. Here it blocks this thread only. The thread does all jobs in the order of
+ * the calls that add them, so lines keep their order if two descriptors share a file. The first
+ * job starts the thread, which then lives as long as the process. */
 #pragma once
 
 #include <glib.h>
@@ -18,8 +18,8 @@ typedef ssize_t (*PpWriteFunc) (int fd, const void *data, size_t length);
  * ask once, at the start. */
 gboolean pp_write_thread_is_for (int fd);
 
-/* Makes the thread call FUNC with DATA. FUNC owns DATA; it must not hand over jobs and must not
- * log. If no thread can be started, FUNC is called at once. */
+/* Makes the thread call FUNC with DATA. FUNC owns DATA; FUNC must not add jobs and must not log. If
+ * no thread can be started, calls FUNC itself, before it returns. */
 void pp_write_thread_do (PpWriteJobFunc func, gpointer data);
 
 /* A write that runs as a job. */
@@ -36,15 +36,15 @@ PpFileWrite *pp_file_write_new (int fd, const char *text, gsize length, void (*o
  * ignored. */
 ssize_t pp_file_write_end (PpFileWrite *file_write);
 
-/* Waits before the end of the process until all jobs are done. Returns FALSE if jobs are left: all
- * calls together wait for 1.5 s at most. */
+/* Waits until all jobs are done. Called when the process ends. All calls of this function together
+ * wait for 1.5 s at most; returns FALSE if jobs are left after that. */
 gboolean pp_write_thread_finish (void);
 
 /* For jobs: calls write(), or its replacement in a test. */
 ssize_t pp_write_thread_write (int fd, const void *data, size_t length);
 
-/* For tests: replaces write() by FUNC; NULL restores write(). No job may be under way. Also resets
- * the 1.5 s of pp_write_thread_finish(). */
+/* For tests: replaces write() by FUNC; NULL restores write(). Call it only while no job waits or
+ * runs. Also resets the 1.5 s of pp_write_thread_finish(). */
 void pp_write_thread_use (PpWriteFunc func);
 
 G_END_DECLS
