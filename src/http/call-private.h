@@ -60,17 +60,18 @@ typedef struct PpPem PpPem;
 GHashTable *pp_http_pems_new (void);
 GHashTable *pp_http_pems (PpHttp *http);
 
-/* Returns the content of the PEM file at PATH, which has certificates or keys. MARKER (static) is
- * the word in its header lines. Empty if the file could not be read yet. Borrowed; valid until the
- * next turn of the loop. The first call for a PATH blocks. Later, a thread reads the file again
- * from time to time. */
+/* Returns the content of the PEM file at PATH, which has certificates or keys. MARKER, a static
+ * string, is the word in its header lines. The content is empty until the file could be read.
+ * Borrowed; valid until the next turn of the loop. The first call for a PATH blocks. Later, a
+ * thread reads the file again from time to time. */
 GBytes *pp_http_pem (PpHttp *http, const char *path, const char *marker);
 
-/* Makes threads read all files again, after a connection failed with a TLS error. */
+/* Makes threads read all files again. Called when a call failed because of TLS, or because the
+ * connection broke. */
 void pp_http_pems_doubt (PpHttp *http);
 
-/* failure.c: returns the errno of the missing resource if CALL failed with RESULT for lack of a
- * resource of this process; else 0. EAGAIN means threads. */
+/* failure.c: if CALL failed with RESULT because this process lacks a resource, returns the errno
+ * for that resource; else 0. EAGAIN means threads. */
 int pp_http_call_shortage (const PpHttpCall *call, CURLcode result);
 
 /* Discards the results of the last attempt, so that CALL can be given to curl again. */
@@ -79,17 +80,17 @@ void pp_http_call_rewind (PpHttpCall *call);
 /* failure.c: describes why CALL failed. RESULT is not CURLE_OK. Returns a new error. */
 GError *pp_http_call_error (PpHttpCall *call, CURLcode result);
 
-/* Calls DONE of CALL, whose transfer ended with RESULT, with the answer or an error. */
+/* Calls CALL's DONE with the answer or an error. RESULT is the result of the transfer. */
 void pp_http_call_finish (PpHttpCall *call, CURLcode result);
 
-/* Takes an easy handle without options, and returns it after it has left the multi handle. To
- * reset a handle costs less than to make and clean up one. */
+/* Take an easy handle without options; return it after it has left the multi handle. To reset an
+ * old handle costs less than to create a new one. */
 CURL *pp_http_take_easy (PpHttp *http);
 void pp_http_return_easy (PpHttp *http, CURL *easy);
 
 /* silence.c */
 
-/* Warns if CALL gets no answer for REQUEST->slow_ms. */
+/* Warns if CALL gets no answer within REQUEST->slow_ms. */
 void pp_http_silence_watch (PpHttpCall *call, const PpHttpRequest *request);
 
 /* Stops watching CALL. ANSWERED: an answer came, so its host is no longer silent. */

@@ -92,7 +92,8 @@ set_headers (PpHttpCall *call, const char *const *headers)
         has_content_type = TRUE;
     }
   /* Empty values stop two headers that curl adds by itself: a form's Content-Type, and an Expect
-   * for a large body, which costs a round trip, or a second if the server ignores it. */
+   * for a large body. Expect costs a round trip, or a wait of one second if the server ignores
+   * it. */
   if (!has_content_type)
     list = curl_slist_append (list, "Content-Type:");
   list = curl_slist_append (list, "Expect:");
@@ -149,7 +150,7 @@ set_method (CURL *easy, const char *method)
     curl_easy_setopt (easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION. As curl's own, but keeps the errno of a failure. */
+/* CURLOPT_OPENSOCKETFUNCTION. Does what curl does by default, but keeps the errno of a failure. */
 static curl_socket_t
 open_socket (void *user_data, curlsocktype purpose G_GNUC_UNUSED, struct curl_sockaddr *address)
 {
@@ -196,7 +197,7 @@ set_protocol (CURL *easy, const PpHttpRequest *request)
   if (request->http2)
     {
       curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-      curl_easy_setopt (easy, CURLOPT_PIPEWAIT, 1L); /* prefer streams to connections */
+      curl_easy_setopt (easy, CURLOPT_PIPEWAIT, 1L); /* prefer a new stream to a new connection */
     }
   else
     curl_easy_setopt (easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

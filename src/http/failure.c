@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* How many descriptors a name look-up or loading CA certificates needs at most. */
+/* How many descriptors curl needs at most to look up a name or to load CA certificates. */
 #define HELPER_DESCRIPTORS 6
 
 G_DEFINE_QUARK (pp - http - error - quark, pp_http_error)
@@ -118,8 +118,8 @@ pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
 
 /* ---- the proxy ---- */
 
-/* True if CALL failed at the proxy: before the proxy had connected to the server (https://, SOCKS)
- * or had taken the request. CALL has a proxy. */
+/* True if CALL failed at the proxy: this process did not connect to the proxy, or the proxy did not
+ * connect to the server (https://, SOCKS). CALL has a proxy. */
 static gboolean
 proxy_failed (const PpHttpCall *call, CURLcode result)
 {
@@ -184,7 +184,8 @@ connect_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
 /* True if CALL had already sent its request before it failed to get a connection. If a kept
  * connection breaks before the answer, libcurl sends the request again on a new connection
  * (Curl_retry_request()). It then reports only the second attempt, although the server may have
- * carried out the first. The time of the first request stays set; a proxy's CONNECT sets none. */
+ * carried out the first. CURLINFO_PRETRANSFER_TIME then still has the time of the first attempt. A
+ * CONNECT to a proxy does not set this time. */
 static gboolean
 was_sent_before (const PpHttpCall *call)
 {
@@ -223,8 +224,8 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
                       advice);
 }
 
-/* True if RESULT says that nothing was sent. An earlier attempt may have sent the request all the
- * same: see was_sent_before(). */
+/* True if RESULT says that nothing was sent. An earlier attempt may have sent the request: see
+ * was_sent_before(). */
 static gboolean
 tells_of_no_connection (CURLcode result)
 {

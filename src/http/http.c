@@ -242,7 +242,7 @@ run_curl (PpHttp *http)
     }
 }
 
-/* curl has ended CALL: puts it aside for another try, or calls DONE. */
+/* Called when curl has ended CALL. Holds CALL for another attempt, or calls DONE. */
 static void
 end_call (PpHttp *http, PpHttpCall *call, CURLcode result)
 {
@@ -343,7 +343,8 @@ pp_http_new (void)
 
   if (g_once_init_enter (&initialised))
     {
-      /* OpenSSL writes to broken connections, and CURLOPT_NOSIGNAL keeps curl from ignoring it. */
+      /* OpenSSL writes to broken connections, and with CURLOPT_NOSIGNAL, curl does not ignore
+       * SIGPIPE. */
       signal (SIGPIPE, SIG_IGN);
       curl_global_init (CURL_GLOBAL_DEFAULT);
       g_once_init_leave (&initialised, 1);
@@ -358,9 +359,9 @@ pp_http_new (void)
   http->source = g_source_new (&funcs, sizeof (PpHttpSource));
   ((PpHttpSource *)http->source)->http = http;
   g_source_set_name (http->source, "prefect-podman http");
-  /* GLib blocks a source that cannot recurse while it is dispatched. It would take the descriptor
-   * out of the poll set and put it back, with a wake-up each, in every turn. Nothing here runs a
-   * nested loop, so the source may recurse. */
+  /* While GLib dispatches a source that may not recurse, GLib blocks that source. In every turn,
+   * GLib would remove the descriptor from the poll set and add it again, with a wake-up each time.
+   * Nothing here runs a nested loop, so this source may recurse. */
   g_source_set_can_recurse (http->source, TRUE);
   http->epoll = epoll_create1 (EPOLL_CLOEXEC);
   if (http->epoll < 0)
@@ -460,7 +461,7 @@ pp_http_call_cancel (PpHttpCall *call)
       return;
     }
   if (call->state != PP_HTTP_CALL_ACTIVE)
-    return; /* its own callback is running; the call is freed afterwards */
+    return; /* its own callback is running, or it was cancelled before; it is freed later */
   call->state = PP_HTTP_CALL_CANCELLED;
   g_queue_push_tail (&http->cancelled, call);
   update_ready_time (http);

@@ -133,8 +133,8 @@ pp_json_number (const json_t *value, double *number)
 #define STRING_BYTES 80
 #define NUMBER_BYTES 32
 
-/* Length of the string that begins at TEXT, behind its quote: up to the closing quote, or
- * LENGTH. */
+/* Returns the length of a string in JSON, without its quotes. TEXT begins after the opening quote.
+ * If there is no closing quote, returns LENGTH. */
 static gsize
 string_length (const char *text, gsize length)
 {

@@ -20,7 +20,7 @@ pp_limits_is_shortage (int error)
          || error == EADDRNOTAVAIL;
 }
 
-/* Formats a limit of this process: "1024" or "none"; new string. */
+/* Formats a limit of this process: "1024", "any number" or "unknown"; new string. */
 static char *
 limit_of (int resource)
 {
@@ -33,7 +33,7 @@ limit_of (int resource)
   return g_strdup_printf ("%" G_GUINT64_FORMAT, (guint64)limit.rlim_cur);
 }
 
-/* Returns the first line of a file below /proc/sys; new string. */
+/* Returns the content of a file below /proc/sys, which has one line; new string. */
 static char *
 system_limit (const char *path)
 {

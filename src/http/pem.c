@@ -17,7 +17,7 @@
 #define READ_AGAIN_US (60 * G_USEC_PER_SEC)
 #define STACK_BYTES ((gsize)256 * 1024)
 
-/* Belongs to the loop, and to the thread while it reads. */
+/* Belongs to the loop. While a thread reads the file, NEW_BYTES and ERROR belong to the thread. */
 struct PpPem
 {
   gint references;
@@ -104,7 +104,7 @@ pp_http_check_pem (const char *path, const char *marker, GError **error)
   return bytes != NULL;
 }
 
-/* Replaces the content by the new one, or warns that it could not be read. */
+/* Replaces the content by the new content, or warns that the file could not be read. */
 static void
 take (PpPem *pem)
 {

@@ -22,8 +22,9 @@ static const struct
   { "socks4a", 1080 }, { "socks5", 1080 }, { "socks5h", 1080 },
 };
 
-/* Returns the value of the variable NAMES[0] ("http_proxy"), or of NAMES[1] in upper case; NULL if
- * there is none. *VARIABLE gets the name of the variable. */
+/* Returns the value of the variable NAMES[0] ("http_proxy") or, if it is unset, of NAMES[1]
+ * ("HTTP_PROXY"). NULL if the value is empty or there is none. *VARIABLE gets the name of the
+ * variable. */
 static const char *
 read_variable (const char *const names[2], const char **variable)
 {
@@ -97,7 +98,8 @@ matches_host (const char *host, const char *name)
          || is_below (host, name);
 }
 
-/* Removes the port and the brackets from NAME ("host:1", "[::1]:1"). Returns the port, or 0. */
+/* Removes the port and the brackets from NAME ("host:1", "[::1]:1"). Returns the port, 0 if there
+ * is none, or G_MAXUINT64 if it is invalid. */
 static guint64
 take_port (char *name)
 {

@@ -16,7 +16,8 @@ variable (const char *name)
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* The files that can be set, each with the curl option that takes its content instead. */
+/* The files that can be set. files[] has a curl option for the path of each and one for its
+ * content. */
 typedef enum
 {
   SERVER_CAS,

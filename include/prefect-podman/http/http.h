@@ -25,21 +25,21 @@ typedef enum
   PP_HTTP_ERROR_FAILED,    /* anything else; the message has libcurl's text */
   PP_HTTP_ERROR_RESOLVE,   /* the name has no address */
   PP_HTTP_ERROR_CONNECT,   /* refused, no route, no such socket */
-  PP_HTTP_ERROR_TIMEOUT,   /* no answer within the request's time */
+  PP_HTTP_ERROR_TIMEOUT,   /* no answer within the time limit */
   PP_HTTP_ERROR_SILENCE,   /* the request went out; then nothing came for silence_seconds */
   PP_HTTP_ERROR_TLS,       /* certificate or handshake */
   PP_HTTP_ERROR_RESET,     /* the connection broke before the answer was whole */
   PP_HTTP_ERROR_TOO_LARGE, /* the answer is larger than max_response_bytes */
-  PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port for it */
+  PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port left */
 } PpHttpError;
 
-/* A value for slow_ms: the time that a person waits before they expect a first message. */
+/* A value for slow_ms: a person who waits longer than this expects a message. */
 #define PP_HTTP_SLOW_MS 8000
 
 typedef struct
 {
   const char *method;           /* "GET", "POST", ...; required */
-  const char *url;              /* absolute; with a unix socket, the host is only a name */
+  const char *url;              /* absolute; with a unix socket, its host is not looked up */
   const char *unix_socket_path; /* NULL: TCP */
   const char *const *headers;   /* NULL-terminated "Name: value" lines; may be NULL */
   const char *body;             /* copied; may be NULL */
@@ -60,7 +60,7 @@ typedef struct
   gboolean own_connection;
   gboolean body_once;
   gboolean tls_skip_verify;
-  /* PEM file with the only CAs that the server's certificate may come from. NULL: the CAs in
+  /* PEM file with CAs; no other CA is trusted for the server's certificate. NULL: the CAs in
    * SSL_CERT_FILE, else in SSL_CERT_DIR, else the system's. */
   const char *tls_ca_file;
   /* Our client certificate and its key, PEM files. Either both are set or both are NULL. */
@@ -70,12 +70,14 @@ typedef struct
 } PpHttpRequest;
 
 /* Checks the file at PATH before a request names it as a certificate or key. MARKER is the word in
- * its PEM header lines: "CERTIFICATE" or "PRIVATE KEY". Returns FALSE with ERROR if the file
- * cannot be read or has no such header; the message begins with PATH. libcurl itself would only
- * say that it could not set the file. libcurl checks the data between the header lines. */
+ * its PEM header lines: "CERTIFICATE" or "PRIVATE KEY". Returns FALSE with ERROR if the file cannot
+ * be read, or lacks a BEGIN or END line; the message begins with PATH. Without this check, libcurl
+ * would only say that it could not set the file. This function does not check the data between the
+ * header lines; libcurl does. */
 gboolean pp_http_check_pem (const char *path, const char *marker, GError **error);
 
-/* Checks the folders in SSL_CERT_DIR, if that variable is in use (see tls_ca_file). */
+/* Returns FALSE with ERROR if SSL_CERT_DIR is set, SSL_CERT_FILE is not, and none of the folders in
+ * SSL_CERT_DIR exists. */
 gboolean pp_http_check_ca_folders (GError **error);
 
 /* An answer. Borrowed; valid during the callback only. */
@@ -130,9 +132,9 @@ void pp_http_call_cancel (PpHttpCall *call);
  * line. Called with NULL when the calls continue. */
 typedef void (*PpHttpShortageFunc) (const char *shortage, gpointer user_data);
 
-/* From now on, a call that cannot be sent for lack of a resource of this process waits until it
- * can be, instead of failing with PP_HTTP_ERROR_SHORTAGE. Its time limits begin when it is sent. A
- * call that may already have been sent is not sent again. */
+/* From now on, a call waits while this process lacks a resource to send it, and does not fail with
+ * PP_HTTP_ERROR_SHORTAGE. Its time limits begin when it is sent. A call that may already have been
+ * sent is not sent again. */
 void pp_http_wait_out_shortages (PpHttp *http, PpHttpShortageFunc notify, gpointer user_data);
 
 /* Returns, in one line, what calls wait for, or NULL if no call waits. Borrowed; valid until the

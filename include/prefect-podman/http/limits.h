@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resources that this process has run out of: descriptors, memory, threads, ports. Such a failure
- * is not the other side's fault. It ends when the limit is raised or the resource is released. */
+/* Resources that this process has run out of: descriptors, memory, threads, ports. A shortage is
+ * not the other side's fault. It ends when somebody raises the limit or releases the resource. */
 #pragma once
 
 #include <glib.h>

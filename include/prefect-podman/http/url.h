@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 /* Returns URL without "user:password@", for messages; new string. URL may lack a scheme. */
 char *pp_http_url_for_display (const char *url);
 
-/* Returns the "user:password" of URL as it is written, with its %XX; new string. Returns NULL if
- * URL has no password. URL may lack a scheme. */
+/* Returns the "user:password" of URL, still percent-encoded; new string. Returns NULL if URL has no
+ * password. URL may lack a scheme. */
 char *pp_http_url_login (const char *url);
 
 /* As pp_http_url_for_display(), for a URL so malformed that its host cannot be found. Leaves out
