@@ -22,7 +22,7 @@ struct PpInfrastructureKind
 {
   const PpPoolType *pools;
   /* See pp_kind_find_place(). A kind with only one place names it here ("process:"). Any other kind
-   * has NULL here and two functions: the first finds the place, the second tells if PLACE is one of
+   * has NULL here and two functions: find_place finds the place, has_place tells if PLACE is one of
    * this kind. */
   const char *place;
   char *(*find_place) (const char *engine_url, GError **error);

@@ -3,12 +3,12 @@
 
 #include "kind-private.h"
 
-/* A new kind is a file with a PpInfrastructureKind, and its row here. The first row is used if
- * nothing says which kind is wanted. */
+/* A new kind is a file with a PpInfrastructureKind, and its row here. The first row is the
+ * default. */
 static const PpInfrastructureKind *const kinds[] = { &pp_engine_api_kind };
 
-/* Returns the pool type TYPE and sets *KIND (KIND may be NULL) to its kind. NULL if there is
- * none. */
+/* Returns the pool type with the name TYPE, or NULL if there is none. Sets *KIND (KIND may be NULL)
+ * to its kind. */
 static const PpPoolType *
 find_pool (const char *type, const PpInfrastructureKind **kind)
 {

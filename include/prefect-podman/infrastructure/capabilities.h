@@ -9,14 +9,14 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  /* If a start is interrupted, the job may stay in the phase "about to run". The infrastructure
-   * then refuses each later start, although the job runs. */
+  /* If a start is interrupted, the job may stay in PP_JOB_READY. The infrastructure then refuses
+   * each later start, although the job runs. */
   gboolean refuses_interrupted_start;
 } PpCapabilities;
 
 PpCapabilities pp_infrastructure_capabilities (const PpInfrastructure *infrastructure);
 
-/* Returns the infrastructure_pid on the server of the flow run of job JOB_ID; new string. */
+/* Returns the infrastructure_pid that the flow run of job JOB_ID has on the server; new string. */
 char *pp_infrastructure_pid (const PpInfrastructure *infrastructure, const char *job_id);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container that the containers kind makes of a job configuration. `render` shows it. The
- * worker has it only as a PpJobSpec. */
+/* The container that the kind in src/infrastructure/containers makes from a job configuration.
+ * `render` shows it. The worker only has a PpJobSpec, which it cannot read. */
 #pragma once
 
 #include "prefect-podman/infrastructure/engine.h"
@@ -37,12 +37,12 @@ typedef struct
 /* Returns a new spec, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID).
  *
  * CONFIGURATION is the result of pp_template_prepare(). It may have PP_SECRET_ENVIRONMENT_KEY.
- * Besides the variables of the docker type it has the worker's own job variables (state_reporting,
- * forward_output, prefect_env, timeout_seconds, stop_timeout, infrastructure_retries,
- * startup_timeout_seconds) and those of a `podman` pool (userns, devices, shm_size, user,
- * working_dir, entrypoint, ulimits, security_opt, extra_hosts). ENGINE is the engine that answers.
- * If it is NULL (unknown, offline render), nothing is adapted to it. The only I/O is to read the
- * current directory, against which relative sources of volumes are resolved.
+ * Besides the variables of the docker type, CONFIGURATION has the worker's own job variables
+ * (state_reporting, forward_output, prefect_env, timeout_seconds, stop_timeout,
+ * infrastructure_retries, startup_timeout_seconds) and those of a `podman` pool (userns, devices,
+ * shm_size, user, working_dir, entrypoint, ulimits, security_opt, extra_hosts). ENGINE is the
+ * engine that answers. If it is NULL (unknown, offline render), nothing is adapted to it. The only
+ * I/O is to read the current directory, against which relative sources of volumes are resolved.
  *
  * The create body is the one that docker-py 7 would send for Prefect's DockerWorker, with these
  * differences. AutoRemove is never set, because the worker removes the container. RestartPolicy is
@@ -56,8 +56,8 @@ PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEng
 void pp_container_spec_free (PpContainerSpec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpContainerSpec, pp_container_spec_free)
 
-/* True if SPEC has limits that an engine may drop. The container is checked for them before its
- * start. */
+/* True if SPEC has limits that an engine may drop. The worker then checks before the start that the
+ * container has them. */
 gboolean pp_container_spec_has_limits (const PpContainerSpec *spec);
 
 /* Sets the labels that name the container's owner: identity, run, claim, work pool and reporter of

@@ -20,7 +20,8 @@ typedef enum
 {
   PP_INFRASTRUCTURE_ERROR_FAILED,      /* the engine refused; the message has its own words */
   PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, /* the engine, or a pull's registry, does not answer or is
-                                          busy. This may pass; the call may have been carried out */
+                                          busy. A retry may succeed; the engine may have carried out
+                                          the first request */
   PP_INFRASTRUCTURE_ERROR_NOT_FOUND,   /* no such container, image or network */
   PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
   PP_INFRASTRUCTURE_ERROR_INVALID,   /* the job configuration cannot be made into a container; the
@@ -54,9 +55,9 @@ typedef struct
   const char *not_created_event;
 } PpKindWords;
 
-/* The key of a configuration that names the variables of its `env` that are secrets of the worker.
- * The value is an object that maps each name to null (the whole variable is secret) or true (a URL,
- * of which the user and password are secret). */
+/* A key of the job configuration. It lists the variables in `env` that hold secrets of the worker.
+ * Its value is an object that maps the name of each variable to null (the whole value is secret) or
+ * true (the value is a URL, and its user and password are secret). */
 #define PP_SECRET_ENVIRONMENT_KEY "secret_environment"
 
 /* Returns the infrastructure at PLACE (see pp_kind_find_place() in kinds.h). New; NULL with ERROR
@@ -84,7 +85,7 @@ const char *pp_infrastructure_trouble (const PpInfrastructure *infrastructure);
 /* Called at the end of a call. ERROR is borrowed, and NULL on success. */
 typedef void (*PpInfrastructureDoneFunc) (const GError *error, gpointer user_data);
 
-/* The same with the requested object (borrowed); NULL with ERROR. */
+/* As PpInfrastructureDoneFunc, with the requested JOB (borrowed), or NULL with ERROR. */
 typedef void (*PpJobFunc) (PpJob *job, const GError *error, gpointer user_data);
 /* JOBS is an array of PpJob. */
 typedef void (*PpJobsFunc) (const GPtrArray *jobs, const GError *error, gpointer user_data);
@@ -93,7 +94,7 @@ typedef void (*PpJobsFunc) (const GPtrArray *jobs, const GError *error, gpointer
 typedef struct
 {
   gboolean succeeded; /* the engine reported that the container ended with status 0; only a local
-                         Podman does */
+                         Podman reports this */
   char *output_lost;  /* output was discarded before it was read: why and how much */
   char *damage;       /* part of the log could not be read: where and how much */
 } PpFollowEnd;
@@ -125,8 +126,8 @@ PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructur
 /* Checks if the engine answers; UNAVAILABLE if it does not. */
 PpInfrastructureCall *pp_infrastructure_ping (PpInfrastructure *infrastructure,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
-/* A job in the form of its kind, from the job configuration until the job is started. Only the kind
- * can read it. */
+/* The description of a job, in a form that only its kind can read. The worker keeps it from the job
+ * configuration until the job is started. */
 typedef struct PpJobSpec PpJobSpec;
 
 /* Makes a job from CONFIGURATION (from pp_template_prepare(), with PP_SECRET_ENVIRONMENT_KEY).
@@ -145,19 +146,20 @@ void pp_infrastructure_free_spec (PpInfrastructure *infrastructure, PpJobSpec *s
 typedef enum
 {
   PP_SUBMIT_READY,      /* the job exists, and runs once it is started */
-  PP_SUBMIT_STARTED,    /* an earlier request has created and started it: JOB */
+  PP_SUBMIT_STARTED,    /* an earlier request has created and started the job: JOB */
   PP_SUBMIT_GIVEN_UP,   /* MAY_GO_ON returned FALSE */
-  PP_SUBMIT_REFUSED,    /* ERROR; if it is UNAVAILABLE, the step may be retried */
+  PP_SUBMIT_REFUSED,    /* a step failed with ERROR; if UNAVAILABLE, it may be retried */
   PP_SUBMIT_IMPOSSIBLE, /* ERROR: the job can never be created as described */
 } PpSubmitEnd;
 
-/* The callbacks of a submission. Strings are borrowed. Only DONE may end the submission. */
+/* The callbacks of a submission. Strings are borrowed. Only DONE may cancel the submission or free
+ * its PpJobSpec. */
 typedef struct
 {
   /* Called with a LINE for the run's log. */
   void (*log) (gboolean is_warning, const char *line, gpointer user_data);
-  /* TRUE: the current step may take long. It leaves nothing of the job behind and may be cancelled.
-   * FALSE: that step is over. */
+  /* Called with TRUE when a step begins that may take long. If it is cancelled, it leaves nothing
+   * of the job behind. Called with FALSE when that step is over. */
   void (*pulling) (gboolean is_pulling, gpointer user_data);
   /* Called before a long step and before the job is ready. Return FALSE if the run was
    * cancelled. */
@@ -169,7 +171,8 @@ typedef struct
   void (*not_created) (gboolean may_exist, gpointer user_data);
   /* Called when the job was created. */
   void (*created) (const char *id, gpointer user_data);
-  /* Called at the end. JOB and ERROR are set as described at HOW, otherwise NULL; borrowed. */
+  /* Called at the end. JOB and ERROR are borrowed. PpSubmitEnd names the one that is set; else it
+   * is NULL. */
   void (*done) (PpSubmitEnd how, const PpJob *job, const GError *error, gpointer user_data);
 } PpSubmitFuncs;
 
@@ -177,10 +180,11 @@ typedef struct
  * takes minutes. */
 #define PP_INFRASTRUCTURE_CREATE_SECONDS 600
 
-/* Does everything until the job of SPEC is ready to start. With ANEW, begins with the first step:
- * at the first call, and after the job was removed again. Otherwise begins with the step that ended
- * with PP_SUBMIT_REFUSED. FUNCS except DONE may be called from inside this call; MAY_GO_ON must
- * return TRUE then. SPEC, FUNCS and INFRASTRUCTURE must outlive the call. */
+/* Does everything until the job of SPEC is ready to start. Pass ANEW at the first call, and after
+ * the job was removed: the submission then begins with the first step. Without ANEW, it repeats the
+ * step that ended with PP_SUBMIT_REFUSED, and continues from there. FUNCS except DONE may be called
+ * from inside this call; MAY_GO_ON must return TRUE then. SPEC, FUNCS and INFRASTRUCTURE must
+ * outlive the call. */
 PpInfrastructureCall *pp_infrastructure_submit (PpInfrastructure *infrastructure, PpJobSpec *spec,
                                                 gboolean anew, const PpSubmitFuncs *funcs,
                                                 gpointer user_data);
@@ -189,8 +193,8 @@ PpInfrastructureCall *pp_infrastructure_start (PpInfrastructure *infrastructure,
                                                PpInfrastructureDoneFunc done, gpointer user_data);
 /* Follows the output of both streams. Begins at PLACE in the log, where an earlier follow stopped
  * (copied; NULL: at the beginning of the log). Ends when the container ends (no error) or the
- * connection breaks (UNAVAILABLE). END counts from PLACE, or from this call. TTY is
- * PpRunPolicy.has_tty or PpJobStatus.has_tty. */
+ * connection breaks (UNAVAILABLE). END reports output that was lost since PLACE or, if PLACE is
+ * NULL, since this call. TTY is PpRunPolicy.has_tty or PpJobStatus.has_tty. */
 PpInfrastructureCall *pp_infrastructure_follow (PpInfrastructure *infrastructure,
                                                 const char *container_id, gboolean tty,
                                                 const PpLogPlace *place, PpOutputFunc on_output,
@@ -221,8 +225,8 @@ typedef void (*PpWatchFunc) (PpWatchNews news, gpointer user_data);
 /* Watches a started container until it has ended or is gone, whatever happens to its log and to the
  * engine's events. If the kernel shows a local Podman's processes, NEWS (may be NULL) is called
  * when one of them ends, and the end is known within a second. Otherwise the engine's wait reports
- * the end; without conmon that takes about 20 s. An engine that does not answer is asked again:
- * WATCHED gets no error for that. */
+ * the end; without conmon that takes about 20 s. If the engine does not answer, the watch asks
+ * again; WATCHED gets no error for that. */
 PpInfrastructureCall *pp_infrastructure_watch (PpInfrastructure *infrastructure,
                                                const char *container_id, PpWatchFunc news,
                                                PpWatchedFunc watched, gpointer user_data);
@@ -237,19 +241,20 @@ PpInfrastructureCall *pp_infrastructure_unpause (PpInfrastructure *infrastructur
 PpInfrastructureCall *pp_infrastructure_remove (PpInfrastructure *infrastructure,
                                                 const char *container_id,
                                                 PpInfrastructureDoneFunc done, gpointer user_data);
-/* The same for a container that was never started, without force. The engine refuses if the
- * container runs by now: the engine may carry out a start late, after the worker gave it up. */
+/* As pp_infrastructure_remove(), for a container that was never started, and without force. The
+ * engine refuses if the container now runs: the engine may carry out a start late, after the worker
+ * has stopped waiting for it. */
 PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infrastructure,
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
-/* Protects a job that has run after all. If the engine carries out an earlier
- * pp_infrastructure_remove_unstarted() late, it then finds nothing. NAME is the job's name. Call
- * this before the job is followed. */
+/* Protects a job that has run after all. The engine may carry out an earlier
+ * pp_infrastructure_remove_unstarted() late; after this call, that late request finds no job to
+ * remove. NAME is the job's name. Call this before the job is followed. */
 PpInfrastructureCall *pp_infrastructure_keep (PpInfrastructure *infrastructure,
                                               const char *container_id, const char *name,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
-/* The containers that a list contains. Thousands may have ended and been kept. */
+/* Which containers to list. A host may keep thousands of containers that have ended. */
 typedef enum
 {
   PP_LIST_ALL,

@@ -69,8 +69,9 @@ typedef struct
   PpJobPhase phase;
   gboolean is_running;     /* it has not ended, and is known to have begun */
   gboolean never_started;  /* nothing of it ever ran; FALSE if that is unknown (in a list) */
-  gboolean end_is_guessed; /* the infrastructure was restarted, found the job dead, and invented its
-                              exit code and end time */
+  gboolean end_is_guessed; /* exit_code is the one that the infrastructure invents, with an end
+                              time, for a job that it finds dead after its own restart. A program
+                              may also end with it */
   gint64 created_at;       /* UNIX microseconds, like all times here; 0: unknown */
   gint64 started_at;
   gint64 ended_at;

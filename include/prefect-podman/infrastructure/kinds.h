@@ -11,7 +11,7 @@ typedef struct PpInfrastructureKind PpInfrastructureKind;
 /* Returns the kind that serves work pools of TYPE (may be NULL), or NULL if none does. */
 const PpInfrastructureKind *pp_kind_for_pool (const char *type);
 
-/* Returns the kind that has jobs at PLACE (may be NULL), or NULL. */
+/* Returns the kind whose jobs run at PLACE (may be NULL), or NULL if PLACE belongs to no kind. */
 const PpInfrastructureKind *pp_kind_for_place (const char *place);
 
 /* Returns the kind of a worker that was started without a type. */

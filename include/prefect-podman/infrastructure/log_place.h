@@ -6,7 +6,8 @@
  * back. (Docker writes all parts of a long line with the time of its first part.) Between the two
  * streams, times may decrease: Docker reads each stream by itself, and stamps a line before it
  * writes the line to the log. So only an entry that is later than all entries before it can mark a
- * place: no entry before it in the log is later than the latest of them. */
+ * place. A search from the log's beginning then finds this entry first: every entry before it has
+ * an earlier time. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -35,7 +36,7 @@ gboolean pp_log_place_is_set_back (const PpLogPlace *place, PpStream stream, gin
  * entries before it, or it is the first one after the clock was set back. */
 gboolean pp_log_place_is_passed (const PpLogPlace *place, PpStream stream, gint64 time);
 
-/* Moves PLACE past LENGTH bytes of an entry of STREAM with TIME, which were read. */
+/* Moves PLACE past the LENGTH bytes that were read of an entry of STREAM with TIME. */
 void pp_log_place_note (PpLogPlace *place, PpStream stream, gint64 time, gsize length);
 
 /* A reader that continues where an earlier reader stopped. */
@@ -43,7 +44,7 @@ typedef struct
 {
   PpLogPlace place; /* of the earlier reader */
   int state;
-  guint64 skip; /* bytes still to skip, while bytes are counted */
+  guint64 skip; /* bytes still to skip, while the reader counts bytes */
   gboolean gap; /* PLACE is not in the log any more */
 } PpLogPass;
 
@@ -57,8 +58,8 @@ gsize pp_log_pass_over (PpLogPass *pass, gint64 time, gboolean begins_late, gsiz
 /* Call this when BYTES of the result of pp_log_pass_over() were skipped. */
 void pp_log_pass_done (PpLogPass *pass, gsize bytes);
 
-/* Call this at the log's end. True if output between PLACE and the first byte that was not skipped
- * is missing. */
+/* Call this at the log's end. True if output is missing between PLACE and the first byte that was
+ * not skipped. */
 gboolean pp_log_pass_has_gap (const PpLogPass *pass);
 
 G_END_DECLS
