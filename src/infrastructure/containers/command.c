@@ -45,8 +45,8 @@ simple_command_runs_prefect (GPtrArray *words)
   return FALSE;
 }
 
-/* Splits LINE at command separators outside quotes. A quoted word may be a shell line of its own
- * and is checked too, up to DEPTH levels. */
+/* True if LINE, a shell line, runs Prefect. Splits LINE at command separators outside quotes. Also
+ * checks each quoted word, up to DEPTH levels, because it may be a shell line itself. */
 static gboolean
 shell_line_runs_prefect (const char *line, guint depth)
 {

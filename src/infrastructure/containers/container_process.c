@@ -176,8 +176,8 @@ pp_container_process_find (const char *proc, const char *container_id, const jso
   return TRUE;
 }
 
-/* True if process PID is the runtime that has made the container and waits for its start: "runc
- * init", or crun's copy of its own "crun create ... ID". */
+/* True if process PID is the runtime, which has made the container and waits for its start. This is
+ * "runc init", or a child of crun that still has the command line "crun create ... ID". */
 static gboolean
 is_runtime (const char *proc, const char *container_id, gint64 pid)
 {

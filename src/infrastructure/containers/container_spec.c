@@ -101,8 +101,8 @@ environment_list (const json_t *env, GError **error)
   return json_incref (list);
 }
 
-/* Cuts each label at a NUL, as env is cut: not every reader of the engine's answers accepts a
- * NUL. */
+/* Cuts each label at its first NUL, as environment_list() cuts variables. Not every program that
+ * reads the engine's answers accepts a NUL. */
 static json_t *
 labels_object (const json_t *labels)
 {
@@ -315,9 +315,9 @@ resolve_state_reporting (PpContainerSpec *spec)
     spec->policy.state_reporting = spec->policy.runs_prefect ? PP_REPORT_PREFECT : PP_REPORT_WORKER;
 }
 
-/* An engine quotes the platform in its answer to a pull, and pp_pull_may_pass() looks for words in
- * that answer. The platform must not contain one of them. Each of them has a blank or a ":", so the
- * platform may have neither. */
+/* Sets SPEC's platform to PLATFORM. An engine quotes the platform in its answer to a pull, and
+ * pp_pull_may_pass() looks for phrases in that answer. The platform must not contain such a phrase.
+ * Each phrase has a blank or a ":", so the platform may have neither. */
 static gboolean
 take_platform (PpContainerSpec *spec, const json_t *platform, GError **error)
 {
@@ -436,7 +436,7 @@ pp_container_spec_free (PpContainerSpec *spec)
   g_free (spec);
 }
 
-/* Sets BODY's LABELS[KEY]. */
+/* Sets KEY to VALUE in the object LABELS of BODY (may be NULL). */
 static void
 set_label (json_t *body, const char *labels, const char *key, const char *value)
 {

@@ -40,7 +40,7 @@ struct PpCredentialHelper
   gpointer user_data;
   guint timer;
 
-  char *auth; /* used by the thread until it has ended, as is trouble */
+  char *auth; /* until the thread ends, only the thread uses this and trouble */
   char *trouble;
 };
 
@@ -68,8 +68,8 @@ set_trouble (PpCredentialHelper *helper, const char *why)
 }
 
 /* Runs in the child. Resets signals to their defaults. Starts a session, so that the whole group
- * can be killed and Ctrl-C in the terminal does not reach it. Makes the child die with this
- * process. */
+ * can be killed, and Ctrl-C in the terminal does not reach the group. Makes the kernel kill the
+ * child if the thread that started it ends first, for example with this process. */
 static void
 set_up_child (gpointer user_data G_GNUC_UNUSED)
 {
@@ -102,8 +102,8 @@ read_some (int fd, GByteArray *answer)
   return count > 0 && answer->len <= MAX_ANSWER_BYTES;
 }
 
-/* Reads the answer of PID from FD until PID has ended, even if another process has FD open. Returns
- * the wait status, or -1 if the helper was killed. */
+/* Reads the answer of PID from FD until PID has ended, even if another process keeps the pipe open.
+ * Returns the wait status, or -1 if this function has killed the helper. */
 static int
 wait_for (pid_t pid, int fd, guint seconds, GByteArray *answer)
 {
@@ -224,7 +224,8 @@ ask_in_thread (void *data)
   return NULL;
 }
 
-/* The thread is stuck. It frees HELPER if it ever returns. */
+/* Called if the thread hangs, or at once if no thread was started. A thread that hangs frees HELPER
+ * if it ever returns. */
 static gboolean
 on_deadline (gpointer user_data)
 {

@@ -28,8 +28,8 @@ void pp_docker_config_free (PpDockerConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpDockerConfig, pp_docker_config_free)
 
 /* Returns the value of X-Registry-Auth for IMAGE's registry from the `auths` of CONFIG; new string,
- * a secret. Returns NULL if there is none. *TROUBLE is then a sentence about a wrong entry of the
- * registry (new string, without secrets), or NULL. */
+ * a secret. Returns NULL if there is none. If the entry for the registry is wrong, sets *TROUBLE to
+ * a sentence about it (new string, without secrets), else to NULL. */
 char *pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **trouble);
 
 /* Returns the NAME of the docker-credential-NAME that has the credentials for IMAGE's registry,

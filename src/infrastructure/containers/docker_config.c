@@ -112,8 +112,8 @@ pp_docker_config_free (PpDockerConfig *config)
   g_free (config);
 }
 
-/* Returns the object of registries, borrowed, or NULL. If the file has none of these keys, the file
- * itself is that object. */
+/* Returns the object of registries, borrowed, or NULL. If the file has none of the keys auths,
+ * credsStore and credHelpers, the whole file is that object. */
 static const json_t *
 auths_of (const json_t *json)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps docker-py's arguments to fields of the create body. Also says which values docker-py leaves
- * out (docker/models/containers.py RUN_CREATE_KWARGS and RUN_HOST_CONFIG_KWARGS,
+/* Maps docker-py's arguments to fields of the create body. The table also says which values
+ * docker-py leaves out (docker/models/containers.py RUN_CREATE_KWARGS and RUN_HOST_CONFIG_KWARGS,
  * docker/types/containers.py ContainerConfig and HostConfig). */
 #include "config.h"
 

@@ -19,7 +19,7 @@ void pp_docker_reader_free (PpDockerReader *reader);
 
 /* Reads the file in a thread; at most one thread runs at a time. FUNC is called once from the main
  * loop, after this function returns. If there is no result after 10 s, FUNC gets a configuration
- * with a trouble. */
+ * without content; its TROUBLE says why. */
 PpDockerRead *pp_docker_reader_read (PpDockerReader *reader, PpDockerReadFunc func,
                                      gpointer user_data);
 /* Cancels the read: FUNC is not called. NULL is ignored. */

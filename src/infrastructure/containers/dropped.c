@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings that an engine accepts in the create call and silently ignores. If that changes what the
- * job means, the run is refused, with the engine and its version in the error; otherwise the run's
- * log gets a warning. Each row was tested on Podman 4.3.1 (rootful and rootless), Podman 5.4.2 and
- * Docker 20.10.24 by creating and inspecting a container. Only the rows for networking_config, and
- * those for Docker 23 and later, come from the sources of Podman 4.3 to 5.8 and Docker 20.10 to
- * 28. */
+ * job means, the worker refuses the run, and the error names the engine and its version. Otherwise
+ * the run's log gets a warning. The rows for networking_config, and those for Docker 23 and later,
+ * come from the sources of Podman 4.3 to 5.8 and Docker 20.10 to 28. Each other row was tested on
+ * Podman 4.3.1 (rootful and rootless), Podman 5.4.2 and Docker 20.10.24 by creating and inspecting
+ * a container. */
 #include "config.h"
 
 #include "spec_parts-private.h"
@@ -88,7 +88,7 @@ apparmor_without (const json_t *value, const PpEngineInfo *engine)
   return FALSE;
 }
 
-/* Docker ignores it since API 1.42 and only warned about it before. */
+/* Docker ignores KernelMemory since API 1.42. Before, Docker warned about it. */
 static gboolean
 kernel_memory (const json_t *value, const PpEngineInfo *engine)
 {
@@ -132,7 +132,7 @@ endpoint_options (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
   return has_endpoint_key (value, keys);
 }
 
-/* Docker supports it since API 1.48, a newer version than the one used here. */
+/* Docker supports GwPriority since API 1.48. The worker uses an older version of the API. */
 static gboolean
 endpoint_priority (const json_t *value, const PpEngineInfo *engine G_GNUC_UNUSED)
 {

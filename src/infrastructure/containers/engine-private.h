@@ -6,10 +6,10 @@
 
 G_BEGIN_DECLS
 
-/* Returns the URL of the engine, a new string: ENGINE_URL (--engine-url). If ENGINE_URL is NULL,
- * the first of these that exists: CONTAINER_HOST, DOCKER_HOST, the rootless Podman socket, the
- * rootful Podman socket, Docker's socket. If none exists, returns the first default socket. Returns
- * NULL with ERROR for a scheme that the worker does not speak. */
+/* Returns the URL of the engine; new string. This is the first of ENGINE_URL (--engine-url, may be
+ * NULL), CONTAINER_HOST and DOCKER_HOST that is set. If none is set, it is the first socket that
+ * this process may use: rootless Podman's, rootful Podman's, Docker's. If there is none, it is the
+ * first default socket. Returns NULL with ERROR if the URL that is set cannot be used. */
 char *pp_engine_find (const char *engine_url, GError **error);
 
 /* The environment that pp_engine_find() uses, in a struct so that tests can set it. */
@@ -27,14 +27,14 @@ char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, G
 
 /* Converts ADDRESS, as the user wrote it, to a URL for pp_engine_url_parse(). Accepts what
  * docker-py's parse_host() accepts (docker/utils/utils.py), such as "unix://var/run/docker.sock"
- * and "10.0.0.1:2375". Returns anything else unchanged, without surrounding blanks. New string.
- * Pure function. */
+ * and "10.0.0.1:2375". From anything else, only removes surrounding blanks. New string. Pure
+ * function. */
 char *pp_engine_address_to_url (const char *address);
 
 /* Splits URL into SOCKET_PATH and BASE_URL, both new strings. SOCKET_PATH is NULL unless URL is
- * unix://. BASE_URL is the start of every request's URL: "http://d", or "http://host:2375", with a
- * user and password if given. Returns FALSE with ERROR for a scheme that is not supported, and for
- * an address that can never be reached. */
+ * unix://. BASE_URL is the start of every request's URL: "http://localhost" for a socket, or
+ * "http://host:2375", with a user and password if given. Returns FALSE with ERROR for a scheme that
+ * is not supported, and for an address that can never be reached. */
 gboolean pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GError **error);
 
 /* Names for error messages. They are looked up once at the start, because a name service (LDAP) may
@@ -64,8 +64,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpPull, pp_pull_free)
 /* Takes the next piece of the stream. A line longer than 1 MiB is dropped. */
 void pp_pull_push (PpPull *pull, const char *data, gsize length);
 
-/* True if a pull that failed with the engine's message WORDS may succeed soon, because the registry
- * or the network failed. Engines report this only in their messages, which come from
+/* True if WORDS, the engine's message about a failed pull, says that the registry or the network
+ * failed: a retry may succeed soon. Engines report this only in their messages, which come from
  * containers/image, Docker, the registry or Go. */
 gboolean pp_pull_may_pass (const char *words);
 

@@ -29,9 +29,9 @@ typedef struct EngineWatch EngineWatch;
 #define PP_ENGINE_MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
 
 /* The longest time without progress in a pull. While data arrives from the registry, however
- * slowly, Podman and Docker report progress at least every second (tested on 4.3 and 20.10).
- * Without progress, either the registry is stuck, and they would wait forever, or Podman is
- * unpacking a layer: minutes for tens of GB on a slow disk. */
+ * slowly, Podman and Docker report progress at least every second (tested on 4.3 and 20.10). If
+ * there is no progress, either the registry is stuck, and the engine would wait forever, or Podman
+ * unpacks a layer, which takes minutes for tens of GB on a slow disk. */
 #define PP_ENGINE_PULL_SILENCE_SECONDS (30 * 60)
 
 /* Handles the engine's answer to a request of CALL; its status is below 400. Sends the next request
@@ -190,7 +190,7 @@ void pp_engine_call_resume (PpInfrastructureCall *base);
 
 /* engine_api.c */
 
-/* Sends a GET for PATH, below the API's version, that belongs to no call. If ON_DATA is NULL,
+/* Sends a GET request that belongs to no call. PATH is below the API's version. If ON_DATA is NULL,
  * collects the whole answer. */
 PpHttpCall *pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data,
                            PpHttpDoneFunc done, gpointer user_data);
@@ -221,20 +221,21 @@ void pp_engine_info_free (PpEngineInfo *info);
 /* Returns the engine's message in the body of RESPONSE, an error, on one line; new string. */
 char *pp_engine_words (const PpHttpResponse *response);
 /* True if RESPONSE says that the engine is there but busy: Podman's SQLite database was locked for
- * longer than Podman waits. The same request succeeds a moment later. Like a request whose answer
- * was lost, it may have been carried out in part. */
+ * longer than Podman waits. The same request succeeds a moment later. The engine may have carried
+ * out a part of the request, as after a lost answer. */
 gboolean pp_engine_is_busy (const PpHttpResponse *response);
 /* True if RESPONSE is a 404 in which the engine itself reports a missing object. */
 gboolean pp_engine_says_gone (const PpHttpResponse *response);
 /* True if RESPONSE, Docker's answer to a removal, says that the container is already being
  * removed. */
 gboolean pp_engine_says_removing (const PpHttpResponse *response);
-/* Returns the error code for RESPONSE, an error with the message WORDS, to CALL. Uses the status,
- * the engine's own words, and their place in the message. The place matters, because an engine
- * quotes the job in its messages (a device, an entrypoint, a mount, a user). */
+/* Returns the error code for RESPONSE, an error that the engine sent to CALL with the message
+ * WORDS. Uses the status, the engine's own words, and their place in the message. The place
+ * matters, because an engine quotes the job in its messages (a device, an entrypoint, a mount, a
+ * user). */
 PpInfrastructureError pp_engine_error_code (const EngineCall *call, const PpHttpResponse *response,
                                             const char *words);
-/* Returns advice about RESPONSE to CALL, an error, or "" if there is none. */
+/* Returns advice about RESPONSE, an error that the engine sent to CALL, or "" if there is none. */
 const char *pp_engine_advice (const EngineCall *call, const PpHttpResponse *response);
 
 /* engine_ends.c */
@@ -350,8 +351,8 @@ PpInfrastructureCall *pp_engine_keep (PpInfrastructure *infrastructure, const ch
 gboolean pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
                                         const PpEngineInfo *engine, GError **error);
 /* Checks that CONTAINER, the engine's answer about it, has the limits that SPEC asks for.
- * WAS_WARNED is TRUE if the engine gave warnings when it created the container; an ignored
- * preference is then accepted. Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which
+ * WAS_WARNED is TRUE if the engine gave warnings when it created the container: a missing
+ * preference is then no error. Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which
  * names the limits, the engine and its version. Sets *WARNING to a new string for the run's log, or
  * NULL. */
 gboolean pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *container,

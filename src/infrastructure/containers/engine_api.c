@@ -22,7 +22,8 @@ has_place (const char *url)
   return pp_engine_url_parse (url, &socket_path, &base_url, NULL);
 }
 
-/* Checks what the environment says about the connection to a TCP address: TLS and a proxy. */
+/* Reads and checks the environment's settings for the connection to URL, a TCP address: TLS and a
+ * proxy. */
 static gboolean
 check_way (const char *url, char **base_url, PpEngineTls *tls, GError **error)
 {
@@ -186,7 +187,7 @@ engine_capabilities (const PpInfrastructure *infrastructure)
   return (PpCapabilities){ .refuses_interrupted_start = info->kind == PP_ENGINE_PODMAN };
 }
 
-/* In the format of the Python worker. */
+/* Returns the infrastructure_pid in the format of the Python worker. */
 static char *
 engine_pid (const PpInfrastructure *infrastructure, const char *job_id)
 {

@@ -191,7 +191,8 @@ on_asked_again (const GError *error, gpointer user_data)
 }
 
 /* Asks for the engine's version again if the engine may be another one now: it was away, or its
- * "Server" header ("Libpod/5.4.2 (linux)") has changed. A ping does that itself before it ends. */
+ * "Server" header ("Libpod/5.4.2 (linux)") has changed. A ping asks for the version itself before
+ * it ends. */
 static void
 note_answer (EngineCall *call, const PpHttpResponse *response)
 {
@@ -268,7 +269,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .tls_cert_file = engine->tls.cert_file,
                                  .tls_key_file = engine->tls.key_file,
                                  .headers = headers,
-                                 /* libcurl never sends these twice. */
+                                 /* On a new connection, libcurl sends a request only once. */
                                  .own_connection = g_str_equal (request->method, "POST"),
                                  .body = body,
                                  .body_length = body != NULL ? strlen (body) : 0,

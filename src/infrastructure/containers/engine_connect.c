@@ -17,13 +17,14 @@
 #define NEWEST_API_MINOR 45
 /* How long an engine may take to answer /_ping and to find a network. */
 #define TIMEOUT_SECONDS 30
-/* The same for /version and /info. Podman asks the package manager for the versions of its parts,
- * and /info counts all containers. On a busy host this takes minutes, and a second request makes it
- * slower. If the engine is gone, the connection is closed. */
+/* How long an engine may take to answer /version and /info. Podman asks the package manager for the
+ * versions of its parts, and /info counts all containers. On a busy host this takes minutes, and a
+ * second request makes it slower. If the engine ends, the connection closes, so the worker does not
+ * wait that long. */
 #define LOOK_SECONDS 300
 
-/* Returns this host's first address that is no loopback address, which Podman also uses for
- * rootless containers (host.containers.internal). New string, or NULL. */
+/* Returns this host's first IPv4 address that is no loopback address; new string, or NULL. Podman
+ * uses the same address for rootless containers (host.containers.internal). */
 static char *
 local_address (void)
 {

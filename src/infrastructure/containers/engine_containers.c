@@ -78,7 +78,8 @@ pp_engine_end_with_container (EngineCall *call, const PpHttpResponse *response)
 
 /* If Podman is killed while it starts a container, its conmon may be killed, too. The container is
  * then "initialized" and could be started, but nobody would keep its output and exit status. This
- * reports such a container as "created", so the worker does not start it but makes a new one. */
+ * function reports such a container as "created", so the worker does not start it but makes a new
+ * one. */
 static void
 end_with_inspected (EngineCall *call, const PpHttpResponse *response)
 {

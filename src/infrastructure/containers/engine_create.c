@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creates a container. First reads what the request still needs: the proxies, and an address. */
+/* Creates a container. First reads what the request still needs: the proxies, and a gateway's
+ * address. */
 #include "config.h"
 
 #include "engine_api-private.h"
@@ -19,8 +20,8 @@ labels_of (const json_t *body)
   return labels != NULL ? labels : json_object_get (body, "labels");
 }
 
-/* True if CONTAINER, an inspect answer, has the run, the worker and the claim that CALL creates a
- * container for. */
+/* True if CONTAINER, an inspect answer, belongs to the run, the worker and the claim for which CALL
+ * creates a container. */
 static gboolean
 is_own (const EngineCall *call, const json_t *container)
 {
@@ -103,7 +104,8 @@ on_gateway (EngineCall *call, const PpHttpResponse *response)
   send_create (call);
 }
 
-/* Sends the body of CALL. It is complete, but may still need the address of a network's gateway. */
+/* Sends the create request of CALL. If its body needs the address of a network's gateway, first
+ * asks for that address. */
 static void
 ask_gateway_and_send (EngineCall *call)
 {
@@ -120,7 +122,8 @@ ask_gateway_and_send (EngineCall *call)
   pp_engine_call_send (call, &request, on_gateway);
 }
 
-/* Warns about TROUBLE once, until it changes. No run is at fault, and no run is delayed. */
+/* Warns about TROUBLE (NULL: none), unless it is the same as before. No run is at fault, and no run
+ * is delayed. */
 static void
 warn_of_config (Engine *engine, const char *trouble)
 {
@@ -171,9 +174,10 @@ on_config (const PpDockerConfig *config, gpointer user_data)
   ask_gateway_and_send (call);
 }
 
-/* Reports the container, or the ERROR of CALL. If the inspection of the new container failed
- * without an answer, the engine's first answer counts. If it showed another container, or none,
- * that may pass: the next creation finds the right container by its name, or makes it. */
+/* Reports the container, or the ERROR of CALL. If the inspection of the new container got no
+ * answer, the engine's answer to the create call counts. If the inspection showed another
+ * container, or none, the error becomes UNAVAILABLE: the retry finds the right container by its
+ * name, or creates it. */
 static void
 deliver_created (EngineCall *call, json_t *json, const GError *error)
 {

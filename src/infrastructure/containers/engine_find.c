@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the engine's socket. */
+/* Finds the engine: the URL that the user gave, or a default socket. */
 #include "config.h"
 
 #include "engine-private.h"

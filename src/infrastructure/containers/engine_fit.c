@@ -18,8 +18,8 @@ fit_host_gateway (PpContainerSpec *spec, const PpEngineInfo *engine)
   json_t *host_config = json_object_get (spec->create_body, "HostConfig");
   const char *mode = pp_json_string (host_config, "NetworkMode");
 
-  /* On a rootful engine, a named network has its own gateway, which is requested before the create
-   * call. */
+  /* On a rootful engine, a named network has its own gateway. engine_create.c asks for its address
+   * before the create call. */
   if (pp_engine_knows_host_gateway (engine)
       || (!engine->rootless && pp_network_is_user_defined (mode)))
     return;
@@ -60,7 +60,7 @@ is_gpu_request (const json_t *request)
 static gboolean
 add_gpus (json_t *names, const json_t *request)
 {
-  /* More than any host has. The job's author sets the count. */
+  /* More GPUs than any host has. There must be a limit, because the job's author sets COUNT. */
   const json_int_t most = 128;
   const json_t *ids = json_object_get (request, "DeviceIDs");
   json_int_t count = json_integer_value (json_object_get (request, "Count"));
@@ -85,7 +85,7 @@ add_gpus (json_t *names, const json_t *request)
   return count != 0 && count <= most;
 }
 
-/* Converts requests for GPUs to CDI devices, which it adds to CDI_DEVICES. Podman's Docker API only
+/* Converts requests for GPUs to CDI devices and adds these to CDI_DEVICES. Podman's Docker API only
  * supports requests of the driver "cdi" and ignores others. */
 static gboolean
 fit_gpus (json_t *host_config, json_t *cdi_devices, const PpEngineInfo *engine, GError **error)

@@ -14,8 +14,8 @@
  * open yet, or broken). The interval doubles from the first to the last. */
 #define FIRST_LOOK_MS 250
 #define LAST_LOOK_MS 30000
-/* The first interval if the stream was open well before the container started. The check is then
- * needed only for an engine that loses events. */
+/* If the event stream has been open for more than SETTLED_US, the first interval is
+ * SETTLED_LOOK_MS. The check is then needed only for an engine that loses events. */
 #define SETTLED_US G_USEC_PER_SEC
 #define SETTLED_LOOK_MS 4000
 /* A disk that has not answered a read for this long hangs. */
@@ -153,7 +153,8 @@ pp_file_follow_look (FileFollow *follow)
   g_clear_handle_id (&follow->look, g_source_remove);
   if (follow->looking == NULL)
     follow->looking = pp_engine_get (follow->call->engine, path, NULL, on_looked, follow);
-  /* Reopen a broken event stream here: a silent container may have ended, too. */
+  /* Reopen a broken event stream here, and not when output arrives: a container may end without
+   * output. */
   pp_engine_events_open (follow->call->engine->events);
 }
 
@@ -377,7 +378,7 @@ pp_engine_follow_file (EngineCall *call, const char *container_id, const PpLogPl
     events->thread = pp_log_thread_new (on_news, events);
   if (events->thread == NULL)
     {
-      /* This process has free descriptors, so EMFILE means the user's limit of inotify
+      /* If this process has free descriptors, EMFILE means the user's limit of inotify
        * instances. */
       if (errno != EMFILE || pp_limits_probe (1) == 0)
         say_unwatched (events, g_strerror (errno), "max_user_instances");

@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-/* The engine may carry out the removal of a container that never ran late: its worker is gone, and
- * the container has run after all. Such a request must not remove a container that has run. So the
- * worker gives the container a special name and removes it by that name. A worker that continues
- * with the container first gives it back its own name (pp_engine_keep()); the late request then
- * finds nothing. */
+/* A worker removes a container that has never run. The engine may carry out this request late, when
+ * that worker is gone and the container has run after all. The late request must not remove a
+ * container that has run. So the worker gives the container a special name and removes it by that
+ * name. A worker that continues with the container first gives it back its own name
+ * (pp_engine_keep()); the late request then finds nothing. */
 #define UNSTARTED "unstarted-%.12s-%08x"
 
-/* If the engine refuses the special name, it always refuses it: the container is then removed by
- * its id. Any other failure ends the call, because the engine may still carry out the renaming. */
+/* If the engine refuses the special name, a retry would not help: removes the container by its id.
+ * Any other failure ends the call, because the engine may still carry out the renaming. */
 static void
 on_renamed (EngineCall *call, const PpHttpResponse *response)
 {

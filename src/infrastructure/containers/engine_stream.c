@@ -12,8 +12,8 @@
 
 /* Less than the 250 ms between a container's end and the end of Podman's log reader. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
-/* The log of an ended container arrives without pauses. A longer silence means that Podman waits
- * forever for something that replaced the log file. */
+/* The log of an ended container arrives without pauses. A longer silence means that something has
+ * replaced the log file, and Podman waits forever to read it. */
 #define FINISHED_LOG_SILENCE_SECONDS 30
 /* A stream that is silent for this long after its container's end sends nothing more. */
 #define SILENT_MS 2000

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define PROC "/proc"
-/* The first check. A container that ends sooner needs none: the reader of its log detects the
- * end. */
+/* The time until the first check. A container that ends sooner needs no check, because the reader
+ * of its log detects the end. */
 #define FIRST_LOOK_MS 300
 /* Intervals for asking the engine after the process has ended. SOON_MS is about the time that
  * conmon and Podman's clean-up need. The interval grows to SLOW_MS. */

@@ -18,7 +18,7 @@ gboolean pp_job_seconds (const json_t *configuration, const char *key, double *v
 gboolean pp_job_count (const json_t *configuration, const char *key, guint *value, GError **error);
 
 /* Sets *CHOICE to the position of the string at KEY in NAMES (NULL-terminated), or to DEFAULT_INDEX
- * if there is no string. */
+ * if the string is missing or empty. */
 gboolean pp_job_choice (const json_t *configuration, const char *key, const char *const *names,
                         guint default_index, guint *choice, GError **error);
 

@@ -44,7 +44,8 @@ leave_out_restarts (PpContainerSpec *spec)
 }
 
 /* Refuses the log option "path", in upper or lower case. With it, Podman writes the log to any file
- * of the host. This could be another container's log, and its run would get these lines. */
+ * of the host. That file could be the log of another container, whose run would then get these
+ * lines. */
 static gboolean
 check_log_options (const PpContainerSpec *spec, GError **error)
 {

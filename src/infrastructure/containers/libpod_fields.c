@@ -118,7 +118,7 @@ pp_libpod_log_config (json_t *target, const char *libpod_field, const json_t *va
   return TRUE;
 }
 
-/* Members that are null in the Docker API are left out here. */
+/* Leaves out Test if it is null or empty. A number that is null or 0 becomes Podman's default. */
 gboolean
 pp_libpod_healthcheck (json_t *target, const char *libpod_field, const json_t *value)
 {

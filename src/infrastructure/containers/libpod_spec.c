@@ -27,7 +27,7 @@ copy (json_t *target, const char *libpod_field, const json_t *value)
   return TRUE;
 }
 
-/* A field that the SpecGenerator lacks: accepts only docker-py's default. */
+/* For a field that the SpecGenerator lacks: accepts only an empty value, docker-py's default. */
 static gboolean
 only_when_empty (json_t *target G_GNUC_UNUSED, const char *libpod_field G_GNUC_UNUSED,
                  const json_t *value)
@@ -212,8 +212,8 @@ static const Translation container_translations[] = {
   { "NetworkingConfig", "Networks", pp_libpod_endpoints },
   /* Podman has no such field: pp_spec_refuse_dropped() warns. */
   { "Domainname", NULL, ignore },
-  /* Binds and PortBindings replace the first two; the rest matters only to a client that
-   * attaches. */
+  /* Binds and PortBindings replace Volumes and ExposedPorts. The next four matter only to a client
+   * that attaches. host_translations converts HostConfig. */
   { "Volumes", NULL, ignore },
   { "ExposedPorts", NULL, ignore },
   { "AttachStdin", NULL, ignore },

@@ -2,8 +2,8 @@
 /* Converts a container's log to output. Reads it from the files that conmon writes (log driver
  * k8s-file). Private to src/infrastructure/containers.
  *
- * Podman's own `logs?follow=1` loses lines of a container that writes faster than its reader reads.
- * After the container's end, the reader stops sending and skips the rest at random
+ * Podman's own `logs?follow=1` loses lines if a container writes faster than the client reads.
+ * After the container's end, Podman stops sending and skips the rest at random
  * (libpod/container_log.go StopAtEOF; seen with 4.3.1, still in the sources of 5.8). The file has
  * every byte, survives a restart of the engine, and costs the engine nothing. */
 #pragma once

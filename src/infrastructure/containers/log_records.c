@@ -150,7 +150,7 @@ find_head (const char *line, gsize length)
 }
 
 /* Parses the line of LENGTH bytes that begins at `start`. ENDS is TRUE if it includes the newline.
- * Returns FALSE if the line is not a record; the line is then skipped. */
+ * Returns FALSE if the line does not begin with a record; the damaged part is then skipped. */
 static gboolean
 read_line (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *record)
 {
@@ -184,7 +184,7 @@ read_line (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *reco
   return TRUE;
 }
 
-/* Returns the next part of a record longer than MAX_RECORD_BYTES. */
+/* Sets RECORD to the next part of a record longer than MAX_RECORD_BYTES. */
 static void
 read_on (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *record)
 {

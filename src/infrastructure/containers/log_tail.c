@@ -275,7 +275,7 @@ is_cut (PpLogTail *tail)
 }
 
 /* Returns what follows at the end of a file. HAD_NEXT is TRUE if the next file existed before the
- * end was read: then nothing was written after it. */
+ * end was read: then conmon writes nothing more to this file. */
 static PpLogTailKind
 end_file (PpLogTail *tail, gboolean had_next)
 {
@@ -296,7 +296,7 @@ count_losses (const PpLogTail *tail, PpLogPiece *piece)
   piece->lost_bytes = tail->given_up_bytes + missed * tail->last_size;
 }
 
-/* Seeks past a large hole in which PIECE ends. */
+/* Skips the rest of a large hole if PIECE ends in one. */
 static void
 pass_hole (PpLogTail *tail, PpLogPiece *piece)
 {

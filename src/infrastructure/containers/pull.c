@@ -12,8 +12,8 @@
 
 /* Words for a failure of a registry, or of the network to it, that may soon be over: Go's words for
  * the network, a registry's words for too many requests, HTTP's words for 5xx. None of them can be
- * part of an image's name or of a platform, because each of those is one word. "no such host" is
- * not in the list, because it mostly means a misspelt name. */
+ * part of an image's name or of a platform, because those have no blank. "no such host" is not in
+ * the list, because it mostly means a misspelt name. */
 static const char *const passing_words[] = {
   "i/o timeout",
   "timed out",

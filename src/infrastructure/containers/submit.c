@@ -7,9 +7,9 @@
 
 #include "infrastructure/kind-private.h"
 
-/* The most names to try. More than MAX_PLAIN_NAMES; few, because tries follow without a pause. */
+/* Tries at most this many names, without a pause. Must be more than MAX_PLAIN_NAMES. */
 #define MAX_NAMES 30
-/* Others can foresee this many names, so kept containers may have them all. */
+/* This many names are predictable, so containers that were kept may already have all of them. */
 #define MAX_PLAIN_NAMES 20
 
 typedef struct Submission Submission;
@@ -66,7 +66,7 @@ refuse (Submission *submission, const GError *error, Step again)
   end (submission, PP_SUBMIT_REFUSED, NULL, error);
 }
 
-/* ERROR does not say if the image or container is there: the engine is asked again. */
+/* ERROR does not say if the image or container exists. As UNAVAILABLE, it causes a retry. */
 static void
 refuse_without_answer (Submission *submission, const GError *error, Step again)
 {
@@ -76,7 +76,7 @@ refuse_without_answer (Submission *submission, const GError *error, Step again)
   refuse (submission, passing, again);
 }
 
-/* True if the run is still to be submitted; else SUBMISSION has ended. */
+/* True if the run may still be submitted. Otherwise ends SUBMISSION. */
 static gboolean
 may_go_on (Submission *submission)
 {
@@ -236,7 +236,7 @@ on_namesake (PpJob *job, const GError *error, gpointer user_data)
   Submission *submission = user_data;
 
   submission->call = NULL;
-  /* The container may be ours: with the next name, this one would be left behind. */
+  /* The container may be ours. A try with the next name would then leave it behind. */
   if (error != NULL
       && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
     {

@@ -7,9 +7,9 @@
 G_BEGIN_DECLS
 
 /* Splits TEXT like Python's shlex.split() (docker-py's split_command), without comments and
- * expansions. '' and "" quote. A backslash escapes any character outside quotes, and \ and " inside
- * "". Returns a new array, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) for an open quote
- * or a backslash at the end. */
+ * expansions. '' and "" are quotes. Outside quotes, a backslash escapes any character; inside "",
+ * only \ and ". Returns a new array, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) for an
+ * open quote or a backslash at the end. */
 char **pp_shlex_split (const char *text, GError **error);
 
 /* docker.utils.parse_bytes() for a string: "128m", "1.5g", "512kb", "1024", "" (0). Returns FALSE
