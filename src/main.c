@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefect-podman(1): what must be so before a command runs, and when the process ends. */
+/* prefect-podman(1): prepares the process for a command, runs the command, and reports at the end
+ * if output was lost. */
 #include "config.h"
 
 #include "prefect-podman/files/files.h"
@@ -13,11 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Descriptors that a command opens before it can do anything. */
+/* The number of file descriptors that every command needs at its start. */
 #define NEEDED_DESCRIPTORS 16
 
-/* A descriptor below 3 that is closed would be given to a socket, and log lines would be written
- * into it. */
+/* Opens each standard stream that is closed. Otherwise a socket could get descriptor 0, 1 or 2, and
+ * log lines would be written to that socket. */
 static void
 open_standard_streams (void)
 {
@@ -26,7 +27,7 @@ open_standard_streams (void)
   do
     {
       fd = pp_own_open (AT_FDCWD, "/dev/null", O_RDWR, 0);
-      /* Without it, any descriptor that cannot be written. */
+      /* Without /dev/null, open something that nobody can write to. */
       if (fd < 0)
         fd = pp_own_open (AT_FDCWD, "/", O_PATH, 0);
     }
@@ -38,7 +39,8 @@ open_standard_streams (void)
 static int
 run (int argc, char **argv)
 {
-  /* GLib ends the process without a word where it cannot open a descriptor. */
+  /* GLib aborts the process if it cannot open a descriptor. Check this first, so that the user gets
+   * an error message that says what to do. */
   int shortage = pp_limits_probe (NEEDED_DESCRIPTORS);
 
   setlocale (LC_CTYPE, "");
@@ -48,7 +50,7 @@ run (int argc, char **argv)
   return pp_command_fail ("cannot start: %s", why);
 }
 
-/* Of any end of the process, GOption's after --help included. */
+/* Runs at every exit of the process, also when GOption exits after --help. */
 static void
 at_exit (void)
 {
@@ -66,10 +68,12 @@ main (int argc, char **argv)
 {
   open_standard_streams ();
   signal (SIGPIPE, SIG_IGN);
-  /* Whoever started us may ignore it: the end of a program that we start would be lost then. */
+  /* Our parent process may have set SIGCHLD to be ignored. Then we would not get the exit status of
+   * a program that we start. */
   signal (SIGCHLD, SIG_DFL);
-  /* A file size limit is an error of the write then (EFBIG). What a program that is
-   * started inherits of both, credential_helper.c sets back. */
+  /* With SIGXFSZ ignored, a write beyond the file size limit fails with EFBIG and does not end the
+   * process. Programs that we start would inherit that SIGPIPE and SIGXFSZ are ignored, so
+   * credential_helper.c sets both back to the default. */
   signal (SIGXFSZ, SIG_IGN);
   atexit (at_exit);
   return run (argc, argv);

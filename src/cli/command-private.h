@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command table. To add a command, add a source file with its PpCommand, a row in commands.c
- * and a man page. Command lookup, option parsing, --help and the exit code work from the table.
+ * and a man page. Command lookup, option parsing, --help and the exit code use the table.
  *
  * A command's name has one to three words: "render", "worker start", "work-pool create". Commands
  * whose names begin with the same word form a group: "worker". */
@@ -67,8 +67,8 @@ extern const PpCommand *const pp_commands[];
 
 /* command.c */
 
-/* Returns the command of TABLE with its name at the start of ARGV, and sets WORDS to the number of
- * words in that name. Returns NULL if there is none. */
+/* Returns the command of TABLE whose name ARGV begins with, and sets WORDS to the number of words
+ * in that name. Returns NULL if there is no such command. */
 const PpCommand *pp_command_find (const PpCommand *const *table, int argc, char **argv, int *words);
 
 /* Returns how many words at the start of ARGV name a group of TABLE; 0 if there is no such

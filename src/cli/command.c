@@ -121,9 +121,10 @@ typedef struct
   guint distance;
 } Candidate;
 
-/* Compares the words of COMMAND, without the first SKIPPED ones, with the same number of typed
- * words. WORDS is the number of words of COMMAND. Sets BEST to COMMAND if its distance is smaller,
- * or if the distances are equal and COMMAND has more words. */
+/* Compares the first WORDS words of COMMAND, without the first SKIPPED of them, with the same
+ * number of typed words. If WORDS is less than all, they are the name of a group. Sets BEST to this
+ * candidate if its distance is smaller than that of BEST, or if the distances are equal and this
+ * candidate has more words. */
 static void
 compare (Candidate *best, const PpCommand *command, int skipped, int words, char **argv, int typed)
 {

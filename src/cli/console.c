@@ -26,7 +26,8 @@ static const struct
   { "ERROR", PP_COLOR_RED }, { "CRITICAL", PP_COLOR_BOLD_RED },
 };
 
-/* The longest wait for a slow reader of standard error. Later lines do not wait. */
+/* The longest wait for a slow reader of standard error. If a line is lost, the lines after it do
+ * not wait, until one of them is written. */
 #define READER_WAIT_MS 200
 /* The most bytes that may be queued while a disk is slow. */
 #define QUEUE_BYTES (256 * 1024)
@@ -85,8 +86,9 @@ field_value (const GLogField *fields, gsize count, const char *key)
   return NULL;
 }
 
-/* Appends MESSAGE with control characters as \x1b, and indents each line after the first. A message
- * of another program can then neither control the terminal nor look like a log line. */
+/* Appends MESSAGE with each control character escaped ("\x1b"), and indents each line after the
+ * first. A message that quotes another program can then neither control the terminal nor look like
+ * a log line. */
 static void
 append_message (GString *line, const char *message)
 {

@@ -98,7 +98,7 @@ find_option (const PpOptionSet *set, const char *name, char letter, const Table 
   return NULL;
 }
 
-/* Returns the field of the flag with the name GIVEN, as "--run-once", or NULL. */
+/* Returns the field of the flag that GIVEN names ("--run-once"), or NULL. */
 static PpFlag *
 find_flag (const PpOptionSet *set, const char *given)
 {
@@ -126,7 +126,8 @@ takes_value (const PpOption *option)
   return option != NULL && (option->type == PP_OPTION_TEXT || option->type == PP_OPTION_TEXTS);
 }
 
-/* Adds the long option at GIVEN to WORDS. Returns how many words after it are part of it. */
+/* Adds the long option at GIVEN to WORDS. Returns how many of the words after GIVEN are the
+ * option's value: 0 or 1. */
 static int
 split_long (const PpOptionSet *set, char *const *given, GPtrArray *words)
 {
@@ -148,8 +149,8 @@ split_long (const PpOptionSet *set, char *const *given, GPtrArray *words)
   return 1;
 }
 
-/* Adds the short options at GIVEN to WORDS, the value of the last one as a word of its own.
- * Returns how many words after it are part of it. */
+/* Adds the short options at GIVEN to WORDS, and the value of the last option as a separate word.
+ * Returns how many of the words after GIVEN are that value: 0 or 1. */
 static int
 split_short (const PpOptionSet *set, char *const *given, GPtrArray *words)
 {
@@ -195,8 +196,8 @@ pp_option_set_split (const PpOptionSet *set, int argc, char *const *argv, gboole
   return (char **)g_ptr_array_free (words, FALSE);
 }
 
-/* Accepts --flag=true, --flag=false and --no-flag=true; pp_option_set_split() writes --flag and
- * --no-flag so. */
+/* Accepts --flag=true, --flag=false and --no-flag=true. pp_option_set_split() has rewritten --flag
+ * and --no-flag to --flag=true and --no-flag=true. */
 static gboolean
 on_flag (const char *given, const char *value, gpointer data, GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output for people: tables, durations, colours, and text of other programs without control
- * characters. */
+/* Output for people: tables, durations and colours. Also removes control characters from the text
+ * of other programs. */
 #pragma once
 
 #include <glib.h>
@@ -57,7 +57,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpTable, pp_table_free)
 void pp_table_add (PpTable *table, const char *const *cells);
 
 /* Returns the lines of TABLE, headings first; new string. Columns are as wide as their contents. If
- * a line is longer than WIDTH characters (0: no limit), the columns with may_shorten are made
+ * a line is wider than WIDTH terminal columns (0: no limit), the columns with may_shorten are made
  * narrower. COLORS makes the headings bold. */
 char *pp_table_text (const PpTable *table, guint width, gboolean colors);
 

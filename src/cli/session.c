@@ -28,7 +28,7 @@ set_level (const char *level, gboolean colors, GError **error)
   return pp_console_init (level, colors && pp_color_is_wanted (STDERR_FILENO), error);
 }
 
-/* Sets the log level before the settings are loaded, for messages of the loading itself. */
+/* Sets the log level before the settings are loaded, because loading them may also log. */
 static gboolean
 init_console_early (PpSessionKind kind, const char *log_level, GError **error)
 {

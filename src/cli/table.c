@@ -98,8 +98,8 @@ find_widest (const PpTable *table, const guint *widths)
   return widest;
 }
 
-/* Reduces WIDTHS until a line has at most WIDTH characters, or until no column can be shortened
- * further. */
+/* Reduces WIDTHS until a line is at most WIDTH terminal columns wide, or until no column of the
+ * table can be shortened further. */
 static void
 fit (const PpTable *table, guint *widths, guint width)
 {
@@ -184,7 +184,8 @@ pp_table_text (const PpTable *table, guint width, gboolean colors)
   return g_string_free (text, FALSE);
 }
 
-/* Returns the width of the terminal on standard output, or 0 if it is not a terminal. */
+/* Returns the width of the terminal on standard output, or 0 if standard output is not a
+ * terminal. */
 static guint
 terminal_width (void)
 {

@@ -89,8 +89,8 @@ name_fault (const char *option, const char *name)
   return NULL;
 }
 
-/* Prefect reserves names that begin with "prefect": create_work_pool() in server/api/workers.py
- * answers 403. */
+/* The same for the name of a pool. Also logs a notice if the name begins with "prefect". Prefect
+ * reserves such names: create_work_pool() in server/api/workers.py answers 403. */
 static char *
 pool_fault (const char *name)
 {

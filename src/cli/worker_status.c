@@ -34,7 +34,7 @@ typedef struct
   GPtrArray *infos; /* of PpIdentityInfo */
 } Place;
 
-/* Ranks running workers first, then workers that have left something. */
+/* Ranks running workers first, then workers that have left runs, problems or set-aside files. */
 static int
 rank (const PpIdentityInfo *info)
 {
