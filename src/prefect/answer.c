@@ -12,7 +12,7 @@
 /* The most bytes of the server's text in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
-/* Of what a server has sent, before it becomes one line. */
+/* The most bytes of the server's text that are read to make that line. */
 #define MAX_READ ((gsize)64 * 1024)
 
 G_DEFINE_QUARK (pp - api - error - quark, pp_api_error)
@@ -55,8 +55,9 @@ pp_api_error_may_pass (const GError *error)
              && (error->code == 401 || error->code == 403));
 }
 
-/* At most MAX bytes of TEXT as one line of UTF-8, without secrets: blanks and control characters
- * become one blank each run; new string. A secret that is cut could not be found any more. */
+/* Returns at most MAX bytes of TEXT as one line of UTF-8; new string. Each run of blanks and
+ * control characters becomes one blank. Secrets are masked before TEXT is cut to MAX bytes, because
+ * a part of a secret would not be recognized. */
 static char *
 one_line (const PpApi *api, const char *text, gsize length, gsize max)
 {
@@ -182,8 +183,9 @@ is_about_object (const char *path, const char *words)
 }
 
 /* Returns the error code for an answer with STATUS, 400 or more, and JSON (or NULL). While the
- * server is away, a gateway may answer in its place: its 404 does not mean that a deployment is
- * gone. The same is true for a missing route on a server that is starting or being changed. */
+ * server is away, a gateway may answer in its place. A 404 from the gateway does not mean that a
+ * deployment is gone. Neither does a 404 for a missing route, from a server that is starting or
+ * being changed. */
 static int
 code_of_refusal (const PpApi *api, const char *path, long status, const json_t *json)
 {
@@ -216,8 +218,8 @@ code_of_refusal (const PpApi *api, const char *path, long status, const json_t *
 
 #define RIGHT_URL "is PREFECT_API_URL right? It ends in /api"
 
-/* IS_OWN is FALSE if the answer is not the API's. (tinyproxy answers 401 to a wrong password, and
- * 407 to no password.) */
+/* Returns advice for the end of the message; "" if there is none. IS_OWN is FALSE if the answer is
+ * not the API's. (The proxy tinyproxy answers 401 to a wrong password, and 407 to no password.) */
 static const char *
 advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_own)
 {
@@ -323,8 +325,9 @@ why_too_much (const PpHttpResponse *response, const char *path)
                           response->body_length, bound / 1024 / 1024);
 }
 
-/* Returns the JSON of RESPONSE, an answer to PATH, or NULL. With NULL, *TOO_MUCH is the reason why
- * it is too large for this program (new string), or NULL. */
+/* Returns the JSON of RESPONSE, an answer to PATH, or NULL. If it returns NULL because the answer
+ * is too large for this program, it sets *TOO_MUCH to the reason, a new string. Otherwise *TOO_MUCH
+ * is NULL. */
 static json_t *
 read_body (const PpHttpResponse *response, const char *path, char **too_much)
 {

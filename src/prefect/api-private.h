@@ -25,12 +25,12 @@ struct PpApi
   char *display_url;                 /* like url, without user:password */
   GPtrArray *headers;                /* "Name: value", the same for all calls */
   GPtrArray *worker;                 /* attribution headers */
-  GPtrArray *secrets;                /* strings that no message may have */
+  GPtrArray *secrets;                /* strings that must not be in a message */
   GHashTable *calls;                 /* set of all PpApiCall */
   GQueue waiting[PP_API_URGENCIES];  /* calls without a slot, in order */
   guint under_way[PP_API_URGENCIES]; /* number of calls with a slot */
   guint late_timer;                  /* for the oldest PP_API_LAST call, or 0 */
-  gboolean has_answer;               /* anything has answered, the API or not */
+  gboolean has_answer;               /* the API or something else has answered */
   gboolean heard;                    /* the API itself has answered */
   gboolean outage_said;              /* the outage was logged, and no call has succeeded since */
   gint64 clock_differed; /* last time the clocks differed, monotonic microseconds; 0: never */
@@ -145,7 +145,8 @@ gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, P
                              const PpHttpResponse *response, const GError *http_error,
                              json_t **body, GError **error);
 
-/* bounds.c: returns the most bytes for an answer to PATH, its text and its parsed form together. */
+/* bounds.c: returns the most bytes that an answer to PATH may use, its text and its parsed form
+ * together. */
 gsize pp_api_bound (const char *path);
 
 /* True if RESPONSE, an error, has the API's own text. */
@@ -184,8 +185,8 @@ gboolean pp_api_read_set_state (const json_t *body, const char *transition_id,
 
 /* csrf.c */
 
-/* True if METHOD can be sent now. Otherwise a token is being fetched, and pp_api_pump() is called
- * afterwards. */
+/* True if a call with METHOD can be sent now. Otherwise it has to wait for a token: the token is
+ * being fetched, and pp_api_pump() is called after the answer. */
 gboolean pp_api_csrf_ready (PpApi *api, const char *method);
 
 /* Returns the token to send with METHOD, borrowed, or NULL for none. */
@@ -194,7 +195,8 @@ const char *pp_api_csrf_token (PpApi *api, const char *method);
 /* True if RESPONSE refuses the token of CALL. Then also forgets that token. */
 gboolean pp_api_csrf_refused (PpApiCall *call, const PpHttpResponse *response);
 
-/* api.c: the token could not be fetched. Fails one attempt of every call that waits for it. */
+/* api.c: called if the token could not be fetched. Fails one attempt of every call that waits for
+ * the token. */
 void pp_api_csrf_failed (PpApi *api, const PpHttpResponse *response, const GError *error);
 
 gboolean pp_api_csrf_needed (const char *method);

@@ -103,7 +103,8 @@ log_retry (const PpApiCall *call, const GError *error, double delay)
     g_debug ("%s; again in %.1f s", error->message, delay);
 }
 
-/* A proxy that has no route to the server also counts (proxy_failed() in src/http/failure.c). */
+/* True if HTTP_ERROR means that the request was not sent. This includes an error of a proxy that
+ * cannot reach the server (proxy_failed() in src/http/failure.c). */
 static gboolean
 failed_before_it_was_sent (const GError *http_error)
 {

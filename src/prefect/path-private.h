@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-/* "PREFIX/name-percent-encodedSUFFIX"; SUFFIX may be NULL; new string. */
+/* Returns PREFIX, "/", NAME in percent-encoding, and SUFFIX (may be NULL); new string. */
 static inline char *
 pp_api_path (const char *prefix, const char *name, const char *suffix)
 {

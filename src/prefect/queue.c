@@ -42,7 +42,8 @@ find_ready (const PpApi *api, PpApiUrgency urgency)
   return NULL;
 }
 
-/* The same for calls that a run waits for: returns the one that was queued first. */
+/* Returns the next call that a run waits for (PP_API_STATE or PP_API_NEEDED): of those that can be
+ * sent now, the one that was queued first. Returns NULL if there is none. */
 static PpApiCall *
 find_needed (const PpApi *api)
 {

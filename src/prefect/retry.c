@@ -24,8 +24,8 @@
 /* The shortest delay in seconds, whatever the server asks for. A date may be in the past by this
  * host's clock. */
 #define MIN_RETRY_AFTER 0.1
-/* After this many failures, or after this wait for an answer, while the server answered other
- * calls, one member of a shared call may be the cause of the failure. */
+/* If a shared call failed this often, or waited this long for an answer, and the server answered
+ * other calls meanwhile, one of the call's members may be the cause of the failure. */
 #define SHARED_ATTEMPTS 2
 #define SHARED_WAIT_US (5 * G_USEC_PER_SEC)
 /* If another call succeeded at most this long before a call was queued, the server counts as
@@ -43,8 +43,8 @@ is_extra_code (const PpSettings *settings, int status)
   return FALSE;
 }
 
-/* True if Prefect's client retries a call after ERROR. Connect errors count only after the server
- * has answered once, so that a wrong URL is reported at once. */
+/* True if Prefect's client retries a call after ERROR. False for PP_API_ERROR_SETUP, so that wrong
+ * settings are reported at once. */
 static gboolean
 peer_retries (const PpApi *api, const PpHttpResponse *response, const GError *error)
 {
@@ -112,8 +112,8 @@ back_off (const PpApiCall *call)
 }
 
 /* Returns the seconds until CALL is retried. ASKED is the server's Retry-After, or -1. A call that
- * is retried without end never waits less than without a Retry-After: with "0", it would be retried
- * at once forever. */
+ * is retried without end waits at least its back-off, because "Retry-After: 0" would otherwise make
+ * it retry at once, forever. */
 static double
 pause_before_retry (const PpApiCall *call, double asked)
 {
@@ -126,7 +126,8 @@ pause_before_retry (const PpApiCall *call, double asked)
 }
 
 /* True if CALL, which failed with RESPONSE (NULL: no answer) or ERROR, may have been carried out.
- * Envoy also answers 503 if the connection broke, but without the API's own text. */
+ * Envoy answers 503 if its connection to the server broke; that answer does not have the API's own
+ * text. */
 static gboolean
 may_be_done (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
 {
@@ -223,7 +224,7 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
       if ((error->code == 403 || error->code == PP_API_ERROR_NO_ROUTE)
           && call->attempts >= TOLD_ATTEMPTS)
         return FALSE;
-      /* For example a block document that the server cannot serialize. */
+      /* An example is a block document that the server cannot serialize. */
       if (fails_at_this_call (call, error, FAILED_ATTEMPTS))
         return FALSE;
       break;
@@ -252,8 +253,8 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
       = response != NULL ? pp_http_response_header (response, "prefect-maintenance") : NULL;
   gboolean in_maintenance = g_strcmp0 (maintenance, "true") == 0;
 
-  /* Attempts during the server's maintenance do not count. Prefect's client also continues that
-   * long. */
+  /* For a call with limited retries, attempts during the server's maintenance do not count.
+   * Prefect's client does the same. */
   if (!in_maintenance || pp_api_call_persists (call))
     call->attempts++;
 

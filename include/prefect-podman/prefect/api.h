@@ -13,10 +13,10 @@ typedef struct PpApi PpApi;
 typedef struct PpApiCall PpApiCall;
 
 /* Errors of calls. The code is the HTTP status or one of PpApiError. 404 means that the API itself
- * says that the call's object does not exist. 200 and 302 mean that the answer is not the API's,
- * but a page or a redirect. The message is one line, such as "POST URL: 422 Unprocessable Entity:
- * TEXT" with the server's own text, and says what to do if there is something to do. It never has
- * the API key. */
+ * says that the call's object does not exist. 200 and 302 mean that something else has answered,
+ * with a page or a redirect. The message is one line, such as "POST URL: 422 Unprocessable Entity:
+ * TEXT" with the server's own text, and says what to do if there is something to do. It never
+ * contains the API key. */
 #define PP_API_ERROR (pp_api_error_quark ())
 GQuark pp_api_error_quark (void);
 
@@ -24,24 +24,25 @@ typedef enum
 {
   /* Connection refused, reset or timed out. */
   PP_API_ERROR_NO_ANSWER = 0,
-  /* Retrying does not help: an untrusted certificate (before any call succeeded), an invalid URL,
-   * or a URL without such a route (before the API answered). */
+  /* Retrying does not help: an invalid URL or an untrusted certificate (before the first answer),
+   * or a URL without such a route (before the API itself answered). */
   PP_API_ERROR_SETUP = -1,
-  /* After the API answered before: 405, or a 404 that is not about the call's object. The API is
-   * starting, is being changed, or is an older version. */
+  /* The API has answered earlier calls, but answers this one with 405, or with a 404 that is not
+   * about the call's object. The API is starting, is being changed, or is an older version. */
   PP_API_ERROR_NO_ROUTE = -2,
   /* The answer is too large, needs too much memory, or is nested too deep for this program. Asking
    * for fewer objects at once may help. */
   PP_API_ERROR_TOO_MUCH = -3,
   /* Only pp_flow_run_states_read(): the list was empty. */
   PP_API_ERROR_NO_STATES = -5,
-  /* Something else answered in place of the API: a 4xx (403, 404, ...) without the API's own text,
-   * and, after the API answered before, also a page or a redirect. If other calls succeed, a
-   * gateway blocks this call. */
+  /* Something else answered in place of the API: with a 4xx (403, 404, ...) that does not have the
+   * API's own text, or, if the API has answered earlier calls, with a page or a redirect. If other
+   * calls succeed, a gateway blocks this call. */
   PP_API_ERROR_STRANGER = -4,
 } PpApiError;
 
-/* True if ERROR may be temporary: no answer, a stranger's answer, no route, 408, 429, any 5xx. */
+/* True if ERROR may be temporary: no answer, an answer of something else (PP_API_ERROR_STRANGER),
+ * no route, 408, 429, any 5xx. */
 gboolean pp_api_error_is_transient (const GError *error);
 
 /* True if ERROR may be temporary or may be corrected by somebody: pp_api_error_is_transient(), 401
@@ -63,18 +64,18 @@ typedef enum
   PP_API_RETRY,
   /* Retries as long as pp_api_error_may_pass(). */
   PP_API_PERSIST,
-  /* Like PERSIST, with limits: 403 or no route from the API ends the call after about 90 s. A 500
-   * or a stranger's answer ends it after about 330 s if the server answers other calls. For objects
-   * that a run can do without, or cannot start without. */
+  /* Like PERSIST, with limits: 403 or no route from the API ends the call after about 90 s. If the
+   * server answers other calls, a 500 or PP_API_ERROR_STRANGER ends it after about 330 s. For
+   * objects that a run can do without, or cannot start without. */
   PP_API_PERSIST_UNLESS_TOLD,
   /* Like PERSIST, for a call about many runs. An error that one of the runs may cause ends it: a
    * 500, or repeated failures while the server answers other calls. The caller can then ask for
    * fewer runs. */
   PP_API_PERSIST_SHARED,
-  /* Like PERSIST while the call was certainly not carried out. An error with
-   * pp_api_error_may_be_done() ends it, so that the caller can check the result. A repeated refusal
-   * (not 408, 429, 503) while other calls succeed also ends it, because the call itself may be the
-   * cause. */
+  /* Like PERSIST as long as it is certain that the call was not carried out. An error with
+   * pp_api_error_may_be_done() ends the call, so that the caller can check the result. A repeated
+   * refusal (not 408, 429, 503) while other calls succeed also ends it, because the call itself may
+   * be the cause. */
   PP_API_PERSIST_REFUSED,
 } PpApiPatience;
 
@@ -94,8 +95,9 @@ const char *pp_api_url (const PpApi *api);
 /* True if the API is Prefect Cloud's. */
 gboolean pp_api_is_cloud (const PpApi *api);
 
-/* Tells API that it answered before at this URL. An answer that is not the API's is then a
- * temporary error. Without this, it is a wrong URL until the API answers. */
+/* Tells the client that the API has answered at this URL earlier, for example to a previous worker
+ * process. An answer that is not the API's then counts as a temporary error. Without this, such an
+ * answer means a wrong URL, until the API answers. */
 void pp_api_expect (PpApi *api);
 
 /* Sets the attribution headers X-Prefect-Worker-Name and -Id of all later calls. NAME and ID are

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resources of the Prefect API that a worker uses. Each has a source file, src/prefect/NAME.c.
  * Every function starts one call and returns it (see pp_api_call()). json_t arguments are borrowed
- * unless stated otherwise. If a function has no PATIENCE argument: labels and events are tried
- * once, calls that the worker's loops repeat anyway are retried as Prefect's client does, and calls
- * that a run needs are retried without end. */
+ * unless stated otherwise. A function without a PATIENCE argument makes one attempt if its comment
+ * says so. Otherwise it retries: calls for the pool and the server as Prefect's client does
+ * (PP_API_RETRY), and calls that a run needs until the server answers or refuses them for too long
+ * (PP_API_PERSIST and its variants). */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
@@ -37,7 +38,8 @@ typedef struct PpWorkQueuesRead PpWorkQueuesRead;
 
 /* Reads the pool's work queues with NAMES (NULL-terminated), or all if NAMES is NULL. DONE gets an
  * array of {name, is_paused, ...} with each queue once. A server returns at most 200 queues at once
- * by default. This asks again until the server returns no new queue, or until there are 10,000. */
+ * by default. So the function reads further pages until it has all NAMES, until a page has no new
+ * queue, or until it has 10,000 queues. */
 PpWorkQueuesRead *pp_work_queues_read (PpApi *api, const char *pool, const char *const *names,
                                        PpApiDoneFunc done, gpointer user_data);
 
@@ -90,7 +92,7 @@ PpApiCall *pp_flow_run_restore_state (PpApi *api, const char *id, json_t *state,
  * transition id is a UUID of version 8. All other transition ids are of version 4. */
 gboolean pp_state_is_restored (const json_t *state);
 /* Returns the transition id of STATE, an object of the API or NULL; borrowed. Returns NULL if STATE
- * has none, as a state that was set in the UI. */
+ * has none, such as a state that was set in the UI. */
 const char *pp_state_transition_id (const json_t *state);
 /* True if ID and OTHER are transition ids of the same request. A restored state has the id of the
  * request that set its original. False if one is NULL. */
@@ -119,10 +121,10 @@ PpApiCall *pp_flow_runs_scheduled_ids (PpApi *api, const char *pool, gint64 befo
  * empty array. One attempt. */
 PpApiCall *pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                       gpointer user_data);
-/* Counts the runs with an id in IDS (array of strings). DONE gets an integer. */
+/* Counts the runs with an id in IDS (array of strings). DONE gets an integer. One attempt. */
 PpApiCall *pp_flow_runs_count (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer user_data);
 /* Reads those runs with an id in IDS (array of strings) that are CANCELLING, SCHEDULED or in a
- * final state. */
+ * final state. One attempt. */
 PpApiCall *pp_flow_runs_filter_ended (PpApi *api, json_t *ids, PpApiDoneFunc done,
                                       gpointer user_data);
 
@@ -136,13 +138,14 @@ PpApiCall *pp_block_document_read (PpApi *api, const char *id, PpApiDoneFunc don
                                    gpointer user_data);
 PpApiCall *pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, gpointer user_data);
 
-/* concurrency.c: renews the lease of a deployment's concurrency slot for SECONDS. */
+/* concurrency.c: renews the lease of a deployment's concurrency slot for SECONDS. One attempt. */
 PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds,
                                        PpApiDoneFunc done, gpointer user_data);
 
 /* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; the call takes
- * ownership. Retries only while the server refuses it. If a call got no answer, the server may have
- * stored all records or none (for up to about 4,000 records). */
+ * ownership. Retried only if the server certainly did not store the records
+ * (PP_API_PERSIST_REFUSED). A call without an answer is not retried: the server may have stored all
+ * of its records or none (for up to about 4,000 records). */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
 /* Reads a run's log records later than AFTER (UNIX microseconds), oldest first, and skips the first
  * OFFSET. DONE gets an array of at most LIMIT records. LIMIT 0 means as many as the server returns
