@@ -19,7 +19,7 @@ is_space (gunichar c)
   return g_unichar_isspace (c) || c == 0x0b || (c >= 0x1c && c <= 0x1f) || c == 0x85;
 }
 
-/* Skips white space. ALSO_NEWLINES: beyond the end of the line, too. */
+/* Skips white space. If ALSO_NEWLINES, skips line ends too. */
 static void
 skip_space (Reader *reader, gboolean also_newlines)
 {
@@ -128,7 +128,7 @@ read_unquoted (Reader *reader)
   const char *start = reader->at;
   const char *newline = memchr (start, '\n', reader->end - start);
   const char *line_end = newline != NULL ? newline : reader->end;
-  const char *kept = start; /* behind the last character other than white space */
+  const char *kept = start; /* after the last character other than white space */
   gboolean space = FALSE;
 
   reader->at = line_end;
@@ -206,7 +206,7 @@ look_up (const json_t *values, char **environment, const char *name)
 }
 
 /* Expands one "${NAME}" or "${NAME:-default}" at P and appends its value. Returns the position
- * behind it, or NULL if there is none at P. */
+ * after the closing brace, or NULL if there is no variable at P. */
 static const char *
 expand_variable (GString *out, const char *p, const json_t *values, char **environment)
 {

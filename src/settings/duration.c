@@ -16,8 +16,8 @@
  * years. */
 #define MAX_DAYS 999999
 
-/* Reads digits, at most nine before the point. If FRACTION is not NULL, reads a fraction behind the
- * point too, in millionths; further digits are cut off. */
+/* Reads a number of at most nine digits. If FRACTION is not NULL, also reads a fraction after a
+ * point, in millionths; further digits are cut off. */
 static gboolean
 read_number (const char **at, gint64 *whole, gint64 *fraction)
 {
@@ -74,7 +74,7 @@ add (gint64 *total, gint64 count, gint64 unit)
   return *total <= MAX_DAYS * DAY;
 }
 
-/* Parses the text behind the "P". */
+/* Parses the text after the "P". */
 static gboolean
 parse_iso (const char *p, gint64 *total)
 {

@@ -104,9 +104,9 @@ set_unknown_error (GError **error, const char *file, const char *name, const cha
 }
 
 /* Sets SOURCE's values to the profile NAME of DOCUMENT (NULL if there is no file), or to the
- * built-in profile NAME. Prefect itself falls back to `ephemeral` if a built-in profile is not in
- * the file. That profile starts a server inside the process, which is of no use to a worker, so
- * here the requested profile is used. */
+ * built-in profile NAME. If a built-in profile is not in the file, Prefect itself uses the profile
+ * `ephemeral` instead. `ephemeral` starts a server inside the process, which is of no use to a
+ * worker. So this function uses the requested profile. */
 static gboolean
 take_profile (PpSource *source, json_t *document, json_t *lines, const char *name,
               const char *said_by, GError **error)

@@ -274,7 +274,7 @@ check_ranges (const Found *found, GError **error)
   return FALSE;
 }
 
-/* As max_log_size_smaller_than_batch_size() of models/logging.py. */
+/* Does the check of max_log_size_smaller_than_batch_size() in models/logging.py. */
 static gboolean
 check_log_sizes (const Found *found, GError **error)
 {
@@ -292,8 +292,9 @@ check_log_sizes (const Found *found, GError **error)
   return FALSE;
 }
 
-/* Prefect can put a separate password into a database URL. That URL is only for the server's
- * environment, so it is then treated as unset. */
+/* A database URL may name the setting of a separate password, which Prefect then puts into the URL.
+ * Only a server needs that URL, so this function treats it as unset. Returns FALSE with ERROR if
+ * the password is not set. */
 static gboolean
 check_database_password (const Found *found, GError **error)
 {
@@ -315,7 +316,8 @@ check_database_password (const Found *found, GError **error)
   return TRUE;
 }
 
-/* In debug mode, the log levels are treated as unset. */
+/* In debug mode and in Prefect's test mode, treats the log levels as unset and logs at DEBUG. The
+ * worker's own debug mode only logs at DEBUG. */
 static void
 apply_debug_mode (PpSettings *settings, const Found *found)
 {
@@ -331,7 +333,8 @@ apply_debug_mode (PpSettings *settings, const Found *found)
   settings->logging_level = g_strdup ("DEBUG");
 }
 
-/* Prefect Cloud's limit for the size of one log is treated as set. */
+/* With Prefect Cloud, limits the size of one log record to PREFECT_CLOUD_MAX_LOG_SIZE, as if the
+ * user had set that size. */
 static void
 apply_cloud_limits (PpSettings *settings, const Found *found)
 {
@@ -344,7 +347,7 @@ apply_cloud_limits (PpSettings *settings, const Found *found)
                        json_integer (settings->logging_to_api_max_log_size));
 }
 
-/* As _warn_on_misconfigured_api_url() of models/root.py. */
+/* Warns as _warn_on_misconfigured_api_url() in models/root.py does. */
 static void
 warn_of_api_url (const PpSettings *settings, const Found *found)
 {

@@ -146,7 +146,8 @@ find_by_name (const PpSource *source, const char *name, gboolean dotted, const c
   return value;
 }
 
-/* As find_by_name(), for a source whose names are in lower case. *KEY gets NAME itself. */
+/* Does the same as find_by_name(), for a source whose names are in lower case. *KEY gets NAME
+ * itself. */
 static const json_t *
 find_text (const PpSource *source, const char *name, const char **key, int *line)
 {
@@ -176,7 +177,8 @@ pp_source_find (const PpSource *source, const PpSetting *setting, const char **k
         value = find_text (source, setting->alias, key, line);
       return value;
     }
-  /* The names in a profile. In prefect.toml, Prefect itself does not accept this spelling. */
+  /* Profiles have names such as PREFECT_API_URL. This program also accepts them in prefect.toml;
+   * Prefect itself does not. */
   if (value == NULL)
     value = find_by_name (source, setting->name, FALSE, key, line);
   if (value == NULL && setting->alias != NULL)
@@ -218,7 +220,8 @@ warn_unknown (const PpSource *source, const char *key, const json_t *lines)
   g_warning ("%s: %s: Prefect has no such setting; passed over", place, key);
 }
 
-/* Checks one table of TOML. PREFIX is its path with a point behind it, or "". */
+/* Checks one table of TOML. PREFIX is the path of the table, followed by a point, or "" for the
+ * root. */
 static gboolean
 check_table (const PpSource *source, const char *prefix, const json_t *table, const json_t *lines,
              GError **error)

@@ -8,14 +8,14 @@
 
 G_BEGIN_DECLS
 
-/* Reads RAW as a value of SETTING's type, as leniently as pydantic does. FROM_TEXT: RAW is a string
- * from the environment or from .env, where a collection is written as JSON. HOME is PREFECT_HOME,
- * for PREFECT_PROFILES_PATH; may be NULL.
+/* Reads RAW as a value of SETTING's type, as leniently as pydantic does. If FROM_TEXT, RAW is a
+ * string from the environment or from .env, where a collection is written as JSON. HOME is
+ * PREFECT_HOME, for PREFECT_PROFILES_PATH; may be NULL.
  *
  * Returns a new value: boolean, integer, real, string, array (sorted if it is a set) or object. A
- * duration is a string in ISO 8601. JSON null means: treat as unset. Returns NULL with ERROR
- * (PP_SETTINGS_ERROR_INVALID); the message says only what is wrong and what to do, and has no
- * secret. */
+ * duration is a string in ISO 8601. JSON null means that the setting counts as unset. Returns NULL
+ * with ERROR (PP_SETTINGS_ERROR_INVALID); the message says only what is wrong and what to do, and
+ * has no secret. */
 json_t *pp_setting_value_parse (const PpSetting *setting, const json_t *raw, gboolean from_text,
                                 const char *home, GError **error);
 

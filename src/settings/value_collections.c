@@ -16,8 +16,8 @@ compare_as_text (gconstpointer a, gconstpointer b)
   return strcmp (left, right);
 }
 
-/* Takes ARRAY and sorts it as Python sorts by str(). UNIQUE: each value only once. Returns a new
- * array. */
+/* Takes ARRAY and sorts it as Python sorts by str(). If UNIQUE, keeps each value only once. Returns
+ * a new array. */
 static json_t *
 sorted_array (json_t *array, gboolean unique)
 {
@@ -57,7 +57,7 @@ split (const char *text)
   return array;
 }
 
-/* Returns the HTTP status code RAW, new, or NULL if it is none. */
+/* Returns RAW as a new integer if it is an HTTP status code, else NULL. */
 static json_t *
 parse_status_code (const json_t *raw)
 {
@@ -157,7 +157,7 @@ parse_floats (const json_t *array)
 }
 
 /* Reads "1,2.5" as parse_retry_delay_input() of prefect/types does. Returns JSON null for an empty
- * text, NULL for anything else. */
+ * text, and NULL for a text that is no such list. */
 static json_t *
 parse_delays_text (const char *text)
 {

@@ -25,16 +25,16 @@ json_t *pp_value_parse_path (const PpSetting *setting, const json_t *raw, const 
 /* Returns the duration in ISO 8601, and sets *MICROSECONDS to it. */
 json_t *pp_value_parse_duration (const json_t *raw, gboolean text_may_be_seconds,
                                  gint64 *microseconds, GError **error);
-/* Accepts one of CHOICES ("a|b|c"). ANY_CASE: converts RAW to upper case first. */
+/* Accepts one of CHOICES ("a|b|c"). If ANY_CASE, converts RAW to upper case first. */
 json_t *pp_value_parse_choice (const char *choices, gboolean any_case, const json_t *raw,
                                GError **error);
 
-/* As validate_set_T_from_delim_string() of prefect/types. */
+/* Reads RAW as validate_set_T_from_delim_string() of prefect/types does. */
 json_t *pp_value_parse_set (const json_t *raw, gboolean status_codes, GError **error);
 json_t *pp_value_parse_headers (const json_t *raw, GError **error);
 json_t *pp_value_parse_durations (const json_t *raw, GError **error);
 json_t *pp_value_parse_delays (const json_t *raw, gboolean text_may_be_list, GError **error);
-/* As _parse_vacuum_enabled() of prefect/settings/models/server/services.py. */
+/* Reads RAW as _parse_vacuum_enabled() of prefect/settings/models/server/services.py does. */
 json_t *pp_value_parse_vacuum (const json_t *raw, GError **error);
 
 G_END_DECLS

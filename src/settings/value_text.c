@@ -34,7 +34,8 @@ float_to_text (double value)
   return g_ascii_formatd (text, G_ASCII_DTOSTR_BUF_SIZE, format, value);
 }
 
-/* As Python's json.dumps(): the hexadecimal digits of \uXXXX are in lower case. */
+/* Returns OBJECT as Python's json.dumps() writes it, with the hexadecimal digits of \uXXXX in lower
+ * case; new string. */
 static char *
 object_to_text (const json_t *object)
 {

@@ -45,13 +45,14 @@ typedef struct
   PpSettingType type;
   const char *choices; /* for PP_SETTING_CHOICE: "a|b|c" */
   PpSettingBounds bounds;
-  double minimum, maximum; /* in force if `bounds` says so; seconds for durations */
+  double minimum, maximum; /* used if `bounds` says so; seconds for durations */
 } PpSetting;
 
 /* All settings. A row with a NULL name ends the table. */
 extern const PpSetting pp_settings_table[];
 
-/* Returns the row of a PREFECT_* NAME, canonical or alias, or NULL. ANY_CASE: in any case. */
+/* Returns the row of a PREFECT_* NAME, canonical or alias, or NULL. If ANY_CASE, ignores the
+ * difference between upper and lower case. */
 const PpSetting *pp_setting_by_name (const char *name, gboolean any_case);
 
 /* Returns the row of a dotted PATH, or NULL. */
