@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks the configuration key by key, as Prefect's model does (pydantic, lax mode,
  * DockerWorkerJobConfiguration). Messages have keys and types, but no values, because values may be
- * secrets. Exceptions are volumes, and a word that is not in a fixed list. */
+ * secrets. There are two exceptions: volumes, and values of keys that accept only a fixed list of
+ * words. */
 #include "config.h"
 
 #include "template-private.h"
@@ -10,7 +11,7 @@
 
 #include <string.h>
 
-/* The most bytes that a message shows of a word that is not in a fixed list. */
+/* The most bytes that a message shows of a value that is not in the fixed list of its key. */
 #define MAX_SHOWN_BYTES 40
 
 const char *
@@ -137,7 +138,8 @@ check_volumes (const char *key, const json_t *value, json_t **checked, GError **
   return TRUE;
 }
 
-/* As pydantic reads booleans: 0 and 1, and certain words in any case. */
+/* Returns VALUE as pydantic reads it as a boolean: 0 and 1, and certain words in any case. Returns
+ * -1 if VALUE is not a boolean. */
 static int
 boolean_of (const json_t *value)
 {
@@ -210,7 +212,7 @@ scalar_as_string (const json_t *value)
 }
 
 /* _coerce_env: converts everything except null to a string. Lists and objects become the text that
- * Python writes for them, which may be several times as long. */
+ * Python writes for them, which may need several times as many bytes. */
 static gboolean
 check_env (const char *key, const json_t *value, json_t **checked, GError **error)
 {
@@ -263,7 +265,8 @@ check_labels (const char *key, const json_t *value, json_t **checked, GError **e
   return TRUE;
 }
 
-/* Copies the strings at KEYS from CREDENTIALS to OUT. */
+/* Copies username, password and registry_url from CREDENTIALS to OUT. Returns FALSE with ERROR if
+ * one of them is not a string. KEY is for the message. */
 static gboolean
 copy_credentials (const char *key, const json_t *credentials, json_t *out, GError **error)
 {

@@ -235,7 +235,7 @@ pp_mask_add_block (PpMask *mask, const json_t *block_document)
   }
 }
 
-/* True if TEXT is a single {{ placeholder }}. The placeholder itself is no secret, but its value
+/* True if TEXT is a single {{ placeholder }}. The placeholder itself is not a secret, but its value
  * may be one. */
 static gboolean
 is_placeholder (const char *text)
@@ -332,7 +332,8 @@ longest_match (const PpMask *mask, const char *text)
   return longest;
 }
 
-/* Returns the position in TEXT after the part that, with single blanks, has BYTES bytes. */
+/* Skips as much of TEXT as has BYTES bytes if each run of blanks counts as one blank. Returns the
+ * position after it. */
 static const char *
 behind (const char *text, size_t bytes)
 {

@@ -121,7 +121,7 @@ replace (char *text, const char *from, const char *to)
   return g_strjoinv (to, parts);
 }
 
-/* Go's json.Marshal(). */
+/* Returns TEXT as Go's json.Marshal() writes it, without the quotes around it. New string. */
 static char *
 go_json_quoted (const char *text)
 {
@@ -137,15 +137,16 @@ go_json_quoted (const char *text)
   return quoted;
 }
 
-/* JSON in ASCII. Unlike jansson, Python's json.dumps() also escapes DEL. */
+/* Returns TEXT as JSON in ASCII, without the quotes around it. Python's json.dumps() also escapes
+ * DEL; jansson does not. New string. */
 static char *
 ascii_json_quoted (const char *text)
 {
   return replace (json_quoted (text, JSON_ENSURE_ASCII), "\x7f", "\\u007F");
 }
 
-/* Returns TEXT as a URL has it; new string. FORMAT is the format of an escaped byte, KEPT has the
- * characters that are not escaped, and BLANK replaces a blank. */
+/* Returns TEXT in percent-encoding, as in a URL; new string. FORMAT is the printf format of an
+ * escaped byte. KEPT lists further characters that are not escaped. BLANK replaces a blank. */
 static char *
 percent_encoded (const char *text, const char *format, const char *kept, const char *blank)
 {
@@ -166,7 +167,8 @@ static void
 add_percent_forms (GPtrArray *forms, const char *secret)
 {
   static const char *const formats[] = { "%%%02X", "%%%02x" };
-  /* Python's quote() keeps "/", JavaScript's encodeURIComponent() keeps the last ones. */
+  /* Python's quote() does not escape "/". JavaScript's encodeURIComponent() does not escape the
+   * characters of the last string. */
   static const char *const kept[] = { "", "/", "!'()*" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Masks the passwords in the URLs of a text. A container may have written the text so that reading
- * it takes as much time as possible. So each byte is read a few times, and never once for each byte
- * before it. */
+/* Masks the passwords and the secret parameters in the URLs of a text. A container may write a text
+ * that is made to take as much time as possible. So the code reads each byte only a few times, and
+ * the time is proportional to the length of the text. */
 #include "config.h"
 
 #include "prefect-podman/template/mask.h"
@@ -52,8 +52,8 @@ append_without_password (GString *masked, const char *start, const char *end)
   g_string_append_len (masked, start, end - start);
 }
 
-/* True if the bytes from START to END have a parameter, "?name" or "&name", with a name that says
- * that its value is secret. There may be several "?" or "&". */
+/* True if the bytes from START to END have a parameter ("?name" or "&name") whose name says that
+ * its value is secret. There may be several "?" or "&". */
 static gboolean
 is_secret_parameter (const char *start, const char *end)
 {

@@ -86,7 +86,8 @@ placeholder_free (gpointer data)
   g_free (placeholder);
 }
 
-/* As [\w.\-[\]$] of Python's re for str: \w is every letter, every number and the underscore. */
+/* True if C matches [\w.\-[\]$] in Python's re. For str, \w is every letter, every number and the
+ * underscore. */
 static gboolean
 is_name_character (gunichar c)
 {
@@ -186,7 +187,8 @@ pp_path_split (const char *path)
   return g_strsplit (dotted, ".", -1);
 }
 
-/* SEQUENCE[INDEX] as in Python: negative from the end, and an item of a string is a string. */
+/* Returns SEQUENCE[INDEX] as Python does, a new reference, or NULL if there is no such item. A
+ * negative INDEX counts from the end. An item of a string is a string. */
 static json_t *
 get_index (const json_t *sequence, gint64 index)
 {
@@ -253,7 +255,7 @@ typedef struct
 } ApplyContext;
 
 /* Finds the text that replaces PLACEHOLDER inside a longer string. *TEXT gets NULL if the
- * placeholder stays. */
+ * placeholder is to stay as it is. */
 static gboolean
 embedded_text (const ApplyContext *context, const PpPlaceholder *placeholder, char **text,
                GError **error)

@@ -25,7 +25,8 @@ set_string (json_t *object, const char *key, const char *value)
     json_object_set_new (object, key, json_string (value));
 }
 
-/* As DockerWorkerJobConfiguration._base_environment: on a bridge network, "localhost" is the
+/* Replaces "localhost" and "127.0.0.1" in PREFECT_API_URL of ENV by "host.docker.internal", as
+ * DockerWorkerJobConfiguration._base_environment does: on a bridge network, "localhost" is the
  * container itself. */
 static void
 rewrite_api_url (json_t *env)
@@ -40,7 +41,7 @@ rewrite_api_url (json_t *env)
   json_object_set_new (env, "PREFECT_API_URL", json_string (rewritten));
 }
 
-/* As _base_flow_run_environment and _base_attribution_environment. */
+/* Adds the variables of _base_flow_run_environment and _base_attribution_environment. */
 static void
 add_attribution (json_t *env, const PpTemplateContext *context)
 {
@@ -53,9 +54,10 @@ add_attribution (json_t *env, const PpTemplateContext *context)
   set_from (env, "PREFECT__DEPLOYMENT_NAME", context->deployment, "name");
 }
 
-/* Merges the settings, the run's own variables, and over them the user's. The user cannot choose
- * which run Prefect inside the container executes, although Prefect itself lets a job set the id of
- * another run. */
+/* Sets env of CONFIGURATION to the settings, the variables that describe the run, and the job's own
+ * variables. A later one replaces an earlier one of the same name. But a job cannot set
+ * PREFECT__FLOW_RUN_ID, so it cannot make Prefect inside the container execute another run. Prefect
+ * itself lets a job set it. */
 static void
 prepare_env (json_t *configuration, const PpTemplateContext *context)
 {
@@ -183,8 +185,8 @@ prepare_network_mode (json_t *configuration, const PpTemplateContext *context)
                        mode != NULL ? json_string (mode) : json_null ());
 }
 
-/* As prepare_for_flow_run of BaseJobConfiguration (prefect/workers/base.py), except for the
- * name. */
+/* Does what prepare_for_flow_run of BaseJobConfiguration (prefect/workers/base.py) does, except for
+ * the name. */
 static json_t *
 prepare_plain (const json_t *configuration, const PpTemplateContext *context)
 {

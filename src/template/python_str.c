@@ -75,8 +75,8 @@ increment_last_digit (char *number)
 
 /* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. Of
  * all decimals of a given length, the nearest to VALUE may read back as another number, while the
- * next one above it reads back as VALUE. The reason: the lower neighbour of a power of two is
- * nearer than the upper one. */
+ * next one above it reads back as VALUE. The reason is that a power of two has a lower neighbour
+ * that is nearer than its upper neighbour. */
 static void
 shortest_digits (double value, char *buffer, int size)
 {
@@ -92,7 +92,8 @@ shortest_digits (double value, char *buffer, int size)
     }
 }
 
-/* As float.__repr__: positional between 1e-4 and 1e16, else with an exponent. */
+/* Appends VALUE as float.__repr__ writes it: without an exponent from 1e-4 to below 1e16, else with
+ * one. */
 static void
 append_real (GString *out, double value)
 {
@@ -171,7 +172,7 @@ pp_python_quoted (const char *text, char quote)
   return g_string_free (quoted, FALSE);
 }
 
-/* As str.__repr__. */
+/* Appends TEXT as str.__repr__ writes it. */
 static void
 append_quoted (GString *out, const char *text)
 {

@@ -24,8 +24,8 @@ split_block_name (const char *placeholder_name)
   return g_strv_length (parts) < 2 ? NULL : g_steal_pointer (&parts);
 }
 
-/* Reads block_document_id of {"$ref": {"block_document_id": ...}}. *ID gets NULL if OBJECT is no
- * such reference. */
+/* Reads block_document_id of {"$ref": {"block_document_id": ...}}. *ID gets NULL if OBJECT is not
+ * such a reference. */
 static gboolean
 referenced_id (const json_t *object, const char **id, GError **error)
 {
@@ -85,7 +85,7 @@ find_references (const json_t *value, const Found *found, guint depth)
   size_t i;
   json_t *member;
 
-  /* Exceeding a limit is no error here, but later, when the references are resolved. */
+  /* An exceeded limit is not an error here. It becomes one when the references are resolved. */
   if (depth > PP_TEMPLATE_MAX_DEPTH || !pp_template_spend (found->spent, value, NULL))
     return;
   if (json_is_string (value))
@@ -201,8 +201,8 @@ typedef struct
   const json_t *block_ids;
 } FetchedBlocks;
 
-/* Returns the DATA of a block document. If its only member is "value" and PATH (may be NULL) does
- * not name it, returns that member. */
+/* Returns the data of DOCUMENT, a block document. If the only member of the data is "value", and
+ * PATH (may be NULL) does not begin with it, returns that member. */
 static const json_t *
 block_data (const json_t *document, const char *path)
 {

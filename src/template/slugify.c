@@ -16,8 +16,8 @@ replace_characters (const char *text, const char *what, const char *with)
   return g_strjoinv (with, parts);
 }
 
-/* Returns the character of the entity &NAME; at TEXT, which begins with "&", or 0 if it is none.
- * *END gets the position behind it. */
+/* Returns the character of the entity &NAME; at TEXT, which begins with "&", or 0 if there is none.
+ * *END gets the position after it. */
 static gunichar
 named_entity (const char *text, const char **end)
 {
@@ -48,8 +48,8 @@ decode_named_entities (const char *text)
   return g_string_free (decoded, FALSE);
 }
 
-/* Reads the number of &#NNN; (PREFIX "&#", base 10) or &#xHH; at TEXT. *END gets the position
- * behind it. */
+/* Reads the number of &#NNN; (PREFIX "&#", base 10) or &#xHH; at TEXT. *END gets the position after
+ * it. */
 static gboolean
 numeric_entity (const char *text, const char *prefix, guint base, guint64 *number, const char **end)
 {
@@ -65,7 +65,8 @@ numeric_entity (const char *text, const char *prefix, guint base, guint64 *numbe
   return TRUE;
 }
 
-/* Decodes all numeric entities, or none if one of them is no character, as python-slugify does. */
+/* Decodes all numeric entities. If the number of one of them is not a character, decodes none, as
+ * python-slugify does. */
 static char *
 decode_numeric_entities (const char *text, const char *prefix, guint base)
 {
@@ -84,8 +85,8 @@ decode_numeric_entities (const char *text, const char *prefix, guint base)
           g_string_free (decoded, TRUE);
           return g_strdup (text);
         }
-      /* To Python, NUL and half of a surrogate pair are characters. They end up as a dash, and so
-       * does '?'. */
+      /* To Python, NUL and half of a surrogate pair are characters. A later step turns them into a
+       * dash, and it does the same with '?'. */
       g_string_append_unichar (
           decoded, number != 0 && g_unichar_validate ((gunichar)number) ? (gunichar)number : '?');
       at = end;

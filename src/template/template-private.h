@@ -23,7 +23,8 @@ gboolean pp_template_check_depth (guint depth, GError **error);
 
 /* Adds the approximate size of VALUE itself, in bytes, with its keys and without its members, to
  * *SPENT. Returns FALSE with ERROR if the sum exceeds PP_TEMPLATE_MAX_SIZE. Many placeholders may
- * share one large value until the configuration is walked; this limits the walk and the copy. */
+ * share one large value. A walk over the configuration, and a copy of it, meet this value once for
+ * each placeholder. So this limits both. */
 gboolean pp_template_spend (gsize *spent, const json_t *value, GError **error);
 
 /* Like pp_template_spend(), with all members of VALUE, which is DEPTH levels down. A shared value
@@ -120,7 +121,7 @@ json_t *pp_check_configuration (const json_t *configuration, gboolean podman_poo
 /* Returns "a string", "null", "a list", ... for messages. */
 const char *pp_json_type_name (const json_t *value);
 
-/* Returns the first words of VALUE for a message, or the name of its type if it is no string; new
+/* Returns the beginning of VALUE for a message, or the name of its type if it is not a string; new
  * string. */
 char *pp_check_shown (const json_t *value);
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Python's dict.update (UPDATE) for `env`. */
+/* Updates ENV, a job's `env`, as env.update (UPDATE) does in Python. Returns FALSE with ERROR. */
 static gboolean
 update_env (json_t *env, const json_t *update, GError **error)
 {
@@ -87,8 +87,8 @@ base_config_defaults (const json_t *properties, GError **error)
   return g_steal_pointer (&defaults);
 }
 
-/* set_in_dict: puts VALUE at PATH and makes the objects on the way. Objects that are shared with
- * the caller's variables are copied first. */
+/* set_in_dict: sets PATH of OBJECT to VALUE, and makes the objects that are missing on the path.
+ * Objects that are shared with the caller's variables are copied first. */
 static gboolean
 set_in_object (json_t *object, const char *path, json_t *value, GError **error)
 {
@@ -168,7 +168,8 @@ nest_dotted_keys (const json_t *variables, GError **error)
   return g_steal_pointer (&nested);
 }
 
-/* Sets CONFIGURATION's env to its own env merged with OVER, if both are objects. */
+/* Merges OVER into CONFIGURATION's env, which is an object; OVER wins. Returns FALSE with ERROR if
+ * OVER is not an object. WHOSE names OVER in the message. */
 static gboolean
 merge_env (json_t *configuration, const json_t *over, const char *whose, GError **error)
 {

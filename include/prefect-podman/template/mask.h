@@ -22,8 +22,9 @@ gboolean pp_mask_is_secret_name (const char *name);
 
 /* From now on, masks every string in JSON wherever it occurs: also with different white space, as
  * JSON, Go or Python quote it, and as it is in a URL. A string of 4 bytes or more is also masked
- * inside a longer string. So is each of its lines of 8 characters or more (up to 10,000 lines in
- * all), and every number in JSON of 4 characters or more. */
+ * inside a longer string. If a string has several lines, each line of 8 characters or more is also
+ * masked alone (up to 10,000 lines in all). Also masks every number in JSON of 4 characters or
+ * more. */
 void pp_mask_add_values (PpMask *mask, const json_t *json);
 
 /* As pp_mask_add_values(), for the secrets in BLOCK_DOCUMENT, as the API returns it: the fields
@@ -36,7 +37,8 @@ void pp_mask_add_block (PpMask *mask, const json_t *block_document);
 void pp_mask_add_named (PpMask *mask, const json_t *json);
 
 /* Masks in TEXT: known secrets, the beginning of a long known secret, the value of "NAME=value"
- * with a secret name, and the password of a URL. Returns a new string. */
+ * with a secret name, and in a URL the password and the parameters with a secret name. Returns a
+ * new string. */
 char *pp_mask_text (const PpMask *mask, const char *text);
 
 /* Returns a copy of JSON with every string masked by pp_mask_text(), and PP_MASKED in place of each

@@ -27,7 +27,7 @@ void pp_secrets_add (PpSecrets *secrets, const char *secret, gsize min_bytes);
 char *pp_secrets_mask (const PpSecrets *secrets, const char *text, gsize *length);
 
 /* Returns how many of the LENGTH bytes of TEXT can be passed on without splitting a secret that
- * continues behind them. 0 if all of them may be the beginning of a secret. */
+ * continues after TEXT. Returns 0 if all of them may be the beginning of a secret. */
 gsize pp_secrets_safe_length (const PpSecrets *secrets, const char *text, gsize length);
 
 G_END_DECLS

@@ -86,23 +86,28 @@ typedef struct
   /* A `podman` pool: there is no default command, and Podman's own keys are known. */
   gboolean podman_pool;
   /* A pool whose jobs are no containers. The configuration then keeps its keys as they are, and the
-   * kind checks them. Only env, labels and the default command are set. */
+   * kind of infrastructure checks them. Only env, labels and the default command are set. */
   gboolean plain_pool;
 } PpTemplateContext;
 
-/* prepare_for_flow_run of Prefect's docker worker, for CONFIGURATION, which is not changed. Sets
- * env (settings, attribution, own; null removes a variable), labels in Docker's spelling, the name
- * (rendered with ctx.* and slugified), the default command ("prefect flow-run execute"; none for a
- * podman pool, whose command may also be a list of strings), the default image, an inferred
- * network_mode, and the API URL for bridge networks. Numbers and booleans in env and labels are
- * written as in JSON.
+/* Does what prepare_for_flow_run of Prefect's docker worker does. CONFIGURATION is not changed.
+ * Sets:
+ *
+ * - env: the settings, the variables of the run, and the job's own variables (null removes one);
+ * - labels, in Docker's spelling;
+ * - name, rendered with ctx.* and slugified;
+ * - the default command, "prefect flow-run execute" (none for a podman pool, whose command may also
+ *   be a list of strings), and the default image;
+ * - network_mode, if it has to be inferred, and the API URL for a bridge network.
+ *
+ * Numbers and booleans in env and labels are written as in JSON.
  *
  * Returns a new object, or NULL with ERROR for the first wrong key. The object has every key of the
- * docker type, null if unset: command, env, labels, name, image, registry_credentials (username,
- * password, registry_url, reauth), image_pull_policy, networks, network_mode, auto_remove, volumes,
- * stream_output, mem_limit, memswap_limit, privileged, container_create_kwargs. It has this
- * worker's own keys (pp_template_add_extra()) if they are set and not null. The types of all keys
- * are checked. Unknown keys are ignored, as in Prefect. */
+ * docker type, with null if it is unset: command, env, labels, name, image, registry_credentials
+ * (username, password, registry_url, reauth), image_pull_policy, networks, network_mode,
+ * auto_remove, volumes, stream_output, mem_limit, memswap_limit, privileged,
+ * container_create_kwargs. It has this worker's own keys (pp_template_add_extra()) if they are set
+ * and not null. The types of all keys are checked. Unknown keys are ignored, as in Prefect. */
 json_t *pp_template_prepare (const json_t *configuration, const PpTemplateContext *context,
                              GError **error);
 
