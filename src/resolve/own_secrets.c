@@ -10,10 +10,11 @@
 
 #include <string.h>
 
-/* A password may be an ordinary word, so it must be longer than a key to be masked. */
+/* A shorter password is not masked, because it may be an ordinary word. */
 #define MIN_PASSWORD_BYTES 12
 
-/* "USER:PASSWORD", as it is and as the header of Basic authentication has it, and PASSWORD. */
+/* Adds AUTHENTICATION ("USER:PASSWORD"), its base64 form (as in the header of Basic
+ * authentication), and PASSWORD alone. */
 static void
 add_authentication (PpSecrets *secrets, const char *authentication)
 {
@@ -121,9 +122,10 @@ is_telling_url (const char *text)
   return text != NULL && strstr (text, "://") != NULL && strpbrk (text, "@?") != NULL;
 }
 
-/* Returns the value for a URL in the result: true if it can be used without its password. Only
- * PREFECT_API_URL can: a container that does not run Prefect may still call the API. The URL of a
- * database or a broker is useless to a container, so all of it counts as secret. */
+/* Returns the value for a URL in the result: true if a container can use the URL without its
+ * password, else null. It is true for PREFECT_API_URL only, because a container that does not run
+ * Prefect may still call the API. The URL of a database or a broker is useless to a container, so
+ * all of it counts as secret. */
 static json_t *
 url_that_is_left (const char *name, const char *url)
 {

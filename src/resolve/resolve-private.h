@@ -34,17 +34,17 @@ struct PpResolveCall
 
 /* Continues CALL after an answer: queues the next reads, or ends it. */
 void pp_resolve_advance (PpResolveCall *call);
-/* Ends CALL at the next turn of the loop, and drops the reads in flight then. */
+/* Ends CALL in the next iteration of the main loop, and then drops its reads in flight. */
 void pp_resolve_finish (PpResolveCall *call);
-/* The same with an error: the message has WHAT, KEY and the text of CAUSE. Keeps the first
- * error. */
+/* Ends CALL in the same way with an error: the message has WHAT, KEY and the text of CAUSE. If CALL
+ * already has an error, keeps that one. */
 void pp_resolve_fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
                       const GError *cause);
 
 /* Reads the server's version, if the image depends on it. Prefect Cloud has no version. */
 void pp_resolve_fetch_version (PpResolveCall *call);
-/* Reads the blocks and variables that the populated configuration refers to. A run fails if all its
- * references, with the variables of its blocks, exceed the limit. */
+/* Reads the blocks and variables that the populated configuration refers to. A run fails if the
+ * number of its references exceeds the limit. The variables that its blocks refer to count too. */
 void pp_resolve_fetch_references (PpResolveCall *call);
 /* Reads the variables that the data of blocks refers to. Blocks are filled in before variables, as
  * in from_template_and_values() of Prefect. */

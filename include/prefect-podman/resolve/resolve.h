@@ -50,24 +50,25 @@ typedef struct
  * secrets. */
 json_t *pp_resolve_process_environment (void);
 
-/* Makes the finished job configuration from PARTS, with PP_SECRET_ENVIRONMENT_KEY. Pure. Returns a
+/* Makes the finished job configuration from PARTS. Its member PP_SECRET_ENVIRONMENT_KEY
+ * (infrastructure.h) names the variables of `env` that are secrets of the worker. Pure. Returns a
  * new object, or NULL with ERROR (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
 
-/* Returns the default image for a run, if the server has VERSION (NULL if unknown, or for Prefect
- * Cloud): Prefect's image of that version. A development build has no image: for it, and for NULL,
- * returns the newest image. New string. Pure. Prefect's own worker uses its own version
- * (get_prefect_image_name() in prefect/utilities/dockerutils.py); this worker has none. */
+/* Returns the default image for a run: Prefect's image of VERSION, the server's version. For NULL
+ * (unknown, or Prefect Cloud) and for a development build, which has no image, returns the newest
+ * image. New string. Pure. Prefect's own worker uses its own version (get_prefect_image_name() in
+ * prefect/utilities/dockerutils.py); this worker is not a version of Prefect. */
 char *pp_resolve_default_image (const char *version);
 
 /* Returns a mask with the secrets of the blocks in PARTS; new object, or NULL if there are no
  * blocks. Pure. */
 PpMask *pp_resolve_mask (const PpResolveParts *parts);
 
-/* Returns the configuration of PARTS before references are resolved: job variables, the worker's
- * own ones included, are merged, and defaults and values are filled in. With PROCESS_ENVIRONMENT
- * NULL, {{ $NAME }} stays empty. Pure. Returns a new object, or NULL with ERROR of template/. */
+/* Returns the configuration of PARTS before references are resolved: job variables (also this
+ * worker's own) are merged, and defaults and values are filled in. If PROCESS_ENVIRONMENT is NULL,
+ * {{ $NAME }} becomes empty. Pure. Returns a new object, or NULL with ERROR of template/. */
 json_t *pp_resolve_populate (const PpResolveParts *parts, const json_t *process_environment,
                              GError **error);
 
