@@ -31,7 +31,7 @@ is_own (const EngineCall *call, const json_t *container)
                            .claim = (char *)pp_json_string (labels, PP_CLAIM_LABEL) };
   g_autoptr (PpJob) job = pp_container_job_from_inspect (container);
 
-  return pp_job_is_owned_by (job, &owner);
+  return job != NULL && pp_job_is_owned_by (job, &owner);
 }
 
 static void
