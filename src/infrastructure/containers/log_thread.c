@@ -248,6 +248,21 @@ read_inotify (PpLogThread *thread)
       }
 }
 
+/* True if a log with a request may have a piece: read_pieces() has handled its event after reading
+ * it, so poll() will not wake up for it. */
+static gboolean
+has_pieces (const PpLogThread *thread)
+{
+  GHashTableIter iter;
+  gpointer one;
+
+  g_hash_table_iter_init (&iter, thread->by_id);
+  while (g_hash_table_iter_next (&iter, NULL, &one))
+    if (((const Log *)one)->is_asked && ((const Log *)one)->is_ready)
+      return TRUE;
+  return FALSE;
+}
+
 /* Reads the next piece of each log with a request. Checks for new files before each read. */
 static void
 read_pieces (PpLogThread *thread)
@@ -285,7 +300,7 @@ run (void *data)
     {
       read_inotify (thread);
       read_pieces (thread);
-      poll (fds, G_N_ELEMENTS (fds), -1);
+      poll (fds, G_N_ELEMENTS (fds), has_pieces (thread) ? 0 : -1);
       if ((fds[1].revents & POLLIN) != 0)
         clear_event (thread->wake);
     }

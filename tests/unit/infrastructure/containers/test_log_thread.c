@@ -4,12 +4,14 @@
 #include "prefect-podman/http/limits.h"
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "infrastructure/containers/log_tail-private.h"
+#include "infrastructure/containers/log_thread-private.h"
 
 #include "tests/unit/server.h"
 #include "tests/unit/tap.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@
 struct PpLogTail
 {
   guint reads;
+  int watch;
+  char *path; /* of the log, or NULL if its folder does not exist */
 };
 
 static GMutex disk_mutex;
@@ -25,6 +29,8 @@ static GCond disk_cond;
 static gboolean hangs;
 /* More is written to the log after its end was read once. */
 static gboolean is_written_on;
+/* Of the logs whose folder exists, the one that is read first is written to after this read. */
+static gboolean is_first_written_on;
 
 static void
 set_hangs (gboolean on)
@@ -47,24 +53,32 @@ wait_for_disk (void)
 PpLogTail *
 pp_log_tail_open (const char *root, const char *folder, int inotify, GError **error)
 {
-  (void)root;
-  (void)folder;
-  (void)inotify;
+  g_autofree char *path = g_build_filename (root, folder, NULL);
+  PpLogTail *tail = g_new0 (PpLogTail, 1);
+
   (void)error;
   wait_for_disk ();
-  return g_new0 (PpLogTail, 1);
+  tail->watch = inotify_add_watch (inotify, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+  if (tail->watch >= 0)
+    {
+      tail->path = g_build_filename (path, PP_LOG_NAME, NULL);
+      tail->reads = 1;
+    }
+  return tail;
 }
 
 void
 pp_log_tail_free (PpLogTail *tail)
 {
+  if (tail != NULL)
+    g_free (tail->path);
   g_free (tail);
 }
 
 int
 pp_log_tail_watch (const PpLogTail *tail)
 {
-  return tail != NULL ? 1 : -1;
+  return tail != NULL ? tail->watch : -1;
 }
 
 gboolean
@@ -89,6 +103,8 @@ pp_log_tail_read (PpLogTail *tail)
   wait_for_disk ();
   piece->kind = tail->reads == 0 || (tail->reads == 2 && is_written_on) ? PP_LOG_TAIL_DATA
                                                                         : PP_LOG_TAIL_END;
+  if (tail->path != NULL)
+    piece->kind = tail->reads == 3 ? PP_LOG_TAIL_DATA : PP_LOG_TAIL_END;
   if (piece->kind == PP_LOG_TAIL_DATA)
     {
       piece->data
@@ -96,6 +112,11 @@ pp_log_tail_read (PpLogTail *tail)
       piece->length = strlen (piece->data);
     }
   tail->reads++;
+  if (tail->path != NULL && is_first_written_on)
+    {
+      is_first_written_on = FALSE;
+      g_assert_true (g_file_set_contents (tail->path, "more", -1, NULL));
+    }
   return piece;
 }
 
@@ -485,6 +506,76 @@ test_looks_before_open (Fixture *fixture, gconstpointer data)
   pp_infrastructure_call_cancel (call);
 }
 
+typedef struct
+{
+  guint opened;
+  guint ends;
+  guint pieces;
+} LogsRead;
+
+static void
+on_news (PpLogNews *news, gpointer user_data)
+{
+  LogsRead *logs = user_data;
+
+  logs->opened += news->is_open ? 1 : 0;
+  if (news->piece != NULL && news->piece->kind == PP_LOG_TAIL_END)
+    logs->ends++;
+  else if (news->piece != NULL)
+    logs->pieces++;
+  pp_log_news_free (news);
+}
+
+static void
+write_log (const Fixture *fixture, const char *folder)
+{
+  g_autofree char *path = g_build_filename (fixture->folder, folder, PP_LOG_NAME, NULL);
+
+  g_assert_true (g_file_set_contents (path, "more", -1, NULL));
+}
+
+/* A log is written to after it was read, and before the next log is read: the new piece arrives
+ * without another event. */
+static void
+test_written_between_two_reads (Fixture *fixture, gconstpointer data)
+{
+  LogsRead logs = { 0 };
+  PpLogThread *thread = pp_log_thread_new (on_news, &logs);
+  const char *const folders[] = { "a", "b", NULL };
+  g_autofree char *hanging = NULL;
+
+  (void)data;
+  for (guint i = 0; folders[i] != NULL; i++)
+    {
+      g_autofree char *path = g_build_filename (fixture->folder, folders[i], NULL);
+      g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+      pp_log_thread_open (thread, i, fixture->folder, folders[i]);
+    }
+  pp_log_thread_ask (thread, 0, 1);
+  pp_log_thread_ask (thread, 1, 1);
+  while (logs.ends < 2)
+    g_main_context_iteration (NULL, TRUE);
+  /* The thread wakes up, and finds both logs written to. */
+  set_hangs (TRUE);
+  pp_log_thread_open (thread, 2, fixture->folder, "missing");
+  while ((hanging = pp_log_thread_hangs (thread, 0)) == NULL)
+    g_usleep (1000);
+  write_log (fixture, "a");
+  write_log (fixture, "b");
+  is_first_written_on = TRUE;
+  set_hangs (FALSE);
+  while (logs.ends < 4 || logs.pieces < 1)
+    g_main_context_iteration (NULL, TRUE);
+  pp_log_thread_free (thread);
+  for (guint i = 0; folders[i] != NULL; i++)
+    {
+      g_autofree char *path = g_build_filename (fixture->folder, folders[i], NULL);
+      g_autofree char *log = g_build_filename (path, PP_LOG_NAME, NULL);
+      g_unlink (log);
+      g_assert_cmpint (g_rmdir (path), ==, 0);
+    }
+}
+
 static void
 add_tests (void)
 {
@@ -499,6 +590,7 @@ add_tests (void)
     { "/log-thread/event-before-open", test_event_before_open },
     { "/log-thread/looks-before-open", test_looks_before_open },
     { "/log-thread/few-descriptors", test_few_descriptors },
+    { "/log-thread/written-between-two-reads", test_written_between_two_reads },
     { "/log-thread/end-that-was-met-before", test_end_that_was_met_before },
   };
 
