@@ -77,8 +77,16 @@ open_file (const PpLogTail *tail, LogFile *file, GError **error)
   struct stat status;
 
   file->fd = pp_foreign_file_open (tail->folder, PP_LOG_NAME, tail->owner, error);
-  if (file->fd < 0 || fstat (file->fd, &status) != 0)
+  if (file->fd < 0)
     return FALSE;
+  if (fstat (file->fd, &status) != 0)
+    {
+      g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_SYSTEM, "%s: %s", PP_LOG_NAME,
+                   g_strerror (errno));
+      close (file->fd);
+      file->fd = -1;
+      return FALSE;
+    }
   file->device = status.st_dev;
   file->inode = status.st_ino;
   return TRUE;
