@@ -42,6 +42,7 @@ struct PpHttp
   GQueue held;               /* PpHttpCall that wait for a missing resource */
   gint64 held_until;         /* when to try them again, monotonic microseconds */
   char *shortage;            /* what they wait for, or NULL */
+  gboolean held_cancelled;   /* the last call in held was cancelled */
   PpHttpShortageFunc notify; /* NULL: calls do not wait */
   gpointer notify_data;
   GQueue spare;       /* CURL handles of finished calls */
@@ -64,7 +65,7 @@ static void
 update_ready_time (PpHttp *http)
 {
   gboolean now = !g_queue_is_empty (&http->starting) || !g_queue_is_empty (&http->resuming)
-                 || !g_queue_is_empty (&http->cancelled);
+                 || !g_queue_is_empty (&http->cancelled) || http->held_cancelled;
   gint64 next = http->timer;
 
   if (!g_queue_is_empty (&http->held))
@@ -198,6 +199,9 @@ run_noted (PpHttp *http)
 {
   PpHttpCall *call;
 
+  if (http->held_cancelled && g_queue_is_empty (&http->held) && http->shortage != NULL)
+    set_shortage (http, NULL);
+  http->held_cancelled = FALSE;
   while ((call = g_queue_pop_head (&http->cancelled)) != NULL)
     {
       take_from_curl (http, call);
@@ -458,6 +462,8 @@ pp_http_call_cancel (PpHttpCall *call)
     {
       g_queue_remove (&http->held, call);
       pp_http_call_free (call);
+      http->held_cancelled = g_queue_is_empty (&http->held);
+      update_ready_time (http);
       return;
     }
   if (call->state != PP_HTTP_CALL_ACTIVE)

@@ -604,6 +604,38 @@ test_shortage_cancel (void)
 }
 
 static void
+on_shortage_quit (const char *shortage, gpointer user_data)
+{
+  Result *result = user_data;
+
+  on_shortage (shortage, user_data);
+  g_main_loop_quit (result->loop);
+}
+
+/* The shortage is over when no call waits any more, whether the calls were sent or cancelled. */
+static void
+test_shortage_cancel_all (void)
+{
+  g_auto (Result) result = { .loop = g_main_loop_new (NULL, FALSE) };
+  g_autoptr (PpHttp) http = pp_http_new ();
+  PpHttpRequest request = { .method = "GET", .url = "http://127.0.0.1:1/" };
+  PpHttpCall *calls[2];
+
+  pp_http_wait_out_shortages (http, on_shortage_quit, &result);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    calls[i] = pp_http_send (http, &request, on_done, &result);
+  take_all_descriptors ();
+  g_main_loop_run (result.loop);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    pp_http_call_cancel (calls[i]);
+  g_main_loop_run (result.loop);
+  give_back_descriptors ();
+  g_assert_null (pp_http_shortage (http));
+  g_assert_cmpuint (result.ends, ==, 1);
+  g_assert_cmpuint (result.done, ==, 0);
+}
+
+static void
 test_limits (void)
 {
   static const struct
@@ -663,6 +695,7 @@ add (void)
   g_test_add_func ("/http/shortage/is-waited-out", test_shortage_is_waited_out);
   g_test_add_func ("/http/shortage/is-an-error", test_shortage_is_an_error);
   g_test_add_func ("/http/shortage/cancel", test_shortage_cancel);
+  g_test_add_func ("/http/shortage/cancel-all", test_shortage_cancel_all);
   g_test_add_func ("/http/silent-name-server", test_silent_name_server);
   g_test_add_func ("/http/limits", test_limits);
   g_test_add_func ("/http/reserve", test_reserve);
