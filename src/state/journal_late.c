@@ -72,6 +72,15 @@ load_note (const PpFolder *folder, const char *name, PpJournalLateFunc func, gpo
       func (id, entry, user_data);
       return;
     }
+  if (g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
+    return;
+  if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED)
+      && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER))
+    {
+      g_warning ("%s. The note stays where it is; the worker reads it at its next start",
+                 error->message);
+      return;
+    }
   g_warning ("%s. The note is removed: should a request that an earlier worker made about its flow "
              "run be carried out now, nobody will notice",
              error->message);

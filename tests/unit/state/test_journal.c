@@ -2,6 +2,7 @@
 /* The journal's files: what is written when, what is read again, and what a bad disk does. */
 #include "prefect-podman/state/journal.h"
 #include "prefect-podman/state/identity_list.h"
+#include "prefect-podman/state/journal_late.h"
 #include "prefect-podman/state/journal_position.h"
 #include "prefect-podman/state/state_dir.h"
 #include "tests/unit/state_test.h"
@@ -401,6 +402,52 @@ test_cannot_be_set_aside (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (entries->len, ==, 0);
   g_assert_cmpuint (state_test_count (fixture->runs), ==, 2);
   g_chmod (pp_identity_path (fixture->identity), 0700);
+}
+
+static void
+count_note (const char *id G_GNUC_UNUSED, PpJournalEntry *entry, gpointer user_data)
+{
+  guint *notes = user_data;
+
+  (*notes)++;
+  pp_journal_entry_free (entry);
+}
+
+/* A damaged note is removed. A note that only cannot be read now is kept for the next start. */
+static void
+test_late_notes (Fixture *fixture, gconstpointer data)
+{
+  const char *const names[] = { "well", "damaged", "unreadable" };
+  g_autofree char *late = state_test_path (fixture->identity, "late", NULL);
+  guint notes = 0;
+
+  (void)data;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *id = state_test_id (i);
+      g_autofree char *path = g_strdup_printf ("%s/%s.json", late, id);
+      g_autofree char *text
+          = g_strdup_printf ("{\"version\": 1, \"phase\": \"CLAIMED\", \"claimed_at\": 1, "
+                             "\"flow_run_id\": \"%s\"}",
+                             id);
+      state_test_write (path, g_str_equal (names[i], "damaged") ? "{" : text);
+      if (g_str_equal (names[i], "unreadable"))
+        g_chmod (path, 0);
+    }
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*line 1*is removed*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "*cannot be read: Permission denied*stays where it is*");
+  pp_journal_load_late (fixture->journal, count_note, &notes);
+  g_test_assert_expected_messages ();
+  g_assert_cmpuint (notes, ==, 1);
+  g_assert_cmpuint (state_test_count (late), ==, 2);
+
+  /* The next start reads it. */
+  g_autofree char *id = state_test_id (2);
+  g_autofree char *path = g_strdup_printf ("%s/%s.json", late, id);
+  g_chmod (path, 0600);
+  pp_journal_load_late (fixture->journal, count_note, &notes);
+  g_assert_cmpuint (notes, ==, 3);
 }
 
 static void
@@ -835,6 +882,7 @@ add_tests (void)
     { "/journal/cancel", FALSE, test_cancel },
     { "/journal/load", FALSE, test_load },
     { "/journal/damaged", FALSE, test_damaged },
+    { "/journal/late-notes", FALSE, test_late_notes },
     { "/journal/cannot-be-set-aside", FALSE, test_cannot_be_set_aside },
     { "/journal/read-only", FALSE, test_read_only },
     { "/journal/file-limit", FALSE, test_file_limit },
