@@ -55,7 +55,7 @@ def test_idle_worker_ends_at_once(api, engine, pool, start_worker):
     worker = start_worker(api, engine, pool)
     began = time.monotonic()
     assert worker.end(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
 
 
 def test_quit_waits_for_runs_in_flight(api, engine, pool, start_worker):
@@ -74,7 +74,7 @@ def test_second_signal_ends_at_once(api, engine, pool, start_worker):
     worker.wait_line(r"(?i)quit|finish|wait|in flight|stop")
     began = time.monotonic()
     worker.end(signal.SIGINT)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     assert engine.inspect(container)["State"]["Running"]
 
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <time.h>
 
 /* Runs the tests that ADD registers with g_test_add_func() and similar functions. Returns main()'s
  * result. */
@@ -46,3 +47,14 @@ pp_test_add_structs (const char *folder, gconstpointer cases, gsize count, gsize
 /* The same for CASES, an array. */
 #define pp_test_add_cases(folder, cases, test)                                                     \
   pp_test_add_structs (folder, cases, G_N_ELEMENTS (cases), sizeof *(cases), test)
+
+/* Returns the CPU time that this process has used, in seconds. Unlike the time of the clock, it
+ * does not grow because other programs keep the machine busy. */
+static inline double
+pp_test_cpu_seconds (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}

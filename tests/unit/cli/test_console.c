@@ -240,7 +240,7 @@ test_disk_hangs (void)
   for (int i = 0; i < 1000; i++)
     g_message ("%03d %s", i, filler);
   pp_console_finish ();
-  g_assert_cmpint (g_get_monotonic_time () - began, <, 4 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 20 * G_USEC_PER_SEC);
   disk_set (FALSE, 0);
   pp_write_thread_use (disk_write);
   g_assert_true (pp_write_thread_finish ());

@@ -7,7 +7,6 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STREAM_BYTES ((gsize)10 * 1024 * 1024)
@@ -605,14 +604,6 @@ refuse (const char *data G_GNUC_UNUSED, gsize length G_GNUC_UNUSED, gpointer use
   return FALSE;
 }
 
-static double
-cpu_seconds (void)
-{
-  struct timespec now;
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Sends a few bytes and closes the connection. */
 static gboolean
 answer_little (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
@@ -639,9 +630,9 @@ test_paused_stream_does_not_spin (void)
       result->call = pp_http_stream (http, &request, refuse, on_done, result);
       g_main_loop_run (result->loop);
       run_for (result->loop, 100); /* the server fills the socket's buffers */
-      double before = cpu_seconds ();
+      double before = pp_test_cpu_seconds ();
       run_for (result->loop, 500);
-      g_assert_cmpfloat (cpu_seconds () - before, <, 0.1);
+      g_assert_cmpfloat (pp_test_cpu_seconds () - before, <, 0.1);
       g_assert_cmpuint (result->refusals, ==, 1);
       g_assert_cmpuint (result->done, ==, 0);
     }

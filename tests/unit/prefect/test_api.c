@@ -296,7 +296,7 @@ test_retry_broken_connections (void)
       g_assert_no_error (fixture->error);
       g_assert_cmpuint (server_requests (fixture->server), ==, 2);
       g_assert_cmpfloat (seconds, >=, 1.6);
-      g_assert_cmpfloat (seconds, <, 3.5);
+      g_assert_cmpfloat (seconds, <, 20);
     }
 }
 
@@ -316,7 +316,7 @@ test_retry_after (void)
       call (fixture, "GET", "/x", PP_API_RETRY);
       double seconds = (double)(g_get_monotonic_time () - before) / G_USEC_PER_SEC;
       g_assert_no_error (fixture->error);
-      g_assert_cmpfloat (seconds, <, 3.5);
+      g_assert_cmpfloat (seconds, <, 20);
       if (i == 0)
         g_assert_cmpfloat (seconds, >=, 1.0);
     }
@@ -349,7 +349,7 @@ test_no_pause_is_asked_for (void)
       double seconds = (double)(g_get_monotonic_time () - before) / G_USEC_PER_SEC;
       g_assert_no_error (fixture->error);
       g_assert_cmpfloat (seconds, >=, calls[i].seconds);
-      g_assert_cmpfloat (seconds, <, 2);
+      g_assert_cmpfloat (seconds, <, 20);
     }
 }
 
@@ -1283,7 +1283,7 @@ check_others_go_on (const char *hanging, void (*hang) (Fixture *fixture))
                            PP_API_PERSIST, on_answered_state, fixture);
   while (fixture->done < 3)
     g_main_loop_run (fixture->loop);
-  g_assert_cmpint (g_get_monotonic_time () - began, <, 2 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 20 * G_USEC_PER_SEC);
 }
 
 static void

@@ -91,9 +91,9 @@ test_time (void)
         g_string_append (text, pieces[i]);
       g_string_append (text, "@ =");
       g_string_append (text, url);
-      gint64 start = g_get_monotonic_time ();
+      double start = pp_test_cpu_seconds ();
       g_autofree char *masked = pp_mask_text (mask, text->str);
-      g_assert_cmpint (g_get_monotonic_time () - start, <, 10 * G_USEC_PER_SEC);
+      g_assert_cmpfloat (pp_test_cpu_seconds () - start, <, 10);
       g_assert_null (strstr (masked, "pa55"));
     }
 }
@@ -247,7 +247,7 @@ test_many_lines (void)
   g_autofree char *text = g_strnfill (1024 * 1024, 'a');
   g_autofree char *masked = pp_mask_text (mask, text);
   g_assert_true (g_str_has_prefix (masked, "****************"));
-  g_assert_cmpint (g_get_monotonic_time () - start, <, 20 * G_USEC_PER_SEC);
+  g_assert_cmpfloat (pp_test_cpu_seconds () - start, <, 20);
 }
 
 static json_t *

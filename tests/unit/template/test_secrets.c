@@ -101,9 +101,9 @@ test_time (void)
     }
   while (text->len < 4 * 1024 * 1024)
     g_string_append (text, "p'a\"s/s is a beginning of many words; p%27a%22s%2f. ");
-  gint64 start = g_get_monotonic_time ();
+  double start = pp_test_cpu_seconds ();
   assert_masked (secrets, text->str, NULL);
-  g_assert_cmpint (g_get_monotonic_time () - start, <, 20 * G_USEC_PER_SEC);
+  g_assert_cmpfloat (pp_test_cpu_seconds () - start, <, 20);
 }
 
 static void

@@ -215,7 +215,7 @@ test_strangers_are_bounded (void)
   gint64 before = g_get_monotonic_time ();
   half = send_raw (health, "GET /hea", 8);
   g_assert_cmpstr (half, ==, "");
-  g_assert_cmpint (g_get_monotonic_time () - before, <, 15 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 30 * G_USEC_PER_SEC);
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
 }
 
@@ -281,7 +281,7 @@ test_slow_clients_keep_nobody_out (void)
         {
           gint64 before = g_get_monotonic_time ();
           assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
-          g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
+          g_assert_cmpint (g_get_monotonic_time () - before, <, 4 * G_USEC_PER_SEC);
         }
       stop_slow (&slow);
     }
@@ -310,7 +310,7 @@ test_slow_clients_of_many_addresses (void)
     }
   gint64 before = g_get_monotonic_time ();
   assert_answer ("127.0.0.1", health, "GET", "/health", 200, "{\"message\":\"OK\"}");
-  g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 4 * G_USEC_PER_SEC);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     close (fds[i]);
 }
@@ -328,7 +328,7 @@ test_request_has_a_deadline (void)
   g_unix_fd_add (slow.fds[0], G_IO_IN | G_IO_HUP, on_readable, &raw);
   g_main_loop_run (raw.loop);
   g_assert_cmpint (g_get_monotonic_time () - before, >, 4 * G_USEC_PER_SEC);
-  g_assert_cmpint (g_get_monotonic_time () - before, <, 7 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 20 * G_USEC_PER_SEC);
   g_assert_cmpstr (raw.answer->str, ==, "");
   stop_slow (&slow);
   g_main_loop_unref (raw.loop);
@@ -346,7 +346,7 @@ test_one_request_a_connection (void)
   g_autofree char *text = send_raw (health, twice, strlen (twice));
   const char *first = strstr (text, "200 OK");
 
-  g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - before, <, 4 * G_USEC_PER_SEC);
   g_assert_nonnull (first);
   g_assert_null (strstr (first + 1, "200 OK"));
 }

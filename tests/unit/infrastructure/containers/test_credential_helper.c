@@ -84,7 +84,7 @@ test_helper (void)
                  me, NULL);
   assert_answer ("sleep 60\n", 1, NULL, "had not ended after 1 seconds");
   assert_answer ("exec yes secret\n", 20, NULL, "too long");
-  g_assert_cmpint (g_get_monotonic_time () - begun, <, 20 * G_TIME_SPAN_SECOND);
+  g_assert_cmpint (g_get_monotonic_time () - begun, <, 50 * G_TIME_SPAN_SECOND);
 }
 
 /* A missing helper, a helper name that is a path, and a cancelled request. */

@@ -390,7 +390,7 @@ test_disk_hangs_at_the_end (Fixture *fixture, gconstpointer data)
                                "*: the disk did not answer");
   g_clear_pointer (&fixture->out, pp_stdout_free);
   g_test_assert_expected_messages ();
-  g_assert_cmpint (g_get_monotonic_time () - began, <, 4 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 20 * G_USEC_PER_SEC);
   pp_write_thread_use (disk_write);
   leave_disk ();
   run_loop ();
