@@ -57,7 +57,7 @@ static const PpOption options[] = {
     "Create the pool when it does not exist (default)",
     .no_summary = "Leave creating the pool to others" },
   { "install-policy", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, install_policy),
-    "Taken for the Python worker's sake; nothing needs installing", "POLICY", .choices = policies },
+    "Accepted as by the Python worker; nothing needs installing", "POLICY", .choices = policies },
   { "engine-url", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, engine_url),
     "Where Podman or Docker listens: unix:///path or tcp://host:port (default: CONTAINER_HOST, "
     "DOCKER_HOST, Podman's sockets, Docker's)",

@@ -88,14 +88,14 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
   gint64 early = entry->scheduled_time - g_get_real_time ();
 
   if (info->state != PP_IDENTITY_LIVING)
-    return g_strdup ("a worker to take it up again");
+    return g_strdup ("a worker that recovers it");
   if (entry->phase == PP_JOURNAL_REPORTING)
     return g_strdup ("its end to be reported and its logs delivered");
   if (entry->phase == PP_JOURNAL_STARTING)
     return g_strdup (has_started (entry) ? "its container's end and its report"
                                          : "its container's start");
   if (early < G_USEC_PER_SEC)
-    return g_strdup ("the server's word, its image and its container");
+    return g_strdup ("its claim, its image and its container");
   /* The image and the container are prepared before the scheduled time. */
   g_autofree char *left = pp_duration_text (early);
   return g_strdup_printf ("its time, in %s", left);

@@ -237,7 +237,7 @@ advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_
   if (code == PP_API_ERROR_SETUP)
     return " (" RIGHT_URL ")";
   if (code == PP_API_ERROR_NO_ROUTE)
-    return " (said of the address, not of what was asked for)";
+    return " (the server does not know this URL)";
   if (code == PP_API_ERROR_STRANGER)
     return api->heard ? " (not the API's own answer)"
                       : " (not the API's own answer: " RIGHT_URL ")";

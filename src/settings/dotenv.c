@@ -307,7 +307,7 @@ pp_dotenv_parse (const char *text, gsize length, const char *file_name, char **e
       counted = reader.at;
       if (!read_binding (&reader, &key, &value))
         {
-          g_warning ("%s:%u: not a NAME=value line; passed over", file_name, line);
+          g_warning ("%s:%u: not a NAME=value line; ignored", file_name, line);
           skip_line (&reader);
           continue;
         }

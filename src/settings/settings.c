@@ -366,7 +366,7 @@ warn_of_api_url (const PpSettings *settings, const Found *found)
                  place_of (found, "PREFECT_API_URL"), mistakes[i][0], mistakes[i][1]);
   const char *cloud = strstr (settings->api_url, "api.prefect.cloud/");
   if (cloud != NULL && !g_str_has_prefix (cloud, "api.prefect.cloud/api"))
-    g_warning ("%s: Prefect Cloud has \"/api\" behind its host name",
+    g_warning ("%s: Prefect Cloud's URL has \"/api\" after the host name",
                place_of (found, "PREFECT_API_URL"));
 }
 

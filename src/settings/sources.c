@@ -217,7 +217,7 @@ static void
 warn_unknown (const PpSource *source, const char *key, const json_t *lines)
 {
   g_autofree char *place = pp_source_place (source, first_line (lines));
-  g_warning ("%s: %s: Prefect has no such setting; passed over", place, key);
+  g_warning ("%s: %s: Prefect has no such setting; ignored", place, key);
 }
 
 /* Checks one table of TOML. PREFIX is the path of the table, followed by a point, or "" for the

@@ -101,7 +101,7 @@ pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GErro
     return parse_tcp (url, scheme, base_url, error);
   return fail (url,
                g_str_has_prefix (url, "ssh://")
-                   ? "ssh is not spoken here; forward the socket with ssh -N -L "
+                   ? "ssh is not supported; forward the socket with ssh -N -L "
                      "/tmp/podman.sock:/run/podman/podman.sock HOST and give "
                      "unix:///tmp/podman.sock"
                    : "is no engine's URL: unix:///PATH or tcp://HOST:PORT is needed",

@@ -47,9 +47,9 @@ on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_
       pp_flow_run_expect_late (run);
       pp_flow_run_note_refusal (run, error);
       if (++run->report.unanswered == SAY_UNANSWERED)
-        g_warning (
-            "The end of flow run '%s' (%s) waits, and is told again for as long as it lasts: %s",
-            run->name, run->id, error->message);
+        g_warning ("Could not report the final state of flow run '%s' (%s); retrying until the "
+                   "server accepts it: %s",
+                   run->name, run->id, error->message);
       run->report.look_until = now + pp_look_time (now - run->report.sent_at);
       pp_flow_run_after (run,
                          pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),

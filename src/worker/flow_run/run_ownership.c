@@ -104,8 +104,8 @@ on_read_without_states (json_t *body G_GNUC_UNUSED, const GError *error, gpointe
       return;
     }
   if (wait->tries++ == 0)
-    g_warning ("The server tells no states of flow run '%s' (%s), which is there: it is asked "
-               "again for as long as it lasts",
+    g_warning ("The server has flow run '%s' (%s), but returns no states of it; asking again until "
+               "it does",
                run->name, run->id);
   if (run->state == PP_FLOW_RUN_EXITED && wait->tries >= FREE_SLOT_TRIES)
     pp_flow_run_free_slot (run);

@@ -111,14 +111,14 @@ test_text (void)
       "*worker-a: running for 0 s, pid * on host.example\n"
       "  pool pool, API http://localhost:4200/api, engine unix:*\n"
       "  FLOW RUN *WAITS FOR\n"
-      "*000000  evil??2Jna???me *10 h 1 min *CLAIMED *the server's word*\n"
+      "*000000  evil??2Jna???me *10 h 1 min *CLAIMED *its claim, its image*\n"
       "*000001 *9 h 1 min *RUNNING * box *its container's end and its report\n"
       "*000002 *REPORTING * box *its end to be reported*\n"
       "*000004 *CLAIMED * box *its time, in 2 min\n"
       "*000005 *5 h 1 min *STARTING * box *its container's start\n"
       "  ! *9.json: line 1, column 1*\n"
       "*worker-b: not running (was pid *\n"
-      "*000003 *a worker to take it up again\n"
+      "*000003 *a worker that recovers it\n"
       "*worker-0: not running (was pid *");
   g_test_trap_assert_stdout_unmatched ("*\033*");
   g_test_trap_assert_stdout_unmatched ("*\xe2\x80\xa8*");
