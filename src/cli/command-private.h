@@ -91,9 +91,6 @@ char *pp_command_name (const PpCommand *command);
  * of words in GROUP; if it is 0, all commands of TABLE are listed. */
 char *pp_command_list (const PpCommand *const *table, char *const *group, int words);
 
-/* Returns what `COMMAND --help` prints; new string. */
-char *pp_command_help (const PpCommand *command);
-
 /* Returns the output of `--help` without a command; new string. */
 char *pp_commands_help (const PpCommand *const *table);
 
@@ -112,6 +109,9 @@ PpCommandLine *pp_command_line_parse (const PpCommand *command, int argc, char *
                                       const char *profile, GError **error);
 void pp_command_line_free (PpCommandLine *line);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpCommandLine, pp_command_line_free)
+
+/* Returns what `COMMAND --help` prints; new string. */
+char *pp_command_help (const PpCommand *command);
 
 /* Returns a new PpCommandLine of COMMAND without options and arguments. */
 PpCommandLine *pp_command_line_new (const PpCommand *command);

@@ -103,3 +103,13 @@ pp_command_line_parse (const PpCommand *command, int argc, char **argv, const ch
     return NULL;
   return g_steal_pointer (&line);
 }
+
+char *
+pp_command_help (const PpCommand *command)
+{
+  g_autoptr (PpCommandLine) line = pp_command_line_new (command);
+  g_autoptr (PpOptionSet) set = pp_command_line_options (line);
+  g_autoptr (GOptionContext) context = pp_command_context (command, set);
+
+  return g_option_context_get_help (context, TRUE, NULL);
+}

@@ -119,16 +119,6 @@ pp_commands_context (const PpCommand *const *table, PpOptionSet *set)
 }
 
 char *
-pp_command_help (const PpCommand *command)
-{
-  g_autoptr (PpCommandLine) line = pp_command_line_new (command);
-  g_autoptr (PpOptionSet) set = pp_command_line_options (line);
-  g_autoptr (GOptionContext) context = pp_command_context (command, set);
-
-  return g_option_context_get_help (context, TRUE, NULL);
-}
-
-char *
 pp_commands_help (const PpCommand *const *table)
 {
   PpGlobalOptions global = { 0 };
