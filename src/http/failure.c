@@ -13,8 +13,6 @@
 /* How many descriptors curl needs at most to look up a name or to load CA certificates. */
 #define HELPER_DESCRIPTORS 6
 
-G_DEFINE_QUARK (pp - http - error - quark, pp_http_error)
-
 static PpHttpError
 error_code (CURLcode result)
 {

@@ -11,8 +11,6 @@
 /* How long runs share a flow. Only its name and id are used, and they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
 
-G_DEFINE_QUARK (pp - resolve - error - quark, pp_resolve_error)
-
 /* A cached deployment or flow, or one that is being read. */
 typedef struct
 {

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (pp - settings - error - quark, pp_settings_error)
-
 enum
 {
   SOURCE_ENVIRONMENT,

@@ -14,8 +14,6 @@
 
 #define UUID_LENGTH 36
 
-G_DEFINE_QUARK (pp - state - error - quark, pp_state_error)
-
 static gboolean
 is_given (const char *value)
 {

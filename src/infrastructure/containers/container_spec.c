@@ -18,8 +18,6 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (pp - infrastructure - error - quark, pp_infrastructure_error)
-
 /* The most bytes of a variable's name that a message shows. */
 #define MAX_NAME_BYTES 80
 #define PLATFORM_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_./+()-"
