@@ -7,60 +7,7 @@
 
 #include "template-private.h"
 
-#include "prefect-podman/text/cut.h"
-
 #include <string.h>
-
-/* The most bytes that a message shows of a value that is not in the fixed list of its key. */
-#define MAX_SHOWN_BYTES 40
-
-const char *
-pp_json_type_name (const json_t *value)
-{
-  if (value == NULL)
-    return "missing";
-  switch (json_typeof (value))
-    {
-    case JSON_OBJECT:
-      return "an object";
-    case JSON_ARRAY:
-      return "a list";
-    case JSON_STRING:
-      return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-      return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-      return "a boolean";
-    default:
-      return "null";
-    }
-}
-
-static gboolean
-refuse (const char *key, const json_t *value, const char *needed, GError **error)
-{
-  return pp_template_invalid (error, "%s: %s is needed, not %s", key, needed,
-                              pp_json_type_name (value));
-}
-
-gboolean
-pp_check_strings (const char *key, const json_t *value, GError **error)
-{
-  size_t i;
-  json_t *member;
-
-  if (!json_is_array (value))
-    return refuse (key, value, "a list of strings", error);
-  json_array_foreach (value, i, member)
-  {
-    if (!json_is_string (member))
-      return pp_template_invalid (error, "%s[%" G_GSIZE_FORMAT "]: a string is needed, not %s", key,
-                                  i, pp_json_type_name (member));
-  }
-  return TRUE;
-}
 
 /* Checks VALUE of KEY. *CHECKED gets a new reference to the checked value. Returns FALSE with
  * ERROR. */
@@ -71,7 +18,7 @@ static gboolean
 check_string (const char *key, const json_t *value, json_t **checked, GError **error)
 {
   if (!json_is_string (value))
-    return refuse (key, value, "a string", error);
+    return pp_check_refuse (key, value, "a string", error);
   *checked = pp_json_share (value);
   return TRUE;
 }
@@ -80,7 +27,7 @@ static gboolean
 check_optional_string (const char *key, const json_t *value, json_t **checked, GError **error)
 {
   if (!json_is_string (value) && !json_is_null (value))
-    return refuse (key, value, "a string", error);
+    return pp_check_refuse (key, value, "a string", error);
   *checked = pp_json_share (value);
   return TRUE;
 }
@@ -168,14 +115,6 @@ check_boolean (const char *key, const json_t *value, json_t **checked, GError **
   return TRUE;
 }
 
-char *
-pp_check_shown (const json_t *value)
-{
-  const char *text = json_is_string (value) ? json_string_value (value) : pp_json_type_name (value);
-
-  return pp_text_cut (text, strlen (text), MAX_SHOWN_BYTES);
-}
-
 static gboolean
 check_pull_policy (const char *key, const json_t *value, json_t **checked, GError **error)
 {
@@ -195,7 +134,7 @@ static gboolean
 check_optional_object (const char *key, const json_t *value, json_t **checked, GError **error)
 {
   if (!json_is_object (value) && !json_is_null (value))
-    return refuse (key, value, "an object", error);
+    return pp_check_refuse (key, value, "an object", error);
   *checked = pp_json_share (value);
   return TRUE;
 }
@@ -221,7 +160,7 @@ check_env (const char *key, const json_t *value, json_t **checked, GError **erro
   gsize spent = 0;
 
   if (!json_is_object (value))
-    return refuse (key, value, "an object", error);
+    return pp_check_refuse (key, value, "an object", error);
   json_auto_t *env = json_object ();
   json_object_foreach ((json_t *)value, name, member)
   {
@@ -249,7 +188,7 @@ check_labels (const char *key, const json_t *value, json_t **checked, GError **e
   json_t *member;
 
   if (!json_is_object (value))
-    return refuse (key, value, "an object", error);
+    return pp_check_refuse (key, value, "an object", error);
   json_auto_t *labels = json_object ();
   json_object_foreach ((json_t *)value, name, member)
   {
@@ -292,7 +231,7 @@ check_registry_credentials (const char *key, const json_t *value, json_t **check
       return TRUE;
     }
   if (!json_is_object (value))
-    return refuse (key, value, "an object", error);
+    return pp_check_refuse (key, value, "an object", error);
 
   const json_t *slug = json_object_get (value, "block_type_slug");
   if (pp_json_truthy (slug)

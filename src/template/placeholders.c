@@ -7,64 +7,6 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (pp - template - error - quark, pp_template_error)
-
-gboolean
-pp_template_invalid (GError **error, const char *format, ...)
-{
-  va_list arguments;
-  va_start (arguments, format);
-  g_autofree char *message = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  g_set_error_literal (error, PP_TEMPLATE_ERROR, PP_TEMPLATE_ERROR_INVALID, message);
-  return FALSE;
-}
-
-gboolean
-pp_template_check_depth (guint depth, GError **error)
-{
-  if (depth <= PP_TEMPLATE_MAX_DEPTH)
-    return TRUE;
-  return pp_template_invalid (error, "job variables and configuration nest deeper than %d levels",
-                              PP_TEMPLATE_MAX_DEPTH);
-}
-
-gboolean
-pp_template_spend (gsize *spent, const json_t *value, GError **error)
-{
-  const char *key;
-  json_t *member;
-
-  *spent += sizeof (json_t) + 3 * sizeof (gpointer) + json_string_length (value);
-  json_object_foreach ((json_t *)value, key, member) { *spent += strlen (key); }
-  if (*spent <= PP_TEMPLATE_MAX_SIZE)
-    return TRUE;
-  return pp_template_invalid (error, "the rendered job configuration is larger than %d MiB",
-                              PP_TEMPLATE_MAX_SIZE / 1024 / 1024);
-}
-
-gboolean
-pp_template_spend_all (gsize *spent, const json_t *value, guint depth, GError **error)
-{
-  const char *key;
-  size_t i;
-  json_t *member;
-
-  if (!pp_template_check_depth (depth, error) || !pp_template_spend (spent, value, error))
-    return FALSE;
-  json_object_foreach ((json_t *)value, key, member)
-  {
-    if (!pp_template_spend_all (spent, member, depth + 1, error))
-      return FALSE;
-  }
-  json_array_foreach (value, i, member)
-  {
-    if (!pp_template_spend_all (spent, member, depth + 1, error))
-      return FALSE;
-  }
-  return TRUE;
-}
-
 json_t *
 pp_json_share (const json_t *json)
 {

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 #define PP_BLOCK_PREFIX "prefect.blocks."
 #define PP_VARIABLE_PREFIX "prefect.variables."
 
+/* errors.c */
+
 /* Sets ERROR to PP_TEMPLATE_ERROR_INVALID with a formatted message. Returns FALSE. */
 gboolean pp_template_invalid (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
@@ -30,6 +32,21 @@ gboolean pp_template_spend (gsize *spent, const json_t *value, GError **error);
 /* Like pp_template_spend(), with all members of VALUE, which is DEPTH levels down. A shared value
  * counts as often as it occurs. */
 gboolean pp_template_spend_all (gsize *spent, const json_t *value, guint depth, GError **error);
+
+/* Returns "a string", "null", "a list", ... for messages. */
+const char *pp_json_type_name (const json_t *value);
+
+/* Returns the beginning of VALUE for a message, or the name of its type if it is not a string; new
+ * string. */
+char *pp_check_shown (const json_t *value);
+
+/* Sets ERROR to "KEY: NEEDED is needed, not TYPE OF VALUE". Returns FALSE. */
+gboolean pp_check_refuse (const char *key, const json_t *value, const char *needed, GError **error);
+
+/* Returns FALSE with ERROR if VALUE of KEY is not a list of strings. */
+gboolean pp_check_strings (const char *key, const json_t *value, GError **error);
+
+/* placeholders.c */
 
 /* Returns a new reference to JSON, which must not be changed afterwards. */
 json_t *pp_json_share (const json_t *json);
@@ -117,15 +134,6 @@ gboolean pp_apply_values (const json_t *template, const json_t *values, const js
 /* Checks the keys of the job configuration and adds defaults. Returns a new object, or NULL with
  * ERROR. */
 json_t *pp_check_configuration (const json_t *configuration, gboolean podman_pool, GError **error);
-
-/* Returns "a string", "null", "a list", ... for messages. */
-const char *pp_json_type_name (const json_t *value);
-
-/* Returns the beginning of VALUE for a message, or the name of its type if it is not a string; new
- * string. */
-char *pp_check_shown (const json_t *value);
-
-gboolean pp_check_strings (const char *key, const json_t *value, GError **error);
 
 /* own_variables.c */
 
