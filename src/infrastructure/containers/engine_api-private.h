@@ -188,21 +188,12 @@ gboolean pp_engine_call_leave (EngineCall *call);
 void pp_engine_call_cancel (PpInfrastructureCall *base);
 void pp_engine_call_resume (PpInfrastructureCall *base);
 
-/* engine_api.c */
+/* engine_requests.c */
 
 /* Sends a GET request that belongs to no call. PATH is below the API's version. If ON_DATA is NULL,
  * collects the whole answer. */
 PpHttpCall *pp_engine_get (const Engine *engine, const char *path, PpHttpDataFunc on_data,
                            PpHttpDoneFunc done, gpointer user_data);
-
-/* engine_tls.c */
-
-/* Sets up TLS for the engine at URL, a TCP address, if the environment asks for it. Reads
- * DOCKER_TLS_VERIFY and DOCKER_CERT_PATH like docker-py's kwargs_from_env(), but always verifies
- * the engine's certificate. Fills TLS and changes *BASE_URL to https://. Returns FALSE with ERROR
- * if a file cannot be used. */
-gboolean pp_engine_tls_find (const char *url, char **base_url, PpEngineTls *tls, GError **error);
-void pp_engine_tls_clear (PpEngineTls *tls);
 
 /* True if ENGINE has Podman's own API, which reports more about a container than Docker's:
  * State.ConmonPid, and "initialized" apart from "created". */
@@ -215,6 +206,15 @@ PpHttpCall *pp_engine_ask (const Engine *engine, const char *method, const char 
                            gpointer user_data);
 
 void pp_engine_info_free (PpEngineInfo *info);
+
+/* engine_tls.c */
+
+/* Sets up TLS for the engine at URL, a TCP address, if the environment asks for it. Reads
+ * DOCKER_TLS_VERIFY and DOCKER_CERT_PATH like docker-py's kwargs_from_env(), but always verifies
+ * the engine's certificate. Fills TLS and changes *BASE_URL to https://. Returns FALSE with ERROR
+ * if a file cannot be used. */
+gboolean pp_engine_tls_find (const char *url, char **base_url, PpEngineTls *tls, GError **error);
+void pp_engine_tls_clear (PpEngineTls *tls);
 
 /* engine_refusal.c */
 
