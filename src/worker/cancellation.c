@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds runs in flight that the server wants to stop or no longer knows. Each check, at a fixed
- * interval, asks about all runs in two queries. Runs that the server cannot return in a list are
- * read one by one. */
+/* Finds runs in flight that the server wants to stop or no longer knows, or that another worker has
+ * begun again. Each check, at a fixed interval, asks about all runs in two queries, and reads the
+ * states of some runs in a third. Runs that the server cannot return in a list are read one by
+ * one. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -11,6 +12,8 @@
 /* The longest time until a cancellation is noticed. PREFECT_WORKER_CANCELLATION_POLL_SECONDS may
  * only shorten it. */
 #define BEAT_SECONDS 10.0
+/* The most runs whose states one check reads. A worker with more runs reads them in turn. */
+#define MAX_LOOKS 50
 
 static gboolean
 on_beat (gpointer user_data)
@@ -33,6 +36,23 @@ look_at_all (PpWorker *worker)
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, NULL, &run))
     pp_flow_run_look (run);
+}
+
+/* Reads the states of up to MAX_LOOKS runs. A run that was ended by hand and scheduled again may
+ * have been begun by another worker since the last check: its state is RUNNING as before, and only
+ * the state's id shows that. */
+static void
+look_at_some (PpWorker *worker)
+{
+  guint turns = (g_hash_table_size (worker->runs) + MAX_LOOKS - 1) / MAX_LOOKS;
+  guint turn = turns > 0 ? worker->look_turn++ % turns : 0;
+  GHashTableIter iter;
+  gpointer run;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  for (guint i = 0; g_hash_table_iter_next (&iter, NULL, &run); i++)
+    if (i / MAX_LOOKS == turn)
+      pp_flow_run_look (run);
 }
 
 /* A read of a single run's state, to see if the server has ended the run. */
@@ -178,6 +198,7 @@ pp_worker_watch_cancellations (PpWorker *worker)
   double seconds = MIN (worker->settings->worker_cancellation_poll_seconds, BEAT_SECONDS);
 
   read_states (worker, FALSE);
+  look_at_some (worker);
   if (worker->cancel_call == NULL)
     ask_for_cancelled (worker);
   if (worker->count_call == NULL && g_hash_table_size (worker->runs) > 0)

@@ -95,6 +95,7 @@ typedef struct
   gboolean id_missing_said;
 
   guint cancel_timer;
+  guint look_turn; /* which runs the next check reads */
   PpApiCall *cancel_call;
   PpApiCall *count_call;
   json_int_t counted;  /* number of runs that count_call asks for */

@@ -664,6 +664,23 @@ def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
     assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
 
 
+@pytest.mark.parametrize("ended", ["CRASHED", None])
+def test_run_that_is_begun_again_at_once(api, engine, pool, start_worker, elsewhere, tmp_path, ended):
+    """By a worker that polls before the first one, which lives, has looked: it is RUNNING before and after."""
+    start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo up; sleep 50'", "stop_timeout": 1, "auto_remove": True})
+    api.wait_text(run, "up")
+    docker = elsewhere()
+    if ended:
+        api.set_state(run, ended)
+    api.set_state(run, "SCHEDULED", name="AwaitingRetry")
+    wait_for(lambda: docker.containers_of(run), 20, "the other worker has begun it")
+    check_nothing_left(engine, run, tmp_path)
+    assert docker.containers_of(run)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert [state["type"] for state in api.states(run)].count("RUNNING") == 2
+
+
 def test_run_that_is_begun_again_while_its_image_is_pulled(api, engine, pool, door, start_worker, elsewhere):
     """Which fails in the end: that is not the other attempt's."""
     door.add(Rule(r"POST .*/images/create", slow(14), times=1))

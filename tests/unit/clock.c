@@ -34,6 +34,14 @@ clock_skipped (void)
   return value;
 }
 
+void
+clock_add (gint64 microseconds)
+{
+  g_mutex_lock (&mutex);
+  skipped += microseconds;
+  g_mutex_unlock (&mutex);
+}
+
 gint64
 g_get_monotonic_time (void)
 {

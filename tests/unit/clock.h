@@ -9,5 +9,8 @@
 /* Sets the clock forward to the end of the timer that ends first. FALSE: there is no timer. */
 gboolean clock_jump (void);
 
+/* Sets the clock forward by MICROSECONDS. May be called on any thread. */
+void clock_add (gint64 microseconds);
+
 /* How long all jumps together were, microseconds. */
 gint64 clock_skipped (void);

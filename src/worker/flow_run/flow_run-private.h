@@ -113,9 +113,8 @@ void pp_flow_run_cancel (PpFlowRun *run);
  * once. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run);
 
-/* Checks RUN on the server. Called when some run was deleted there, or may have been claimed by
- * another worker while the server was out of reach. If RUN is that run, its container is stopped
- * and removed, and nothing is reported. */
+/* Checks on the server if RUN was deleted, or begun again by another worker. If so, its container
+ * is stopped and removed, and nothing is reported. */
 void pp_flow_run_look (PpFlowRun *run);
 
 G_END_DECLS

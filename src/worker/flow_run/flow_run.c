@@ -291,6 +291,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_flow_run_forget_history (run);
   pp_state_read_cancel (run->state_read);
   pp_state_read_cancel (run->watch.server_read);
+  g_free (run->watch.state_seen);
   g_clear_pointer (&run->submitting.call, pp_api_call_cancel);
   g_clear_pointer (&run->pid.call, pp_api_call_cancel);
   g_clear_pointer (&run->count.call, pp_api_call_cancel);

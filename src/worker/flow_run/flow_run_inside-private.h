@@ -100,8 +100,8 @@ gboolean pp_flow_run_state_is_left_behind (const json_t *state);
  * requested, in monotonic microseconds. */
 void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
 
-/* Calls NEXT, unless another worker has run RUN before our claim. In that case puts back the final
- * state that the other worker reported, and drops RUN. */
+/* Calls NEXT, unless another worker has run RUN before our claim, or a user has ended it. In that
+ * case puts back that final state, and drops RUN. */
 void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. For a run about

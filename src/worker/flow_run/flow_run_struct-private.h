@@ -187,6 +187,7 @@ struct PpFlowRun
 
   struct
   {
+    gint64 sent_at;          /* monotonic microseconds; of the last request that starts the run */
     gboolean is_interrupted; /* a start got no answer from the engine */
     gboolean is_made_anew;   /* the container was removed before its start and is replaced */
     guint retries;           /* retries of the start, for all containers of the run together */
@@ -202,6 +203,7 @@ struct PpFlowRun
     PpInfrastructureCall *call; /* waits for the container's end */
     PpInfrastructureCall *follow_call;
     PpStateRead *server_read; /* the read of pp_flow_run_look() */
+    char *state_seen;         /* id of the foreign state that the last look has met, or NULL */
     PpFlowRunNextFunc retry;  /* called by TIMER, or earlier if the container ends */
     gint64 begun_at;          /* monotonic microseconds; 0: an earlier worker started it */
     gboolean may_lack_memory; /* the container has a limit, or may have one */

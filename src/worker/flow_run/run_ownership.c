@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds out if another worker has run a flow run between our read of it and our claim. The server
- * refuses PENDING for a run that is PENDING, but accepts it for one that is COMPLETED, FAILED or
- * CRASHED. A claim that took long to arrive may therefore follow another worker's whole run. */
+/* Finds out if a flow run was run by another worker, or ended by hand, before a request of ours was
+ * carried out. The server refuses PENDING for a run that is PENDING, but accepts PENDING and
+ * RUNNING for one that is COMPLETED, FAILED or CRASHED. A request that took long to arrive may
+ * therefore follow another worker's whole run. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -10,6 +11,9 @@
 
 /* The shortest time in which a run can be claimed, executed in a container and reported. */
 #define SOONEST_RUN_US (400 * 1000)
+/* In this time, a user may have ended the run by hand before our claim. The run's count of attempts
+ * does not show that. */
+#define LONG_CLAIM_US (5 * G_USEC_PER_SEC)
 
 gboolean
 pp_flow_run_state_is_terminal (const json_t *state)
@@ -158,75 +162,6 @@ warn_of_unread_states (const PpFlowRun *run, const GError *error)
              run->name, run->id, error->message);
 }
 
-static void read_history (PpFlowRun *run);
-
-/* Puts back END, the final state that another worker has reported, and drops RUN. */
-static void
-abort_submission (PpFlowRun *run, json_t *end)
-{
-  pp_flow_run_log (run, PP_LOG_INFO,
-                   "Aborted submission of flow run '%s': another worker has run it meanwhile, to "
-                   "state '%s', which is put back",
-                   run->id, pp_json_string (end, "name"));
-  pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
-}
-
-/* Puts END (may be NULL) back again after a failed attempt, if LAST, the run's current state, may
- * be ours. Otherwise drops RUN: END is back already, or somebody else has changed the state. */
-static void
-put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
-{
-  if (error != NULL)
-    g_warning ("Flow run '%s' (%s) was run by another worker, and its end could not be put back: "
-               "%s",
-               run->name, run->id, error->message);
-  if (end != NULL && !pp_flow_run_state_is_terminal (last)
-      && pp_flow_run_may_be_own_state (run, last))
-    pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
-  else
-    pp_flow_run_drop (run);
-}
-
-static void
-on_history (json_t *body, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-  json_t *end = find_end (body);
-
-  run->api_call = NULL;
-  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
-    {
-      wait_for_states (run, &run->history.wait, read_history, drop_deleted);
-      return;
-    }
-  run->history.wait.tries = 0;
-  if (run->history.put_back.tries > 0)
-    {
-      put_back_again (run, end, json_array_get (body, json_array_size (body) - 1), error);
-      return;
-    }
-  if (error != NULL)
-    warn_of_unread_states (run, error);
-  if (end == NULL)
-    run->history.next (run);
-  else
-    abort_submission (run, end);
-}
-
-static void
-read_history (PpFlowRun *run)
-{
-  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_history, run);
-}
-
-void
-pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next)
-{
-  pp_flow_run_forget_history (run);
-  run->history.next = next;
-  read_history (run);
-}
-
 /* True if STATES, oldest first, have a claim after ours: the run became SCHEDULED again, for a
  * retry or a resumption, and then PENDING. A retry that Prefect waits for inside its container has
  * no such claim. */
@@ -252,6 +187,88 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
       return TRUE;
   }
   return FALSE;
+}
+
+static void read_history (PpFlowRun *run);
+
+/* Drops RUN. Puts back END, the final state that another worker or a user has set, if a request of
+ * ours has overwritten it. END is NULL if another worker has RUN now. */
+static void
+abort_submission (PpFlowRun *run, json_t *end, gboolean is_overwritten)
+{
+  if (end == NULL)
+    pp_flow_run_log (run, PP_LOG_INFO,
+                     "Aborted submission of flow run '%s': another worker has begun it meanwhile",
+                     run->id);
+  else
+    pp_flow_run_log (run, PP_LOG_INFO,
+                     "Aborted submission of flow run '%s': it was ended meanwhile, not by this "
+                     "worker, in state '%s'%s",
+                     run->id, pp_json_string (end, "name"),
+                     is_overwritten ? ", which is put back" : "");
+  if (!is_overwritten)
+    {
+      pp_flow_run_drop (run);
+      return;
+    }
+  pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
+}
+
+/* Puts END (may be NULL) back again after a failed attempt, if LAST, the run's current state, may
+ * be ours. Otherwise drops RUN: END is back already, or somebody else has changed the state. */
+static void
+put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
+{
+  if (error != NULL)
+    g_warning ("Flow run '%s' (%s) was run by another worker, and its end could not be put back: "
+               "%s",
+               run->name, run->id, error->message);
+  if (end != NULL && !pp_flow_run_state_is_terminal (last)
+      && pp_flow_run_may_be_own_state (run, last))
+    pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
+  else
+    pp_flow_run_drop (run);
+}
+
+static void
+on_history (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  json_t *end = find_end (body);
+  json_t *last = json_array_get (body, json_array_size (body) - 1);
+
+  run->api_call = NULL;
+  if (g_error_matches (error, PP_API_ERROR, PP_API_ERROR_NO_STATES))
+    {
+      wait_for_states (run, &run->history.wait, read_history, drop_deleted);
+      return;
+    }
+  run->history.wait.tries = 0;
+  if (run->history.put_back.tries > 0)
+    {
+      put_back_again (run, end, last, error);
+      return;
+    }
+  if (error != NULL)
+    warn_of_unread_states (run, error);
+  if (end == NULL && !have_later_claim (run, body))
+    run->history.next (run);
+  else
+    abort_submission (run, end, end != NULL && !pp_flow_run_state_is_terminal (last));
+}
+
+static void
+read_history (PpFlowRun *run)
+{
+  run->api_call = pp_flow_run_states_read (run->context->api, run->id, on_history, run);
+}
+
+void
+pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next)
+{
+  pp_flow_run_forget_history (run);
+  run->history.next = next;
+  read_history (run);
 }
 
 /* Returns the final state that a late request of ours has overwritten with the last of STATES
@@ -309,7 +326,10 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
     }
   run->claim_check.wait.tries = 0;
   if (error != NULL)
-    warn_of_unread_states (run, error);
+    {
+      warn_of_unread_states (run, error);
+      g_clear_pointer (&run->watch.state_seen, g_free);
+    }
   if (have_later_claim (run, body))
     {
       holder = PP_CLAIM_LOST;
@@ -355,9 +375,16 @@ on_read (json_t *body, const GError *error, gpointer user_data)
 void
 pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next)
 {
-  if (g_get_monotonic_time () - run->claim.seen_at < SOONEST_RUN_US)
+  gint64 since = g_get_monotonic_time () - run->claim.seen_at;
+
+  if (since < SOONEST_RUN_US)
     {
       next (run);
+      return;
+    }
+  if (since > LONG_CLAIM_US)
+    {
+      pp_flow_run_check_history (run, next);
       return;
     }
   run->history.next = next;

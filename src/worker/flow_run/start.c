@@ -178,6 +178,8 @@ on_started (const GError *error, gpointer user_data)
   pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
   if (pp_flow_run_is_cancelled (run))
     pp_flow_run_stop_container_in (run, 0);
+  else if (g_get_monotonic_time () - run->start.sent_at > SOON_US)
+    pp_flow_run_look (run); /* another worker may have begun it meanwhile */
 }
 
 /* Starts the container once more, even without retries left: it may wait for its start, and would
@@ -272,6 +274,7 @@ start_container (PpFlowRun *run)
     pp_flow_run_tell_pid (run);
   run->started_once = TRUE;
   run->retries = MAX (run->retries, run->start.retries);
+  run->start.sent_at = g_get_monotonic_time ();
   run->engine_call
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
@@ -323,7 +326,12 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
     case PP_SET_STATE_ACCEPT:
       pp_flow_run_take_lease (run, result->state);
       run->retries = 0;
-      start_container (run);
+      /* The run may have been ended, or begun by another worker, before or after the server carried
+       * out a slow request. */
+      if (g_get_monotonic_time () - run->start.sent_at > SOON_US)
+        pp_flow_run_check_history (run, start_container);
+      else
+        start_container (run);
       return;
     case PP_SET_STATE_WAIT:
       pp_flow_run_after (run, (guint)(CLAMP (result->delay_seconds, 0.1, 3600) * 1000),
@@ -339,6 +347,7 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
 static void
 propose_running (PpFlowRun *run)
 {
+  run->start.sent_at = g_get_monotonic_time ();
   run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.running,
                                          "RUNNING", NULL, NULL, FALSE, PP_API_TRY, on_running, run);
 }

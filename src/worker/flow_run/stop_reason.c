@@ -59,6 +59,19 @@ stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
+/* True if STATE, from the server, is not the one that the last look at RUN has met. */
+static gboolean
+is_new_to (PpFlowRun *run, const json_t *state)
+{
+  const char *id = pp_json_string (state, "id");
+
+  if (id != NULL && g_strcmp0 (id, run->watch.state_seen) == 0)
+    return FALSE;
+  g_free (run->watch.state_seen);
+  run->watch.state_seen = g_strdup (id);
+  return TRUE;
+}
+
 static void
 on_looked (json_t *body, const GError *error, gpointer user_data)
 {
@@ -77,7 +90,8 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
     }
   /* Another worker has set this state, or Prefect inside the container. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
-           && !pp_flow_run_may_be_own_state (run, state))
+           && !pp_flow_run_may_be_own_state (run, state) && is_new_to (run, state)
+           && run->claim_check.call == NULL)
     pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
 

@@ -45,6 +45,46 @@ transition_of (const json_t *state)
   return pp_json_string (json_object_get (state, "state_details"), "transition_id");
 }
 
+static void
+append_state (Fixture *fixture, const char *type, const char *transition_id)
+{
+  g_autofree char *name = g_strdup (type);
+
+  for (char *at = name + 1; *at != '\0'; at++)
+    *at = g_ascii_tolower (*at);
+  json_array_append_new (
+      fixture->states,
+      json_pack ("{s:o, s:s, s:s, s:s, s:{s:s*}}", "id",
+                 json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)),
+                 "type", type, "name", name, "timestamp", "2026-11-29T10:00:01Z", "state_details",
+                 "transition_id", transition_id));
+}
+
+/* What others do with the run while a request is on its way. */
+static void
+append_states (Fixture *fixture, const char *list)
+{
+  g_auto (GStrv) words = g_strsplit (list != NULL ? list : "", " ", -1);
+
+  for (char **word = words; *word != NULL; word++)
+    {
+      char *id = strchr (*word, '/');
+
+      if (id != NULL)
+        *id++ = '\0';
+      if (**word != '\0')
+        append_state (fixture, *word, id);
+    }
+}
+
+void
+add_state (Fixture *fixture, const char *type, const char *transition_id)
+{
+  g_mutex_lock (&fixture->mutex);
+  append_state (fixture, type, transition_id);
+  g_mutex_unlock (&fixture->mutex);
+}
+
 /* The server knows a proposal that it has accepted. */
 static char *
 take_state (Fixture *fixture, json_t *state)
@@ -176,9 +216,15 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
 
   g_mutex_lock (&fixture->mutex);
   const Answer *given = scripted (fixture, request, json_object_get (body, "state"));
-  if (given == NULL || given->is_done)
+  if (given != NULL)
+    append_states (fixture, given->before);
+  if (given == NULL || given->is_done || given->seconds > 0)
     text = answer_of (fixture, request, body, &status);
   if (given != NULL)
+    append_states (fixture, given->behind);
+  if (given != NULL && given->seconds > 0)
+    clock_add ((gint64)given->seconds * G_USEC_PER_SEC);
+  else if (given != NULL)
     {
       const char *said
           = given->body != NULL ? given->body : "{\"exception_message\": \"Service Unavailable\"}";
@@ -192,23 +238,6 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     }
   g_mutex_unlock (&fixture->mutex);
   return server_reply (fd, status, "", text);
-}
-
-void
-add_state (Fixture *fixture, const char *type, const char *transition_id)
-{
-  g_autofree char *name = g_strconcat (type, NULL);
-
-  for (char *at = name + 1; *at != '\0'; at++)
-    *at = g_ascii_tolower (*at);
-  g_mutex_lock (&fixture->mutex);
-  json_array_append_new (
-      fixture->states,
-      json_pack ("{s:o, s:s, s:s, s:s, s:{s:s*}}", "id",
-                 json_sprintf ("00000000-0000-4000-8000-%012zu", json_array_size (fixture->states)),
-                 "type", type, "name", name, "timestamp", "2026-11-29T10:00:01Z", "state_details",
-                 "transition_id", transition_id));
-  g_mutex_unlock (&fixture->mutex);
 }
 
 /* The run. */

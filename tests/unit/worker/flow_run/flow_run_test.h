@@ -47,6 +47,10 @@ typedef struct
   int status;       /* 0: 200, or 503 without a BODY */
   const char *body; /* NULL: that it is not available */
   gboolean is_done; /* what is asked for is done all the same */
+  guint seconds;    /* it is done and answered as usual, but so late */
+  /* Meanwhile the run gets these states, before it is done or after: "TYPE TYPE/TRANSITION_ID". */
+  const char *before;
+  const char *behind;
 } Answer;
 
 /* One run. All strings may be NULL: none, or not looked at. */

@@ -21,6 +21,13 @@ begin_elsewhere (Fixture *fixture)
 }
 
 static void
+run_elsewhere (Fixture *fixture)
+{
+  begin_elsewhere (fixture);
+  add_state (fixture, "RUNNING", CLAIM);
+}
+
+static void
 run_inside (Fixture *fixture)
 {
   add_state (fixture, "RUNNING", OTHER);
@@ -85,6 +92,22 @@ static const Case cases[] = {
   { "begun-elsewhere",
     { .keeps_running = TRUE,
       .steps = { begin_elsewhere, look },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED } },
+  { "running-elsewhere",
+    { .keeps_running = TRUE,
+      .steps = { run_elsewhere, look },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED } },
+  { "running-elsewhere-after-inside",
+    { .keeps_running = TRUE,
+      .steps = { run_inside, look, look, run_elsewhere, look },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED } },
+  { "running-elsewhere-after-an-unread-look",
+    { .keeps_running = TRUE,
+      .answers = { { "/flow_run_states/", 0, 1, 422, DETAIL ("no") } },
+      .steps = { run_elsewhere, look, look },
       .states = "PENDING RUNNING ",
       .calls = STOPPED } },
   { "running-inside",
