@@ -401,6 +401,7 @@ fake_pid (const PpInfrastructure *infrastructure G_GNUC_UNUSED, const char *job_
 }
 
 static const PpContainerCalls container_calls = {
+  .cancel = fake_cancel,
   .check_image = fake_check_image,
   .pull = fake_pull,
   .create = fake_create,

@@ -129,6 +129,7 @@ engine_pid (const PpInfrastructure *infrastructure, const char *job_id)
 }
 
 static const PpContainerCalls container_calls = {
+  .cancel = pp_engine_call_cancel,
   .check_image = pp_engine_check_image,
   .pull = pp_engine_pull,
   .create = pp_engine_create,

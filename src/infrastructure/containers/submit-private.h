@@ -18,10 +18,11 @@ typedef void (*PpCheckedFunc) (const char *warning, const GError *error, gpointe
  * warning about its credentials. */
 typedef void (*PpPullProgressFunc) (gboolean is_warning, const char *line, gpointer user_data);
 
-/* The calls to an engine that make a container. pp_infrastructure_call_cancel() cancels each of
- * them. */
+/* The calls to an engine that make a container. */
 typedef struct
 {
+  /* Cancels one of these calls. */
+  void (*cancel) (PpInfrastructureCall *call);
   /* Checks SPEC's image. The error is NOT_FOUND if there is no such image, and INVALID if it is for
    * another platform than SPEC asks for; that error names both platforms. SPEC must outlive the
    * call. */

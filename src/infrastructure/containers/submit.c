@@ -414,7 +414,7 @@ cancel (PpInfrastructureCall *base)
 {
   Submission *submission = (Submission *)base;
 
-  pp_infrastructure_call_cancel (g_steal_pointer (&submission->call));
+  g_clear_pointer (&submission->call, submission->calls->cancel);
   g_clear_error (&submission->refusal);
 }
 
