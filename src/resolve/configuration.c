@@ -79,7 +79,6 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
     .worker_name = identity->worker_name,
     .worker_id = identity->worker_id,
     .environment = identity->environment,
-    .process_environment = identity->process_environment,
     .prefect_version = PP_PREFECT_VERSION,
     .default_image = image,
     .podman_pool = pp_resolve_is_podman_pool (parts->work_pool),

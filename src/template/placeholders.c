@@ -207,7 +207,7 @@ embedded_text (const ApplyContext *context, const PpPlaceholder *placeholder, ch
 
   if (placeholder->type == PP_PLACEHOLDER_STANDARD)
     value = pp_path_get (context->values, placeholder->name);
-  else if (placeholder->type == PP_PLACEHOLDER_ENV)
+  else if (placeholder->type == PP_PLACEHOLDER_ENV && context->environment != NULL)
     {
       const char *name = placeholder->name + strspn (placeholder->name, "$");
       value = json_incref (json_object_get (context->environment, name));

@@ -123,14 +123,15 @@ prepare_labels (json_t *configuration, const PpTemplateContext *context)
   json_object_set_new (configuration, "labels", labels);
 }
 
-/* Renders the placeholders in the name. Returns the name unchanged if it is a single placeholder
- * without a value. */
+/* Renders ctx.* in the name. Returns the name unchanged if it is a single placeholder without a
+ * value. {{ $ENV }} stays as it is, as in all other job variables. Prefect replaces it, and so
+ * shows a deployment's author every variable of the worker, its API key included. */
 static json_t *
 render_name (const json_t *name, const PpTemplateContext *context, GError **error)
 {
   json_auto_t *values = pp_flow_context (context);
   json_t *rendered;
-  if (!pp_apply_values (name, values, context->process_environment, &rendered, error))
+  if (!pp_apply_values (name, values, NULL, &rendered, error))
     return NULL;
   return rendered != NULL ? rendered : pp_json_share (name);
 }

@@ -125,7 +125,8 @@ pp_rendering_clear (PpRendering *rendering)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PpRendering, pp_rendering_clear)
 
-/* apply_values (remove_notset=True) for TEMPLATE. *OUT gets a new reference, or NULL for NotSet. */
+/* apply_values (remove_notset=True) for TEMPLATE. If ENVIRONMENT is NULL, {{ $ENV }} stays as it
+ * is. *OUT gets a new reference, or NULL for NotSet. */
 gboolean pp_apply_values (const json_t *template, const json_t *values, const json_t *environment,
                           json_t **out, GError **error);
 

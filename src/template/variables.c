@@ -251,16 +251,54 @@ unnamed_variables (const json_t *job_configuration, const json_t *variables)
   return unnamed;
 }
 
-/* Returns the variables' defaults, merged with JOB_VARIABLES, whose dotted keys are nested. */
+/* Takes the members of GIVEN, the job's own env, out of CONFIGURATION's env, which has them all.
+ * Null keeps their places. Returns them as a new object. */
 static json_t *
-all_variables (const json_t *defaults, const json_t *job_variables, GError **error)
+take_own_env (json_t *configuration, const json_t *given)
 {
-  json_auto_t *given = nest_dotted_keys (job_variables, error);
-  if (given == NULL)
+  json_t *own = json_object ();
+  json_t *env = json_object_get (configuration, "env");
+  if (!json_is_object (env))
+    return own;
+
+  const char *name;
+  json_t *value;
+  env = json_copy (env);
+  json_object_set_new (configuration, "env", env);
+  json_object_foreach ((json_t *)given, name, value)
+  {
+    json_object_set (own, name, value);
+    json_object_set_new (env, name, json_null ());
+  }
+  return own;
+}
+
+/* Renders CONFIGURATION. GIVEN is the job's own env, or NULL: {{ $ENV }} in it stays as it is, as
+ * in all other job variables. Prefect replaces it if the template's env is an object, and so shows
+ * a deployment's author every variable of the worker, its API key included. */
+static json_t *
+render (json_t *configuration, const json_t *variables, const json_t *given,
+        const json_t *environment, GError **error)
+{
+  json_auto_t *own = take_own_env (configuration, given);
+  json_auto_t *own_rendered = NULL;
+  json_t *populated = NULL;
+  if (!pp_apply_values (own, variables, NULL, &own_rendered, error)
+      || !pp_apply_values (configuration, variables, environment, &populated, error))
     return NULL;
-  json_t *variables = pp_json_shallow_copy (defaults);
-  json_object_update (variables, given);
-  return variables;
+
+  json_t *env = json_object_get (populated, "env");
+  const char *name;
+  json_t *value;
+  json_object_foreach (own, name, value)
+  {
+    json_t *rendered = json_object_get (own_rendered, name);
+    if (rendered != NULL)
+      json_object_set (env, name, rendered);
+    else
+      json_object_del (env, name);
+  }
+  return populated;
 }
 
 json_t *
@@ -281,16 +319,18 @@ pp_template_populate (const json_t *base_job_template, const json_t *job_variabl
   json_auto_t *defaults = base_config_defaults (properties, error);
   if (defaults == NULL)
     return NULL;
-  json_auto_t *variables = all_variables (defaults, job_variables, error);
-  if (variables == NULL)
+  json_auto_t *given = nest_dotted_keys (job_variables, error);
+  if (given == NULL)
     return NULL;
+  json_auto_t *variables = pp_json_shallow_copy (defaults);
+  json_object_update (variables, given);
   json_auto_t *configuration = pp_json_shallow_copy (job_configuration);
-  json_t *populated = NULL;
   if (!apply_default_env (configuration, defaults, error)
-      || !apply_variables_env (configuration, variables, error)
-      || !pp_apply_values (configuration, variables, environment, &populated, error))
+      || !apply_variables_env (configuration, variables, error))
     return NULL;
-  if (extra != NULL)
+  json_t *populated
+      = render (configuration, variables, json_object_get (given, "env"), environment, error);
+  if (populated != NULL && extra != NULL)
     *extra = unnamed_variables (job_configuration, variables);
   return populated;
 }

@@ -18,7 +18,6 @@ prepare (const json_t *test, const json_t *configuration)
     .work_pool = json_object_get (test, "work_pool"),
     .worker_name = "worker",
     .environment = json_object_get (test, "environment"),
-    .process_environment = json_object_get (test, "environment"),
     .prefect_version = "3",
     .default_image = "image",
     .podman_pool = json_is_true (json_object_get (test, "podman_pool")),

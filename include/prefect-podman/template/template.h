@@ -39,7 +39,8 @@ json_t *pp_template_merge_job_variables (const json_t *deployment_variables,
 
 /* The first half of from_template_and_values: applies defaults, env, dotted keys, {{ placeholders
  * }} and {{ $ENV }}. ENVIRONMENT is the worker's own environment, an object of strings for {{ $ENV
- * }}; may be NULL. References to blocks and variables stay. If EXTRA is not NULL, *EXTRA gets a new
+ * }}; if it is NULL, they stay. Only placeholders of the template itself are replaced, not those in
+ * values. References to blocks and variables stay. If EXTRA is not NULL, *EXTRA gets a new
  * object with those merged variables that no placeholder of job_configuration names. Returns a new
  * object, or NULL with ERROR. */
 json_t *pp_template_populate (const json_t *base_job_template, const json_t *job_variables,
@@ -77,10 +78,9 @@ typedef struct
   const json_t *deployment; /* may be NULL */
   const json_t *work_pool;  /* may be NULL */
   const char *worker_name;
-  const char *worker_id;             /* may be NULL */
-  const json_t *environment;         /* PpSettings.environment */
-  const json_t *process_environment; /* for {{ $ENV }} in `name`; may be NULL */
-  const char *prefect_version;       /* value of the label prefect.io/version */
+  const char *worker_id;       /* may be NULL */
+  const json_t *environment;   /* PpSettings.environment */
+  const char *prefect_version; /* value of the label prefect.io/version */
   /* The image if none is configured (get_prefect_image_name). NULL: that is an error. */
   const char *default_image;
   /* A `podman` pool: there is no default command, and Podman's own keys are known. */
@@ -95,7 +95,7 @@ typedef struct
  *
  * - env: the settings, the variables of the run, and the job's own variables (null removes one);
  * - labels, in Docker's spelling;
- * - name, rendered with ctx.* and slugified;
+ * - name, rendered with ctx.* only and slugified;
  * - the default command, "prefect flow-run execute" (none for a podman pool, whose command may also
  *   be a list of strings), and the default image;
  * - network_mode, if it has to be inferred, and the API URL for a bridge network.

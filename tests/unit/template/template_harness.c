@@ -56,7 +56,6 @@ prepare (const json_t *test, const json_t *resolved, GError **error)
     .worker_name = pp_json_string (test, "worker_name"),
     .worker_id = pp_json_string (test, "worker_id"),
     .environment = json_object_get (test, "environment"),
-    .process_environment = json_object_get (test, "process_environment"),
     .prefect_version = pp_json_string (test, "prefect_version"),
     .default_image = pp_json_string (test, "default_image"),
     .podman_pool = json_is_true (json_object_get (test, "podman_pool")),

@@ -15,7 +15,6 @@ static json_t *
 prepare_json (const json_t *given, const char *settings, gboolean podman_pool, GError **error)
 {
   json_auto_t *environment = pp_test_json (settings);
-  json_auto_t *process_environment = pp_test_json ("{'HERE': 'here'}");
   json_auto_t *run = pp_test_json (flow_run);
   json_auto_t *dep = pp_test_json (deployment);
   json_auto_t *flow = pp_test_json ("{'id': 'flow-id', 'name': 'etl', 'labels': {}}");
@@ -28,7 +27,6 @@ prepare_json (const json_t *given, const char *settings, gboolean podman_pool, G
     .worker_name = "w",
     .worker_id = "worker-id",
     .environment = environment,
-    .process_environment = process_environment,
     .prefect_version = "3.8.8",
     .default_image = podman_pool ? NULL : "prefecthq/prefect:3",
     .podman_pool = podman_pool,
@@ -193,7 +191,11 @@ static const struct
   { "p{{ ctx.flow_run.parameters }}", "p-x-1-True" },
   { "t{{ ctx.flow_run.total_run_time }}", "t0.0" },
   { "{{ ctx.flow_run.created }}", "2026-11-22T06-04-00.500000Z" },
-  { "{{ $HERE }}-{{ $GONE }}-x", "here-x" },
+  /* Not the worker's environment. */
+  { "{{ $HOME }}", "HOME" },
+  { "{{ $HOME }}-{{ $GONE }}-x", "HOME-GONE-x" },
+  { "{{$PATH}}{{ ctx.flow.name }}", "PATH-etl" },
+  { "{{ $$HOME }}", "HOME" },
   /* Without tags or start time, the run's name is used. If nothing is left, the text itself is
    * used. */
   { "{{ ctx.flow_run.tags }}", "Brave-Otter" },

@@ -8,6 +8,7 @@ differences of prefect-podman, each as narrow as it can be:
 - booleans in env, numbers and booleans in labels are written as JSON writes them;
 - volume options other than ro and rw are taken (a colon is no part of them);
 - a job cannot set the labels that the worker sets, nor PREFECT__FLOW_RUN_ID;
+- {{ $ENV }} stays as it is in the name and the env that a job gives;
 - letters that are neither Latin, Greek nor Cyrillic are not transcribed in the container's name.
 """
 
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import types
 import warnings
 
@@ -124,6 +126,49 @@ def order_placeholders():
     templating.find_placeholders = find_placeholders
 
 
+class Given:
+    env = False
+
+
+def gives_env(job_variables):
+    return any(key == "env" or (key.startswith(("env.", "env[")) and "." in key) for key in job_variables or {})
+
+
+def hide_environment(value):
+    """VALUE with other characters around each $ENV, so that it is no placeholder."""
+    if isinstance(value, str):
+        return re.sub(r"{{(\s*\$[\w\.\-\[\]$]*\s*)}}", "\U000f0000\\1\U000f0001", value)
+    return each_member(hide_environment, value)
+
+
+def show_environment(value):
+    if isinstance(value, str):
+        return value.replace("\U000f0000", "{{").replace("\U000f0001", "}}")
+    return each_member(show_environment, value)
+
+
+def each_member(function, value):
+    if isinstance(value, dict):
+        return {key: function(member) for key, member in value.items()}
+    return [function(member) for member in value] if isinstance(value, list) else value
+
+
+def keep_environment_of_jobs():
+    original = base.apply_values
+
+    def apply_values(template, values, **arguments):
+        if isinstance(template, str):
+            return show_environment(original(hide_environment(template), values, **arguments))
+        own = values.get("env") if Given.env else None
+        if isinstance(template.get("env"), dict) and isinstance(own, dict):
+            env = {name: hide_environment(value) if name in own else value for name, value in template["env"].items()}
+            template = dict(template, env=env)
+        result = original(template, values, **arguments)
+        return dict(result, env=show_environment(result["env"])) if "env" in result else result
+
+    base.apply_values = apply_values
+
+
 def limit_transcription():
     original = text_unidecode.unidecode
 
@@ -159,6 +204,7 @@ def expected(case):
     Configuration.resolved = None
     Settings.environment = case["environment"]
     os.environ.update(case["process_environment"])
+    Given.env = any(gives_env((case[part] or {}).get("job_variables")) for part in ("deployment", "flow_run"))
     try:
         configuration = asyncio.run(resolve(case))
         result["configuration"] = {field: getattr(configuration, field) for field in FIELDS}
@@ -186,6 +232,7 @@ def main():
     relax_volume_options()
     order_placeholders()
     limit_transcription()
+    keep_environment_of_jobs()
 
     template = docker_worker.DockerWorker.get_default_base_job_template()
     with open(arguments.template, "w") as file:
