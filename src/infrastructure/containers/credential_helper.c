@@ -242,7 +242,8 @@ on_deadline (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Returns this process's environment without Prefect's settings, which hold secrets; new array. */
+/* Returns this process's environment without Prefect's settings, which hold secrets; new array.
+ * Settings may be in small letters, as in Prefect. */
 static char **
 helper_environment (void)
 {
@@ -250,7 +251,7 @@ helper_environment (void)
   guint kept = 0;
 
   for (guint i = 0; environment[i] != NULL; i++)
-    if (g_str_has_prefix (environment[i], "PREFECT_"))
+    if (g_ascii_strncasecmp (environment[i], "PREFECT_", strlen ("PREFECT_")) == 0)
       g_free (environment[i]);
     else
       environment[kept++] = environment[i];

@@ -68,7 +68,7 @@ test_helper (void)
                            "\"r.example\"}";
   gint64 begun = g_get_monotonic_time ();
 
-  assert_answer ("read registry; test \"$1 $registry\" = 'get r.example' || exit 9; env | grep -q "
+  assert_answer ("read registry; test \"$1 $registry\" = 'get r.example' || exit 9; env | grep -qi "
                  "^PREFECT_ && exit 8\n"
                  "echo '{\"ServerURL\": \"x\", \"Username\": \"me\", \"Secret\": \"secret\"}'\n",
                  20, me, NULL);
@@ -128,6 +128,8 @@ main (int argc, char **argv)
   g_autofree char *places = g_strconcat (folder, ":", g_getenv ("PATH"), NULL);
   g_setenv ("PATH", places, TRUE);
   g_setenv ("PREFECT_API_KEY", "pnu_secret", TRUE);
+  g_setenv ("prefect_api_key", "pnu_secret", TRUE);
+  g_setenv ("Prefect_Api_Auth_String", "admin:secret", TRUE);
   int result = pp_test_main (argc, argv, add);
   g_assert_cmpint (g_rmdir (folder), ==, 0);
   g_free (folder);
