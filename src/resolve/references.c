@@ -7,6 +7,7 @@
 #include "resolve-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/template/template.h"
 
 /* The most blocks and variables that one run can refer to. */
 #define MAX_REFERENCES 1000
@@ -178,13 +179,31 @@ read_version (Fetch *fetch)
   return pp_server_version_read (fetch->resolve->resolver->api, on_version, fetch);
 }
 
+/* True if CONFIGURATION certainly names an image. A reference may be rendered as nothing. */
+static gboolean
+has_image (const json_t *configuration)
+{
+  const char *kind;
+  json_t *names;
+  json_t *image = json_object_get (configuration, "image");
+
+  if (!pp_json_truthy (image))
+    return FALSE;
+  json_auto_t *references = pp_template_references (image);
+  json_object_foreach (references, kind, names)
+  {
+    if (json_array_size (names) > 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 void
 pp_resolve_fetch_version (PpResolveCall *call)
 {
   PpResolver *resolver = call->resolver;
 
-  if (pp_json_truthy (json_object_get (call->parts->populated, "image"))
-      || pp_api_is_cloud (resolver->api))
+  if (has_image (call->parts->populated) || pp_api_is_cloud (resolver->api))
     return;
   if (resolver->version != NULL
       && g_get_monotonic_time () - resolver->version_read < VERSION_SHARED_US)

@@ -41,7 +41,7 @@ void pp_resolve_finish (PpResolveCall *call);
 void pp_resolve_fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
                       const GError *cause);
 
-/* Reads the server's version, if the image depends on it. Prefect Cloud has no version. */
+/* Reads the server's version, if the image may depend on it. Prefect Cloud has no version. */
 void pp_resolve_fetch_version (PpResolveCall *call);
 /* Reads the blocks and variables that the populated configuration refers to. A run fails if the
  * number of its references exceeds the limit. The variables that its blocks refer to count too. */

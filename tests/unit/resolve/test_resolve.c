@@ -46,6 +46,17 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
 {
   const char *version = data;
 
+  if (strstr (request->target, "/variables/name/nosuch") != NULL)
+    return server_reply (fd, 404, "", "{\"detail\": \"Variable not found\"}");
+  if (strstr (request->target, "/variables/name/empty") != NULL)
+    return server_reply (fd, 200, "", "{\"id\": \"v\", \"name\": \"empty\", \"value\": \"\"}");
+  if (strstr (request->target, "/variables/name/mine") != NULL)
+    return server_reply (fd, 200, "", "{\"id\": \"v\", \"name\": \"mine\", \"value\": \"mine:2\"}");
+  if (strstr (request->target, "/block_documents/") != NULL)
+    return server_reply (
+        fd, 200, "",
+        "{\"id\": \"b\", \"block_type\": {\"slug\": \"json\"}, \"data\": {\"value\": "
+        "{\"none\": \"\", \"var\": \"{{ prefect.variables.nosuch }}\"}}}");
   g_assert_cmpstr (request->target, ==, "/api/admin/version");
   if (*version == '\0')
     return server_reply (fd, 404, "", "{\"detail\": \"Not Found\"}");
@@ -122,6 +133,42 @@ test_image_of_a_run (void)
   check ("\"3.8.8\"", TRUE, "docker.io/prefecthq/prefect:3-latest", 0);
   check ("", FALSE, "docker.io/prefecthq/prefect:3-latest", 2);
   check ("{\"a\": 1}", FALSE, "docker.io/prefecthq/prefect:3-latest", 2);
+}
+
+/* An image that is rendered as nothing is as good as none. */
+static void
+test_image_of_nothing (void)
+{
+  static const struct
+  {
+    const char *given;
+    const char *image;
+  } cases[] = {
+    { "", "docker.io/prefecthq/prefect:3.8.8-python3.12" },
+    { "{{ prefect.variables.nosuch }}", "docker.io/prefecthq/prefect:3.8.8-python3.12" },
+    { "{{ prefect.variables.empty }}", "docker.io/prefecthq/prefect:3.8.8-python3.12" },
+    { "{{ prefect.variables.nosuch }}{{ prefect.variables.empty }}",
+      "docker.io/prefecthq/prefect:3.8.8-python3.12" },
+    { "{{ prefect.blocks.json.b.value.none }}", "docker.io/prefecthq/prefect:3.8.8-python3.12" },
+    { "{{ prefect.blocks.json.b.value.var }}", "docker.io/prefecthq/prefect:3.8.8-python3.12" },
+    { "{{ prefect.variables.mine }}", "mine:2" },
+    { "mine{{ prefect.variables.nosuch }}", "mine" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (Server) server = server_new (NULL, answer, (gpointer) "\"3.8.8\"");
+      g_autofree char *url = server_url (server, "/api");
+      g_autoptr (PpHttp) http = pp_http_new ();
+      PpSettings settings = { .api_url = url, .api_request_timeout = 10 };
+      g_autoptr (PpApi) api = pp_api_new (http, &settings);
+      json_auto_t *environment = json_object ();
+      g_autoptr (PpResolver) resolver = pp_resolver_new (api, environment);
+      g_autofree char *image = resolve_image (resolver, cases[i].given);
+
+      g_test_message ("%s", cases[i].given);
+      g_assert_cmpstr (image, ==, cases[i].image);
+    }
 }
 
 /* ---- how much a run refers to ---- */
@@ -327,6 +374,7 @@ add_tests (void)
 {
   g_test_add_func ("/resolve/default-image", test_default_image);
   g_test_add_func ("/resolve/image-of-a-run", test_image_of_a_run);
+  g_test_add_func ("/resolve/image-of-nothing", test_image_of_nothing);
   g_test_add_func ("/resolve/too-many-references", test_too_many_references);
   g_test_add_func ("/resolve/too-many-references-of-a-block", test_too_many_references_of_a_block);
   g_test_add_func ("/resolve/references-leave-room", test_references_leave_room);
