@@ -295,10 +295,14 @@ static char *
 describe_page (const PpApi *api, const char *what, const PpHttpResponse *response, gboolean is_json)
 {
   g_autofree char *words = one_line (api, response->body, response->body_length, MAX_FIRST_WORDS);
-  return g_strdup_printf ("%s, but the answer is not %s; it begins \"%s\": check that "
-                          "PREFECT_API_URL is the API's (it ends in /api) and that no login page "
-                          "is in front of it",
-                          what, is_json ? "what the API gives to this" : "JSON", words);
+  g_autofree char *problem
+      = response->body_length == 0
+            ? g_strdup ("empty, which the API's is not with this status")
+            : g_strdup_printf ("not %s; it begins \"%s\"",
+                               is_json ? "what the API gives to this" : "JSON", words);
+  return g_strdup_printf ("%s, but the answer is %s: check that PREFECT_API_URL is the API's (it "
+                          "ends in /api) and that no login page is in front of it",
+                          what, problem);
 }
 
 /* Returns the error code for an answer with STATUS and JSON (or NULL). Before the API itself has

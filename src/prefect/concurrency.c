@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "path-private.h"
+#include "api-private.h"
 
 #include "prefect-podman/prefect/resources.h"
 
@@ -12,5 +13,6 @@ pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds, Pp
 {
   g_autofree char *path = pp_api_path ("/v2/concurrency_limits/leases", lease_id, "/renew");
   json_t *body = json_pack ("{s:f}", "lease_duration", seconds);
-  return pp_api_call (api, "POST", path, body, PP_API_ONCE, done, user_data);
+  return pp_api_expects (pp_api_is_changed,
+                         pp_api_call (api, "POST", path, body, PP_API_ONCE, done, user_data));
 }

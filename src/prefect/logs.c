@@ -22,11 +22,12 @@ pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint off
                                                        PP_API_PERSIST, done, user_data));
 }
 
-/* The API answers 201 and null. A 200 with a body comes from something else. */
+/* The API answers 201 and null (create_logs() in server/api/logs.py). Any other success comes from
+ * something else, which may have stored nothing. */
 static gboolean
 is_made (const json_t *json, const char *path G_GNUC_UNUSED, long status)
 {
-  return status != 200 || json == NULL || json_is_null (json);
+  return status == 201 && (json == NULL || json_is_null (json));
 }
 
 PpApiCall *

@@ -23,7 +23,8 @@ pp_work_pool_create (PpApi *api, const char *name, const char *type, json_t *bas
 {
   json_t *body = json_pack ("{s:s, s:s, s:O*}", "name", name, "type", type, "base_job_template",
                             base_job_template);
-  return pp_api_call_shared (api, "POST", "/work_pools/", body, PP_API_RETRY, done, user_data);
+  return pp_api_expects (pp_api_is_resource, pp_api_call_shared (api, "POST", "/work_pools/", body,
+                                                                 PP_API_RETRY, done, user_data));
 }
 
 PpApiCall *
@@ -32,7 +33,8 @@ pp_work_pool_update_template (PpApi *api, const char *name, json_t *base_job_tem
 {
   g_autofree char *path = pp_api_path ("/work_pools", name, NULL);
   json_t *body = json_pack ("{s:O}", "base_job_template", base_job_template);
-  return pp_api_call_shared (api, "PATCH", path, body, PP_API_RETRY, done, user_data);
+  return pp_api_expects (pp_api_is_changed, pp_api_call_shared (api, "PATCH", path, body,
+                                                                PP_API_RETRY, done, user_data));
 }
 
 PpApiCall *

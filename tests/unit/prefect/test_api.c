@@ -1533,7 +1533,7 @@ test_requests (void)
   const Step one = { 200, NULL, "{\"id\": \"x\"}" };
   const Step many = { 200, NULL, "[]" };
   const Step changed = { 204, NULL, NULL };
-  const Step steps[] = { one, one, one, many, many, changed, many, one };
+  const Step steps[] = { one, one, one, many, many, changed, many, one, one, one, changed };
   g_autoptr (Fixture) f = started (steps, G_N_ELEMENTS (steps));
   const char *const queues[] = { "a", "b", NULL };
   gint64 time = 1700000000123456;
@@ -1571,6 +1571,74 @@ test_requests (void)
   pp_concurrency_lease_renew (f->api, "l", 300, on_done, f);
   assert_sent (f, 10, "POST", "/api/v2/concurrency_limits/leases/l/renew",
                "{\"lease_duration\":300.0}");
+}
+
+static void
+send_logs (Fixture *f)
+{
+  pp_logs_create (f->api, json_array (), on_done, f);
+}
+
+static void
+renew_lease (Fixture *f)
+{
+  pp_concurrency_lease_renew (f->api, "l", 300, on_done, f);
+}
+
+static void
+update_template (Fixture *f)
+{
+  json_auto_t *template = json_object ();
+
+  pp_work_pool_update_template (f->api, "p", template, on_done, f);
+}
+
+static void
+create_pool (Fixture *f)
+{
+  pp_work_pool_create (f->api, "p", "docker", NULL, on_done, f);
+}
+
+/* A gateway that answers with a success of its own does not carry a call out. */
+static void
+test_success_of_something_else (void)
+{
+  static const Step pool = { 201, NULL, "{\"id\": \"x\"}" };
+  static const Step none = { 204, NULL, "" };
+  static const Step made = { 201, NULL, "null" };
+  static const Step empty = { 201, NULL, "" };
+  const struct
+  {
+    void (*send) (Fixture *f);
+    const Step *right[2];
+  } calls[] = { { send_logs, { &made, &empty } },
+                { renew_lease, { &none } },
+                { update_template, { &none } },
+                { create_pool, { &pool } } };
+  const Step wrong[] = { { 200, NULL, "null" }, { 200, NULL, "" },   { 200, NULL, "{}" },
+                         { 202, NULL, "" },     { 202, NULL, "{}" }, { 206, NULL, "[]" },
+                         { 201, NULL, "{}" },   { 201, NULL, "[]" }, { 201, NULL, "<html>" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      for (guint k = 0; k < G_N_ELEMENTS (wrong); k++)
+        {
+          g_autoptr (Fixture) f = started (&wrong[k], 1);
+
+          calls[i].send (f);
+          g_main_loop_run (f->loop);
+          g_assert_nonnull (f->error);
+          g_assert_false (pp_api_error_may_be_done (f->error));
+        }
+      for (guint k = 0; k < 2 && calls[i].right[k] != NULL; k++)
+        {
+          g_autoptr (Fixture) f = started (calls[i].right[k], 1);
+
+          calls[i].send (f);
+          g_main_loop_run (f->loop);
+          g_assert_no_error (f->error);
+        }
+    }
 }
 
 /* Prefect Cloud's answer is the bare id; nothing else that is no JSON passes for an answer. */
@@ -1673,6 +1741,7 @@ add (void)
   g_test_add_func ("/api/set-state/lost-answer", test_set_state_lost_answer);
   g_test_add_func ("/api/resources/old-server-is-asked-once", test_old_server_is_asked_once);
   g_test_add_func ("/api/resources/requests", test_requests);
+  g_test_add_func ("/api/success-of-something-else", test_success_of_something_else);
   g_test_add_func ("/api/resources/worker-id", test_worker_id);
   g_test_add_func ("/api/timestamps", test_timestamps);
 }

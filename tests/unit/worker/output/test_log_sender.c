@@ -47,7 +47,8 @@ typedef struct
 {
   int status;
   const char *body;
-  gboolean is_slow; /* the worker waits before it sends again */
+  gboolean is_slow;  /* the worker waits before it sends again */
+  gboolean is_blind; /* the answer does not say "blocked" */
 } Refusal;
 
 static const Refusal *refusal;
@@ -324,8 +325,10 @@ test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
     add_text (fixture, i == 3 || i == 4 ? OTHER_RUN : RUN, i == 3 || i == 4 ? "<script>" : "good");
   for (int i = 0; i < 2; i++)
     g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                           "A log record of flow run " OTHER_RUN
-                           " is not let through and is dropped: *blocked*");
+                           refusal->is_blind ? "A log record of flow run " OTHER_RUN
+                                               " is not let through and is dropped: *the answer is*"
+                                             : "A log record of flow run " OTHER_RUN
+                                               " is not let through and is dropped: *blocked*");
   run_until_delivered (fixture);
   g_test_assert_expected_messages ();
   g_assert_cmpuint (count_taken (fixture, "good"), ==, 6);
@@ -547,6 +550,17 @@ add_tests (void)
     { 400, "<html>blocked</html>" },
     { 200, "<html>The request was blocked. Your support ID is 1</html>" },
     { 403, "{\"detail\": \"blocked by policy 7\"}" },
+    /* The API answers 201 and null. */
+    { 201, "<html>blocked</html>" },
+    { 201, "{\"status\": \"blocked\"}" },
+    { 201, "[\"blocked\"]" },
+    { 200, "null", .is_blind = TRUE },
+    { 200, "", .is_blind = TRUE },
+    { 200, "{\"status\": \"blocked\"}" },
+    { 202, "null", .is_blind = TRUE },
+    { 202, "", .is_blind = TRUE },
+    { 204, "", .is_blind = TRUE },
+    { 206, "null", .is_blind = TRUE },
   };
   static const Refusal final[] = {
     { 413, "<html>no such text</html>" },
