@@ -5,7 +5,8 @@
 #include "api-private.h"
 
 static gboolean
-is_text (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
+is_text (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED,
+         gconstpointer user_data G_GNUC_UNUSED)
 {
   return json_is_string (json);
 }

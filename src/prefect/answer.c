@@ -361,8 +361,8 @@ pp_api_is_own_error (const PpHttpResponse *response)
 
 gboolean
 pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShapeFunc shape,
-                    const PpHttpResponse *response, const GError *http_error, json_t **body,
-                    GError **error)
+                    gconstpointer user_data, const PpHttpResponse *response,
+                    const GError *http_error, json_t **body, GError **error)
 {
   g_autofree char *too_much = NULL;
   json_auto_t *json = NULL;
@@ -389,7 +389,7 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
   if (too_much != NULL)
     return fail (api, error, PP_API_ERROR_TOO_MUCH, g_strconcat (what, ": ", too_much, NULL));
   if ((json == NULL && response->body_length > 0)
-      || (shape != NULL && !shape (json, path, response->status)))
+      || (shape != NULL && !shape (json, path, response->status, user_data)))
     return fail (api, error, code, describe_page (api, what, response, json != NULL));
   if (json != NULL)
     api->heard = TRUE;

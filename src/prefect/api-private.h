@@ -52,8 +52,9 @@ struct PpApi
 };
 
 /* True if JSON (or NULL), the body of a success with STATUS, is a possible answer of the API to a
- * call of PATH. */
-typedef gboolean (*PpApiShapeFunc) (const json_t *json, const char *path, long status);
+ * call of PATH with USER_DATA. */
+typedef gboolean (*PpApiShapeFunc) (const json_t *json, const char *path, long status,
+                                    gconstpointer user_data);
 
 struct PpApiCall
 {
@@ -93,10 +94,14 @@ PpApiCall *pp_api_call_shared (PpApi *api, const char *method, const char *path,
 /* Sets the SHAPE that an answer to CALL must have to be a success. Returns CALL. Without it, a
  * server that answers 200 to every request could make the worker believe that a run is gone. */
 PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
-gboolean pp_api_is_array (const json_t *json, const char *path, long status);
+gboolean pp_api_is_array (const json_t *json, const char *path, long status,
+                          gconstpointer user_data);
 /* True for an object with an "id". If PATH is /ROOM/UUID, the id must be that UUID. */
-gboolean pp_api_is_resource (const json_t *json, const char *path, long status);
-gboolean pp_api_is_changed (const json_t *json, const char *path, long status); /* 204, empty */
+gboolean pp_api_is_resource (const json_t *json, const char *path, long status,
+                             gconstpointer user_data);
+/* True for an empty answer with status 204. */
+gboolean pp_api_is_changed (const json_t *json, const char *path, long status,
+                            gconstpointer user_data);
 
 /* Starts a GET that must return a resource (pp_api_is_resource()). */
 PpApiCall *pp_api_read_resource (PpApi *api, const char *path, PpApiPatience patience,
@@ -139,11 +144,11 @@ char *pp_api_advise_without_answer (const PpApi *api, const GError *http_error);
 /* answer.c */
 
 /* Sets *BODY to the JSON of a success (new reference; NULL if the answer was empty). Otherwise
- * returns FALSE with ERROR. A body that does not have SHAPE (NULL: any) is not the API's. Exactly
- * one of RESPONSE and HTTP_ERROR is NULL. */
+ * returns FALSE with ERROR. A body that does not have SHAPE (NULL: any), which is called with
+ * USER_DATA, is not the API's. Exactly one of RESPONSE and HTTP_ERROR is NULL. */
 gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShapeFunc shape,
-                             const PpHttpResponse *response, const GError *http_error,
-                             json_t **body, GError **error);
+                             gconstpointer user_data, const PpHttpResponse *response,
+                             const GError *http_error, json_t **body, GError **error);
 
 /* bounds.c: returns the most bytes that an answer to PATH may use, its text and its parsed form
  * together. */
@@ -176,11 +181,9 @@ gboolean pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, c
 /* True if CALL is retried as long as its failure may be temporary. */
 gboolean pp_api_call_persists (const PpApiCall *call);
 
-/* flow_runs.c */
-
-/* Reads BODY, the answer of set_state, into *RESULT, which borrows from it. TRANSITION_ID is the
- * call's own. Returns FALSE if the status in BODY is unknown. */
-gboolean pp_api_read_set_state (const json_t *body, const char *transition_id,
+/* set_state_answer.c: reads BODY, the answer to a proposal of a state of TYPE with TRANSITION_ID,
+ * into *RESULT, which borrows from it. Returns FALSE if no Prefect server gives such an answer. */
+gboolean pp_api_read_set_state (const json_t *body, const char *type, const char *transition_id,
                                 PpSetStateResult *result);
 
 /* csrf.c */

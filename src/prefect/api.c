@@ -131,8 +131,8 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
   call->not_sent = failed_before_it_was_sent (http_error);
 
   pp_api_check_clock (api, response, call->started);
-  if (pp_api_read_answer (api, call->method, call->path, call->shape, response, http_error, &body,
-                          &error))
+  if (pp_api_read_answer (api, call->method, call->path, call->shape, call->user_data, response,
+                          http_error, &body, &error))
     {
       pp_api_note_success (api);
       finish_call (call, body, NULL);
@@ -308,7 +308,8 @@ pp_api_expects (PpApiShapeFunc shape, PpApiCall *call)
 }
 
 gboolean
-pp_api_is_array (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
+pp_api_is_array (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED,
+                 gconstpointer user_data G_GNUC_UNUSED)
 {
   return json_is_array (json);
 }
@@ -326,7 +327,8 @@ uuid_of_path (const char *path)
 }
 
 gboolean
-pp_api_is_resource (const json_t *json, const char *path, long status G_GNUC_UNUSED)
+pp_api_is_resource (const json_t *json, const char *path, long status G_GNUC_UNUSED,
+                    gconstpointer user_data G_GNUC_UNUSED)
 {
   const char *id = pp_json_string (json, "id");
   g_autofree char *wanted = uuid_of_path (path);
@@ -335,7 +337,8 @@ pp_api_is_resource (const json_t *json, const char *path, long status G_GNUC_UNU
 }
 
 gboolean
-pp_api_is_changed (const json_t *json, const char *path G_GNUC_UNUSED, long status)
+pp_api_is_changed (const json_t *json, const char *path G_GNUC_UNUSED, long status,
+                   gconstpointer user_data G_GNUC_UNUSED)
 {
   return json == NULL && status == 204;
 }

@@ -70,7 +70,8 @@ on_token (const PpHttpResponse *response, const GError *http_error, gpointer use
       api->has_answer = TRUE;
       g_debug ("GET %s/csrf-token: %ld", api->display_url, response->status);
     }
-  if (pp_api_read_answer (api, "GET", "/csrf-token", NULL, response, http_error, &body, &error)
+  if (pp_api_read_answer (api, "GET", "/csrf-token", NULL, NULL, response, http_error, &body,
+                          &error)
       && take_token (api, body, &error))
     {
       pp_api_pump (api);

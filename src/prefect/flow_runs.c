@@ -8,110 +8,46 @@
 #include "prefect-podman/text/visible.h"
 #include "prefect-podman/text/timestamp.h"
 
-/* The longest wait that a server may ask for: one day. After that, the worker proposes the state
- * again. */
-#define MAX_WAIT_SECONDS 86400
-
-/* The callback of a set_state call, and the id that identifies its own transition. */
+/* The callback of a set_state call, and what it proposes. */
 typedef struct
 {
   PpSetStateDoneFunc done;
   gpointer user_data;
+  char *type;
   char *transition_id;
-  char *url; /* for messages */
 } SetState;
 
 static void
 set_state_free (gpointer data)
 {
   SetState *set_state = data;
+  g_free (set_state->type);
   g_free (set_state->transition_id);
-  g_free (set_state->url);
   g_free (set_state);
 }
 
+/* The shape of an answer to set_state. USER_DATA is a SetState. */
 static gboolean
-parse_status (const char *status, PpSetStateStatus *parsed)
+is_set_state_answer (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED,
+                     gconstpointer user_data)
 {
-  static const struct
-  {
-    const char *name;
-    PpSetStateStatus status;
-  } names[] = { { "ACCEPT", PP_SET_STATE_ACCEPT },
-                { "WAIT", PP_SET_STATE_WAIT },
-                { "ABORT", PP_SET_STATE_ABORT },
-                { "REJECT", PP_SET_STATE_REJECT } };
+  const SetState *set_state = user_data;
+  PpSetStateResult result;
 
-  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-    if (g_strcmp0 (status, names[i].name) == 0)
-      {
-        *parsed = names[i].status;
-        return TRUE;
-      }
-  return FALSE;
-}
-
-/* True if the answer has a status of the API. Something else that answers may also have a status
- * ({"status": "ok"}). */
-static gboolean
-has_status (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
-{
-  PpSetStateStatus parsed;
-
-  return parse_status (pp_json_string (json, "status"), &parsed);
-}
-
-/* True if a retried call, after an attempt without an answer, was rejected because of its own
- * transition (PreventDuplicateTransitions): it counts as an ACCEPT. */
-static gboolean
-is_own_transition (const PpSetStateResult *result, const char *transition_id)
-{
-  return result->status == PP_SET_STATE_REJECT
-         && pp_is_same_transition (pp_state_transition_id (result->state), transition_id);
-}
-
-gboolean
-pp_api_read_set_state (const json_t *body, const char *transition_id, PpSetStateResult *result)
-{
-  const json_t *details = json_object_get (body, "details");
-  const json_t *state = json_object_get (body, "state");
-
-  *result = (PpSetStateResult){
-    .state = json_is_object (state) ? state : NULL,
-    .delay_seconds
-    = CLAMP (json_number_value (json_object_get (details, "delay_seconds")), 0, MAX_WAIT_SECONDS),
-    .reason = pp_json_string (details, "reason"),
-  };
-  if (!parse_status (pp_json_string (body, "status"), &result->status))
-    return FALSE;
-  if (is_own_transition (result, transition_id))
-    result->status = PP_SET_STATE_ACCEPT;
-  return TRUE;
+  return pp_api_read_set_state (json, set_state->type, set_state->transition_id, &result);
 }
 
 static void
 on_set_state (json_t *body, const GError *error, gpointer user_data)
 {
   const SetState *set_state = user_data;
-  g_autoptr (GError) unknown = NULL;
   PpSetStateResult result;
 
   if (set_state->done == NULL)
     return;
-  if (error != NULL)
-    {
-      set_state->done (NULL, error, set_state->user_data);
-      return;
-    }
-  if (pp_api_read_set_state (body, set_state->transition_id, &result))
-    {
-      set_state->done (&result, NULL, set_state->user_data);
-      return;
-    }
-  g_set_error (&unknown, PP_API_ERROR, PP_API_ERROR_SETUP,
-               "POST %s: the answer has none of the statuses ACCEPT, WAIT, ABORT and REJECT",
-               set_state->url);
-  set_state->done (NULL, unknown, set_state->user_data);
+  if (error == NULL)
+    pp_api_read_set_state (body, set_state->type, set_state->transition_id, &result);
+  set_state->done (error == NULL ? &result : NULL, error, set_state->user_data);
 }
 
 PpApiCall *
@@ -155,13 +91,13 @@ set_state (PpApi *api, const char *id, const char *transition_id, json_t *state,
     transition_id = pp_json_string (details, "transition_id");
   closure->done = done;
   closure->user_data = user_data;
+  closure->type = g_strdup (pp_json_string (state, "type"));
   closure->transition_id
       = transition_id != NULL ? g_strdup (transition_id) : g_uuid_string_random ();
-  closure->url = g_strconcat (api->display_url, path, NULL);
   json_object_set_new (details, "flow_run_id", json_string (id));
   json_object_set_new (details, "transition_id", json_string (closure->transition_id));
   json_t *body = json_pack ("{s:o, s:b}", "state", state, "force", force);
-  return pp_api_expects (has_status,
+  return pp_api_expects (is_set_state_answer,
                          pp_api_call_full (api, "POST", path, body, patience, PP_API_STATE,
                                            on_set_state, closure, set_state_free));
 }
@@ -206,7 +142,8 @@ on_states (json_t *body, const GError *error, gpointer user_data)
 }
 
 static gboolean
-are_states (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
+are_states (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED,
+            gconstpointer user_data G_GNUC_UNUSED)
 {
   const json_t *state;
   size_t index;
@@ -379,7 +316,8 @@ pp_flow_runs_filter_other (PpApi *api, json_t *ids, PpApiDoneFunc done, gpointer
 }
 
 static gboolean
-is_count (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED)
+is_count (const json_t *json, const char *path G_GNUC_UNUSED, long status G_GNUC_UNUSED,
+          gconstpointer user_data G_GNUC_UNUSED)
 {
   return json_is_integer (json);
 }

@@ -25,7 +25,8 @@ pp_logs_read_after (PpApi *api, const char *flow_run_id, gint64 after, guint off
 /* The API answers 201 and null (create_logs() in server/api/logs.py). Any other success comes from
  * something else, which may have stored nothing. */
 static gboolean
-is_made (const json_t *json, const char *path G_GNUC_UNUSED, long status)
+is_made (const json_t *json, const char *path G_GNUC_UNUSED, long status,
+         gconstpointer user_data G_GNUC_UNUSED)
 {
   return status == 201 && (json == NULL || json_is_null (json));
 }

@@ -62,11 +62,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (GError) error = NULL;
 
   pp_timestamp_parse (header);
-  if (pp_api_read_answer (api, "GET", "/x", data[0] & 0x80 ? pp_api_is_resource : NULL, &response,
-                          NULL, &body, &error))
+  if (pp_api_read_answer (api, "GET", "/x", data[0] & 0x80 ? pp_api_is_resource : NULL, NULL,
+                          &response, NULL, &body, &error))
     {
       PpSetStateResult result;
-      pp_api_read_set_state (body, "5b721232-b5bc-4858-ae24-cbe6ad6f0610", &result);
+      pp_api_read_set_state (body, "PENDING", "5b721232-b5bc-4858-ae24-cbe6ad6f0610", &result);
       return 0;
     }
   check_error (error);

@@ -2,6 +2,8 @@
 /* A server for tests, in a thread. */
 #include "tests/unit/server.h"
 
+#include "prefect-podman/json.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -336,6 +338,20 @@ gboolean
 server_reply (int fd, int status, const char *headers, const char *body)
 {
   return server_reply_bytes (fd, status, headers, body, strlen (body));
+}
+
+gboolean
+server_accept (int fd, const Request *request)
+{
+  json_auto_t *proposal = json_loads (request->body->str, 0, NULL);
+  json_auto_t *answer
+      = json_pack ("{s:s, s:O, s:{s:s}}", "status", "ACCEPT", "state",
+                   json_object_get (proposal, "state"), "details", "type", "accept_details");
+  char *text = json_dumps (answer, 0);
+  gboolean open = server_reply (fd, 201, "", text);
+
+  free (text);
+  return open;
 }
 
 void

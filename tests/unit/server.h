@@ -42,6 +42,8 @@ const Request *server_request (Server *server, guint number);
 gboolean server_reply (int fd, int status, const char *headers, const char *body);
 gboolean server_reply_bytes (int fd, int status, const char *headers, const void *body,
                              gsize length);
+/* Accepts the state that REQUEST, a set_state, proposes, as Prefect does. */
+gboolean server_accept (int fd, const Request *request);
 /* Writes TEXT unchanged. */
 gboolean server_write (int fd, const void *text, gsize length);
 /* Makes closing FD reset the connection. */

@@ -59,12 +59,14 @@ typedef enum
 typedef struct
 {
   PpSetStateStatus status;
-  const json_t *state;  /* the run's state after the call; NULL if the server did not return it */
-  double delay_seconds; /* for WAIT */
+  const json_t *state;  /* the run's state after the call; may be NULL for WAIT and ABORT */
+  double delay_seconds; /* for WAIT: 0 to 3600 */
   const char *reason;   /* for WAIT, ABORT, REJECT: the server's own text, or NULL */
 } PpSetStateResult;
 
-/* Exactly one of RESULT and ERROR is NULL. Both are borrowed. */
+/* Exactly one of RESULT and ERROR is NULL. Both are borrowed. An answer that Prefect cannot give,
+ * for example an ACCEPT without the proposed state, is an ERROR like any other answer that is not
+ * the API's (PP_API_ERROR_STRANGER). */
 typedef void (*PpSetStateDoneFunc) (const PpSetStateResult *result, const GError *error,
                                     gpointer user_data);
 

@@ -90,7 +90,7 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
   if (g_str_equal (request->method, "PATCH"))
     return server_reply (fd, 204, "", "");
-  return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
+  return server_accept (fd, request);
 }
 
 static void

@@ -81,6 +81,16 @@ check_settled (Fixture *fixture)
   g_assert_cmpuint (fixture->context.unsettled, ==, 0);
 }
 
+/* The worker reports FAILED, and the first answer to that is ANSWER. */
+#define STRANGE(name, answer)                                                                      \
+  {                                                                                                \
+    (name),                                                                                        \
+    {                                                                                              \
+      .answers = { { "FAILED", 0, 1, 0, (answer) } }, .exit_code = 3,                              \
+      .states = "PENDING RUNNING FAILED ", .calls = WELL                                           \
+    }                                                                                              \
+  }
+
 static const Case cases[] = {
   /* Prefect inside the container reports. */
   { "prefect-completes",
@@ -164,6 +174,25 @@ static const Case cases[] = {
       .exit_code = 3,
       .states = "PENDING RUNNING FAILED ",
       .calls = WELL } },
+  /* Answers that Prefect does not give: each is followed by another try. */
+  STRANGE ("accepted-without-a-state", "{\"status\": \"ACCEPT\"}"),
+  STRANGE ("accepted-as-running",
+           "{\"status\": \"ACCEPT\", \"state\": {\"type\": \"RUNNING\"}, \"details\": {}}"),
+  STRANGE ("accepted-as-scheduled",
+           "{\"status\": \"ACCEPT\", \"state\": {\"type\": \"SCHEDULED\"}, \"details\": {}}"),
+  STRANGE ("accepted-as-completed", "{\"status\": \"ACCEPT\", \"state\": {\"type\": \"COMPLETED\", "
+                                    "\"state_details\": {}}, \"details\": {}}"),
+  STRANGE ("accepted-for-another",
+           "{\"status\": \"ACCEPT\", \"state\": {\"type\": \"FAILED\", \"state_details\": "
+           "{\"transition_id\": \"" OTHER "\"}}, \"details\": {}}"),
+  STRANGE ("delayed-for-ever",
+           "{\"status\": \"WAIT\", \"state\": null, \"details\": {\"delay_seconds\": 1e300}}"),
+  STRANGE ("delayed-into-the-past",
+           "{\"status\": \"WAIT\", \"state\": null, \"details\": {\"delay_seconds\": -5}}"),
+  STRANGE ("rejected-for-an-unknown-state",
+           "{\"status\": \"REJECT\", \"state\": {\"type\": \"BOGUS\"}, \"details\": {}}"),
+  STRANGE ("rejected-without-a-state", "{\"status\": \"REJECT\", \"details\": {}}"),
+  STRANGE ("aborted-without-details", "{\"status\": \"ABORT\"}"),
   { "message-is-invalid",
     { .answers = { { "FAILED", 0, 1, 422, DETAIL ("message") } },
       .exit_code = 3,

@@ -91,7 +91,7 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     return server_reply (fd, 200, "", fixture->told != NULL ? fixture->told : fixture->states);
   if (g_atomic_int_add (&fixture->refusals, -1) > 0)
     return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
-  return server_reply (fd, 201, "", "{\"status\": \"ACCEPT\", \"state\": null, \"details\": {}}");
+  return server_accept (fd, request);
 }
 
 static PpLateHands
