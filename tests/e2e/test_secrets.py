@@ -172,7 +172,8 @@ def test_plain_image_gets_no_secrets(api, engine, pool, start_worker, tmp_path):
         api.wait_text(run["id"], "basic=")
         text = forwarded(api, run["id"]) + run["state"]["message"]
         assert "PREFECT_LOGGING_LEVEL=DEBUG" in text and f"OWN_KEY={PLAIN}" in text, text
-        assert f"basic={MASKED}" in text and ("PREFECT_API_KEY" in text) == (run is told), text
+        assert f"basic={MASKED}" in text and ("PREFECT_API_KEY=" in text) == (run is told), text
+        assert ("The container did not get PREFECT_API_" in text) == (run is plain), text
         for secret in (KEY, AUTH_PASSWORD, basic, HEADER, "Database-2b"):
             assert secret not in text and secret not in worker.output(), secret
     assert worker.end() == 0

@@ -30,6 +30,9 @@ typedef struct
   gboolean runs_prefect;            /* the command runs Prefect */
   gboolean has_limits;              /* the job has resource limits, perhaps one on memory */
   gboolean has_tty;                 /* its output is one stream */
+  const char *failure_hint;         /* a line for the run's log if the job ends with a status other
+                                       than 0, because what it did not get may be the reason;
+                                       interned; NULL: none */
   guint stop_timeout;               /* seconds between SIGTERM and SIGKILL; default 30 */
   double timeout_seconds;           /* 0: none */
   double startup_timeout_seconds;   /* 0: none */

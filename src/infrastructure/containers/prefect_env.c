@@ -20,8 +20,24 @@ without_password (const char *entry)
   return json_string (text);
 }
 
+/* Adds NAME to MISSED if Prefect's client needs that setting to be let in by the server. */
 static void
-withhold (json_t *entries, const json_t *secrets)
+note_missed (GPtrArray *missed, const char *name, const char *value)
+{
+  static const char *const needed[]
+      = { "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS", NULL };
+
+  if (*value == '\0')
+    return;
+  if (g_strv_contains (needed, name))
+    g_ptr_array_insert (missed, 0, g_strdup (name));
+  else if (g_str_equal (name, "PREFECT_API_URL"))
+    g_ptr_array_insert (missed, 0, g_strdup ("the password in PREFECT_API_URL"));
+}
+
+/* Removes SECRETS from ENTRIES. Adds those that Prefect would miss to MISSED. */
+static void
+withhold (json_t *entries, const json_t *secrets, GPtrArray *missed)
 {
   for (gsize i = json_array_size (entries); i > 0; i--)
     {
@@ -32,11 +48,30 @@ withhold (json_t *entries, const json_t *secrets)
         continue;
       g_autofree char *name = g_strndup (entry, (gsize)(equals - entry));
       const json_t *secret = json_object_get (secrets, name);
+      if (secret != NULL)
+        note_missed (missed, name, equals + 1);
       if (json_is_null (secret))
         json_array_remove (entries, i - 1);
       else if (secret != NULL)
         json_array_set_new (entries, i - 1, without_password (entry));
     }
+}
+
+/* Returns the hint for a run that fails without the settings MISSED, or NULL if there are none;
+ * interned. A wrapper script that runs Prefect cannot be told from other scripts. */
+static const char *
+failure_hint (GPtrArray *missed)
+{
+  if (missed->len == 0)
+    return NULL;
+  g_ptr_array_add (missed, NULL);
+  g_autofree char *names = g_strjoinv (", ", (char **)missed->pdata);
+  g_autofree char *text = g_strdup_printf (
+      "The container did not get %s, because its command does not seem to run Prefect. If it runs "
+      "Prefect, set the job variable state_reporting: engine. If it only calls the API, set "
+      "prefect_env: always.",
+      names);
+  return g_intern_string (text);
 }
 
 gboolean
@@ -53,7 +88,10 @@ pp_spec_withhold_secrets (PpContainerSpec *spec, const json_t *configuration, GE
       = spec->policy.state_reporting == PP_REPORT_PREFECT || spec->policy.runs_prefect;
   if (choice == 1 || (choice == 0 && is_prefects))
     return TRUE;
-  withhold (entries, secrets);
+  g_autoptr (GPtrArray) missed = g_ptr_array_new_with_free_func (g_free);
+  withhold (entries, secrets, missed);
+  if (choice == 0)
+    spec->policy.failure_hint = failure_hint (missed);
   if (json_array_size (entries) == 0)
     json_object_del (spec->create_body, "Env");
   return TRUE;

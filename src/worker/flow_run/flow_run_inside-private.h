@@ -288,8 +288,9 @@ void pp_flow_run_log_tail (PpFlowRun *run);
  * server. */
 void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
 
-/* Warns in the run's log if a process in its container was killed for lack of memory. */
-void pp_flow_run_log_memory (PpFlowRun *run);
+/* Warns in the run's log if a process in its container was killed for lack of memory. If the
+ * container failed without a setting of the worker that it may need, says so there. */
+void pp_flow_run_explain_end (PpFlowRun *run);
 
 /* report_message.c */
 

@@ -484,7 +484,7 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);
   pp_flow_run_emit (run, run->words->ended_event);
-  pp_flow_run_log_memory (run);
+  pp_flow_run_explain_end (run);
   if (run->report.retry_scheduled)
     pp_flow_run_reschedule (run);
   else if (pp_flow_run_is_over_on_server (run))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the last lines of a container's output to the log of a failed run, so that users can find
- * the cause. */
+/* Writes what helps users to find the cause of a failure to the run's log: the last lines of the
+ * container's output, and hints. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -57,8 +57,8 @@ pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
 
 /* Logs this even if the run succeeded: the main process may have gone on without the killed
  * process. */
-void
-pp_flow_run_log_memory (PpFlowRun *run)
+static void
+log_memory (PpFlowRun *run)
 {
   g_autofree char *memory
       = run->end_known ? pp_job_end_explain_memory (&run->end, run->words) : NULL;
@@ -67,4 +67,21 @@ pp_flow_run_log_memory (PpFlowRun *run)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "A process in %s was killed for want of memory (OOMKilled): %s", run->label,
                      memory);
+}
+
+static void
+log_hint (PpFlowRun *run)
+{
+  if (!run->end_known || run->end.never_ended || run->end.exit_code == 0
+      || run->stop_reason != PP_STOP_NONE)
+    return;
+  if (run->policy != NULL && run->policy->failure_hint != NULL)
+    pp_flow_run_log (run, PP_LOG_INFO, "%s", run->policy->failure_hint);
+}
+
+void
+pp_flow_run_explain_end (PpFlowRun *run)
+{
+  log_memory (run);
+  log_hint (run);
 }

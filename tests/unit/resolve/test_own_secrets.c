@@ -209,9 +209,10 @@ test_safe_length (void)
 
 /* ---- prefect_env ---- */
 
-/* The environment of a container of MEMBERS, job variables, as "NAME NAME=URL ...". */
+/* The environment of a container of MEMBERS, job variables, as "NAME NAME=URL ...". *HINT is the
+ * policy's failure_hint. */
 static char *
-environment_of (const char *members)
+environment_of (const char *members, const char **hint)
 {
   json_auto_t *settings = json_pack (
       "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "PREFECT_API_KEY", key,
@@ -232,6 +233,7 @@ environment_of (const char *members)
                        pp_own_secret_environment (settings, given));
   g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, &error);
   g_assert_no_error (error);
+  *hint = spec->policy.failure_hint;
   const json_t *entries = json_object_get (spec->create_body, "Env");
   GString *text = g_string_new (NULL);
   for (gsize i = 0; i < json_array_size (entries); i++)
@@ -249,7 +251,8 @@ check_environment (const char *members, gboolean has_secrets)
                                          "PREFECT_MESSAGING_URL=",
                                          "PREFECT_SERVER_DATABASE_CONNECTION_URL=",
                                          "https://u:p@api/api" };
-  g_autofree char *text = environment_of (members);
+  const char *hint;
+  g_autofree char *text = environment_of (members, &hint);
 
   g_test_message ("%s: %s", members, text);
   for (guint i = 0; i < G_N_ELEMENTS (secrets); i++)
@@ -277,6 +280,62 @@ test_prefect_env (void)
 }
 
 static void
+test_failure_hint (void)
+{
+  static const struct
+  {
+    const char *members;
+    gboolean has_hint;
+  } table[] = {
+    { "{\"command\": \"/proj/run.sh\"}", TRUE },
+    { "{\"command\": \"/proj/run.sh\", \"state_reporting\": \"worker\"}", TRUE },
+    { "{}", TRUE },
+    { "{\"command\": \"/proj/run.sh\", \"state_reporting\": \"engine\"}", FALSE },
+    { "{\"command\": \"/proj/run.sh\", \"prefect_env\": \"always\"}", FALSE },
+    { "{\"command\": \"/proj/run.sh\", \"prefect_env\": \"never\"}", FALSE },
+    { "{\"command\": \"prefect flow-run execute\"}", FALSE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      const char *hint;
+      g_autofree char *text = environment_of (table[i].members, &hint);
+
+      g_test_message ("%s: %s", table[i].members, hint);
+      g_assert_cmpint (hint != NULL, ==, table[i].has_hint);
+      if (hint == NULL)
+        continue;
+      /* Not PREFECT_API_AUTH_STRING, which env sets, and not what Prefect's client does not need.
+       */
+      g_assert_nonnull (strstr (hint, "did not get PREFECT_API_KEY, PREFECT_CLIENT_CUSTOM_HEADERS, "
+                                      "the password in PREFECT_API_URL, because"));
+      g_assert_nonnull (strstr (hint, "state_reporting: engine"));
+    }
+}
+
+/* If no secret is set, nothing is left out. */
+static void
+test_no_failure_hint (void)
+{
+  static const char *const secrets[]
+      = { "{}", "{\"PREFECT_API_KEY\": \"\"}", "{\"PREFECT_SERVER_DATABASE_PASSWORD\": \"p\"}",
+          "{\"PREFECT_API_URL\": \"https://api/api\"}" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (secrets); i++)
+    {
+      json_auto_t *settings = json_loads (secrets[i], 0, NULL);
+      json_auto_t *configuration = json_pack (
+          "{s:s, s:s, s:O, s:o}", "image", "busybox:1", "command", "/proj/run.sh", "env", settings,
+          PP_SECRET_ENVIRONMENT_KEY, pp_own_secret_environment (settings, NULL));
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, &error);
+
+      g_assert_no_error (error);
+      g_assert_null (spec->policy.failure_hint);
+    }
+}
+
+static void
 test_prefect_env_is_checked (void)
 {
   json_auto_t *configuration
@@ -298,6 +357,8 @@ add (void)
   g_test_add_func ("/own-secrets/long-line", test_long_line);
   g_test_add_func ("/own-secrets/safe-length", test_safe_length);
   g_test_add_func ("/own-secrets/prefect-env", test_prefect_env);
+  g_test_add_func ("/own-secrets/failure-hint", test_failure_hint);
+  g_test_add_func ("/own-secrets/no-failure-hint", test_no_failure_hint);
   g_test_add_func ("/own-secrets/prefect-env-is-checked", test_prefect_env_is_checked);
 }
 

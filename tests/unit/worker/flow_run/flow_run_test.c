@@ -331,6 +331,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   server_free (fixture->server);
   json_decref (context->work_pool);
   json_decref (fixture->environment);
+  json_decref (fixture->settings.environment);
   json_decref (fixture->policy);
   json_decref (fixture->states);
   pp_identity_free (fixture->identity);

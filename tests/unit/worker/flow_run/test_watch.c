@@ -63,6 +63,13 @@ kill_for_memory (Fixture *fixture)
   fixture->fake->job->status.end.oom_killed = TRUE;
 }
 
+/* The container does not get the key, because its command is no Prefect. */
+static void
+set_key (Fixture *fixture)
+{
+  fixture->settings.environment = json_pack ("{s:s}", "PREFECT_API_KEY", "pnu_0123456789");
+}
+
 static const Case cases[] = {
   { "output",
     { .exit_code = 3,
@@ -131,6 +138,21 @@ static const Case cases[] = {
       .steps = { kill_for_memory },
       .states = "PENDING RUNNING CRASHED ",
       .log = "was killed for want of memory (OOMKilled)" } },
+  { "fails-without-a-secret",
+    { .exit_code = 1,
+      .prepare = set_key,
+      .states = "PENDING RUNNING FAILED ",
+      .log = "The container did not get PREFECT_API_KEY, because its command does not seem" } },
+  { "fails-and-no-secret-is-set",
+    { .exit_code = 1, .states = "PENDING RUNNING FAILED ", .absent = "did not get" } },
+  { "succeeds-without-a-secret",
+    { .prepare = set_key, .states = "PENDING RUNNING COMPLETED ", .absent = "did not get" } },
+  { "times-out-without-a-secret",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", \"timeout_seconds\": 60}",
+      .keeps_running = TRUE,
+      .prepare = set_key,
+      .states = "PENDING RUNNING FAILED ",
+      .absent = "did not get" } },
 };
 
 int
