@@ -66,11 +66,11 @@ typedef struct
   gboolean list_is_old;   /* a list was requested while list_call or list_put was under way, so list
                              again */
   PpInfrastructureCall *list_call;
-  PpJournalPut *list_put;   /* the check of the labels of listed, or NULL */
+  PpJournalPut *list_put;   /* the check of the listed containers' labels, or NULL */
   PpLabelsLook *list_look;  /* the data of list_put */
   GPtrArray *listed;        /* the listed containers, of PpJob */
-  PpListScope list_scope;   /* the scope of listed */
-  gboolean list_is_cut;     /* the warning that ended containers are left out was logged */
+  PpListScope list_scope;   /* the scope of that list */
+  gboolean list_is_cut;     /* logged: lists leave out containers that have ended */
   guint list_failures;      /* failed lists in a row */
   gboolean list_is_refused; /* the engine answers but refuses to list */
   guint list_timer;
@@ -166,8 +166,9 @@ void pp_worker_note_absence (char **absence, const char *why);
  * FALSE with ERROR; its message says what to do. */
 gboolean pp_worker_take_identity (PpWorker *worker, GError **error);
 
-/* Records in the state directory that this worker has served its pool. After a restart, another
- * page at the API's address then counts as a temporary fault, not as a wrong URL. */
+/* Records in the state directory that this worker has served its pool. After a restart, an
+ * answer at the API's address that is not the API's then counts as a temporary fault, not as a
+ * wrong URL. */
 void pp_worker_note_served (PpWorker *worker);
 
 /* Shows other processes that this worker is stopping. */
@@ -216,10 +217,10 @@ PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *en
  * are listed. */
 void pp_worker_take_entries (PpWorker *worker, const GPtrArray *entries);
 
-/* Lists containers now, or again after the current list. */
+/* Lists containers now, after the current list, or when the delay before the next list is over. */
 void pp_worker_list_containers (PpWorker *worker);
 
-/* Lists containers again after a delay. */
+/* Lists containers again after a delay, unless a list is under way. */
 void pp_worker_list_later (PpWorker *worker);
 
 /* Recovers the run FLOW_RUN_ID, which this worker has, after a new list of containers. */

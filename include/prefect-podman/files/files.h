@@ -24,8 +24,8 @@ typedef enum
 /* foreign_file.c */
 
 /* Opens the folder at the relative PATH below the descriptor ROOT. The new descriptor has O_PATH:
- * it only serves as a starting point. No symbolic link is followed, and ".." is refused. Returns
- * -1 with ERROR. */
+ * it only serves as a starting point. No symbolic link is followed, and a ".." that leaves ROOT is
+ * refused. Returns -1 with ERROR. */
 int pp_foreign_folder_open (int root, const char *path, GError **error);
 
 /* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER with one hard link.
@@ -34,7 +34,7 @@ int pp_foreign_folder_open (int root, const char *path, GError **error);
 int pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error);
 
 /* Reads the file at PATH, at most MAX bytes. Links are followed, because users may link their own
- * files. The file must be regular; if MAY_STREAM, it may also be a pipe or a terminal, and the call
+ * files. The file must be regular; if MAY_STREAM, it may also be a pipe or a device, and the call
  * waits for its end. Returns a new string of *LENGTH bytes and a NUL after them, or NULL with
  * ERROR. ERROR's message has no file name; the caller adds it. */
 char *pp_foreign_file_read (const char *path, gboolean may_stream, gsize max, gsize *length,

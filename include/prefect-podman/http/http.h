@@ -52,7 +52,8 @@ typedef struct
   /* Warn after this time without an answer. The warning names the call and its stage, and is not
    * repeated for this host until the host answers again. 0: never. */
   guint slow_ms;
-  /* After decompression. 0: 64 MiB. The 2xx body of a stream does not count. */
+  /* The most bytes of an answer's body, counted after decompression. 0: 64 MiB. The 2xx body of a
+   * stream does not count. */
   gsize max_response_bytes;
   /* If a kept connection breaks, curl sends the request again by itself, although the server may
    * already have acted on it. OWN_CONNECTION: use a new connection, so this cannot happen.

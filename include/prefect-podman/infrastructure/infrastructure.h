@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The infrastructure that flow runs run on. There is one interface. A kind is one file and one row
- * in a table (kinds.c). Every call is asynchronous: its callback runs on the main loop, never from
- * inside the call. */
+ * in a table (kinds.c). Every call is asynchronous: its callback runs on the main loop, and, unless
+ * its comment says otherwise, never from inside the call. */
 #pragma once
 
 #include "prefect-podman/http/http.h"
@@ -39,7 +39,7 @@ typedef struct
   const char *place;   /* "unix:///run/podman/podman.sock", without a password */
 } PpInfrastructureAbout;
 
-/* What messages call the things of a kind. */
+/* The words that messages use for the things of a kind. */
 typedef struct
 {
   const char *job;             /* "container" */
@@ -71,7 +71,8 @@ PpInfrastructureAbout pp_infrastructure_about (const PpInfrastructure *infrastru
 /* Never NULL; static. */
 const PpKindWords *pp_infrastructure_words (const PpInfrastructure *infrastructure);
 
-/* END has never_ended. Returns why there is no exit status, and what to do; new string. */
+/* END must have `never_ended` set. Returns why there is no exit status, and what to do; new string.
+ */
 char *pp_infrastructure_explain_no_end (const PpInfrastructure *infrastructure,
                                         const PpJobEnd *end);
 
@@ -126,8 +127,8 @@ PpInfrastructureCall *pp_infrastructure_connect (PpInfrastructure *infrastructur
 /* Checks if the engine answers; UNAVAILABLE if it does not. */
 PpInfrastructureCall *pp_infrastructure_ping (PpInfrastructure *infrastructure,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
-/* The description of a job, in a form that only its kind can read. The worker keeps it from the job
- * configuration until the job is started. */
+/* The description of a job, in a form that only its kind can read. The worker makes it from
+ * the job configuration and keeps it until the job is started. */
 typedef struct PpJobSpec PpJobSpec;
 
 /* Makes a job from CONFIGURATION (from pp_template_prepare(), with PP_SECRET_ENVIRONMENT_KEY).
@@ -171,8 +172,8 @@ typedef struct
   void (*not_created) (gboolean may_exist, gpointer user_data);
   /* Called when the job was created. */
   void (*created) (const char *id, gpointer user_data);
-  /* Called at the end. JOB and ERROR are borrowed. PpSubmitEnd names the one that is set; else it
-   * is NULL. */
+  /* Called at the end. JOB and ERROR are borrowed. The comments of PpSubmitEnd say
+   * which of the two is set; otherwise both are NULL. */
   void (*done) (PpSubmitEnd how, const PpJob *job, const GError *error, gpointer user_data);
 } PpSubmitFuncs;
 

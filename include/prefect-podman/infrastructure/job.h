@@ -71,7 +71,7 @@ typedef struct
   gboolean never_started;  /* nothing of it ever ran; FALSE if that is unknown (in a list) */
   gboolean end_is_guessed; /* exit_code is the one that the infrastructure invents, with an end
                               time, for a job that it finds dead after its own restart. A program
-                              may also end with it */
+                              may also end with this exit code by itself */
   gint64 created_at;       /* UNIX microseconds, like all times here; 0: unknown */
   gint64 started_at;
   gint64 ended_at;

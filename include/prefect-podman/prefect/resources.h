@@ -2,9 +2,9 @@
 /* The resources of the Prefect API that a worker uses. Each has a source file, src/prefect/NAME.c.
  * Every function starts one call and returns it (see pp_api_call()). json_t arguments are borrowed
  * unless stated otherwise. A function without a PATIENCE argument makes one attempt if its comment
- * says so. Otherwise it retries: calls for the pool and the server as Prefect's client does
- * (PP_API_RETRY), and calls that a run needs until the server answers or refuses them for too long
- * (PP_API_PERSIST and its variants). */
+ * says so. Otherwise it retries. Calls for the pool and the server are retried as Prefect's client
+ * does it (PP_API_RETRY). Calls that a run needs are retried until the server answers, or has
+ * refused them for too long (PP_API_PERSIST and its variants). */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
@@ -146,8 +146,8 @@ PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double 
 
 /* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; the call takes
  * ownership. Retried only if the server certainly did not store the records
- * (PP_API_PERSIST_REFUSED). A call without an answer is not retried: the server may have stored all
- * of its records or none (for up to about 4,000 records). */
+ * (PP_API_PERSIST_REFUSED). A call without an answer is not retried, because the server may have
+ * stored its records. It stores all records of a call or none, up to about 4,000 records. */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
 /* Reads a run's log records later than AFTER (UNIX microseconds), oldest first, and skips the first
  * OFFSET. DONE gets an array of at most LIMIT records. LIMIT 0 means as many as the server returns

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the finished job configuration of a flow run. Fetches the deployment, flow, blocks and
- * variables that the run refers to, then calls the pure room template/. Used by the worker and by
- * `prefect-podman render`. */
+ * variables that the run refers to, then calls the pure functions of template/. Used by the worker
+ * and by `prefect-podman render`. */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"

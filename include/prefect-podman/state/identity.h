@@ -82,16 +82,16 @@ PpIdentityState pp_identity_state (const char *state_dir, const char *name);
  * empty. Check again some time later before adopting one: its worker may be about to restart. */
 GPtrArray *pp_identity_find_free (const PpIdentity *identity);
 
-/* Warns about free identities of our pool that have runs but not our key: on our host with another
- * API or engine, or of our API under another host name. This worker does not take over their runs,
- * which would stay Running forever. The cause is a changed URL (another name of the same server,
- * https for http) or a changed host name (a container that was created again). Blocks for a few
- * small files. */
+/* Warns about free identities of our pool that have runs and another key than ours. They are on our
+ * host with another API or engine, or of our API under another host name. This worker does not take
+ * over their runs, which would stay Running forever. The cause is a changed URL (another name of
+ * the same server, https for http) or a changed host name (a container that was created again).
+ * Blocks for a few small files. */
 void pp_identity_warn_of_others (const PpIdentity *identity);
 
 /* True if NAME is our identity, or another identity of our key. NAME is any string, for example
- * from a container's label. May read a small file: identity.json, if the name alone does not show
- * the key, because an earlier version may have made that name. */
+ * from a container's label. May read a small file, identity.json: an earlier version may have made
+ * NAME, and then NAME alone does not show the key. */
 gboolean pp_identity_is_of_our_key (const PpIdentity *identity, const char *name);
 
 /* True if the journal of the identity NAME has entries of runs. */

@@ -2,8 +2,8 @@
 /* The journal: one small file for each flow run in flight. After a kill or a power failure, the
  * next worker knows from it what to recover. A helper thread writes the files; it exists only while
  * there is something to write. Changes that arrive while it writes form the next group, and one
- * fsync of the folder makes a whole group durable. All other work, callbacks included, runs on the
- * main loop. */
+ * fsync of the folder makes a whole group durable. Callbacks run on the main loop, and so does all
+ * other work unless its comment says otherwise. */
 #pragma once
 
 #include "prefect-podman/state/identity.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal's notes about late requests. The server may still carry out a request about a flow
  * run that no worker handles any more. Each note is one small file beside the entries (used by
- * late_requests.h). */
+ * worker/recovery/late_requests.c). */
 #pragma once
 
 #include "prefect-podman/state/journal.h"

@@ -21,8 +21,8 @@ typedef struct
   gint64 log_first;    /* time of the container's first entry */
   gint64 log_time;     /* the latest time of the entries before the place */
   gint64 log_next;     /* time of the first entry after the place */
-  guint64 log_records; /* records before the place, counted like records */
-  guint64 log_bytes;   /* bytes before the place, counted like stdout_bytes */
+  guint64 log_records; /* log records before the place, in the count of RECORDS */
+  guint64 log_bytes;   /* their bytes, in the count of STDOUT_BYTES */
 
   gint64 noted_at; /* UNIX microseconds of the file's last write, from the file system; 0: there was
                       no file. Not a part of the record. */

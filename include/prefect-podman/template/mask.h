@@ -20,8 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpMask, pp_mask_free)
  * PREFECT_API_AUTH_STRING). */
 gboolean pp_mask_is_secret_name (const char *name);
 
-/* From now on, masks every string in JSON wherever it occurs: also with different white space, as
- * JSON, Go or Python quote it, and as it is in a URL. A string of 4 bytes or more is also masked
+/* From now on, masks every string in JSON wherever it occurs. The string is also found with
+ * different white space, in the quoted forms of JSON, Go and Python, and in the form that it has in
+ * a URL. A string of 4 bytes or more is also masked
  * inside a longer string. If a string has several lines, each line of 8 characters or more is also
  * masked alone (up to 10,000 lines in all). Also masks every number in JSON of 4 characters or
  * more. */

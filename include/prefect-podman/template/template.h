@@ -52,7 +52,8 @@ json_t *pp_template_populate (const json_t *base_job_template, const json_t *job
  * be NULL. Returns a new object. */
 json_t *pp_template_add_extra (const json_t *configuration, const json_t *extra);
 
-/* Returns what CONFIGURATION refers to and the caller has to fetch, each once: {"blocks":
+/* Returns the references in CONFIGURATION that the caller has to fetch, each listed once:
+ * {"blocks":
  * ["slug/name", ...], "block_ids": ["uuid", ...], "variables": ["name", ...]}. New object. */
 json_t *pp_template_references (const json_t *configuration);
 

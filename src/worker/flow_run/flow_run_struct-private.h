@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of a flow run, for the files of its state machine only. The fields of one state are in
- * a struct with that state's name. The comment after the struct says in which states they are
+/* The parts of a flow run, for the files of its state machine only. The fields of one state, or
+ * of one task, are in a struct. The comment after the struct says in which states they are
  * valid. */
 #pragma once
 
@@ -179,7 +179,8 @@ struct PpFlowRun
   {
     PpApiCall *call;
     gint64 sent_at; /* monotonic microseconds */
-  } submitting;     /* RENDERED to CREATED: "Submitting", beside the image and the container */
+  } submitting;     /* RENDERED to CREATED: the proposal of "Submitting", made while the
+                       image is pulled and the container is created */
 
   /* SUBMITTING (submit.c). */
   gboolean pulling; /* engine_call may be cancelled: it has created nothing yet */
@@ -203,7 +204,7 @@ struct PpFlowRun
     PpInfrastructureCall *call; /* waits for the container's end */
     PpInfrastructureCall *follow_call;
     PpStateRead *server_read; /* the read of pp_flow_run_look() */
-    char *state_seen;         /* id of the foreign state that the last look has met, or NULL */
+    char *state_seen;         /* id of the state, set by somebody else, that the last look found */
     PpFlowRunNextFunc retry;  /* called by TIMER, or earlier if the container ends */
     gint64 begun_at;          /* monotonic microseconds; 0: an earlier worker started it */
     gboolean may_lack_memory; /* the container has a limit, or may have one */

@@ -132,9 +132,9 @@ finish (PpStateRead *read, json_t *flow_run, const GError *error)
 
 /* A single run. A run that no list can contain may be read by itself: the server writes lists with
  * orjson, which supports neither integers beyond 64 bits nor more than 254 levels of nesting. If
- * the run cannot be read at all, its states can. A list without the run proves nothing: it may be
- * incomplete, or something else may have answered in the server's place. Only a 404 for the run
- * itself shows that the run was deleted. */
+ * the run cannot be read even by itself, its states can still be read. A list without the run
+ * proves nothing: it may be incomplete, or something else may have answered in the server's place.
+ * Only a 404 for the run itself shows that the run was deleted. */
 
 static void read_single (PpStateRead *read);
 
@@ -238,8 +238,8 @@ leave_lists (PpStateRead *read)
 
 /* Lists. */
 
-/* Makes a group of the requested reads after the first SKIP. Groups are requested before any other
- * read. */
+/* Moves the requested reads, except the first SKIP of them, into a new group. Groups are requested
+ * before any other read. */
 static void
 regroup (PpStateReader *reader, guint skip)
 {
