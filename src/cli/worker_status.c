@@ -319,7 +319,7 @@ run (const PpCommandLine *line, PpSession *session, GError **error)
   (void)session;
   /* The default directory does not have to exist. */
   if (g_error_matches (local, PP_STATE_ERROR, PP_STATE_ERROR_GONE)
-      && line->shared.state_dir == NULL)
+      && !pp_state_dir_is_named (line->shared.state_dir))
     infos = g_ptr_array_new ();
   if (infos != NULL)
     g_ptr_array_add (places, place_new (state_dir, g_steal_pointer (&infos)));

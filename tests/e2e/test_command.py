@@ -195,10 +195,25 @@ def test_engine_that_answers_is_named(api, engine, pool, start_worker):
 def test_output_that_cannot_be_written(tmp_path, arguments):
     """A full disk is an error, not the half of an answer."""
     argv = [str(part) for part in (*command(), *arguments)]
+    (tmp_path / "state").mkdir()
     with open("/dev/full", "wb") as full:
         done = subprocess.run(argv, env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "standard output could not be written" in done.stderr
+
+
+@pytest.mark.parametrize("named", ["option", "variable"])
+def test_status_of_a_state_directory_that_is_missing(tmp_path, named):
+    """One that is named must exist: the name may be mistyped."""
+    missing = tmp_path / "missing"
+    option = ["--state-dir", str(missing)] if named == "option" else []
+    settings = {"PREFECT_PODMAN_STATE_DIR": str(missing) if named == "variable" else None}
+    argv = [str(part) for part in (*command(), "worker", "status", *option)]
+    done = subprocess.run(
+        argv, env=environment(tmp_path, settings=settings), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"{missing}: cannot be opened: No such file or directory" in done.stderr
 
 
 def test_health(api, engine, pool, start_worker):
