@@ -99,7 +99,7 @@ def test_claim_is_not_repeated_without_a_look(api, engine, pool, proxy, start_wo
     run = api.run(api.deploy(pool, variables={"command": "echo once more"}))
     proxy.wait_count(rf"POST {RUN}/set_state", 1)
     api.set_state(run, "COMPLETED")
-    worker.wait_line(f"{run}.*in other hands")
+    worker.wait_line(f"{run}.*it is Completed")
     assert api.state(run)["type"] == "COMPLETED"
     assert not engine.containers_of(run)
 

@@ -27,6 +27,18 @@ move_to_pending (PpFlowRun *run)
 
 static void claim_later (PpFlowRun *run, double seconds);
 
+/* Returns why RUN, whose STATE on the server is not SCHEDULED, is left alone; new string. */
+static char *
+describe_loss (const json_t *state)
+{
+  const char *type = pp_json_string (state, "type");
+  const char *name = pp_json_string (state, "name");
+
+  if (name == NULL || g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
+    return g_strdup ("it is in other hands meanwhile");
+  return g_strdup_printf ("it is %s", name);
+}
+
 static void
 on_claim_state (json_t *body, const GError *error, gpointer user_data)
 {
@@ -49,8 +61,9 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
     claim_later (run, MAX_BACK_OFF); /* the claim may have succeeded */
   else
     {
-      g_message ("Flow run %s is left alone: %s", run->id,
-                 error != NULL ? error->message : "it is in other hands meanwhile");
+      g_autofree char *why = error != NULL ? g_strdup (error->message) : describe_loss (state);
+
+      g_message ("Flow run %s is left alone: %s", run->id, why);
       pp_flow_run_drop (run);
     }
 }

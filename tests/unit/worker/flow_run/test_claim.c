@@ -37,6 +37,32 @@ fill_disk (Fixture *fixture)
   state_test_remove (path);
 }
 
+static void
+expect_message (const char *pattern)
+{
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE, pattern);
+}
+
+static void
+cancel_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLED", NULL);
+  expect_message ("*is left alone: it is Cancelled");
+}
+
+static void
+run_elsewhere (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", OTHER);
+  expect_message ("*is left alone: it is in other hands meanwhile");
+}
+
+static void
+check_message (Fixture *fixture G_GNUC_UNUSED)
+{
+  g_test_assert_expected_messages ();
+}
+
 static const Case cases[] = {
   { "answer-is-lost",
     { .answers = { { "PENDING", 0, 1, .is_done = TRUE } },
@@ -47,6 +73,18 @@ static const Case cases[] = {
       .states = "",
       .calls = "",
       .log = "Failed to update state of flow run" } },
+  { "cancelled-meanwhile",
+    { .answers = { { "PENDING", 0, 1, 500, DETAIL ("no") } },
+      .steps = { cancel_by_hand },
+      .states = "",
+      .calls = "",
+      .check = check_message } },
+  { "running-meanwhile",
+    { .answers = { { "PENDING", 0, 1, 500, DETAIL ("no") } },
+      .steps = { run_elsewhere },
+      .states = "",
+      .calls = "",
+      .check = check_message } },
   { "taken-by-another",
     { .answers = { { "PENDING", 0, 1 } },
       .steps = { take_elsewhere },
