@@ -6,6 +6,7 @@
 #include "prefect-podman/prefect/api.h"
 #include "prefect-podman/settings/settings.h"
 #include "events-private.h"
+#include "refused_claims-private.h"
 #include "prefect-podman/state/journal.h"
 #include "worker/output/log_sender-private.h"
 #include "prefect-podman/resolve/own_secrets.h"
@@ -35,6 +36,7 @@ typedef struct
   gboolean output_prefix; /* put the run's name before each line on stdout */
   PpEvents *events;
   PpJournal *journal;
+  PpRefusedClaims *refused;    /* runs whose claims the server refused */
   struct PpLateRequests *late; /* late requests of former runs (late_requests-private.h) */
   guint unsettled; /* runs that freed their slot before the server accepted their final state */
 } PpWorkerContext;

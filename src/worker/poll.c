@@ -173,7 +173,7 @@ static void
 take (PpWorker *worker, const json_t *body)
 {
   const json_t *entry;
-  size_t index, bad = 0;
+  size_t index, bad = 0, refused = 0;
 
   forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
@@ -181,11 +181,16 @@ take (PpWorker *worker, const json_t *body)
   {
     json_t *flow_run = json_object_get (entry, "flow_run");
 
-    if (is_flow_run (flow_run))
-      claim (worker, flow_run);
-    else
+    if (!is_flow_run (flow_run))
       bad++;
+    else if (pp_refused_claims_waits (worker->context.refused, pp_json_string (flow_run, "id")))
+      refused++;
+    else
+      claim (worker, flow_run);
   }
+  /* Polling again at once would only return the same runs. */
+  if (refused == index)
+    worker->more_waits = FALSE;
   say_bad_members (worker, bad, index);
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0
@@ -372,15 +377,17 @@ pp_worker_poll_limit (const PpWorker *worker)
   return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
 }
 
-/* Returns the number of this worker's runs that need no slot any more: their logs are not sent yet,
- * or their containers are not removed yet. The server may return such a run for its retry, and the
- * poll then skips it. */
+/* Returns the most runs that the poll may return and that are then skipped. These are this worker's
+ * runs that need no slot any more, because their logs are not sent yet or their containers are not
+ * removed yet: the server may return them for their retries. They are also the runs whose claims
+ * were refused a short while ago. */
 static guint
-waiting_runs (const PpWorker *worker)
+skipped_runs (const PpWorker *worker)
 {
   guint runs = g_hash_table_size (worker->runs);
+  guint waiting = runs > worker->slots_used ? runs - worker->slots_used : 0;
 
-  return runs > worker->slots_used ? runs - worker->slots_used : 0;
+  return waiting + pp_refused_claims_count_waiting (worker->context.refused);
 }
 
 static void
@@ -416,7 +423,7 @@ poll_now (PpWorker *worker)
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
       return;
     }
-  worker->asked = MIN (slots + MIN (waiting_runs (worker), G_MAXUINT - slots), worker->poll_cap);
+  worker->asked = MIN (slots + MIN (skipped_runs (worker), G_MAXUINT - slots), worker->poll_cap);
   if (pp_queues_want_look (worker->queues))
     worker->queues_read = pp_queues_look (worker->queues, on_queues, worker);
   else

@@ -305,6 +305,7 @@ set_up_context (PpWorker *worker)
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, settings);
   pp_log_sender_on_delivered (context->logs, on_delivered, worker);
+  context->refused = pp_refused_claims_new (settings->worker_query_seconds);
   context->out = pp_stdout_new (STDOUT_FILENO);
   context->output_prefix = worker->options->output_prefix;
   set_up_identity (worker);
@@ -423,6 +424,7 @@ tear_down (PpWorker *worker)
   pp_log_sender_free (context->logs);
   pp_resolver_free (context->resolver);
   pp_late_requests_free (context->late);
+  pp_refused_claims_free (context->refused);
   pp_secrets_free (context->secrets);
   pp_state_reader_free (context->states);
   pp_infrastructure_free (context->infrastructure);

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import Rule, slow, status
+from fault_proxy import Rule, reset, slow, status
 from parts import wait_for
 from prefect_api import Api, running_spans, when
 from servers import prefect_server
@@ -59,6 +59,65 @@ def test_limit_and_a_retry_that_waits(api, engine, pool, proxy, door, start_work
     types = lambda: [state["type"] for state in api.states(retried)]  # noqa: E731
     wait_for(lambda: types().count("FAILED") == (1 if policy else 2), 90, "the retry ends")
     assert types().count("RUNNING") == 2
+
+
+SET_STATE = "POST /api/flow_runs/{}/set_state"
+REFUSALS = {
+    "500": status(500),
+    "503": status(503, b'{"detail": "not now"}'),
+    "422": status(422, b'{"detail": "no such state"}'),
+    "403": status(403, b'{"detail": "not yours"}'),
+    "403 of a gateway": status(403, b"<html>Forbidden</html>", [("server", "a gateway")]),
+    "aborts": status(200, b'{"status": "ABORT", "state": null, "details": {"reason": "not now"}}'),
+    "unanswered": reset(),
+}
+LONG = ("503", "403 of a gateway", "aborts", "unanswered")
+
+
+@pytest.mark.parametrize("refusal", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in REFUSALS])
+def test_limit_and_a_claim_that_is_refused(api, engine, pool, proxy, start_worker, refusal):
+    """The server refuses to set one run to Pending, and answers all else. Another run gets the only slot. The refused run is
+    claimed again and again, but seldom and with few words."""
+    deployment = api.deploy(pool, variables={"command": "true", "auto_remove": True})
+    refused = api.run(deployment)
+    proxy.add(Rule(SET_STATE.format(refused), REFUSALS[refusal]))
+    worker = start_worker(proxy.api, engine, pool, "--limit", "1")
+    proxy.wait_count(SET_STATE.format(refused), 1)
+    other = api.run(deployment)
+    assert api.wait_end(other, timeout=120)["state"]["type"] == "COMPLETED"
+    time.sleep(5)
+    assert proxy.count(SET_STATE.format(refused)) <= 9
+    assert api.state(refused)["type"] == "SCHEDULED"
+    proxy.clear()
+    assert api.wait_end(refused, timeout=90)["state"]["type"] == "COMPLETED"
+    said = "Aborted submission" if refusal == "aborts" else "Failed to update state"
+    assert api.wait_text(refused, said).count(said) == 1
+    assert worker.output().count(f"submitting flow run '{refused}'") == 2
+
+
+def test_cancelled_run_whose_claim_is_refused(api, engine, pool, proxy, start_worker):
+    """The slot is free again within seconds, and the log says why the run is left alone."""
+    deployment = api.deploy(pool, variables={"command": "true", "auto_remove": True})
+    refused = api.run(deployment)
+    proxy.add(Rule(SET_STATE.format(refused), status(503, b'{"detail": "not now"}')))
+    worker = start_worker(proxy.api, engine, pool, "--limit", "1")
+    proxy.wait_count(SET_STATE.format(refused), 3)
+    api.set_state(refused, "CANCELLED")
+    worker.wait_line(f"{refused} is left alone: it is Cancelled", 10)
+    assert api.wait_end(api.run(deployment))["state"]["type"] == "COMPLETED"
+
+
+def test_claim_and_a_server_that_goes_away(api, engine, pool, proxy, start_worker):
+    """Failures from before an outage do not count against the run after it: no claim is put off."""
+    run = api.go(pool, {"command": "true"})
+    proxy.add(Rule(SET_STATE.format(run), status(500), times=4))
+    start_worker(proxy.api, engine, pool, "--limit", "1")
+    proxy.wait_count(SET_STATE.format(run), 3)
+    with proxy.refusing():
+        time.sleep(9)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert "Failed to update state" not in api.text(run)
+    assert proxy.count(SET_STATE.format(run)) >= 5
 
 
 @pytest.mark.long  # test_state_reader.c has the answers that are cut short

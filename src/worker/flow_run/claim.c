@@ -10,6 +10,13 @@
 
 /* A claim without an answer is repeated after 0.5, 1, 2, ... seconds, up to this. */
 #define MAX_BACK_OFF 30
+/* After this many failed claims of a run at a server that answers reads, the run gives up its slot
+ * for a while, because the server may fail at this run only. */
+#define TRIES 4
+/* The same if the answers say that the server is busy: after about a minute. */
+#define BUSY_TRIES 8
+/* If a read took longer than this, the server was away. Failed claims from before do not count. */
+#define AWAY_US (5 * G_USEC_PER_SEC)
 
 /* An answer that took longer than this may be the answer to a repeated call (PP_API_RETRY). The
  * earlier call may still be carried out. */
@@ -26,6 +33,80 @@ move_to_pending (PpFlowRun *run)
 }
 
 static void claim_later (PpFlowRun *run, double seconds);
+
+/* Drops RUN, whose claim was refused (ERROR). The next polls skip it for a while. */
+static void
+give_up_claim (PpFlowRun *run, const GError *error)
+{
+  g_autofree char *sentence = pp_flow_run_sentence (error->message);
+
+  if (pp_refused_claims_add (run->context->refused, run->id))
+    pp_flow_run_log (run, PP_LOG_ERROR,
+                     "Failed to update state of flow run '%s': %s The worker tries again after "
+                     "pauses that grow to 5 minutes",
+                     run->id, sentence);
+  pp_flow_run_drop (run);
+}
+
+static gboolean
+is_busy (const GError *error)
+{
+  return error->code == 408 || error->code == 429 || error->code == 503;
+}
+
+/* True if RUN's claim has failed often enough that the server may fail at this run only. */
+static gboolean
+is_refused (const PpFlowRun *run)
+{
+  if (run->retries == 0)
+    return FALSE;
+  return pp_refused_claims_has (run->context->refused, run->id)
+         || run->retries >= (is_busy (run->claim.error) ? BUSY_TRIES : TRIES);
+}
+
+/* Handles a RUN that is still SCHEDULED after a failed claim. The server has answered that. */
+static void
+claim_again (PpFlowRun *run)
+{
+  if (g_get_monotonic_time () - run->claim.looked_at > AWAY_US)
+    run->retries = 0;
+  if (run->cleanup.slot_freed)
+    pp_flow_run_drop (run); /* it comes by the poll again when there is a slot */
+  else if (is_refused (run))
+    give_up_claim (run, run->claim.error);
+  else
+    propose_pending (run);
+}
+
+/* Handles a RUN that the server cannot return (ERROR), though it answers other calls. The claim may
+ * have succeeded. */
+static void
+wait_for_state (PpFlowRun *run, const GError *error)
+{
+  if (!run->cleanup.slot_freed)
+    g_warning ("Flow run '%s' (%s) is not begun yet: its state cannot be read after its claim got "
+               "no answer. The worker keeps asking: %s",
+               run->name, run->id, error->message);
+  pp_flow_run_free_slot (run);
+  claim_later (run, MAX_BACK_OFF);
+}
+
+static void
+say_submitting (PpFlowRun *run)
+{
+  pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' submitting flow run '%s'",
+                   run->context->worker_name, run->id);
+}
+
+/* Handles the claim of RUN that the server has accepted with STATE. */
+static void
+take_claim (PpFlowRun *run, const json_t *state)
+{
+  if (pp_refused_claims_accept (run->context->refused, run->id))
+    say_submitting (run);
+  pp_flow_run_take_lease (run, state);
+  pp_flow_run_check_contest (run, move_to_pending);
+}
 
 /* Returns why RUN, whose STATE on the server is not SCHEDULED, is left alone; new string. */
 static char *
@@ -50,15 +131,12 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
   if (g_strcmp0 (type, "SCHEDULED") == 0)
     {
       pp_flow_run_note_seen (run, body, run->claim.looked_at);
-      propose_pending (run);
+      claim_again (run);
     }
   else if (g_strcmp0 (type, "PENDING") == 0 && pp_flow_run_is_own_state (run, state))
-    {
-      pp_flow_run_take_lease (run, state);
-      pp_flow_run_check_contest (run, move_to_pending);
-    }
+    take_claim (run, state);
   else if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
-    claim_later (run, MAX_BACK_OFF); /* the claim may have succeeded */
+    wait_for_state (run, error);
   else
     {
       g_autofree char *why = error != NULL ? g_strdup (error->message) : describe_loss (state);
@@ -83,6 +161,19 @@ claim_later (PpFlowRun *run, double seconds)
   pp_flow_run_after (run, (guint)(CLAMP (seconds, 0.1, 3600) * 1000), look_before_claim);
 }
 
+/* Claims RUN again after a delay, unless the server then says otherwise. ERROR is that of its last
+ * claim. */
+static void
+look_after_failure (PpFlowRun *run, const GError *error)
+{
+  double seconds = MIN (0.5 * (1u << MIN (run->retries, 8)), MAX_BACK_OFF);
+
+  g_clear_error (&run->claim.error);
+  run->claim.error = g_error_copy (error);
+  run->retries++;
+  claim_later (run, is_refused (run) ? 0 : seconds * g_random_double_range (0.7, 1.3));
+}
+
 static void
 on_pending (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -93,31 +184,28 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
   if (error != NULL && pp_api_error_is_transient (error))
     {
       pp_flow_run_expect_late (run);
-      claim_later (run, MIN (0.5 * (1u << MIN (run->retries, 8)), MAX_BACK_OFF)
-                            * g_random_double_range (0.7, 1.3));
-      run->retries++;
+      look_after_failure (run, error);
       return;
     }
   if (error != NULL)
     {
-      pp_flow_run_log (run, PP_LOG_ERROR, "Failed to update state of flow run '%s': %s", run->id,
-                       error->message);
-      pp_flow_run_drop (run);
+      give_up_claim (run, error);
       return;
     }
   switch (result->status)
     {
     case PP_SET_STATE_ACCEPT:
-      pp_flow_run_take_lease (run, result->state);
-      pp_flow_run_check_contest (run, move_to_pending);
+      take_claim (run, result->state);
       return;
     case PP_SET_STATE_WAIT:
       claim_later (run, result->delay_seconds);
       return;
     case PP_SET_STATE_ABORT:
-      pp_flow_run_log (run, PP_LOG_INFO,
-                       "Aborted submission of flow run '%s'. Server sent an abort signal: %s",
-                       run->id, result->reason != NULL ? result->reason : "no reason given");
+      /* The server leaves the run in its state, so a poll may return it again. */
+      if (pp_refused_claims_add (run->context->refused, run->id))
+        pp_flow_run_log (run, PP_LOG_INFO,
+                         "Aborted submission of flow run '%s'. Server sent an abort signal: %s",
+                         run->id, result->reason != NULL ? result->reason : "no reason given");
       break;
     case PP_SET_STATE_REJECT:
       pp_flow_run_log (
@@ -165,8 +253,8 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
 void
 pp_flow_run_enter_claimed (PpFlowRun *run)
 {
-  pp_flow_run_log (run, PP_LOG_INFO, "Worker '%s' submitting flow run '%s'",
-                   run->context->worker_name, run->id);
+  if (!pp_refused_claims_has (run->context->refused, run->id))
+    say_submitting (run);
   /* Fetch the data for the configuration while the server handles PENDING. */
   run->resolve.call = pp_resolver_fetch (run->context->resolver, run->json, run->context->work_pool,
                                          on_resolved, run);

@@ -313,6 +313,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_flow_run_drop_spec (run);
   g_free (run->policy);
   pp_job_end_clear (&run->end);
+  g_clear_error (&run->claim.error);
   g_clear_error (&run->resolve.error);
   g_clear_error (&run->refusal);
   g_clear_pointer (&run->mask, pp_mask_free);

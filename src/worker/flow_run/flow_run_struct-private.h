@@ -161,6 +161,7 @@ struct PpFlowRun
   {
     gint64 seen_at;   /* when the server was asked for the run; monotonic microseconds */
     gint64 looked_at; /* when it was asked again; monotonic microseconds */
+    GError *error;    /* the error of the last proposal, or NULL */
   } claim;            /* CLAIMED */
   struct
   {

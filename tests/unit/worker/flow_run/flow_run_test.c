@@ -275,6 +275,7 @@ set_up_context (Fixture *fixture)
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, &fixture->settings);
   fixture->null_device = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  context->refused = pp_refused_claims_new (10);
   context->out = pp_stdout_new (fixture->null_device);
   context->journal = pp_journal_new (fixture->identity, &error);
   g_assert_no_error (error);
@@ -323,6 +324,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   close (fixture->null_device);
   pp_log_sender_free (context->logs);
   pp_state_reader_free (context->states);
+  pp_refused_claims_free (context->refused);
   pp_resolver_free (context->resolver);
   pp_events_free (context->events);
   pp_infrastructure_free (context->infrastructure);

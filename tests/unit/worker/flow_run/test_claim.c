@@ -10,6 +10,14 @@
     "PENDING", 0, 1, code, DETAIL ("no")                                                           \
   }
 
+/* The server does not return the run and its states once, but answers other calls. */
+#define UNREADABLE                                                                                 \
+  { "/flow_runs/filter", 0, 1, 500, DETAIL ("no") },                                               \
+      { "GET /api/flow_runs/", 0, 1, 500, DETAIL ("no") },                                         \
+  {                                                                                                \
+    "/flow_run_states/", 0, 8, 403, DETAIL ("no")                                                  \
+  }
+
 static void
 take_elsewhere (Fixture *fixture)
 {
@@ -35,6 +43,45 @@ fill_disk (Fixture *fixture)
   g_autofree char *path = g_build_filename (pp_identity_path (fixture->identity), "runs", NULL);
 
   state_test_remove (path);
+}
+
+/* The server refused the run's claim a while ago. */
+static void
+refuse_before (Fixture *fixture)
+{
+  pp_refused_claims_add (fixture->context.refused, RUN);
+}
+
+static void
+check_remembered (Fixture *fixture)
+{
+  g_assert_true (pp_refused_claims_has (fixture->context.refused, RUN));
+}
+
+static void
+check_forgotten (Fixture *fixture)
+{
+  g_assert_false (pp_refused_claims_has (fixture->context.refused, RUN));
+}
+
+static void
+check_one_silent_attempt (Fixture *fixture)
+{
+  check_remembered (fixture);
+  g_assert_cmpuint (fixture->answered[0], ==, 1);
+  g_assert_cmpstr (fixture->log->str, ==, "");
+}
+
+/* The slot gets free before the run is over or goes on. */
+static void
+wait_for_slot (Fixture *fixture)
+{
+  g_assert_false (fixture->over);
+  g_assert_cmpuint (pp_flow_run_state (fixture->run), ==, PP_FLOW_RUN_CLAIMED);
+  if (fixture->slot_free)
+    return;
+  let_pass (fixture);
+  fixture->step--;
 }
 
 static void
@@ -72,7 +119,85 @@ static const Case cases[] = {
     { .answers = { REFUSED (422) },
       .states = "",
       .calls = "",
-      .log = "Failed to update state of flow run" } },
+      .log = ": no. The worker tries again",
+      .check = check_remembered } },
+  { "forbidden",
+    { .answers = { REFUSED (403) },
+      .states = "",
+      .calls = "",
+      .log = "Failed to update state of flow run",
+      .check = check_remembered } },
+  { "unreadable-after-a-failure",
+    { .answers = { { "PENDING", 0, 1 }, UNREADABLE },
+      .steps = { wait_for_slot },
+      .states = "",
+      .calls = "",
+      .absent = "Failed to update",
+      .check = check_forgotten } },
+  { "unreadable-after-a-lost-answer",
+    { .answers = { { "PENDING", 0, 1, .is_done = TRUE }, UNREADABLE },
+      .steps = { wait_for_slot },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  { "aborted",
+    { .answers = { { "PENDING", 0, 1, 0, ABORTED } },
+      .states = "",
+      .calls = "",
+      .log = "Server sent an abort signal: no",
+      .check = check_remembered } },
+  { "rejected",
+    { .answers = { { "PENDING", 0, 1, 0, REJECTED } },
+      .states = "",
+      .calls = "",
+      .log = "Server returned a non-pending state",
+      .check = check_forgotten } },
+  { "fails-at-this-run",
+    { .answers = { { "PENDING", 0, 4, 500, DETAIL ("no") } },
+      .states = "",
+      .calls = "",
+      .log = ": no. The worker tries again",
+      .check = check_remembered } },
+  { "fails-for-a-moment",
+    { .answers = { { "PENDING", 0, 3, 500, DETAIL ("no") } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .absent = "Failed to update",
+      .check = check_forgotten } },
+  { "busy-for-a-while",
+    { .answers = { { "PENDING", 0, 7 } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .absent = "Failed to update" } },
+  { "busy-at-this-run",
+    { .answers = { { "PENDING", 0, 8 } },
+      .states = "",
+      .calls = "",
+      .log = "Failed to update state of flow run",
+      .check = check_remembered } },
+  { "fails-again",
+    { .answers = { { "PENDING", 0, 1, 500, DETAIL ("no") } },
+      .prepare = refuse_before,
+      .states = "",
+      .calls = "",
+      .check = check_one_silent_attempt } },
+  { "refused-again",
+    { .answers = { REFUSED (422) },
+      .prepare = refuse_before,
+      .states = "",
+      .calls = "",
+      .check = check_one_silent_attempt } },
+  { "aborted-again",
+    { .answers = { { "PENDING", 0, 1, 0, ABORTED } },
+      .prepare = refuse_before,
+      .states = "",
+      .calls = "",
+      .check = check_one_silent_attempt } },
+  { "accepted-at-last",
+    { .prepare = refuse_before,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .log = "submitting flow run",
+      .check = check_forgotten } },
   { "cancelled-meanwhile",
     { .answers = { { "PENDING", 0, 1, 500, DETAIL ("no") } },
       .steps = { cancel_by_hand },
