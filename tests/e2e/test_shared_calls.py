@@ -108,6 +108,26 @@ def test_state_at_the_end_is_refused_for_a_while(api, engine, pool, proxy, start
         assert api.wait_end(run, timeout=60)["state"]["type"] == type
 
 
+def test_logs_of_one_run_are_refused(api, engine, pool, proxy, start_worker):
+    """Each POST of log records that names one run fails, whatever is in them: the others' logs come, and their ends and
+    removals do not wait. After a minute and a half, the one's are dropped, and it is removed, too."""
+    worker = start_worker(proxy.api, engine, pool)
+    bad = api.go(pool, {"command": "sh -c 'sleep 4; echo bad'", "auto_remove": True}, "bad")
+    failing = status(500, b'{"exception_message":"Internal Server Error"}')
+    with proxy.with_rules(Rule(r"POST /api/logs/ ?$", failing, body=bad)):
+        command = "sh -c 'sleep 6; echo good; sleep 2; echo over'"
+        good = [api.go(pool, {"command": command, "auto_remove": True}, f"good-{number}") for number in range(4)]
+        for run in [*good, bad]:
+            assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+        for run in good:
+            api.wait_text(run, "over")
+            wait_for(lambda run=run: not engine.containers_of(run), 30, "the good run's container gone")
+        assert "are not taken" not in worker.output()
+        worker.wait_line(f"The logs of flow run {bad} are not taken, whatever is in them", timeout=180)
+        wait_for(lambda: not engine.containers_of(bad), 30, "the bad run's container gone")
+    assert "No logs were taken" not in worker.output()
+
+
 def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
     """The server fails at the poll of all queues: they are polled one by one."""
     proxy.add(Rule(POLL, status(500, b'{"exception_message":"Internal Server Error"}'), times=2))

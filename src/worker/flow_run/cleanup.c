@@ -109,7 +109,7 @@ on_left (gpointer user_data)
   if (!run->cleanup.slot_freed)
     run->notify (run, TRUE, run->user_data);
   run->cleanup.slot_freed = TRUE;
-  pp_log_sender_when (run->context->logs, FALSE, on_logs_safe, run);
+  pp_log_sender_when (run->context->logs, run->id, FALSE, on_logs_safe, run);
   return G_SOURCE_REMOVE;
 }
 

@@ -28,21 +28,22 @@
 static gboolean
 tell_sending (const PpLogSender *sender, gboolean sent)
 {
+  const PpLogSender *root = sender->root;
   g_autoptr (GHashTable) last
       = g_hash_table_new (g_str_hash, g_str_equal); /* flow run id -> PpLogRecord */
   const GList *link = sender->records.head;
   GHashTableIter iter;
   gpointer record;
 
-  if (sender->on_sending == NULL)
+  if (root->on_sending == NULL)
     return FALSE;
   for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
     if (((const PpLogRecord *)link->data)->is_output)
       g_hash_table_insert (last, ((PpLogRecord *)link->data)->flow_run_id, link->data);
   g_hash_table_iter_init (&iter, last);
   while (g_hash_table_iter_next (&iter, NULL, &record))
-    sender->on_sending (((const PpLogRecord *)record)->flow_run_id,
-                        sent ? ((const PpLogRecord *)record)->timestamp : 0, sender->sending_data);
+    root->on_sending (((const PpLogRecord *)record)->flow_run_id,
+                      sent ? ((const PpLogRecord *)record)->timestamp : 0, root->sending_data);
   return g_hash_table_size (last) > 0;
 }
 
@@ -50,8 +51,10 @@ tell_sending (const PpLogSender *sender, gboolean sent)
 static void
 tell_delivered (const PpLogSender *sender, const PpLogRecord *record, guint count)
 {
-  if (count > 0 && sender->on_delivered != NULL)
-    sender->on_delivered (record->flow_run_id, count, record->timestamp, sender->delivered_data);
+  const PpLogSender *root = sender->root;
+
+  if (count > 0 && root->on_delivered != NULL)
+    root->on_delivered (record->flow_run_id, count, record->timestamp, root->delivered_data);
 }
 
 void
@@ -81,8 +84,9 @@ pp_log_drop_in_flight (PpLogSender *sender)
   sender->in_flight = 0;
 }
 
+/* Goes on after the records in flight, which were accepted or are dropped. */
 static void
-on_taken (PpLogSender *sender)
+go_on (PpLogSender *sender)
 {
   pp_log_note_taken (sender);
   pp_log_drop_in_flight (sender);
@@ -91,6 +95,17 @@ on_taken (PpLogSender *sender)
   sender->unanswered = 0;
   pp_log_wake (sender);
   pp_log_schedule (sender);
+}
+
+static void
+on_taken (PpLogSender *sender)
+{
+  const PpLogRecord *first = g_queue_peek_head (&sender->records);
+
+  sender->last_taken = g_get_monotonic_time ();
+  if (first != NULL)
+    pp_log_set_suspects_apart (sender, first->flow_run_id);
+  go_on (sender);
 }
 
 static gboolean on_look_timer (gpointer user_data);
@@ -177,7 +192,7 @@ halve_or_replace (PpLogSender *sender, const GError *error)
       g_warning ("A log record of flow run %s was refused and is dropped: %s",
                  sender->original->flow_run_id, error->message);
       g_clear_pointer (&sender->original, g_free);
-      on_taken (sender);
+      go_on (sender);
     }
   else if (sender->in_flight > 1)
     {
@@ -287,6 +302,6 @@ pp_log_send_batch (PpLogSender *sender)
       post_batch (sender);
       return;
     }
-  sender->noting = pp_journal_after (sender->journal, on_noted, sender);
+  sender->noting = pp_journal_after (sender->root->journal, on_noted, sender);
   sender->timer = g_timeout_add_seconds (NOTE_SECONDS, on_note_timer, sender);
 }

@@ -181,14 +181,61 @@ retry_delay (const PpLogSender *sender)
 }
 
 void
+pp_log_repeat_first (PpLogSender *sender)
+{
+  sender->failed_alone++;
+  retry_in (sender, retry_delay (sender));
+}
+
+/* Drops the first COUNT records of a run that is set apart. */
+static void
+drop_first (PpLogSender *sender, guint count)
+{
+  sender->in_flight = count;
+  sender->given_up += count;
+  pp_log_drop_in_flight (sender);
+  pp_log_wake (sender);
+}
+
+/* Drops all records of the run that is set apart: the server or a gateway refuses all of them, and
+ * accepts those of other runs. Without this, the run could not end. */
+static void
+bar_run (PpLogSender *sender, const GError *error)
+{
+  const PpLogRecord *record = g_queue_peek_head (&sender->records);
+
+  g_warning ("The logs of flow run %s are not taken, whatever is in them, and those of other runs "
+             "are: its log records are dropped until one is taken: %s",
+             record->flow_run_id, error->message);
+  sender->barred = TRUE;
+  drop_first (sender, g_queue_get_length (&sender->records));
+}
+
+/* Handles a placeholder that was refused, too. */
+static void
+placeholder_refused (PpLogSender *sender, const GError *error)
+{
+  take_original (sender, g_steal_pointer (&sender->original));
+  sender->failed_alone = 0;
+  sender->root->text_refused = FALSE;
+  if (pp_log_run_is_cause (sender))
+    bar_run (sender, error);
+  else if (sender->others_tried || !pp_log_try_others (sender))
+    pp_log_wait_out_refusal (sender, error);
+}
+
+void
 pp_log_batch_refused (PpLogSender *sender, const GError *error)
 {
+  if (sender->barred)
+    {
+      drop_first (sender, sender->in_flight);
+      pp_log_schedule (sender);
+      return;
+    }
   if (sender->original != NULL)
     {
-      take_original (sender, g_steal_pointer (&sender->original));
-      sender->failed_alone = 0;
-      sender->text_refused = FALSE;
-      pp_log_wait_out_refusal (sender, error);
+      placeholder_refused (sender, error);
       return;
     }
   sender->max_records = MAX (sender->in_flight / 2, 1);
@@ -199,9 +246,11 @@ pp_log_batch_refused (PpLogSender *sender, const GError *error)
       return;
     }
   keep_reason (sender, error);
+  if (pp_log_try_others (sender))
+    return;
   /* If a gateway refused one record for its text, it will probably refuse other texts too, so skip
    * the retries. */
-  if ((sender->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
+  if ((sender->root->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
     send_placeholder (sender);
   else
     retry_in (sender, retry_delay (sender));
@@ -221,12 +270,26 @@ say_dropped (const PpLogSender *sender)
                sender->why->message);
 }
 
+static void
+say_taken_again (const PpLogSender *sender)
+{
+  const PpLogRecord *record = g_queue_peek_head ((GQueue *)&sender->records);
+
+  if (sender->barred && record != NULL)
+    g_message ("Logs of flow run %s are taken again; %" G_GUINT64_FORMAT
+               " log records were dropped",
+               record->flow_run_id, sender->given_up);
+  else
+    g_message ("Logs are taken again; %" G_GUINT64_FORMAT " log records were dropped",
+               sender->given_up);
+}
+
 void
 pp_log_note_taken (PpLogSender *sender)
 {
   if (sender->given_up > 0)
-    g_message ("Logs are taken again; %" G_GUINT64_FORMAT " log records were dropped",
-               sender->given_up);
+    say_taken_again (sender);
+  sender->barred = FALSE;
   sender->taken = TRUE;
   sender->failed_alone = 0;
   sender->refused = FALSE;
@@ -234,7 +297,7 @@ pp_log_note_taken (PpLogSender *sender)
   if (sender->original != NULL)
     {
       say_dropped (sender);
-      sender->text_refused = sender->why->code < 500;
+      sender->root->text_refused = sender->why->code < 500;
       g_clear_pointer (&sender->original, g_free);
     }
   g_clear_error (&sender->why);
@@ -283,6 +346,8 @@ give_up (PpLogSender *sender)
   sender->unsure = FALSE;
   sender->resting = FALSE;
   sender->failed_alone = 0;
+  if (sender->suspects != NULL)
+    pp_log_clear_suspects (sender);
   sender->in_flight = g_queue_get_length (&sender->records);
   sender->given_up += sender->in_flight;
   pp_log_drop_in_flight (sender);
@@ -302,10 +367,7 @@ on_check (gpointer user_data)
     sender->stalled += sender->check_seconds;
   sender->taken = FALSE;
   if (g_queue_is_empty (&sender->records))
-    {
-      sender->check = 0;
-      return G_SOURCE_REMOVE;
-    }
+    return pp_log_rejoin (sender) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
   if (sender->stalled >= sender->patience && sender->noting == NULL)
     give_up (sender);
   return G_SOURCE_CONTINUE;

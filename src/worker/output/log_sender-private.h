@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sends log records to POST /logs/: in order, in batches limited by size and time, with bounded
  * memory. While the server is away, no record is dropped; producers must wait
- * (pp_log_sender_has_room()). */
+ * (pp_log_sender_has_room()). A run whose records are refused does not hold up others. */
 #pragma once
 
 #include "prefect-podman/prefect/api.h"
@@ -85,14 +85,14 @@ void pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gi
  * Cloud's own limit. */
 gsize pp_log_sender_max_message (const PpLogSender *sender);
 
-/* FALSE while the queue is so full that producers should wait, if they can. */
-gboolean pp_log_sender_has_room (const PpLogSender *sender);
+/* FALSE while the queue for FLOW_RUN_ID is so full that its producer should wait, if it can. */
+gboolean pp_log_sender_has_room (const PpLogSender *sender, const char *flow_run_id);
 
-/* Calls FUNC once. If ROOM is FALSE, calls it when all records added so far were delivered or
- * refused permanently. If ROOM is TRUE, calls it when the queue has room. Never calls FUNC before
- * this function returns. */
-void pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer),
-                         gpointer user_data);
+/* Calls FUNC once. If ROOM is FALSE, calls it when all records of FLOW_RUN_ID (NULL: of all runs)
+ * added so far were delivered or refused permanently. If ROOM is TRUE, calls it when the queue for
+ * FLOW_RUN_ID has room. Never calls FUNC before this function returns. */
+void pp_log_sender_when (PpLogSender *sender, const char *flow_run_id, gboolean room,
+                         void (*func) (gpointer), gpointer user_data);
 
 /* Removes all calls of pp_log_sender_when() with USER_DATA. */
 void pp_log_sender_forget (PpLogSender *sender, gpointer user_data);

@@ -30,6 +30,10 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
   gsize max_log = settings->logging_to_api_max_log_size;
 
   sender->api = api;
+  sender->root = sender;
+  sender->apart
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)pp_log_sender_free);
+  sender->suspects = g_ptr_array_new_with_free_func (g_free);
   sender->timeout = (gint64)(settings->api_request_timeout * G_USEC_PER_SEC);
   g_queue_init (&sender->records);
   sender->last = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -46,6 +50,8 @@ pp_log_sender_free (PpLogSender *sender)
 {
   if (sender == NULL)
     return;
+  g_clear_pointer (&sender->apart, g_hash_table_unref);
+  g_clear_pointer (&sender->suspects, g_ptr_array_unref);
   pp_api_call_cancel (sender->call);
   pp_journal_put_cancel (sender->noting);
   g_clear_handle_id (&sender->timer, g_source_remove);
@@ -56,7 +62,7 @@ pp_log_sender_free (PpLogSender *sender)
   while (!g_queue_is_empty (&sender->records))
     g_free (g_queue_pop_head (&sender->records));
   g_list_free_full (sender->waiters, g_free);
-  g_hash_table_unref (sender->last);
+  g_clear_pointer (&sender->last, g_hash_table_unref);
   g_free (sender);
 }
 
@@ -89,9 +95,11 @@ pp_log_schedule (PpLogSender *sender)
 static gboolean
 waiter_is_due (const PpLogSender *sender, const Waiter *waiter)
 {
+  const char *run = *waiter->flow_run_id != '\0' ? waiter->flow_run_id : NULL;
+
   if (waiter->room)
-    return sender->bytes < HIGH_WATER / 2;
-  return sender->delivered >= waiter->position;
+    return pp_log_sender_of (sender, waiter->flow_run_id)->bytes < HIGH_WATER / 2;
+  return pp_log_is_delivered (sender, run, waiter->number);
 }
 
 /* Calls the waiters that are due. Each may add waiters or records. */
@@ -124,6 +132,7 @@ on_wake (gpointer user_data)
 void
 pp_log_wake (PpLogSender *sender)
 {
+  sender = sender->root;
   if (sender->wake == 0 && sender->waiters != NULL)
     sender->wake = g_idle_add (on_wake, sender);
 }
@@ -169,7 +178,7 @@ find_last (PpLogSender *sender, const char *flow_run_id)
 void
 pp_log_sender_go_on_after (PpLogSender *sender, const char *flow_run_id, gint64 timestamp)
 {
-  gint64 *last = find_last (sender, flow_run_id);
+  gint64 *last = find_last (sender->root, flow_run_id);
 
   *last = MAX (*last, timestamp);
 }
@@ -194,15 +203,18 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   g_strlcpy (record->flow_run_id, flow_run_id, sizeof record->flow_run_id);
   record->logger = logger;
   record->timestamp = next_timestamp (sender, flow_run_id);
+  record->number = ++sender->numbers;
   record->level = level;
   record->is_output = is_output;
   record->is_part = FALSE;
   record->length = length;
   memcpy (record->message, message, length);
   record->message[length] = '\0';
+  sender = pp_log_sender_of (sender, flow_run_id);
   g_queue_push_tail (&sender->records, record);
   sender->bytes += pp_log_record_size (record);
   sender->added++;
+  sender->idle = 0;
   pp_log_watch (sender);
   pp_log_schedule (sender);
 }
@@ -272,18 +284,21 @@ pp_log_sender_max_message (const PpLogSender *sender)
 }
 
 gboolean
-pp_log_sender_has_room (const PpLogSender *sender)
+pp_log_sender_has_room (const PpLogSender *sender, const char *flow_run_id)
 {
-  return sender->bytes < HIGH_WATER;
+  return pp_log_sender_of (sender, flow_run_id)->bytes < HIGH_WATER;
 }
 
 void
-pp_log_sender_when (PpLogSender *sender, gboolean room, void (*func) (gpointer), gpointer user_data)
+pp_log_sender_when (PpLogSender *sender, const char *flow_run_id, gboolean room,
+                    void (*func) (gpointer), gpointer user_data)
 {
   Waiter *waiter = g_new0 (Waiter, 1);
 
   waiter->room = room;
-  waiter->position = sender->added;
+  waiter->number = sender->numbers;
+  if (flow_run_id != NULL)
+    g_strlcpy (waiter->flow_run_id, flow_run_id, sizeof waiter->flow_run_id);
   waiter->base.func = func;
   waiter->base.user_data = user_data;
   sender->waiters = g_list_append (sender->waiters, waiter);
@@ -300,6 +315,13 @@ pp_log_sender_forget (PpLogSender *sender, gpointer user_data)
 void
 pp_log_sender_flush (PpLogSender *sender)
 {
+  GHashTableIter iter;
+  gpointer apart;
+
+  g_hash_table_iter_init (&iter, sender->apart);
+  while (g_hash_table_iter_next (&iter, NULL, &apart))
+    if (!((PpLogSender *)apart)->resting)
+      pp_log_send_batch (apart);
   sender->flush_until = sender->added;
   pp_log_send_batch (sender);
 }
@@ -307,5 +329,12 @@ pp_log_sender_flush (PpLogSender *sender)
 guint
 pp_log_sender_pending (const PpLogSender *sender)
 {
-  return g_queue_get_length ((GQueue *)&sender->records);
+  guint pending = g_queue_get_length ((GQueue *)&sender->records);
+  GHashTableIter iter;
+  gpointer apart;
+
+  g_hash_table_iter_init (&iter, sender->apart);
+  while (g_hash_table_iter_next (&iter, NULL, &apart))
+    pending += g_queue_get_length (&((PpLogSender *)apart)->records);
+  return pending;
 }

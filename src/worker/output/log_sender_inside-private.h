@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log sender's internals, only for log_sender.c (the queue and its waiters), log_post.c (the
- * batch in flight) and log_refusal.c (refused records). */
+ * batch in flight), log_refusal.c (refused records) and log_apart.c (runs whose records are
+ * refused).
+ *
+ * The sender that the worker has is the root. A run whose records are refused while those of others
+ * are accepted is set apart: it has a sender of its own. Waiters, timestamps and callbacks are the
+ * root's. */
 #pragma once
 
 #include "log_sender-private.h"
@@ -18,6 +23,7 @@ typedef struct
   char flow_run_id[PP_LOG_UUID_LENGTH + 1];
   const char *logger;
   gint64 timestamp; /* UNIX microseconds */
+  guint64 number;   /* numbers the records of all runs in the order of pp_log_sender_add() */
   gsize length;
   int level;
   gboolean is_output;
@@ -29,14 +35,24 @@ typedef struct
 {
   PpWaiter base;
   gboolean room;
-  guint64 position; /* call func when this many records were delivered in total */
+  char flow_run_id[PP_LOG_UUID_LENGTH + 1]; /* "": all runs */
+  guint64 number; /* call func when the run's records up to this number were delivered */
 } Waiter;
 
 struct PpLogSender
 {
   PpApi *api;
-  GQueue records; /* of PpLogRecord, oldest first; begins with the records in flight */
-  gsize bytes;    /* estimated JSON size of records */
+  PpLogSender *root;   /* the worker's sender; itself, unless the sender is of one run set apart */
+  GHashTable *apart;   /* root only: flow run id -> PpLogSender */
+  GPtrArray *suspects; /* root only: flow run ids whose record was refused alone, in this round */
+  gboolean others_tried; /* the last round has tried several runs, in vain */
+  gint64 last_taken;     /* monotonic microseconds of the last accepted batch; 0: none */
+  gint64 apart_since;    /* monotonic microseconds */
+  gboolean barred;       /* set apart, and each of its records is dropped if it is refused */
+  guint idle;            /* seconds without a record, for a sender of a run set apart */
+  guint64 numbers;       /* root only: the last record's number */
+  GQueue records;        /* of PpLogRecord, oldest first; begins with the records in flight */
+  gsize bytes;           /* estimated JSON size of records */
   guint64 added;
   guint64 delivered;
   guint64 flush_until; /* records added before the last flush are sent without waiting */
@@ -86,6 +102,29 @@ gsize pp_log_record_size (const PpLogRecord *record);
 void pp_log_schedule (PpLogSender *sender);
 void pp_log_wake (PpLogSender *sender);
 
+/* log_apart.c: returns the sender of FLOW_RUN_ID's records: ROOT, unless the run is set apart. */
+PpLogSender *pp_log_sender_of (const PpLogSender *root, const char *flow_run_id);
+
+/* Called when the first record was refused alone. If records of another run wait, sends one of
+ * those now and returns TRUE. Returns FALSE if there is none, or if enough were tried in this
+ * round. */
+gboolean pp_log_try_others (PpLogSender *sender);
+void pp_log_clear_suspects (PpLogSender *sender);
+
+/* Called when the server has accepted a record of the run TAKEN: sets the runs apart whose records
+ * were refused just before. */
+void pp_log_set_suspects_apart (PpLogSender *sender, const char *taken);
+
+/* True if SENDER's run is set apart and no log of it is accepted, while those of others are. */
+gboolean pp_log_run_is_cause (const PpLogSender *sender);
+
+/* Called every CHECK_SECONDS while the queue of SENDER is empty. If its run was set apart and that
+ * is no longer needed, frees SENDER. Returns FALSE if it is to be called again. */
+gboolean pp_log_rejoin (PpLogSender *sender);
+
+/* True if no record of FLOW_RUN_ID (NULL: of any run) up to NUMBER waits. */
+gboolean pp_log_is_delivered (const PpLogSender *root, const char *flow_run_id, guint64 number);
+
 /* log_post.c: sends queued records, unless a batch is in flight. */
 void pp_log_send_batch (PpLogSender *sender);
 
@@ -104,6 +143,9 @@ void pp_log_record_refused (PpLogSender *sender, const GError *error);
 
 /* Sends the batch in flight again later. It was refused with ERROR, but no record is the cause. */
 void pp_log_wait_out_refusal (PpLogSender *sender, const GError *error);
+
+/* Repeats the first record, which was refused alone, after a delay. */
+void pp_log_repeat_first (PpLogSender *sender);
 
 /* Called when the server has accepted a batch. */
 void pp_log_note_taken (PpLogSender *sender);

@@ -204,10 +204,11 @@ on_stdout_room (gpointer user_data)
 static gboolean
 has_room (PpOutput *output)
 {
-  if (output->forward_to != NULL && !pp_log_sender_has_room (output->forward_to))
+  if (output->forward_to != NULL
+      && !pp_log_sender_has_room (output->forward_to, output->flow_run_id))
     {
       if (!output->waiting_log)
-        pp_log_sender_when (output->forward_to, TRUE, on_log_room, output);
+        pp_log_sender_when (output->forward_to, output->flow_run_id, TRUE, on_log_room, output);
       output->waiting_log = TRUE;
       return FALSE;
     }

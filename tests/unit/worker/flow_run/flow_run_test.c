@@ -457,7 +457,7 @@ finish_run (Fixture *fixture)
   while (!fixture->logs_sent)
     {
       if (fixture->over && !waits_for_logs)
-        pp_log_sender_when (fixture->context.logs, FALSE, on_logs_sent, fixture);
+        pp_log_sender_when (fixture->context.logs, NULL, FALSE, on_logs_sent, fixture);
       waits_for_logs = fixture->over;
       gboolean is_busy = pp_api_pending (fixture->context.api) > 0
                          || pp_journal_pending (fixture->context.journal) > 0;

@@ -14,6 +14,7 @@
 
 #define RUN "11111111-2222-3333-4444-555555555555"
 #define OTHER_RUN "66666666-7777-8888-9999-000000000000"
+#define THIRD_RUN "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
 /* The change of the wall clock in seconds. */
 static gint64 clock_set;
@@ -55,12 +56,25 @@ static const Refusal *refusal;
 /* A gateway refuses bodies that are longer with 413; 0: none. */
 static gsize body_limit;
 static gboolean refuses_all;
+/* Whatever names one of these runs is refused; NULL: none. */
+static const char *refused_runs[2];
+/* The bodies that were accepted while this is not NULL. */
+static GPtrArray *accepted;
 
 /* If breaks_off is set, the server closes the first request's connection without an answer. It
  * carries the request out after LATE_LOOKS searches for its records. */
 #define LATE_LOOKS 5
 static gboolean breaks_off;
 static guint looks;
+
+static gboolean
+is_refused (const Request *request)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (refused_runs); i++)
+    if (refused_runs[i] != NULL && strstr (request->body->str, refused_runs[i]) != NULL)
+      return TRUE;
+  return refuses_all || strstr (request->body->str, "<script>") != NULL;
+}
 
 static const char *
 answer_to_look (Server *server)
@@ -93,11 +107,13 @@ answer (Server *server, const Request *request, int fd, gpointer data G_GNUC_UNU
     }
   if (body_limit > 0 && request->body->len > body_limit)
     return server_reply (fd, 413, "", "<html>413 Request Entity Too Large</html>");
-  if (refusal != NULL && (refuses_all || strstr (request->body->str, "<script>") != NULL))
+  if (refusal != NULL && is_refused (request))
     return server_reply (fd, refusal->status, refusal->is_slow ? "Retry-After: 1\r\n" : "",
                          refusal->body);
   if (strstr (request->body->str, "poison") != NULL || (failures > 0 && failures-- > 0))
     return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
+  if (accepted != NULL)
+    g_ptr_array_add (accepted, g_strdup (request->body->str));
   return server_reply (fd, 201, "", "");
 }
 
@@ -146,7 +162,7 @@ on_delivered (gpointer user_data)
 static void
 deliver (Fixture *fixture, gint64 *timestamps, guint count)
 {
-  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  pp_log_sender_when (fixture->sender, NULL, FALSE, on_delivered, fixture->loop);
   g_main_loop_run (fixture->loop);
   const Request *request = server_request (fixture->server, server_requests (fixture->server) - 1);
   json_auto_t *records = json_loads (request->body->str, 0, NULL);
@@ -243,7 +259,7 @@ test_server_fails_at_a_record (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
                        i == 2 ? "poison" : "good", 4 + (i == 2 ? 2 : 0));
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "The server fails at a log record of flow run " OTHER_RUN "*dropped*500*");
-  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  pp_log_sender_when (fixture->sender, NULL, FALSE, on_delivered, fixture->loop);
   g_main_loop_run (fixture->loop);
   g_test_assert_expected_messages ();
   for (guint i = 0; i < server_requests (fixture->server); i++)
@@ -266,7 +282,7 @@ test_server_fails_for_a_while (Fixture *fixture, gconstpointer data G_GNUC_UNUSE
   failures = 10;
   on_noise (NULL, NULL, fixture);
   add (fixture, RUN);
-  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  pp_log_sender_when (fixture->sender, NULL, FALSE, on_delivered, fixture->loop);
   g_main_loop_run (fixture->loop);
   /* A dropped record causes a warning and is not sent again. */
   g_assert_cmpuint (failures, ==, 0);
@@ -285,7 +301,7 @@ begin_noise (Fixture *fixture)
 static void
 run_until_delivered (Fixture *fixture)
 {
-  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  pp_log_sender_when (fixture->sender, NULL, FALSE, on_delivered, fixture->loop);
   g_main_loop_run (fixture->loop);
 }
 
@@ -370,6 +386,177 @@ collect (Fixture *fixture, const char *run, guint *output)
       }
     }
   return g_string_free (text, FALSE);
+}
+
+/* Returns how many records of RUN were accepted. They came in order. */
+static guint
+count_accepted (const char *run)
+{
+  guint count = 0;
+  gint64 last = 0;
+
+  for (guint i = 0; i < accepted->len; i++)
+    {
+      json_auto_t *records = json_loads (g_ptr_array_index (accepted, i), 0, NULL);
+      size_t k;
+      json_t *record;
+
+      json_array_foreach (records, k, record)
+      {
+        if (strcmp (json_string_value (json_object_get (record, "flow_run_id")), run) != 0)
+          continue;
+        gint64 time
+            = pp_timestamp_parse (json_string_value (json_object_get (record, "timestamp")));
+        g_assert_cmpint (time, >, last);
+        last = time;
+        count++;
+      }
+    }
+  return count;
+}
+
+/* Runs the loop until the records of RUN were delivered or dropped. */
+static void
+run_until_run_is_delivered (Fixture *fixture, const char *run)
+{
+  pp_log_sender_when (fixture->sender, run, FALSE, on_delivered, fixture->loop);
+  g_main_loop_run (fixture->loop);
+}
+
+static void
+expect_run_is_barred (const char *run)
+{
+  g_autofree char *pattern = g_strdup_printf ("The logs of flow run %s are not taken, whatever is "
+                                              "in them, and those of other runs are: *",
+                                              run);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, pattern);
+}
+
+static void
+begin_refusal (Fixture *fixture, const Refusal *how, const char *run, const char *other)
+{
+  accepted = g_ptr_array_new_with_free_func (g_free);
+  refusal = how;
+  refused_runs[0] = run;
+  refused_runs[1] = other;
+  pp_api_hurry (fixture->api, 0.001);
+  begin_noise (fixture);
+}
+
+static void
+end_refusal (void)
+{
+  g_test_assert_expected_messages ();
+  g_clear_pointer (&accepted, g_ptr_array_unref);
+  refusal = NULL;
+  refused_runs[0] = refused_runs[1] = NULL;
+}
+
+/* All bodies that name one run are refused: the records of others arrive at once, also new ones.
+ * Its own are dropped, and new ones are dropped soon, until they are accepted again. */
+static void
+test_run_is_refused (Fixture *fixture, gconstpointer data)
+{
+  begin_refusal (fixture, data, RUN, NULL);
+  for (int i = 0; i < 10; i++)
+    {
+      add (fixture, RUN);
+      add (fixture, OTHER_RUN);
+    }
+  run_until_run_is_delivered (fixture, OTHER_RUN);
+  g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 10);
+  g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, 10);
+  add (fixture, OTHER_RUN);
+  run_until_run_is_delivered (fixture, OTHER_RUN);
+  g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, 10);
+
+  expect_run_is_barred (RUN);
+  run_until_run_is_delivered (fixture, RUN);
+  add (fixture, RUN);
+  add (fixture, OTHER_RUN);
+  run_until_delivered (fixture);
+  g_assert_cmpuint (count_accepted (RUN), ==, 0);
+  g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 12);
+
+  refused_runs[0] = NULL;
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
+                         "Logs of flow run " RUN " are taken again; 11 *");
+  add (fixture, RUN);
+  run_until_delivered (fixture);
+  g_assert_cmpuint (count_accepted (RUN), ==, 1);
+  end_refusal ();
+}
+
+/* The same for two runs at once, with a third one between them. */
+static void
+test_two_runs_are_refused (Fixture *fixture, gconstpointer data)
+{
+  begin_refusal (fixture, data, RUN, THIRD_RUN);
+  for (int i = 0; i < 4; i++)
+    {
+      add (fixture, RUN);
+      add (fixture, THIRD_RUN);
+      add (fixture, OTHER_RUN);
+    }
+  run_until_run_is_delivered (fixture, OTHER_RUN);
+  g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 4);
+  g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, 8);
+  expect_run_is_barred ("*");
+  expect_run_is_barred ("*");
+  run_until_delivered (fixture);
+  end_refusal ();
+}
+
+/* The refused run was alone until now, and its output has filled the queue. */
+static void
+test_others_come_later (Fixture *fixture, gconstpointer data)
+{
+  guint count = 0;
+
+  begin_refusal (fixture, data, RUN, NULL);
+  for (; pp_log_sender_has_room (fixture->sender, RUN); count++)
+    add (fixture, RUN);
+  g_timeout_add (300, on_quit, fixture->loop);
+  g_main_loop_run (fixture->loop);
+  add (fixture, OTHER_RUN);
+  run_until_run_is_delivered (fixture, OTHER_RUN);
+  g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 1);
+  g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, count);
+  g_assert_true (pp_log_sender_has_room (fixture->sender, OTHER_RUN));
+  g_assert_false (pp_log_sender_has_room (fixture->sender, RUN));
+  expect_run_is_barred (RUN);
+  run_until_delivered (fixture);
+  g_assert_true (pp_log_sender_has_room (fixture->sender, RUN));
+  end_refusal ();
+}
+
+/* The server refuses a run only for a while, and later everything for a while: nothing is lost. */
+static void
+test_run_is_refused_for_a_while (Fixture *fixture, gconstpointer data)
+{
+  begin_refusal (fixture, data, RUN, NULL);
+  for (int i = 0; i < 4; i++)
+    {
+      add (fixture, RUN);
+      add (fixture, OTHER_RUN);
+    }
+  run_until_run_is_delivered (fixture, OTHER_RUN);
+  refused_runs[0] = NULL;
+  add (fixture, RUN);
+  run_until_delivered (fixture);
+  failures = 40;
+  for (int i = 0; i < 3; i++)
+    {
+      add (fixture, RUN);
+      add (fixture, THIRD_RUN);
+      add (fixture, OTHER_RUN);
+    }
+  run_until_delivered (fixture);
+  g_assert_cmpuint (failures, ==, 0);
+  g_assert_cmpuint (count_accepted (RUN), ==, 8);
+  g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 7);
+  g_assert_cmpuint (count_accepted (THIRD_RUN), ==, 3);
+  end_refusal ();
 }
 
 static void
@@ -522,7 +709,7 @@ test_long_message (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   while (text->len < 80000)
     g_string_append (text, "\n\xc3\xa4 a line of some words, and a \"quote\"");
   pp_log_sender_add_text (fixture->sender, RUN, "test", PP_LOG_ERROR, text->str);
-  pp_log_sender_when (fixture->sender, FALSE, on_delivered, fixture->loop);
+  pp_log_sender_when (fixture->sender, NULL, FALSE, on_delivered, fixture->loop);
   g_main_loop_run (fixture->loop);
   for (guint i = 0; i < server_requests (fixture->server); i++)
     {
@@ -539,6 +726,37 @@ test_long_message (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
       }
     }
   g_assert_cmpstr (received->str, ==, text->str);
+}
+
+/* Tests of runs whose records are refused. */
+static void
+add_run_tests (void)
+{
+  static const Refusal refusals[] = {
+    { 500, "{\"exception_message\": \"Internal Server Error\"}" },
+    { 500, "<html>500</html>" },
+    { 403, "<html>blocked</html>" },
+    { 403, "{\"detail\": \"no right to this run\"}" },
+    { 202, "" },
+  };
+  static const struct
+  {
+    const char *name;
+    void (*test) (Fixture *fixture, gconstpointer data);
+  } tests[] = {
+    { "run-is-refused", test_run_is_refused },
+    { "two-runs-are-refused", test_two_runs_are_refused },
+    { "others-come-later", test_others_come_later },
+    { "run-is-refused-for-a-while", test_run_is_refused_for_a_while },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (refusals); i++)
+    for (gsize k = 0; k < G_N_ELEMENTS (tests); k++)
+      {
+        g_autofree char *name
+            = g_strdup_printf ("/log-sender/%s/%" G_GSIZE_FORMAT, tests[k].name, i);
+        g_test_add (name, Fixture, &refusals[i], set_up, tests[k].test, tear_down);
+      }
 }
 
 static void
@@ -603,6 +821,7 @@ add_tests (void)
           = g_strdup_printf ("/log-sender/no-right-to-write-logs/%" G_GSIZE_FORMAT, i);
       g_test_add (name, Fixture, &denials[i], set_up, test_no_right_to_write_logs, tear_down);
     }
+  add_run_tests ();
   g_test_add ("/log-sender/gateway-before-everything", Fixture, NULL, set_up,
               test_gateway_before_everything, tear_down);
   g_test_add ("/log-sender/carried-out-late", Fixture, NULL, set_up, test_carried_out_late,

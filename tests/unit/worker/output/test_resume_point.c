@@ -189,7 +189,7 @@ deliver (World *world, gboolean noted)
   guint before = world->told->len;
 
   pp_log_sender_flush (world->sender);
-  pp_log_sender_when (world->sender, FALSE, on_delivered, world->loop);
+  pp_log_sender_when (world->sender, NULL, FALSE, on_delivered, world->loop);
   g_main_loop_run (world->loop);
   for (; world->requests < server_requests (world->server); world->requests++)
     {
