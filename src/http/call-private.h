@@ -39,7 +39,9 @@ struct PpHttpCall
   GHashTable *headers; /* lower-case name -> value */
   gboolean paused;     /* ON_DATA returned FALSE */
   gboolean resuming;   /* in the queue of calls to resume */
-  gboolean too_large;
+  gboolean allow_cut;  /* of the request */
+  gboolean too_large;  /* the answer is an error, because it is larger than max_response_bytes */
+  gboolean is_cut;     /* it is larger, and is passed on in part */
   gboolean over_unix_socket;
   int own_errno;               /* errno, if this process could not open or watch the call's socket;
                                   else 0 */

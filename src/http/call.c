@@ -70,13 +70,14 @@ on_body (char *data, size_t size, size_t count, void *user_data)
 
   if (call->body == NULL)
     call->body = g_string_new (NULL);
-  if (length > call->max_response_bytes - call->body->len)
-    {
-      call->too_large = TRUE;
-      return 0;
-    }
-  g_string_append_len (call->body, data, (gssize)length);
-  return length;
+  gsize room = call->max_response_bytes - call->body->len;
+  g_string_append_len (call->body, data, (gssize)MIN (length, room));
+  if (length <= room)
+    return length;
+  /* The status alone says that a 502 is to be retried, however long its page is. */
+  call->is_cut = call->allow_cut || !status_is_success (call->easy);
+  call->too_large = !call->is_cut;
+  return 0;
 }
 
 static void
@@ -216,6 +217,7 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   call->user_data = user_data;
   call->max_response_bytes
       = request->max_response_bytes != 0 ? request->max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES;
+  call->allow_cut = request->allow_cut;
   call->headers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   call->address
       = request->unix_socket_path != NULL
@@ -291,8 +293,10 @@ pp_http_call_free (PpHttpCall *call)
 void
 pp_http_call_finish (PpHttpCall *call, CURLcode result)
 {
-  pp_http_silence_end (call, result == CURLE_OK);
-  if (result != CURLE_OK)
+  gboolean answered = result == CURLE_OK || call->is_cut;
+
+  pp_http_silence_end (call, answered);
+  if (!answered)
     {
       g_autoptr (GError) error = pp_http_call_error (call, result);
       call->done (NULL, error, call->user_data);
@@ -302,6 +306,7 @@ pp_http_call_finish (PpHttpCall *call, CURLcode result)
   PpHttpResponse response = {
     .body = call->body != NULL ? call->body->str : "",
     .body_length = call->body != NULL ? call->body->len : 0,
+    .is_cut = call->is_cut,
     .headers = call->headers,
   };
   curl_easy_getinfo (call->easy, CURLINFO_RESPONSE_CODE, &response.status);

@@ -35,6 +35,7 @@ pp_api_error_may_be_done (const GError *error)
   switch (error->code)
     {
     case PP_API_ERROR_NO_ANSWER:
+    case PP_API_ERROR_TOO_MUCH:
     case 502:
     case 503:
     case 504:
@@ -49,10 +50,11 @@ pp_api_error_may_be_done (const GError *error)
 gboolean
 pp_api_error_may_pass (const GError *error)
 {
-  /* Somebody will sooner or later correct the key or its permissions, on the server or here. */
+  /* Somebody will sooner or later correct the key or its permissions, on the server or here. An
+   * answer that is too large may be something else's, or about an object that somebody corrects. */
   return pp_api_error_is_transient (error)
          || (error != NULL && error->domain == PP_API_ERROR
-             && (error->code == 401 || error->code == 403));
+             && (error->code == 401 || error->code == 403 || error->code == PP_API_ERROR_TOO_MUCH));
 }
 
 /* Returns at most MAX bytes of TEXT as one line of UTF-8; new string. Each run of blanks and
@@ -315,6 +317,16 @@ error_code (const PpApi *api, const char *path, long status, const json_t *json)
   return api->heard ? PP_API_ERROR_STRANGER : (int)status;
 }
 
+/* True if RESPONSE begins as JSON does. A page does not, and neither do megabytes of blanks: these
+ * are not the API's, whatever their size. */
+static gboolean
+begins_as_json (const PpHttpResponse *response)
+{
+  char first = response->body[strspn (response->body, " \t\r\n")];
+
+  return first != '\0' && strchr ("{[\"-0123456789tfn", first) != NULL;
+}
+
 /* Returns the reason why the JSON of RESPONSE, an answer to PATH, must not be parsed; new string,
  * or NULL. With the copies that the parser may make, an answer uses at most twice its bound. */
 static char *
@@ -322,6 +334,9 @@ why_too_much (const PpHttpResponse *response, const char *path)
 {
   gsize bound = pp_api_bound (path);
 
+  if (response->is_cut)
+    return g_strdup_printf ("the answer is larger than %" G_GSIZE_FORMAT " bytes",
+                            response->body_length);
   if (pp_json_fits (response->body, response->body_length, bound))
     return NULL;
   return g_strdup_printf ("the answer of %" G_GSIZE_FORMAT
@@ -338,8 +353,8 @@ read_body (const PpHttpResponse *response, const char *path, char **too_much)
   json_error_t why = { 0 };
   json_t *json;
 
-  *too_much = why_too_much (response, path);
-  if (*too_much != NULL)
+  *too_much = begins_as_json (response) ? why_too_much (response, path) : NULL;
+  if (*too_much != NULL || response->is_cut)
     return NULL;
   json = pp_json_parse (response->body, response->body_length, JSON_DECODE_ANY, &why);
   if (json == NULL && strstr (why.text, "maximum parsing depth") != NULL)

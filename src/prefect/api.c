@@ -210,6 +210,7 @@ pp_api_send (PpApi *api, const char *method, const char *path, GBytes *body, con
     .timeout_ms = timeout_ms,
     .slow_ms = PP_HTTP_SLOW_MS,
     .max_response_bytes = pp_api_bound (path),
+    .allow_cut = TRUE,
     .body_once = body_once,
     .tls_skip_verify = settings->api_tls_insecure_skip_verify,
     .tls_ca_file = settings->api_ssl_cert_file,

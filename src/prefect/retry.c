@@ -15,9 +15,9 @@
 /* The number of refusals by the API after which a PP_API_PERSIST_UNLESS_TOLD call ends: after 91 s,
  * without jitter. */
 #define TOLD_ATTEMPTS 8
-/* The number of failures (500) after which such a call ends, if the server answers other calls:
- * after five and a half minutes. A server that lacks a resource may fail at any call for a
- * while. */
+/* The number of failures (fails_at_this_call()) after which such a call ends, if the server answers
+ * other calls: after five and a half minutes. A server that lacks a resource may fail at any call
+ * for a while. */
 #define FAILED_ATTEMPTS 16
 /* The longest Retry-After that is followed, in seconds. After that time, the call is retried. */
 #define MAX_RETRY_AFTER 300.0
@@ -147,6 +147,7 @@ may_be_one_members_fault (const PpApiCall *call, const GError *error)
   switch (error->code)
     {
     case 500:
+    case PP_API_ERROR_TOO_MUCH:
       return TRUE;
     case 401:
     case 403:
@@ -167,8 +168,9 @@ may_be_one_members_fault (const PpApiCall *call, const GError *error)
 static gboolean
 fails_at_this_call (const PpApiCall *call, const GError *error, int attempts)
 {
-  return (error->code == 500 || error->code == PP_API_ERROR_STRANGER) && call->attempts >= attempts
-         && call->api->answered > call->queued;
+  return (error->code == 500 || error->code == PP_API_ERROR_STRANGER
+          || error->code == PP_API_ERROR_TOO_MUCH)
+         && call->attempts >= attempts && call->api->answered > call->queued;
 }
 
 /* True if CALL was refused with ERROR twice, other calls succeeded, and the server is not merely
@@ -237,6 +239,8 @@ may_try_again (const PpApiCall *call, const PpHttpResponse *response, const GErr
         return FALSE;
       break;
     case PP_API_PERSIST:
+      if (error->code == PP_API_ERROR_TOO_MUCH)
+        return FALSE;
       break;
     default:
       return FALSE;

@@ -29,7 +29,7 @@ typedef enum
   PP_HTTP_ERROR_SILENCE,   /* the request went out; then nothing came for silence_seconds */
   PP_HTTP_ERROR_TLS,       /* certificate or handshake */
   PP_HTTP_ERROR_RESET,     /* the connection broke before the answer was whole */
-  PP_HTTP_ERROR_TOO_LARGE, /* the answer is larger than max_response_bytes */
+  PP_HTTP_ERROR_TOO_LARGE, /* a 2xx answer is larger than max_response_bytes */
   PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port left */
 } PpHttpError;
 
@@ -53,8 +53,10 @@ typedef struct
    * repeated for this host until the host answers again. 0: never. */
   guint slow_ms;
   /* The most bytes of an answer's body, counted after decompression. 0: 64 MiB. The 2xx body of a
-   * stream does not count. */
+   * stream does not count. A larger body is cut there, and the rest is not read. A 2xx answer is
+   * then an error, unless ALLOW_CUT is set. */
   gsize max_response_bytes;
+  gboolean allow_cut;
   /* If a kept connection breaks, curl sends the request again by itself, although the server may
    * already have acted on it. OWN_CONNECTION: use a new connection, so this cannot happen.
    * BODY_ONCE: do not send the body again; the call fails with PP_HTTP_ERROR_RESET. */
@@ -87,6 +89,7 @@ typedef struct
   long status;         /* HTTP status code */
   const char *body;    /* NUL-terminated; never NULL */
   gsize body_length;   /* bytes, without the NUL */
+  gboolean is_cut;     /* the body was larger than max_response_bytes, and ends there */
   GHashTable *headers; /* lower-case name -> last value */
 } PpHttpResponse;
 

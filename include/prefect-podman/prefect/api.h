@@ -45,12 +45,12 @@ typedef enum
  * no route, 408, 429, any 5xx. */
 gboolean pp_api_error_is_transient (const GError *error);
 
-/* True if ERROR may be temporary or may be corrected by somebody: pp_api_error_is_transient(), 401
- * and 403. */
+/* True if ERROR may be temporary or may be corrected by somebody: pp_api_error_is_transient(), 401,
+ * 403 and PP_API_ERROR_TOO_MUCH. */
 gboolean pp_api_error_may_pass (const GError *error);
 
-/* True if a call that failed with ERROR may have been carried out: no answer, or 502, 503, 504, 520
- * or 524 of a gateway. */
+/* True if a call that failed with ERROR may have been carried out: no answer, an answer that cannot
+ * be read (PP_API_ERROR_TOO_MUCH), or 502, 503, 504, 520 or 524 of a gateway. */
 gboolean pp_api_error_may_be_done (const GError *error);
 
 typedef enum
@@ -62,15 +62,16 @@ typedef enum
   PP_API_TRY,
   /* The retries of Prefect's client: PREFECT_CLIENT_MAX_RETRIES, back-off and Retry-After. */
   PP_API_RETRY,
-  /* Retries as long as pp_api_error_may_pass(). */
+  /* Retries as long as pp_api_error_may_pass(), but not after PP_API_ERROR_TOO_MUCH: the caller can
+   * ask for less. */
   PP_API_PERSIST,
   /* Like PERSIST, with limits: 403 or no route from the API ends the call after about 90 s. If the
-   * server answers other calls, a 500 or PP_API_ERROR_STRANGER ends it after about 330 s. For
-   * objects that a run can do without, or cannot start without. */
+   * server answers other calls, a 500, PP_API_ERROR_STRANGER or PP_API_ERROR_TOO_MUCH ends it after
+   * about 330 s. For objects that a run can do without, or cannot start without. */
   PP_API_PERSIST_UNLESS_TOLD,
   /* Like PERSIST, for a call about many runs. An error that one of the runs may cause ends it: a
-   * 500, or repeated failures while the server answers other calls. The caller can then ask for
-   * fewer runs. */
+   * 500, PP_API_ERROR_TOO_MUCH, or repeated failures while the server answers other calls. The
+   * caller can then ask for fewer runs. */
   PP_API_PERSIST_SHARED,
   /* Like PERSIST as long as it is certain that the call was not carried out. An error with
    * pp_api_error_may_be_done() ends the call, so that the caller can check the result. A repeated

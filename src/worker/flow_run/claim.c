@@ -181,7 +181,8 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
 
   pp_failpoint ("answered", "PENDING");
   run->api_call = NULL;
-  if (error != NULL && pp_api_error_is_transient (error))
+  if (pp_api_error_is_transient (error)
+      || g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH))
     {
       pp_flow_run_expect_late (run);
       look_after_failure (run, error);

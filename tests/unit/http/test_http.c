@@ -479,6 +479,40 @@ test_too_large (void)
   g_assert_nonnull (strstr (large->error->message, "larger than 999 bytes"));
 }
 
+/* DATA is the status. */
+static gboolean
+answer_large_with (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
+                   gpointer data)
+{
+  g_autofree char *body = g_strnfill (1000000, 'x');
+  return server_reply (fd, GPOINTER_TO_INT (data), "", body);
+}
+
+/* The status counts, however large the answer is; a caller may also want the first part of a
+ * success. */
+static void
+test_cut (void)
+{
+  static const int statuses[] = { 200, 302, 404, 502 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (statuses); i++)
+    {
+      g_autoptr (Server) server
+          = server_new (NULL, answer_large_with, GINT_TO_POINTER (statuses[i]));
+      g_autoptr (PpHttp) http = pp_http_new ();
+      g_autoptr (Result) result = result_new (http);
+      g_autofree char *url = server_url (server, "/");
+      PpHttpRequest request = {
+        .method = "GET", .url = url, .max_response_bytes = 1000, .allow_cut = statuses[i] == 200
+      };
+
+      send_and_wait (result, &request);
+      g_assert_no_error (result->error);
+      g_assert_cmpint (result->status, ==, statuses[i]);
+      g_assert_cmpuint (strlen (result->body), ==, 1000);
+    }
+}
+
 static void
 fill (guint32 *state, guint8 *bytes, gsize length)
 {
@@ -803,6 +837,7 @@ add (void)
   g_test_add_func ("/http/timeout", test_timeout);
   g_test_add_func ("/http/silence", test_silence);
   g_test_add_func ("/http/too-large", test_too_large);
+  g_test_add_func ("/http/cut", test_cut);
   g_test_add_func ("/http/stream/pauses-and-loses-nothing", test_stream_pauses_and_loses_nothing);
   g_test_add_func ("/http/stream/paused-does-not-spin", test_paused_stream_does_not_spin);
   g_test_add_func ("/http/stream/error-has-its-body", test_stream_error_has_its_body);

@@ -38,9 +38,9 @@ reply (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int f
 static int
 poll_for (char *text, size_t *members)
 {
+  g_autofree char *owned = text; /* until the server's threads have ended */
   g_autoptr (Server) server = server_new (NULL, reply, text);
   g_autofree char *url = server_url (server, "/api");
-  g_autofree char *owned = text;
   g_autoptr (PpHttp) http = pp_http_new ();
   PpSettings settings = { .api_url = url, .api_request_timeout = 60 };
   g_autoptr (PpApi) api = pp_api_new (http, &settings);
@@ -111,6 +111,115 @@ test_too_deep (void)
   g_assert_cmpint (poll_for (g_string_free (text, FALSE), NULL), ==, PP_API_ERROR_TOO_MUCH);
 }
 
+/* Answers to a read of a deployment. SIZE bytes begin with TEXT; BLANKS follow. */
+typedef struct
+{
+  int status;
+  const char *text;
+  gsize size;
+} Large;
+
+typedef struct
+{
+  const Large *large;
+  guint times; /* after that, the right answer comes */
+  gint asked;  /* atomic */
+} Deployment;
+
+#define ID "22222222-2222-4222-8222-222222222222"
+
+static gboolean
+answer_deployment (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  Deployment *deployment = data;
+  const Large *large = deployment->large;
+
+  if (strstr (request->target, "/deployments/") == NULL)
+    return server_reply (fd, 200, "", "[]");
+  if ((guint)g_atomic_int_add (&deployment->asked, 1) >= deployment->times)
+    return server_reply (fd, 200, "", "{\"id\": \"" ID "\"}");
+  g_autofree char *body = g_strnfill (large->size, ' ');
+  memcpy (body, large->text, strlen (large->text));
+  return server_reply (fd, large->status, "", body);
+}
+
+/* Reads a deployment. Meanwhile the server answers other calls. */
+static Answer
+read_deployment (Deployment *deployment)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_deployment, deployment);
+  g_autofree char *url = server_url (server, "/api");
+  g_autoptr (PpHttp) http = pp_http_new ();
+  PpSettings settings = { .api_url = url, .api_request_timeout = 60 };
+  g_autoptr (PpApi) api = pp_api_new (http, &settings);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Answer answer = { loop, NULL, 0 };
+
+  pp_api_expect (api);
+  pp_api_hurry (api, 0.0001);
+  pp_deployment_read (api, ID, on_done, &answer);
+  pp_work_pool_get_scheduled_flow_runs (api, "p", NULL, 0, 0, NULL, NULL);
+  g_main_loop_run (loop);
+  return answer;
+}
+
+static const Large large_answers[] = {
+  { 502, "<html>", 17 * MIB },    /* a gateway's page */
+  { 404, "<html>", 17 * MIB },    /* the same */
+  { 302, "<html>", 17 * MIB },    /* the same */
+  { 503, "{\"a\": [", 17 * MIB }, /* the same, in JSON */
+  { 200, "<html>", 17 * MIB },    /* a login page */
+  { 200, "<html>", 7 * MIB },     /* a smaller one */
+  { 200, "", 40 * MIB },          /* blanks, as from a small gzip */
+  { 200, "{\"a\": [", 17 * MIB }, /* perhaps the API's */
+};
+
+static void
+test_large_for_a_while (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (large_answers); i++)
+    {
+      Deployment deployment = { .large = &large_answers[i], .times = 2 };
+      Answer answer = read_deployment (&deployment);
+
+      g_assert_no_error (answer.error);
+      g_assert_cmpint (deployment.asked, ==, 3);
+    }
+}
+
+/* Asked for five and a half minutes, then the call ends with the reason. */
+static void
+test_always_large (void)
+{
+  static const struct
+  {
+    Large large;
+    int code;
+    const char *words;
+  } cases[] = {
+    { { 200, "{\"a\": [", 17 * MIB },
+      PP_API_ERROR_TOO_MUCH,
+      "200 OK: the answer is larger than 16777216 bytes" },
+    { { 200, "<html>Sign in", 17 * MIB },
+      PP_API_ERROR_STRANGER,
+      "the answer is not JSON; it begins \"<html>Sign in" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Deployment deployment = { .large = &cases[i].large, .times = G_MAXUINT };
+      g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING,
+                             "*asking again until the server answers*");
+      Answer answer = read_deployment (&deployment);
+
+      g_test_assert_expected_messages ();
+      g_assert_error (answer.error, PP_API_ERROR, cases[i].code);
+      g_assert_nonnull (strstr (answer.error->message, cases[i].words));
+      g_assert_cmpint (deployment.asked, ==, 16);
+      g_error_free (answer.error);
+    }
+}
+
 static gsize allocated;
 
 /* As malloc() of glibc rounds it. */
@@ -151,6 +260,8 @@ add_tests (void)
   g_test_add_func ("/bounds/too-large", test_too_large);
   g_test_add_func ("/bounds/too-many-members", test_too_many_members);
   g_test_add_func ("/bounds/too-deep", test_too_deep);
+  g_test_add_func ("/bounds/large-for-a-while", test_large_for_a_while);
+  g_test_add_func ("/bounds/always-large", test_always_large);
   g_test_add_func ("/bounds/estimate", test_estimate);
 }
 

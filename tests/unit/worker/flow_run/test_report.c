@@ -193,6 +193,7 @@ static const Case cases[] = {
            "{\"status\": \"REJECT\", \"state\": {\"type\": \"BOGUS\"}, \"details\": {}}"),
   STRANGE ("rejected-without-a-state", "{\"status\": \"REJECT\", \"details\": {}}"),
   STRANGE ("aborted-without-details", "{\"status\": \"ABORT\"}"),
+  STRANGE ("answer-cannot-be-read", TOO_MUCH),
   { "message-is-invalid",
     { .answers = { { "FAILED", 0, 1, 422, DETAIL ("message") } },
       .exit_code = 3,
