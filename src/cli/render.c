@@ -8,6 +8,7 @@
 #include "prefect-podman/infrastructure/container_spec.h"
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/template/mask.h"
+#include "prefect-podman/template/template.h"
 #include "prefect-podman/text/visible.h"
 #include "prefect-podman/resolve/resolve.h"
 
@@ -328,6 +329,20 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
   return g_strconcat (visible, "\n", NULL);
 }
 
+/* Hides the secrets in the container's name, which are not found in it once characters are
+ * replaced. */
+static void
+mask_name (PpContainerSpec *spec, const json_t *configuration, const PpMask *mask)
+{
+  const char *name = pp_json_string (configuration, PP_NAME_TEXT_KEY);
+  g_autofree char *masked = name != NULL ? pp_mask_text (mask, name) : NULL;
+
+  if (spec->name == NULL || g_strcmp0 (masked, name) == 0)
+    return;
+  g_free (spec->name);
+  spec->name = pp_template_shown_name (masked);
+}
+
 static gboolean
 render_masked (const Options *given, const PpResolveIdentity *identity, PpResolveParts *parts,
                const PpMask *mask, GError **error)
@@ -340,6 +355,7 @@ render_masked (const Options *given, const PpResolveIdentity *identity, PpResolv
   g_autoptr (PpContainerSpec) spec = pp_container_spec_new (configuration, NULL, error);
   if (spec == NULL)
     return FALSE;
+  mask_name (spec, configuration, mask);
   for (guint i = 0; i < spec->warnings->len; i++)
     {
       g_autofree char *warning = pp_mask_text (mask, g_ptr_array_index (spec->warnings, i));

@@ -92,10 +92,14 @@ configuration_from_parts (const PpResolveParts *parts, const PpResolveIdentity *
   if (resolved == NULL)
     return NULL;
   json_t *prepared = pp_template_prepare (resolved, &context, error);
-  if (prepared != NULL)
-    json_object_set_new (
-        prepared, PP_SECRET_ENVIRONMENT_KEY,
-        pp_own_secret_environment (identity->environment, json_object_get (resolved, "env")));
+  if (prepared == NULL)
+    return NULL;
+  json_object_set_new (
+      prepared, PP_SECRET_ENVIRONMENT_KEY,
+      pp_own_secret_environment (identity->environment, json_object_get (resolved, "env")));
+  g_autofree char *name = context.plain_pool ? NULL : pp_template_name (resolved, &context, NULL);
+  if (name != NULL)
+    json_object_set_new (prepared, PP_NAME_TEXT_KEY, json_string (name));
   return prepared;
 }
 

@@ -5,6 +5,8 @@
 
 #include "template-private.h"
 
+#include "prefect-podman/template/mask.h"
+
 #include <string.h>
 
 /* Returns the host in URL as urllib.parse.urlparse (url).netloc.split (":")[0] does; new string, or
@@ -107,4 +109,24 @@ pp_docker_container_name (const char *name)
   g_autofree char *slug = pp_slugify (name);
   const char *start = slug + strspn (slug, "_-.");
   return start[0] == '\0' ? NULL : g_strdup (start);
+}
+
+char *
+pp_template_shown_name (const char *name)
+{
+  /* Characters that may be in a container's name, as long as PP_MASKED. */
+  static const char kept[] = "________";
+  g_auto (GStrv) parts = g_strsplit (name, PP_MASKED, -1);
+  g_autofree char *marked = g_strjoinv (kept, parts);
+  g_autofree char *cut = pp_slugify (marked);
+  gsize length = strlen (cut);
+  /* The limit of the length may have cut the last one. */
+  while (length > 0 && cut[length - 1] == '_')
+    length--;
+  g_autofree char *slug
+      = g_strdup_printf ("%.*s%s", (int)length, cut, cut[length] != '\0' ? kept : "");
+  g_auto (GStrv) pieces = g_strsplit (slug, kept, -1);
+  g_autofree char *shown = g_strjoinv (PP_MASKED, pieces);
+  const char *start = shown + strspn (shown, "_-.");
+  return g_strdup (start[0] == '\0' ? PP_MASKED : start);
 }

@@ -136,15 +136,15 @@ render_name (const json_t *name, const PpTemplateContext *context, GError **erro
   return rendered != NULL ? rendered : pp_json_share (name);
 }
 
-static gboolean
-prepare_name (json_t *configuration, const PpTemplateContext *context, GError **error)
+char *
+pp_template_name (const json_t *configuration, const PpTemplateContext *context, GError **error)
 {
   json_auto_t *name = json_incref (json_object_get (configuration, "name"));
   if (pp_json_truthy (name))
     {
       json_t *rendered = render_name (name, context, error);
       if (rendered == NULL)
-        return FALSE;
+        return NULL;
       json_decref (name);
       name = rendered;
     }
@@ -153,13 +153,22 @@ prepare_name (json_t *configuration, const PpTemplateContext *context, GError **
       json_decref (name);
       name = json_incref (json_object_get (context->flow_run, "name"));
     }
-  if (!json_is_string (name))
-    return pp_template_invalid (error,
-                                "name: the placeholder stands for %s; a string is needed "
-                                "(or put text beside the placeholder)",
-                                pp_json_type_name (name));
+  if (json_is_string (name))
+    return g_strdup (json_string_value (name));
+  pp_template_invalid (error,
+                       "name: the placeholder stands for %s; a string is needed "
+                       "(or put text beside the placeholder)",
+                       pp_json_type_name (name));
+  return NULL;
+}
 
-  g_autofree char *slug = pp_docker_container_name (json_string_value (name));
+static gboolean
+prepare_name (json_t *configuration, const PpTemplateContext *context, GError **error)
+{
+  g_autofree char *name = pp_template_name (configuration, context, error);
+  if (name == NULL)
+    return FALSE;
+  g_autofree char *slug = pp_docker_container_name (name);
   json_object_set_new (configuration, "name", slug != NULL ? json_string (slug) : json_null ());
   return TRUE;
 }

@@ -51,8 +51,9 @@ typedef struct
 json_t *pp_resolve_process_environment (void);
 
 /* Makes the finished job configuration from PARTS. Its member PP_SECRET_ENVIRONMENT_KEY
- * (infrastructure.h) names the variables of `env` that are secrets of the worker. Pure. Returns a
- * new object, or NULL with ERROR (PP_RESOLVE_ERROR_CONFIGURATION). */
+ * (infrastructure.h) names the variables of `env` that are secrets of the worker; PP_NAME_TEXT_KEY
+ * is the name from which a container's name was made. Pure. Returns a new object, or NULL with
+ * ERROR (PP_RESOLVE_ERROR_CONFIGURATION). */
 json_t *pp_resolve_configuration (const PpResolveParts *parts, const PpResolveIdentity *identity,
                                   GError **error);
 

@@ -112,6 +112,16 @@ typedef struct
 json_t *pp_template_prepare (const json_t *configuration, const PpTemplateContext *context,
                              GError **error);
 
+/* Returns the name that pp_template_prepare() turns into a container's name, before its characters
+ * are replaced. It may have secrets in it, which are not found any more in the container's name.
+ * New string, or NULL with ERROR. */
+char *pp_template_name (const json_t *configuration, const PpTemplateContext *context,
+                        GError **error);
+
+/* Returns the container's name for NAME as pp_template_prepare() makes it, but with each PP_MASKED
+ * (mask.h) in it kept. New string; PP_MASKED if nothing else is left. */
+char *pp_template_shown_name (const char *name);
+
 /* Returns the default base job template of TYPE as a new object: "docker" (Prefect's own) or
  * "podman". NULL for another type. */
 json_t *pp_template_default (const char *type);

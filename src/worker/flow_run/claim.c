@@ -246,6 +246,7 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
     {
       run->mask = pp_resolve_mask (parts);
       run->resolve.configuration = pp_resolve_configuration (parts, &identity, &run->resolve.error);
+      pp_flow_run_learn_name (run);
     }
   if (run->state == PP_FLOW_RUN_PENDING)
     pp_flow_run_go_on (run);

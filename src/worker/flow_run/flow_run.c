@@ -3,6 +3,7 @@
 
 #include "flow_run_inside-private.h"
 
+#include "prefect-podman/template/template.h"
 #include "prefect-podman/text/visible.h"
 #include "prefect-podman/text/timestamp.h"
 
@@ -10,6 +11,9 @@
 
 #include <stdarg.h>
 #include <string.h>
+
+/* A shorter name is not hidden in messages. */
+#define MIN_NAME_BYTES 4
 
 /* The table of states. ENTER is called when a run enters the state, GO_ON when something happens
  * that the run waits for in it. Only pp_flow_run_move() and pp_flow_run_go_on() call these
@@ -53,16 +57,16 @@ pp_flow_run_go_on (PpFlowRun *run)
   states[run->state].go_on (run);
 }
 
-/* Replaces the container's name in TEXT with the name without secrets. Takes ownership of TEXT.
- * After a restart, shown_name is known, but the mask of the run's blocks is not. */
+/* Replaces NAME in TEXT by SHOWN, the same without secrets. Takes ownership of TEXT. A short name
+ * stays: it occurs in too many texts. */
 static char *
-hide_name (const PpFlowRun *run, char *text)
+hide_name (char *text, const char *name, const char *shown)
 {
-  if (run->shown_name == NULL || g_str_equal (run->shown_name, run->container_name))
+  if (name == NULL || shown == NULL || strlen (name) < MIN_NAME_BYTES || g_str_equal (name, shown))
     return text;
-  g_auto (GStrv) parts = g_strsplit (text, run->container_name, -1);
+  g_auto (GStrv) parts = g_strsplit (text, name, -1);
   g_free (text);
-  return g_strjoinv (run->shown_name, parts);
+  return g_strjoinv (shown, parts);
 }
 
 char *
@@ -70,6 +74,10 @@ pp_flow_run_mask (const PpFlowRun *run, char *text)
 {
   if (text == NULL)
     return NULL;
+  /* A mask does not find a secret in which characters were replaced for the container's name. And
+   * after a restart, shown_name is known, but the mask of the run's blocks is not. */
+  text = hide_name (text, run->container_name, run->shown_name);
+  text = hide_name (text, run->given.name, run->given.shown);
   gsize length = strlen (text);
   char *masked = pp_secrets_mask (run->context->secrets, text, &length);
   if (masked != NULL)
@@ -78,7 +86,7 @@ pp_flow_run_mask (const PpFlowRun *run, char *text)
       text = masked;
     }
   if (run->mask == NULL)
-    return hide_name (run, text);
+    return text;
   g_autofree char *unmasked = text;
   return pp_mask_text (run->mask, unmasked);
 }
@@ -92,6 +100,21 @@ pp_flow_run_show_name (PpFlowRun *run, char *shown)
   run->shown_name = shown;
   run->label = g_strdup_printf ("%s '%s'", run->words->job, shown);
   run->first_label = g_strdup_printf ("%s '%s'", run->words->first_job, shown);
+}
+
+void
+pp_flow_run_learn_name (PpFlowRun *run)
+{
+  const char *name = pp_json_string (run->resolve.configuration, "name");
+  const char *text = pp_json_string (run->resolve.configuration, PP_NAME_TEXT_KEY);
+
+  g_clear_pointer (&run->given.name, g_free);
+  g_clear_pointer (&run->given.shown, g_free);
+  g_autofree char *masked = pp_flow_run_mask (run, g_strdup (text));
+  if (name == NULL || g_strcmp0 (masked, text) == 0)
+    return;
+  run->given.name = g_strdup (name);
+  run->given.shown = pp_template_shown_name (masked);
 }
 
 void
@@ -328,6 +351,8 @@ pp_flow_run_free (PpFlowRun *run)
   g_free (run->container_id);
   g_free (run->container_name);
   g_free (run->shown_name);
+  g_free (run->given.name);
+  g_free (run->given.shown);
   g_free (run->label);
   g_free (run->first_label);
   g_free (run->replaced_container_id);

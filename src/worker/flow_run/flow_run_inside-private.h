@@ -27,6 +27,9 @@ void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 /* Returns TEXT (may be NULL) without the secrets of the worker and of the run's blocks, because an
  * error message may quote a refused value. Takes ownership of TEXT. New string, or NULL. */
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
+/* Remembers what is shown of the name in RUN's job configuration, for which the mask of the run's
+ * blocks must be known. */
+void pp_flow_run_learn_name (PpFlowRun *run);
 /* Sets the name of RUN's container, and what is shown of it. NULL: it has none. */
 void pp_flow_run_name_job (PpFlowRun *run, const char *name);
 /* Sets what is shown of the container's name. Takes ownership of SHOWN, which may be NULL. */

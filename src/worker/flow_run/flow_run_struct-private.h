@@ -119,7 +119,12 @@ struct PpFlowRun
   char *failure; /* why it could not be submitted, once known */
   char *container_id;
   char *container_name;
-  char *shown_name;  /* container_name without secrets: for logs, messages, states and events */
+  char *shown_name; /* container_name without secrets: for logs, messages, states and events */
+  struct
+  {
+    char *name;      /* the container's name, but for a suffix; NULL: there is no secret in it */
+    char *shown;     /* the same without secrets */
+  } given;           /* what the job's configuration says of the name */
   char *label;       /* "container 'SHOWN_NAME'" */
   char *first_label; /* the same at the beginning of a sentence */
   const PpKindWords *words;    /* the infrastructure's; borrowed */

@@ -231,6 +231,30 @@ test_names (void)
   g_assert_cmpuint (strlen (pp_json_string (prepared, "name")), ==, 250);
 }
 
+static void
+test_shown_names (void)
+{
+  static const struct
+  {
+    const char *masked;
+    const char *shown;
+  } cases[] = {
+    { "Box", "Box" },
+    { "Box! x", "Box-x" },
+    { "********", "********" },
+    { "a ********!x", "a-********-x" },
+    { "--********--", "********" },
+    { "a********b********", "a********b********" },
+    { "!", "********" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *shown = pp_template_shown_name (cases[i].masked);
+      g_assert_cmpstr (shown, ==, cases[i].shown);
+    }
+}
+
 static const struct
 {
   const char *configuration;
@@ -483,6 +507,7 @@ add_tests (void)
   g_test_add_func ("/template/prepare/flow-run-of-the-container", test_flow_run_of_the_container);
   g_test_add_func ("/template/prepare/network mode", test_network_mode);
   g_test_add_func ("/template/prepare/names", test_names);
+  g_test_add_func ("/template/prepare/shown-names", test_shown_names);
   g_test_add_func ("/template/prepare/refused", test_refused);
   g_test_add_func ("/template/prepare/taken", test_taken);
   g_test_add_func ("/template/prepare/shared-values", test_shared_values);

@@ -4,6 +4,7 @@
 
 #include "flow_run_test.h"
 
+#include "prefect-podman/template/mask.h"
 #include "prefect-podman/template/secrets.h"
 
 #define FOLLOWED "watch follow inspect remove "
@@ -94,6 +95,63 @@ check_entry (Fixture *fixture)
   g_assert_cmpstr (pp_json_string (entry, "shown_name"), ==, "box-********");
 }
 
+/* A secret of a block whose characters are replaced in a container's name. */
+#define BLOCK_SECRET "S3cr3t_Value!x.Y"
+#define CHANGED_SECRET "S3cr3t_Value-x.Y"
+#define A_LONG_WORD                                                                                \
+  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"       \
+  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"       \
+  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define NAMED(text)                                                                                \
+  .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", \"name\": \"" text "\"}"
+#define BLOCK                                                                                      \
+  {                                                                                                \
+    "GET /api/block_types/slug/secret/block_documents", 0, 9, 200,                                 \
+        "{\"id\": \"b\", \"block_type\": {\"slug\": \"secret\"}, \"data\": {\"value\": "           \
+        "\"" BLOCK_SECRET "\"}}",                                                                  \
+        FALSE                                                                                      \
+  }
+#define SECRET_NAME "{{ prefect.blocks.secret.s }}"
+
+static char *
+entry_text (Fixture *fixture, const char *key)
+{
+  g_autofree char *path = state_test_path (fixture->identity, "runs", RUN ".json");
+  json_auto_t *entry = json_load_file (path, 0, NULL);
+
+  return g_strdup (pp_json_string (entry, key));
+}
+
+/* The journal alone has the container's name itself. */
+static void
+check_names (Fixture *fixture, const char *name, const char *shown)
+{
+  g_autofree char *real = entry_text (fixture, "container_name");
+  g_autofree char *journal = entry_text (fixture, "shown_name");
+
+  g_assert_cmpstr (real, ==, name);
+  g_assert_cmpstr (journal, ==, shown);
+  g_assert_cmpstr (pp_flow_run_shown_name (fixture->run), ==, shown);
+}
+
+static void
+check_changed (Fixture *fixture)
+{
+  check_names (fixture, "Box-" CHANGED_SECRET "-1", "Box-" PP_MASKED "-1");
+}
+
+static void
+check_alone (Fixture *fixture)
+{
+  check_names (fixture, CHANGED_SECRET, PP_MASKED);
+}
+
+static void
+check_cut (Fixture *fixture)
+{
+  check_names (fixture, A_LONG_WORD "-S3cr3t_V", A_LONG_WORD "-" PP_MASKED);
+}
+
 static void
 free_secrets (Fixture *fixture)
 {
@@ -110,6 +168,17 @@ static const Case cases[] = {
       .states = "PENDING RUNNING COMPLETED ",
       .calls = WELL,
       .check = free_secrets } },
+  { "name-with-a-changed-secret",
+    { NAMED ("Box! " SECRET_NAME), .answers = { BLOCK }, .fails = FAKE_CREATE, .failures = 1,
+      .code = PP_INFRASTRUCTURE_ERROR_NAME_IN_USE, .steps = { check_changed },
+      .states = "PENDING RUNNING COMPLETED ", .log = "Container name 'Box-" PP_MASKED "' is in use",
+      .absent = CHANGED_SECRET } },
+  { "name-that-is-a-secret",
+    { NAMED (SECRET_NAME), .answers = { BLOCK }, .steps = { check_alone },
+      .states = "PENDING RUNNING COMPLETED ", .absent = CHANGED_SECRET } },
+  { "name-with-a-secret-that-is-cut",
+    { NAMED (A_LONG_WORD "-" SECRET_NAME), .answers = { BLOCK }, .steps = { check_cut },
+      .states = "PENDING RUNNING COMPLETED ", .absent = "S3cr3t" } },
   { "at-its-time",
     { .starts_in = 60,
       .states = "PENDING RUNNING COMPLETED ",
