@@ -378,7 +378,7 @@ build (PpContainerSpec *spec, const json_t *configuration, const PpEngineInfo *e
   spec->wants_proxies = !json_is_false (json_object_get (rest, "use_config_proxy"));
   spec->policy.has_tty = json_is_true (json_object_get (spec->create_body, "Tty"));
   resolve_state_reporting (spec);
-  if (!pp_spec_withhold_secrets (spec, configuration, error))
+  if (!pp_spec_withhold_secrets (spec, configuration, error) || !pp_spec_limit_size (spec, error))
     return FALSE;
   return pp_spec_fit_to_engine (spec, json_object_get (rest, "cdi_devices"), engine, error);
 }

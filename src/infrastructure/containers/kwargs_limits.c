@@ -1,10 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings that a job must not have, because they would affect other runs or outlive the job. */
+/* Settings that a job must not have, because they would affect other runs or outlive the job. And
+ * how much a job may give. */
 #include "config.h"
 
 #include "kwargs_limits-private.h"
 
 #include "prefect-podman/json.h"
+
+#include <string.h>
+
+/* An engine's answer about a container has all that its create body has, some of it twice, and the
+ * list of all containers has the labels. The worker reads PP_ENGINE_MAX_RESPONSE_BYTES of an
+ * answer. A kernel takes about 2 MiB of arguments and variables. */
+#define MIB ((gsize)1024 * 1024)
+#define MAX_LABELS_BYTES (1 * MIB)
+#define MAX_BODY_BYTES (4 * MIB)
+
+/* The parts of a create body that may be large, and the job variable for each. The rest is of
+ * container_create_kwargs. */
+static const struct
+{
+  const char *object; /* NULL: the body itself */
+  const char *field;
+  const char *key;
+} large_parts[] = {
+  { NULL, "Labels", "labels" },
+  { NULL, "Env", "env" },
+  { NULL, "UnsetEnv", "env" },
+  { NULL, "Cmd", "command" },
+  { NULL, "Entrypoint", "entrypoint" },
+  { NULL, "Volumes", "volumes" },
+  { "HostConfig", "Binds", "volumes" },
+  { "HostConfig", "Devices", "devices" },
+  { "HostConfig", "ExtraHosts", "extra_hosts" },
+  { "HostConfig", "SecurityOpt", "security_opt" },
+  { "HostConfig", "Ulimits", "ulimits" },
+};
 
 /* Returns the string in OBJECT whose key is WANTED in upper or lower case, as Go reads keys;
  * borrowed, or NULL. */
@@ -66,4 +97,81 @@ pp_spec_limit_kwargs (PpContainerSpec *spec, GError **error)
 {
   leave_out_restarts (spec);
   return check_log_options (spec, error);
+}
+
+/* Returns the length of TEXT (LENGTH bytes) as a Go program writes it in JSON, with the quotes.
+ * 0xe2 may begin one of the two line ends of Unicode, which Go escapes, too. */
+static gsize
+text_bytes (const char *text, gsize length)
+{
+  gsize bytes = 2;
+
+  for (gsize i = 0; i < length; i++)
+    if ((guchar)text[i] < ' ' || text[i] == '<' || text[i] == '>' || text[i] == '&')
+      bytes += strlen ("\\u0000");
+    else if ((guchar)text[i] == 0xe2)
+      bytes += strlen ("\\u2028") - 2;
+    else
+      bytes += text[i] == '"' || text[i] == '\\' ? 2 : 1;
+  return bytes;
+}
+
+/* Returns about how many bytes VALUE (may be NULL) has as JSON. */
+static gsize
+json_bytes (const json_t *value)
+{
+  const char *key;
+  size_t i;
+  json_t *member;
+  gsize bytes = json_is_string (value)
+                    ? text_bytes (json_string_value (value), json_string_length (value))
+                    : 8;
+
+  json_object_foreach ((json_t *)value, key, member)
+  {
+    bytes += text_bytes (key, strlen (key)) + 2 + json_bytes (member);
+  }
+  json_array_foreach (value, i, member) { bytes += 1 + json_bytes (member); }
+  return bytes;
+}
+
+gboolean
+pp_spec_limit_size (const PpContainerSpec *spec, GError **error)
+{
+  const json_t *body = spec->create_body;
+  gsize labels = json_bytes (json_object_get (body, "Labels"));
+  gsize all = json_bytes (body);
+  gsize rest = all;
+  gsize most = 0;
+  const char *key = NULL;
+
+  if (labels > MAX_LABELS_BYTES)
+    {
+      g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                   "labels: they have %" G_GSIZE_FORMAT " bytes as JSON; %" G_GSIZE_FORMAT
+                   " bytes at most are taken",
+                   labels, MAX_LABELS_BYTES);
+      return FALSE;
+    }
+  if (all <= MAX_BODY_BYTES)
+    return TRUE;
+  for (gsize i = 0; i < G_N_ELEMENTS (large_parts); i++)
+    {
+      const char *object = large_parts[i].object;
+      gsize bytes = json_bytes (json_object_get (
+          object != NULL ? json_object_get (body, object) : body, large_parts[i].field));
+
+      rest -= MIN (rest, bytes);
+      if (bytes <= most)
+        continue;
+      most = bytes;
+      key = large_parts[i].key;
+    }
+  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+               "%s: has %" G_GSIZE_FORMAT " of the %" G_GSIZE_FORMAT
+               " bytes, as JSON, that describe the container; %" G_GSIZE_FORMAT
+               " bytes at most are taken. Give large data in a file of a volume",
+               rest > most ? "container_create_kwargs" : key, MAX (rest, most), all,
+               MAX_BODY_BYTES);
+  return FALSE;
 }

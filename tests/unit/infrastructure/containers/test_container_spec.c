@@ -540,6 +540,68 @@ test_podman_run_of_kwargs (void)
                    "--device-read-bps /dev/sda:7 busybox:1");
 }
 
+/* Returns a configuration with TEXT, repeated to BYTES bytes, in the string that FORMAT has at %s.
+ */
+static char *
+filled (const char *format, const char *text, gsize bytes)
+{
+  g_autoptr (GString) long_text = g_string_new (NULL);
+  g_auto (GStrv) parts = g_strsplit (format, "%s", 2);
+
+  while (long_text->len < bytes)
+    g_string_append (long_text, text);
+  return g_strconcat (parts[0], long_text->str, parts[1], NULL);
+}
+
+#define KIB ((gsize)1024)
+
+/* A container with more than this could not be inspected, nor the engine's containers listed. */
+static void
+test_sizes (void)
+{
+  static const struct
+  {
+    const char *format;
+    const char *text;
+    gsize fits, too_much; /* KiB of the configuration's text */
+    const char *message;
+  } table[] = {
+    { "{\"labels\": {\"a\": \"%s\"}}", "x", 1000, 1025, "labels: they have 1" },
+    { "{\"labels\": {\"a\": \"%s\"}}", "\\u0001", 1000, 1025, "labels: they have 1" },
+    { "{\"labels\": {\"a\": \"%s\"}}", "<", 160, 180, "labels: they have 1" },
+    { "{\"labels\": {\"%s\": \"a\"}}", "x", 1000, 1025, "labels: they have 1" },
+    { "{\"labels\": {\"a\": [\"%s\"]}}", "x", 1000, 1025, "labels: they have 1" },
+    { "{\"env\": {\"A\": \"%s\"}}", "x", 4000, 4100, "env: has 4" },
+    { "{\"env\": {\"A\": \"%s\"}}", "\\u0001", 4000, 4100, "env: has " },
+    { "{\"env\": {\"%s\": null}}", "x", 4000, 4100, "env: has " },
+    { "{\"command\": [\"true\", \"%s\"]}", "&", 660, 700, "command: has " },
+    { "{\"command\": \"true %s\"}", "x ", 1300, 4100, "command: has " },
+    { "{\"entrypoint\": [\"%s\"]}", "\xe2\x80\xa8", 2000, 4100, "entrypoint: has " },
+    { "{\"volumes\": [\"v:/%s\"]}", "x", 2000, 4100, "volumes: has " },
+    { "{\"extra_hosts\": {\"%s\": \"10.0.0.1\"}}", "x", 4000, 4100, "extra_hosts: has " },
+    { "{\"container_create_kwargs\": {\"hostname\": \"%s\"}}", "x", 4000, 4100,
+      "container_create_kwargs: has " },
+    { "{\"container_create_kwargs\": {\"sysctls\": {\"a\": \"%s\"}}}", "x", 4000, 4100,
+      "container_create_kwargs: has " },
+  };
+  const PpEngineInfo *const engines[] = { &old_podman, &new_podman, &docker, NULL };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *small = filled (table[i].format, table[i].text, table[i].fits * KIB);
+      g_autofree char *large = filled (table[i].format, table[i].text, table[i].too_much * KIB);
+      const PpEngineInfo *engine = engines[i % G_N_ELEMENTS (engines)];
+      g_autoptr (PpContainerSpec) spec = good_spec (small, engine);
+      g_autoptr (GError) error = NULL;
+
+      g_test_message ("%s", table[i].format);
+      g_assert_nonnull (spec);
+      g_assert_null (make_spec (large, engine, &error));
+      g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
+      g_assert_true (g_str_has_prefix (error->message, table[i].message));
+    }
+}
+
 static void
 add_tests (void)
 {
@@ -547,6 +609,7 @@ add_tests (void)
   g_test_add_func ("/container-spec/image-is-trimmed", test_image_is_trimmed);
   g_test_add_func ("/container-spec/podman-variables", test_podman_variables);
   g_test_add_func ("/container-spec/errors", test_errors);
+  g_test_add_func ("/container-spec/sizes", test_sizes);
   g_test_add_func ("/container-spec/long-value", test_long_value_is_cut_at_a_character);
   g_test_add_func ("/container-spec/variable-names", test_variable_names);
   g_test_add_func ("/container-spec/ignored-kwargs", test_ignored_kwargs_are_told);
