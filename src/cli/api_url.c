@@ -4,6 +4,10 @@
 #include "cli/api_url-private.h"
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/http/proxy.h"
+#include "prefect-podman/http/url.h"
+#include "prefect-podman/text/visible.h"
+
+#include <string.h>
 
 /* Checks the certificate files before the first request. libcurl's own error message would not name
  * the setting. */
@@ -28,6 +32,51 @@ check_certificates (const PpSettings *settings, GError **error)
   return FALSE;
 }
 
+/* Returns what is wrong with URL, or NULL. */
+static const char *
+url_problem (const char *url)
+{
+  const char *authority;
+
+  if (g_str_has_prefix (url, "http://"))
+    authority = url + strlen ("http://");
+  else if (g_str_has_prefix (url, "https://"))
+    authority = url + strlen ("https://");
+  else
+    return "must begin with http:// or https:// and end in /api";
+  for (const char *c = url; *c != '\0'; c++)
+    if (g_ascii_isspace (*c) || g_ascii_iscntrl (*c))
+      return "a blank or a control character has no place in it";
+
+  gsize length = strcspn (authority, "/?#");
+  const char *at = g_strrstr_len (authority, (gssize)length, "@");
+  const char *start = at != NULL ? at + 1 : authority;
+  gsize host_length = (gsize)(authority + length - start);
+  /* As in Prefect, "HOST:" is HOST. */
+  if (host_length > 1 && start[host_length - 1] == ':' && start[host_length - 2] != ':')
+    host_length--;
+  g_autofree char *host = g_strndup (start, host_length);
+  const char *problem = pp_http_host_problem (host, NULL);
+  if (problem != NULL && strchr (authority + length, '@') != NULL)
+    return "/, ? and # in a password are written %2F, %3F and %23";
+  return problem;
+}
+
+static gboolean
+check_url (const PpSettings *settings, GError **error)
+{
+  const char *problem = url_problem (settings->api_url);
+
+  if (problem == NULL)
+    return TRUE;
+  g_autofree char *display = pp_http_broken_url_for_display (settings->api_url);
+  g_autofree char *visible = pp_text_visible (display, "");
+  g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, "%s: '%s'%s %s",
+               settings->api_url_place, visible, g_str_has_prefix (problem, "must ") ? "" : ":",
+               problem);
+  return FALSE;
+}
+
 gboolean
 pp_command_check_api_url (const PpSettings *settings, GError **error)
 {
@@ -42,15 +91,10 @@ pp_command_check_api_url (const PpSettings *settings, GError **error)
           "or set it in the profile (prefect config set PREFECT_API_URL=...)");
       return FALSE;
     }
-  if ((g_str_has_prefix (url, "http://") && url[7] != '\0')
-      || (g_str_has_prefix (url, "https://") && url[8] != '\0'))
-    {
-      if (check_certificates (settings, &local) && pp_proxy_check (url, &local))
-        return TRUE;
-      g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, local->message);
-      return FALSE;
-    }
-  g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
-                       "PREFECT_API_URL must begin with http:// or https:// and end in /api");
+  if (!check_url (settings, error))
+    return FALSE;
+  if (check_certificates (settings, &local) && pp_proxy_check (url, &local))
+    return TRUE;
+  g_set_error_literal (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, local->message);
   return FALSE;
 }

@@ -174,12 +174,20 @@ take_codes (const Found *found, const char *name)
   return taken;
 }
 
+static const char *
+place_of (const Found *found, const char *name)
+{
+  const char *place = pp_json_string (found->places, name);
+  return place != NULL ? place : name;
+}
+
 static void
 take_api (PpSettings *settings, const Found *found)
 {
   settings->api_url = take_string (found, "PREFECT_API_URL", NULL);
   while (settings->api_url != NULL && g_str_has_suffix (settings->api_url, "/"))
     settings->api_url[strlen (settings->api_url) - 1] = '\0';
+  settings->api_url_place = g_strdup (place_of (found, "PREFECT_API_URL"));
   settings->api_key = take_string (found, "PREFECT_API_KEY", NULL);
   settings->api_auth_string = take_string (found, "PREFECT_API_AUTH_STRING", NULL);
   settings->api_tls_insecure_skip_verify
@@ -234,13 +242,6 @@ take_logging (PpSettings *settings, const Found *found)
 }
 
 /* ---- rules about more than one setting ---- */
-
-static const char *
-place_of (const Found *found, const char *name)
-{
-  const char *place = pp_json_string (found->places, name);
-  return place != NULL ? place : name;
-}
 
 /* Checks numbers that this worker calculates with. */
 static gboolean
@@ -423,6 +424,7 @@ pp_settings_free (PpSettings *settings)
   g_free (settings->home);
   g_free (settings->profile);
   g_free (settings->api_url);
+  g_free (settings->api_url_place);
   free_secret (settings->api_key);
   free_secret (settings->api_auth_string);
   g_free (settings->api_ssl_cert_file);

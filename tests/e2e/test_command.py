@@ -82,6 +82,7 @@ def test_state_dir_of_an_unset_variable(tmp_path, command):
     ("settings", "expected"),
     [
         ({"PREFECT_API_URL": None}, "PREFECT_API_URL"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:473100/api"}, "the port must be a number from 1 to 65535"),
         ({"PREFECT_WORKER_QUERY_SECONDS": "often"}, "PREFECT_WORKER_QUERY_SECONDS"),
         ({"PREFECT_WORKER_WEBSERVER_PORT": "http"}, "PREFECT_WORKER_WEBSERVER_PORT"),
         ({"PREFECT_CLIENT_CUSTOM_HEADERS": "{not json"}, "PREFECT_CLIENT_CUSTOM_HEADERS"),

@@ -25,6 +25,7 @@ typedef struct
   gboolean debug_mode; /* PREFECT_DEBUG_MODE, FALSE */
 
   char *api_url;         /* PREFECT_API_URL without a trailing slash, or NULL */
+  char *api_url_place;   /* where api_url is set, "FILE:LINE: KEY", for messages */
   char *api_key;         /* PREFECT_API_KEY or NULL; a secret */
   char *api_auth_string; /* PREFECT_API_AUTH_STRING "user:password" or NULL; a secret */
   gboolean api_tls_insecure_skip_verify;
