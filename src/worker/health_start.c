@@ -58,11 +58,13 @@ warn_of (PpWorker *worker, const char *what)
   worker->health_warned = TRUE;
 }
 
+/* If the trouble MAY_PASS_LATER, a service manager should start the worker again, so the exit code
+ * is not that of wrong settings. */
 static void
-give_up (PpWorker *worker, const char *what)
+give_up (PpWorker *worker, gboolean may_pass_later, const char *what)
 {
   pp_worker_health_stop (worker);
-  pp_worker_stop (worker, 2, what);
+  pp_worker_stop (worker, may_pass_later ? 1 : 2, what);
 }
 
 /* Tries to listen on health_addresses. */
@@ -88,7 +90,7 @@ try_to_listen (PpWorker *worker)
   if (again)
     warn_of (worker, what);
   else
-    give_up (worker, what);
+    give_up (worker, may_pass (error), what);
 }
 
 static void
@@ -105,10 +107,11 @@ on_looked_up (struct addrinfo *addresses, int failure, const char *why, gpointer
       return;
     }
   g_autofree char *what = describe_lookup (worker, why);
-  if (failure == EAI_AGAIN && g_get_monotonic_time () < worker->health_deadline)
+  gboolean is_temporary = failure == EAI_AGAIN;
+  if (is_temporary && g_get_monotonic_time () < worker->health_deadline)
     warn_of (worker, what);
   else
-    give_up (worker, what);
+    give_up (worker, is_temporary, what);
 }
 
 static void
@@ -131,7 +134,7 @@ on_retry (gpointer user_data)
   else if (g_get_monotonic_time () >= worker->health_deadline)
     {
       g_autofree char *what = describe_lookup (worker, "the name server does not answer");
-      give_up (worker, what);
+      give_up (worker, TRUE, what);
     }
   return worker->health_timer != 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
