@@ -12,6 +12,8 @@
 #define START_SECONDS 1
 #define START_DOUBLINGS 3
 
+#define POOL_ADVICE "Create it, or let this worker do it (leave out --no-create-pool-if-not-found)"
+
 static void connect_engine (PpWorker *worker);
 static void sync_pool (PpWorker *worker);
 static void send_heartbeat (PpWorker *worker, gboolean ask);
@@ -333,6 +335,26 @@ on_pool_created (json_t *body, const GError *error, gpointer user_data)
 }
 
 static void
+wait_for_pool (PpWorker *worker)
+{
+  const char *pool = worker->options->work_pool;
+
+  if (worker->options->run_once)
+    {
+      pp_worker_fail (worker, 1, "Work pool '%s' not found! " POOL_ADVICE ".", pool);
+      return;
+    }
+  if (!worker->pool_missing_said)
+    g_warning ("Work pool '%s' not found! " POOL_ADVICE
+               "; it looks for the pool at every heartbeat.",
+               pool);
+  worker->pool_missing_said = TRUE;
+  g_autofree char *absence = g_strdup_printf ("Work pool '%s' not found", pool);
+  pp_worker_note_absence (&worker->pool_absence, absence);
+  sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
+}
+
+static void
 on_pool_missing (PpWorker *worker)
 {
   json_auto_t *template = NULL;
@@ -342,18 +364,7 @@ on_pool_missing (PpWorker *worker)
     return;
   if (!worker->options->create_pool_if_not_found)
     {
-      if (!worker->pool_missing_said)
-        g_warning ("Work pool '%s' not found! Create it, or let this worker do it (leave out "
-                   "--no-create-pool-if-not-found); it looks for the pool at every heartbeat.",
-                   worker->options->work_pool);
-      worker->pool_missing_said = TRUE;
-      g_autofree char *absence
-          = g_strdup_printf ("Work pool '%s' not found", worker->options->work_pool);
-      pp_worker_note_absence (&worker->pool_absence, absence);
-      if (worker->options->run_once)
-        pp_worker_fail (worker, 1, "Work pool '%s' not found", worker->options->work_pool);
-      else
-        sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
+      wait_for_pool (worker);
       return;
     }
   if (!serves (worker, served_type (worker)))
