@@ -141,10 +141,15 @@ say_what_is_left (const PpWorker *worker)
 
   g_hash_table_iter_init (&iter, worker->runs);
   while (g_hash_table_iter_next (&iter, NULL, &run))
-    g_warning ("Left to the next start: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
-               pp_flow_run_id (run), pp_flow_run_phase_word (run),
-               pp_flow_run_shown_name (run) != NULL ? ", container " : "",
-               pp_flow_run_shown_name (run) != NULL ? pp_flow_run_shown_name (run) : "");
+    {
+      /* The name is chosen before the container exists. */
+      const char *container
+          = pp_flow_run_container_id (run) != NULL ? pp_flow_run_shown_name (run) : NULL;
+
+      g_warning ("Left to the next start: flow run '%s' (%s), %s%s%s", pp_flow_run_name (run),
+                 pp_flow_run_id (run), pp_flow_run_phase_word (run),
+                 container != NULL ? ", container " : "", container != NULL ? container : "");
+    }
   if (pp_log_sender_pending (worker->context.logs) > 0)
     g_warning (
         "%u log records could not be delivered: containers' are at the next start, the worker's "
