@@ -28,6 +28,14 @@ read_of_our_pool (const PpIdentity *identity, const char *name)
   return g_steal_pointer (&json);
 }
 
+char *
+pp_identity_worker_name (const PpIdentity *identity, const char *name)
+{
+  json_auto_t *json = read_of_our_pool (identity, name);
+
+  return g_strdup (pp_json_string (json, "worker_name"));
+}
+
 static gboolean
 is_our_host (const PpIdentity *identity, const json_t *json)
 {

@@ -14,6 +14,7 @@ free_adoption (gpointer data)
 
   g_clear_error (&adoption->error);
   g_free (adoption->name);
+  g_free (adoption->worker_name);
   g_free (adoption);
 }
 
@@ -66,6 +67,7 @@ adopt (PpFreeIdentitiesLook *look, const char *name)
   PpAdoption *adoption = g_new0 (PpAdoption, 1);
 
   adoption->name = g_strdup (name);
+  adoption->worker_name = pp_identity_worker_name (look->identity, name);
   adoption->count = pp_identity_try_adopt (look->identity, name, &moved, &adoption->error);
   g_ptr_array_add (look->adoptions, adoption);
   pp_journal_load_moved (look->identity, entries, look->entries);

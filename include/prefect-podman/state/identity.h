@@ -101,6 +101,10 @@ gboolean pp_identity_has_runs (const PpIdentity *identity, const char *name);
  * journal. No other worker can get one of our runs, because taking it over needs our lock. */
 gboolean pp_identity_sibling_has_run (const PpIdentity *identity, const char *flow_run_id);
 
+/* Returns the name of the worker that was last started with the identity NAME, as `worker status`
+ * shows it; new string. Returns NULL if NAME is of another pool or its file cannot be read. */
+char *pp_identity_worker_name (const PpIdentity *identity, const char *name);
+
 /* Locks the identity NAME if it is of our key and free. Returns a descriptor, or -1. Closing the
  * descriptor releases the lock. */
 int pp_identity_hold (const PpIdentity *identity, const char *name);

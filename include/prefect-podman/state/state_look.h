@@ -16,9 +16,10 @@ G_BEGIN_DECLS
 /* The result of taking over the runs of an identity that was free in two checks in a row. */
 typedef struct
 {
-  char *name;
-  gint count;    /* number of its runs moved to our journal; -1: failed */
-  GError *error; /* NULL if it did not fail */
+  char *name;        /* of the identity */
+  char *worker_name; /* as in `worker status`; NULL if it is not known */
+  gint count;        /* number of its runs moved to our journal; -1: failed */
+  GError *error;     /* NULL if it did not fail */
 } PpAdoption;
 
 typedef struct

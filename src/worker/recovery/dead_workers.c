@@ -28,14 +28,19 @@ forget_living (PpWorker *worker, GPtrArray *free_names)
 static void
 note_adoption (PpWorker *worker, const PpAdoption *adoption)
 {
+  g_autofree char *who = adoption->worker_name != NULL
+                             ? g_strdup_printf ("'%s' (%s)", adoption->worker_name, adoption->name)
+                             : g_strdup (adoption->name);
+
   if (adoption->error != NULL)
     {
-      g_warning ("The runs of worker %s cannot be taken over: %s", adoption->name,
-                 adoption->error->message);
+      g_warning ("The runs of worker %s cannot be taken over: %s", who, adoption->error->message);
       return;
     }
-  if (adoption->count > 0)
-    g_message ("Worker %s does not come back: its %d flow runs are taken over", adoption->name,
+  if (adoption->count == 1)
+    g_message ("Worker %s does not come back: its flow run is taken over", who);
+  else if (adoption->count > 1)
+    g_message ("Worker %s does not come back: its %d flow runs are taken over", who,
                adoption->count);
   g_hash_table_add (worker->adopted, g_strdup (adoption->name));
 }

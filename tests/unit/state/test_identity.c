@@ -238,7 +238,8 @@ start_worker (const char *state_dir)
   if (pid == 0)
     {
       PpIdentity *identity = pp_identity_take (state_dir, &state_test_key, NULL);
-      if (identity != NULL && write (pipe_fds[1], "x", 1) == 1)
+      if (identity != NULL && pp_identity_write (identity, "w1", FALSE, TRUE, NULL)
+          && write (pipe_fds[1], "x", 1) == 1)
         pause ();
       _exit (1);
     }
@@ -353,6 +354,7 @@ test_two_looks (void)
   g_assert_cmpuint (second->adoptions->len, ==, 1);
   const PpAdoption *adoption = g_ptr_array_index (second->adoptions, 0);
   g_assert_cmpstr (adoption->name, ==, other);
+  g_assert_cmpstr (adoption->worker_name, ==, "w1");
   g_assert_cmpint (adoption->count, ==, 1);
   g_assert_no_error (adoption->error);
   g_assert_cmpuint (second->entries->len, ==, 1);
