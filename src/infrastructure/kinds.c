@@ -3,8 +3,8 @@
 
 #include "kind-private.h"
 
-/* A new kind is a file with a PpInfrastructureKind, and its row here. The first row is the
- * default. */
+/* To add a kind, write a file with a PpInfrastructureKind, and add it to this table. The first kind
+ * is the default. */
 static const PpInfrastructureKind *const kinds[] = { &pp_engine_api_kind };
 
 /* Returns the pool type with the name TYPE, or NULL if there is none. Sets *KIND (KIND may be NULL)

@@ -45,7 +45,7 @@ forget_call (PpApiCall *call)
     }
 }
 
-/* Must be the last use of CALL and API: DONE may free the API. */
+/* A caller must not use CALL or its API after this function, because DONE may free the API. */
 static void
 finish_call (PpApiCall *call, json_t *body, const GError *error)
 {
@@ -315,7 +315,8 @@ pp_api_is_array (const json_t *json, const char *path G_GNUC_UNUSED, long status
   return json_is_array (json);
 }
 
-/* Returns the UUID in PATH if PATH is /ROOM/UUID, with or without a query; new string, or NULL. */
+/* Returns the UUID in PATH if PATH is /COLLECTION/UUID, with or without a query; new string, or
+ * NULL. */
 static char *
 uuid_of_path (const char *path)
 {

@@ -6,7 +6,7 @@
 
 #include <curl/curl.h>
 
-/* A larger difference between the clocks, in seconds, is logged. */
+/* If the clocks differ by more than this, in seconds, the difference is logged. */
 #define MAX_SKEW_SECONDS 60
 /* A difference is logged again if the clocks have agreed for this long. Two servers behind one name
  * may have different clocks and answer in turn. */

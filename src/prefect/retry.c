@@ -31,7 +31,8 @@
 /* If another call succeeded at most this long before a call was queued, the server counts as
  * available. */
 #define RECENT_US (10 * G_USEC_PER_SEC)
-/* In seconds, about eleven days: limits the delay, because the jitter factor may be any number. */
+/* The longest delay of any call, in seconds (about eleven days). The jitter factor may be any
+ * number, so the delay needs a limit. */
 #define MAX_DELAY 1e6
 
 static gboolean

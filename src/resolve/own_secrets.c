@@ -122,10 +122,10 @@ is_telling_url (const char *text)
   return text != NULL && strstr (text, "://") != NULL && strpbrk (text, "@?") != NULL;
 }
 
-/* Returns the value for a URL in the result: true if a container can use the URL without its
- * password, else null. It is true for PREFECT_API_URL only, because a container that does not run
- * Prefect may still call the API. The URL of a database or a broker is useless to a container, so
- * all of it counts as secret. */
+/* Returns the value for a URL in the result of pp_own_secret_environment(): true if a container can
+ * use the URL without its password, else null. The value is true for PREFECT_API_URL only, because
+ * a container that does not run Prefect may still call the API. The URL of a database or a broker
+ * is useless to a container, so all of it counts as secret. */
 static json_t *
 url_that_is_left (const char *name, const char *url)
 {

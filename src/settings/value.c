@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads settings as leniently as pydantic (pydantic-core's input_python.rs and str parsing).
- * Compared with pydantic 2.14 by tests/unit/settings/parity. */
+ * tests/unit/settings/parity compares the results with those of pydantic 2.14. */
 #include "config.h"
 
 #include "prefect-podman/settings/settings.h"

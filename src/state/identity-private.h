@@ -51,7 +51,7 @@ json_t *pp_identity_read (const PpFolder *folder, GError **error);
 int pp_identity_lock (const PpFolder *folder, gboolean create, GError **error);
 
 /* journal_position.c: true if RUNS, the folder of ENTRY, has the position of the output of ENTRY's
- * container (PpJournalEntry, is_followed). */
+ * container (see the field `is_followed` of PpJournalEntry). */
 gboolean pp_position_is_there (const PpFolder *runs, const PpJournalEntry *entry);
 
 /* True if NAME is the name of a run's file: a UUID and SUFFIX. */

@@ -23,8 +23,8 @@ typedef enum
   PP_JOURNAL_WORK,
 } PpJournalAction;
 
-/* One change in the queue. While the thread writes its group, the thread owns it, except for done
- * and user_data. */
+/* One change in the queue. While the thread writes the change's group, the thread owns the change,
+ * except for the fields `done` and `user_data`. */
 struct PpJournalPut
 {
   PpJournalAction action;
@@ -42,7 +42,7 @@ struct PpJournalPut
   gboolean refused; /* the run's id is invalid: nothing is done, and the disk is not the cause */
 
   PpJournalWorkFunc work; /* for PP_JOURNAL_WORK */
-  gpointer data;          /* for work */
+  gpointer data;          /* the argument of `work` */
   GDestroyNotify free_data;
 
   PpJournalDoneFunc done;
@@ -60,8 +60,9 @@ typedef struct
   PpJournalPut *puts[PP_JOURNAL_GROUP_MAX];
 } PpJournalGroup;
 
-/* Carries out the changes in GROUP, works last, and sets their `error` and `what`. Blocks. Except
- * in works, it uses no heap, no GLib and no locks, and little stack. */
+/* Carries out the changes in GROUP and sets their `error` and `what`. Runs the functions of
+ * PP_JOURNAL_WORK last. Blocks. Outside those functions, uses no heap, no GLib and no locks, and
+ * little stack. */
 void pp_journal_group_write (PpJournalGroup *group);
 
 struct PpJournal
@@ -80,9 +81,9 @@ struct PpJournal
   char *failure;
 };
 
-/* journal_late.c: opens the folder for notes. If it cannot be opened, for example on a full or
- * read-only disk, warns, and notes are kept only in memory. Returns FALSE with ERROR if the folder
- * is not safe to use. */
+/* journal_late.c: opens the folder for notes. Warns if the folder cannot be opened, for example on
+ * a full or read-only disk. Notes are then kept only in memory. Returns FALSE with ERROR if the
+ * folder is not safe to use. */
 gboolean pp_journal_open_late (PpJournal *journal, GError **error);
 
 /* Queues ACTION for the file of FLOW_RUN_ID (a UUID, or the put fails) in the folder FOLDER_FD. The

@@ -13,8 +13,8 @@
  * New keys that may be ignored need no new number. */
 #define ENTRY_VERSION 1
 
-/* In bytes. The sum of all strings, with every byte escaped as \u00XX, is below
- * PP_JOURNAL_ENTRY_MAX_BYTES. */
+/* The longest strings, in bytes. The sum of all strings, with every byte escaped as \u00XX, is
+ * below PP_JOURNAL_ENTRY_MAX_BYTES. */
 #define MAX_NAME 4096
 #define MAX_MESSAGE 65536
 /* In seconds: longer than a human life. */

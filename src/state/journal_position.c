@@ -40,7 +40,7 @@ struct PpPositionFile
   char flow_run_id[PP_JOURNAL_UUID_LENGTH + 1];
 };
 
-/* The data of a read, which runs as a work of the journal. */
+/* The data of a read. The read runs in the journal's thread (pp_journal_work()). */
 typedef struct
 {
   PpIdentity *identity; /* a reference */

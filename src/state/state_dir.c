@@ -103,8 +103,8 @@ pp_state_dir_prepare (const char *path, GError **error)
   return TRUE;
 }
 
-/* Locks the whole file FD. Waits if another worker holds the lock; it holds it only for a
- * moment. */
+/* Locks the whole file FD. Waits if another worker holds the lock. A worker holds the lock only for
+ * a moment. */
 static gboolean
 lock_id (int fd)
 {

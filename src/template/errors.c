@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* The most bytes that a message shows of a value that is not in the fixed list of its key. */
+/* If a value is not in the fixed list of its key, a message shows at most this many bytes of it. */
 #define MAX_SHOWN_BYTES 40
 
 G_DEFINE_QUARK (pp - template - error - quark, pp_template_error)

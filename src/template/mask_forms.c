@@ -111,7 +111,7 @@ lower_digits (char *quoted)
   return quoted;
 }
 
-/* Replaces each FROM in TEXT, which it takes, by TO; new string. */
+/* Returns TEXT with each FROM replaced by TO; new string. Takes ownership of TEXT. */
 static char *
 replace (char *text, const char *from, const char *to)
 {

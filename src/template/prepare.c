@@ -54,8 +54,8 @@ add_attribution (json_t *env, const PpTemplateContext *context)
   set_from (env, "PREFECT__DEPLOYMENT_NAME", context->deployment, "name");
 }
 
-/* Sets env of CONFIGURATION to the settings, the variables that describe the run, and the job's own
- * variables. A later one replaces an earlier one of the same name. But a job cannot set
+/* Sets `env` of CONFIGURATION to the settings, the variables that describe the run, and the job's
+ * own variables. A later one replaces an earlier one of the same name. But a job cannot set
  * PREFECT__FLOW_RUN_ID, so it cannot make Prefect inside the container execute another run. Prefect
  * itself lets a job set it. */
 static void

@@ -121,8 +121,8 @@ is_allowed (char c)
   return g_ascii_isalnum (c) || c == '_' || c == '.';
 }
 
-/* Replaces each run of characters that are not allowed by one dash, and removes dashes at both
- * ends. */
+/* Replaces each run of characters that are not allowed by one dash, but drops the comma in "1,000".
+ * Cuts the result to MAX_LENGTH, and removes dashes at both ends. */
 static char *
 dash_disallowed (const char *text)
 {

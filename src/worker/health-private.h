@@ -26,7 +26,7 @@ char *pp_health_problem (const char *host, int port, const char *why);
 PpHealth *pp_health_new (const char *host, int port, const struct addrinfo *addresses,
                          PpHealthFunc find_illness, gpointer user_data, GError **error);
 
-/* Returns the port that it listens on. */
+/* Returns the port that HEALTH listens on. */
 int pp_health_port (const PpHealth *health);
 
 /* Closes the endpoint. Must not be called from FIND_ILLNESS. NULL is ignored. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts the health check. It retries for GIVE_UP_US if the address is in use (most often by a
- * worker that is stopping), if the address does not exist yet (the network is still being set up),
- * or if the name lookup fails temporarily. Until it listens, the worker continues its runs but
- * takes no new ones. */
+/* Starts the health check. Retries for GIVE_UP_US if the address is in use (most often by a worker
+ * that is stopping), if the address does not exist yet (the network is still being set up), or if
+ * the name lookup fails temporarily. Until the health check listens, the worker continues its runs
+ * but takes no new ones. */
 #include "config.h"
 
 #include "worker_inside-private.h"

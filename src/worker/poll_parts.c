@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The poll, queue by queue. */
+/* Polls the queues of the work pool one by one, after the poll of all queues has failed. */
 #include "config.h"
 
 #include "poll_parts-private.h"

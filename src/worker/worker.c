@@ -116,8 +116,8 @@ pp_worker_ready (PpWorker *worker)
 }
 
 /* Returns the number of runs that are between their claim and the start of their container, or
- * between its end and their own end. The other runs (STARTED, RECOVERED) can be left to the next
- * worker. */
+ * between the container's end and the run's end. The other runs (STARTED, RECOVERED) can be left to
+ * the next worker. */
 static guint
 unfinished_runs (const PpWorker *worker)
 {
@@ -157,8 +157,8 @@ say_what_is_left (const PpWorker *worker)
         pp_log_sender_pending (worker->context.logs));
 }
 
-/* True if logs, stdout and API calls have all been flushed. If stdout's disk is full, stdout counts
- * as flushed, because waiting for space could take days. */
+/* True if logs, stdout and API calls have all been flushed. If writes to stdout fail, for example
+ * on a full disk, stdout counts as flushed, because waiting could take days. */
 static gboolean
 is_all_sent (const PpWorker *worker)
 {
@@ -233,7 +233,7 @@ on_signal (int number, gpointer user_data)
   PpWorker *worker = user_data;
   const char *name = pp_signal_name (number);
 
-  /* A terminal that closes and its shell each send one SIGHUP. */
+  /* When a terminal closes, the terminal and its shell each send one SIGHUP. */
   if (number == SIGHUP && worker->signals > 0)
     return;
   if (worker->signals++ > 0)

@@ -33,7 +33,7 @@ gboolean pp_container_process_find (const char *proc, const char *container_id,
 /* TRUE if the container of INSPECT (libpod's answer) waits for its start and has no conmon. PROC
  * shows this: the container's first process is still runc or crun, which becomes the program when
  * Podman starts the container. Without conmon, nobody would keep the program's output and exit
- * status. FALSE also if PROC cannot show it: another runtime, or an engine on another host. */
+ * status. Also FALSE if PROC cannot show this (another runtime, or an engine on another host). */
 gboolean pp_container_process_lacks_conmon (const char *proc, const char *container_id,
                                             const json_t *inspect);
 

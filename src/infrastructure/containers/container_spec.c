@@ -42,7 +42,7 @@ static const char *const job_configuration_fields[] = { "command",
                                                         "container_create_kwargs",
                                                         NULL };
 
-/* The own job variables of a `podman` pool, and the docker-py argument for each. */
+/* The job variables that only a `podman` pool has, and the docker-py argument for each. */
 static const struct
 {
   const char *variable;
@@ -53,8 +53,9 @@ static const struct
   { "ulimits", "ulimits" },    { "security_opt", "security_opt" }, { "extra_hosts", "extra_hosts" },
 };
 
-/* Returns FALSE with ERROR if NAME may set another variable, perhaps one of the worker's: an entry
- * is NAME=VALUE, so NAME must not have a "=". Podman removes the blanks before a name. */
+/* Returns FALSE with ERROR if NAME could set a different variable, perhaps one of the worker's. An
+ * entry is NAME=VALUE, so NAME must not contain a "=". NAME must not begin with a blank, because
+ * Podman removes the blanks before a name. */
 static gboolean
 check_variable_name (const char *name, GError **error)
 {

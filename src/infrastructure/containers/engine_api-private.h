@@ -29,9 +29,9 @@ typedef struct EngineWatch EngineWatch;
 #define PP_ENGINE_MAX_RESPONSE_BYTES ((gsize)16 * 1024 * 1024)
 
 /* The longest time without progress in a pull. While data arrives from the registry, however
- * slowly, Podman and Docker report progress at least every second (tested on 4.3 and 20.10). If
- * there is no progress, either the registry is stuck, and the engine would wait forever, or Podman
- * unpacks a layer, which takes minutes for tens of GB on a slow disk. */
+ * slowly, Podman and Docker report progress at least every second (tested on 4.3 and 20.10). No
+ * progress has one of two causes. The registry is stuck: the engine would wait forever. Or Podman
+ * unpacks a layer: this takes minutes for tens of GB on a slow disk. */
 #define PP_ENGINE_PULL_SILENCE_SECONDS (30 * 60)
 
 /* Handles the engine's answer to a request of CALL; its status is below 400. Sends the next request
@@ -124,9 +124,8 @@ struct EngineCall
   gboolean finishes;     /* the container ended during WAIT */
   PpHttpCall *look;      /* a check of the container, in parallel to the stream or the start */
   gint64 look_sent;      /* monotonic microseconds */
-  gint64 trusted_until;  /* monotonic microseconds; data that arrives before is certainly from the
-                            log */
-  gboolean held_is_good; /* the piece that was refused last is certainly from the log, too */
+  gint64 trusted_until;  /* monotonic microseconds; until then, data is certainly from the log */
+  gboolean held_is_good; /* the last piece that was refused is also certainly from the log */
   gboolean guarded;      /* the stream is Podman's followed log */
   gboolean reads_rest;   /* the followed stream has ended; what is missing in it is being read */
   gboolean is_held;      /* the user takes no output now */
@@ -253,14 +252,14 @@ void pp_engine_watch_free (EngineWatch *watch);
 /* engine_events.c, engine_log_file.c */
 EngineEvents *pp_engine_events_new (Engine *engine);
 void pp_engine_events_free (EngineEvents *events);
-/* Opens the event stream before a container starts, so that its end is not missed. */
+/* Opens the event stream before a container starts, so that the container's end is not missed. */
 void pp_engine_events_expect (Engine *engine);
 /* Makes CALL follow the container's log file. Returns FALSE if that is not possible. If the file
  * turns out to be unreadable, calls pp_engine_follow_stream(). */
 gboolean pp_engine_follow_file (EngineCall *call, const char *container_id,
                                 const PpLogPlace *place);
 void pp_engine_follow_file_resume (FileFollow *follow);
-/* The container has ended: the file has all its output. */
+/* Call this when the container has ended: the log file then has all its output. */
 void pp_engine_follow_file_finish (FileFollow *follow);
 /* Stops following. Memory that a running callback needs is kept until
  * pp_engine_follow_file_free(). */

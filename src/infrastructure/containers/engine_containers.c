@@ -47,8 +47,8 @@ is_list_of_containers (const json_t *json)
 }
 
 /* Ends CALL with JSON if IS_RIGHT, else with an error: another program in the engine's place may
- * send any JSON, and its answer says nothing about containers. JSON may be NULL: its error was
- * already reported. */
+ * send any JSON, and its answer says nothing about containers. If JSON is NULL, does nothing,
+ * because the error was already reported. */
 static void
 end_if_right (EngineCall *call, json_t *json, long status, gboolean is_right, const char *wanted)
 {

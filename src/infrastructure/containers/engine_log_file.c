@@ -267,7 +267,8 @@ on_news (PpLogNews *given, gpointer user_data)
     }
 }
 
-/* Makes all follows use the engine: at once, or when the caller follows again. */
+/* Makes every FileFollow read through the engine. A FileFollow whose log is not open yet does so at
+ * once. The call of any other one fails; its caller then follows again, through the engine. */
 static void
 leave_files (EngineEvents *events)
 {

@@ -13,8 +13,9 @@
  * (pp_engine_keep()); the late request then finds nothing. */
 #define UNSTARTED "unstarted-%.12s-%08x"
 
-/* If the engine refuses the special name, a retry would not help: removes the container by its id.
- * Any other failure ends the call, because the engine may still carry out the renaming. */
+/* Removes the container by its special name. If the engine refused that name, removes the container
+ * by its id, because a retry would not help. Any other failure has ended the call, because the
+ * engine may still carry out the renaming. */
 static void
 on_renamed (EngineCall *call, const PpHttpResponse *response)
 {

@@ -224,9 +224,9 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
     fetch_rest (call);
 }
 
-/* No followed log is complete when it ends. Podman's lacks the end (is_trusted()), so the log is
- * read again. Docker's (20.10) mostly lacks a last line without a newline. The last entry of each
- * stream shows if there is such a line. */
+/* A followed log is never complete when its stream ends. Podman's stream lacks the end of the log
+ * (is_trusted()), so the log is read again. Docker's stream (20.10) lacks, in most cases, a last
+ * line that has no newline. The last entry of each stream shows if there is such a line. */
 static void
 on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 /* More bytes than Docker's timestamps have. */
 #define PP_FRAMES_STAMP_BYTES 40
-/* The most bytes of Docker's message about a log that are shown. */
+/* Of Docker's message about a log, at most this many bytes are shown. */
 #define PP_FRAMES_MAX_WORDS 500
 
 typedef enum
@@ -58,7 +58,7 @@ typedef enum
 {
   PP_FRAMES_TAKEN,
   PP_FRAMES_PAUSED,   /* OUTPUT refused: push the same bytes again, in pieces of any size */
-  PP_FRAMES_MALFORMED /* no frame, from FRAMES->damage.first on */
+  PP_FRAMES_MALFORMED /* the data is no frame from FRAMES->damage.first on */
 } PpFramesResult;
 
 void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpPayloadFunc output, gpointer user_data);

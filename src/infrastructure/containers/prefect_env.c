@@ -20,7 +20,8 @@ without_password (const char *entry)
   return json_string (text);
 }
 
-/* Adds NAME to MISSED if Prefect's client needs that setting to be let in by the server. */
+/* Adds NAME to MISSED if the server may refuse Prefect's client without that setting. For
+ * PREFECT_API_URL, adds words about its password. */
 static void
 note_missed (GPtrArray *missed, const char *name, const char *value)
 {
@@ -35,7 +36,7 @@ note_missed (GPtrArray *missed, const char *name, const char *value)
     g_ptr_array_insert (missed, 0, g_strdup ("the password in PREFECT_API_URL"));
 }
 
-/* Removes SECRETS from ENTRIES. Adds those that Prefect would miss to MISSED. */
+/* Removes SECRETS from ENTRIES. Adds to MISSED those secrets that Prefect's client needs. */
 static void
 withhold (json_t *entries, const json_t *secrets, GPtrArray *missed)
 {
@@ -58,7 +59,7 @@ withhold (json_t *entries, const json_t *secrets, GPtrArray *missed)
 }
 
 /* Returns the hint for a run that fails without the settings MISSED, or NULL if there are none;
- * interned. A wrapper script that runs Prefect cannot be told from other scripts. */
+ * interned. The worker cannot distinguish a wrapper script that runs Prefect from other scripts. */
 static const char *
 failure_hint (GPtrArray *missed)
 {

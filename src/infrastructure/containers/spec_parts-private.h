@@ -64,7 +64,7 @@ char *pp_spec_device (const json_t *device);
 
 /* Converts CREATE_BODY and CDI_DEVICES (names) to the body of POST /libpod/containers/create.
  * Returns a new reference, or NULL with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which names the
- * first field that it cannot express. */
+ * first field that Podman's API cannot express. */
 json_t *pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices, GError **error);
 
 /* Refuses settings that ENGINE (NULL: unknown) would silently ignore, if that changes what the job

@@ -285,7 +285,7 @@ pp_flow_run_enter_pending (PpFlowRun *run)
     leave_pending (run);
 }
 
-/* RESOLVED -> RENDERED: pure. */
+/* RESOLVED: describes the container, without a request to the server or the engine. */
 
 void
 pp_flow_run_enter_resolved (PpFlowRun *run)

@@ -104,7 +104,7 @@ with_last_lines (const char *text, const char *tail)
     {
       const char *newline = strchr (tail + strlen (tail) - MESSAGE_TAIL_BYTES, '\n');
 
-      /* The secrets in it are masked later, so none may be cut. */
+      /* The secrets in the text are masked later, so do not cut a secret in two. */
       start = newline != NULL ? newline + 1 : pp_text_last_words (tail, MESSAGE_TAIL_BYTES);
     }
   if (*start == '\0')

@@ -27,12 +27,13 @@ void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 /* Returns TEXT (may be NULL) without the secrets of the worker and of the run's blocks, because an
  * error message may quote a refused value. Takes ownership of TEXT. New string, or NULL. */
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
-/* Remembers what is shown of the name in RUN's job configuration, for which the mask of the run's
- * blocks must be known. */
+/* Remembers the name in RUN's job configuration without secrets. Call this when the mask of the
+ * run's blocks is known. */
 void pp_flow_run_learn_name (PpFlowRun *run);
-/* Sets the name of RUN's container, and what is shown of it. NULL: it has none. */
+/* Sets the name of RUN's container, and the name that is shown. NULL means that RUN has no
+ * container name. */
 void pp_flow_run_name_job (PpFlowRun *run, const char *name);
-/* Sets what is shown of the container's name. Takes ownership of SHOWN, which may be NULL. */
+/* Sets the container's name that is shown. Takes ownership of SHOWN, which may be NULL. */
 void pp_flow_run_show_name (PpFlowRun *run, char *shown);
 /* Queues EVENT, one of run->words, as an event of RUN's container, or of the worker if there is no
  * container. Does nothing for a kind without such events. */
@@ -83,11 +84,11 @@ void pp_flow_run_expect_late (PpFlowRun *run);
 /* The same for a request to the engine to create RUN's container. */
 void pp_flow_run_expect_late_container (PpFlowRun *run);
 
-/* Leaves a note of RUN's requests that outlives RUN, if one of them may still be carried out. */
+/* Leaves a note, which outlives RUN, if a request of RUN may still be carried out. */
 void pp_flow_run_leave_note (const PpFlowRun *run);
 
-/* True if STATE, an object of the API, was set by a late request of an earlier attempt of RUN. It
- * will be put back and says nothing about the current attempt. */
+/* True if STATE, an object of the API, was set by a late request of an earlier attempt of RUN. The
+ * run will be set back to its earlier state. STATE says nothing about the current attempt. */
 gboolean pp_flow_run_is_late_word (const PpFlowRun *run, const json_t *state);
 
 /* True if a late request of an earlier attempt of RUN may change its state. */
@@ -95,24 +96,25 @@ gboolean pp_flow_run_has_late_words (const PpFlowRun *run);
 
 /* run_ownership.c */
 
-/* True if RUN would stay in STATE, from the server, forever if the worker reported nothing after
+/* True if RUN would stay forever in STATE, from the server, unless the worker reports a state after
  * the container's end. */
 gboolean pp_flow_run_state_is_left_behind (const json_t *state);
 
-/* Notes RUN's run_count from FLOW_RUN, an object of the API, and ASKED_AT, when that object was
- * requested, in monotonic microseconds. */
+/* Notes RUN's run_count from FLOW_RUN, an object of the API. Also notes ASKED_AT, the time when
+ * that object was requested, in monotonic microseconds. */
 void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
 
-/* Calls NEXT, unless another worker has run RUN before our claim, or a user has ended it. In that
- * case puts back that final state, and drops RUN. */
+/* Calls NEXT, unless another worker ran RUN before our claim, or a user ended RUN. In that case,
+ * drops RUN. If a request of ours overwrote the final state that they set, puts that state back
+ * first. */
 void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. For a run about
  * which nothing is known from the time before its claim. */
 void pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next);
 
-/* Finds out who made RUN's last claim, then calls KNOWN. This may run beside what the state waits
- * for. A later check replaces one that is under way. */
+/* Finds out who made RUN's last claim, then calls KNOWN. The check may run in parallel to the
+ * request that the state waits for. A later check replaces a check that is under way. */
 void pp_flow_run_check_claim (PpFlowRun *run, PpClaimKnownFunc known);
 
 /* Cancels a pp_flow_run_check_claim() that is under way. */
@@ -291,8 +293,8 @@ void pp_flow_run_log_tail (PpFlowRun *run);
  * server. */
 void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
 
-/* Warns in the run's log if a process in its container was killed for lack of memory. If the
- * container failed without a setting of the worker that it may need, says so there. */
+/* Warns in the run's log if a process in its container was killed for lack of memory. Also says
+ * there if the container failed and did not get a setting of the worker that it may need. */
 void pp_flow_run_explain_end (PpFlowRun *run);
 
 /* report_message.c */

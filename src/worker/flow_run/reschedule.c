@@ -9,7 +9,7 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* The delay before a server that refuses is asked again. */
+/* The delay until the next request to a server that refused the last one. */
 #define ASK_AGAIN_MS 15000
 /* Warn after this many failed attempts to change the run. */
 #define SAY_REFUSED 3

@@ -17,7 +17,7 @@
 #define SOON_US G_USEC_PER_SEC
 /* After this many unanswered proposals of RUNNING, the run's log says so. */
 #define SAY_UNANSWERED 3
-/* After this many failed removals, a container that was not started is left. */
+/* After this many failed removals, the worker gives up removing an unstarted container. */
 #define MAX_REMOVALS 5
 
 static void look_before_running (PpFlowRun *run);

@@ -7,17 +7,17 @@
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/state/state_dir.h"
 
-/* Seconds until an engine that refuses to stop a container is asked again: once in the same way,
- * then with more force. */
+/* If an engine refuses to stop a container, it is asked again after this many seconds: once in the
+ * same way, then with more force. */
 #define STOP_AGAIN_SECONDS 15
 /* A longer timeout_seconds (more than 30 years) counts as this. */
 #define MAX_TIMEOUT_SECONDS 1e9
 
-/* Seconds until a run past its timeout is checked again if the engine or the server does not
- * answer. */
+/* If the engine or the server does not answer, a run past its timeout is checked again after this
+ * many seconds. */
 #define LOOK_SECONDS 5
 
-/* Seconds that the engine gets beyond the stop timeout before it is asked again. */
+/* After the stop timeout, the engine gets this many more seconds. Then it is asked again. */
 #define OVERDUE_SECONDS 5
 
 /* How a container is stopped. Each level follows if the one before did not stop it in time. */

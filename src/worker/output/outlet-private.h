@@ -10,12 +10,12 @@ G_BEGIN_DECLS
 
 /* The most bytes per write. poll() guarantees that a pipe takes PIPE_BUF bytes without blocking.
  * O_NONBLOCK is not set, because it would affect every process that shares the descriptor. For a
- * terminal poll() guarantees nothing: see pp_terminal_open(). */
+ * terminal, poll() guarantees nothing: see pp_terminal_open(). */
 #define PP_OUTLET_PIECE 4096
 
 typedef struct
 {
-  int fd;       /* the descriptor to write to: terminal, or given */
+  int fd;       /* the descriptor to write to: `terminal` or `given` */
   int given;    /* the caller's descriptor; the caller closes it */
   int terminal; /* our own descriptor for a terminal, or -1 */
   gboolean is_socket;

@@ -4,10 +4,10 @@
  *
  * While the log is complete, output is counted from its first byte. A log with a size limit loses
  * its beginning, so its remaining output cannot be counted. Therefore the worker keeps places in
- * the log up to which everything was delivered, identified by the log's own times (log_place.h),
- * and counts from there. A place is always between two lines, because lines are counted. If the
- * last place is gone too, nothing is skipped: some lines may appear twice, but no remaining line is
- * lost. */
+ * the log. Everything before a place was delivered, so the worker counts from there. The log's own
+ * times identify a place (log_place.h). A place is always between two lines, because lines are
+ * counted. If the last place is gone too, nothing is skipped: some lines may appear twice, but no
+ * remaining line is lost. */
 #pragma once
 
 #include "prefect-podman/infrastructure/log_place.h"

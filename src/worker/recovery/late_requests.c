@@ -14,7 +14,7 @@
 #define MAX_NOTES 1000
 /* A note that stays undecided is kept for this many times the patience. */
 #define VAIN_PATIENCES 5
-/* Attempts to restore a state while the server answers. Each begins with reading the run's
+/* The most attempts to restore a state while the server answers. Each begins with reading the run's
  * states. */
 #define TRIES 120
 
@@ -25,8 +25,8 @@ typedef struct
   PpJournalEntry *entry;
   gint64 until;       /* pp_uptime() in microseconds; requests may be carried out until then */
   gint64 asked_at;    /* pp_uptime() when the state was last requested */
-  gint64 in_vain;     /* microseconds after until in which the server has answered other requests */
-  gboolean restoring; /* call restores a state */
+  gint64 in_vain;     /* microseconds after `until` in which the server answered other requests */
+  gboolean restoring; /* `call` restores a state */
   PpStateRead *read;
   PpApiCall *call; /* reads the run's states, or restores one */
   PpApiCall *pid_call;
