@@ -82,8 +82,8 @@ field (const Table *table, const PpOption *option)
   return G_STRUCT_MEMBER_P (table->fields, option->offset);
 }
 
-/* Returns the option with NAME, or with LETTER if NAME is NULL, and the TABLE that has it; or NULL.
- */
+/* Returns the option with NAME, or with LETTER if NAME is NULL. *TABLE gets the table of this
+ * option. Returns NULL if there is no such option. */
 static const PpOption *
 find_option (const PpOptionSet *set, const char *name, char letter, const Table **table)
 {

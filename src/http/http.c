@@ -23,7 +23,7 @@
 #define MAX_READY 64
 /* How often calls that wait for a missing resource are tried again. */
 #define HOLD_US G_USEC_PER_SEC
-/* How many descriptors must be free before a try. */
+/* How many descriptors must be free before waiting calls are tried again. */
 #define HOLD_DESCRIPTORS 6
 /* How many easy handles are kept for the next calls. */
 #define MAX_SPARE 8
@@ -40,9 +40,9 @@ struct PpHttp
   GQueue cancelled;          /* active calls to remove from curl */
   GQueue unwatched;          /* active calls whose socket could not be added to epoll */
   GQueue held;               /* PpHttpCall that wait for a missing resource */
-  gint64 held_until;         /* when to try them again, monotonic microseconds */
-  char *shortage;            /* what they wait for, or NULL */
-  gboolean held_cancelled;   /* the last call in held was cancelled */
+  gint64 held_until;         /* when to try the held calls again, monotonic microseconds */
+  char *shortage;            /* what the held calls wait for, or NULL */
+  gboolean held_cancelled;   /* the last of the held calls was cancelled */
   PpHttpShortageFunc notify; /* NULL: calls do not wait */
   gpointer notify_data;
   GQueue spare;       /* CURL handles of finished calls */
@@ -391,7 +391,7 @@ pp_http_free (PpHttp *http)
       destroy (http);
       return;
     }
-  /* A callback is running. dispatch() calls destroy() when it has returned. */
+  /* A callback is running. dispatch() calls destroy() when the callback has returned. */
   http->freed = TRUE;
   GHashTableIter iter;
   gpointer key;

@@ -22,8 +22,8 @@ struct PpInfrastructureKind
 {
   const PpPoolType *pools;
   /* See pp_kind_find_place(). A kind with only one place names it here ("process:"). Any other kind
-   * has NULL here and two functions: find_place finds the place, has_place tells if PLACE is one of
-   * this kind. */
+   * has NULL here and two functions: find_place finds the place, and has_place returns TRUE if
+   * PLACE is a place of this kind. */
   const char *place;
   char *(*find_place) (const char *engine_url, GError **error);
   gboolean (*has_place) (const char *place);
@@ -44,11 +44,12 @@ struct PpInfrastructureKind
                                    gboolean force, PpInfrastructureDoneFunc done,
                                    gpointer user_data);
 
-  /* Each of these may be NULL if the kind has nothing to report or to do: follow and read_log if
-   * jobs have no output; connect, ping and heard if the infrastructure is always there; set_owner
-   * if jobs need not know their owner; list if jobs cannot be listed. Without words, the jobs are
-   * called jobs. Without watch, a job is inspected every second. Without pid, it is PLACE and the
-   * job's id. Without free_spec, g_free() frees a PpJobSpec. */
+  /* Each field below may be NULL if the kind has nothing to report or to do. The fields `follow`
+   * and `read_log` are NULL if jobs have no output. `connect`, `ping` and `heard` are NULL if the
+   * infrastructure is always there. `set_owner` is NULL if jobs need not know their owner, `list`
+   * if jobs cannot be listed. If `words` is NULL, the jobs are called jobs. If `watch` is NULL, a
+   * job is inspected every second. If `pid` is NULL, the infrastructure_pid is PLACE and the job's
+   * id. If `free_spec` is NULL, g_free() frees a PpJobSpec. */
   void (*free_spec) (PpJobSpec *spec);
   char *(*pid) (const PpInfrastructure *infrastructure, const char *job_id);
   PpInfrastructureCall *(*watch) (PpInfrastructure *infrastructure, const char *container_id,

@@ -13,7 +13,7 @@ typedef enum
   PP_API_STATE,  /* sets a run's state, which may be slow for one deployment (a lock, a hook) */
   PP_API_NEEDED, /* other calls that a run waits for */
   PP_API_LATER,  /* logs: one at a time while other calls wait */
-  PP_API_LAST,   /* labels, events: when no run needs a call in flight, or after a delay */
+  PP_API_LAST, /* labels, events: sent when no call that runs need is in flight, or after a delay */
   PP_API_URGENCIES,
 } PpApiUrgency;
 
@@ -51,8 +51,8 @@ struct PpApi
   gboolean no_events;
 };
 
-/* True if JSON (or NULL), the body of a success with STATUS, is a possible answer of the API to a
- * call of PATH with USER_DATA. */
+/* True if JSON (NULL: no body) is a possible answer of the API to a call of PATH. The answer has
+ * STATUS, a success. USER_DATA is that of the call. */
 typedef gboolean (*PpApiShapeFunc) (const json_t *json, const char *path, long status,
                                     gconstpointer user_data);
 
@@ -75,9 +75,9 @@ struct PpApiCall
   gint64 started;         /* start of this attempt, monotonic microseconds */
   char *csrf_token;       /* the token of this attempt, or NULL */
   GSource *timer;         /* for the next attempt, or for calling DONE with error; or NULL */
-  GError *error;          /* the error that timer delivers, or NULL */
+  GError *error;          /* the error that the field timer delivers, or NULL */
   gboolean not_sent;      /* this attempt failed before the request was sent */
-  gboolean nothing;       /* no request: timer delivers a success */
+  gboolean nothing;       /* no request is sent: the field timer delivers a success */
 };
 
 /* api.c */
@@ -96,7 +96,7 @@ PpApiCall *pp_api_call_shared (PpApi *api, const char *method, const char *path,
 PpApiCall *pp_api_expects (PpApiShapeFunc shape, PpApiCall *call);
 gboolean pp_api_is_array (const json_t *json, const char *path, long status,
                           gconstpointer user_data);
-/* True for an object with an "id". If PATH is /ROOM/UUID, the id must be that UUID. */
+/* True for an object with an "id". If PATH is /COLLECTION/UUID, the id must be that UUID. */
 gboolean pp_api_is_resource (const json_t *json, const char *path, long status,
                              gconstpointer user_data);
 /* True for an empty answer with status 204. */
@@ -144,8 +144,9 @@ char *pp_api_advise_without_answer (const PpApi *api, const GError *http_error);
 /* answer.c */
 
 /* Sets *BODY to the JSON of a success (new reference; NULL if the answer was empty). Otherwise
- * returns FALSE with ERROR. A body that does not have SHAPE (NULL: any), which is called with
- * USER_DATA, is not the API's. Exactly one of RESPONSE and HTTP_ERROR is NULL. */
+ * returns FALSE with ERROR. SHAPE is called with USER_DATA. If it returns FALSE, the body is not
+ * the API's. If SHAPE is NULL, any body is accepted. Exactly one of RESPONSE and HTTP_ERROR is
+ * NULL. */
 gboolean pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShapeFunc shape,
                              gconstpointer user_data, const PpHttpResponse *response,
                              const GError *http_error, json_t **body, GError **error);
@@ -163,8 +164,9 @@ gboolean pp_api_is_own_error (const PpHttpResponse *response);
 void pp_api_note_success (PpApi *api);
 
 /* Warns that CALL gets no answer: it failed with ERROR and will be retried in DELAY seconds. Warns
- * only once until a call succeeds, and no later than PP_HTTP_SLOW_MS after CALL was queued. Returns
- * TRUE if it has warned now. */
+ * only once until a call succeeds, and only if the retry comes PP_HTTP_SLOW_MS or more after CALL
+ * was queued. Does not warn if only CALL is refused and other calls succeed. Returns TRUE if it has
+ * warned now. */
 gboolean pp_api_say_outage (const PpApiCall *call, const GError *error, double delay);
 
 /* Warns once if the server's clock differs from this host's. RESPONSE (or NULL) has the Date; its

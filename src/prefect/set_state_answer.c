@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the answer to a proposed state: OrchestrationResult in server/schemas/responses.py. A
- * gateway that answers in the server's place may also answer with such a status. Therefore only
- * what the server's rules (BaseOrchestrationRule in server/orchestration/rules.py) can produce
- * counts as an answer. These rules are the same in Prefect 2 and 3. */
+ * gateway that answers in the server's place may use the same status words. Therefore only what the
+ * server's rules (BaseOrchestrationRule in server/orchestration/rules.py) can produce counts as an
+ * answer. These rules are the same in Prefect 2 and 3. */
 #include "config.h"
 
 #include "api-private.h"
 
-/* The longest wait before a state is proposed again. The server may ask for a longer one: the run
- * is scheduled for then. To ask it sooner does no harm. */
+/* The longest wait before a state is proposed again. If the run is scheduled for a later time, the
+ * server asks for a longer wait. Proposing the state sooner does no harm. */
 #define MAX_WAIT_SECONDS 3600
 /* No run is scheduled for a time later than this: ten years. */
 #define MAX_ASKED_SECONDS (10.0 * 366 * 24 * 3600)
@@ -34,7 +34,7 @@ parse_status (const char *status, PpSetStateStatus *parsed)
   return FALSE;
 }
 
-/* True if STATE has a type of Prefect's (StateType in server/schemas/states.py). */
+/* True if STATE has one of Prefect's state types (StateType in server/schemas/states.py). */
 static gboolean
 is_state (const json_t *state)
 {
@@ -56,8 +56,9 @@ is_proposed (const json_t *state, const char *type, const char *transition_id)
          && (id == NULL || pp_is_same_transition (id, transition_id));
 }
 
-/* True if the proposal is rejected because of its own transition (PreventDuplicateTransitions): the
- * call was retried after an attempt without an answer. It counts as an ACCEPT. */
+/* True if the server rejects the proposal because the run already has this transition
+ * (PreventDuplicateTransitions). This happens if an attempt without an answer was carried out and
+ * the call was retried. The REJECT counts as an ACCEPT. */
 static gboolean
 is_own_transition (const PpSetStateResult *result, const char *transition_id)
 {
@@ -97,9 +98,9 @@ pp_api_read_set_state (const json_t *body, const char *type, const char *transit
       return is_proposed (state, type, transition_id);
     case PP_SET_STATE_WAIT:
       return read_delay (details, &result->delay_seconds);
-    case PP_SET_STATE_REJECT: /* with the run's state, which may be a new one */
+    case PP_SET_STATE_REJECT: /* the answer has the run's state, which may be a new one */
       return json_is_object (details) && is_state (state);
-    case PP_SET_STATE_ABORT: /* without a state if the server could not store the proposed one */
+    case PP_SET_STATE_ABORT: /* no state if the server could not store the proposed one */
     default:
       return json_is_object (details)
              && (state == NULL || json_is_null (state) || is_state (state));

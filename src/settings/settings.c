@@ -292,8 +292,8 @@ check_log_sizes (const Found *found, GError **error)
 }
 
 /* A database URL may name the setting of a separate password, which Prefect then puts into the URL.
- * Only a server needs that URL, so this function treats it as unset. Returns FALSE with ERROR if
- * the password is not set. */
+ * Only a server needs that URL, so this function treats the URL as unset. Returns FALSE with ERROR
+ * if the password is not set. */
 static gboolean
 check_database_password (const Found *found, GError **error)
 {
@@ -316,7 +316,7 @@ check_database_password (const Found *found, GError **error)
 }
 
 /* In debug mode and in Prefect's test mode, treats the log levels as unset and logs at DEBUG. The
- * worker's own debug mode only logs at DEBUG. */
+ * worker's own debug mode also logs at DEBUG, but does not treat the log levels as unset. */
 static void
 apply_debug_mode (PpSettings *settings, const Found *found)
 {

@@ -103,9 +103,10 @@ pp_identity_lock (const PpFolder *folder, gboolean create, GError **error)
 {
   gboolean read_only;
   int fd = pp_small_file_open (folder, PP_IDENTITY_LOCK, create, &read_only);
-  /* Not flock(): it cannot be tested without locking, and NFS replaces it with a byte-range lock.
-   * A descriptor that is open only for reading can get only a read lock, which excludes writers but
-   * not other readers. So such a descriptor also takes a flock(), which excludes readers, too. */
+  /* Use an open file description lock. flock() alone would not do: it cannot be tested without
+   * locking, and NFS replaces it with a byte-range lock. A descriptor that is open only for reading
+   * can get only a read lock, which excludes writers but not other readers. So such a descriptor
+   * also takes a flock(), which excludes readers, too. */
   struct flock lock = { .l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
   /* On NFS, flock() becomes a write lock, which this descriptor cannot get: EBADF. */

@@ -169,8 +169,8 @@ pp_identity_list (const char *state_dir, GError **error)
   return NULL;
 }
 
-/* True if JSON, the content of an identity.json, is of a worker on this host with that pool and
- * API. API_URL is normalized. */
+/* True if JSON, the content of an identity.json, is of a worker on this host with WORK_POOL and
+ * API_URL. API_URL is normalized. */
 static gboolean
 is_of (const json_t *json, const char *api_url, const char *work_pool)
 {

@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Enough stack for a work that parses JSON. */
+/* Enough stack for a PpJournalWorkFunc that parses JSON. */
 #define STACK_BYTES ((size_t)1024 * 1024)
 /* The longest wait for the disk in pp_journal_free(). */
 #define FREE_WAIT_US (2 * G_USEC_PER_SEC)

@@ -85,8 +85,8 @@ check_volumes (const char *key, const json_t *value, json_t **checked, GError **
   return TRUE;
 }
 
-/* Returns VALUE as pydantic reads it as a boolean: 0 and 1, and certain words in any case. Returns
- * -1 if VALUE is not a boolean. */
+/* Returns 1 if VALUE is true, 0 if it is false, and -1 if it is not a boolean. As in pydantic, the
+ * numbers 0 and 1 and certain words in any case are also booleans. */
 static int
 boolean_of (const json_t *value)
 {

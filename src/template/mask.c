@@ -102,8 +102,8 @@ is_known (const PpMask *mask, const char *secret)
          || g_hash_table_contains (mask->secrets, secret);
 }
 
-/* Adds SECRET, also with single blanks: texts are searched with single blanks, because engines
- * replace line ends by blanks. */
+/* Adds SECRET, and also SECRET with single blanks. Engines replace line ends by blanks, so each
+ * text is searched in its form with single blanks. */
 static void
 add_secret (PpMask *mask, const char *secret)
 {
@@ -303,10 +303,10 @@ cut_bytes (const char *text, size_t common)
   return common >= MIN_CUT_BYTES ? common : 0;
 }
 
-/* Returns how many bytes at TEXT, which has single blanks, are a secret, or the beginning of a
- * secret that TEXT truncates; 0 if none. A job's author may define tens of thousands of secrets in
- * block documents, so this uses the sorted list: the secrets with the longest common beginning are
- * next to TEXT's place in it. */
+/* Returns the length of the longest secret at the start of TEXT; 0 if there is none. The beginning
+ * of a secret that TEXT truncates also counts. TEXT has single blanks. A job's author may define
+ * tens of thousands of secrets in block documents, so this uses the sorted list: the secrets with
+ * the longest common beginning are next to TEXT's place in it. */
 static size_t
 longest_match (const PpMask *mask, const char *text)
 {
@@ -332,8 +332,7 @@ longest_match (const PpMask *mask, const char *text)
   return longest;
 }
 
-/* Skips as much of TEXT as has BYTES bytes if each run of blanks counts as one blank. Returns the
- * position after it. */
+/* Returns the position after the first BYTES bytes of TEXT. A run of blanks counts as one byte. */
 static const char *
 behind (const char *text, size_t bytes)
 {

@@ -251,8 +251,8 @@ unnamed_variables (const json_t *job_configuration, const json_t *variables)
   return unnamed;
 }
 
-/* Takes the members of GIVEN, the job's own env, out of CONFIGURATION's env, which has them all.
- * Null keeps their places. Returns them as a new object. */
+/* Moves the members of GIVEN, the job's own env, to a new object and returns it. In CONFIGURATION's
+ * env, which has all these members, a null replaces each of them. */
 static json_t *
 take_own_env (json_t *configuration, const json_t *given)
 {
@@ -273,9 +273,9 @@ take_own_env (json_t *configuration, const json_t *given)
   return own;
 }
 
-/* Renders CONFIGURATION. GIVEN is the job's own env, or NULL: {{ $ENV }} in it stays as it is, as
- * in all other job variables. Prefect replaces it if the template's env is an object, and so shows
- * a deployment's author every variable of the worker, its API key included. */
+/* Renders CONFIGURATION. GIVEN is the job's own env, or NULL. {{ $ENV }} in GIVEN stays as it is,
+ * as in all other job variables. Prefect replaces {{ $ENV }} there if the template's env is an
+ * object. That shows a deployment's author every variable of the worker, including its API key. */
 static json_t *
 render (json_t *configuration, const json_t *variables, const json_t *given,
         const json_t *environment, GError **error)

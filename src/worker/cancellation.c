@@ -38,9 +38,9 @@ look_at_all (PpWorker *worker)
     pp_flow_run_look (run);
 }
 
-/* Reads the states of up to MAX_LOOKS runs. A run that was ended by hand and scheduled again may
- * have been begun by another worker since the last check: its state is RUNNING as before, and only
- * the state's id shows that. */
+/* Reads the states of up to MAX_LOOKS runs. Since the last check, a run may have been ended by
+ * hand, scheduled again, and begun by another worker. Its state is then RUNNING as before, and only
+ * the state's id is a different one. */
 static void
 look_at_some (PpWorker *worker)
 {
@@ -94,9 +94,9 @@ on_state (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
     pp_flow_run_end_as_told (run, body);
 }
 
-/* Reads the states of runs that may be ended, one by one: of all such runs, or only of those that
- * the server cannot return in a list. The state reader knows which those are. A slow read delays no
- * other run. */
+/* Reads the states of runs that may be ended, one by one. If ALL is FALSE, reads only the runs that
+ * the server cannot return in a list (pp_state_reader_is_unlistable()). A slow read delays no other
+ * run. */
 static void
 read_states (PpWorker *worker, gboolean all)
 {
@@ -149,8 +149,8 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     ask_for_cancelled (worker);
 }
 
-/* Returns the ids of all runs in flight, or only of those that may be ended and that the server can
- * return in a list. */
+/* Returns the ids of all runs in flight. If ALL is FALSE, returns only the ids of the runs that may
+ * be ended and that the server can return in a list. */
 static json_t *
 ids_in_flight (const PpWorker *worker, gboolean all)
 {

@@ -21,8 +21,8 @@ typedef struct
   char *api_version; /* Docker API: "1.41" */
   gboolean rootless;
   char *url;      /* "unix:///run/podman/podman.sock", without a password */
-  char *base_url; /* the URL as docker-py prints it, which begins each infrastructure_pid:
-                     "http+docker://localhost" or "http://host:port" */
+  char *base_url; /* the URL as docker-py prints it: "http+docker://localhost" or
+                     "http://host:port". Each infrastructure_pid begins with this URL */
   char *gateway;  /* the address at which containers reach this host. It replaces host-gateway. NULL
                      if the engine knows host-gateway, or if no address was found */
   char *default_runtime; /* "runc"; NULL if the engine does not report it */

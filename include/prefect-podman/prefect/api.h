@@ -35,9 +35,9 @@ typedef enum
   PP_API_ERROR_TOO_MUCH = -3,
   /* Only pp_flow_run_states_read(): the list was empty. */
   PP_API_ERROR_NO_STATES = -5,
-  /* Something else answered in place of the API: with a 4xx (403, 404, ...) that does not have the
-   * API's own text, or, if the API has answered earlier calls, with a page or a redirect. If other
-   * calls succeed, a gateway blocks this call. */
+  /* Something else answered in place of the API. Its answer is a 4xx (403, 404, ...) without the
+   * API's own text. If the API has answered earlier calls, the answer may also be a page or a
+   * redirect. If other calls succeed, a gateway blocks this call. */
   PP_API_ERROR_STRANGER = -4,
 } PpApiError;
 
@@ -57,8 +57,8 @@ typedef enum
 {
   /* One attempt: for probes, and for labels and events, which no run needs. */
   PP_API_ONCE,
-  /* One attempt, which libcurl does not send twice either (body_once in http.h). The caller checks
-   * the result before it repeats the call. */
+  /* One attempt, and libcurl does not send its request twice (body_once in http.h). The caller
+   * checks the result before it repeats the call. */
   PP_API_TRY,
   /* The retries of Prefect's client: PREFECT_CLIENT_MAX_RETRIES, back-off and Retry-After. */
   PP_API_RETRY,
@@ -67,7 +67,8 @@ typedef enum
   PP_API_PERSIST,
   /* Like PERSIST, with limits: 403 or no route from the API ends the call after about 90 s. If the
    * server answers other calls, a 500, PP_API_ERROR_STRANGER or PP_API_ERROR_TOO_MUCH ends it after
-   * about 330 s. For objects that a run can do without, or cannot start without. */
+   * about 330 s. Used for objects that a run does not need, and for objects without which a run
+   * cannot start. */
   PP_API_PERSIST_UNLESS_TOLD,
   /* Like PERSIST, for a call about many runs. An error that one of the runs may cause ends it: a
    * 500, PP_API_ERROR_TOO_MUCH, or repeated failures while the server answers other calls. The

@@ -40,7 +40,7 @@ struct PpCredentialHelper
   gpointer user_data;
   guint timer;
 
-  char *auth; /* until the thread ends, only the thread uses this and trouble */
+  char *auth; /* until the thread ends, only the thread uses the fields auth and trouble */
   char *trouble;
 };
 
@@ -135,7 +135,7 @@ wait_for (pid_t pid, int fd, guint seconds, GByteArray *answer)
   return -1;
 }
 
-/* Sets HELPER's auth or trouble from TEXT, the helper's answer. */
+/* Sets HELPER->auth or HELPER->trouble from TEXT, the helper's answer. */
 static void
 take_answer (PpCredentialHelper *helper, const char *text, gsize length)
 {
@@ -169,8 +169,8 @@ take_end (PpCredentialHelper *helper, int status, GByteArray *answer)
   else if (status == -1)
     why = g_strdup_printf ("it had not ended after %u seconds, or its answer is too long",
                            helper->seconds);
-  /* The text for missing credentials (docker-credential-helpers, credentials/error.go): not a
-   * failure. */
+  /* A helper without the credentials writes this text (docker-credential-helpers,
+   * credentials/error.go). That is not a failure. */
   else if (strstr ((const char *)answer->data, "credentials not found") == NULL)
     why = WIFEXITED (status) ? g_strdup_printf ("exit status %d", WEXITSTATUS (status))
                              : g_strdup_printf ("killed by signal %d", WTERMSIG (status));

@@ -13,7 +13,8 @@
 #include <net/if.h>
 #include <string.h>
 
-/* The newest Docker API that this room was written for (docker-py's DEFAULT_DOCKER_API_VERSION). */
+/* The newest version of the Docker API that this code supports (docker-py's
+ * DEFAULT_DOCKER_API_VERSION). */
 #define NEWEST_API_MINOR 45
 /* How long an engine may take to answer /_ping and to find a network. */
 #define TIMEOUT_SECONDS 30

@@ -20,8 +20,8 @@ labels_of (const json_t *body)
   return labels != NULL ? labels : json_object_get (body, "labels");
 }
 
-/* True if CONTAINER, an inspect answer, belongs to the run, the worker and the claim for which CALL
- * creates a container. */
+/* True if CONTAINER, an inspect answer, has the run, the worker and the claim of the container that
+ * CALL creates. */
 static gboolean
 is_own (const EngineCall *call, const json_t *container)
 {

@@ -21,7 +21,7 @@ struct EngineEvents
   GHashTable *by_number; /* FileFollow.number -> FileFollow */
   GHashTable *refused;   /* ids of containers whose log file must not be read */
   guint watchdog;        /* a timer source */
-  char *trouble;         /* the disk hangs: a sentence for the health check, or NULL */
+  char *trouble;         /* a sentence for the health check if the disk hangs, else NULL */
   gboolean unwatched_said;
 };
 
@@ -41,7 +41,7 @@ struct FileFollow
   guint look_ms;
   PpHttpCall *looking;
   gboolean ended;     /* the container has ended: the file has all its output */
-  gboolean finished;  /* and the file was read completely */
+  gboolean finished;  /* the container has ended, and the file was read completely */
   gboolean succeeded; /* the engine reported exit code 0 */
 };
 

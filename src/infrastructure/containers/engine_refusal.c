@@ -60,8 +60,8 @@ pp_engine_is_busy (const PpHttpResponse *response)
 }
 
 /* True if BODY, of an answer to a create, says that the name belongs to another container. Podman
- * answers 500: either its storage reports the name or, if only a pod has the name, Podman
- * itself. */
+ * answers 500. The message comes from its storage, or from Podman itself if only a pod has the
+ * name. */
 static gboolean
 is_about_name (long status, const json_t *body)
 {

@@ -212,8 +212,8 @@ static const Translation container_translations[] = {
   { "NetworkingConfig", "Networks", pp_libpod_endpoints },
   /* Podman has no such field: pp_spec_refuse_dropped() warns. */
   { "Domainname", NULL, ignore },
-  /* Binds and PortBindings replace Volumes and ExposedPorts. The next four matter only to a client
-   * that attaches. host_translations converts HostConfig. */
+  /* Binds and PortBindings replace Volumes and ExposedPorts. The three Attach fields and StdinOnce
+   * matter only to a client that attaches. host_translations converts HostConfig. */
   { "Volumes", NULL, ignore },
   { "ExposedPorts", NULL, ignore },
   { "AttachStdin", NULL, ignore },

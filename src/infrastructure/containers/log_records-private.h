@@ -4,9 +4,10 @@
  * 2.2.1 write the same format. Only 2.2.0 ends an unfinished last line with a record without text
  * and without the blank before it: "TIME stdout F\n".
  *
- * Data that is not a record is skipped up to the next newline and counted: a disk that was full for
- * a moment cuts a record, and a host that crashed leaves zero bytes. The result does not depend on
- * the pieces that the data arrives in. Private to src/infrastructure/containers. */
+ * Data that is not a record is skipped and counted. The skipped data ends at the next newline, or
+ * at the next record in the same line. A disk that was full for a moment cuts a record, and a host
+ * that crashed leaves zero bytes. The result does not depend on the pieces that the data arrives
+ * in. Private to src/infrastructure/containers. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"
@@ -45,7 +46,8 @@ void pp_log_records_push (PpLogRecords *records, const char *data, gsize length)
 /* Skips the next BYTES of the file, a hole that was not read. The bytes count as damaged. */
 void pp_log_records_skip (PpLogRecords *records, guint64 bytes);
 
-/* The file has ended: an incomplete record counts as a record. */
+/* Tells RECORDS that the file has ended. Then an incomplete last record is also returned, and
+ * counts as damage. */
 void pp_log_records_finish (PpLogRecords *records);
 
 /* Sets RECORD to the next record. Calling it again sets the same record, until

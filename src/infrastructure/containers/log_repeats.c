@@ -3,8 +3,8 @@
 
 #include "log_repeats-private.h"
 
-/* The number of times to remember: 32 KiB for a container with that much output. Longer repetitions
- * are not detected. */
+/* The number of timestamps to remember: 32 KiB for a container with that much output. Longer
+ * repetitions are not detected. */
 #define MAX_TIMES 4096
 
 void

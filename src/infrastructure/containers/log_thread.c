@@ -248,8 +248,8 @@ read_inotify (PpLogThread *thread)
       }
 }
 
-/* True if a log with a request may have a piece: read_pieces() has handled its event after reading
- * it, so poll() will not wake up for it. */
+/* True if a log with a request may have a piece. poll() would not wake up for such a log:
+ * read_pieces() has handled the log's event after it had read the log. */
 static gboolean
 has_pieces (const PpLogThread *thread)
 {

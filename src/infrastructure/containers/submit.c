@@ -340,7 +340,7 @@ create_container (Submission *submission)
                                                 submission->name, on_created, submission);
 }
 
-/* Its limits and networks. */
+/* The container's limits and networks. */
 
 static void
 on_created_looked_at (const char *warning, const GError *error, gpointer user_data)

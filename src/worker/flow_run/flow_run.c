@@ -15,9 +15,9 @@
 /* A shorter name is not hidden in messages. */
 #define MIN_NAME_BYTES 4
 
-/* The table of states. ENTER is called when a run enters the state, GO_ON when something happens
- * that the run waits for in it. Only pp_flow_run_move() and pp_flow_run_go_on() call these
- * functions. */
+/* The table of states. ENTER is called when a run enters the state. GO_ON is called when something
+ * happens for which a run in this state waits. Only pp_flow_run_move() and pp_flow_run_go_on() call
+ * these functions. */
 static const struct
 {
   const char *name;

@@ -365,7 +365,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
     drop_deleted (run);
-  /* If the run cannot be read, or only its states, the states decide. */
+  /* If the run cannot be read, or if only its states can be read, the states decide. */
   else if (!json_is_integer (count) || json_integer_value (count) > run->seen_run_count)
     pp_flow_run_check_history (run, run->history.next);
   else

@@ -59,7 +59,8 @@ stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
-/* True if STATE, from the server, is not the one that the last look at RUN has met. */
+/* True if STATE, from the server, is not the state in watch.state_seen. Then records STATE
+ * there. */
 static gboolean
 is_new_to (PpFlowRun *run, const json_t *state)
 {
@@ -88,7 +89,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
                  run->label);
       stop_and_remove (run, PP_STOP_DELETED);
     }
-  /* Another worker has set this state, or Prefect inside the container. */
+  /* Another worker, or Prefect inside the container, has set this state. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
            && !pp_flow_run_may_be_own_state (run, state) && is_new_to (run, state)
            && run->claim_check.call == NULL)
@@ -179,7 +180,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
 void
 pp_flow_run_look (PpFlowRun *run)
 {
-  /* Before the start, and at the end, the run's own calls detect this. */
+  /* Before the start and at the end, the run's own calls detect a new claim or a deletion. */
   if (is_followed_for_server (run) && run->watch.server_read == NULL)
     run->watch.server_read = pp_state_reader_read (run->context->states, run->id, on_looked, run);
 }

@@ -55,12 +55,13 @@ struct PpLogSender
   gsize bytes;           /* estimated JSON size of records */
   guint64 added;
   guint64 delivered;
-  guint64 flush_until; /* records added before the last flush are sent without waiting */
+  guint64 flush_until; /* value of `added` at the last flush; the records up to then are sent
+                          without waiting */
   guint in_flight;     /* number of records in the current POST */
   guint max_records;   /* the most records of the next POST; halved when the server refuses a batch
                           permanently */
   gboolean refused;    /* logs are refused whatever their text, and a warning was logged */
-  gboolean resting;    /* timer is the delay before the next attempt */
+  gboolean resting;    /* the field timer is the delay before the next attempt */
   guint failed_alone;  /* how often the first record was refused when sent alone */
   PpLogRecord *original; /* the record that the placeholder in flight replaces, or NULL */
   gboolean text_refused; /* the last refused record was refused because of its text */
@@ -70,7 +71,7 @@ struct PpLogSender
   gint64 checked;        /* monotonic microseconds of the last on_check() */
   gboolean taken;        /* a record was accepted since the last on_check() */
   guint stalled;         /* seconds without an accepted record while other requests were answered */
-  guint patience;        /* the limit of stalled, in seconds */
+  guint patience;        /* the limit of the field stalled, in seconds */
   guint64 given_up;      /* records dropped since the last accepted one */
   gboolean abandoned;    /* the records of the current POST were dropped */
   guint unanswered;      /* POSTs without an answer, in a row */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splits bytes into lines. The rules depend only on the bytes, not on the pieces they arrive in or
- * on time, so that reading a log again gives the same records. */
+/* Splits bytes into lines. The rules depend only on the bytes. They do not depend on time, or on
+ * the pieces in which the bytes arrive. So reading a log again gives the same records. */
 #include "config.h"
 
 #include "output-private.h"
@@ -23,7 +23,7 @@ typedef struct
   const char *logger;
   GString
       *partial; /* the visible text of the current line: its bytes after the last carriage return */
-  gboolean returned; /* a carriage return followed: new text replaces partial */
+  gboolean returned; /* a carriage return followed: new text replaces the field partial */
   gsize overwritten; /* bytes of the line that were replaced since the last record */
 } StreamState;
 

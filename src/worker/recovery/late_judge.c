@@ -73,8 +73,8 @@ typedef struct
   json_t *scheduled;  /* the last SCHEDULED, or NULL */
   json_t *before;     /* the state before the current one, perhaps SCHEDULED; or NULL */
   json_t *end;        /* the last terminal state, or NULL */
-  json_t *anothers;   /* if another worker has claimed the attempt: the last state that is not the
-                         note's; else NULL */
+  json_t *anothers;   /* the last state that is not the note's, if another worker has claimed the
+                         attempt; else NULL */
   gboolean has_other; /* some state is not the note's; Prefect in the container may have set it */
   gboolean was_begun; /* the note's states begin before SCHEDULED, so this attempt is a later one */
 } Attempt;

@@ -24,7 +24,7 @@ struct PpOrphan
   char *id;              /* the flow run's id */
   GPtrArray *candidates; /* the listed containers with that flow run id */
   PpJob *job;            /* the run's container among the candidates, once known */
-  PpJobPhase phase;      /* the container's, from the last check */
+  PpJobPhase phase;      /* the container's phase at the last check */
   json_t *flow_run;      /* the run, as read from the server */
   char *claim;           /* transition id of the claim that the container was created for */
   char *running;         /* transition id of the RUNNING state; NULL if unknown */
@@ -33,7 +33,7 @@ struct PpOrphan
   PpApiCall *states_call;
   PpInfrastructureCall *inspect_call;
   PpJournalPut *put;
-  const PpRunLook *look; /* the data of put, while put is a check */
+  const PpRunLook *look; /* the data of the field put, while that is a check */
 };
 
 static void
