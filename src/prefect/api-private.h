@@ -66,6 +66,7 @@ struct PpApiCall
   PpApiUrgency urgency;
   PpApiShapeFunc shape; /* NULL accepts any answer */
   PpApiDoneFunc done;
+  PpApiRepeatFunc on_repeat; /* or NULL */
   gpointer user_data;
   GDestroyNotify destroy; /* frees user_data after DONE or a cancel; or NULL */
   int attempts;           /* number of attempts that count */

@@ -56,6 +56,20 @@ finish_call (PpApiCall *call, json_t *body, const GError *error)
   free_call (call);
 }
 
+void
+pp_api_call_on_repeat (PpApiCall *call, PpApiRepeatFunc func)
+{
+  call->on_repeat = func;
+}
+
+void
+pp_api_call_go_on (PpApiCall *call)
+{
+  /* Queue it before calls that were not tried yet, because it is older. */
+  g_queue_push_head (&call->api->waiting[call->urgency], call);
+  pp_api_pump (call->api);
+}
+
 static gboolean
 on_timer (gpointer user_data)
 {
@@ -68,9 +82,10 @@ on_timer (gpointer user_data)
       finish_call (call, NULL, error);
       return G_SOURCE_REMOVE;
     }
-  /* Queue it before calls that were not tried yet, because it is older. */
-  g_queue_push_head (&call->api->waiting[call->urgency], call);
-  pp_api_pump (call->api);
+  if (call->on_repeat != NULL)
+    call->on_repeat (TRUE, call->user_data);
+  else
+    pp_api_call_go_on (call);
   return G_SOURCE_REMOVE;
 }
 
@@ -80,6 +95,14 @@ start_timer (PpApiCall *call, double seconds)
   call->timer = g_timeout_source_new ((guint)(seconds * 1000));
   g_source_set_callback (call->timer, on_timer, call, NULL);
   g_source_attach (call->timer, g_main_context_get_thread_default ());
+}
+
+static void
+repeat_in (PpApiCall *call, double seconds)
+{
+  start_timer (call, seconds);
+  if (call->on_repeat != NULL)
+    call->on_repeat (FALSE, call->user_data);
 }
 
 static void
@@ -145,7 +168,7 @@ on_answer (const PpHttpResponse *response, const GError *http_error, gpointer us
     }
   if (!pp_api_say_outage (call, error, delay))
     log_retry (call, error, delay);
-  start_timer (call, delay);
+  repeat_in (call, delay);
   pp_api_pump (api);
 }
 
@@ -155,8 +178,13 @@ csrf_failed_for (PpApiCall *call, const PpHttpResponse *response, const GError *
   double delay = 0;
 
   g_queue_remove (&call->api->waiting[call->urgency], call);
-  if (!pp_api_decide_retry (call, response, error, &delay))
-    call->error = g_error_copy (error);
+  call->not_sent = TRUE;
+  if (pp_api_decide_retry (call, response, error, &delay))
+    {
+      repeat_in (call, delay);
+      return;
+    }
+  call->error = g_error_copy (error);
   start_timer (call, delay);
 }
 

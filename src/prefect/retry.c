@@ -132,8 +132,10 @@ pause_before_retry (const PpApiCall *call, double asked)
 static gboolean
 may_be_done (const PpApiCall *call, const PpHttpResponse *response, const GError *error)
 {
+  if (call->not_sent)
+    return FALSE;
   if (response == NULL)
-    return !call->not_sent;
+    return TRUE;
   return pp_api_error_may_be_done (error)
          && !(response->status == 503 && pp_api_is_own_error (response));
 }

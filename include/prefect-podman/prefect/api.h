@@ -118,6 +118,15 @@ void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t *body,
                         PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
 
+/* Called twice if an attempt of a PP_API_PERSIST_REFUSED call was certainly not carried out and is
+ * repeated: after that attempt with AGAIN FALSE, and before the next one with AGAIN TRUE. The next
+ * attempt then waits for pp_api_call_go_on(). */
+typedef void (*PpApiRepeatFunc) (gboolean again, gpointer user_data);
+
+/* Sets FUNC as the function to call with the user_data of CALL. */
+void pp_api_call_on_repeat (PpApiCall *call, PpApiRepeatFunc func);
+void pp_api_call_go_on (PpApiCall *call);
+
 /* Cancels CALL and frees it. DONE is not called. NULL is ignored. */
 void pp_api_call_cancel (PpApiCall *call);
 

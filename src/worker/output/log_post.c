@@ -24,26 +24,39 @@
 #define NOTE_SECONDS 1
 
 /* Calls on_sending for each run with output in the batch in flight. SENT is TRUE before the batch
- * is sent, and FALSE if the server has refused it for now. Returns TRUE if there was such a run. */
+ * is sent, and FALSE if it was certainly not stored. An earlier attempt that may still be on its
+ * way counts in both cases. Returns TRUE if there was such a run. */
 static gboolean
 tell_sending (const PpLogSender *sender, gboolean sent)
 {
   const PpLogSender *root = sender->root;
-  g_autoptr (GHashTable) last
-      = g_hash_table_new (g_str_hash, g_str_equal); /* flow run id -> PpLogRecord */
-  const GList *link = sender->records.head;
+  /* flow run id -> PpLogRecord, the last one on its way, or NULL */
+  g_autoptr (GHashTable) last = g_hash_table_new (g_str_hash, g_str_equal);
+  gint64 now = g_get_monotonic_time ();
   GHashTableIter iter;
-  gpointer record;
+  gpointer run, on_its_way;
+  guint left = sender->in_flight;
 
-  if (root->on_sending == NULL)
+  if (root->on_sending == NULL || left == 0)
     return FALSE;
-  for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
-    if (((const PpLogRecord *)link->data)->is_output)
-      g_hash_table_insert (last, ((PpLogRecord *)link->data)->flow_run_id, link->data);
+  for (const GList *link = sender->records.head; link != NULL; link = link->next)
+    {
+      PpLogRecord *record = link->data;
+      gboolean is_known = g_hash_table_contains (last, record->flow_run_id);
+      gboolean is_in_flight = left > 0;
+
+      left -= is_in_flight ? 1 : 0;
+      if (!record->is_output || (!is_in_flight && !is_known))
+        continue;
+      if ((is_in_flight && sent) || record->late_until > now)
+        g_hash_table_replace (last, record->flow_run_id, record);
+      else if (!is_known)
+        g_hash_table_insert (last, record->flow_run_id, NULL);
+    }
   g_hash_table_iter_init (&iter, last);
-  while (g_hash_table_iter_next (&iter, NULL, &record))
-    root->on_sending (((const PpLogRecord *)record)->flow_run_id,
-                      sent ? ((const PpLogRecord *)record)->timestamp : 0, root->sending_data);
+  while (g_hash_table_iter_next (&iter, &run, &on_its_way))
+    root->on_sending (run, on_its_way != NULL ? ((const PpLogRecord *)on_its_way)->timestamp : 0,
+                      root->sending_data);
   return g_hash_table_size (last) > 0;
 }
 
@@ -161,6 +174,17 @@ is_about_records (const GError *error)
          || g_error_matches (error, PP_API_ERROR, 422);
 }
 
+/* Notes that the batch in flight may still be on its way. The next worker waits for it as long
+ * (pp_late_patience()). */
+static void
+keep_late (PpLogSender *sender)
+{
+  const GList *link = sender->records.head;
+
+  for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
+    ((PpLogRecord *)link->data)->late_until = sender->sent + sender->timeout + LATE_US;
+}
+
 /* Handles a batch that got no answer (ERROR): looks for it on the server before sending it
  * again. */
 static void
@@ -170,6 +194,7 @@ look_for_batch (PpLogSender *sender, const GError *error)
 
   sender->refused = FALSE;
   sender->unsure = TRUE;
+  keep_late (sender);
   g_clear_error (&sender->why);
   sender->why = g_error_copy (error);
   sender->look_until = now + MAX (pp_look_time (now - sender->sent), LEAST_LOOK_US);
@@ -245,17 +270,37 @@ record_to_json (const PpLogRecord *record)
   return json;
 }
 
-/* Sends the batch in flight. */
+static void note_and_post (PpLogSender *sender);
+
+/* The PpApiRepeatFunc of the batch in flight. Without this, the next worker would wait for a batch
+ * that never reached the server. */
+static void
+on_repeat (gboolean again, gpointer user_data)
+{
+  if (again)
+    note_and_post (user_data);
+  else
+    tell_sending (user_data, FALSE);
+}
+
+/* Sends the batch in flight, or sends it again. */
 static void
 post_batch (PpLogSender *sender)
 {
-  json_t *batch = json_array ();
+  json_t *batch = NULL;
   const GList *link = sender->records.head;
 
+  sender->sent = g_get_monotonic_time ();
+  if (sender->call != NULL)
+    {
+      pp_api_call_go_on (sender->call);
+      return;
+    }
+  batch = json_array ();
   for (guint i = 0; i < sender->in_flight && link != NULL; i++, link = link->next)
     json_array_append_new (batch, record_to_json (link->data));
-  sender->sent = g_get_monotonic_time ();
   sender->call = pp_logs_create (sender->api, batch, on_sent, sender);
+  pp_api_call_on_repeat (sender->call, on_repeat);
 }
 
 static void
@@ -279,6 +324,19 @@ on_note_timer (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* Writes the journal note for the batch in flight, and then sends it. */
+static void
+note_and_post (PpLogSender *sender)
+{
+  if (!tell_sending (sender, TRUE))
+    {
+      post_batch (sender);
+      return;
+    }
+  sender->noting = pp_journal_after (sender->root->journal, on_noted, sender);
+  sender->timer = g_timeout_add_seconds (NOTE_SECONDS, on_note_timer, sender);
+}
+
 void
 pp_log_send_batch (PpLogSender *sender)
 {
@@ -297,11 +355,5 @@ pp_log_send_batch (PpLogSender *sender)
         break;
       sender->in_flight++;
     }
-  if (!tell_sending (sender, TRUE))
-    {
-      post_batch (sender);
-      return;
-    }
-  sender->noting = pp_journal_after (sender->root->journal, on_noted, sender);
-  sender->timer = g_timeout_add_seconds (NOTE_SECONDS, on_note_timer, sender);
+  note_and_post (sender);
 }

@@ -45,8 +45,9 @@ typedef void (*PpLogDeliveredFunc) (const char *flow_run_id, guint records, gint
 void pp_log_sender_on_delivered (PpLogSender *sender, PpLogDeliveredFunc func, gpointer user_data);
 
 /* Called before output records of FLOW_RUN_ID are sent: TIMESTAMP is the timestamp of the last one,
- * in UNIX microseconds. Called again with TIMESTAMP 0 if the server has refused these records for
- * now. */
+ * in UNIX microseconds. Called again if they were certainly not stored: the connection or the
+ * server has refused them for now. TIMESTAMP is then that of the last record that an earlier
+ * attempt may still deliver, or 0. */
 typedef void (*PpLogSendingFunc) (const char *flow_run_id, gint64 timestamp, gpointer user_data);
 
 /* Sets FUNC as the only function to call before records are sent. They are sent when everything

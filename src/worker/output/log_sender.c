@@ -204,6 +204,7 @@ pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *log
   record->logger = logger;
   record->timestamp = next_timestamp (sender, flow_run_id);
   record->number = ++sender->numbers;
+  record->late_until = 0;
   record->level = level;
   record->is_output = is_output;
   record->is_part = FALSE;

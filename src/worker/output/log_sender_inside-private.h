@@ -22,8 +22,10 @@ typedef struct
 {
   char flow_run_id[PP_LOG_UUID_LENGTH + 1];
   const char *logger;
-  gint64 timestamp; /* UNIX microseconds */
-  guint64 number;   /* numbers the records of all runs in the order of pp_log_sender_add() */
+  gint64 timestamp;  /* UNIX microseconds */
+  guint64 number;    /* numbers the records of all runs in the order of pp_log_sender_add() */
+  gint64 late_until; /* monotonic microseconds: an attempt without an answer may deliver the record
+                        until then; 0: there was none */
   gsize length;
   int level;
   gboolean is_output;
