@@ -106,3 +106,10 @@ pp_api_read_set_state (const json_t *body, const char *type, const char *transit
              && (state == NULL || json_is_null (state) || is_state (state));
     }
 }
+
+gboolean
+pp_set_state_is_open (const PpSetStateResult *result)
+{
+  return result->status == PP_SET_STATE_WAIT
+         || (result->status == PP_SET_STATE_ABORT && result->state == NULL);
+}

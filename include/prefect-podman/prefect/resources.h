@@ -70,6 +70,10 @@ typedef struct
 typedef void (*PpSetStateDoneFunc) (const PpSetStateResult *result, const GError *error,
                                     gpointer user_data);
 
+/* True if RESULT leaves the run as it is, although no rule of the server forbids the proposed
+ * state: a WAIT, or an ABORT without a state. The server answers with the latter if it could not
+ * store the state (validate_proposed_state() in server/orchestration/rules.py). */
+gboolean pp_set_state_is_open (const PpSetStateResult *result);
 PpApiCall *pp_flow_run_read (PpApi *api, const char *id, PpApiPatience patience, PpApiDoneFunc done,
                              gpointer user_data);
 /* Proposes a state. TRANSITION_ID is a UUID for this proposal. A repeated proposal, also after a

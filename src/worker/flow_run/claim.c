@@ -212,8 +212,8 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
       pp_flow_run_log (
           run, PP_LOG_INFO,
           "Aborted submission of flow run '%s': Server returned a non-pending state '%s'%s%s",
-          run->id, result->state != NULL ? pp_json_string (result->state, "type") : "unknown",
-          result->reason != NULL ? ": " : "", result->reason != NULL ? result->reason : "");
+          run->id, pp_json_string (result->state, "type"), result->reason != NULL ? ": " : "",
+          result->reason != NULL ? result->reason : "");
       break;
     }
   pp_flow_run_drop (run);

@@ -5,12 +5,15 @@
  * - recover.c, find_container.c, attach.c: a run that an earlier worker began;
  * - claim.c, run_ownership.c, submit.c, start.c: up to the start of the container;
  * - watch.c, delivered_lines.c, stop.c, stop_reason.c: while the container runs;
- * - report.c, report_message.c, tail.c, reschedule.c, put_back.c: the final state on the server;
+ * - report.c, report_answer.c, report_message.c, tail.c, reschedule.c, put_back.c: the final state
+ *   on the server;
  * - cleanup.c: the removal of the container, and the end;
  * - journal_entry.c, late.c: what is kept across restarts, and late requests. */
 #pragma once
 
 #include "flow_run_struct-private.h"
+
+#include "prefect-podman/prefect/resources.h"
 
 /* flow_run.c: moves RUN to STATE. No other function enters a state. */
 void pp_flow_run_move (PpFlowRun *run, PpFlowRunState state);
@@ -299,7 +302,8 @@ void pp_flow_run_explain_end (PpFlowRun *run);
 
 /* report_message.c */
 
-/* Notes that the server did not accept RUN's final state (ERROR). It will be proposed again. */
+/* Notes that the server did not accept RUN's final state. It will be proposed again. ERROR is NULL
+ * if the server has answered without an error. */
 void pp_flow_run_note_refusal (PpFlowRun *run, const GError *error);
 
 /* Called before RUN's final state is proposed again. Shortens its message if the message may be the
@@ -310,7 +314,21 @@ void pp_flow_run_reconsider_message (PpFlowRun *run);
  * Returns TRUE if it did; the state can then be proposed again. */
 gboolean pp_flow_run_drop_invalid_message (PpFlowRun *run, const GError *error);
 
+/* report_answer.c */
+
+/* Warn after this many failed attempts to report the final state. */
+#define PP_SAY_UNREPORTED 3
+
+/* The PpSetStateDoneFunc of a proposed final state. USER_DATA is the run. Both RESULT and ERROR are
+ * borrowed; ERROR with code 404 means that the run was deleted. */
+void pp_flow_run_on_end_answered (const PpSetStateResult *result, const GError *error,
+                                  gpointer user_data);
+
 /* report.c */
+
+/* Checks on the server that RUN still needs its end, and then proposes it again. */
+void pp_flow_run_look_before_report (PpFlowRun *run);
+
 /* Reports CANCELLED, as the server requested. */
 void pp_flow_run_report_cancelled (PpFlowRun *run);
 void pp_flow_run_enter_exited (PpFlowRun *run);

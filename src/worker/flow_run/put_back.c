@@ -25,7 +25,9 @@ on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_
       put_back->over (run);
       return;
     }
-  if (error != NULL && pp_api_may_try_again (api, error) && put_back->tries < TRIES)
+  gboolean is_open
+      = error != NULL ? pp_api_may_try_again (api, error) : pp_set_state_is_open (result);
+  if (is_open && put_back->tries < TRIES)
     {
       pp_flow_run_after (run, pp_api_rest_ms (api, pp_look_delay (put_back->tries)),
                          put_back->again);

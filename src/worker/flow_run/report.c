@@ -6,80 +6,16 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-#include "worker/failpoint-private.h"
-
 /* How long Prefect may still report after the end of its container: its last calls may be on their
  * way. */
 #define GRACE_US (10 * G_USEC_PER_SEC)
 /* If the run took longer than this, its state is read before its final state is reported. */
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
-/* Warn after this many failed attempts to report the final state. */
-#define SAY_UNANSWERED 3
 /* Lines of output in a state's message. The log has PP_OUTPUT_TAIL_LINES. */
 #define MESSAGE_LINES 5
 
 static void read_state (PpFlowRun *run);
-static void look_before_report (PpFlowRun *run);
 static void send_report (PpFlowRun *run);
-
-static gboolean
-is_cancelling (const json_t *state)
-{
-  return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
-}
-
-static void
-on_proposed (const PpSetStateResult *result, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  pp_failpoint ("answered", "end");
-  run->api_call = NULL;
-  if (pp_flow_run_drop_invalid_message (run, error))
-    {
-      look_before_report (run);
-      return;
-    }
-  if (error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
-    {
-      gint64 now = g_get_monotonic_time ();
-
-      pp_flow_run_expect_late (run);
-      pp_flow_run_note_refusal (run, error);
-      if (++run->report.unanswered == SAY_UNANSWERED)
-        g_warning ("Could not report the final state of flow run '%s' (%s); retrying until the "
-                   "server accepts it: %s",
-                   run->name, run->id, error->message);
-      run->report.look_until = now + pp_look_time (now - run->report.sent_at);
-      pp_flow_run_after (run,
-                         pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
-                         look_before_report);
-      return;
-    }
-  if (result != NULL && result->status == PP_SET_STATE_REJECT && is_cancelling (result->state)
-      && !run->report.cancel_reported)
-    {
-      pp_flow_run_report_cancelled (run);
-      return;
-    }
-  if (result == NULL)
-    g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
-  else if (result->status == PP_SET_STATE_REJECT)
-    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
-                     result->state != NULL ? pp_json_string (result->state, "name")
-                                           : "in another state",
-                     result->reason != NULL ? result->reason : "the server decided so");
-  else if (result->status == PP_SET_STATE_ABORT)
-    g_debug ("Flow run %s keeps its state: %s", run->id,
-             result->reason != NULL ? result->reason : "");
-  if (result != NULL && result->status == PP_SET_STATE_REJECT
-      && g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0)
-    {
-      pp_flow_run_reschedule (run);
-      return;
-    }
-  pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
-}
 
 /* The server recognizes a repeated proposal that it accepted, but not one that it answered with a
  * retry: the same failure, reported again, would end that retry. Also, while the server was out of
@@ -110,25 +46,25 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
 
   run->state_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
-    on_proposed (NULL, error, run);
+    pp_flow_run_on_end_answered (NULL, error, run);
   else if (pp_flow_run_is_late_word (run, state))
-    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, pp_flow_run_look_before_report);
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
-    on_proposed (&scheduled, NULL, run);
+    pp_flow_run_on_end_answered (&scheduled, NULL, run);
   else if (begun && !pp_flow_run_may_be_own_state (run, state))
     pp_flow_run_check_claim (run, send_unless_claimed_again); /* another worker's or Prefect's */
   else if (pp_flow_run_state_is_terminal (state))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* already reported, or ended by a user */
   else if (begun && g_get_monotonic_time () < run->report.look_until)
-    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_before_report);
+    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, pp_flow_run_look_before_report);
   else
     send_report (run);
 }
 
 /* If Prefect reports the run, the run's state does not show which attempt set it. So check the
  * claim instead. A failure that the worker then reports does not become a retry. */
-static void
-look_before_report (PpFlowRun *run)
+void
+pp_flow_run_look_before_report (PpFlowRun *run)
 {
   if (run->worker_reported)
     run->state_read
@@ -142,13 +78,13 @@ send_report (PpFlowRun *run)
 {
   pp_flow_run_reconsider_message (run);
   /* The server has answered other calls since the last attempt. It may never accept this one. */
-  if (run->report.unanswered >= SAY_UNANSWERED
+  if (run->report.unanswered >= PP_SAY_UNREPORTED
       && pp_api_answered (run->context->api) > run->report.sent_at)
     pp_flow_run_free_slot (run);
   run->report.sent_at = g_get_monotonic_time ();
-  run->api_call = pp_flow_run_set_state (run->context->api, run->id, run->transitions.report,
-                                         run->report.type, run->report.name, run->report.message,
-                                         run->report.force, PP_API_TRY, on_proposed, run);
+  run->api_call = pp_flow_run_set_state (
+      run->context->api, run->id, run->transitions.report, run->report.type, run->report.name,
+      run->report.message, run->report.force, PP_API_TRY, pp_flow_run_on_end_answered, run);
 }
 
 /* True if somebody else may have changed the run's state. If the run took a while, a user may have
@@ -171,7 +107,7 @@ static void
 begin_report (PpFlowRun *run)
 {
   if (may_be_changed (run))
-    look_before_report (run);
+    pp_flow_run_look_before_report (run);
   else
     send_report (run);
 }

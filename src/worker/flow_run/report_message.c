@@ -43,7 +43,7 @@ shorten_message (PpFlowRun *run, gboolean all)
 void
 pp_flow_run_note_refusal (PpFlowRun *run, const GError *error)
 {
-  run->report.is_refused = may_be_for_message (error);
+  run->report.is_refused = error == NULL || may_be_for_message (error);
 }
 
 void

@@ -294,33 +294,22 @@ on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
   pp_flow_run_drop (run);
 }
 
+/* Proposes RUNNING again later, because of REASON. */
 static void
-on_running (const PpSetStateResult *result, const GError *error, gpointer user_data)
+ask_again_for_running (PpFlowRun *run, const char *reason)
 {
-  PpFlowRun *run = user_data;
+  if (run->retries + 1 == SAY_UNANSWERED)
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "Flow run '%s' is not started yet: the server has not set it to Running: "
+                     "%s. The worker keeps asking",
+                     run->name, reason);
+  pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
+                     look_before_running);
+}
 
-  pp_failpoint ("answered", "RUNNING");
-  run->api_call = NULL;
-  if (error != NULL && pp_api_may_try_again (run->context->api, error))
-    {
-      pp_flow_run_expect_late (run);
-      if (run->retries + 1 == SAY_UNANSWERED)
-        pp_flow_run_log (run, PP_LOG_WARNING,
-                         "Flow run '%s' is not started yet: the server has not set it to Running: "
-                         "%s. The worker keeps asking",
-                         run->name, error->message);
-      pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
-                         look_before_running);
-      return;
-    }
-  if (error != NULL)
-    {
-      pp_flow_run_log (run, PP_LOG_ERROR,
-                       "Flow run '%s' could not be set to Running and is not started: %s", run->id,
-                       error->message);
-      pp_flow_run_fail_submission (run, error->message);
-      return;
-    }
+static void
+on_running_answered (PpFlowRun *run, const PpSetStateResult *result)
+{
   switch (result->status)
     {
     case PP_SET_STATE_ACCEPT:
@@ -339,8 +328,35 @@ on_running (const PpSetStateResult *result, const GError *error, gpointer user_d
       return;
     case PP_SET_STATE_ABORT:
     case PP_SET_STATE_REJECT:
-      on_not_running (run, result->state, result->reason);
+      if (pp_set_state_is_open (result))
+        ask_again_for_running (run,
+                               result->reason != NULL ? result->reason : "it could not store that");
+      else
+        on_not_running (run, result->state, result->reason);
       return;
+    }
+}
+
+static void
+on_running (const PpSetStateResult *result, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  pp_failpoint ("answered", "RUNNING");
+  run->api_call = NULL;
+  if (error == NULL)
+    on_running_answered (run, result);
+  else if (pp_api_may_try_again (run->context->api, error))
+    {
+      pp_flow_run_expect_late (run);
+      ask_again_for_running (run, error->message);
+    }
+  else
+    {
+      pp_flow_run_log (run, PP_LOG_ERROR,
+                       "Flow run '%s' could not be set to Running and is not started: %s", run->id,
+                       error->message);
+      pp_flow_run_fail_submission (run, error->message);
     }
 }
 

@@ -253,9 +253,12 @@ on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_
 
   note->call = NULL;
   note->restoring = FALSE;
-  if (error != NULL && pp_api_may_try_again (note->late->api, error) && note->tries < TRIES)
+  gboolean is_open = error != NULL ? pp_api_may_try_again (note->late->api, error)
+                                   : pp_set_state_is_open (result);
+  if (is_open && note->tries < TRIES)
     {
-      g_debug ("Flow run %s is not set back yet: %s", note->entry->flow_run_id, error->message);
+      g_debug ("Flow run %s is not set back yet: %s", note->entry->flow_run_id,
+               error != NULL ? error->message : "the server did not set it");
       g_clear_pointer (&note->looked_at, g_free);
       return;
     }

@@ -142,11 +142,38 @@ test_strange (void)
     }
 }
 
+/* Nothing is decided: the run keeps its state. */
+static void
+test_open (void)
+{
+  static const struct
+  {
+    const char *answer;
+    gboolean is_open;
+  } cases[] = {
+    { ANSWER ("WAIT", "null", "{\"delay_seconds\": 3}"), TRUE },
+    { ANSWER ("WAIT", "{\"type\": \"PENDING\"}", "{\"delay_seconds\": 3}"), TRUE },
+    { ANSWER ("ABORT", "null", "{\"reason\": \"Error validating state\"}"), TRUE },
+    { ANSWER ("ABORT", "{\"type\": \"CRASHED\"}", "{}"), FALSE },
+    { ANSWER ("REJECT", "{\"type\": \"SCHEDULED\"}", "{}"), FALSE },
+    { ANSWER ("ACCEPT", "{\"type\": \"FAILED\"}", "{}"), FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      PpSetStateResult result;
+
+      g_assert_true (read_answer ("FAILED", cases[i].answer, &result));
+      g_assert_cmpint (pp_set_state_is_open (&result), ==, cases[i].is_open);
+    }
+}
+
 static void
 add_tests (void)
 {
   g_test_add_func ("/set-state-answer/legal", test_legal);
   g_test_add_func ("/set-state-answer/strange", test_strange);
+  g_test_add_func ("/set-state-answer/open", test_open);
 }
 
 int

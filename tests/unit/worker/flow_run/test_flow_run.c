@@ -63,6 +63,16 @@ static const Case cases[] = {
       .calls = "",
       .words = "the answer is nested deeper than 2048 levels" } },
   /* On Running. */
+  { "running-aborted-because-it-is-over",
+    { .answers
+      = { { "RUNNING", 0, 1, 0,
+            "{\"status\": \"ABORT\", \"state\": {\"type\": \"CRASHED\"}, \"details\": {}}" } },
+      .states = "PENDING ",
+      .calls = "create remove " } },
+  { "running-cannot-be-stored",
+    { .answers = { { "RUNNING", 0, 2, 0, ABORTED } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
   { "running-answer-cannot-be-read",
     { .answers = { { "RUNNING", 0, 2, 0, TOO_MUCH } },
       .states = "PENDING RUNNING COMPLETED ",

@@ -29,6 +29,7 @@ typedef struct
   guint failures;      /* set_state and PATCH: how many fail first */
   const char *later;   /* a state that has come on top once one has failed; or NULL */
   gboolean unreadable; /* the run; its last state is RUNNING */
+  const char *failure; /* the answer to what fails first; NULL: 503 */
 } Case;
 
 typedef struct
@@ -86,7 +87,10 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
       body = run_now (fixture);
       return server_reply (fd, 200, "", body);
     }
-  if ((guint)g_atomic_int_add (&fixture->changes, 1) < fixture->chosen->failures)
+  gboolean fails = (guint)g_atomic_int_add (&fixture->changes, 1) < fixture->chosen->failures;
+  if (fails && fixture->chosen->failure != NULL)
+    return server_reply (fd, 200, "", fixture->chosen->failure);
+  if (fails)
     return server_reply (fd, 503, "", "{\"exception_message\": \"Service Unavailable\"}");
   if (g_str_equal (request->method, "PATCH"))
     return server_reply (fd, 204, "", "");
@@ -236,15 +240,22 @@ test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 static void
 add_tests (void)
 {
-  static const Case well = { 0, NULL, FALSE };
-  static const Case refused_once = { 1, NULL, FALSE };
-  static const Case ended = { 1, FAILED, FALSE };
-  static const Case scheduled = { 1, SCHEDULED, FALSE };
-  static const Case unreadable = { 0, NULL, TRUE };
-  static const Case cancelling = { 1, "{\"id\": \"5\", \"type\": \"CANCELLING\"}", FALSE };
+  static const Case well = { 0, NULL, FALSE, NULL };
+  static const Case refused_once = { 1, NULL, FALSE, NULL };
+  static const Case not_stored
+      = { 1, NULL, FALSE, "{\"status\": \"ABORT\", \"state\": null, \"details\": {}}" };
+  static const Case delayed
+      = { 1, NULL, FALSE,
+          "{\"status\": \"WAIT\", \"state\": null, \"details\": {\"delay_seconds\": 1}}" };
+  static const Case ended = { 1, FAILED, FALSE, NULL };
+  static const Case scheduled = { 1, SCHEDULED, FALSE, NULL };
+  static const Case unreadable = { 0, NULL, TRUE, NULL };
+  static const Case cancelling = { 1, "{\"id\": \"5\", \"type\": \"CANCELLING\"}", FALSE, NULL };
 
   g_test_add ("/put-back/end/at-once", Fixture, &well, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/refused-once", Fixture, &refused_once, set_up, test_end, tear_down);
+  g_test_add ("/put-back/end/not-stored", Fixture, &not_stored, set_up, test_end, tear_down);
+  g_test_add ("/put-back/end/delayed", Fixture, &delayed, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/ended-meanwhile", Fixture, &ended, set_up, test_end, tear_down);
   g_test_add ("/put-back/end/scheduled-meanwhile", Fixture, &scheduled, set_up, test_end,
               tear_down);

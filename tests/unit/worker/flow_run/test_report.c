@@ -81,7 +81,7 @@ check_settled (Fixture *fixture)
   g_assert_cmpuint (fixture->context.unsettled, ==, 0);
 }
 
-/* The worker reports FAILED, and the first answer to that is ANSWER. */
+/* The worker reports FAILED. The first answer to that is ANSWER, and settles nothing. */
 #define STRANGE(name, answer)                                                                      \
   {                                                                                                \
     (name),                                                                                        \
@@ -128,8 +128,10 @@ static const Case cases[] = {
     { PREFECT, .answers = { { "COMPLETED", 0, 2 } }, .states = "PENDING PENDING COMPLETED ",
       .calls = WELL } },
   /* The worker reports. */
-  { "aborted",
-    { .answers = { { "COMPLETED", 0, 1, 0, ABORTED } },
+  { "aborted-because-it-has-ended",
+    { .answers = { { "COMPLETED", 0, 1, 0,
+                     "{\"status\": \"ABORT\", \"state\": {\"type\": \"CRASHED\"}, \"details\": "
+                     "{\"reason\": \"Run is already in terminal state CRASHED.\"}}" } },
       .states = "PENDING RUNNING ",
       .calls = WELL } },
   { "rejected-for-a-cancellation",
@@ -194,6 +196,22 @@ static const Case cases[] = {
   STRANGE ("rejected-without-a-state", "{\"status\": \"REJECT\", \"details\": {}}"),
   STRANGE ("aborted-without-details", "{\"status\": \"ABORT\"}"),
   STRANGE ("answer-cannot-be-read", TOO_MUCH),
+  /* Answers that leave the run as it is. */
+  STRANGE ("aborted-without-an-end", ABORTED),
+  STRANGE ("aborted-and-still-running",
+           "{\"status\": \"ABORT\", \"state\": {\"type\": \"RUNNING\"}, \"details\": {}}"),
+  STRANGE ("rejected-and-still-running",
+           "{\"status\": \"REJECT\", \"state\": {\"type\": \"RUNNING\"}, \"details\": {}}"),
+  STRANGE ("delayed", WAITS),
+  { "prefect-end-is-aborted",
+    { PREFECT, .answers = { { "COMPLETED", 0, 1, 0, ABORTED } },
+      .states = "PENDING PENDING COMPLETED ", .calls = WELL } },
+  { "message-cannot-be-stored",
+    { .answers = { { "FAILED", 0, 6, 0, ABORTED } },
+      .exit_code = 3,
+      .states = "PENDING RUNNING FAILED ",
+      .calls = WELL,
+      .check = check_no_message } },
   { "message-is-invalid",
     { .answers = { { "FAILED", 0, 1, 422, DETAIL ("message") } },
       .exit_code = 3,

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handles the server's answer to a proposed final state. */
+#include "config.h"
+
+#include "flow_run_inside-private.h"
+
+#include "prefect-podman/prefect/resources.h"
+
+#include "worker/failpoint-private.h"
+
+static gboolean
+is_cancelling (const json_t *state)
+{
+  return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
+}
+
+/* True if RESULT shows that the run needs no other proposal of its end. No rule of the server
+ * leaves a run RUNNING for which a final state is proposed. */
+static gboolean
+is_settled (const PpSetStateResult *result)
+{
+  return !pp_set_state_is_open (result) && !pp_flow_run_state_is_left_behind (result->state);
+}
+
+/* Proposes the final state again later, because of ERROR, or because RESULT does not settle it. */
+static void
+report_again (PpFlowRun *run, const PpSetStateResult *result, const GError *error)
+{
+  gint64 now = g_get_monotonic_time ();
+  const char *reason = error != NULL            ? error->message
+                       : result->reason != NULL ? result->reason
+                                                : "the server gives no reason";
+
+  if (error != NULL)
+    pp_flow_run_expect_late (run);
+  pp_flow_run_note_refusal (run, error);
+  if (++run->report.unanswered == PP_SAY_UNREPORTED)
+    g_warning ("Could not report the final state of flow run '%s' (%s); retrying until the "
+               "server accepts it: %s",
+               run->name, run->id, reason);
+  run->report.look_until = now + pp_look_time (now - run->report.sent_at);
+  pp_flow_run_after (run,
+                     pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
+                     pp_flow_run_look_before_report);
+}
+
+static void
+log_answer (PpFlowRun *run, const PpSetStateResult *result)
+{
+  const json_t *state = result != NULL ? result->state : NULL;
+  const char *name = pp_json_string (state, "name");
+
+  if (result == NULL)
+    g_message ("Flow run '%s' was deleted on the server before its end could be reported", run->id);
+  else if (result->status == PP_SET_STATE_REJECT)
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is now %s: %s", run->name,
+                     name != NULL ? name : pp_json_string (state, "type"),
+                     result->reason != NULL ? result->reason : "the server decided so");
+  else if (result->status == PP_SET_STATE_ABORT)
+    g_debug ("Flow run %s keeps its state: %s", run->id,
+             result->reason != NULL ? result->reason : "");
+}
+
+void
+pp_flow_run_on_end_answered (const PpSetStateResult *result, const GError *error,
+                             gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  gboolean is_rejected = result != NULL && result->status == PP_SET_STATE_REJECT;
+
+  pp_failpoint ("answered", "end");
+  run->api_call = NULL;
+  if (pp_flow_run_drop_invalid_message (run, error))
+    {
+      pp_flow_run_look_before_report (run);
+      return;
+    }
+  if ((error != NULL && !g_error_matches (error, PP_API_ERROR, 404))
+      || (result != NULL && !is_settled (result)))
+    {
+      report_again (run, result, error);
+      return;
+    }
+  if (is_rejected && is_cancelling (result->state) && !run->report.cancel_reported)
+    {
+      pp_flow_run_report_cancelled (run);
+      return;
+    }
+  log_answer (run, result);
+  if (is_rejected && g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0)
+    pp_flow_run_reschedule (run);
+  else
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+}
