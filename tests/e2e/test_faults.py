@@ -1,6 +1,7 @@
 """What real servers and engines won't do on demand: 503, resets, slow and broken answers, absence. No run
 is given up for it, done twice, or loses a line."""
 
+import gzip
 import itertools
 import re
 import signal
@@ -260,6 +261,47 @@ READINGS = "POST /api/flow_runs/filter|GET .*/flow_run(s|_states)/"
 @few_refusals
 def test_deployment_is_refused_for_a_while(api, engine, pool, proxy, start_worker, action):
     proxy.add(Rule(r"GET /api/deployments/", action, times=2))
+    start_worker(proxy.api, engine, pool)
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
+def blanks():
+    """400 MB of blanks, which gzip makes small."""
+    return gzip.compress(b" " * 400_000_000, 1)
+
+
+@pytest.mark.parametrize(
+    "code, make, headers",
+    [
+        (502, lambda: b"<html>Bad Gateway" + b" " * 17_000_000, ()),
+        (200, lambda: b"<html>Sign in" + b" " * 17_000_000, ()),
+        (200, blanks, [("content-encoding", "gzip")]),
+        (200, lambda: b'{"a": [' + b"{}, " * 1_700_000 + b"{}]}", ()),
+    ],
+    ids=["502", "page", "gzip", "json"],
+)
+def test_answer_about_the_deployment_is_huge(api, engine, pool, proxy, start_worker, code, make, headers):
+    proxy.add(Rule(r"GET /api/deployments/", status(code, make(), headers), times=2))
+    start_worker(proxy.api, engine, pool)
+    check_once(api, api.go(pool, {"command": "echo only once"}))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"status": "ACCEPT"}',
+        b'{"status": "ACCEPT", "state": {"id": "x", "type": "RUNNING", "state_details": {}}, "details": {}}',
+        b'{"status": "WAIT", "state": null, "details": {"type": "wait_details", "delay_seconds": 1e300}}',
+        b'{"status": "WAIT", "state": null, "details": {"type": "wait_details", "delay_seconds": -5}}',
+        b'{"status": "WAIT", "state": null, "details": {"type": "wait_details", "delay_seconds": 3000}}',
+        b'{"status": "REJECT", "state": {"type": "BOGUS"}, "details": {"type": "reject_details"}}',
+        b'{"status": "ABORT", "state": null, "details": {"type": "abort_details", "reason": "no"}}',
+    ],
+    ids=["no-state", "another-state", "for-ever", "past", "an-hour", "unknown-state", "aborted"],
+)
+def test_wrong_answer_to_the_end(api, engine, pool, proxy, start_worker, answer):
+    """A gateway that does not pass the request on."""
+    proxy.add(Rule(r"POST .*/set_state", status(200, answer), times=2, body='"type":"COMPLETED"'))
     start_worker(proxy.api, engine, pool)
     check_once(api, api.go(pool, {"command": "echo only once"}))
 
