@@ -15,6 +15,10 @@
 #define MIB ((gsize)1024 * 1024)
 #define MAX_LABELS_BYTES (1 * MIB)
 #define MAX_BODY_BYTES (4 * MIB)
+/* What each member of an array or object counts in addition to its text, because the worker's
+ * memory for an answer has a bound, too: MAX_RESPONSE_MEMORY in engine_call.c. */
+#define ITEM_BYTES 16
+#define PAIR_BYTES 32
 
 /* The parts of a create body that may be large, and the job variable for each. The rest is of
  * container_create_kwargs. */
@@ -116,7 +120,7 @@ text_bytes (const char *text, gsize length)
   return bytes;
 }
 
-/* Returns about how many bytes VALUE (may be NULL) has as JSON. */
+/* Returns how many bytes VALUE (may be NULL) counts: about its length as JSON. */
 static gsize
 json_bytes (const json_t *value)
 {
@@ -129,9 +133,9 @@ json_bytes (const json_t *value)
 
   json_object_foreach ((json_t *)value, key, member)
   {
-    bytes += text_bytes (key, strlen (key)) + 2 + json_bytes (member);
+    bytes += PAIR_BYTES + text_bytes (key, strlen (key)) + json_bytes (member);
   }
-  json_array_foreach (value, i, member) { bytes += 1 + json_bytes (member); }
+  json_array_foreach (value, i, member) { bytes += ITEM_BYTES + json_bytes (member); }
   return bytes;
 }
 
@@ -148,7 +152,7 @@ pp_spec_limit_size (const PpContainerSpec *spec, GError **error)
   if (labels > MAX_LABELS_BYTES)
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "labels: they have %" G_GSIZE_FORMAT " bytes as JSON; %" G_GSIZE_FORMAT
+                   "labels: they count %" G_GSIZE_FORMAT " bytes; %" G_GSIZE_FORMAT
                    " bytes at most are taken",
                    labels, MAX_LABELS_BYTES);
       return FALSE;
@@ -168,8 +172,8 @@ pp_spec_limit_size (const PpContainerSpec *spec, GError **error)
       key = large_parts[i].key;
     }
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "%s: has %" G_GSIZE_FORMAT " of the %" G_GSIZE_FORMAT
-               " bytes, as JSON, that describe the container; %" G_GSIZE_FORMAT
+               "%s: counts %" G_GSIZE_FORMAT " of the %" G_GSIZE_FORMAT
+               " bytes that describe the container; %" G_GSIZE_FORMAT
                " bytes at most are taken. Give large data in a file of a volume",
                rest > most ? "container_create_kwargs" : key, MAX (rest, most), all,
                MAX_BODY_BYTES);

@@ -566,23 +566,26 @@ test_sizes (void)
     gsize fits, too_much; /* KiB of the configuration's text */
     const char *message;
   } table[] = {
-    { "{\"labels\": {\"a\": \"%s\"}}", "x", 1000, 1025, "labels: they have 1" },
-    { "{\"labels\": {\"a\": \"%s\"}}", "\\u0001", 1000, 1025, "labels: they have 1" },
-    { "{\"labels\": {\"a\": \"%s\"}}", "<", 160, 180, "labels: they have 1" },
-    { "{\"labels\": {\"%s\": \"a\"}}", "x", 1000, 1025, "labels: they have 1" },
-    { "{\"labels\": {\"a\": [\"%s\"]}}", "x", 1000, 1025, "labels: they have 1" },
-    { "{\"env\": {\"A\": \"%s\"}}", "x", 4000, 4100, "env: has 4" },
-    { "{\"env\": {\"A\": \"%s\"}}", "\\u0001", 4000, 4100, "env: has " },
-    { "{\"env\": {\"%s\": null}}", "x", 4000, 4100, "env: has " },
-    { "{\"command\": [\"true\", \"%s\"]}", "&", 660, 700, "command: has " },
-    { "{\"command\": \"true %s\"}", "x ", 1300, 4100, "command: has " },
-    { "{\"entrypoint\": [\"%s\"]}", "\xe2\x80\xa8", 2000, 4100, "entrypoint: has " },
-    { "{\"volumes\": [\"v:/%s\"]}", "x", 2000, 4100, "volumes: has " },
-    { "{\"extra_hosts\": {\"%s\": \"10.0.0.1\"}}", "x", 4000, 4100, "extra_hosts: has " },
+    { "{\"labels\": {\"a\": \"%s\"}}", "x", 1000, 1025, "labels: they count 1" },
+    { "{\"labels\": {\"a\": \"%s\"}}", "\\u0001", 1000, 1025, "labels: they count 1" },
+    { "{\"labels\": {\"a\": \"%s\"}}", "<", 160, 180, "labels: they count 1" },
+    { "{\"labels\": {\"%s\": \"a\"}}", "x", 1000, 1025, "labels: they count 1" },
+    { "{\"labels\": {\"a\": [\"%s\"]}}", "x", 1000, 1025, "labels: they count 1" },
+    { "{\"env\": {\"A\": \"%s\"}}", "x", 4000, 4100, "env: counts 4" },
+    { "{\"env\": {\"A\": \"%s\"}}", "\\u0001", 4000, 4100, "env: counts " },
+    { "{\"env\": {\"%s\": null}}", "x", 4000, 4100, "env: counts " },
+    { "{\"command\": [\"true\", \"%s\"]}", "&", 660, 700, "command: counts " },
+    { "{\"command\": \"true %s\"}", "x ", 400, 4100, "command: counts " },
+    /* Many small values, which take much memory. */
+    { "{\"command\": [%s\"x\"]}", "\"x\",", 800, 900, "command: counts " },
+    { "{\"labels\": {\"a\": [%s1]}}", "1,", 80, 100, "labels: they count 1" },
+    { "{\"entrypoint\": [\"%s\"]}", "\xe2\x80\xa8", 2000, 4100, "entrypoint: counts " },
+    { "{\"volumes\": [\"v:/%s\"]}", "x", 2000, 4100, "volumes: counts " },
+    { "{\"extra_hosts\": {\"%s\": \"10.0.0.1\"}}", "x", 4000, 4100, "extra_hosts: counts " },
     { "{\"container_create_kwargs\": {\"hostname\": \"%s\"}}", "x", 4000, 4100,
-      "container_create_kwargs: has " },
+      "container_create_kwargs: counts " },
     { "{\"container_create_kwargs\": {\"sysctls\": {\"a\": \"%s\"}}}", "x", 4000, 4100,
-      "container_create_kwargs: has " },
+      "container_create_kwargs: counts " },
   };
   const PpEngineInfo *const engines[] = { &old_podman, &new_podman, &docker, NULL };
 
