@@ -330,14 +330,14 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
 }
 
 /* Hides the secrets in the container's name, which are not found in it once characters are
- * replaced. */
+ * replaced. In a file of --save, they are masked already. */
 static void
 mask_name (PpContainerSpec *spec, const json_t *configuration, const PpMask *mask)
 {
   const char *name = pp_json_string (configuration, PP_NAME_TEXT_KEY);
   g_autofree char *masked = name != NULL ? pp_mask_text (mask, name) : NULL;
 
-  if (spec->name == NULL || g_strcmp0 (masked, name) == 0)
+  if (masked == NULL || strstr (masked, PP_MASKED) == NULL)
     return;
   g_free (spec->name);
   spec->name = pp_template_shown_name (masked);
