@@ -32,9 +32,11 @@ static const char *const formats[] = { "json", "podman-run", NULL };
 
 static const PpOption options[] = {
   { "file", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, file),
-    "Read the run from a file that --save wrote, without asking the API", "FILE" },
+    "Read the run from a file that --save wrote, without asking the API", "FILE",
+    .no_empty = "name a file" },
   { "save", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, save),
-    "Also write all that the run is made of to FILE, secrets masked", "FILE" },
+    "Also write all that the run is made of to FILE, secrets masked", "FILE",
+    .no_empty = "name a file" },
   { "format", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, format),
     "json (default) or podman-run, a command line", "FORMAT", .choices = formats },
   { "name", 'n', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, name),

@@ -40,10 +40,10 @@ static const PpOption options[] = {
   { "type", 't', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, type),
     "docker or podman (default: the pool's type; a new pool: docker)", "TYPE" },
   { "limit", 'l', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, limit),
-    "The most flow runs to run at once (default: no limit)", "N" },
+    "The most flow runs to run at once (default: no limit)", "N", .no_empty = "give a number" },
   { "prefetch-seconds", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, prefetch),
     "How far to look ahead for scheduled runs (default: PREFECT_WORKER_PREFETCH_SECONDS, 10)",
-    "SECONDS" },
+    "SECONDS", .no_empty = "give a number of seconds" },
   { "run-once", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, run_once),
     "Poll once, wait for those runs, exit" },
   { "with-healthcheck", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, with_healthcheck),
@@ -52,7 +52,8 @@ static const PpOption options[] = {
     "Put the flow run's name before each line of its output (default: on a terminal)",
     .no_summary = "Leave the lines as they are" },
   { "base-job-template", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, template_path),
-    "JSON file with the base job template of a pool that is created", "FILE" },
+    "JSON file with the base job template of a pool that is created", "FILE",
+    .no_empty = "name a file" },
   { "create-pool-if-not-found", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, create_pool),
     "Create the pool when it does not exist (default)",
     .no_summary = "Leave creating the pool to others" },
@@ -111,7 +112,7 @@ check (const PpCommandLine *line, GError **error)
   g_autofree char *fault = NULL;
   const char *what = NULL;
 
-  if (given->pool == NULL || *given->pool == '\0')
+  if (given->pool == NULL)
     what = "--pool NAME is missing: say which work pool to serve";
   else if ((fault = pool_fault (given->pool)) != NULL)
     what = fault;

@@ -296,6 +296,20 @@ test_empty (void)
       "--state-dir: is empty: name a directory, or leave the option out" },
     { &pp_command_worker_status, "status --state-dir ",
       "--state-dir: is empty: name a directory, or leave the option out" },
+    { &pp_command_worker_start, "start --pool ", "--pool: the name is empty" },
+    { &pp_command_worker_start, "start --pool x --work-queue ", "--work-queue: the name is empty" },
+    { &pp_command_worker_start, "start --limit 1",
+      "--pool NAME is missing: say which work pool to serve" },
+    { &pp_command_worker_start, "start --pool x --limit ",
+      "--limit: is empty: give a number, or leave the option out" },
+    { &pp_command_worker_start, "start --pool x --prefetch-seconds ",
+      "--prefetch-seconds: is empty: give a number of seconds, or leave the option out" },
+    { &pp_command_worker_start, "start --pool x --base-job-template ",
+      "--base-job-template: is empty: name a file, or leave the option out" },
+    { &pp_command_render, "render --file ",
+      "--file: is empty: name a file, or leave the option out" },
+    { &pp_command_render, "render id --save ",
+      "--save: is empty: name a file, or leave the option out" },
     { &pp_command_worker_start, "start --pool x --name ", NULL }, /* as in Prefect */
   };
 
