@@ -39,30 +39,50 @@ pp_own_folder_read (const char *path)
   return g_dir_open (path, 0, NULL);
 }
 
+/* Replaces the content of the regular file TARGET, or creates it. Returns FALSE with errno. */
+static gboolean
+replace_file (const char *target, const char *text)
+{
+  g_autofree char *temporary = g_strconcat (target, ".XXXXXX", NULL);
+  int fd = g_mkstemp_full (temporary, O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  FILE *file = fd >= 0 ? fdopen (fd, "w") : NULL;
+
+  if (file == NULL)
+    return FALSE;
+  gboolean written = fputs (text, file) >= 0;
+  written = fclose (file) == 0 && written;
+  if (written && rename (temporary, target) == 0)
+    return TRUE;
+  int why = errno;
+  unlink (temporary);
+  errno = why;
+  return FALSE;
+}
+
+/* Writes TEXT to the pipe or the device TARGET (/dev/stdout). Returns FALSE with errno. */
+static gboolean
+write_into (const char *target, const char *text)
+{
+  FILE *file = fopen (target, "we");
+
+  if (file == NULL)
+    return FALSE;
+  gboolean written = fputs (text, file) >= 0 && fflush (file) == 0;
+  int why = errno;
+  fclose (file);
+  errno = why;
+  return written;
+}
+
 gboolean
 pp_own_file_write (const char *path, const char *text, GError **error)
 {
   g_autofree char *target = realpath (path, NULL);
-  FILE *file;
+  gboolean is_plain = target == NULL || g_file_test (target, G_FILE_TEST_IS_REGULAR);
 
-  if (target == NULL || g_file_test (target, G_FILE_TEST_IS_REGULAR))
-    {
-      mode_t before = umask (S_IRWXG | S_IRWXO);
-      gboolean written = g_file_set_contents (target != NULL ? target : path, text, -1, error);
-
-      umask (before);
-      return written;
-    }
-  /* Write to a pipe or a device (/dev/stdout); do not replace it. */
-  file = fopen (target, "we");
-  if (file != NULL && fputs (text, file) >= 0 && fflush (file) == 0)
-    {
-      fclose (file);
-      return TRUE;
-    }
+  if (is_plain ? replace_file (target != NULL ? target : path, text) : write_into (target, text))
+    return TRUE;
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s: cannot be written: %s",
                path, g_strerror (errno));
-  if (file != NULL)
-    fclose (file);
   return FALSE;
 }

@@ -225,6 +225,27 @@ test_own_write (Fixture *fixture, gconstpointer data)
     }
 }
 
+/* A message names the path that was given, and no temporary file. */
+static void
+test_own_write_fails (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = path_of (fixture, "");
+  g_autofree char *inside = path_of (fixture, "nowhere/x");
+  const char *const paths[] = { folder, inside, "/dev/full", "" };
+
+  (void)data;
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autofree char *start = g_strdup_printf ("%s: cannot be written: ", paths[i]);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_false (pp_own_file_write (paths[i], "text", &error));
+      g_test_message ("%s", error->message);
+      g_assert_true (g_str_has_prefix (error->message, start));
+      g_assert_null (strchr (error->message + strlen (start), '/'));
+    }
+}
+
 static void
 add_tests (void)
 {
@@ -241,6 +262,7 @@ add_tests (void)
     { "/files/folders", test_folders },
     { "/files/read", test_read },
     { "/files/own-write", test_own_write },
+    { "/files/own-write-fails", test_own_write_fails },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
