@@ -8,6 +8,7 @@
 
 #include "identity-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -148,6 +149,26 @@ is_identity (const char *state_dir, const char *name)
              || has_file (state_dir, name, PP_IDENTITY_LOCK));
 }
 
+/* Returns the state directory that PATH is inside of, as a worker's folder or one folder below it;
+ * new string. Returns NULL if PATH is none of these. */
+static char *
+state_dir_above (const char *path)
+{
+  g_autofree char *at = realpath (path, NULL);
+
+  for (guint i = 0; i < 2 && at != NULL; i++)
+    {
+      g_autofree char *name = g_path_get_basename (at);
+      g_autofree char *parent = g_path_get_dirname (at);
+
+      if (is_identity (parent, name))
+        return g_steal_pointer (&parent);
+      g_free (at);
+      at = g_steal_pointer (&parent);
+    }
+  return NULL;
+}
+
 GPtrArray *
 pp_identity_list (const char *state_dir, GError **error)
 {
@@ -161,6 +182,14 @@ pp_identity_list (const char *state_dir, GError **error)
   for (guint i = 0; i < names->len; i++)
     if (is_identity (state_dir, g_ptr_array_index (names, i)))
       g_ptr_array_add (infos, read_info (&folder, g_ptr_array_index (names, i)));
+  g_autofree char *above = infos->len == 0 ? state_dir_above (state_dir) : NULL;
+  if (above != NULL)
+    {
+      g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,
+                   "%s is a worker's folder inside the state directory %s: name that one",
+                   state_dir, above);
+      return NULL;
+    }
   if (infos->len > 0 || names->len == 0 || has_file (state_dir, PP_STATE_DIR_ID_FILE, NULL))
     return g_steal_pointer (&infos);
   g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,

@@ -27,7 +27,8 @@ typedef struct
 
 /* Returns all identities in STATE_DIR, sorted by name; new array of PpIdentityInfo. Ignores other
  * folders. Changes nothing. Returns NULL with ERROR: PP_STATE_ERROR_GONE if the directory does not
- * exist, PP_STATE_ERROR_FOREIGN if it is not empty but no worker has created anything in it. */
+ * exist, PP_STATE_ERROR_FOREIGN if it is not empty but no worker has created anything in it, or if
+ * it is inside another state directory. */
 GPtrArray *pp_identity_list (const char *state_dir, GError **error);
 
 /* Returns the place of the jobs (the key's engine_url) of the worker that was started last for
