@@ -259,8 +259,9 @@ print_worker (const char *state_dir, const PpIdentityInfo *info)
   if (info->set_aside > 0)
     {
       g_autofree char *note
-          = g_strdup_printf ("%u files that could not be used were set aside: %s/%s/set-aside",
-                             info->set_aside, state_dir, info->name);
+          = g_strdup_printf ("%u %s that could not be used %s set aside: %s/%s/set-aside",
+                             info->set_aside, info->set_aside == 1 ? "file" : "files",
+                             info->set_aside == 1 ? "was" : "were", state_dir, info->name);
       print_problem (note);
     }
 }

@@ -137,10 +137,14 @@ static void
 warn_of_runs (const PpIdentity *identity, const char *name, const char *earlier, const char *ours,
               const char *how)
 {
-  g_warning ("%u flow runs of this work pool are in the hands of no worker: the one that had them "
-             "%s, this one %s and leaves them alone. Start a worker once %s, until its runs have "
-             "ended; or end them by hand and remove %s/%s.",
-             count_runs (identity, name), earlier, ours, how, identity->state_dir.path, name);
+  guint count = count_runs (identity, name);
+  const char *them = count == 1 ? "it" : "them";
+
+  g_warning ("%u flow %s of this work pool %s in the hands of no worker: the one that had %s %s, "
+             "this one %s and leaves %s alone. Start a worker once %s, until its runs have ended; "
+             "or end them by hand and remove %s/%s.",
+             count, count == 1 ? "run" : "runs", count == 1 ? "is" : "are", them, earlier, ours,
+             them, how, identity->state_dir.path, name);
 }
 
 /* Warns about the runs of the identity NAME. JSON, its identity.json, has another API or engine. */

@@ -125,9 +125,10 @@ warn_of_runs_elsewhere (void)
           runs += info->state == PP_IDENTITY_FREE ? info->entries->len : 0;
         }
       if (runs > 0)
-        g_warning ("%u flow runs are left in %s by a worker that could not write its usual state "
-                   "directory: a worker with --state-dir %s goes on with them",
-                   runs, fallback->path, fallback->path);
+        g_warning ("%u flow %s left in %s by a worker that could not write its usual state "
+                   "directory: a worker with --state-dir %s goes on with %s",
+                   runs, runs == 1 ? "run is" : "runs are", fallback->path, fallback->path,
+                   runs == 1 ? "it" : "them");
     }
 }
 

@@ -202,8 +202,8 @@ on_list_failed (PpWorker *worker, const GError *error)
                "containers of which nothing was written down wait until the engine lists them: %s",
                worker->to_recover->len, error->message);
   else if (worker->to_recover->len > 0)
-    g_warning ("%u flow runs wait to be taken up again: %s", worker->to_recover->len,
-               error->message);
+    g_warning ("%u flow %s to be taken up again: %s", worker->to_recover->len,
+               worker->to_recover->len == 1 ? "run waits" : "runs wait", error->message);
   if (worker->list_failures >= LIST_TRIES)
     recover_unlisted (worker);
   worker->list_is_old = FALSE;
@@ -298,7 +298,9 @@ pp_worker_load_journal (PpWorker *worker)
   pp_worker_expect_orphans (worker);
   pp_worker_take_entries (worker, entries);
   pp_identity_warn_of_others (worker->identity);
-  if (worker->to_recover->len > 0)
+  if (worker->to_recover->len == 1)
+    g_message ("1 flow run was in the hands of this worker when it ended last");
+  else if (worker->to_recover->len > 1)
     g_message ("%u flow runs were in the hands of this worker when it ended last",
                worker->to_recover->len);
 }

@@ -423,9 +423,10 @@ test_other_urls (void)
       pp_identity_warn_of_others (identity);
       g_clear_pointer (&other, pp_identity_free);
       if (i < 2)
-        g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                               i == 0 ? "1 flow runs *served the API https://localhost:4200/api *"
-                                      : "1 flow runs *the engine unix:///run/docker.sock, *");
+        g_test_expect_message (
+            "prefect.worker.podman", G_LOG_LEVEL_WARNING,
+            i == 0 ? "1 flow run of this work pool is *served the API https://localhost:4200/api *"
+                   : "1 flow run of this work pool is *the engine unix:///run/docker.sock, *");
       pp_identity_warn_of_others (identity);
       g_test_assert_expected_messages ();
       g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
@@ -448,8 +449,10 @@ test_other_hosts (void)
     const char *work_pool;
     const char *warning; /* NULL: none */
   } rows[] = {
-    { "4f2a", NULL, NULL, NULL, "1 flow runs *host name 4f2a *under host.example *hostname:*" },
-    { "4f2a", "http://localhost:4200/api/", NULL, NULL, "1 flow runs *host name 4f2a *" },
+    { "4f2a", NULL, NULL, NULL,
+      "1 flow run of this work pool is *host name 4f2a *under host.example *hostname:*" },
+    { "4f2a", "http://localhost:4200/api/", NULL, NULL,
+      "1 flow run of this work pool is *host name 4f2a *" },
     { "old", NULL, "unix:///run/docker.sock", NULL, "*name old with *unix:///run/docker.sock, *" },
     { "4f2a", "http://elsewhere/api", NULL, NULL, NULL },
     { "4f2a", NULL, NULL, "other", NULL },
@@ -551,6 +554,13 @@ test_list_of_other_folders (void)
   g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN);
   g_assert_null (pp_identity_list (folder, &inside));
   g_assert_error (inside, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN);
+  g_autofree char *advice = g_strdup_printf ("inside the state directory %s: name that one", root);
+  g_assert_nonnull (strstr (inside->message, advice));
+  g_autofree char *runs = g_build_filename (folder, "runs", NULL);
+  g_autoptr (GError) deep = NULL;
+  g_mkdir (runs, 0700);
+  g_assert_null (pp_identity_list (runs, &deep));
+  g_assert_nonnull (strstr (deep->message, advice));
   state_test_remove (folder);
   g_autoptr (GPtrArray) none = pp_identity_list (root, NULL);
   g_assert_cmpuint (none->len, ==, 0);
