@@ -13,10 +13,14 @@ refuse (const char *key, const json_t *value, const char *needed, GError **error
 {
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 
+  if (json_is_string (value))
+    {
+      g_autofree char *shown = pp_check_shown (value);
+      return pp_template_invalid (error, "%s: %s is needed, not \"%s\"", key, needed, shown);
+    }
   if (!json_is_number (value))
-    return pp_template_invalid (error, "%s: %s is needed, not %s%s", key, needed,
-                                pp_json_type_name (value),
-                                json_is_string (value) ? " that is none" : "");
+    return pp_template_invalid (error, "%s: %s is needed, not %s", key, needed,
+                                pp_json_type_name (value));
   g_ascii_dtostr (number, sizeof number, json_number_value (value));
   return pp_template_invalid (error, "%s: %s is needed, not %s", key, needed, number);
 }
