@@ -452,17 +452,13 @@ pp_http_call_cancel (PpHttpCall *call)
   if (call == NULL)
     return;
   PpHttp *http = call->http;
-  if (call->state == PP_HTTP_CALL_QUEUED)
+  if (call->state == PP_HTTP_CALL_QUEUED || call->state == PP_HTTP_CALL_HELD)
     {
-      g_queue_remove (&http->starting, call);
+      GQueue *queue = call->state == PP_HTTP_CALL_HELD ? &http->held : &http->starting;
+
+      g_queue_remove (queue, call);
       pp_http_call_free (call);
-      return;
-    }
-  if (call->state == PP_HTTP_CALL_HELD)
-    {
-      g_queue_remove (&http->held, call);
-      pp_http_call_free (call);
-      http->held_cancelled = g_queue_is_empty (&http->held);
+      http->held_cancelled |= queue == &http->held && g_queue_is_empty (queue);
       update_ready_time (http);
       return;
     }
