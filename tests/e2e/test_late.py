@@ -244,6 +244,21 @@ def test_start_of_a_run_that_is_given_up(api, engine, pool, door, start_worker):
     assert "only once" not in api.text(run)
 
 
+def test_lines_that_found_no_connection(api, engine, pool, proxy, start_worker):
+    """Nothing of them was ever sent: the next worker does not wait for them."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'sleep 6; echo line 1; sleep 20'", "auto_remove": True})
+    api.wait_text(run, "submitted to infrastructure")
+    with proxy.refusing():
+        worker.wait_line("asking again in", 40)
+        worker.end(signal.SIGKILL)
+    start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    text = api.wait_text(run, "line 1")
+    assert text.splitlines().count("line 1") == 1
+    assert "may still be taking lines" not in text
+
+
 def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
     """They arrive when the next worker has counted what is there."""
     logs, count = r"POST /api/logs/ ?$", r"POST /api/logs/filter"
