@@ -69,7 +69,7 @@ PpMask *pp_resolve_mask (const PpResolveParts *parts);
 
 /* Returns the configuration of PARTS before references are resolved: job variables (also this
  * worker's own) are merged, and defaults and values are filled in. If PROCESS_ENVIRONMENT is NULL,
- * {{ $NAME }} becomes empty. Pure. Returns a new object, or NULL with ERROR of template/. */
+ * {{ $NAME }} stays. Pure. Returns a new object, or NULL with ERROR of template/. */
 json_t *pp_resolve_populate (const PpResolveParts *parts, const json_t *process_environment,
                              GError **error);
 
