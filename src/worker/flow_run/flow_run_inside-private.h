@@ -283,6 +283,9 @@ void pp_flow_run_start_timeout (PpFlowRun *run);
 /* Stops the container after SECONDS, unless it has ended by then. */
 void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);
 
+/* Returns the message of RUN's CANCELLED; new string. */
+char *pp_flow_run_describe_cancellation (const PpFlowRun *run);
+
 /* tail.c */
 
 /* True if FLOW_RUN, an object of the API, has not been RUNNING since RUN claimed it. */

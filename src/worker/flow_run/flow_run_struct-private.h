@@ -239,9 +239,10 @@ struct PpFlowRun
   struct
   {
     PpInfrastructureCall *call;
-    guint timer;    /* fires for the next call, or to check the last one */
-    guint level;    /* level of force (stop.c) */
-    guint refusals; /* failed calls */
+    guint timer;         /* fires for the next call, or to check the last one */
+    guint level;         /* level of force (stop.c) */
+    guint refusals;      /* failed calls */
+    gboolean is_refused; /* the engine refused the last call, so the container goes on */
     guint timeout_timer;
     gint64 timeout_at;               /* monotonic microseconds; when timeout_seconds have passed */
     PpInfrastructureCall *look_call; /* checks that a run past its timeout still runs */

@@ -152,11 +152,7 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
 void
 pp_flow_run_report_cancelled (PpFlowRun *run)
 {
-  g_autofree char *text
-      = !run->started_once ? g_strdup ("Flow run cancelled by the worker before it was started.")
-        : pp_flow_run_is_cancelled (run)
-            ? g_strdup_printf ("Flow run cancelled: its %s was stopped.", run->words->job)
-            : g_strdup_printf ("The %s ended while the run was being cancelled.", run->words->job);
+  g_autofree char *text = pp_flow_run_describe_cancellation (run);
 
   run->report.cancel_reported = TRUE;
   run->auto_remove = TRUE;

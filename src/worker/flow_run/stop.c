@@ -104,12 +104,22 @@ on_unpaused (const GError *error, gpointer user_data)
     look_in (run, STOP_AGAIN_SECONDS);
 }
 
+/* True if ERROR, the answer to a stop, means that the job goes on. */
+static gboolean
+is_refusal (const GError *error)
+{
+  return error != NULL
+         && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND)
+         && !g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
+}
+
 static void
 on_stopped (const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
 
   run->stop.call = NULL;
+  run->stop.is_refused = is_refusal (error);
   /* An answer is not the end of the container. on_overdue() checks. */
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
     return;
@@ -138,6 +148,7 @@ stop_container (PpFlowRun *run)
 
   if (run->stop.call != NULL)
     return;
+  run->stop.is_refused = FALSE;
   run->stop.call
       = run->stop.level == STOP_REMOVE
             ? pp_infrastructure_remove (infrastructure, run->container_id, on_stopped, run)
@@ -152,6 +163,22 @@ pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds)
     stop_container (run);
   else if (run->stop.call == NULL)
     stop_in (run, seconds);
+}
+
+char *
+pp_flow_run_describe_cancellation (const PpFlowRun *run)
+{
+  const char *job = run->words->job;
+
+  if (!run->started_once)
+    return g_strdup ("Flow run cancelled by the worker before it was started.");
+  if (!pp_flow_run_is_cancelled (run))
+    return g_strdup_printf ("The %s ended while the run was being cancelled.", job);
+  if (run->stop.is_refused)
+    return g_strdup_printf (
+        "Flow run cancelled: its %s ended by itself; %s had refused to stop it.", job,
+        run->words->full_host);
+  return g_strdup_printf ("Flow run cancelled: its %s was stopped.", job);
 }
 
 /* Timeouts. The worker may see a container's end late, because the worker or the engine was away,
