@@ -129,7 +129,7 @@ new_sender_for_run (PpLogSender *root, const char *flow_run_id)
   sender->batch_bytes = root->batch_bytes;
   sender->interval_ms = root->interval_ms;
   sender->unanswered = root->unanswered;
-  sender->apart_since = g_get_monotonic_time ();
+  sender->refused_at = g_get_monotonic_time ();
   g_hash_table_insert (root->apart, g_strdup (flow_run_id), sender);
   return sender;
 }
@@ -178,7 +178,7 @@ pp_log_run_is_cause (const PpLogSender *sender)
 
   if (root == sender)
     return FALSE;
-  return root->last_taken > sender->apart_since
+  return root->last_taken > sender->refused_at
          || (root->failed_alone == 0 && !root->refused && root->unanswered == 0
              && root->suspects->len == 0);
 }

@@ -212,11 +212,15 @@ static void
 halve_or_replace (PpLogSender *sender, const GError *error)
 {
   sender->refused = FALSE;
+  tell_sending (sender, FALSE);
   if (sender->original != NULL)
     {
       g_warning ("A log record of flow run %s was refused and is dropped: %s",
                  sender->original->flow_run_id, error->message);
       g_clear_pointer (&sender->original, g_free);
+      /* The next batch may have records of several runs, and shows nothing about one of them. */
+      if (sender->suspects != NULL)
+        pp_log_clear_suspects (sender);
       go_on (sender);
     }
   else if (sender->in_flight > 1)

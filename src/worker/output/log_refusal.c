@@ -229,8 +229,8 @@ pp_log_batch_refused (PpLogSender *sender, const GError *error)
 {
   if (sender->barred)
     {
-      drop_first (sender, sender->in_flight);
-      pp_log_schedule (sender);
+      g_clear_pointer (&sender->original, g_free);
+      drop_first (sender, g_queue_get_length (&sender->records));
       return;
     }
   if (sender->original != NULL)
@@ -253,7 +253,10 @@ pp_log_batch_refused (PpLogSender *sender, const GError *error)
   if ((sender->root->text_refused && error->code < 500) || sender->failed_alone++ >= REFUSED_ALONE)
     send_placeholder (sender);
   else
-    retry_in (sender, retry_delay (sender));
+    {
+      sender->refused_at = g_get_monotonic_time ();
+      retry_in (sender, retry_delay (sender));
+    }
 }
 
 /* Logs that a record was dropped: its placeholder was accepted, so its text was the reason. */

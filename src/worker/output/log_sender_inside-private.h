@@ -49,12 +49,12 @@ struct PpLogSender
   GPtrArray *suspects; /* root only: flow run ids whose record was refused alone, in this round */
   gboolean others_tried; /* the last round has tried several runs, in vain */
   gint64 last_taken;     /* monotonic microseconds of the last accepted batch; 0: none */
-  gint64 apart_since;    /* monotonic microseconds */
-  gboolean barred;       /* set apart, and each of its records is dropped if it is refused */
-  guint idle;            /* seconds without a record, for a sender of a run set apart */
-  guint64 numbers;       /* root only: the last record's number */
-  GQueue records;        /* of PpLogRecord, oldest first; begins with the records in flight */
-  gsize bytes;           /* estimated JSON size of records */
+  gint64 refused_at; /* monotonic microseconds of the last refusal that is followed by a retry */
+  gboolean barred;   /* set apart, and each of its records is dropped if it is refused */
+  guint idle;        /* seconds without a record, for a sender of a run set apart */
+  guint64 numbers;   /* root only: the last record's number */
+  GQueue records;    /* of PpLogRecord, oldest first; begins with the records in flight */
+  gsize bytes;       /* estimated JSON size of records */
   guint64 added;
   guint64 delivered;
   guint64 flush_until; /* value of `added` at the last flush; the records up to then are sent
