@@ -174,6 +174,13 @@ look_after_failure (PpFlowRun *run, const GError *error)
   claim_later (run, is_refused (run) ? 0 : seconds * g_random_double_range (0.7, 1.3));
 }
 
+static gboolean
+stays_scheduled (const PpSetStateResult *result)
+{
+  return result->state == NULL
+         || g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0;
+}
+
 static void
 on_pending (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
@@ -202,8 +209,9 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
       claim_later (run, result->delay_seconds);
       return;
     case PP_SET_STATE_ABORT:
-      /* The server leaves the run in its state, so a poll may return it again. */
-      if (pp_refused_claims_add (run->context->refused, run->id))
+      /* A run that stays SCHEDULED will be returned by the next poll. In another state, it was
+       * claimed by another worker, or ended. */
+      if (!stays_scheduled (result) || pp_refused_claims_add (run->context->refused, run->id))
         pp_flow_run_log (run, PP_LOG_INFO,
                          "Aborted submission of flow run '%s'. Server sent an abort signal: %s",
                          run->id, result->reason != NULL ? result->reason : "no reason given");
@@ -334,7 +342,10 @@ on_submitting (const PpSetStateResult *result, const GError *error, gpointer use
   if (error != NULL)
     g_debug ("Flow run %s could not be set to Submitting: %s", run->id, error->message);
   else if (result->status == PP_SET_STATE_ACCEPT)
-    pp_flow_run_take_lease (run, result->state);
+    {
+      pp_flow_run_take_lease (run, result->state);
+      run->submitting.is_slow = g_get_monotonic_time () - run->submitting.sent_at > SOON_US;
+    }
   if (run->failure != NULL)
     pp_flow_run_report_failure (run);
   else if (run->state == PP_FLOW_RUN_CREATED && !pp_flow_run_is_cancelled (run))

@@ -69,17 +69,13 @@ hide_name (char *text, const char *name, const char *shown)
   return g_strjoinv (shown, parts);
 }
 
-char *
-pp_flow_run_mask (const PpFlowRun *run, char *text)
+/* Returns TEXT without the secrets that the masks know. Takes ownership of TEXT. New string. */
+static char *
+mask_secrets (const PpFlowRun *run, char *text)
 {
-  if (text == NULL)
-    return NULL;
-  /* A mask does not find a secret in which characters were replaced for the container's name. And
-   * after a restart, shown_name is known, but the mask of the run's blocks is not. */
-  text = hide_name (text, run->container_name, run->shown_name);
-  text = hide_name (text, run->given.name, run->given.shown);
   gsize length = strlen (text);
   char *masked = pp_secrets_mask (run->context->secrets, text, &length);
+
   if (masked != NULL)
     {
       g_free (text);
@@ -89,6 +85,29 @@ pp_flow_run_mask (const PpFlowRun *run, char *text)
     return text;
   g_autofree char *unmasked = text;
   return pp_mask_text (run->mask, unmasked);
+}
+
+/* The same for NAME, a container's name, which is shown as SHOWN. A mask does not find a secret in
+ * which characters were replaced for the name. And after a restart, SHOWN is known, but the mask of
+ * the run's blocks is not. The masks come first, because NAME may be a part of another secret. */
+static char *
+mask_name (const PpFlowRun *run, char *text, const char *name, const char *shown)
+{
+  if (name == NULL)
+    return text;
+  g_autofree char *masked = mask_secrets (run, g_strdup (name));
+  text = hide_name (text, name, shown);
+  return hide_name (text, masked, shown);
+}
+
+char *
+pp_flow_run_mask (const PpFlowRun *run, char *text)
+{
+  if (text == NULL)
+    return NULL;
+  text = mask_secrets (run, text);
+  text = mask_name (run, text, run->container_name, run->shown_name);
+  return mask_name (run, text, run->given.name, run->given.shown);
 }
 
 void
@@ -315,6 +334,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_state_read_cancel (run->state_read);
   pp_state_read_cancel (run->watch.server_read);
   g_free (run->watch.state_seen);
+  json_decref (run->history.end);
   g_clear_pointer (&run->submitting.call, pp_api_call_cancel);
   g_clear_pointer (&run->pid.call, pp_api_call_cancel);
   g_clear_pointer (&run->count.call, pp_api_call_cancel);

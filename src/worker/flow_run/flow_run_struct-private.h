@@ -172,8 +172,10 @@ struct PpFlowRun
   {
     PpFlowRunNextFunc next; /* called after the check under way */
     PpStatesWait wait;
-    PpPutBack put_back; /* puts back the final state from another worker */
-  } history;            /* CLAIMED: pp_flow_run_check_contest(), pp_flow_run_check_history() */
+    PpPutBack put_back;          /* puts back the final state from another worker */
+    json_t *end;                 /* that state, while the run's current state is read; or NULL */
+    gboolean is_begun_elsewhere; /* another worker has claimed the run */
+  } history; /* CLAIMED to CREATED: pp_flow_run_check_contest() and _check_history() */
   struct
   {
     PpResolveCall *call;
@@ -184,9 +186,10 @@ struct PpFlowRun
   struct
   {
     PpApiCall *call;
-    gint64 sent_at; /* monotonic microseconds */
-  } submitting;     /* RENDERED to CREATED: the proposal of "Submitting", made while the
-                       image is pulled and the container is created */
+    gint64 sent_at;   /* monotonic microseconds */
+    gboolean is_slow; /* the server took long to accept it */
+  } submitting;       /* RENDERED to CREATED: the proposal of "Submitting", made while the
+                         image is pulled and the container is created */
 
   /* SUBMITTING (submit.c). */
   gboolean pulling; /* engine_call may be cancelled: it has created nothing yet */

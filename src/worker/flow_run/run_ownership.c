@@ -59,9 +59,11 @@ pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
   run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
 }
 
-/* Returns the final state after the last SCHEDULED in STATES (oldest first); borrowed, or NULL. */
+/* Returns the final state after the last SCHEDULED in STATES (oldest first); borrowed, or NULL. A
+ * state of a late request of an earlier attempt does not count, and neither do the states before
+ * one that was restored. */
 static json_t *
-find_end (json_t *states)
+find_end (const PpFlowRun *run, json_t *states)
 {
   json_t *end = NULL;
   json_t *state;
@@ -71,7 +73,9 @@ find_end (json_t *states)
   {
     if (g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") == 0)
       end = NULL;
-    else if (pp_flow_run_state_is_terminal (state))
+    else if (pp_state_is_restored (state))
+      end = pp_flow_run_state_is_terminal (state) ? state : NULL;
+    else if (pp_flow_run_state_is_terminal (state) && !pp_flow_run_is_late_word (run, state))
       end = state;
   }
   return end;
@@ -183,7 +187,8 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
       }
     else if (ours && g_strcmp0 (type, "SCHEDULED") == 0)
       scheduled = TRUE;
-    else if (scheduled && g_strcmp0 (type, "PENDING") == 0)
+    else if (scheduled && g_strcmp0 (type, "PENDING") == 0
+             && !pp_flow_run_is_late_word (run, state))
       return TRUE;
   }
   return FALSE;
@@ -191,14 +196,22 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
 
 static void read_history (PpFlowRun *run);
 
+/* True if STATE shows that somebody has scheduled the run again. */
+static gboolean
+is_scheduled (const json_t *state)
+{
+  return g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") == 0;
+}
+
 /* Drops RUN. Puts back END, the final state that another worker or a user has set, if a request of
- * ours has overwritten it. END is NULL if another worker has RUN now. */
+ * ours has overwritten it. END is NULL if another worker has RUN now, or if the run was scheduled
+ * again. */
 static void
 abort_submission (PpFlowRun *run, json_t *end, gboolean is_overwritten)
 {
   if (end == NULL)
     pp_flow_run_log (run, PP_LOG_INFO,
-                     "Aborted submission of flow run '%s': another worker has begun it meanwhile",
+                     "Aborted submission of flow run '%s': it was scheduled again meanwhile",
                      run->id);
   else
     pp_flow_run_log (run, PP_LOG_INFO,
@@ -206,12 +219,10 @@ abort_submission (PpFlowRun *run, json_t *end, gboolean is_overwritten)
                      "worker, in state '%s'%s",
                      run->id, pp_json_string (end, "name"),
                      is_overwritten ? ", which is put back" : "");
-  if (!is_overwritten)
-    {
-      pp_flow_run_drop (run);
-      return;
-    }
-  pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
+  if (end != NULL && is_overwritten)
+    pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
+  else
+    pp_flow_run_drop (run);
 }
 
 /* Puts END (may be NULL) back again after a failed attempt, if LAST, the run's current state, may
@@ -230,11 +241,34 @@ put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *e
     pp_flow_run_drop (run);
 }
 
+/* Decides about RUN, whose states show that it was ended or scheduled again. The server orders
+ * states by their times. A request that it carried out late may have an early time: its state is
+ * the run's current one, but not the last in the list. So the run itself shows if our request was
+ * the last. */
+static void
+on_current (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+  const json_t *state = json_object_get (body, "state");
+  json_auto_t *end = g_steal_pointer (&run->history.end);
+  gboolean is_ours = state == NULL
+                     || (!pp_flow_run_state_is_terminal (state) && !is_scheduled (state)
+                         && pp_flow_run_may_be_own_state (run, state));
+
+  run->state_read = NULL;
+  if (g_error_matches (error, PP_API_ERROR, 404))
+    drop_deleted (run);
+  else if (is_ours && end == NULL && !run->history.is_begun_elsewhere)
+    run->history.next (run);
+  else
+    abort_submission (run, end, is_ours);
+}
+
 static void
 on_history (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  json_t *end = find_end (body);
+  json_t *end = find_end (run, body);
   json_t *last = json_array_get (body, json_array_size (body) - 1);
 
   run->api_call = NULL;
@@ -251,10 +285,15 @@ on_history (json_t *body, const GError *error, gpointer user_data)
     }
   if (error != NULL)
     warn_of_unread_states (run, error);
-  if (end == NULL && !have_later_claim (run, body))
-    run->history.next (run);
-  else
-    abort_submission (run, end, end != NULL && !pp_flow_run_state_is_terminal (last));
+  run->history.is_begun_elsewhere = have_later_claim (run, body);
+  if (end == NULL && !is_scheduled (last) && !run->history.is_begun_elsewhere)
+    {
+      run->history.next (run);
+      return;
+    }
+  json_decref (run->history.end);
+  run->history.end = json_incref (end);
+  run->state_read = pp_state_reader_read (run->context->states, run->id, on_current, run);
 }
 
 static void
@@ -280,7 +319,7 @@ find_overwritten_end (const PpFlowRun *run, json_t *states)
 
   return pp_flow_run_state_is_terminal (last) || !pp_flow_run_is_own_state (run, last)
              ? NULL
-             : json_incref (find_end (states));
+             : json_incref (find_end (run, states));
 }
 
 /* True if STATES, oldest first, have a RUNNING after ours that somebody else has set: Prefect

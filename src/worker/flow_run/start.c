@@ -279,6 +279,14 @@ start_container (PpFlowRun *run)
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
 
+/* Starts RUN after a request that the server may have carried out late: the run may have been
+ * ended, or begun by another worker, before that or since then. */
+static void
+check_and_start (PpFlowRun *run)
+{
+  pp_flow_run_check_history (run, start_container);
+}
+
 /* Handles a STATE on the server with which RUN must not be started. */
 static void
 on_not_running (PpFlowRun *run, const json_t *state, const char *reason)
@@ -315,10 +323,8 @@ on_running_answered (PpFlowRun *run, const PpSetStateResult *result)
     case PP_SET_STATE_ACCEPT:
       pp_flow_run_take_lease (run, result->state);
       run->retries = 0;
-      /* The run may have been ended, or begun by another worker, before or after the server carried
-       * out a slow request. */
       if (g_get_monotonic_time () - run->start.sent_at > SOON_US)
-        pp_flow_run_check_history (run, start_container);
+        check_and_start (run);
       else
         start_container (run);
       return;
@@ -379,7 +385,10 @@ write_start_down (PpFlowRun *run, PpFlowRunNextFunc next)
 static void
 announce_start (PpFlowRun *run)
 {
-  write_start_down (run, run->worker_reported ? propose_running : start_container);
+  if (run->worker_reported)
+    write_start_down (run, propose_running);
+  else
+    write_start_down (run, run->submitting.is_slow ? check_and_start : start_container);
 }
 
 /* Starts RUN, which the server has already set to STATE: the RUNNING that this worker or an earlier
@@ -389,7 +398,7 @@ go_on_running (PpFlowRun *run, const json_t *state)
 {
   pp_flow_run_take_lease (run, state);
   run->retries = 0;
-  write_start_down (run, start_container);
+  write_start_down (run, check_and_start);
 }
 
 /* True if STATE, from the server, permits the start of RUN. */

@@ -91,8 +91,8 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
     }
   /* Another worker, or Prefect inside the container, has set this state. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
-           && !pp_flow_run_may_be_own_state (run, state) && is_new_to (run, state)
-           && run->claim_check.call == NULL)
+           && !pp_flow_run_may_be_own_state (run, state) && run->claim_check.call == NULL
+           && is_new_to (run, state))
     pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
 
@@ -220,6 +220,7 @@ pp_flow_run_cancel (PpFlowRun *run)
   pp_infrastructure_call_cancel (g_steal_pointer (&run->engine_call));
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
+  pp_flow_run_forget_history (run);
   pp_state_read_cancel (g_steal_pointer (&run->state_read));
   g_clear_pointer (&run->resolve.call, pp_resolve_call_cancel);
   g_clear_handle_id (&run->timer, g_source_remove);

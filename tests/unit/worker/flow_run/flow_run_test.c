@@ -27,7 +27,9 @@ to_text (json_t *json)
 static json_t *
 last_state (const Fixture *fixture)
 {
-  return json_array_get (fixture->states, json_array_size (fixture->states) - 1);
+  size_t count = json_array_size (fixture->states);
+
+  return json_array_get (fixture->states, fixture->top >= 0 ? (size_t)fixture->top : count - 1);
 }
 
 static char *
@@ -104,6 +106,7 @@ take_state (Fixture *fixture, json_t *state)
   if (pp_json_string (state, "name") == NULL)
     json_object_set_new (state, "name", json_string (type));
   json_array_append (fixture->states, state);
+  fixture->top = -1;
   g_string_append_printf (fixture->told, "%s ", type);
   return accept (state);
 }
@@ -220,6 +223,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     append_states (fixture, given->before);
   if (given == NULL || given->is_done || given->seconds > 0)
     text = answer_of (fixture, request, body, &status);
+  if (given != NULL && given->is_on_top)
+    fixture->top = (gint64)json_array_size (fixture->states) - 1;
   if (given != NULL)
     append_states (fixture, given->behind);
   if (given != NULL && given->seconds > 0)
@@ -295,6 +300,7 @@ set_up (Fixture *fixture, gconstpointer data)
   fixture->told = g_string_new (NULL);
   fixture->log = g_string_new (NULL);
   fixture->states = json_array ();
+  fixture->top = -1;
   add_state (fixture, "SCHEDULED", NULL);
   fixture->server = server_new (NULL, answer, fixture);
   fixture->url = server_url (fixture->server, "/api");

@@ -54,6 +54,7 @@ typedef struct
   /* Meanwhile the run gets these states, before it is done or after: "TYPE TYPE/TRANSITION_ID". */
   const char *before;
   const char *behind;
+  gboolean is_on_top; /* what is asked for stays the run's state, in spite of BEHIND */
 } Answer;
 
 /* One run. All strings may be NULL: none, or not looked at. */
@@ -92,6 +93,7 @@ struct Fixture
   gboolean logs_sent; /* all of them */
   GMutex mutex;       /* of what the server's thread has to do with */
   json_t *states;     /* of the run, oldest first */
+  gint64 top;         /* index of the run's state; -1: the last one */
   GString *told;      /* types of what was proposed and accepted */
   GString *log;       /* lines of the run's log */
   json_t *policy;     /* the run's empirical policy; NULL: none */

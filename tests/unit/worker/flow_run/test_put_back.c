@@ -82,6 +82,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     }
   if (fixture->chosen->unreadable)
     return server_reply (fd, 500, "", "{\"exception_message\": \"Internal Server Error\"}");
+  if (g_str_has_suffix (request->target, "/filter"))
+    return server_reply (fd, 200, "", "[{\"id\": \"" RUN "\", \"state\": " PENDING "}]");
   if (g_str_equal (request->method, "GET"))
     {
       body = run_now (fixture);

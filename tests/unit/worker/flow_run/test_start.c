@@ -9,6 +9,8 @@
 
 #define FOLLOWED "watch follow inspect remove "
 #define WELL "create start " FOLLOWED
+/* The id of a state that was set back. */
+#define RESTORED "dddddddd-dddd-8ddd-8ddd-dddddddddddd"
 #define UNANSWERED .fails = FAKE_START, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE
 
 static void
@@ -210,19 +212,57 @@ static const Case cases[] = {
                      .before = "CRASHED SCHEDULED PENDING/" OTHER " RUNNING/" OTHER } },
       .states = "PENDING RUNNING ",
       .calls = "create remove ",
-      .log = "another worker has begun it meanwhile" } },
+      .log = "it was scheduled again meanwhile" } },
   { "begun-again-after-a-late-running",
     { .answers = { { "RUNNING", 0, 1, .seconds = 3,
                      .behind = "SCHEDULED PENDING/" OTHER " RUNNING/" OTHER } },
       .states = "PENDING RUNNING ",
       .calls = "create remove ",
-      .log = "another worker has begun it meanwhile" } },
+      .log = "it was scheduled again meanwhile" } },
   { "ended-elsewhere-after-a-late-running",
     { .answers = { { "RUNNING", 0, 1, .seconds = 3,
                      .behind = "CRASHED SCHEDULED PENDING/" OTHER " COMPLETED/" OTHER } },
       .states = "PENDING RUNNING ",
       .calls = "create remove ",
       .log = "not by this worker, in state 'Completed'" } },
+  { "scheduled-after-a-late-running",
+    { .answers = { { "RUNNING", 0, 1, .seconds = 3, .behind = "CRASHED SCHEDULED" } },
+      .states = "PENDING RUNNING ",
+      .calls = "create remove ",
+      .log = "it was scheduled again meanwhile" } },
+  { "crashed-before-a-running-without-an-answer",
+    { .answers = { { "RUNNING", 0, 1, .is_done = TRUE, .before = "CRASHED" } },
+      .states = "PENDING RUNNING CRASHED ",
+      .calls = "create remove ",
+      .log = "in state 'Crashed', which is put back" } },
+  /* A late request of an earlier attempt, which was undone. */
+  { "failed-and-restored-before-a-late-running",
+    { .answers
+      = { { "RUNNING", 0, 1, .seconds = 3, .before = "FAILED/" OTHER " PENDING/" RESTORED } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
+  { "crashed-before-a-late-submitting",
+    { .variables = PREFECT_JOB,
+      .answers = { { "PENDING", 1, 1, .seconds = 3, .before = "CRASHED" } },
+      .states = "PENDING PENDING CRASHED ",
+      .calls = "create remove ",
+      .log = "in state 'Crashed', which is put back" } },
+  { "cancelled-while-a-late-running-has-no-states",
+    { .answers
+      = { { "RUNNING", 0, 1, .seconds = 3 }, { "GET /api/flow_run_states/", 0, 9, 200, "[]" } },
+      .steps = { cancel_run, let_minute_pass },
+      .states = "PENDING RUNNING CANCELLED ",
+      .calls = "create remove " } },
+  /* RUNNING has an early time, but was stored after the others. */
+  { "completed-before-a-running-with-an-early-time",
+    { .answers = { { "RUNNING", 0, 1, .seconds = 3, .behind = "COMPLETED", .is_on_top = TRUE } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "create remove ",
+      .log = "in state 'Completed', which is put back" } },
+  { "scheduled-before-a-running-with-an-early-time",
+    { .answers = { { "RUNNING", 0, 1, .seconds = 3, .behind = "SCHEDULED", .is_on_top = TRUE } },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL } },
   { "scheduled-before-a-late-running",
     { .answers = { { "RUNNING", 0, 1, .seconds = 3, .before = "SCHEDULED" } },
       .states = "PENDING RUNNING COMPLETED ",
