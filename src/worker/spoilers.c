@@ -82,8 +82,8 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
   clear (suspect);
 }
 
-/* True if OTHERS, the server's answer, has another run. Also true if no other readable run can
- * exist, because then there is nothing to compare with. */
+/* True if OTHERS, the server's answer, has another run. Also true for an empty answer if SUSPECT
+ * is the only unreadable run: then there is no other run to compare with. */
 static gboolean
 gives_others (const Suspect *suspect, const json_t *others)
 {

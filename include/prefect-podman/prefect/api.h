@@ -24,8 +24,8 @@ typedef enum
 {
   /* Connection refused, reset or timed out. */
   PP_API_ERROR_NO_ANSWER = 0,
-  /* Retrying does not help: an invalid URL or an untrusted certificate (before the first answer),
-   * or a URL without such a route (before the API itself answered). */
+  /* Retrying does not help. Before the first answer: the URL is invalid, or the certificate is
+   * untrusted. Before the API itself answered: the server does not know the path of the call. */
   PP_API_ERROR_SETUP = -1,
   /* The API has answered earlier calls, but answers this one with 405, or with a 404 that is not
    * about the call's object. The API is starting, is being changed, or is an older version. */
@@ -65,14 +65,14 @@ typedef enum
   /* Retries as long as pp_api_error_may_pass(), but not after PP_API_ERROR_TOO_MUCH: the caller can
    * ask for less. */
   PP_API_PERSIST,
-  /* Like PERSIST, with limits: 403 or no route from the API ends the call after about 90 s. If the
-   * server answers other calls, a 500, PP_API_ERROR_STRANGER or PP_API_ERROR_TOO_MUCH ends it after
-   * about 330 s. Used for objects that a run does not need, and for objects without which a run
-   * cannot start. */
+  /* Like PERSIST, with limits. If the API answers 403, or has no such route
+   * (PP_API_ERROR_NO_ROUTE), the call ends after about 90 s. If the server answers other calls, a
+   * 500, PP_API_ERROR_STRANGER or PP_API_ERROR_TOO_MUCH ends it after about 330 s. Used for objects
+   * that a run does not need, and for objects without which a run cannot start. */
   PP_API_PERSIST_UNLESS_TOLD,
-  /* Like PERSIST, for a call about many runs. An error that one of the runs may cause ends it: a
-   * 500, PP_API_ERROR_TOO_MUCH, or repeated failures while the server answers other calls. The
-   * caller can then ask for fewer runs. */
+  /* Like PERSIST, for a call about many runs. The call ends at an error that one of the runs may
+   * cause: a 500, PP_API_ERROR_TOO_MUCH, or repeated failures while the server answers other calls.
+   * The caller can then ask for fewer runs. */
   PP_API_PERSIST_SHARED,
   /* Like PERSIST as long as it is certain that the call was not carried out. An error with
    * pp_api_error_may_be_done() ends the call, so that the caller can check the result. A repeated

@@ -265,8 +265,8 @@ pp_process_watch_new (const char *proc, const PpProcess *process, PpProcessEndFu
   watch->process = *process;
   watch->ended = ended;
   watch->user_data = user_data;
-  /* Open the pidfd before checking that the process is alive. If it is alive then, the pidfd refers
-   * to it. */
+  /* Open the pidfd before checking that the process is alive. If the process is alive at the check,
+   * the pidfd refers to this process. */
   watch->pidfd = open_pidfd (proc, process->pid);
   if (!pp_process_is_alive (proc, process))
     watch->source = g_idle_add (on_gone_already, watch);

@@ -15,8 +15,9 @@ static const char *const schemes[]
     = { "unix", "http+unix", "tcp", "http", "https", "ssh", "fd", "npipe", NULL };
 
 /* Returns the scheme of ADDRESS in lower case, a new string, or NULL if it has none ("host:2375").
- * docker-py uses Python's urlparse(), which takes letters before any colon as a scheme: it accepts
- * "10.0.0.1:2375" and "my-host:2375" but not "host:2375". Docker's own client accepts all three. */
+ * docker-py takes the text before the first colon as a scheme if it has only letters and "+". So it
+ * takes "10.0.0.1:2375" and "my-host:2375" as addresses, but "host" of "host:2375" as a scheme.
+ * Docker's own client accepts all three. */
 static char *
 scheme_of (const char *address)
 {

@@ -124,8 +124,8 @@ struct EngineCall
   gboolean finishes;     /* the container ended during WAIT */
   PpHttpCall *look;      /* a check of the container, in parallel to the stream or the start */
   gint64 look_sent;      /* monotonic microseconds */
-  gint64 trusted_until;  /* monotonic microseconds; until then, data is certainly from the log */
-  gboolean held_is_good; /* the last piece that was refused is also certainly from the log */
+  gint64 trusted_until;  /* monotonic microseconds; until then, data of the log is complete */
+  gboolean held_is_good; /* the last piece that was refused is also complete */
   gboolean guarded;      /* the stream is Podman's followed log */
   gboolean reads_rest;   /* the followed stream has ended; what is missing in it is being read */
   gboolean is_held;      /* the user takes no output now */

@@ -276,7 +276,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  .connect_timeout_ms = PP_ENGINE_CONNECT_TIMEOUT_MS,
                                  .timeout_ms = MIN (request->timeout_seconds, MAX_SECONDS) * 1000,
                                  .silence_seconds = request->silence_seconds,
-                                 /* Other requests may take long. */
+                                 /* Warn only about short GET requests: all others may take long. */
                                  .slow_ms = is_look ? PP_HTTP_SLOW_MS : 0,
                                  .max_response_bytes = PP_ENGINE_MAX_RESPONSE_BYTES };
   call->answer = answer;

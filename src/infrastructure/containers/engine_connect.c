@@ -176,8 +176,7 @@ on_info (EngineCall *call, const PpHttpResponse *response)
       finish (call);
       return;
     }
-  /* If there is no network of that name, its gateway is unknown; the worker then works without
-   * it. */
+  /* If there is no network "bridge", its gateway is unknown; the worker then works without it. */
   take_info (call);
   call->gone_is_fine = TRUE;
   pp_engine_call_send (call, &request, on_network);

@@ -154,8 +154,8 @@ fit_entrypoint (json_t *body)
 }
 
 /* Moves variables without a value to Podman's UnsetEnv list. Docker removes such a variable from
- * the image's environment. Podman would set it to the value in its own service's environment (for
- * "A*", all variables with this prefix). */
+ * the image's environment. Podman would set it to the value in its own service's environment.
+ * For a variable named "A*", Podman would set all variables that begin with "A". */
 static void
 fit_environment (json_t *body)
 {

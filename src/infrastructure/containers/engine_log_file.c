@@ -10,15 +10,15 @@
 
 #include <errno.h>
 
-/* Intervals for asking the engine about the container, in case the event stream missed its end (not
- * open yet, or broken). The interval doubles from the first to the last. */
+/* Intervals for asking the engine about the container, in case the event stream, not open yet or
+ * broken, missed the container's end. The interval doubles from the first to the last. */
 #define FIRST_LOOK_MS 250
 #define LAST_LOOK_MS 30000
 /* If the event stream has been open for more than SETTLED_US, the first interval is
  * SETTLED_LOOK_MS. The check is then needed only for an engine that loses events. */
 #define SETTLED_US G_USEC_PER_SEC
 #define SETTLED_LOOK_MS 4000
-/* A disk that has not answered a read for this long hangs. */
+/* A disk counts as hung if it has not answered a read for this long. */
 #define HANG_SECONDS 5
 #define WATCHDOG_SECONDS 2
 

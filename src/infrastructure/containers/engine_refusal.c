@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine API kind: interprets answers with status 400 or above. */
+/* Interprets the engine's answers with status 400 or above. */
 #include "config.h"
 
 #include "engine_api-private.h"

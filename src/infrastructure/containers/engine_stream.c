@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-/* Less than the 250 ms between a container's end and the end of Podman's log reader. */
+/* For this long after a check that found the container running, log data counts as complete. It is
+ * less than the 250 ms after which Podman stops the log reader of an ended container. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
 /* The log of an ended container arrives without pauses. A longer silence means that something has
  * replaced the log file, and Podman waits forever to read it. */
@@ -55,8 +56,8 @@ begin_log (EngineCall *call, PpFramesKind kind, gboolean is_finished)
 
 static void fetch_rest (EngineCall *call);
 
-/* Handles the answer to the check of is_trusted(). If the container runs, the data so far is from
- * the log, and so is data of the next TRUSTED_MICROSECONDS. */
+/* Handles the answer to the check of is_trusted(). If the container runs, all data so far is
+ * complete, and so is data that arrives within TRUSTED_MICROSECONDS after the check was sent. */
 static void
 on_look (const PpHttpResponse *response, const GError *error, gpointer user_data)
 {
@@ -225,8 +226,8 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
 }
 
 /* A followed log is never complete when its stream ends. Podman's stream lacks the end of the log
- * (is_trusted()), so the log is read again. Docker's stream (20.10) lacks, in most cases, a last
- * line that has no newline. The last entry of each stream shows if there is such a line. */
+ * (is_trusted()), so the log is read again. If the last line has no newline, Docker's stream
+ * (20.10) usually lacks that line. The last entries of the log show if there is such a line. */
 static void
 on_log_end (EngineCall *call, const PpHttpResponse *response G_GNUC_UNUSED)
 {

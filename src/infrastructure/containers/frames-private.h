@@ -33,7 +33,7 @@ typedef struct
   gint64 time;           /* of the frame that OUTPUT gets; 0: unknown */
   guint64 payload_bytes; /* payload bytes delivered so far */
   char last_byte[2];     /* of stdout and stderr; '\n' before the first output */
-  PpLogDamage damage;    /* what was skipped; its offsets are in the stream */
+  PpLogDamage damage;    /* what was skipped; its offsets count bytes of the stream */
   char *engine_words;    /* Docker's message about a log that it cannot read, or NULL. If it is
                             longer than PP_FRAMES_MAX_WORDS, its end may be missing */
   /* Internal: */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings that a job must not have, because they would affect other runs or outlive the job. And
- * how much a job may give. */
+/* Settings that a job must not have, because they would affect other runs or outlive the job. Also
+ * limits the size of a job's create body and labels. */
 #include "config.h"
 
 #include "kwargs_limits-private.h"
@@ -15,8 +15,8 @@
 #define MIB ((gsize)1024 * 1024)
 #define MAX_LABELS_BYTES (1 * MIB)
 #define MAX_BODY_BYTES (4 * MIB)
-/* What each member of an array or object counts in addition to its text, because the worker's
- * memory for an answer has a bound, too: MAX_RESPONSE_MEMORY in engine_call.c. */
+/* Each member of an array or object counts as this many bytes in addition to its text. The reason:
+ * the worker's memory for an answer has a bound, too (MAX_RESPONSE_MEMORY in engine_call.c). */
 #define ITEM_BYTES 16
 #define PAIR_BYTES 32
 

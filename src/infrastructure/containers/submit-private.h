@@ -40,9 +40,9 @@ typedef struct
   PpInfrastructureCall *(*create) (PpInfrastructure *infrastructure, const PpContainerSpec *spec,
                                    const char *name, PpCreatedFunc created, gpointer user_data);
   /* Checks that the container has the limits that SPEC asks for. WAS_WARNED is TRUE if the engine
-   * gave warnings when it made the container: a missing preference is then no error. The error is
-   * INVALID if a limit is missing; it names the limits, the engine and its version. SPEC must
-   * outlive the call. */
+   * gave warnings when it made the container: a missing limit that is only a hint (created.c) is no
+   * error then. The error is INVALID if a limit is missing; it names the limits, the engine and its
+   * version. SPEC must outlive the call. */
   PpInfrastructureCall *(*check_limits) (PpInfrastructure *infrastructure,
                                          const PpContainerSpec *spec, const char *container_id,
                                          gboolean was_warned, PpCheckedFunc checked,

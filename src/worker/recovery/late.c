@@ -6,7 +6,7 @@
 
 #include "late_requests-private.h"
 
-/* The longest time between two checks. Runs may wait for their result. */
+/* The longest time between two checks. Runs may wait for the result of a check. */
 #define LOOK_SECONDS 15.0
 
 static PpLateHands

@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-/* More notes than any crash can leave. Each note needs one id in a request with at most 100 ids. */
+/* More notes than any crash can leave. Each note adds one id to the reads of states, which are
+ * sent with at most 100 ids in each request. */
 #define MAX_NOTES 1000
 /* A note that stays undecided is kept for this many times the patience. */
 #define VAIN_PATIENCES 5
@@ -346,8 +347,9 @@ is_in (const char *pid, const char *container_id)
   return pid != NULL && container_id != NULL && g_str_has_suffix (pid, container_id);
 }
 
-/* Returns the outdated container in PID: the note's replaced container, which never started, or the
- * container of the note's attempt. Borrowed; NULL if PID has neither. */
+/* PID is an infrastructure_pid. Returns the id of the outdated container that it names: the note's
+ * replaced container, which never started, or the container of the note's attempt. Borrowed; NULL
+ * if PID names neither. */
 static const char *
 find_former (const Note *note, const char *pid)
 {
