@@ -239,14 +239,14 @@ def test_two_workers_share_a_pool(api, engine, pool, start_worker):
 def test_claim_that_arrives_after_another_workers_whole_run(api, engine, pool, proxy, start_worker, killed):
     """The server takes PENDING on top of COMPLETED: the run is not done a second time, and is COMPLETED again."""
     late = start_worker(proxy.api, engine, pool)
-    proxy.add(Rule(r"POST /api/flow_runs/[^/]+/set_state", slow(8), times=1))
+    proxy.add(Rule(r"POST /api/flow_runs/[^/]+/set_state", slow(14), times=1))
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
     proxy.wait_count("set_state", 1)
     start_worker(api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     if killed:
         late.end(signal.SIGKILL)
-    states = wait_for(lambda: [state["type"] for state in api.states(run)][4:], 30, "the late claim")
+    states = wait_for(lambda: [state["type"] for state in api.states(run)][4:], 40, "the late claim")
     assert states[0] == "PENDING"
     if killed:
         start_worker(proxy.api, engine, pool)
