@@ -455,7 +455,6 @@ pp_http_call_cancel (PpHttpCall *call)
   if (call->state == PP_HTTP_CALL_QUEUED || call->state == PP_HTTP_CALL_HELD)
     {
       GQueue *queue = call->state == PP_HTTP_CALL_HELD ? &http->held : &http->starting;
-
       g_queue_remove (queue, call);
       pp_http_call_free (call);
       http->held_cancelled |= queue == &http->held && g_queue_is_empty (queue);
