@@ -13,8 +13,8 @@
 #define MAX_TRIED 4
 
 /* Moves the records of FLOW_RUN_ID from FROM to the end of TO, in order. FROM and TO may be the
- * same queue. Returns the number of records. */
-static guint
+ * same queue. */
+static void
 move_run (GQueue *from, GQueue *to, const char *flow_run_id)
 {
   GQueue moved = G_QUEUE_INIT;
@@ -30,11 +30,9 @@ move_run (GQueue *from, GQueue *to, const char *flow_run_id)
       g_queue_unlink (from, link);
       g_queue_push_tail_link (&moved, link);
     }
-  guint count = g_queue_get_length (&moved);
   GList *link;
   while ((link = g_queue_pop_head_link (&moved)) != NULL)
     g_queue_push_tail_link (to, link);
-  return count;
 }
 
 /* Moves the records of FLOW_RUN_ID to the beginning of the queue. */
@@ -97,7 +95,8 @@ pp_log_try_others (PpLogSender *sender)
 void
 pp_log_clear_suspects (PpLogSender *sender)
 {
-  g_ptr_array_set_size (sender->suspects, 0);
+  if (sender->suspects != NULL)
+    g_ptr_array_set_size (sender->suspects, 0);
 }
 
 /* True if QUEUE has a record of FLOW_RUN_ID (NULL: of any run) with a number up to NUMBER. */
@@ -130,7 +129,8 @@ new_sender_for_run (PpLogSender *root, const char *flow_run_id)
   sender->interval_ms = root->interval_ms;
   sender->unanswered = root->unanswered;
   sender->refused_at = g_get_monotonic_time ();
-  g_hash_table_insert (root->apart, g_strdup (flow_run_id), sender);
+  g_strlcpy (sender->flow_run_id, flow_run_id, sizeof sender->flow_run_id);
+  g_hash_table_insert (root->apart, sender->flow_run_id, sender);
   return sender;
 }
 
@@ -186,26 +186,15 @@ pp_log_run_is_cause (const PpLogSender *sender)
 gboolean
 pp_log_rejoin (PpLogSender *sender)
 {
-  PpLogSender *root = sender->root;
-  GHashTableIter iter;
-  gpointer apart;
-
-  if (root == sender)
+  if (sender->root != sender)
     {
-      sender->check = 0;
-      return TRUE;
+      sender->idle += sender->check_seconds;
+      if (sender->call != NULL || (sender->barred && sender->idle < sender->patience))
+        return FALSE;
     }
-  sender->idle += sender->check_seconds;
-  if (sender->call != NULL || (sender->barred && sender->idle < sender->patience))
-    return FALSE;
-  g_hash_table_iter_init (&iter, root->apart);
-  while (g_hash_table_iter_next (&iter, NULL, &apart))
-    if (apart == sender)
-      {
-        sender->check = 0;
-        g_hash_table_iter_remove (&iter);
-        break;
-      }
+  sender->check = 0;
+  if (sender->root != sender)
+    g_hash_table_remove (sender->root->apart, sender->flow_run_id);
   return TRUE;
 }
 

@@ -219,8 +219,7 @@ halve_or_replace (PpLogSender *sender, const GError *error)
                  sender->original->flow_run_id, error->message);
       g_clear_pointer (&sender->original, g_free);
       /* The next batch may have records of several runs, and shows nothing about one of them. */
-      if (sender->suspects != NULL)
-        pp_log_clear_suspects (sender);
+      pp_log_clear_suspects (sender);
       go_on (sender);
     }
   else if (sender->in_flight > 1)

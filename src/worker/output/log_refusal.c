@@ -202,11 +202,9 @@ drop_first (PpLogSender *sender, guint count)
 static void
 bar_run (PpLogSender *sender, const GError *error)
 {
-  const PpLogRecord *record = g_queue_peek_head (&sender->records);
-
   g_warning ("The logs of flow run %s are not taken, whatever is in them, and those of other runs "
              "are: its log records are dropped until one is taken: %s",
-             record->flow_run_id, error->message);
+             sender->flow_run_id, error->message);
   sender->barred = TRUE;
   drop_first (sender, g_queue_get_length (&sender->records));
 }
@@ -276,12 +274,10 @@ say_dropped (const PpLogSender *sender)
 static void
 say_taken_again (const PpLogSender *sender)
 {
-  const PpLogRecord *record = g_queue_peek_head ((GQueue *)&sender->records);
-
-  if (sender->barred && record != NULL)
+  if (sender->barred)
     g_message ("Logs of flow run %s are taken again; %" G_GUINT64_FORMAT
                " log records were dropped",
-               record->flow_run_id, sender->given_up);
+               sender->flow_run_id, sender->given_up);
   else
     g_message ("Logs are taken again; %" G_GUINT64_FORMAT " log records were dropped",
                sender->given_up);
@@ -349,8 +345,7 @@ give_up (PpLogSender *sender)
   sender->unsure = FALSE;
   sender->resting = FALSE;
   sender->failed_alone = 0;
-  if (sender->suspects != NULL)
-    pp_log_clear_suspects (sender);
+  pp_log_clear_suspects (sender);
   sender->in_flight = g_queue_get_length (&sender->records);
   sender->given_up += sender->in_flight;
   pp_log_drop_in_flight (sender);

@@ -32,7 +32,7 @@ pp_log_sender_new (PpApi *api, const PpSettings *settings)
   sender->api = api;
   sender->root = sender;
   sender->apart
-      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)pp_log_sender_free);
+      = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)pp_log_sender_free);
   sender->suspects = g_ptr_array_new_with_free_func (g_free);
   sender->timeout = (gint64)(settings->api_request_timeout * G_USEC_PER_SEC);
   g_queue_init (&sender->records);

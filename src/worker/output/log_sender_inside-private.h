@@ -44,9 +44,10 @@ typedef struct
 struct PpLogSender
 {
   PpApi *api;
-  PpLogSender *root;   /* the worker's sender; itself, unless the sender is of one run set apart */
-  GHashTable *apart;   /* root only: flow run id -> PpLogSender */
-  GPtrArray *suspects; /* root only: flow run ids whose record was refused alone, in this round */
+  PpLogSender *root; /* the worker's sender; itself, unless the sender is of one run set apart */
+  char flow_run_id[PP_LOG_UUID_LENGTH + 1]; /* the run that is set apart; "" in the root */
+  GHashTable *apart;                        /* root only: flow run id -> PpLogSender */
+  GPtrArray *suspects;   /* root only: flow run ids whose record was refused alone, in this round */
   gboolean others_tried; /* the last round has tried several runs, in vain */
   gint64 last_taken;     /* monotonic microseconds of the last accepted batch; 0: none */
   gint64 refused_at; /* monotonic microseconds of the last refusal that is followed by a retry */

@@ -452,17 +452,22 @@ end_refusal (void)
   refused_runs[0] = refused_runs[1] = NULL;
 }
 
+/* Adds a record of each of RUNS in turn, ROUNDS times. */
+static void
+add_rounds (Fixture *fixture, int rounds, const char *const *runs)
+{
+  for (int i = 0; i < rounds; i++)
+    for (const char *const *run = runs; *run != NULL; run++)
+      add (fixture, *run);
+}
+
 /* All bodies that name one run are refused: the records of others arrive at once, also new ones.
  * Its own are dropped, and new ones are dropped soon, until they are accepted again. */
 static void
 test_run_is_refused (Fixture *fixture, gconstpointer data)
 {
   begin_refusal (fixture, data, RUN, NULL);
-  for (int i = 0; i < 10; i++)
-    {
-      add (fixture, RUN);
-      add (fixture, OTHER_RUN);
-    }
+  add_rounds (fixture, 10, (const char *const[]){ RUN, OTHER_RUN, NULL });
   run_until_run_is_delivered (fixture, OTHER_RUN);
   g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 10);
   g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, 10);
@@ -492,12 +497,7 @@ static void
 test_two_runs_are_refused (Fixture *fixture, gconstpointer data)
 {
   begin_refusal (fixture, data, RUN, THIRD_RUN);
-  for (int i = 0; i < 4; i++)
-    {
-      add (fixture, RUN);
-      add (fixture, THIRD_RUN);
-      add (fixture, OTHER_RUN);
-    }
+  add_rounds (fixture, 4, (const char *const[]){ RUN, THIRD_RUN, OTHER_RUN, NULL });
   run_until_run_is_delivered (fixture, OTHER_RUN);
   g_assert_cmpuint (count_accepted (OTHER_RUN), ==, 4);
   g_assert_cmpuint (pp_log_sender_pending (fixture->sender), ==, 8);
@@ -535,22 +535,13 @@ static void
 test_run_is_refused_for_a_while (Fixture *fixture, gconstpointer data)
 {
   begin_refusal (fixture, data, RUN, NULL);
-  for (int i = 0; i < 4; i++)
-    {
-      add (fixture, RUN);
-      add (fixture, OTHER_RUN);
-    }
+  add_rounds (fixture, 4, (const char *const[]){ RUN, OTHER_RUN, NULL });
   run_until_run_is_delivered (fixture, OTHER_RUN);
   refused_runs[0] = NULL;
   add (fixture, RUN);
   run_until_delivered (fixture);
   failures = 40;
-  for (int i = 0; i < 3; i++)
-    {
-      add (fixture, RUN);
-      add (fixture, THIRD_RUN);
-      add (fixture, OTHER_RUN);
-    }
+  add_rounds (fixture, 3, (const char *const[]){ RUN, THIRD_RUN, OTHER_RUN, NULL });
   run_until_delivered (fixture);
   g_assert_cmpuint (failures, ==, 0);
   g_assert_cmpuint (count_accepted (RUN), ==, 8);
