@@ -177,8 +177,7 @@ look_after_failure (PpFlowRun *run, const GError *error)
 static gboolean
 stays_scheduled (const PpSetStateResult *result)
 {
-  return result->state == NULL
-         || g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0;
+  return result->state == NULL || pp_flow_run_state_is_scheduled (result->state);
 }
 
 static void
@@ -334,17 +333,18 @@ static void
 on_submitting (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
+  gboolean is_slow = g_get_monotonic_time () - run->submitting.sent_at > SOON_US;
 
   pp_failpoint ("answered", "Submitting");
   run->submitting.call = NULL;
-  if (error != NULL || g_get_monotonic_time () - run->submitting.sent_at > SOON_US)
+  if (error != NULL || is_slow)
     pp_flow_run_expect_late (run);
   if (error != NULL)
     g_debug ("Flow run %s could not be set to Submitting: %s", run->id, error->message);
   else if (result->status == PP_SET_STATE_ACCEPT)
     {
       pp_flow_run_take_lease (run, result->state);
-      run->submitting.is_slow = g_get_monotonic_time () - run->submitting.sent_at > SOON_US;
+      run->submitting.is_slow = is_slow;
     }
   if (run->failure != NULL)
     pp_flow_run_report_failure (run);

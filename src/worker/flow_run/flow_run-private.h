@@ -51,6 +51,9 @@ gboolean pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job);
 /* True if STATE, an object of the API, is a final state. */
 gboolean pp_flow_run_state_is_terminal (const json_t *state);
 
+/* True if STATE, an object of the API, is SCHEDULED. */
+gboolean pp_flow_run_state_is_scheduled (const json_t *state);
+
 /* True if TRANSITION_ID is the id of a state that RUN's current attempt has requested, or may
  * request. */
 gboolean pp_flow_run_asked_for (const PpFlowRun *run, const char *transition_id);

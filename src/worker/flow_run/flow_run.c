@@ -93,7 +93,7 @@ mask_secrets (const PpFlowRun *run, char *text)
 static char *
 mask_name (const PpFlowRun *run, char *text, const char *name, const char *shown)
 {
-  if (name == NULL)
+  if (name == NULL || g_strcmp0 (name, shown) == 0)
     return text;
   g_autofree char *masked = mask_secrets (run, g_strdup (name));
   text = hide_name (text, name, shown);

@@ -87,7 +87,7 @@ pp_flow_run_on_end_answered (const PpSetStateResult *result, const GError *error
       return;
     }
   log_answer (run, result);
-  if (is_rejected && g_strcmp0 (pp_json_string (result->state, "type"), "SCHEDULED") == 0)
+  if (is_rejected && pp_flow_run_state_is_scheduled (result->state))
     pp_flow_run_reschedule (run);
   else
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);

@@ -25,12 +25,17 @@ pp_flow_run_state_is_terminal (const json_t *state)
 }
 
 gboolean
+pp_flow_run_state_is_scheduled (const json_t *state)
+{
+  return g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") == 0;
+}
+
+gboolean
 pp_flow_run_waits_in_container (const json_t *flow_run)
 {
   const json_t *policy = json_object_get (flow_run, "empirical_policy");
-  const char *type = pp_json_string (json_object_get (flow_run, "state"), "type");
 
-  return g_strcmp0 (type, "SCHEDULED") == 0
+  return pp_flow_run_state_is_scheduled (json_object_get (flow_run, "state"))
          && g_strcmp0 (pp_json_string (policy, "retry_type"), "in_process") == 0;
 }
 
@@ -71,7 +76,7 @@ find_end (const PpFlowRun *run, json_t *states)
 
   json_array_foreach (states, index, state)
   {
-    if (g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") == 0)
+    if (pp_flow_run_state_is_scheduled (state))
       end = NULL;
     else if (pp_state_is_restored (state))
       end = pp_flow_run_state_is_terminal (state) ? state : NULL;
@@ -185,7 +190,7 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
         ours = TRUE;
         scheduled = FALSE;
       }
-    else if (ours && g_strcmp0 (type, "SCHEDULED") == 0)
+    else if (ours && pp_flow_run_state_is_scheduled (state))
       scheduled = TRUE;
     else if (scheduled && g_strcmp0 (type, "PENDING") == 0
              && !pp_flow_run_is_late_word (run, state))
@@ -195,13 +200,6 @@ have_later_claim (const PpFlowRun *run, const json_t *states)
 }
 
 static void read_history (PpFlowRun *run);
-
-/* True if STATE shows that somebody has scheduled the run again. */
-static gboolean
-is_scheduled (const json_t *state)
-{
-  return g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") == 0;
-}
 
 /* Drops RUN. Puts back END, the final state that another worker or a user has set, if a request of
  * ours has overwritten it. END is NULL if another worker has RUN now, or if the run was scheduled
@@ -251,9 +249,10 @@ on_current (json_t *body, const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
   const json_t *state = json_object_get (body, "state");
   json_auto_t *end = g_steal_pointer (&run->history.end);
-  gboolean is_ours = state == NULL
-                     || (!pp_flow_run_state_is_terminal (state) && !is_scheduled (state)
-                         && pp_flow_run_may_be_own_state (run, state));
+  gboolean is_ours
+      = state == NULL
+        || (!pp_flow_run_state_is_terminal (state) && !pp_flow_run_state_is_scheduled (state)
+            && pp_flow_run_may_be_own_state (run, state));
 
   run->state_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
@@ -286,7 +285,7 @@ on_history (json_t *body, const GError *error, gpointer user_data)
   if (error != NULL)
     warn_of_unread_states (run, error);
   run->history.is_begun_elsewhere = have_later_claim (run, body);
-  if (end == NULL && !is_scheduled (last) && !run->history.is_begun_elsewhere)
+  if (end == NULL && !pp_flow_run_state_is_scheduled (last) && !run->history.is_begun_elsewhere)
     {
       run->history.next (run);
       return;

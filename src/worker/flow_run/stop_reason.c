@@ -59,10 +59,10 @@ stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
-/* True if STATE, from the server, is not the state in watch.state_seen. Then records STATE
- * there. */
+/* Records STATE, from the server, in watch.state_seen. Returns TRUE if it is another state than
+ * before. */
 static gboolean
-is_new_to (PpFlowRun *run, const json_t *state)
+remember_state (PpFlowRun *run, const json_t *state)
 {
   const char *id = pp_json_string (state, "id");
 
@@ -92,7 +92,7 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
   /* Another worker, or Prefect inside the container, has set this state. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
            && !pp_flow_run_may_be_own_state (run, state) && run->claim_check.call == NULL
-           && is_new_to (run, state))
+           && remember_state (run, state))
     pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
 
