@@ -46,7 +46,7 @@ url_problem (const char *url)
     return "must begin with http:// or https:// and end in /api";
   for (const char *c = url; *c != '\0'; c++)
     if (g_ascii_isspace (*c) || g_ascii_iscntrl (*c))
-      return "a blank or a control character has no place in it";
+      return "it must not have blanks or control characters";
 
   gsize length = strcspn (authority, "/?#");
   const char *at = g_strrstr_len (authority, (gssize)length, "@");

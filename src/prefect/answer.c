@@ -299,7 +299,7 @@ describe_page (const PpApi *api, const char *what, const PpHttpResponse *respons
   g_autofree char *words = one_line (api, response->body, response->body_length, MAX_FIRST_WORDS);
   g_autofree char *problem
       = response->body_length == 0
-            ? g_strdup ("empty, which the API's is not with this status")
+            ? g_strdup ("empty")
             : g_strdup_printf ("not %s; it begins \"%s\"",
                                is_json ? "what the API gives to this" : "JSON", words);
   return g_strdup_printf ("%s, but the answer is %s: check that PREFECT_API_URL is the API's (it "

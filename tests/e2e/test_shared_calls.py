@@ -122,8 +122,9 @@ def test_logs_of_one_run_are_refused(api, engine, pool, proxy, start_worker):
         for run in good:
             api.wait_text(run, "over")
             wait_for(lambda run=run: not engine.containers_of(run), 30, "the good run's container gone")
+        assert "accepts logs of other runs, but none" not in worker.output()
         assert "are not taken" not in worker.output()
-        worker.wait_line(f"The logs of flow run {bad} are not taken, whatever is in them", timeout=180)
+        worker.wait_line(f"The server accepts logs of other runs, but none of flow run {bad}: ", timeout=180)
         wait_for(lambda: not engine.containers_of(bad), 30, "the bad run's container gone")
     assert "No logs were taken" not in worker.output()
 

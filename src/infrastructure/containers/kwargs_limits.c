@@ -152,8 +152,8 @@ pp_spec_limit_size (const PpContainerSpec *spec, GError **error)
   if (labels > MAX_LABELS_BYTES)
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "labels: they count %" G_GSIZE_FORMAT " bytes; %" G_GSIZE_FORMAT
-                   " bytes at most are taken",
+                   "labels: their size is %" G_GSIZE_FORMAT " bytes; the limit is %" G_GSIZE_FORMAT
+                   " bytes",
                    labels, MAX_LABELS_BYTES);
       return FALSE;
     }
@@ -172,9 +172,9 @@ pp_spec_limit_size (const PpContainerSpec *spec, GError **error)
       key = large_parts[i].key;
     }
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "%s: counts %" G_GSIZE_FORMAT " of the %" G_GSIZE_FORMAT
-               " bytes that describe the container; %" G_GSIZE_FORMAT
-               " bytes at most are taken. Give large data in a file of a volume",
+               "%s: its size is %" G_GSIZE_FORMAT " of the %" G_GSIZE_FORMAT
+               " bytes that describe the container; the limit is %" G_GSIZE_FORMAT
+               " bytes. Put large data into a file on a volume",
                rest > most ? "container_create_kwargs" : key, MAX (rest, most), all,
                MAX_BODY_BYTES);
   return FALSE;

@@ -202,9 +202,10 @@ drop_first (PpLogSender *sender, guint count)
 static void
 bar_run (PpLogSender *sender, const GError *error)
 {
-  g_warning ("The logs of flow run %s are not taken, whatever is in them, and those of other runs "
-             "are: its log records are dropped until one is taken: %s",
-             sender->flow_run_id, error->message);
+  g_warning (
+      "The server accepts logs of other runs, but none of flow run %s: the worker drops them "
+      "until it accepts one: %s",
+      sender->flow_run_id, error->message);
   sender->barred = TRUE;
   drop_first (sender, g_queue_get_length (&sender->records));
 }

@@ -4,7 +4,7 @@
 #include "tests/unit/tap.h"
 
 #define PORT "the port must be a number from 1 to 65535"
-#define BLANK "a blank or a control character has no place in it"
+#define BLANK "it must not have blanks or control characters"
 
 static void
 check (const char *url, const char *shown, const char *problem)

@@ -566,26 +566,26 @@ test_sizes (void)
     gsize fits, too_much; /* KiB of the configuration's text */
     const char *message;
   } table[] = {
-    { "{\"labels\": {\"a\": \"%s\"}}", "x", 1000, 1025, "labels: they count 1" },
-    { "{\"labels\": {\"a\": \"%s\"}}", "\\u0001", 1000, 1025, "labels: they count 1" },
-    { "{\"labels\": {\"a\": \"%s\"}}", "<", 160, 180, "labels: they count 1" },
-    { "{\"labels\": {\"%s\": \"a\"}}", "x", 1000, 1025, "labels: they count 1" },
-    { "{\"labels\": {\"a\": [\"%s\"]}}", "x", 1000, 1025, "labels: they count 1" },
-    { "{\"env\": {\"A\": \"%s\"}}", "x", 4000, 4100, "env: counts 4" },
-    { "{\"env\": {\"A\": \"%s\"}}", "\\u0001", 4000, 4100, "env: counts " },
-    { "{\"env\": {\"%s\": null}}", "x", 4000, 4100, "env: counts " },
-    { "{\"command\": [\"true\", \"%s\"]}", "&", 660, 700, "command: counts " },
-    { "{\"command\": \"true %s\"}", "x ", 400, 4100, "command: counts " },
+    { "{\"labels\": {\"a\": \"%s\"}}", "x", 1000, 1025, "labels: their size is 1" },
+    { "{\"labels\": {\"a\": \"%s\"}}", "\\u0001", 1000, 1025, "labels: their size is 1" },
+    { "{\"labels\": {\"a\": \"%s\"}}", "<", 160, 180, "labels: their size is 1" },
+    { "{\"labels\": {\"%s\": \"a\"}}", "x", 1000, 1025, "labels: their size is 1" },
+    { "{\"labels\": {\"a\": [\"%s\"]}}", "x", 1000, 1025, "labels: their size is 1" },
+    { "{\"env\": {\"A\": \"%s\"}}", "x", 4000, 4100, "env: its size is 4" },
+    { "{\"env\": {\"A\": \"%s\"}}", "\\u0001", 4000, 4100, "env: its size is " },
+    { "{\"env\": {\"%s\": null}}", "x", 4000, 4100, "env: its size is " },
+    { "{\"command\": [\"true\", \"%s\"]}", "&", 660, 700, "command: its size is " },
+    { "{\"command\": \"true %s\"}", "x ", 400, 4100, "command: its size is " },
     /* Many small values, which take much memory. */
-    { "{\"command\": [%s\"x\"]}", "\"x\",", 800, 900, "command: counts " },
-    { "{\"labels\": {\"a\": [%s1]}}", "1,", 80, 100, "labels: they count 1" },
-    { "{\"entrypoint\": [\"%s\"]}", "\xe2\x80\xa8", 2000, 4100, "entrypoint: counts " },
-    { "{\"volumes\": [\"v:/%s\"]}", "x", 2000, 4100, "volumes: counts " },
-    { "{\"extra_hosts\": {\"%s\": \"10.0.0.1\"}}", "x", 4000, 4100, "extra_hosts: counts " },
+    { "{\"command\": [%s\"x\"]}", "\"x\",", 800, 900, "command: its size is " },
+    { "{\"labels\": {\"a\": [%s1]}}", "1,", 80, 100, "labels: their size is 1" },
+    { "{\"entrypoint\": [\"%s\"]}", "\xe2\x80\xa8", 2000, 4100, "entrypoint: its size is " },
+    { "{\"volumes\": [\"v:/%s\"]}", "x", 2000, 4100, "volumes: its size is " },
+    { "{\"extra_hosts\": {\"%s\": \"10.0.0.1\"}}", "x", 4000, 4100, "extra_hosts: its size is " },
     { "{\"container_create_kwargs\": {\"hostname\": \"%s\"}}", "x", 4000, 4100,
-      "container_create_kwargs: counts " },
+      "container_create_kwargs: its size is " },
     { "{\"container_create_kwargs\": {\"sysctls\": {\"a\": \"%s\"}}}", "x", 4000, 4100,
-      "container_create_kwargs: counts " },
+      "container_create_kwargs: its size is " },
   };
   const PpEngineInfo *const engines[] = { &old_podman, &new_podman, &docker, NULL };
 

@@ -426,8 +426,8 @@ run_until_run_is_delivered (Fixture *fixture, const char *run)
 static void
 expect_run_is_barred (const char *run)
 {
-  g_autofree char *pattern = g_strdup_printf ("The logs of flow run %s are not taken, whatever is "
-                                              "in them, and those of other runs are: *",
+  g_autofree char *pattern = g_strdup_printf ("The server accepts logs of other runs, but none of "
+                                              "flow run %s: *",
                                               run);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, pattern);
 }
