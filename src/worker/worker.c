@@ -151,10 +151,9 @@ say_what_is_left (const PpWorker *worker)
                  container != NULL ? ", container " : "", container != NULL ? container : "");
     }
   if (pp_log_sender_pending (worker->context.logs) > 0)
-    g_warning (
-        "%u log records could not be delivered: containers' are at the next start, the worker's "
-        "own are lost",
-        pp_log_sender_pending (worker->context.logs));
+    g_warning ("Log records that could not be delivered: %u. Those of containers are delivered at "
+               "the next start, the worker's own are lost.",
+               pp_log_sender_pending (worker->context.logs));
 }
 
 /* True if logs, stdout and API calls have all been flushed. If writes to stdout fail, for example

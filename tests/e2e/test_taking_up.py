@@ -231,7 +231,7 @@ def test_damaged_entry_of_a_worker_that_does_not_come_back(api, engine, pool, st
 def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, start_worker, tmp_path):
     run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 600'", "up")
     shutil.rmtree(tmp_path / "state")
-    start_worker(api, engine, pool).wait_line(r"1 containers of this work pool .* knows nothing of")
+    start_worker(api, engine, pool).wait_line(r"Containers of this work pool .* knows nothing of their workers: 1, one is ")
     assert engine.containers_of(run)[0]["State"] == "running"
 
 

@@ -39,14 +39,16 @@ pp_unknown_containers_say (const GPtrArray *jobs, GHashTable *runs, GHashTable *
       open++;
     }
   if (open > 0)
-    g_warning ("%u containers of this work pool (one is '%s') that have not ended are of workers "
-               "that the state directory %s knows nothing of, and are left alone. If those "
-               "workers have another state directory, there is nothing to do. If this one was "
-               "emptied: cancel or delete the flow runs in Prefect, and remove the containers "
-               "with podman rm (or docker rm).",
-               open, name != NULL ? name : "without a name", state_dir);
+    g_warning (
+        "Containers of this work pool that have not ended are left alone, because the state "
+        "directory %s knows nothing of their workers: %u, one is '%s'. If those workers have "
+        "another state directory, there is nothing to do. If this one was emptied: cancel or "
+        "delete the flow runs in Prefect, and remove the containers with podman rm (or "
+        "docker rm).",
+        state_dir, open, name != NULL ? name : "without a name");
   if (ended > 0)
-    g_info ("%u containers of this work pool that have ended are of workers that the state "
-            "directory %s knows nothing of, and are left alone",
-            ended, state_dir);
+    g_info (
+        "Ended containers of this work pool are left alone, because the state directory %s knows "
+        "nothing of their workers: %u",
+        state_dir, ended);
 }
