@@ -154,10 +154,16 @@ read_position (gpointer data)
   if (text != NULL && length == 0)
     return;
   if (text == NULL)
-    g_warning ("%s: output that was delivered before may be delivered again", error->message);
+    {
+      look->position.noted_at = PP_POSITION_DAMAGED;
+      g_warning ("%s: output that was delivered before may be delivered again", error->message);
+    }
   else if (!pp_position_parse (text, length, look->container_id, &look->position, &same_container))
-    g_warning ("%s/%s: damaged: output that was delivered before may be delivered again", runs.path,
-               name);
+    {
+      look->position.noted_at = PP_POSITION_DAMAGED;
+      g_warning ("%s/%s: damaged: output that was delivered before may be delivered again",
+                 runs.path, name);
+    }
   else if (!same_container)
     look->position = (PpPosition){ 0 };
   else if (fstatat (runs.fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)

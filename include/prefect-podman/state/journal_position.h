@@ -25,8 +25,11 @@ typedef struct
   guint64 log_bytes;   /* their bytes, in the count of STDOUT_BYTES */
 
   gint64 noted_at; /* UNIX microseconds of the file's last write, from the file system; 0: there was
-                      no file. Not a part of the record. */
+                      no file. PP_POSITION_DAMAGED: it could not be read. Not a part of the
+                      record. */
 } PpPosition;
+
+#define PP_POSITION_DAMAGED G_MININT64
 
 typedef struct PpPositionFile PpPositionFile;
 
@@ -36,8 +39,9 @@ typedef struct PpPositionFile PpPositionFile;
 PpPositionFile *pp_position_open (PpJournal *journal, const char *flow_run_id,
                                   const char *container_id);
 
-/* POSITION (borrowed) is all zeros if nothing was delivered, if the record is of another container,
- * or, with a warning, if the record cannot be read or is damaged. */
+/* POSITION (borrowed) is all zeros if nothing was delivered or if the record is of another
+ * container, and, except for noted_at and with a warning, if the record cannot be read or is
+ * damaged. */
 typedef void (*PpPositionReadFunc) (const PpPosition *position, gpointer user_data);
 
 /* Reads the position on the journal's thread, then calls DONE on the main loop. DONE is not called

@@ -24,6 +24,36 @@
 
 static void ask_count (PpFlowRun *run);
 
+/* Records from before the claim belong to an earlier attempt, not to this container. */
+static gint64
+count_after (const PpFlowRun *run)
+{
+  return MAX (run->position.last_timestamp, run->claimed_time);
+}
+
+/* True if the server may have lines of another attempt of RUN from after the claim: a retry that
+ * another worker began, or an earlier attempt whose worker delivers late. */
+static gboolean
+may_have_other_attempt (const PpFlowRun *run)
+{
+  const json_t *run_count = json_object_get (run->json, "run_count");
+
+  return run->stop_reason >= PP_STOP_ENDED || run->seen_run_count > 0 || run_count == NULL
+         || json_integer_value (run_count) > 1;
+}
+
+/* Returns the latest time, in UNIX microseconds, of a record of this container's output that the
+ * earlier worker may have sent. It writes that time to the position before it sends a batch, but
+ * sends without that if the disk is slow. So the time counts only if lines of another attempt may
+ * be mistaken for this container's. */
+static gint64
+count_until (const PpFlowRun *run)
+{
+  return may_have_other_attempt (run) && run->position.noted_at != PP_POSITION_DAMAGED
+             ? run->position.sent_until
+             : G_MAXINT64;
+}
+
 /* True if the earlier worker sent a batch that the server does not have yet. The server stores a
  * batch as a whole. */
 static gboolean
@@ -68,6 +98,8 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
 
     if (logger == NULL || !g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
       continue;
+    if (timestamp != NULL && pp_timestamp_parse (timestamp) > run->count.end)
+      continue;
     run->count.records++;
     if (timestamp == NULL)
       continue;
@@ -104,12 +136,9 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
 static void
 ask_count (PpFlowRun *run)
 {
-  /* Records from before the claim belong to an earlier attempt, not to this container. */
-  gint64 after = MAX (run->position.last_timestamp, run->claimed_time);
-
   run->count.asked_at = g_get_monotonic_time ();
-  run->count.call = pp_logs_read_after (run->context->api, run->id, after, run->count.offset,
-                                        run->count.limit, on_counted, run);
+  run->count.call = pp_logs_read_after (run->context->api, run->id, count_after (run),
+                                        run->count.offset, run->count.limit, on_counted, run);
 }
 
 void
@@ -117,8 +146,14 @@ pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next)
 {
   gint64 patience = pp_late_patience (run->context->settings);
   /* The earlier worker saved the position when it sent the batch. */
-  gint64 left = run->position.noted_at + patience - g_get_real_time ();
+  gint64 left = MAX (run->position.noted_at, 0) + patience - g_get_real_time ();
 
+  run->count.end = count_until (run);
+  if (run->count.end <= count_after (run))
+    {
+      next (run);
+      return;
+    }
   run->count.next = next;
   run->count.until = g_get_monotonic_time () + CLAMP (left, 0, patience);
   ask_count (run);

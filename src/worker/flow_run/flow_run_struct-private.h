@@ -232,6 +232,7 @@ struct PpFlowRun
     PpFlowRunNextFunc next; /* called after the count */
     guint64 records;        /* records on the server beyond the position */
     guint64 before;         /* the last count plus one; 0: none */
+    gint64 end;             /* UNIX microseconds; later records are not of this container */
     guint offset;           /* offset of the next record to request */
     guint limit;            /* the most records in one answer; 0: the server's default */
     gint64 asked_at;        /* monotonic microseconds */

@@ -375,7 +375,7 @@ static void
 deliver_from (PpFlowRun *run, const PpPosition *position)
 {
   run->position = *position;
-  if (position->noted_at == 0)
+  if (position->noted_at <= 0)
     pp_position_begin (run->position_file, &run->position);
   run->delivery = pp_delivery_new (run->output, &run->position, run->policy->stream_output);
   /* Records are counted by their timestamps, so new records must be later than the counted ones. */

@@ -6,6 +6,7 @@
 #include "flow_run_test.h"
 
 #include "prefect-podman/state/journal_position.h"
+#include "prefect-podman/text/timestamp.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,6 +42,13 @@ static void
 forward (PpJournalEntry *entry)
 {
   entry->forward_output = TRUE;
+}
+
+static void
+forward_a_retry (PpJournalEntry *entry)
+{
+  forward (entry);
+  entry->seen_run_count = 1;
 }
 
 static void
@@ -103,19 +111,26 @@ refuse_removals (Fixture *fixture)
   fixture->fake->fails[FAKE_REMOVE] = 6;
 }
 
+static void
+write_position (const Fixture *fixture, const PpPosition *position, gint64 seconds_ago)
+{
+  const struct timespec written = { .tv_sec = g_get_real_time () / G_USEC_PER_SEC - seconds_ago };
+  g_autofree char *path = state_test_path (fixture->identity, "runs", RUN ".position");
+  char record[PP_POSITION_BYTES];
+
+  pp_position_format (position, make_entry (PP_JOURNAL_STARTING).container_id, record);
+  g_assert_true (g_file_set_contents (path, record, PP_POSITION_BYTES, NULL));
+  g_assert_cmpint (utimensat (AT_FDCWD, path, (const struct timespec[]){ written, written }, 0), ==,
+                   0);
+}
+
 /* The worker before has noted down, SECONDS ago, that it sends a batch. */
 static void
 note_batch (const Fixture *fixture, gint64 seconds)
 {
   const PpPosition position = { .records = 1, .last_timestamp = 1, .sent_until = 2 };
-  const struct timespec written = { .tv_sec = g_get_real_time () / G_USEC_PER_SEC - seconds };
-  g_autofree char *path = state_test_path (fixture->identity, "runs", RUN ".position");
-  char record[PP_POSITION_BYTES];
 
-  pp_position_format (&position, make_entry (PP_JOURNAL_STARTING).container_id, record);
-  g_assert_true (g_file_set_contents (path, record, PP_POSITION_BYTES, NULL));
-  g_assert_cmpint (utimensat (AT_FDCWD, path, (const struct timespec[]){ written, written }, 0), ==,
-                   0);
+  write_position (fixture, &position, seconds);
 }
 
 /* The server of these tests has an hour for a request, and a minute more. */
@@ -131,9 +146,52 @@ note_batch_long_ago (Fixture *fixture)
   note_batch (fixture, 2 * 3600);
 }
 
-#define RECORD                                                                                     \
-  "[{\"name\": \"prefect.flow_runs.stdout\", \"timestamp\": \"2026-11-29T10:00:02Z\", "            \
-  "\"message\": \"delivered\"}]"
+/* Records later than the claim, that is, than now. */
+#define OWN_TIME "2100-01-01T00:00:02Z"
+#define RECORD_AT(time)                                                                            \
+  "{\"name\": \"prefect.flow_runs.stdout\", \"timestamp\": \"" time                                \
+  "\", \"message\": \"delivered\"}"
+#define RECORD "[" RECORD_AT (OWN_TIME) "]"
+#define RECORD_OF_OTHER "[" RECORD_AT ("2100-01-01T00:00:03Z") "]"
+#define BOTH_RECORDS "[" RECORD_AT (OWN_TIME) ", " RECORD_AT ("2100-01-01T00:00:03Z") "]"
+
+/* The worker before has sent one line. Another worker has begun the run again. */
+static void
+send_and_begin_elsewhere (Fixture *fixture)
+{
+  const PpPosition position = { .sent_until = pp_timestamp_parse (OWN_TIME) };
+
+  write_position (fixture, &position, 3600 * 2);
+  write_lines (fixture);
+  begin_elsewhere (fixture);
+}
+
+static void
+write_and_begin_elsewhere (Fixture *fixture)
+{
+  write_lines (fixture);
+  begin_elsewhere (fixture);
+}
+
+static void
+damage_and_begin_elsewhere (Fixture *fixture)
+{
+  g_autofree char *path = state_test_path (fixture->identity, "runs", RUN ".position");
+
+  g_assert_true (g_file_set_contents (path, "3 damaged", -1, NULL));
+  write_and_begin_elsewhere (fixture);
+}
+
+/* Another worker has begun a retry, which has ended. */
+static void
+retry_elsewhere (Fixture *fixture)
+{
+  write_and_begin_elsewhere (fixture);
+  add_state (fixture, "RUNNING", OTHER);
+  add_state (fixture, "COMPLETED", OTHER);
+  fixture->run_count = 2;
+}
+
 #define FOLLOWED "watch follow inspect remove "
 #define STOPPED "watch stop follow inspect remove "
 #define AWAY(call, times, error)                                                                   \
@@ -545,6 +603,77 @@ static const Recovery recoveries[] = {
       .log = "not delivered",
       .absent = "\ndelivered" },
     .change = forward },
+  /* The server has lines of another attempt, too. */
+  { "output-and-begun-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
+      .keeps_running = TRUE,
+      .prepare = write_and_begin_elsewhere,
+      .states = "",
+      .log = "delivered\nnot delivered" },
+    .change = forward },
+  { "output-and-retried-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
+      .keeps_running = TRUE,
+      .prepare = retry_elsewhere,
+      .states = "",
+      .log = "delivered\nnot delivered" },
+    .change = forward },
+  { "output-in-part-and-begun-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, BOTH_RECORDS },
+                   { "/logs/filter", 1, 1, 200, BOTH_RECORDS } },
+      .keeps_running = TRUE,
+      .prepare = send_and_begin_elsewhere,
+      .states = "",
+      .log = "not delivered",
+      .absent = "\ndelivered" },
+    .change = forward },
+  { "output-on-its-way-and-begun-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD_OF_OTHER },
+                   { "/logs/filter", 1, 1, 200, RECORD_OF_OTHER } },
+      .keeps_running = TRUE,
+      .prepare = send_and_begin_elsewhere,
+      .states = "",
+      .log = "delivered\nnot delivered" },
+    .change = forward },
+  /* Without the position, all that the server has counts. */
+  { "output-and-damaged-position",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
+      .keeps_running = TRUE,
+      .prepare = damage_and_begin_elsewhere,
+      .states = "",
+      .log = "not delivered",
+      .absent = "\ndelivered" },
+    .change = forward },
+  { "output-and-lines-of-an-earlier-attempt",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
+      .prepare = write_lines,
+      .states = "COMPLETED ",
+      .log = "delivered\nnot delivered" },
+    .change = forward_a_retry },
   { "output-is-not-known",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
