@@ -232,14 +232,21 @@ class Fleet:
         path = self.scene.marks / run.id
         return path.read_text(encoding="ascii").splitlines() if path.exists() else []
 
-    def _expected(self, run):
-        """Returns the line numbers that each (stream, attempt) must have."""
+    def _expected(self, run, printed):
+        """Returns the last line number that each (stream, attempt) must have.
+
+        PRINTED are the numbers that stdout's log has.
+        """
         lines, attempts = run.kind.lines, run.kind.attempts
         if run.kind.cancelled:
             marks = self._marks(run)
             stopped = [int(line.split()[1]) for line in marks if line.startswith("stopped ")]
-            # If the engine was away for long, the program ended before it could be stopped.
-            lines = stopped[0] if stopped else lines if f"end {run.kind.statuses[0]}" in marks else 0
+            # If the engine was away for long, the program ended before it could be stopped. If it was stopped before
+            # it could set its trap, it was killed later, and did not tell what it had printed.
+            if stopped:
+                lines = stopped[0]
+            elif f"end {run.kind.statuses[0]}" not in marks:
+                lines = max(printed, default=0)
         expected = {}
         for attempt in range(1, (run.starts if run.end_unknown else attempts) + 1):
             expected["out", attempt] = lines
@@ -252,7 +259,7 @@ class Fleet:
             found = LINE.fullmatch(record["message"])
             if found:
                 seen[found[1], int(found[2])].append(int(found[3]))
-        expected = self._expected(run)
+        expected = self._expected(run, seen["out", 1])
         for place in sorted({*expected, *seen}):
             numbers, last = seen[place], expected.get(place, 0)
             wanted = set(range(1, last + 1))
