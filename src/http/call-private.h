@@ -16,6 +16,10 @@ typedef enum
   PP_HTTP_CALL_DONE,      /* curl has finished it; DONE is running */
 } PpHttpCallState;
 
+/* The most bytes of a request's URL and headers. libcurl fails at more than 1 MiB
+ * (DYN_HTTP_REQUEST), and says that it has no memory. */
+#define PP_HTTP_MAX_HEAD_BYTES (512 * 1024)
+
 struct PpHttpCall
 {
   PpHttp *http;
@@ -24,7 +28,7 @@ struct PpHttpCall
   struct curl_slist *request_headers;
   GBytes *request_body;
   gsize body_sent; /* bytes that curl has read, with BODY_ONCE */
-  char *address;   /* "GET http://..." for messages */
+  char *address;   /* "GET http://..." for messages; a long URL is cut */
   PpProxy *proxy;  /* the proxy in use, or NULL */
   PpHttpDataFunc on_data;
   PpHttpDoneFunc done;
@@ -40,6 +44,7 @@ struct PpHttpCall
   gboolean paused;     /* ON_DATA returned FALSE */
   gboolean resuming;   /* in the queue of calls to resume */
   gboolean allow_cut;  /* of the request */
+  gboolean too_long;   /* the request has more than PP_HTTP_MAX_HEAD_BYTES; it is not sent */
   gboolean too_large;  /* the answer is an error, because it is larger than max_response_bytes */
   gboolean is_cut;     /* it is larger, and is passed on in part */
   gboolean over_unix_socket;

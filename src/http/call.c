@@ -4,6 +4,8 @@
 
 #include "call-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +17,8 @@
 #define STREAM_BUFFER_BYTES 8192L
 /* How many headers of an answer are kept at most. curl limits the size of each. */
 #define MAX_RESPONSE_HEADERS 128
+/* The most bytes of a URL in a message. */
+#define MAX_SHOWN_URL 2048
 
 /* CURLOPT_HEADERFUNCTION. Gets one line, CRLF included. */
 static size_t
@@ -78,6 +82,18 @@ on_body (char *data, size_t size, size_t count, void *user_data)
   call->is_cut = call->allow_cut || !status_is_success (call->easy);
   call->too_large = !call->is_cut;
   return 0;
+}
+
+/* True if REQUEST has more than PP_HTTP_MAX_HEAD_BYTES of URL and headers. */
+static gboolean
+is_too_long (const PpHttpRequest *request)
+{
+  gsize length = strlen (request->url);
+
+  for (const char *const *headers = request->headers; headers != NULL && *headers != NULL;
+       headers++)
+    length += strlen (*headers);
+  return length > PP_HTTP_MAX_HEAD_BYTES;
 }
 
 static void
@@ -208,7 +224,8 @@ PpHttpCall *
 pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_data,
                   PpHttpDoneFunc done, gpointer user_data)
 {
-  g_autofree char *url = pp_http_url_for_display (request->url);
+  g_autofree char *whole_url = pp_http_url_for_display (request->url);
+  g_autofree char *url = pp_text_cut (whole_url, strlen (whole_url), MAX_SHOWN_URL);
   PpHttpCall *call = g_new0 (PpHttpCall, 1);
 
   call->http = http;
@@ -235,7 +252,9 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   curl_easy_setopt (easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   curl_easy_setopt (easy, CURLOPT_NOPROGRESS, 1L);
-  curl_easy_setopt (easy, CURLOPT_URL, request->url);
+  /* Without a URL, curl ends the call at once. */
+  call->too_long = is_too_long (request);
+  curl_easy_setopt (easy, CURLOPT_URL, call->too_long ? NULL : request->url);
   curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt (easy, CURLOPT_WRITEDATA, call);
   curl_easy_setopt (easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -86,14 +86,16 @@ pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
 {
   int os_error = (int)get_long (call, CURLINFO_OS_ERRNO);
 
-  if (result == CURLE_OK || call->too_large)
+  if (result == CURLE_OK || call->too_large || call->too_long)
     return 0;
   if (call->own_errno != 0 && result != CURLE_OPERATION_TIMEDOUT)
     return pp_limits_is_shortage (call->own_errno) ? call->own_errno : 0;
   switch (result)
     {
     case CURLE_OUT_OF_MEMORY:
-      return ENOMEM;
+      /* libcurl says the same of what is larger than one of its bounds: a header of an answer, for
+       * example. */
+      return pp_limits_probe_memory ();
     case CURLE_COULDNT_CONNECT:
       return pp_limits_is_shortage (os_error) ? os_error : 0;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -244,6 +246,11 @@ pp_http_call_error (PpHttpCall *call, CURLcode result)
     return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE,
                         "%s: the answer is larger than %" G_GSIZE_FORMAT " bytes", call->address,
                         call->max_response_bytes);
+  if (call->too_long)
+    return g_error_new (PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LONG,
+                        "%s: the request is not sent, because its URL and headers have more than "
+                        "%d bytes",
+                        call->address, PP_HTTP_MAX_HEAD_BYTES);
   if (shortage != 0)
     {
       g_autofree char *words = pp_limits_describe (shortage);

@@ -12,6 +12,8 @@
 /* Descriptors kept for health checks. */
 #define RESERVE 4
 #define MAX_PROBES 64
+/* More than a call to the server or to the engine needs. */
+#define PROBED_BYTES (4 * 1024 * 1024)
 
 gboolean
 pp_limits_is_shortage (int error)
@@ -108,6 +110,16 @@ pp_limits_probe (guint count)
     close (fds[--opened]);
   /* If /dev/null is missing, that is no shortage. */
   return pp_limits_is_shortage (error) ? error : 0;
+}
+
+int
+pp_limits_probe_memory (void)
+{
+  char *memory = g_try_malloc (PROBED_BYTES);
+  gboolean is_there = memory != NULL;
+
+  g_free (memory);
+  return is_there ? 0 : ENOMEM;
 }
 
 void

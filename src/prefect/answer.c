@@ -12,6 +12,7 @@
 /* The most bytes of the server's text in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
+#define MAX_SHOWN_PATH 2048
 /* The most bytes of the server's text that are read to make that line. */
 #define MAX_READ ((gsize)64 * 1024)
 
@@ -269,6 +270,8 @@ fail_without_answer (PpApi *api, const GError *http_error, GError **error)
     code = PP_API_ERROR_SETUP;
   else if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LARGE))
     code = PP_API_ERROR_TOO_MUCH;
+  else if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LONG))
+    code = 414; /* what a server would answer: URI Too Long */
   return fail (api, error, code, g_strconcat (http_error->message, advice, NULL));
 }
 
@@ -388,8 +391,9 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
     json = read_body (response, path, &too_much);
 
   int code = error_code (api, path, response->status, json);
+  g_autofree char *shown = pp_text_cut (path, strlen (path), MAX_SHOWN_PATH);
   g_autofree char *what
-      = g_strdup_printf ("%s %s%s: %ld %s", method, api->display_url, path, response->status,
+      = g_strdup_printf ("%s %s%s: %ld %s", method, api->display_url, shown, response->status,
                          MHD_get_reason_phrase_for ((unsigned int)response->status));
   if (response->status >= 400)
     {

@@ -4,12 +4,17 @@
 #include "resolve-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/cut.h"
+
+#include <string.h>
 
 /* How long runs share a deployment: about one poll. After that it is read again, so that a
  * redeployment has effect at once. */
 #define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
 /* How long runs share a flow. Only its name and id are used, and they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
+/* The most bytes of a reference's name in a message. */
+#define MAX_SHOWN_KEY 2048
 
 /* A cached deployment or flow, or one that is being read. */
 typedef struct
@@ -133,8 +138,12 @@ void
 pp_resolve_fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
                  const GError *cause)
 {
+  /* The author of a job chooses the name of a reference. */
+  g_autofree char *shown = pp_text_cut (key, strlen (key), MAX_SHOWN_KEY);
+
   if (call->error == NULL)
-    g_set_error (&call->error, PP_RESOLVE_ERROR, (int)code, "%s %s: %s", what, key, cause->message);
+    g_set_error (&call->error, PP_RESOLVE_ERROR, (int)code, "%s %s: %s", what, shown,
+                 cause->message);
   pp_resolve_finish (call);
 }
 

@@ -53,6 +53,36 @@ def test_no_descriptors(api, engine, pool, start_worker):
     assert "systemctl" not in worker.output() and "does not answer" not in worker.output()
 
 
+LONG = "x" * 1_200_000
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"networks": ["podman", LONG]},
+        {"env": {"A": "{{ prefect.variables.%s }}" % LONG}},
+        {"env": {"A": "{{ prefect.blocks.secret.%s }}" % LONG}},
+        {
+            "image": "127.0.0.1:1/busybox:1",
+            "image_pull_policy": "Always",
+            "registry_credentials": {"username": "u", "password": LONG, "registry_url": "127.0.0.1:1"},
+        },
+    ],
+    ids=["network", "variable", "block", "credentials"],
+)
+def test_request_is_too_long(api, engine, pool, start_worker, variables):
+    """One job's long name is no want of memory: its run ends with a short reason, and others go on."""
+    worker = start_worker(api, engine, pool)
+    bad = api.go(pool, {"command": "true", **variables}, name="bad")
+    state = api.wait_end(bad)["state"]
+    assert state["type"] == "CRASHED" and "bytes" in state["message"], state
+    assert len(state["message"]) < 10000
+    good = api.go(pool, {"command": "echo well"}, name="good")
+    assert api.wait_end(good)["state"]["type"] == "COMPLETED"
+    assert health(worker).status_code == 200
+    assert "No flow runs are taken" not in worker.output()
+
+
 def test_few_descriptors(api, engine, pool, start_worker):
     """More runs at once than there are descriptors for: none is lost."""
     worker = start_worker(api, engine, pool)

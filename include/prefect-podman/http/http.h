@@ -30,6 +30,7 @@ typedef enum
   PP_HTTP_ERROR_TLS,       /* certificate or handshake */
   PP_HTTP_ERROR_RESET,     /* the connection broke before the answer was whole */
   PP_HTTP_ERROR_TOO_LARGE, /* a 2xx answer is larger than max_response_bytes */
+  PP_HTTP_ERROR_TOO_LONG,  /* the request's URL and headers are too long to be sent */
   PP_HTTP_ERROR_SHORTAGE,  /* this process has no descriptor, memory, thread or port left */
 } PpHttpError;
 

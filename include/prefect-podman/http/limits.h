@@ -20,6 +20,9 @@ char *pp_limits_describe (int error);
  * failure (EMFILE, ENFILE, ENOMEM). */
 int pp_limits_probe (guint count);
 
+/* Tries to allocate some memory and frees it again. Returns 0, or ENOMEM. */
+int pp_limits_probe_memory (void);
+
 /* Raises the soft limit on open files to the hard one. */
 void pp_limits_raise (void);
 

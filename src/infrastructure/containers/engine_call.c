@@ -4,12 +4,16 @@
 
 #include "engine_api-private.h"
 
+#include "prefect-podman/text/cut.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_RESPONSE_MEMORY ((gsize)64 * 1024 * 1024)
 /* libcurl may count milliseconds in an int; a job may set a stop timeout of 68 years. */
+/* The most bytes of a call's description in a message. */
+#define MAX_WHAT_BYTES 2048
 #define MAX_SECONDS (G_MAXINT / 1000)
 
 static void
@@ -82,7 +86,8 @@ pp_engine_call_new (Engine *engine, char *what, DeliverFunc deliver, gpointer us
 
   call->base.infrastructure = &engine->base;
   call->engine = engine;
-  call->what = what;
+  call->what = pp_text_cut (what, strlen (what), MAX_WHAT_BYTES);
+  g_free (what);
   call->deliver = deliver;
   call->user_data = user_data;
   g_hash_table_add (engine->calls, call);
@@ -160,6 +165,8 @@ fail_transport (EngineCall *call, const GError *error)
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_TOO_LARGE, "%s", error->message);
+  else if (g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LONG))
+    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
   else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE
            && call->pull == NULL)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,

@@ -8,6 +8,8 @@
 
 #include "docker_convert-private.h"
 
+#include <string.h>
+
 gboolean
 pp_job_string (const json_t *configuration, const char *key, const char **value, GError **error)
 {
@@ -116,6 +118,10 @@ pp_job_list (const json_t *configuration, const char *key, GError **error)
 #define IMAGE_TRANSPORT                                                                            \
   "^(?:docker://|containers-storage:|dir:|docker-archive:|oci:|oci-archive:)\\S+$"
 
+/* Engines allow 255 characters for the name, 128 for the tag, and a digest. The rest is for a path
+ * of a transport. */
+#define MAX_IMAGE_BYTES 5000
+
 char *
 pp_job_image (const json_t *configuration, GError **error)
 {
@@ -125,6 +131,10 @@ pp_job_image (const json_t *configuration, GError **error)
 
   if (*image == '\0')
     pp_set_type_error (error, "image", found, "the name of an image");
+  else if (strlen (image) > MAX_IMAGE_BYTES)
+    g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+                 "image: has %" G_GSIZE_FORMAT " bytes, and may have %d", strlen (image),
+                 MAX_IMAGE_BYTES);
   else if (!g_regex_match_simple (IMAGE_REFERENCE, image, G_REGEX_DOLLAR_ENDONLY, 0)
            && !g_regex_match_simple (IMAGE_TRANSPORT, image, G_REGEX_DOLLAR_ENDONLY, 0))
     pp_set_type_error (error, "image", found,

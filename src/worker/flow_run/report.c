@@ -5,6 +5,7 @@
 #include "flow_run_inside-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/cut.h"
 
 /* How long Prefect may still report after the end of its container: its last calls may be on their
  * way. */
@@ -13,6 +14,9 @@
 #define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
 /* Lines of output in a state's message. The log has PP_OUTPUT_TAIL_LINES. */
 #define MESSAGE_LINES 5
+/* The most bytes of the reason why a run was not submitted: it may quote what the job's author
+ * wrote. */
+#define MAX_REASON_BYTES (16 * 1024)
 
 static void read_state (PpFlowRun *run);
 static void send_report (PpFlowRun *run);
@@ -168,9 +172,10 @@ pp_flow_run_report_failure (PpFlowRun *run)
 void
 pp_flow_run_fail_submission (PpFlowRun *run, const char *message)
 {
-  g_autofree char *what = pp_flow_run_name_container (run, message);
+  g_autofree char *named = pp_flow_run_name_container (run, message);
+  g_autofree char *reason = pp_text_cut (named, strlen (named), MAX_REASON_BYTES);
 
-  run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", what);
+  run->failure = g_strdup_printf ("Failed to submit flow run to infrastructure: %s", reason);
   /* A container that never ran is of no use. */
   run->auto_remove = TRUE;
   if (run->submitting.call == NULL)

@@ -479,6 +479,79 @@ test_too_large (void)
   g_assert_nonnull (strstr (large->error->message, "larger than 999 bytes"));
 }
 
+static void
+fail_at_shortage (const char *why, gpointer data G_GNUC_UNUSED)
+{
+  g_error ("a shortage: %s", why);
+}
+
+/* The call fails at once and is not held back, and the error shows only a part of the URL. */
+static void
+check_too_long (Server *server, const char *path, const char *const *headers)
+{
+  g_autoptr (PpHttp) http = pp_http_new ();
+  g_autoptr (Result) result = result_new (http);
+  g_autofree char *url = server_url (server, path);
+  const PpHttpRequest request = { .method = "GET", .url = url, .headers = headers };
+
+  pp_http_wait_out_shortages (http, fail_at_shortage, NULL);
+  send_and_wait (result, &request);
+  g_assert_error (result->error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LONG);
+  g_assert_nonnull (strstr (result->error->message, "the request is not sent"));
+  g_assert_cmpuint (strlen (result->error->message), <, 4096);
+  g_assert_null (pp_http_shortage (http));
+}
+
+static void
+test_too_long (void)
+{
+  static const gsize sizes[] = { 600 * 1024, 1200 * 1024, 9 * 1024 * 1024 };
+  g_autoptr (Server) server = server_new (NULL, answer_large, NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_autofree char *filler = g_strnfill (sizes[i], 'x');
+      g_autofree char *path = g_strconcat ("/", filler, NULL);
+      g_autofree char *header = g_strconcat ("X-Registry-Auth: ", filler, NULL);
+
+      check_too_long (server, path, NULL);
+      check_too_long (server, "/", (const char *[]){ header, NULL });
+    }
+}
+
+/* DATA: the bytes of a header. */
+static gboolean
+answer_long_header (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
+                    gpointer data)
+{
+  g_autofree char *filler = g_strnfill (GPOINTER_TO_UINT (data), 'x');
+  g_autofree char *header = g_strdup_printf ("X-Filler: %s\r\n", filler);
+
+  return server_reply (fd, 200, header, "{}");
+}
+
+/* libcurl gives up at a bound of its own, and says that it has no memory. */
+static void
+test_answer_has_long_header (void)
+{
+  static const guint sizes[] = { 200 * 1024, 2 * 1024 * 1024 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_autoptr (Server) server
+          = server_new (NULL, answer_long_header, GUINT_TO_POINTER (sizes[i]));
+      g_autoptr (PpHttp) http = pp_http_new ();
+      g_autoptr (Result) result = result_new (http);
+      g_autofree char *url = server_url (server, "/");
+      const PpHttpRequest request = { .method = "GET", .url = url };
+
+      pp_http_wait_out_shortages (http, fail_at_shortage, NULL);
+      send_and_wait (result, &request);
+      g_assert_nonnull (result->error);
+      g_assert_null (strstr (result->error->message, "has no more memory"));
+    }
+}
+
 /* DATA is the status. */
 static gboolean
 answer_large_with (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
@@ -837,6 +910,8 @@ add (void)
   g_test_add_func ("/http/timeout", test_timeout);
   g_test_add_func ("/http/silence", test_silence);
   g_test_add_func ("/http/too-large", test_too_large);
+  g_test_add_func ("/http/too-long", test_too_long);
+  g_test_add_func ("/http/answer-has-long-header", test_answer_has_long_header);
   g_test_add_func ("/http/cut", test_cut);
   g_test_add_func ("/http/stream/pauses-and-loses-nothing", test_stream_pauses_and_loses_nothing);
   g_test_add_func ("/http/stream/paused-does-not-spin", test_paused_stream_does_not_spin);

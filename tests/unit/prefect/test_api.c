@@ -268,6 +268,28 @@ test_not_retried (void)
     }
 }
 
+/* A job's author chooses the names of blocks and variables. */
+static void
+test_path_is_too_long (void)
+{
+  const Step steps[] = { { 404, NULL, "{\"detail\": \"Variable not found\"}" } };
+  static const gsize sizes[] = { 100 * 1024, 600 * 1024, 1200 * 1024 };
+  static const guint requests[] = { 1, 0, 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_autoptr (Fixture) fixture = hurried (steps, 1);
+      g_autofree char *name = g_strnfill (sizes[i], 'x');
+      g_autofree char *path = g_strconcat ("/variables/name/", name, NULL);
+
+      call (fixture, "GET", path, PP_API_PERSIST);
+      g_assert_nonnull (fixture->error);
+      g_assert_false (pp_api_error_is_transient (fixture->error));
+      g_assert_cmpuint (strlen (fixture->error->message), <, 4096);
+      g_assert_cmpuint (server_requests (fixture->server), ==, requests[i]);
+    }
+}
+
 static void
 test_once (void)
 {
@@ -1696,6 +1718,7 @@ add (void)
   g_test_add_func ("/api/retry/statuses", test_retry_statuses);
   g_test_add_func ("/api/retry/has-an-end", test_retry_has_an_end);
   g_test_add_func ("/api/retry/not", test_not_retried);
+  g_test_add_func ("/api/path-is-too-long", test_path_is_too_long);
   g_test_add_func ("/api/retry/once", test_once);
   g_test_add_func ("/api/retry/broken-connections", test_retry_broken_connections);
   g_test_add_func ("/api/retry/retry-after", test_retry_after);

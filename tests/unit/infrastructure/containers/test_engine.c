@@ -595,6 +595,30 @@ test_locked_database_passes (void)
   stop (&fixture);
 }
 
+/* What a job's author chooses goes into a URL or a header. The run fails, and nothing is asked
+ * again. */
+static void
+test_request_is_too_long (void)
+{
+  g_autofree char *filler = g_strnfill (1200 * 1024, 'x');
+  g_autofree char *image = g_strconcat ("127.0.0.1:1/", filler, ":1", NULL);
+  const char *credentials[] = { NULL, filler };
+
+  for (guint i = 0; i < G_N_ELEMENTS (credentials); i++)
+    {
+      Fixture fixture = { 0 };
+
+      start (&fixture, answer_locked, "");
+      pp_engine_pull (fixture.infrastructure, i == 0 ? image : "quay.io/a/b:1", NULL,
+                      credentials[i], NULL, on_done, &fixture);
+      wait_done (&fixture);
+      g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_FAILED);
+      g_assert_nonnull (strstr (fixture.error->message, "the request is not sent"));
+      g_assert_cmpuint (strlen (fixture.error->message), <, 8192);
+      stop (&fixture);
+    }
+}
+
 /* An answer whose JSON needs hundreds of times more memory than its text, as from a host that keeps
  * all containers. */
 static gboolean
@@ -648,6 +672,7 @@ add_tests (void)
   g_test_add_func ("/engine/pull-has-the-platform", test_pull_has_the_platform);
   g_test_add_func ("/engine/missing-cdi-device", test_missing_cdi_device);
   g_test_add_func ("/engine/locked-database-passes", test_locked_database_passes);
+  g_test_add_func ("/engine/request-is-too-long", test_request_is_too_long);
 }
 
 int
