@@ -40,10 +40,10 @@ check_mount (const char *volume, GError **error)
                error, "volumes: '%s': the path in the container has to begin with /", volume);
   return is_volume_name (host)
          || pp_template_invalid (error,
-                                 "volumes: '%s': '%s' is neither the name of a volume "
-                                 "([a-zA-Z0-9][a-zA-Z0-9_.-]*) nor a path that begins with "
-                                 "/, ./ or ../ (shell expressions are not expanded)",
-                                 volume, host);
+                                 "volumes: '%s': what is before the first ':' is neither the name "
+                                 "of a volume ([a-zA-Z0-9][a-zA-Z0-9_.-]*) nor a path that begins "
+                                 "with /, ./ or ../ (shell expressions are not expanded)",
+                                 volume);
 }
 
 char *

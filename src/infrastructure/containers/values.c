@@ -126,7 +126,9 @@ pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
       || fabs (digits * unit) >= 9223372036854775808.0)
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "'%s' is no amount of memory: '%s' is no number it can have", text, number);
+                   "'%s' is no amount of memory: what is before its unit is no number, or one that "
+                   "is too large",
+                   text);
       return FALSE;
     }
   *bytes = (json_int_t)(digits * unit);
