@@ -42,6 +42,15 @@ may_have_other_attempt (const PpFlowRun *run)
          || json_integer_value (run_count) > 1;
 }
 
+/* True if RUN's position does not say what was sent last: it is damaged, it was lost with the
+ * journal's entry, or the host was restarted and the last writes are missing. */
+static gboolean
+is_position_unsure (const PpFlowRun *run)
+{
+  return run->position.noted_at == PP_POSITION_DAMAGED || run->recovery.host_restarted
+         || (run->recovery.attaches && run->position.noted_at == 0);
+}
+
 /* Returns the latest time, in UNIX microseconds, of a record of this container's output that the
  * earlier worker may have sent. It writes that time to the position before it sends a batch, but
  * sends without that if the disk is slow. So the time counts only if lines of another attempt may
@@ -49,9 +58,8 @@ may_have_other_attempt (const PpFlowRun *run)
 static gint64
 count_until (const PpFlowRun *run)
 {
-  return may_have_other_attempt (run) && run->position.noted_at != PP_POSITION_DAMAGED
-             ? run->position.sent_until
-             : G_MAXINT64;
+  return may_have_other_attempt (run) && !is_position_unsure (run) ? run->position.sent_until
+                                                                   : G_MAXINT64;
 }
 
 /* True if the earlier worker sent a batch that the server does not have yet. The server stores a

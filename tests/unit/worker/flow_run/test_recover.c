@@ -52,6 +52,13 @@ forward_a_retry (PpJournalEntry *entry)
 }
 
 static void
+restart_host_at_a_retry (PpJournalEntry *entry)
+{
+  forward_a_retry (entry);
+  restart_host (entry);
+}
+
+static void
 time_out (PpJournalEntry *entry)
 {
   entry->timeout_seconds = 60;
@@ -664,6 +671,16 @@ static const Recovery recoveries[] = {
       .log = "not delivered",
       .absent = "\ndelivered" },
     .change = forward },
+  { "output-after-a-restart-of-the-host",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
+      .prepare = write_lines,
+      .log = "not delivered",
+      .absent = "\ndelivered" },
+    .change = restart_host_at_a_retry },
   { "output-and-lines-of-an-earlier-attempt",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
