@@ -153,14 +153,24 @@ note_batch_long_ago (Fixture *fixture)
   note_batch (fixture, 2 * 3600);
 }
 
-/* Records later than the claim, that is, than now. */
+/* Times after the claim. Tests claim their runs at the current time. */
 #define OWN_TIME "2100-01-01T00:00:02Z"
 #define RECORD_AT(time)                                                                            \
   "{\"name\": \"prefect.flow_runs.stdout\", \"timestamp\": \"" time                                \
   "\", \"message\": \"delivered\"}"
 #define RECORD "[" RECORD_AT (OWN_TIME) "]"
 #define RECORD_OF_OTHER "[" RECORD_AT ("2100-01-01T00:00:03Z") "]"
+/* The first two counts of the records on the server find RECORDS. */
+#define STORED(records)                                                                            \
+  .answers = { { "/logs/filter", 0, 1, 200, records }, { "/logs/filter", 1, 1, 200, records } }
 #define BOTH_RECORDS "[" RECORD_AT (OWN_TIME) ", " RECORD_AT ("2100-01-01T00:00:03Z") "]"
+
+static void
+write_and_begin_elsewhere (Fixture *fixture)
+{
+  write_lines (fixture);
+  begin_elsewhere (fixture);
+}
 
 /* The worker before has sent one line. Another worker has begun the run again. */
 static void
@@ -169,15 +179,7 @@ send_and_begin_elsewhere (Fixture *fixture)
   const PpPosition position = { .sent_until = pp_timestamp_parse (OWN_TIME) };
 
   write_position (fixture, &position, 3600 * 2);
-  write_lines (fixture);
-  begin_elsewhere (fixture);
-}
-
-static void
-write_and_begin_elsewhere (Fixture *fixture)
-{
-  write_lines (fixture);
-  begin_elsewhere (fixture);
+  write_and_begin_elsewhere (fixture);
 }
 
 static void
@@ -603,12 +605,8 @@ static const Recovery recoveries[] = {
     PP_JOB_RUNNING,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
-      .prepare = write_lines,
-      .states = "COMPLETED ",
-      .calls = FOLLOWED,
-      .log = "not delivered",
-      .absent = "\ndelivered" },
+    { STORED (RECORD), .prepare = write_lines, .states = "COMPLETED ", .calls = FOLLOWED,
+      .log = "not delivered", .absent = "\ndelivered" },
     .change = forward },
   /* The server has lines of another attempt, too. */
   { "output-and-begun-elsewhere",
@@ -616,10 +614,7 @@ static const Recovery recoveries[] = {
     PP_JOB_ENDED,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
-      .keeps_running = TRUE,
-      .prepare = write_and_begin_elsewhere,
-      .states = "",
+    { STORED (RECORD), .keeps_running = TRUE, .prepare = write_and_begin_elsewhere, .states = "",
       .log = "delivered\nnot delivered" },
     .change = forward },
   { "output-and-retried-elsewhere",
@@ -627,10 +622,7 @@ static const Recovery recoveries[] = {
     PP_JOB_ENDED,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
-      .keeps_running = TRUE,
-      .prepare = retry_elsewhere,
-      .states = "",
+    { STORED (RECORD), .keeps_running = TRUE, .prepare = retry_elsewhere, .states = "",
       .log = "delivered\nnot delivered" },
     .change = forward },
   { "output-in-part-and-begun-elsewhere",
@@ -638,25 +630,16 @@ static const Recovery recoveries[] = {
     PP_JOB_ENDED,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, BOTH_RECORDS },
-                   { "/logs/filter", 1, 1, 200, BOTH_RECORDS } },
-      .keeps_running = TRUE,
-      .prepare = send_and_begin_elsewhere,
-      .states = "",
-      .log = "not delivered",
-      .absent = "\ndelivered" },
+    { STORED (BOTH_RECORDS), .keeps_running = TRUE, .prepare = send_and_begin_elsewhere,
+      .states = "", .log = "not delivered", .absent = "\ndelivered" },
     .change = forward },
   { "output-on-its-way-and-begun-elsewhere",
     PP_JOURNAL_STARTING,
     PP_JOB_ENDED,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD_OF_OTHER },
-                   { "/logs/filter", 1, 1, 200, RECORD_OF_OTHER } },
-      .keeps_running = TRUE,
-      .prepare = send_and_begin_elsewhere,
-      .states = "",
-      .log = "delivered\nnot delivered" },
+    { STORED (RECORD_OF_OTHER), .keeps_running = TRUE, .prepare = send_and_begin_elsewhere,
+      .states = "", .log = "delivered\nnot delivered" },
     .change = forward },
   /* Without the position, all that the server has counts. */
   { "output-and-damaged-position",
@@ -664,31 +647,22 @@ static const Recovery recoveries[] = {
     PP_JOB_ENDED,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
-      .keeps_running = TRUE,
-      .prepare = damage_and_begin_elsewhere,
-      .states = "",
-      .log = "not delivered",
-      .absent = "\ndelivered" },
+    { STORED (RECORD), .keeps_running = TRUE, .prepare = damage_and_begin_elsewhere, .states = "",
+      .log = "not delivered", .absent = "\ndelivered" },
     .change = forward },
   { "output-after-a-restart-of-the-host",
     PP_JOURNAL_STARTING,
     PP_JOB_ENDED,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
-      .prepare = write_lines,
-      .log = "not delivered",
-      .absent = "\ndelivered" },
+    { STORED (RECORD), .prepare = write_lines, .log = "not delivered", .absent = "\ndelivered" },
     .change = restart_host_at_a_retry },
   { "output-and-lines-of-an-earlier-attempt",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
     "RUNNING",
     RUNNING_ID,
-    { .answers = { { "/logs/filter", 0, 1, 200, RECORD }, { "/logs/filter", 1, 1, 200, RECORD } },
-      .prepare = write_lines,
-      .states = "COMPLETED ",
+    { STORED (RECORD), .prepare = write_lines, .states = "COMPLETED ",
       .log = "delivered\nnot delivered" },
     .change = forward_a_retry },
   { "output-is-not-known",
