@@ -93,8 +93,8 @@ pp_http_call_shortage (const PpHttpCall *call, CURLcode result)
   switch (result)
     {
     case CURLE_OUT_OF_MEMORY:
-      /* libcurl says the same of what is larger than one of its bounds: a header of an answer, for
-       * example. */
+      /* libcurl also returns this if one of its own limits is exceeded, for example by a header of
+       * an answer. */
       return pp_limits_probe_memory ();
     case CURLE_COULDNT_CONNECT:
       return pp_limits_is_shortage (os_error) ? os_error : 0;

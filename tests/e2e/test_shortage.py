@@ -71,7 +71,7 @@ LONG = "x" * 1_200_000
     ids=["network", "variable", "block", "credentials"],
 )
 def test_request_is_too_long(api, engine, pool, start_worker, variables):
-    """One job's long name is no want of memory: its run ends with a short reason, and others go on."""
+    """A run with a very long name ends with a short reason. Other runs go on, and no lack of memory is reported."""
     worker = start_worker(api, engine, pool)
     bad = api.go(pool, {"command": "true", **variables}, name="bad")
     state = api.wait_end(bad)["state"]

@@ -242,7 +242,7 @@ class Fleet:
             marks = self._marks(run)
             stopped = [int(line.split()[1]) for line in marks if line.startswith("stopped ")]
             # If the engine was away for long, the program ended before it could be stopped. If it was stopped before
-            # it could set its trap, it was killed later, and did not tell what it had printed.
+            # it could set its trap, it was killed later, and recorded nothing.
             if stopped:
                 lines = stopped[0]
             elif f"end {run.kind.statuses[0]}" not in marks:

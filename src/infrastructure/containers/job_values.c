@@ -133,7 +133,7 @@ pp_job_image (const json_t *configuration, GError **error)
     pp_set_type_error (error, "image", found, "the name of an image");
   else if (strlen (image) > MAX_IMAGE_BYTES)
     g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                 "image: has %" G_GSIZE_FORMAT " bytes, and may have %d", strlen (image),
+                 "image: has %" G_GSIZE_FORMAT " bytes; at most %d are allowed", strlen (image),
                  MAX_IMAGE_BYTES);
   else if (!g_regex_match_simple (IMAGE_REFERENCE, image, G_REGEX_DOLLAR_ENDONLY, 0)
            && !g_regex_match_simple (IMAGE_TRANSPORT, image, G_REGEX_DOLLAR_ENDONLY, 0))

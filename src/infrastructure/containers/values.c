@@ -126,8 +126,7 @@ pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
       || fabs (digits * unit) >= 9223372036854775808.0)
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "'%s' is no amount of memory: what is before its unit is no number, or one that "
-                   "is too large",
+                   "'%s' is no amount of memory: the number before its unit is wrong or too large",
                    text);
       return FALSE;
     }
