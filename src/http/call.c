@@ -17,8 +17,6 @@
 #define STREAM_BUFFER_BYTES 8192L
 /* How many headers of an answer are kept at most. curl limits the size of each. */
 #define MAX_RESPONSE_HEADERS 128
-/* The most bytes of a URL in a message. */
-#define MAX_SHOWN_URL 2048
 
 /* CURLOPT_HEADERFUNCTION. Gets one line, CRLF included. */
 static size_t
@@ -225,7 +223,7 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
                   PpHttpDoneFunc done, gpointer user_data)
 {
   g_autofree char *whole_url = pp_http_url_for_display (request->url);
-  g_autofree char *url = pp_text_cut (whole_url, strlen (whole_url), MAX_SHOWN_URL);
+  g_autofree char *url = pp_text_cut (whole_url, strlen (whole_url), PP_TEXT_MAX_NAME);
   PpHttpCall *call = g_new0 (PpHttpCall, 1);
 
   call->http = http;

@@ -12,7 +12,6 @@
 /* The most bytes of the server's text in a one-line message. */
 #define MAX_WORDS 500
 #define MAX_FIRST_WORDS 80
-#define MAX_SHOWN_PATH 2048
 /* The most bytes of the server's text that are read to make that line. */
 #define MAX_READ ((gsize)64 * 1024)
 
@@ -391,7 +390,7 @@ pp_api_read_answer (PpApi *api, const char *method, const char *path, PpApiShape
     json = read_body (response, path, &too_much);
 
   int code = error_code (api, path, response->status, json);
-  g_autofree char *shown = pp_text_cut (path, strlen (path), MAX_SHOWN_PATH);
+  g_autofree char *shown = pp_text_cut (path, strlen (path), PP_TEXT_MAX_NAME);
   g_autofree char *what
       = g_strdup_printf ("%s %s%s: %ld %s", method, api->display_url, shown, response->status,
                          MHD_get_reason_phrase_for ((unsigned int)response->status));

@@ -13,8 +13,6 @@
 #define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
 /* How long runs share a flow. Only its name and id are used, and they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
-/* The most bytes of a reference's name in a message. */
-#define MAX_SHOWN_KEY 2048
 
 /* A cached deployment or flow, or one that is being read. */
 typedef struct
@@ -138,8 +136,7 @@ void
 pp_resolve_fail (PpResolveCall *call, PpResolveError code, const char *what, const char *key,
                  const GError *cause)
 {
-  /* The author of a job chooses the name of a reference. */
-  g_autofree char *shown = pp_text_cut (key, strlen (key), MAX_SHOWN_KEY);
+  g_autofree char *shown = pp_text_cut (key, strlen (key), PP_TEXT_MAX_NAME);
 
   if (call->error == NULL)
     g_set_error (&call->error, PP_RESOLVE_ERROR, (int)code, "%s %s: %s", what, shown,

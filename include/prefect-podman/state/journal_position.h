@@ -29,7 +29,7 @@ typedef struct
                       record. */
 } PpPosition;
 
-#define PP_POSITION_DAMAGED G_MININT64
+#define PP_POSITION_DAMAGED (-1)
 
 typedef struct PpPositionFile PpPositionFile;
 

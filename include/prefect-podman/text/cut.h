@@ -7,6 +7,9 @@
 
 G_BEGIN_DECLS
 
+/* The most bytes of a name or a URL in a message. The author of a job chooses many of them. */
+#define PP_TEXT_MAX_NAME 2048
+
 /* Returns the LENGTH bytes of TEXT as a new string of valid UTF-8. If LENGTH is more than MAX, cuts
  * TEXT after the last whole word of its first MAX bytes, and appends "...". If one word fills the
  * last 1024 of these MAX bytes, drops only these 1024 bytes, or MAX / 2 bytes if that is less. */

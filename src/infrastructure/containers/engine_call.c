@@ -12,8 +12,6 @@
 
 #define MAX_RESPONSE_MEMORY ((gsize)64 * 1024 * 1024)
 /* libcurl may count milliseconds in an int; a job may set a stop timeout of 68 years. */
-/* The most bytes of a call's description in a message. */
-#define MAX_WHAT_BYTES 2048
 #define MAX_SECONDS (G_MAXINT / 1000)
 
 static void
@@ -86,7 +84,7 @@ pp_engine_call_new (Engine *engine, char *what, DeliverFunc deliver, gpointer us
 
   call->base.infrastructure = &engine->base;
   call->engine = engine;
-  call->what = pp_text_cut (what, strlen (what), MAX_WHAT_BYTES);
+  call->what = pp_text_cut (what, strlen (what), PP_TEXT_MAX_NAME);
   g_free (what);
   call->deliver = deliver;
   call->user_data = user_data;

@@ -38,7 +38,7 @@ may_have_other_attempt (const PpFlowRun *run)
 {
   const json_t *run_count = json_object_get (run->json, "run_count");
 
-  return run->stop_reason >= PP_STOP_ENDED || run->seen_run_count > 0 || run_count == NULL
+  return pp_flow_run_is_over_on_server (run) || run->seen_run_count > 0 || run_count == NULL
          || json_integer_value (run_count) > 1;
 }
 
@@ -52,9 +52,9 @@ is_position_unsure (const PpFlowRun *run)
 }
 
 /* Returns the latest time, in UNIX microseconds, of a record of this container's output that the
- * earlier worker may have sent. It writes that time to the position before it sends a batch, but
- * sends without that if the disk is slow. So the time counts only if lines of another attempt may
- * be mistaken for this container's. */
+ * earlier worker may have sent; G_MAXINT64: unknown. That worker wrote the time to the position
+ * before it sent a batch, unless the disk was slow. So use it only if the server may have lines of
+ * another attempt. */
 static gint64
 count_until (const PpFlowRun *run)
 {
@@ -154,7 +154,7 @@ pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next)
 {
   gint64 patience = pp_late_patience (run->context->settings);
   /* The earlier worker saved the position when it sent the batch. */
-  gint64 left = MAX (run->position.noted_at, 0) + patience - g_get_real_time ();
+  gint64 left = run->position.noted_at + patience - g_get_real_time ();
 
   run->count.end = count_until (run);
   if (run->count.end <= count_after (run))
