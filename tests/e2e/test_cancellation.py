@@ -232,7 +232,7 @@ def test_run_that_waits_for_the_engine_is_cancelled(api, engine, pool, door, sta
     refusal = Rule(r"GET .*/containers/.*/json", status(503))
     door.add(refusal)
     run = api.go(pool, {"command": "sleep 600", "stop_timeout": 1, "auto_remove": True})
-    door.wait_count(r"GET .*/containers/.*/json", 1)
+    door.wait_count(r"POST .*/start", 1)
     api.set_state(run, "CANCELLING")
     seen = door.count(r"GET .*/containers/.*/json")
     door.wait_count(r"GET .*/containers/.*/json", seen + 3, timeout=60)

@@ -10,8 +10,6 @@
 
 #include "worker/failpoint-private.h"
 
-/* If the run was claimed longer ago than this, its state is read before the start. */
-#define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
 /* An answer that took longer than this may be the answer to a repeated call. The earlier call may
  * still be carried out. */
 #define SOON_US G_USEC_PER_SEC
@@ -443,8 +441,8 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
     announce_start (run);
 }
 
-/* Reads the run before RUNNING is proposed: a user or another worker may have ended it meanwhile,
- * and the server accepts RUNNING after a final state. */
+/* Reads the run before RUNNING is proposed, and before the start: a user or another worker may have
+ * ended it meanwhile, and the server accepts RUNNING after a final state. */
 static void
 look_before_running (PpFlowRun *run)
 {
@@ -463,8 +461,6 @@ pp_flow_run_enter_created (PpFlowRun *run)
   /* The run was prefetched: everything is ready, but its scheduled time has not come. */
   if (early > 0)
     pp_flow_run_after (run, (guint)MIN (early / 1000 + 1, G_MAXINT), pp_flow_run_go_on);
-  else if (g_get_monotonic_time () - run->claimed_at > LOOK_AFTER_US)
-    look_before_running (run);
   else
-    announce_start (run);
+    look_before_running (run);
 }

@@ -63,6 +63,24 @@ end_by_hand (Fixture *fixture)
 }
 
 static void
+fail_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "FAILED", NULL);
+}
+
+static void
+crash_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "CRASHED", NULL);
+}
+
+static void
+cancel_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLED", NULL);
+}
+
+static void
 ask_to_cancel (Fixture *fixture)
 {
   add_state (fixture, "CANCELLING", NULL);
@@ -162,6 +180,67 @@ free_secrets (Fixture *fixture)
 }
 
 static const Case cases[] = {
+  /* It is ended by hand soon after the claim. */
+  { "completed-by-hand",
+    { .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { end_by_hand, go_on },
+      .states = "PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "completed-by-hand-engine",
+    { .variables = PREFECT_JOB,
+      .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { end_by_hand, go_on },
+      .states = "PENDING PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "failed-by-hand",
+    { .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { fail_by_hand, go_on },
+      .states = "PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "failed-by-hand-engine",
+    { .variables = PREFECT_JOB,
+      .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { fail_by_hand, go_on },
+      .states = "PENDING PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "crashed-by-hand",
+    { .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { crash_by_hand, go_on },
+      .states = "PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "crashed-by-hand-engine",
+    { .variables = PREFECT_JOB,
+      .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { crash_by_hand, go_on },
+      .states = "PENDING PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "cancelled-by-hand",
+    { .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { cancel_by_hand, go_on },
+      .states = "PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
+  { "cancelled-by-hand-engine",
+    { .variables = PREFECT_JOB,
+      .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { cancel_by_hand, go_on },
+      .states = "PENDING PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says it is" } },
   { "name-with-a-secret",
     { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "
                    "\"name\": \"box-topsecret\"}",

@@ -13,6 +13,13 @@ look (Fixture *fixture)
   pp_flow_run_look (fixture->run);
 }
 
+/* The next read does not wait for others to join. */
+static void
+let_time_pass (Fixture *fixture G_GNUC_UNUSED)
+{
+  clock_add (2 * G_USEC_PER_SEC);
+}
+
 static void
 begin_elsewhere (Fixture *fixture)
 {
@@ -107,7 +114,7 @@ static const Case cases[] = {
   { "running-elsewhere-after-an-unread-look",
     { .keeps_running = TRUE,
       .answers = { { "/flow_run_states/", 0, 1, 422, DETAIL ("no") } },
-      .steps = { run_elsewhere, look, look },
+      .steps = { let_time_pass, run_elsewhere, look, look },
       .states = "PENDING RUNNING ",
       .calls = STOPPED } },
   { "running-inside",
