@@ -345,9 +345,13 @@ wait_for_pool (PpWorker *worker)
       return;
     }
   if (!worker->pool_missing_said)
-    g_warning ("Work pool '%s' not found! " POOL_ADVICE
-               "; it looks for the pool at every heartbeat.",
-               pool);
+    g_warning ("Work pool '%s' not found! " POOL_ADVICE "; it looks for the pool at every "
+               "heartbeat.%s",
+               pool,
+               worker->started
+                   ? ""
+                   : " If an earlier worker left runs of this pool in flight, they wait "
+                     "for it too: their ends are reported once there is one.");
   worker->pool_missing_said = TRUE;
   g_autofree char *absence = g_strdup_printf ("Work pool '%s' not found", pool);
   pp_worker_note_absence (&worker->pool_absence, absence);

@@ -164,7 +164,7 @@ def test_pool_that_is_not_there(api, engine, start_worker):
     pool = new_pool_name()
     settings = {"PREFECT_WORKER_HEARTBEAT_SECONDS": "1"}
     worker = start_worker(api, engine, pool, "--no-create-pool-if-not-found", health=False, settings=settings)
-    worker.wait_line(rf"WARNING.*'{pool}' not found")
+    worker.wait_line(rf"WARNING.*'{pool}' not found.*left runs of this pool in flight")
     api.create_pool(pool)
     assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
 
