@@ -636,6 +636,43 @@ def test_run_that_is_scheduled_again_while_it_runs(api, engine, pool, start_work
     assert types.count("RUNNING") == 2 and "FAILED" not in types, types
 
 
+def ids(engine, run):
+    return [container["Id"] for container in engine.containers_of(run)]
+
+
+# Its first attempt hangs, and sets Crashed on SIGTERM, as Prefect does. Its second one takes a while and completes.
+HANGS = SAY + r"""
+if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
+  trap 'say "{\"type\": \"CRASHED\"}"; exit 143' TERM
+  while :; do sleep 0.2; done
+fi
+sleep 15
+say '{"type": "COMPLETED"}'
+"""
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_hung_run_that_prefect_reports_is_retried(api, engine, pool, start_worker, elsewhere, tmp_path, other):
+    """Long after somebody has set it to Crashed: the hung container neither delays the retry nor ends it."""
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, as_engine(api, HANGS, stop_timeout=5))
+    api.wait_state(run, "RUNNING")
+    (hung,) = engine.containers_of(run)
+    api.set_state(run, "CRASHED")
+    if other:
+        worker.send(signal.SIGSTOP)
+        docker = elsewhere()
+    api.set_state(run, "SCHEDULED", name="AwaitingRetry")
+    if other:
+        wait_for(lambda: docker.containers_of(run), 20, "the other worker has begun it")
+        api.wait_state(run, "RUNNING")
+        worker.send(signal.SIGCONT)
+    wait_for(lambda: hung["Id"] not in ids(engine, run), 20, "the hung container is gone")
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    check_nothing_left(engine, run, tmp_path)
+    assert [state["type"] for state in api.states(run)].count("CRASHED") == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "ended,action",

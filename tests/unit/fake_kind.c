@@ -309,8 +309,9 @@ fake_watch (PpInfrastructure *infrastructure, const char *container_id G_GNUC_UN
 
 static PpInfrastructureCall *
 fake_stop (PpInfrastructure *infrastructure, const char *container_id G_GNUC_UNUSED,
-           guint timeout_seconds G_GNUC_UNUSED, PpInfrastructureDoneFunc done, gpointer user_data)
+           guint timeout_seconds, PpInfrastructureDoneFunc done, gpointer user_data)
 {
+  fake_of (infrastructure)->stop_seconds = timeout_seconds;
   return begin_plain (infrastructure, FAKE_STOP, done, user_data);
 }
 

@@ -35,6 +35,7 @@ typedef struct
   guint holds[FAKE_CALLS];    /* how many calls of each kind then wait for fake_go_on() */
   const char *output;         /* the whole output of the job; NULL if none */
   PpFollowEnd end;            /* what a successful follow reports at its end */
+  guint stop_seconds;         /* between SIGTERM and SIGKILL in the last stop */
   gboolean status_lost;       /* what a watch reports at its end */
 } Fake;
 

@@ -143,11 +143,15 @@ static void
 stop_container (PpFlowRun *run)
 {
   PpInfrastructure *infrastructure = run->context->infrastructure;
-  gboolean kindly = run->stop.level == STOP_KINDLY;
-  guint seconds = kindly ? run->policy->stop_timeout : 0;
+  guint seconds;
 
   if (run->stop.call != NULL)
     return;
+  /* On SIGTERM, Prefect inside the container sets its run to Crashed, by force. That would be the
+   * state of the other attempt. */
+  if (run->stop_reason == PP_STOP_BEGUN_AGAIN && !run->worker_reported)
+    run->stop.level = MAX (run->stop.level, STOP_KILL);
+  seconds = run->stop.level == STOP_KINDLY ? run->policy->stop_timeout : 0;
   run->stop.is_refused = FALSE;
   run->stop.call
       = run->stop.level == STOP_REMOVE

@@ -40,13 +40,20 @@ is_followed_for_server (const PpFlowRun *run)
   return run->state == PP_FLOW_RUN_STARTED && !pp_flow_run_is_over_on_server (run);
 }
 
-/* Stops and removes the container of a run that is over on the server. Nothing is reported. */
+/* Stops and removes, after SECONDS, the container of a run that is over on the server. Nothing is
+ * reported. */
 static void
-stop_and_remove (PpFlowRun *run, PpStopReason reason)
+stop_and_remove_in (PpFlowRun *run, PpStopReason reason, guint seconds)
 {
   pp_flow_run_stop_because (run, reason);
   run->auto_remove = TRUE;
-  pp_flow_run_stop_container_in (run, 0);
+  pp_flow_run_stop_container_in (run, seconds);
+}
+
+static void
+stop_and_remove (PpFlowRun *run, PpStopReason reason)
+{
+  stop_and_remove_in (run, reason, 0);
 }
 
 static void
@@ -89,9 +96,9 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
                  run->label);
       stop_and_remove (run, PP_STOP_DELETED);
     }
-  /* Another worker, or Prefect inside the container, has set this state. */
+  /* Another worker, or Prefect inside a container, has set this state. */
   else if ((g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
-           && !pp_flow_run_may_be_own_state (run, state) && run->claim_check.call == NULL
+           && !pp_flow_run_is_own_state (run, state) && run->claim_check.call == NULL
            && remember_state (run, state))
     pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
@@ -127,15 +134,41 @@ may_be_reported_by_prefect (const json_t *state)
          && pp_state_transition_id (state) != NULL;
 }
 
-/* Stops RUN, which the worker reports, because of STATE (final or SCHEDULED): RUN's own report
- * would overwrite what a user has set. Returns TRUE if RUN is stopped at once. If Prefect inside
- * the container may have reported STATE, checks the claim first. If Prefect did, RUN is not
- * stopped: Prefect still runs its hooks, and the command may have more to do. */
+/* Stops RUN, in whose container Prefect reports the states, if FLOW_RUN is SCHEDULED for another
+ * attempt. No worker of this state directory begins that attempt before the container has ended,
+ * and one of another begins it beside the container. Servers without "retry_type" do not say
+ * whether Prefect inside the container waits for a retry. Prefect suspends a flow run from inside:
+ * once the run is resumed, its container is about to end. Returns TRUE if RUN will be stopped. */
 static gboolean
-see_to_end (PpFlowRun *run, const json_t *state)
+stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
 {
-  if (run->state != PP_FLOW_RUN_STARTED || !run->worker_reported || run->report.retry_scheduled)
+  const json_t *state = json_object_get (flow_run, "state");
+  const json_t *policy = json_object_get (flow_run, "empirical_policy");
+  gboolean is_resumed = g_strcmp0 (pp_json_string (state, "name"), "Resuming") == 0;
+
+  if (!pp_flow_run_state_is_scheduled (state) || json_object_get (policy, "retry_type") == NULL)
     return FALSE;
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Flow run '%s' was scheduled for another attempt, and the %s of this one still "
+                   "runs: it is killed%s",
+                   run->name, run->words->job, is_resumed ? " unless it ends soon" : "");
+  stop_and_remove_in (run, PP_STOP_BEGUN_AGAIN, is_resumed ? PP_PREFECT_GRACE_SECONDS : 0);
+  return TRUE;
+}
+
+/* Stops RUN because of the state of FLOW_RUN (final or SCHEDULED): RUN's own report would overwrite
+ * what a user has set. Returns TRUE if RUN is stopped at once. If Prefect inside the container may
+ * have reported that state, checks the claim first. If Prefect did, RUN is not stopped: Prefect
+ * still runs its hooks, and the command may have more to do. */
+static gboolean
+see_to_end (PpFlowRun *run, const json_t *flow_run)
+{
+  const json_t *state = json_object_get (flow_run, "state");
+
+  if (run->state != PP_FLOW_RUN_STARTED || run->report.retry_scheduled)
+    return FALSE;
+  if (!run->worker_reported)
+    return stop_for_another_attempt (run, flow_run);
   if (!may_be_reported_by_prefect (state))
     {
       stop_ended_by_hand (run);
@@ -172,7 +205,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
       || pp_flow_run_waits_in_container (flow_run) || pp_flow_run_is_late_word (run, state))
     return FALSE;
   if (!g_str_has_prefix (type, "CANCELL"))
-    return see_to_end (run, state);
+    return see_to_end (run, flow_run);
   pp_flow_run_cancel (run);
   return TRUE;
 }

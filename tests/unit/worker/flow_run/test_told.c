@@ -72,6 +72,50 @@ retry_inside (Fixture *fixture)
   fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
 }
 
+/* From a server that does not know how a run is retried. */
+static void
+begin_again_at_old_server (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->policy = json_pack ("{s:n}", "retries");
+}
+
+/* After Prefect inside has suspended the run. */
+static void
+resume_outside (Fixture *fixture)
+{
+  begin_again (fixture);
+  g_mutex_lock (&fixture->mutex);
+  json_object_set_new (json_array_get (fixture->states, json_array_size (fixture->states) - 1),
+                       "name", json_string ("Resuming"));
+  g_mutex_unlock (&fixture->mutex);
+}
+
+static void
+crash_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "CRASHED", NULL);
+}
+
+/* Prefect inside the other container sets this state at an old server. */
+static void
+run_inside_other (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", NULL);
+}
+
+static void
+check_killed (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->fake->stop_seconds, ==, 0);
+}
+
+static void
+check_stopped_kindly (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->fake->stop_seconds, ==, 30);
+}
+
 static void
 check_names (Fixture *fixture)
 {
@@ -145,9 +189,61 @@ static const Case cases[] = {
     { .keeps_running = TRUE,
       .steps = { begin_again, hear },
       .states = "PENDING RUNNING ",
-      .calls = STOPPED } },
+      .calls = STOPPED,
+      .check = check_stopped_kindly } },
   { "retry-inside",
     { .steps = { retry_inside, hear }, .calls = WELL, .absent = "was ended on the server" } },
+  { "reported-inside-and-ended-by-hand",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, crash_by_hand, hear, hear },
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "reported-inside-and-retried-by-hand",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside, crash_by_hand, hear, begin_again, hear },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .log = "was scheduled for another attempt",
+      .check = check_killed } },
+  { "reported-inside-and-resumed",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside, resume_outside, hear },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .log = "unless it ends soon",
+      .check = check_killed } },
+  { "reported-inside-and-resumed-just-before-its-end",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, resume_outside, hear },
+      .states = "PENDING PENDING ",
+      .calls = "create start watch follow inspect remove ",
+      .log = "unless it ends soon" } },
+  { "reported-inside-and-retried-inside",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, retry_inside, hear },
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "reported-inside-and-scheduled-at-an-old-server",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, begin_again_at_old_server, hear },
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "reported-inside-and-begun-elsewhere",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside, look, begin_elsewhere, look },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .check = check_killed } },
+  { "reported-inside-by-an-old-client-and-running-elsewhere",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside_other, look, begin_elsewhere, run_inside_other, look },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .check = check_killed } },
 };
 
 int
