@@ -208,13 +208,14 @@ test_answer_without_it (void)
   g_assert_cmpstr (fixture->heard->str, ==, "hidden a hidden ");
 }
 
-/* An empty list for everything: it is asked for until the server is back. */
+/* An empty list for everything: it is asked for until the server is back. Of two runs, each gets
+ * one such answer: a second one, after the other run was read, is a refusal of that run. */
 static void
 test_empty_list_for_everything (gconstpointer count)
 {
   g_autoptr (Fixture) fixture = fixture_new (200);
 
-  g_atomic_int_set (&strange_answers, 4);
+  g_atomic_int_set (&strange_answers, GPOINTER_TO_INT (count) > 1 ? 3 : 4);
   read_run (fixture, "a");
   if (GPOINTER_TO_INT (count) > 1)
     read_run (fixture, "b");
