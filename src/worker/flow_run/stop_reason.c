@@ -135,10 +135,10 @@ may_be_reported_by_prefect (const json_t *state)
 }
 
 /* Stops RUN, in whose container Prefect reports the states, if FLOW_RUN is SCHEDULED for another
- * attempt. No worker of this state directory begins that attempt before the container has ended,
- * and one of another begins it beside the container. Servers without "retry_type" do not say
- * whether Prefect inside the container waits for a retry. Prefect suspends a flow run from inside:
- * once the run is resumed, its container is about to end. Returns TRUE if RUN will be stopped. */
+ * attempt. This worker begins that attempt only after the container has ended. Another worker
+ * begins it while the container still runs. A server without "retry_type" does not say whether
+ * Prefect inside the container waits for a retry. If the run was suspended and is resumed now, its
+ * container ends by itself soon. Returns TRUE if RUN will be stopped. */
 static gboolean
 stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
 {
