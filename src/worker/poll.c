@@ -249,8 +249,7 @@ static void
 fail_poll (PpWorker *worker, const GError *error)
 {
   if (worker->poll_failures++ == 0)
-    g_warning ("The Prefect API does not answer the poll, the worker keeps asking: %s",
-               error->message);
+    g_warning ("The poll for flow runs failed, the worker keeps asking: %s", error->message);
   poll_in (worker,
            pp_worker_interval_ms (worker->settings->worker_query_seconds, worker->poll_failures));
 }

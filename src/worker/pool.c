@@ -146,8 +146,8 @@ on_sync_failure (PpWorker *worker, const GError *error)
   if (pp_api_error_is_transient (error)
       || (pp_worker_is_patient (worker) && pp_api_error_may_pass (error)))
     {
-      g_warning ("The Prefect API does not answer%s, trying again: %s",
-                 worker->started ? "" : " yet", error->message);
+      g_warning ("The work pool cannot be read%s, trying again: %s", worker->started ? "" : " yet",
+                 error->message);
       pp_worker_note_absence (&worker->pool_absence, error->message);
       if (worker->started)
         sync_later (worker, worker->settings->worker_heartbeat_seconds, failures);
