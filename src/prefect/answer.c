@@ -51,7 +51,8 @@ gboolean
 pp_api_error_may_pass (const GError *error)
 {
   /* Somebody will sooner or later correct the key or its permissions, on the server or here. An
-   * answer that is too large may be something else's, or about an object that somebody corrects. */
+   * answer that is too large may not be from the API, or may be about an object that somebody will
+   * correct. */
   return pp_api_error_is_transient (error)
          || (error != NULL && error->domain == PP_API_ERROR
              && (error->code == 401 || error->code == 403 || error->code == PP_API_ERROR_TOO_MUCH));
@@ -186,8 +187,8 @@ is_about_object (const char *path, const char *words)
 
 /* Returns the error code for an answer with STATUS, 400 or more, and JSON (or NULL). While the
  * server is away, a gateway may answer in its place. A 404 from the gateway does not mean that a
- * deployment is gone. Neither does a 404 for a missing route, from a server that is starting or
- * being changed. */
+ * deployment is gone. A 404 for a missing route does not mean this either: the server may be
+ * starting or being changed. */
 static int
 code_of_refusal (const PpApi *api, const char *path, long status, const json_t *json)
 {
@@ -319,8 +320,8 @@ error_code (const PpApi *api, const char *path, long status, const json_t *json)
   return api->heard ? PP_API_ERROR_STRANGER : (int)status;
 }
 
-/* True if RESPONSE begins as JSON does. A page does not, and neither do megabytes of blanks: these
- * are not the API's, whatever their size. */
+/* True if RESPONSE begins as JSON does. A page or megabytes of blanks do not: such an answer is not
+ * the API's, whatever its size. */
 static gboolean
 begins_as_json (const PpHttpResponse *response)
 {

@@ -84,8 +84,8 @@ parse_retry_after (const char *value)
   return CLAMP (seconds, 0, MAX_RETRY_AFTER);
 }
 
-/* Returns SECONDS with jitter: up to FACTOR longer, or, unless MINIMUM is set, up to FACTOR
- * shorter. */
+/* Returns SECONDS with jitter: a random delay that is at most FACTOR longer. If MINIMUM is FALSE,
+ * it may also be at most FACTOR shorter. */
 static double
 with_jitter (double seconds, double factor, gboolean minimum)
 {

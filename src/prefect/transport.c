@@ -59,7 +59,7 @@ pp_api_advise_without_answer (const PpApi *api, const GError *http_error)
 {
   if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_TLS))
     return advise_on_tls (api, http_error->message);
-  /* A TLS server closes a connection with plain HTTP. */
+  /* A TLS server closes the connection if a client sends plain HTTP. */
   if (g_error_matches (http_error, PP_HTTP_ERROR, PP_HTTP_ERROR_RESET) && !api->has_answer
       && g_str_has_prefix (api->url, "http://"))
     return g_strdup (" (if the server speaks TLS, PREFECT_API_URL must begin with https://)");

@@ -47,7 +47,8 @@ char *pp_identity_normal_url (const char *url);
 json_t *pp_identity_read (const PpFolder *folder, GError **error);
 
 /* Locks the identity in FOLDER. If CREATE is TRUE, creates the lock file. Returns the descriptor
- * that holds the lock. Returns -1 without ERROR if another process holds it, else -1 with ERROR. */
+ * that holds the lock. If another process holds the lock, returns -1 without ERROR. After any other
+ * failure, returns -1 with ERROR. */
 int pp_identity_lock (const PpFolder *folder, gboolean create, GError **error);
 
 /* journal_position.c: true if RUNS, the folder of ENTRY, has the position of the output of ENTRY's

@@ -237,8 +237,8 @@ pp_identity_hold (const PpIdentity *identity, const char *name)
   return pp_identity_lock (&folder, FALSE, NULL);
 }
 
-/* Makes the entry NAME a note, because the server may still carry out requests of its worker.
- * Returns TRUE if it is a note now. */
+/* Turns the entry NAME into a note (journal_late.h), because the server may still carry out
+ * requests of the entry's worker. Returns TRUE if the entry is a note now. */
 static gboolean
 keep_as_note (const PpIdentity *identity, const PpFolder *from, const char *name,
               PpIdentityMoved *moved)

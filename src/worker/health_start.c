@@ -58,8 +58,8 @@ warn_of (PpWorker *worker, const char *what)
   worker->health_warned = TRUE;
 }
 
-/* If the trouble MAY_PASS_LATER, a service manager should start the worker again, so the exit code
- * is not that of wrong settings. */
+/* Stops the worker because of WHAT. If MAY_PASS_LATER is TRUE, the exit code is not that of wrong
+ * settings, so that a service manager starts the worker again. */
 static void
 give_up (PpWorker *worker, gboolean may_pass_later, const char *what)
 {

@@ -24,16 +24,17 @@ typedef struct
 
 /* Finds the processes that INSPECT, libpod's answer, names in State.Pid and State.ConmonPid. PROC
  * is the proc file system ("/proc"). A process only counts if the kernel shows the full
- * CONTAINER_ID for it: in conmon's command line, or in the path of the program's control group. An
- * engine behind a forwarded socket names processes of another host; Docker has no conmon. Returns
- * FALSE if the program is not found this way. */
+ * CONTAINER_ID for it: in conmon's command line, or in the path of the program's control group.
+ * Returns FALSE if the program is not found this way. That is the case for Docker, which has no
+ * conmon, and for an engine behind a forwarded socket, which names processes of another host. */
 gboolean pp_container_process_find (const char *proc, const char *container_id,
                                     const json_t *inspect, PpContainerProcess *process);
 
-/* TRUE if the container of INSPECT (libpod's answer) waits for its start and has no conmon. PROC
- * shows this: the container's first process is still runc or crun, which becomes the program when
- * Podman starts the container. Without conmon, nobody would keep the program's output and exit
- * status. Also FALSE if PROC cannot show this (another runtime, or an engine on another host). */
+/* TRUE if the container of INSPECT (libpod's answer) waits for its start and has no conmon. It
+ * waits if PROC shows that its first process is still runc or crun. That process becomes the
+ * program when Podman starts the container. Without conmon, nobody would keep the program's output
+ * and exit status. Also FALSE if PROC cannot show this (another runtime, or an engine on another
+ * host). */
 gboolean pp_container_process_lacks_conmon (const char *proc, const char *container_id,
                                             const json_t *inspect);
 

@@ -8,7 +8,7 @@
 #define MAX_SECONDS 10
 #define STACK_BYTES ((gsize)256 * 1024)
 
-/* The work of one thread. The thread uses only paths and config. */
+/* The work of one thread. The thread uses only `paths` and `config`. */
 typedef struct
 {
   PpDockerReader *reader; /* NULL if it was freed */

@@ -27,8 +27,8 @@ char *pp_engine_find_in (const char *engine_url, const PpEnginePlaces *places, G
 
 /* Converts ADDRESS, as the user wrote it, to a URL for pp_engine_url_parse(). Accepts what
  * docker-py's parse_host() accepts (docker/utils/utils.py), such as "unix://var/run/docker.sock"
- * and "10.0.0.1:2375". From anything else, only removes surrounding blanks. New string. Pure
- * function. */
+ * and "10.0.0.1:2375". Anything else is left as it is, except that surrounding blanks are removed.
+ * New string. Pure function. */
 char *pp_engine_address_to_url (const char *address);
 
 /* Splits URL into SOCKET_PATH and BASE_URL, both new strings. SOCKET_PATH is NULL unless URL is

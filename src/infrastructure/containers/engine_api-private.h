@@ -91,10 +91,10 @@ struct EngineCall
     PpWatchedFunc watched;
   } done; /* the callback; DELIVER uses the member of its kind */
   gpointer user_data;
-  gboolean creates;       /* a create request is under way: a conflict is about the name */
+  gboolean creates;       /* a create request is under way: the engine may refuse its name */
   gboolean gone_is_fine;  /* a 404 counts as success */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
-  gboolean takes_refusal; /* ANSWER also gets what the engine refuses (..._ERROR_FAILED) */
+  gboolean takes_refusal; /* ANSWER is also called for a refusal (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */
   gboolean is_news; /* the answer may come from another engine than the one that INFO describes */
   gboolean ended;   /* cancelled, or DONE was called */
@@ -124,8 +124,8 @@ struct EngineCall
   gboolean finishes;     /* the container ended during WAIT */
   PpHttpCall *look;      /* a check of the container, in parallel to the stream or the start */
   gint64 look_sent;      /* monotonic microseconds */
-  gint64 trusted_until;  /* monotonic microseconds; until then, data of the log is complete */
-  gboolean held_is_good; /* the last piece that was refused is also complete */
+  gint64 trusted_until;  /* monotonic microseconds; log data that arrives until then is complete */
+  gboolean held_is_good; /* the piece that waits for a check of the container is complete */
   gboolean guarded;      /* the stream is Podman's followed log */
   gboolean reads_rest;   /* the followed stream has ended; what is missing in it is being read */
   gboolean is_held;      /* the user takes no output now */
@@ -350,10 +350,10 @@ PpInfrastructureCall *pp_engine_keep (PpInfrastructure *infrastructure, const ch
 gboolean pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
                                         const PpEngineInfo *engine, GError **error);
 /* Checks that CONTAINER, the engine's answer about it, has the limits that SPEC asks for.
- * WAS_WARNED is TRUE if the engine gave warnings when it created the container: a missing
- * preference is then no error. Returns FALSE with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID), which
- * names the limits, the engine and its version. Sets *WARNING to a new string for the run's log, or
- * NULL. */
+ * WAS_WARNED is TRUE if the engine gave warnings when it created the container: a missing limit
+ * that is only a hint (created.c) is then no error. Returns FALSE with ERROR
+ * (PP_INFRASTRUCTURE_ERROR_INVALID), which names the limits, the engine and its version. Sets
+ * *WARNING to a new string for the run's log, or NULL. */
 gboolean pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *container,
                                           gboolean was_warned, const PpEngineInfo *engine,
                                           char **warning, GError **error);

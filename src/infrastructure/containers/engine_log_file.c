@@ -10,8 +10,9 @@
 
 #include <errno.h>
 
-/* Intervals for asking the engine about the container, in case the event stream, not open yet or
- * broken, missed the container's end. The interval doubles from the first to the last. */
+/* Intervals for asking the engine about the container. The event stream may have missed the
+ * container's end, because it was not open yet or was broken. The interval doubles from the first
+ * to the last. */
 #define FIRST_LOOK_MS 250
 #define LAST_LOOK_MS 30000
 /* If the event stream has been open for more than SETTLED_US, the first interval is
@@ -176,7 +177,7 @@ look_later (FileFollow *follow)
   follow->look_ms = MIN (follow->look_ms * 2, LAST_LOOK_MS);
 }
 
-/* The file thread. */
+/* News from the file thread. These functions run on the main loop. */
 
 static gboolean
 on_file_output (PpStream stream, const char *data, gsize length, gpointer user_data)
@@ -268,7 +269,8 @@ on_news (PpLogNews *given, gpointer user_data)
 }
 
 /* Makes every FileFollow read through the engine. A FileFollow whose log is not open yet does so at
- * once. The call of any other one fails; its caller then follows again, through the engine. */
+ * once. If the log is open, the FileFollow's call fails; the caller then follows again, through the
+ * engine. */
 static void
 leave_files (EngineEvents *events)
 {

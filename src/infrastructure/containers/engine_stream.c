@@ -13,8 +13,8 @@
 /* For this long after a check that found the container running, log data counts as complete. It is
  * less than the 250 ms after which Podman stops the log reader of an ended container. */
 #define TRUSTED_MICROSECONDS (150 * G_TIME_SPAN_MILLISECOND)
-/* The log of an ended container arrives without pauses. A longer silence means that something has
- * replaced the log file, and Podman waits forever to read it. */
+/* The log of an ended container arrives without pauses. If nothing arrives for this long, something
+ * has replaced the log file, and Podman waits forever to read it. */
 #define FINISHED_LOG_SILENCE_SECONDS 30
 /* A stream that is silent for this long after its container's end sends nothing more. */
 #define SILENT_MS 2000
@@ -81,9 +81,10 @@ on_look (const PpHttpResponse *response, const GError *error, gpointer user_data
 }
 
 /* True if the current piece is complete log data. FALSE if that is not known yet; the stream must
- * then wait. Podman stops the reader of a followed log 250 ms after the container's end, and its
- * data after that has gaps (libpod/container_log.go and its tail package; seen with 4.3). If the
- * container was running at a check, data that arrives within 150 ms of the check is complete.
+ * then wait. Podman stops the reader of a followed log 250 ms after the container's end, and the
+ * data that it sends after that has gaps (libpod/container_log.go and its tail package; seen with
+ * 4.3). If the container was running at a check, data that arrives within 150 ms of the check is
+ * complete.
  *
  * One gap cannot be detected here: if a log file ends inside a line because conmon is still
  * writing, Podman's reader skips to the end of the file. This is rare. To avoid it,

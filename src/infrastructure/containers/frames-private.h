@@ -9,9 +9,9 @@
 
 G_BEGIN_DECLS
 
-/* More bytes than Docker's timestamps have. */
+/* The size of the buffer for a timestamp. Docker's timestamps are shorter. */
 #define PP_FRAMES_STAMP_BYTES 40
-/* Of Docker's message about a log, at most this many bytes are shown. */
+/* The most bytes of Docker's message about a log that are shown. */
 #define PP_FRAMES_MAX_WORDS 500
 
 typedef enum
@@ -43,7 +43,7 @@ typedef struct
                                         is complete */
   gsize stamp_length;
   gboolean stamp_due;     /* a timestamp comes next */
-  gboolean stamp_is_text; /* stamp is not a timestamp: deliver it as payload */
+  gboolean stamp_is_text; /* `stamp` is not a timestamp: deliver it as payload */
   gboolean is_message;    /* the current frame is a message of the engine itself */
   gboolean is_repeated;   /* the current frame is a repetition */
   PpLogRepeats repeats;
@@ -58,7 +58,7 @@ typedef enum
 {
   PP_FRAMES_TAKEN,
   PP_FRAMES_PAUSED,   /* OUTPUT refused: push the same bytes again, in pieces of any size */
-  PP_FRAMES_MALFORMED /* the data is no frame from FRAMES->damage.first on */
+  PP_FRAMES_MALFORMED /* from FRAMES->damage.first on, the data is not a frame */
 } PpFramesResult;
 
 void pp_frames_init (PpFrames *frames, PpFramesKind kind, PpPayloadFunc output, gpointer user_data);

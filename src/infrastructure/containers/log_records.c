@@ -21,14 +21,14 @@ struct PpLogRecords
   gsize start;       /* index in buffer of the first byte that was not taken */
   gsize taken;       /* bytes that the next pp_log_records_take() takes */
   guint64 offset;    /* offset in the file of buffer's first byte */
-  guint64 skipped;   /* bytes of the file after buffer that were not read */
+  guint64 skipped;   /* bytes of the file after `buffer` that were not read */
   gint64 time;       /* of the previous record */
   gboolean finished; /* no more data follows */
   gboolean headless; /* the beginning of the current line was lost */
   gboolean
       inside; /* parts of the current line were taken, because it is longer than MAX_RECORD_BYTES */
   PpLogRecord current;
-  gboolean is_whole; /* the tag of current is F */
+  gboolean is_whole; /* the tag of `current` is F */
   PpLogDamage damage;
 };
 

@@ -52,8 +52,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLogTail, pp_log_tail_free)
 /* Returns the watch on the folder. */
 int pp_log_tail_watch (const PpLogTail *tail);
 
-/* True if the file that was opened first was not the log's first. FALSE if the file system does not
- * show it. */
+/* True if the log had an earlier file than the one that was opened first. FALSE if the file system
+ * does not show this. */
 gboolean pp_log_tail_begins_late (const PpLogTail *tail);
 
 /* Opens the log's new file after a file has appeared in the folder. MOVED is TRUE if a file was

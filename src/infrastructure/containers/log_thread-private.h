@@ -21,7 +21,7 @@ typedef struct
   guint request;     /* number of the last request that the thread had received */
   GError *refusal;   /* why opening failed (PP_FILE_ERROR), or NULL; the log is closed */
   gboolean is_open;  /* the log was opened */
-  gboolean is_late;  /* the log begins late */
+  gboolean is_late;  /* the result of pp_log_tail_begins_late() */
   PpLogPiece *piece; /* the next piece, or NULL */
 } PpLogNews;
 

@@ -166,7 +166,7 @@ why_dropped (const Key *key, const char *prefix, const char *type, const PpEngin
       g_autofree char *names = names_at (prefix);
       return g_strdup_printf ("no engine has that key. Its place is for: %s", names);
     }
-  /* Docker itself refuses this since API 1.42. */
+  /* Since API 1.42, Docker itself refuses the options of another Type. */
   if (key->type != NULL && type != NULL && !g_str_equal (key->type, type)
       && (engine->kind == PP_ENGINE_PODMAN || !pp_version_at_least (engine->version, 23, 0)))
     return g_strdup_printf ("it is for mounts of Type \"%s\", and this one is of \"%s\"", key->type,

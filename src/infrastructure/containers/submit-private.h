@@ -54,8 +54,9 @@ typedef struct
                                     PpJobFunc inspected, gpointer user_data);
 } PpContainerCalls;
 
-/* The functions of PpInfrastructureKind with these names, for a kind that makes containers with
- * CALLS (borrowed for the life of the job). ENGINE is the engine that answers, or NULL. */
+/* These functions do the work of the members of PpInfrastructureKind with the same names, for a
+ * kind that makes containers. It makes them with CALLS (borrowed for the life of the job). ENGINE
+ * is the engine that answers, or NULL. */
 PpJobSpec *pp_container_prepare (const PpContainerCalls *calls, const PpEngineInfo *engine,
                                  const json_t *configuration, PpRunPolicy *policy,
                                  GPtrArray *warnings, GError **error);

@@ -10,10 +10,10 @@
 
 /* A claim without an answer is repeated after 0.5, 1, 2, ... seconds, up to this. */
 #define MAX_BACK_OFF 30
-/* After this many failed claims of a run at a server that answers reads, the run gives up its slot
- * for a while, because the server may fail at this run only. */
+/* If the server answers reads, but this many claims of a run have failed, the worker drops the run
+ * for a while. The server may fail for this run only. */
 #define TRIES 4
-/* The same if the answers say that the server is busy: after about a minute. */
+/* The same number if the answers say that the server is busy. That takes about a minute. */
 #define BUSY_TRIES 8
 /* If a read took longer than this, the server was away. Failed claims from before do not count. */
 #define AWAY_US (5 * G_USEC_PER_SEC)
@@ -54,7 +54,7 @@ is_busy (const GError *error)
   return error->code == 408 || error->code == 429 || error->code == 503;
 }
 
-/* True if RUN's claim has failed often enough that the server may fail at this run only. */
+/* True if RUN's claim has failed so often that the server may fail for this run only. */
 static gboolean
 is_refused (const PpFlowRun *run)
 {
@@ -64,14 +64,14 @@ is_refused (const PpFlowRun *run)
          || run->retries >= (is_busy (run->claim.error) ? BUSY_TRIES : TRIES);
 }
 
-/* Handles a RUN that is still SCHEDULED after a failed claim. The server has answered that. */
+/* Handles RUN after a failed claim. The server has answered that RUN is still SCHEDULED. */
 static void
 claim_again (PpFlowRun *run)
 {
   if (g_get_monotonic_time () - run->claim.looked_at > AWAY_US)
     run->retries = 0;
   if (run->cleanup.slot_freed)
-    pp_flow_run_drop (run); /* it comes by the poll again when there is a slot */
+    pp_flow_run_drop (run); /* a poll returns it again when there is a slot */
   else if (is_refused (run))
     give_up_claim (run, run->claim.error);
   else
@@ -161,8 +161,8 @@ claim_later (PpFlowRun *run, double seconds)
   pp_flow_run_after (run, (guint)(CLAMP (seconds, 0.1, 3600) * 1000), look_before_claim);
 }
 
-/* Claims RUN again after a delay, unless the server then says otherwise. ERROR is that of its last
- * claim. */
+/* Reads RUN after a delay, and claims it again if it is still SCHEDULED. ERROR is the error of
+ * RUN's last claim. */
 static void
 look_after_failure (PpFlowRun *run, const GError *error)
 {

@@ -71,7 +71,7 @@ gboolean pp_flow_run_is_paused_in_container (const json_t *state);
 gboolean pp_flow_run_waits_in_container (const json_t *flow_run);
 
 /* Continues RUN. JOB is its container from a list, or NULL if the engine has none. PHASE is the
- * container's phase, from the list or newer. */
+ * container's phase, from the list or from a later check. */
 void pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
 
 /* Continues RUN if the engine gives no list. Inspects the container that the journal names. If the
@@ -79,12 +79,12 @@ void pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase);
  * RUN finds it later, when the engine answers that the container's name is in use. */
 void pp_flow_run_recover_unlisted (PpFlowRun *run);
 
-/* Counts RECORDS more records of RUN's output as delivered. TIMESTAMP is the last one's, in UNIX
- * microseconds. */
+/* Counts RECORDS more records of RUN's output as delivered. TIMESTAMP is the time of the last
+ * record, in UNIX microseconds. */
 void pp_flow_run_delivered (PpFlowRun *run, guint records, gint64 timestamp);
 
-/* Called before output of RUN is sent to the server. TIMESTAMP is the last record's, in UNIX
- * microseconds, or 0 if no records are on their way any more. */
+/* Called before output of RUN is sent to the server. TIMESTAMP is the time of the last record, in
+ * UNIX microseconds, or 0 if no records are on their way any more. */
 void pp_flow_run_sending (PpFlowRun *run, gint64 timestamp);
 
 /* Cancels everything under way and frees RUN. Does not touch the container. NULL is ignored. */
@@ -112,8 +112,9 @@ void pp_flow_run_cancel (PpFlowRun *run);
 /* Handles FLOW_RUN, the API's object of a run that is CANCELLING, final or SCHEDULED. Cancels RUN
  * if it is CANCELLING or CANCELLED. In any other state, somebody else has ended or rescheduled the
  * run. If this worker reports the run, it stops and removes the container and keeps the server's
- * state, unless Prefect inside the container reported that state. Returns TRUE if it acted at
- * once. */
+ * state, unless Prefect inside the container reported that state. If Prefect reports the run, the
+ * worker stops and removes the container only if the run is SCHEDULED for another attempt. Returns
+ * TRUE if it acted, FALSE if there is nothing to do or if it checks the claim first. */
 gboolean pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run);
 
 /* Checks on the server if RUN was deleted, or begun again by another worker. If so, its container

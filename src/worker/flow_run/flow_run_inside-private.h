@@ -45,7 +45,7 @@ void pp_flow_run_emit (PpFlowRun *run, const char *event);
 /* Calls NEXT after MILLISECONDS. Uses the state's only timer. */
 void pp_flow_run_after (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc next);
 
-/* Keeps the lease that STATE, from the server, names, if it names one. */
+/* Keeps the lease that STATE (from the server) names. Does nothing if it names none. */
 void pp_flow_run_take_lease (PpFlowRun *run, const json_t *state);
 
 /* Returns the related resources of the run's events; new array. */
@@ -99,8 +99,8 @@ gboolean pp_flow_run_has_late_words (const PpFlowRun *run);
 
 /* run_ownership.c */
 
-/* True if RUN would stay forever in STATE, from the server, unless the worker reports a state after
- * the container's end. */
+/* True if a run would stay forever in STATE, from the server, unless the worker reports a state
+ * after the container's end. */
 gboolean pp_flow_run_state_is_left_behind (const json_t *state);
 
 /* Notes RUN's run_count from FLOW_RUN, an object of the API. Also notes ASKED_AT, the time when
@@ -108,12 +108,12 @@ gboolean pp_flow_run_state_is_left_behind (const json_t *state);
 void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
 
 /* Calls NEXT, unless another worker ran RUN before our claim, or a user ended RUN. In that case,
- * drops RUN. If a request of ours overwrote the final state that they set, puts that state back
- * first. */
+ * drops RUN. If a request of ours overwrote the final state that the worker or the user set, puts
+ * that state back first. */
 void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
-/* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. For a run about
- * which nothing is known from the time before its claim. */
+/* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. Call this if
+ * nothing is known about RUN from the time before its claim. */
 void pp_flow_run_check_history (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Finds out who made RUN's last claim, then calls KNOWN. The check may run in parallel to the
@@ -166,8 +166,9 @@ void pp_flow_run_make_transition (char *id);
  * frees RUN's slot and calls AGAIN in 15 s. Warns once. */
 void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
-/* Returns the run to the poll after its failure has become AwaitingRetry. The server expected
- * Prefect to wait for the retry in the container. Then moves RUN to REPORTED. */
+/* Changes RUN on the server so that a poll returns it again. Call this after RUN's failure has
+ * become AwaitingRetry: the server expected Prefect to wait for the retry in the container. Then
+ * moves RUN to REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
 /* recover.c */
@@ -183,7 +184,7 @@ gboolean pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state
 
 /* attach.c */
 
-/* Follows RUN's container, which exists, with the policy from the description that was found. */
+/* Follows RUN's container, which exists. RUN has its policy from the description that was found. */
 void pp_flow_run_attach (PpFlowRun *run);
 
 /* Follows JOB, RUN's container. An earlier worker started it, but could not write this to the
@@ -194,11 +195,11 @@ void pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job);
  * (WHY). The container is kept at its end, unless the run is over on the server. */
 void pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why);
 
-/* Stops the container, if it runs, of a run that is over on the server. */
+/* If RUN is over on the server, and its container runs, stops the container. */
 void pp_flow_run_stop_ended (PpFlowRun *run);
 
-/* delivered_lines.c: counts the records of the output that the server has beyond the position, then
- * calls NEXT. */
+/* delivered_lines.c: counts the records of the output that the server has after the saved position,
+ * then calls NEXT. */
 void pp_flow_run_count_delivered (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* submit.c: if ERROR, from the engine, may pass and RUN has retries left, calls AGAIN after a
@@ -329,7 +330,7 @@ void pp_flow_run_on_end_answered (const PpSetStateResult *result, const GError *
 
 /* report.c */
 
-/* Checks on the server that RUN still needs its end, and then proposes it again. */
+/* Checks on the server that RUN still needs its final state, and then proposes that state again. */
 void pp_flow_run_look_before_report (PpFlowRun *run);
 
 /* Reports CANCELLED, as the server requested. */
@@ -340,8 +341,8 @@ void pp_flow_run_enter_exited (PpFlowRun *run);
  * container is then removed, if there is one. */
 void pp_flow_run_fail_submission (PpFlowRun *run, const char *message);
 
-/* Reports a failure. Its report waits for the answer to "Submitting", because that request must not
- * set a CRASHED run to PENDING. */
+/* Reports RUN's failure as CRASHED. Call this only after the answer to "Submitting", because that
+ * request must not set a CRASHED run to PENDING. */
 void pp_flow_run_report_failure (PpFlowRun *run);
 
 /* Reports CRASHED, because the container is gone. */

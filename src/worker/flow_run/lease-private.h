@@ -13,7 +13,7 @@ typedef struct PpLease PpLease;
 PpLease *pp_lease_new (PpApi *api, const char *lease_id,
                        void (*lost) (const GError *error, gpointer user_data), gpointer user_data);
 
-/* Renews LEASE from now on only until flow run FLOW_RUN_ID leaves PENDING. From RUNNING on, Prefect
+/* From now on, renews LEASE only while flow run FLOW_RUN_ID is PENDING. From RUNNING on, Prefect
  * inside the container renews it. STATES is asked before each renewal and must outlive LEASE. */
 void pp_lease_keep_until_running (PpLease *lease, PpStateReader *states, const char *flow_run_id);
 

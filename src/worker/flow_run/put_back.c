@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Puts back a final state that was overwritten. The state is set by force, so a repeated request
  * would also undo later changes. Therefore the run's states are read and judged again before each
- * further attempt. That read waits while the server is away. Only attempts that fail at a server
- * that answers are counted. */
+ * further attempt. That read waits while the server is away. So only attempts at a server that
+ * answers are counted. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"

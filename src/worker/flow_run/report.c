@@ -21,10 +21,10 @@
 static void read_state (PpFlowRun *run);
 static void send_report (PpFlowRun *run);
 
-/* The server recognizes a repeated proposal that it accepted, but not one that it answered with a
- * retry: the same failure, reported again, would end that retry. Also, while the server was out of
- * reach, a user may have ended a run that seemed lost, and another worker may have begun it again.
- * So the run is read before each attempt. */
+/* The server recognizes a repeated proposal that it accepted. It does not recognize one that it
+ * answered with a retry: if the failure were reported again, it would end that retry. Also, while
+ * the server was out of reach, a user may have ended a run that seemed lost, and another worker may
+ * have begun it again. So the run is read before each attempt. */
 
 static void
 send_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)

@@ -277,8 +277,8 @@ start_container (PpFlowRun *run)
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
 
-/* Starts RUN after a request that the server may have carried out late: the run may have been
- * ended, or begun by another worker, before that or since then. */
+/* Starts RUN after a request that the server may have carried out late: before or after that, a
+ * user may have ended the run, or another worker may have begun it. */
 static void
 check_and_start (PpFlowRun *run)
 {

@@ -129,7 +129,7 @@ on_stopped (const GError *error, gpointer user_data)
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "%s could not be stopped; %s is asked again every %d s: %s", run->first_label,
                      run->words->host, STOP_AGAIN_SECONDS, error->message);
-  /* Time in which the engine does not answer does not count. */
+  /* Do not count the time during which the engine does not answer. */
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {
       stop_in (run, STOP_AGAIN_SECONDS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes what helps users to find the cause of a failure to the run's log: the last lines of the
+/* Writes to the run's log what helps users to find the cause of a failure: the last lines of the
  * container's output, and hints. */
 #include "config.h"
 

@@ -37,8 +37,8 @@ struct PpStdout
   gboolean
       is_returned; /* the last data ended in a carriage return, so its text is still on the line */
   GString *pending;
-  gsize written;      /* bytes of pending that were written */
-  PpFileWrite *piece; /* the piece of pending that the write thread is writing, or NULL */
+  gsize written;      /* bytes of `pending` that were written */
+  PpFileWrite *piece; /* the piece of `pending` that the write thread is writing, or NULL */
   guint source;
   guint stuck_timer;
   gboolean stuck; /* the warning about no progress was logged */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers that the engine created late: the worker that requested the container had ended, or
- * the run had finished or had been started again. They were never started, and no worker will start
- * them. */
+/* Removes containers that the engine created late: the worker that requested the container had
+ * ended, or the run had finished or had been started again. Such a container was never started, and
+ * no worker will start it. */
 #include "config.h"
 
 #include "worker/worker_inside-private.h"

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/* More notes than any crash can leave. Each note adds one id to the reads of states, which are
- * sent with at most 100 ids in each request. */
+/* The most notes. No crash can leave so many. Each note adds one id to the reads of states, which
+ * are sent with at most 100 ids in each request. */
 #define MAX_NOTES 1000
 /* A note that stays undecided is kept for this many times the patience. */
 #define VAIN_PATIENCES 5
