@@ -54,7 +54,7 @@ def test_claim(api, engine, pool, proxy, start_worker, tmp_path):
     worker = start_worker(proxy.api, engine, pool, settings=settings)
     run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
     hold.kill(worker)
-    start_worker(proxy.api, engine, pool, settings=settings).wait_line("it is scheduled, and comes by the poll")
+    start_worker(proxy.api, engine, pool, settings=settings).wait_line("it is scheduled, and will be picked up")
     hold.let_go()
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     assert starts(api, run) == 1

@@ -187,7 +187,7 @@ def as_engine(api, script, **more):
 
 
 def test_container_dies_before_its_retry(api, engine, pool, start_worker):
-    """The retry that it was to wait for comes by the poll."""
+    """The retry that it was to wait for is picked up by a poll."""
     start_worker(api, engine, pool)
     run = api.run(api.deploy(pool, variables=as_engine(api, DIES_BEFORE_RETRY)), after=2)
     api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 3}})

@@ -347,7 +347,7 @@ on_scheduled (PpFlowRun *run)
       pp_flow_run_reschedule (run);
     }
   else
-    leave (run, "it is scheduled, and comes by the poll");
+    leave (run, "it is scheduled, and will be picked up by a poll");
 }
 
 static void
@@ -448,7 +448,7 @@ on_paused (PpFlowRun *run, const json_t *state)
   else if (run->journal.phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
     go_on_without (run);
   else
-    leave (run, "it is paused, and comes by the poll");
+    leave (run, "it is paused, and will be picked up by a poll");
 }
 
 static void

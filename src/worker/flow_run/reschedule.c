@@ -70,7 +70,7 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
       return;
     }
   if (!run->report.is_rescheduled)
-    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' comes by the poll again for its retry",
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' will be picked up by a poll for its retry",
                      run->name);
   run->report.is_rescheduled = TRUE;
   json_object_set_new (changed, "retry_type", json_string ("reschedule"));
