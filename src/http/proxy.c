@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The proxy that the environment names for a URL. libcurl reads the same variables, but it ignores
- * ports in no_proxy, knows networks only since 7.86, has another default port than Prefect's
- * client (httpx), and shows the password of a URL that it cannot parse. */
+ * ports in no_proxy, supports networks in it only since 7.86, has another default port than
+ * Prefect's client (httpx), and shows the password of a URL that it cannot parse. */
 #include "config.h"
 
 #include "prefect-podman/http/proxy.h"

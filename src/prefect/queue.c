@@ -91,7 +91,8 @@ pp_api_take_next (PpApi *api)
 {
   PpApiCall *call = find_ready (api, PP_API_SHARED);
 
-  /* Always send one log call at a time, so that a busy worker's logs arrive late, but do arrive. */
+  /* If no log call is in flight, send one before the calls that one run waits for. So a busy
+   * worker's logs arrive late, but do arrive. */
   if (call == NULL && api->under_way[PP_API_LATER] == 0)
     call = find_ready (api, PP_API_LATER);
   if (call == NULL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the answer to a proposed state: OrchestrationResult in server/schemas/responses.py. A
- * gateway that answers in the server's place may use the same status words. Therefore only what the
- * server's rules (BaseOrchestrationRule in server/orchestration/rules.py) can produce counts as an
- * answer. These rules are the same in Prefect 2 and 3. */
+ * gateway that answers in the server's place may use the same status words. Therefore an answer
+ * counts only if the server's rules (BaseOrchestrationRule in server/orchestration/rules.py) can
+ * produce it. These rules are the same in Prefect 2 and 3. */
 #include "config.h"
 
 #include "api-private.h"

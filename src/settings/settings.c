@@ -59,9 +59,9 @@ read_sources (Found *found, const char *profile, char **profile_name, GError **e
   return TRUE;
 }
 
-/* Parses the value of SETTING in SOURCE. *VALUE gets a new value, or NULL if SOURCE has none or
- * null. *WHERE gets a new string "FILE:LINE: KEY". Returns FALSE with ERROR if the value is
- * invalid. */
+/* Parses the value of SETTING in SOURCE. *VALUE gets a new value. It is NULL if SOURCE does not
+ * have the setting, or if the value is null. *WHERE gets a new string "FILE:LINE: KEY". Returns
+ * FALSE with ERROR if the value is invalid. */
 static gboolean
 read_from_source (const Found *found, const PpSource *source, const PpSetting *setting,
                   json_t **value, char **where, GError **error)

@@ -149,8 +149,8 @@ is_identity (const char *state_dir, const char *name)
              || has_file (state_dir, name, PP_IDENTITY_LOCK));
 }
 
-/* Returns the state directory that PATH is inside of, as a worker's folder or one folder below it;
- * new string. Returns NULL if PATH is none of these. */
+/* PATH is a worker's folder, or one folder below it. Returns the state directory above it; new
+ * string. Returns NULL if PATH is neither. */
 static char *
 state_dir_above (const char *path)
 {

@@ -18,7 +18,7 @@ netloc_host (const char *url)
   const char *scheme_end = strstr (clean, "//");
   if (scheme_end == NULL)
     return NULL;
-  /* "//" may only follow a scheme with its colon, or nothing. */
+  /* Only a scheme with its colon, or nothing, may precede "//". */
   gsize scheme = scheme_end - clean;
   if (scheme > 0
       && (!g_ascii_isalpha (clean[0])
@@ -114,13 +114,13 @@ pp_docker_container_name (const char *name)
 char *
 pp_template_shown_name (const char *name)
 {
-  /* Characters that may be in a container's name, as long as PP_MASKED. */
+  /* Stands for PP_MASKED, with the same length. These characters may be in a container's name. */
   static const char kept[] = "________";
   g_auto (GStrv) parts = g_strsplit (name, PP_MASKED, -1);
   g_autofree char *marked = g_strjoinv (kept, parts);
   g_autofree char *cut = pp_slugify (marked);
   gsize length = strlen (cut);
-  /* The limit of the length may have cut the last one. */
+  /* pp_slugify() limits the length, and may have cut the last `kept`. */
   while (length > 0 && cut[length - 1] == '_')
     length--;
   g_autofree char *slug

@@ -15,7 +15,7 @@
 /* Messages may show single lines of a secret. A shorter line is not masked by itself, because it
  * occurs in too many other texts. */
 #define MIN_LINE_CHARACTERS 8
-/* The most lines of secrets that are masked by themselves, of all secrets together. */
+/* The most lines that are masked by themselves, for all secrets together. */
 #define MAX_LINES 10000
 /* If the secrets take more memory than this, fewer spellings of them are masked. */
 #define MAX_FORM_BYTES ((gsize)16 * 1024 * 1024)
@@ -136,7 +136,7 @@ add_forms (PpMask *mask, const char *secret)
     }
 }
 
-/* Adds SECRET and, if it has several lines, each of them: a private key, a file of passwords. */
+/* Adds SECRET and, if it has several lines (a private key, a file of passwords), each line. */
 static void
 add_value (PpMask *mask, const char *secret)
 {

@@ -26,8 +26,8 @@ gboolean pp_template_check_depth (guint depth, GError **error);
 /* Adds the approximate size of VALUE in bytes to *SPENT. The size includes the keys of VALUE, but
  * not its members. Returns FALSE with ERROR if the sum exceeds PP_TEMPLATE_MAX_SIZE. Many
  * placeholders may share one large value. A walk over the configuration visits this value once for
- * each placeholder, and a copy of the configuration has it as often. So this limits both the walk
- * and the copy. */
+ * each placeholder, and a copy of the configuration contains it once for each placeholder. So this
+ * limits both the walk and the copy. */
 gboolean pp_template_spend (gsize *spent, const json_t *value, GError **error);
 
 /* Like pp_template_spend(), with all members of VALUE, which is DEPTH levels down. A shared value

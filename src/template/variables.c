@@ -251,8 +251,8 @@ unnamed_variables (const json_t *job_configuration, const json_t *variables)
   return unnamed;
 }
 
-/* Moves the members of GIVEN, the job's own env, to a new object and returns it. In CONFIGURATION's
- * env, which has all these members, a null replaces each of them. */
+/* Returns a new object with the members of GIVEN, the job's own env. CONFIGURATION's env also has
+ * all these members; sets each of them to null there. */
 static json_t *
 take_own_env (json_t *configuration, const json_t *given)
 {

@@ -376,10 +376,10 @@ pp_worker_poll_limit (const PpWorker *worker)
   return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
 }
 
-/* Returns the most runs that the poll may return and that are then skipped. These are this worker's
- * runs that need no slot any more, because their logs are not sent yet or their containers are not
- * removed yet: the server may return them for their retries. They are also the runs whose claims
- * were refused a short while ago. */
+/* Returns how many runs of a poll's answer this worker may have to skip. Some are this worker's own
+ * runs that need no slot any more, but whose logs are not sent yet or whose containers are not
+ * removed yet: the server may return them for their retries. The others are runs whose claims were
+ * refused a short while ago. */
 static guint
 skipped_runs (const PpWorker *worker)
 {

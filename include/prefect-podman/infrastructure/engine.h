@@ -12,7 +12,7 @@ typedef enum
   PP_ENGINE_DOCKER
 } PpEngineKind;
 
-/* The engine that answers; filled by connect. */
+/* The engine that answered. pp_infrastructure_connect() fills this struct. */
 typedef struct
 {
   PpEngineKind kind;

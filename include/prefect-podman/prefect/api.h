@@ -62,8 +62,8 @@ typedef enum
   PP_API_TRY,
   /* The retries of Prefect's client: PREFECT_CLIENT_MAX_RETRIES, back-off and Retry-After. */
   PP_API_RETRY,
-  /* Retries as long as pp_api_error_may_pass(), but not after PP_API_ERROR_TOO_MUCH: the caller can
-   * ask for less. */
+  /* Retries as long as pp_api_error_may_pass() is true, but not after PP_API_ERROR_TOO_MUCH: the
+   * caller can ask for less. */
   PP_API_PERSIST,
   /* Like PERSIST, with limits. If the API answers 403, or has no such route
    * (PP_API_ERROR_NO_ROUTE), the call ends after about 90 s. If the server answers other calls, a
@@ -74,10 +74,10 @@ typedef enum
    * cause: a 500, PP_API_ERROR_TOO_MUCH, or repeated failures while the server answers other calls.
    * The caller can then ask for fewer runs. */
   PP_API_PERSIST_SHARED,
-  /* Like PERSIST as long as it is certain that the call was not carried out. An error with
-   * pp_api_error_may_be_done() ends the call, so that the caller can check the result. A repeated
-   * refusal (not 408, 429, 503) while other calls succeed also ends it, because the call itself may
-   * be the cause. */
+  /* Like PERSIST as long as it is certain that the call was not carried out. The call ends at an
+   * error for which pp_api_error_may_be_done() is true, so that the caller can check the result. A
+   * repeated refusal (not 408, 429, 503) while other calls succeed also ends it, because the call
+   * itself may be the cause. */
   PP_API_PERSIST_REFUSED,
 } PpApiPatience;
 
@@ -119,7 +119,7 @@ PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t
                         PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
 
 /* Called twice if an attempt of a PP_API_PERSIST_REFUSED call was certainly not carried out and is
- * repeated: after that attempt with AGAIN FALSE, and before the next one with AGAIN TRUE. The next
+ * repeated. After that attempt, AGAIN is FALSE. Before the next attempt, AGAIN is TRUE; the next
  * attempt then waits for pp_api_call_go_on(). */
 typedef void (*PpApiRepeatFunc) (gboolean again, gpointer user_data);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine API kind: requests and answers of Podman's and Docker's API. */
+/* The kind of infrastructure for Podman and Docker: requests and answers of their APIs. */
 #include "config.h"
 
 #include "engine_api-private.h"

@@ -23,8 +23,8 @@
  * status counts as lost after this many checks, at least one second apart. conmon records the
  * status before it ends, and Podman reads it at each check. */
 #define LOST_LOOKS 3
-/* After this many ended waits for a container that Podman still reports as starting or stopping,
- * the exit status counts as lost: nothing changes the container's state any more. */
+/* If this many waits have ended and Podman still reports the container as starting or stopping, the
+ * exit status counts as lost: nothing changes the container's state any more. */
 #define LOST_WAITS 2
 /* Podman implements wait by polling. Poll every second, not every 250 ms. */
 #define PODMAN_WAIT "/wait?interval=1s"

@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-/* An engine's answer about a container has all that its create body has, some of it twice, and the
- * list of all containers has the labels. The worker reads PP_ENGINE_MAX_RESPONSE_BYTES of an
- * answer. A kernel takes about 2 MiB of arguments and variables. */
+/* An engine's answer about a container repeats the whole create body, some of it twice. The list of
+ * all containers repeats the labels. The worker reads at most PP_ENGINE_MAX_RESPONSE_BYTES of an
+ * answer. A kernel accepts about 2 MiB of arguments and variables. */
 #define MIB ((gsize)1024 * 1024)
 #define MAX_LABELS_BYTES (1 * MIB)
 #define MAX_BODY_BYTES (4 * MIB)
@@ -103,8 +103,8 @@ pp_spec_limit_kwargs (PpContainerSpec *spec, GError **error)
   return check_log_options (spec, error);
 }
 
-/* Returns the length of TEXT (LENGTH bytes) as a Go program writes it in JSON, with the quotes.
- * 0xe2 may begin one of the two line ends of Unicode, which Go escapes, too. */
+/* Returns the length of TEXT (LENGTH bytes) as a Go program writes it in JSON, with the quotes. Go
+ * also escapes U+2028 and U+2029, Unicode's two line ends. In UTF-8 they begin with 0xe2. */
 static gsize
 text_bytes (const char *text, gsize length)
 {
@@ -120,7 +120,7 @@ text_bytes (const char *text, gsize length)
   return bytes;
 }
 
-/* Returns how many bytes VALUE (may be NULL) counts: about its length as JSON. */
+/* Returns the size of VALUE (may be NULL) for the limits: about its length as JSON. */
 static gsize
 json_bytes (const json_t *value)
 {

@@ -10,10 +10,10 @@
 #define MAX_LINE (1024 * 1024)
 #define MAX_LAYERS 10000
 
-/* Words for a failure of a registry, or of the network to it, that may soon be over: Go's words for
- * the network, a registry's words for too many requests, HTTP's words for 5xx. None of them can be
- * part of an image's name or of a platform, because those have no blank. "no such host" is not in
- * the list, because it mostly means a misspelt name. */
+/* Words in an error message. They show that a registry, or the network to it, has failed, and that
+ * this may soon be over: Go's words for the network, a registry's words for too many requests,
+ * HTTP's words for 5xx. None of them can be part of an image's name or of a platform, because those
+ * have no blank. "no such host" is not in the list, because it mostly means a misspelt name. */
 static const char *const passing_words[] = {
   "i/o timeout",
   "timed out",
@@ -41,8 +41,8 @@ static const char *const passing_words[] = {
   "gateway timeout",
   "gateway time-out",
 };
-/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response". Also a
- * registry's error code, unless it is the end of an image's name. */
+/* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response". Also
+ * "toomanyrequests:", a registry's error code, but not at the end of an image's name. */
 #define PASSING_STATUS "\\b(http|status|code|registry):? 5\\d\\d\\b|(^|\\s)toomanyrequests:\\s"
 
 typedef struct

@@ -106,7 +106,7 @@ pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *ne
   static const char key[] = "extra_hosts";
   const char *api_url = pp_json_string (env, "PREFECT_API_URL");
   /* A container that joins another container's network has that container's hosts. Engines refuse
-   * more hosts. */
+   * to add hosts to these. */
   gboolean joined = network_mode != NULL && g_str_has_prefix (network_mode, "container:");
 
   /* The expression of Prefect's worker: only an API on this host needs the host's address. */
@@ -148,9 +148,9 @@ pp_image_registry (const char *image)
 
   g_autofree char *lower = g_ascii_strdown (first, -1);
 
-  /* Engines take a first part with a capital letter for a host, even without a dot
+  /* If the first part has a capital letter, engines treat it as a host, even without a dot
    * (splitDockerDomain in Docker's reference library). Credentials for Docker Hub must not be sent
-   * there. */
+   * to that host. */
   if (strpbrk (first, ".:") == NULL && !g_str_equal (first, "localhost")
       && g_str_equal (first, lower))
     return g_strdup ("docker.io");

@@ -262,7 +262,7 @@ on_namesake (PpJob *job, const GError *error, gpointer user_data)
   create_container (submission);
 }
 
-/* The create call did not find something: the image, or a network. ERROR is about the image. */
+/* The create call did not find the image or a network. ERROR shows if the image is there. */
 static void
 on_image_looked_for (const GError *error, gpointer user_data)
 {
@@ -325,7 +325,7 @@ static void
 create_container (Submission *submission)
 {
   const PpJobRef *owner = &submission->owner;
-  /* The Python worker lets the engine choose: a lost answer would then lose the container. */
+  /* If the engine chose the name, as in Python's worker, a lost answer would lose the container. */
   const char *name = submission->spec->name != NULL ? submission->spec->name : owner->flow_run_id;
 
   g_free (submission->name);

@@ -87,9 +87,10 @@ mask_secrets (const PpFlowRun *run, char *text)
   return pp_mask_text (run->mask, unmasked);
 }
 
-/* The same for NAME, a container's name, which is shown as SHOWN. A mask does not find a secret in
- * which characters were replaced for the name. And after a restart, SHOWN is known, but the mask of
- * the run's blocks is not. The masks come first, because NAME may be a part of another secret. */
+/* Replaces NAME, a container's name, in TEXT by SHOWN, the same without secrets. Takes ownership of
+ * TEXT. A mask does not find a secret in NAME if some of its characters were replaced to make a
+ * valid name. And after a restart, SHOWN is known, but the mask of the run's blocks is not. Mask
+ * TEXT before this, because NAME may be a part of another secret. */
 static char *
 mask_name (const PpFlowRun *run, char *text, const char *name, const char *shown)
 {

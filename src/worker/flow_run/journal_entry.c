@@ -8,7 +8,7 @@
 
 #include "worker/failpoint-private.h"
 
-/* Milliseconds from progress of the output until it is saved. */
+/* How long to wait, in milliseconds, before progress of the output is saved. */
 #define NOTE_MS 200
 
 static void

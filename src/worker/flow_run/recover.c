@@ -196,8 +196,8 @@ is_not_told (PpFlowRun *run)
   return TRUE;
 }
 
-/* Writes to the journal that the run begins anew, before its container is removed. A run whose
- * start is in the journal and whose container is gone would count as lost. */
+/* Writes to the journal that the run begins anew, before its container is removed. Otherwise the
+ * run would count as lost: its start is in the journal, and its container is gone. */
 static void
 submit_again (PpFlowRun *run)
 {
@@ -213,7 +213,7 @@ submit_again (PpFlowRun *run)
 
 /* The engine may have been starting the container when the earlier worker was killed. */
 
-/* A container that waited for its start runs now. One that already ran has refused the start. */
+/* The container was waiting and runs now, or its start was refused because it had already run. */
 static void
 on_begun (const GError *error, gpointer user_data)
 {

@@ -4,10 +4,10 @@
 
 #include "flow_run_inside-private.h"
 
-/* If a final state is refused this many times while other calls are answered well, the text that
- * its message quotes may be the reason: a gateway may take it for an attack. The state is then
- * reported without the container's lines. After twice as many refusals it is reported without any
- * message. */
+/* If a final state is refused this many times while other calls succeed, the text that its message
+ * quotes may be the reason: a gateway may treat this text as an attack. The state is then reported
+ * without the container's lines. After twice as many refusals it is reported without any message.
+ * */
 #define REFUSALS_WITH_LINES 3
 
 /* True if ERROR, a refusal of a final state, may be caused by its message. A server that is busy,

@@ -11,8 +11,8 @@
 
 /* The shortest time in which a run can be claimed, executed in a container and reported. */
 #define SOONEST_RUN_US (400 * 1000)
-/* In this time, a user may have ended the run by hand before our claim. The run's count of attempts
- * does not show that. */
+/* If more time than this has passed since the run was read, a user may have ended the run by hand
+ * before our claim. The run's count of attempts does not show that. */
 #define LONG_CLAIM_US (5 * G_USEC_PER_SEC)
 
 gboolean
@@ -64,9 +64,9 @@ pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
   run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
 }
 
-/* Returns the final state after the last SCHEDULED in STATES (oldest first); borrowed, or NULL. A
- * state of a late request of an earlier attempt does not count, and neither do the states before
- * one that was restored. */
+/* Returns the final state after the last SCHEDULED in STATES (oldest first); borrowed, or NULL.
+ * Ignores states that a late request of an earlier attempt has set. If a state was restored, also
+ * ignores the states before it. */
 static json_t *
 find_end (const PpFlowRun *run, json_t *states)
 {

@@ -14,9 +14,8 @@
  * requests are answered, a single record may be the cause: some gateways close the connection
  * instead of answering. */
 #define SAY_UNANSWERED 5
-/* The least time to look for a batch on the server after a lost answer. A proxy may still deliver
- * it, although it has closed the connection. The server cannot detect that a record arrives
- * twice. */
+/* The least time to look for a batch on the server after a lost answer. A proxy that has closed the
+ * connection may still deliver the batch. The server cannot detect that a record arrives twice. */
 #define LEAST_LOOK_US (15 * G_USEC_PER_SEC)
 /* How much longer to look if the server was silent for the whole request timeout. */
 #define LATE_US (60 * G_USEC_PER_SEC)
@@ -24,8 +23,9 @@
 #define NOTE_SECONDS 1
 
 /* Calls on_sending for each run with output in the batch in flight. SENT is TRUE before the batch
- * is sent, and FALSE if it was certainly not stored. An earlier attempt that may still be on its
- * way counts in both cases. Returns TRUE if there was such a run. */
+ * is sent, and FALSE if it was certainly not stored. The timestamp is that of the run's last output
+ * record that may be on its way, from this batch (if SENT) or from an earlier attempt; 0 if there
+ * is none. Returns TRUE if the batch has output of a run. */
 static gboolean
 tell_sending (const PpLogSender *sender, gboolean sent)
 {
@@ -174,8 +174,8 @@ is_about_records (const GError *error)
          || g_error_matches (error, PP_API_ERROR, 422);
 }
 
-/* Notes that the batch in flight may still be on its way. The next worker waits for it as long
- * (pp_late_patience()). */
+/* Notes how long the batch in flight may still be on its way. The next worker waits for the batch
+ * for the same time (pp_late_patience()). */
 static void
 keep_late (PpLogSender *sender)
 {
@@ -218,7 +218,7 @@ halve_or_replace (PpLogSender *sender, const GError *error)
       g_warning ("A log record of flow run %s was refused and is dropped: %s",
                  sender->original->flow_run_id, error->message);
       g_clear_pointer (&sender->original, g_free);
-      /* The next batch may have records of several runs, and shows nothing about one of them. */
+      /* The next batch may have records of several runs, so it shows nothing about a single run. */
       pp_log_clear_suspects (sender);
       go_on (sender);
     }

@@ -3,9 +3,9 @@
  * batch in flight), log_refusal.c (refused records) and log_apart.c (runs whose records are
  * refused).
  *
- * The sender that the worker has is the root. A run whose records are refused while those of others
- * are accepted is set apart: it has a sender of its own. Waiters, timestamps and callbacks are the
- * root's. */
+ * The worker's own sender is the root. If the server refuses the records of a run but accepts those
+ * of other runs, the run is set apart: it gets a sender of its own. Waiters, timestamps and
+ * callbacks stay in the root. */
 #pragma once
 
 #include "log_sender-private.h"
@@ -51,7 +51,7 @@ struct PpLogSender
   gboolean others_tried; /* the last round has tried several runs, in vain */
   gint64 last_taken;     /* monotonic microseconds of the last accepted batch; 0: none */
   gint64 refused_at; /* monotonic microseconds of the last refusal that is followed by a retry */
-  gboolean barred;   /* set apart, and each of its records is dropped if it is refused */
+  gboolean barred;   /* set apart, and records of the run that are refused are dropped */
   guint idle;        /* seconds without a record, for a sender of a run set apart */
   guint64 numbers;   /* root only: the last record's number */
   GQueue records;    /* of PpLogRecord, oldest first; begins with the records in flight */
@@ -115,7 +115,7 @@ PpLogSender *pp_log_sender_of (const PpLogSender *root, const char *flow_run_id)
 gboolean pp_log_try_others (PpLogSender *sender);
 void pp_log_clear_suspects (PpLogSender *sender);
 
-/* Called when the server has accepted a record of the run TAKEN: sets the runs apart whose records
+/* Called when the server has accepted a record of the run TAKEN. Sets apart the runs whose records
  * were refused just before. */
 void pp_log_set_suspects_apart (PpLogSender *sender, const char *taken);
 
@@ -151,7 +151,7 @@ void pp_log_wait_out_refusal (PpLogSender *sender, const GError *error);
 /* Repeats the first record, which was refused alone, after a delay. */
 void pp_log_repeat_first (PpLogSender *sender);
 
-/* Called when the server has accepted a batch. */
+/* Called when the server has accepted a batch, or when a record that it refused is dropped. */
 void pp_log_note_taken (PpLogSender *sender);
 
 /* Starts checking that records are accepted. If none is accepted for a long time, drops all

@@ -33,7 +33,7 @@ struct PpOrphan
   PpApiCall *states_call;
   PpInfrastructureCall *inspect_call;
   PpJournalPut *put;
-  const PpRunLook *look; /* the data of the field put, while that is a check */
+  const PpRunLook *look; /* the result of look_for_sibling(), while it is in progress */
 };
 
 static void
