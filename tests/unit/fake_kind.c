@@ -26,6 +26,7 @@ typedef struct
   FakeCall kind;
   guint idle;
   gboolean fails;
+  PpInfrastructureError code; /* of the failure */
   gboolean is_held;
   PpWatchFunc news;
   PpOutputFunc output;
@@ -96,7 +97,7 @@ error_of (const Call *call)
   if (!call->fails && !is_gone)
     return NULL;
   return g_error_new (PP_INFRASTRUCTURE_ERROR,
-                      (int)(call->fails ? fake->code : PP_INFRASTRUCTURE_ERROR_NOT_FOUND),
+                      (int)(call->fails ? call->code : PP_INFRASTRUCTURE_ERROR_NOT_FOUND),
                       "%s: the fake fails", names[call->kind]);
 }
 
@@ -175,10 +176,17 @@ begin (PpInfrastructure *infrastructure, FakeCall kind, gpointer user_data)
   owner->calls = g_list_append (owner->calls, call);
   owner->counts[kind]++;
   g_string_append_printf (owner->fake.calls, "%s ", names[kind]);
-  if (owner->fake.fails[kind] > 0)
+  if (owner->fake.away[kind] > 0)
+    {
+      owner->fake.away[kind]--;
+      call->fails = TRUE;
+      call->code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE;
+    }
+  else if (owner->fake.fails[kind] > 0)
     {
       owner->fake.fails[kind]--;
       call->fails = TRUE;
+      call->code = owner->fake.code;
     }
   else if (owner->fake.holds[kind] > 0)
     {

@@ -30,7 +30,8 @@ typedef struct
 {
   PpJob *job;                 /* the only job; NULL if there is none */
   GString *calls;             /* names of the calls made so far, each followed by a blank */
-  guint fails[FAKE_CALLS];    /* how many calls of each kind fail first */
+  guint away[FAKE_CALLS];     /* how many calls of each kind get no answer first */
+  guint fails[FAKE_CALLS];    /* how many calls of each kind then fail */
   PpInfrastructureError code; /* the error code of these failures */
   guint holds[FAKE_CALLS];    /* how many calls of each kind then wait for fake_go_on() */
   const char *output;         /* the whole output of the job; NULL if none */

@@ -8,7 +8,7 @@
 
 #include "worker/failpoint-private.h"
 
-/* After this many failed removals, the container is left. */
+/* After this many refused removals, the container is left. */
 #define MAX_REMOVALS 5
 /* If infrastructure_pid of a finished run cannot be set for this long, it is left unset. */
 #define PID_SECONDS 30
@@ -23,7 +23,7 @@ static void
 remove_later_or_give_up (PpFlowRun *run, const GError *error)
 {
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE)
-      || run->retries < MAX_REMOVALS)
+      || run->cleanup.refusals++ < MAX_REMOVALS)
     {
       pp_flow_run_later (run, 1000, remove_container);
       return;

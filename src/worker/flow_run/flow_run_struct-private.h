@@ -286,5 +286,6 @@ struct PpFlowRun
     gboolean is_unsettled; /* the slot was freed before the final state was reported; counted in the
                               context */
     gboolean logs_safe;
-  } cleanup; /* REPORTED */
+    guint refusals; /* refused removals */
+  } cleanup;        /* REPORTED */
 };

@@ -91,6 +91,13 @@ check_settled (Fixture *fixture)
     }                                                                                              \
   }
 
+/* The engine is away for a while. */
+static void
+lose_removals (Fixture *fixture)
+{
+  fixture->fake->away[FAKE_REMOVE] = 6;
+}
+
 static const Case cases[] = {
   /* Prefect inside the container reports. */
   { "prefect-completes",
@@ -237,6 +244,14 @@ static const Case cases[] = {
       .states = "PENDING RUNNING COMPLETED ",
       .calls = WELL "remove remove remove remove remove ",
       .log = "could not be removed" } },
+  { "container-is-removed-after-an-outage",
+    { .fails = FAKE_REMOVE,
+      .failures = 1,
+      .code = PP_INFRASTRUCTURE_ERROR_FAILED,
+      .prepare = lose_removals,
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL "remove remove remove remove remove remove remove ",
+      .absent = "could not be removed" } },
 };
 
 int
