@@ -60,6 +60,8 @@ pp_events_set_work_pool (PpEvents *events, const json_t *work_pool)
 {
   g_free (events->work_pool_id);
   g_free (events->work_pool_name);
+  g_free (events->worker_type);
+  events->worker_type = g_strdup (pp_json_string (work_pool, "type"));
   events->work_pool_id = g_strdup (pp_json_string (work_pool, "id"));
   events->work_pool_name = g_strdup (pp_json_string (work_pool, "name"));
 }
