@@ -47,5 +47,5 @@ static const Case cases[] = {
 int
 main (int argc, char **argv)
 {
-  return run_cases (argc, argv, "/new-kind", cases, G_N_ELEMENTS (cases));
+  return run_cases (argc, argv, "/new-kind/", cases, G_N_ELEMENTS (cases));
 }
