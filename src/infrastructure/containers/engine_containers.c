@@ -331,7 +331,11 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
 {
   EngineCall *call
       = pp_engine_container_call (infrastructure, "stop", container_id, done, user_data);
-  g_autofree char *tail = g_strdup_printf ("/stop?t=%u", timeout_seconds);
+  const PpEngineInfo *info = call->engine->info;
+  /* Docker's stop always begins with the stop signal (moby's containerStop), Podman's does not. */
+  gboolean kills = timeout_seconds == 0 && info != NULL && info->kind == PP_ENGINE_DOCKER;
+  g_autofree char *tail
+      = kills ? g_strdup ("/kill") : g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
   /* Status 304 means that the container was not running. */
   pp_engine_send_container (call, "POST", container_id, tail,

@@ -457,6 +457,37 @@ start_podman (Fixture *fixture, gint *upgraded)
   g_assert_cmpstr (pp_engine_info (fixture->infrastructure)->version, ==, "4.3.1");
 }
 
+static const char *
+last_target (const Fixture *fixture)
+{
+  return server_request (fixture->server, server_requests (fixture->server) - 1)->target;
+}
+
+/* A stop with no time for the stop signal sends SIGKILL alone on both engines. */
+static void
+test_kill (void)
+{
+  Fixture docker = { 0 }, podman = { 0 };
+  gint upgraded = FALSE;
+
+  start (&docker, answer_as_docker, "");
+  pp_infrastructure_connect (docker.infrastructure, on_done, &docker);
+  wait_done (&docker);
+  pp_infrastructure_stop (docker.infrastructure, "abc", 0, on_done, &docker);
+  wait_done (&docker);
+  g_assert_true (g_str_has_suffix (last_target (&docker), "/containers/abc/kill"));
+  g_clear_error (&docker.error);
+  pp_infrastructure_stop (docker.infrastructure, "abc", 7, on_done, &docker);
+  wait_done (&docker);
+  g_assert_true (g_str_has_suffix (last_target (&docker), "/containers/abc/stop?t=7"));
+  stop (&docker);
+  start_podman (&podman, &upgraded);
+  pp_infrastructure_stop (podman.infrastructure, "abc", 0, on_done, &podman);
+  wait_done (&podman);
+  g_assert_true (g_str_has_suffix (last_target (&podman), "/containers/abc/stop?t=0"));
+  stop (&podman);
+}
+
 static void
 expect_news (void)
 {
@@ -669,6 +700,7 @@ add_tests (void)
   g_test_add_func ("/engine/password", test_password);
   g_test_add_func ("/engine/nul-in-a-label", test_nul_in_a_label);
   g_test_add_func ("/engine/huge-stop-timeout", test_huge_stop_timeout);
+  g_test_add_func ("/engine/kill", test_kill);
   g_test_add_func ("/engine/pull-has-the-platform", test_pull_has_the_platform);
   g_test_add_func ("/engine/missing-cdi-device", test_missing_cdi_device);
   g_test_add_func ("/engine/locked-database-passes", test_locked_database_passes);
