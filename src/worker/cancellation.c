@@ -60,6 +60,7 @@ typedef struct
 {
   PpWorker *worker;
   char *id;
+  gint64 asked_at; /* monotonic microseconds */
   PpStateRead *read;
 } Look;
 
@@ -88,10 +89,10 @@ on_state (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
   PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
   look->read = NULL;
+  if (run != NULL)
+    pp_flow_run_end_as_told (run, body, look->asked_at);
   worker->cancel_looks = g_list_remove (worker->cancel_looks, look);
   free_look (look);
-  if (run != NULL)
-    pp_flow_run_end_as_told (run, body);
 }
 
 /* Reads the states of runs that may be ended, one by one. If ALL is FALSE, reads only the runs that
@@ -113,6 +114,7 @@ read_states (PpWorker *worker, gboolean all)
 
         look->worker = worker;
         look->id = g_strdup (id);
+        look->asked_at = g_get_monotonic_time ();
         look->read = pp_state_reader_read (states, id, on_state, look);
         worker->cancel_looks = g_list_prepend (worker->cancel_looks, look);
       }
@@ -141,7 +143,7 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     const char *id = pp_json_string (flow_run, "id");
     PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
-    if (run != NULL && pp_flow_run_end_as_told (run, flow_run))
+    if (run != NULL && pp_flow_run_end_as_told (run, flow_run, worker->cancel_asked_at))
       some = TRUE;
   }
   /* An answer has at most 200 runs, or PREFECT_SERVER_API_DEFAULT_LIMIT: ask for the rest. */
@@ -173,6 +175,7 @@ ask_for_cancelled (PpWorker *worker)
 {
   json_auto_t *ids = ids_in_flight (worker, FALSE);
 
+  worker->cancel_asked_at = g_get_monotonic_time ();
   if (json_array_size (ids) > 0)
     worker->cancel_call = pp_flow_runs_filter_ended (worker->context.api, ids, on_ended, worker);
 }

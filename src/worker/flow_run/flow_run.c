@@ -335,6 +335,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_state_read_cancel (run->state_read);
   pp_state_read_cancel (run->watch.server_read);
   g_free (run->watch.state_seen);
+  g_free (run->watch.scheduled_id);
   json_decref (run->history.end);
   g_clear_pointer (&run->submitting.call, pp_api_call_cancel);
   g_clear_pointer (&run->pid.call, pp_api_call_cancel);

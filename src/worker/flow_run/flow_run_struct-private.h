@@ -214,6 +214,8 @@ struct PpFlowRun
     PpInfrastructureCall *follow_call;
     PpStateRead *server_read; /* the read of pp_flow_run_look() */
     char *state_seen;         /* id of the state, set by somebody else, that the last look found */
+    char *scheduled_id;       /* id of the SCHEDULED state after which the container may end */
+    gint64 scheduled_at;      /* monotonic microseconds; when that state was seen first */
     PpFlowRunNextFunc retry;  /* called by TIMER, or earlier if the container ends */
     gint64 begun_at;          /* monotonic microseconds; 0: an earlier worker started it */
     gboolean may_lack_memory; /* the container has a limit, or may have one */
@@ -258,7 +260,8 @@ struct PpFlowRun
     PpApiCall *call;
     PpClaimKnownFunc known; /* called after the check under way */
     PpStatesWait wait;
-  } claim_check; /* RECOVERED, STARTED, EXITED: pp_flow_run_check_claim() */
+    gboolean is_retried_by_hand; /* the run was final and is SCHEDULED now */
+  } claim_check;                 /* RECOVERED, STARTED, EXITED: pp_flow_run_check_claim() */
   struct
   {
     char *type; /* type of the proposed final state; NULL: not decided yet */

@@ -295,19 +295,19 @@ end_container (PpFlowRun *run, PpStopReason reason)
 static void
 on_server_ended (PpFlowRun *run, const char *type)
 {
+  gboolean is_cancelled = g_str_equal (type, "CANCELLED");
+
   if (!was_started (run))
     {
       leave (run, "the server has ended it meanwhile");
       return;
     }
   say_of_job (run, "the server has ended it meanwhile; ", "is seen to its end");
-  if (g_str_equal (type, "CANCELLED"))
-    {
-      run->auto_remove = TRUE;
-      end_container (run, PP_STOP_CANCELLED_MEANWHILE);
-    }
+  run->auto_remove = run->auto_remove || is_cancelled;
+  if (!is_cancelled && run->policy != NULL && !run->worker_reported)
+    go_on (run); /* Prefect inside may still run the flow's hooks */
   else
-    end_container (run, PP_STOP_ENDED);
+    end_container (run, is_cancelled ? PP_STOP_CANCELLED_MEANWHILE : PP_STOP_ENDED);
 }
 
 /* Called when this worker's attempt is over, for the reason WHY. */

@@ -403,6 +403,17 @@ read_state (PpFlowRun *run)
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_state_read, run);
 }
 
+/* Handles the end of a container that was killed for another attempt. Prefect inside may have begun
+ * it at the last moment. */
+static void
+read_state_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)
+{
+  if (holder == PP_CLAIM_LOST)
+    pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
+  else
+    read_state (run);
+}
+
 void
 pp_flow_run_enter_exited (PpFlowRun *run)
 {
@@ -424,6 +435,8 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_flow_run_explain_end (run);
   if (run->report.retry_scheduled)
     pp_flow_run_reschedule (run);
+  else if (run->stop_reason == PP_STOP_BEGUN_AGAIN && !run->worker_reported)
+    pp_flow_run_check_claim (run, read_state_unless_claimed_again);
   else if (pp_flow_run_is_over_on_server (run))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
   else if (!run->worker_reported && pp_flow_run_is_timed_out (run))

@@ -340,6 +340,18 @@ have_other_running (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
+/* True if the last of STATES (oldest first) are SCHEDULED, and the one before them is final. */
+static gboolean
+are_retried_by_hand (const json_t *states)
+{
+  size_t index = json_array_size (states);
+
+  while (index > 0 && pp_flow_run_state_is_scheduled (json_array_get (states, index - 1)))
+    index--;
+  return index > 0 && index < json_array_size (states)
+         && pp_flow_run_state_is_terminal (json_array_get (states, index - 1));
+}
+
 static void read_claims (PpFlowRun *run);
 
 /* The caller's next call finds out that the run was deleted. */
@@ -377,6 +389,7 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
     holder = PP_CLAIM_PREFECT;
   json_decref (run->report.overwritten_end);
   run->report.overwritten_end = find_overwritten_end (run, body);
+  run->claim_check.is_retried_by_hand = are_retried_by_hand (body);
   run->claim_check.known (run, holder);
 }
 

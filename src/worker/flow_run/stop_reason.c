@@ -134,26 +134,81 @@ may_be_reported_by_prefect (const json_t *state)
          && pp_state_transition_id (state) != NULL;
 }
 
-/* Stops RUN, in whose container Prefect reports the states, if FLOW_RUN is SCHEDULED for another
- * attempt. This worker begins that attempt only after the container has ended. Another worker
- * begins it while the container still runs. A server without "retry_type" does not say whether
- * Prefect inside the container waits for a retry. If the run was suspended and is resumed now, its
- * container ends by itself soon. Returns TRUE if RUN will be stopped. */
+/* Kills the container of RUN, in which Prefect reports the states and which is SCHEDULED for
+ * another attempt. This worker begins that attempt only after the container has ended. Another
+ * worker begins it while the container still runs. */
+static void
+kill_for_another_attempt (PpFlowRun *run)
+{
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Flow run '%s' was scheduled for another attempt, and the %s of this one still "
+                   "runs: it is killed",
+                   run->name, run->words->job);
+  stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
+}
+
+/* True if FLOW_RUN's SCHEDULED state may come from inside RUN's container, which then ends by
+ * itself soon: Prefect has suspended the run, and somebody has resumed it. Or a client of Prefect
+ * has set the state, which gives it a transition id; the UI gives none. Such a container gets
+ * PP_PREFECT_GRACE_SECONDS. */
 static gboolean
-stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
+may_end_by_itself (PpFlowRun *run, const json_t *flow_run)
 {
   const json_t *state = json_object_get (flow_run, "state");
   const json_t *policy = json_object_get (flow_run, "empirical_policy");
-  gboolean is_resumed = g_strcmp0 (pp_json_string (state, "name"), "Resuming") == 0;
+  const char *id = pp_json_string (state, "id");
+  gint64 now = g_get_monotonic_time ();
 
-  if (!pp_flow_run_state_is_scheduled (state) || json_object_get (policy, "retry_type") == NULL)
+  if (pp_state_transition_id (state) == NULL
+      && !json_is_true (json_object_get (policy, "resuming")))
     return FALSE;
-  pp_flow_run_log (run, PP_LOG_INFO,
-                   "Flow run '%s' was scheduled for another attempt, and the %s of this one still "
-                   "runs: it is killed%s",
-                   run->name, run->words->job, is_resumed ? " unless it ends soon" : "");
-  stop_and_remove_in (run, PP_STOP_BEGUN_AGAIN, is_resumed ? PP_PREFECT_GRACE_SECONDS : 0);
+  if (g_strcmp0 (id, run->watch.scheduled_id) != 0)
+    {
+      g_free (run->watch.scheduled_id);
+      run->watch.scheduled_id = g_strdup (id);
+      run->watch.scheduled_at = now;
+    }
+  return now - run->watch.scheduled_at < PP_PREFECT_GRACE_SECONDS * G_USEC_PER_SEC;
+}
+
+/* Stops RUN, in whose container Prefect reports the states, if FLOW_RUN is SCHEDULED for another
+ * attempt. A server without "retry_type" does not say whether Prefect inside the container waits
+ * for a retry. Returns TRUE if RUN is stopped. */
+static gboolean
+stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
+{
+  const json_t *policy = json_object_get (flow_run, "empirical_policy");
+
+  if (!pp_flow_run_state_is_scheduled (json_object_get (flow_run, "state"))
+      || json_object_get (policy, "retry_type") == NULL || may_end_by_itself (run, flow_run))
+    return FALSE;
+  kill_for_another_attempt (run);
   return TRUE;
+}
+
+/* Stops RUN if it was retried by hand, and not by Prefect inside its container. The server's polls
+ * skip it because of an earlier retry inside, so it is returned to them at its end. */
+static void
+stop_if_retried_by_hand (PpFlowRun *run, PpClaimHolder holder)
+{
+  if (holder == PP_CLAIM_LOST || !run->claim_check.is_retried_by_hand
+      || !is_followed_for_server (run))
+    return;
+  run->report.retry_scheduled = TRUE;
+  if (run->worker_reported)
+    stop_ended_by_hand (run);
+  else
+    kill_for_another_attempt (run);
+}
+
+/* Handles a RUN that seems to wait in its container for a retry at STATE. The server remembers that
+ * Prefect inside has retried the run once, even if somebody ends the run later and retries it with
+ * force, as `prefect flow-run retry` does. The run's states show the difference. */
+static void
+check_retry (PpFlowRun *run, const json_t *state)
+{
+  if (is_followed_for_server (run) && run->claim_check.call == NULL && remember_state (run, state))
+    pp_flow_run_check_claim (run, stop_if_retried_by_hand);
 }
 
 /* Stops RUN because of the state of FLOW_RUN (final or SCHEDULED): RUN's own report would overwrite
@@ -196,14 +251,19 @@ is_told_to_end (const json_t *flow_run)
 }
 
 gboolean
-pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run)
+pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
 {
   const json_t *state = json_object_get (flow_run, "state");
   const char *type = pp_json_string (state, "type");
 
-  if (!is_told_to_end (flow_run) || !pp_flow_run_may_be_ended (run)
-      || pp_flow_run_waits_in_container (flow_run) || pp_flow_run_is_late_word (run, state))
+  if (!is_told_to_end (flow_run) || !pp_flow_run_may_be_ended (run) || run->claimed_at > asked_at
+      || pp_flow_run_is_late_word (run, state))
     return FALSE;
+  if (pp_flow_run_waits_in_container (flow_run))
+    {
+      check_retry (run, state);
+      return FALSE;
+    }
   if (!g_str_has_prefix (type, "CANCELL"))
     return see_to_end (run, flow_run);
   pp_flow_run_cancel (run);

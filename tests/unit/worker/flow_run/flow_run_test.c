@@ -397,7 +397,7 @@ hear (Fixture *fixture)
 {
   json_auto_t *flow_run = run_now (fixture);
 
-  pp_flow_run_end_as_told (fixture->run, flow_run);
+  pp_flow_run_end_as_told (fixture->run, flow_run, g_get_monotonic_time ());
 }
 
 void

@@ -33,6 +33,12 @@ forget (PpJournalEntry *entry)
 }
 
 static void
+report_inside (PpJournalEntry *entry)
+{
+  entry->worker_reported = FALSE;
+}
+
+static void
 restart_host (PpJournalEntry *entry)
 {
   entry->boot_id = (char *)"another boot";
@@ -102,6 +108,19 @@ static void
 move_to_other_container (Fixture *fixture)
 {
   fixture->pid = "http+docker://localhost:beef";
+}
+
+static void
+retry_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->policy = json_pack ("{s:s}", "retry_type", "reschedule");
+}
+
+static void
+check_killed (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->fake->stop_seconds, ==, 0);
 }
 
 static void
@@ -374,6 +393,24 @@ static const Recovery recoveries[] = {
     "COMPLETED",
     NULL,
     { .keeps_running = TRUE, .states = "", .calls = STOPPED } },
+  { "completed-inside-and-its-hooks-go-on",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "COMPLETED",
+    OTHER,
+    { .steps = { let_minute_pass, end_job }, .states = "", .calls = FOLLOWED },
+    .change = report_inside },
+  { "crashed-by-hand-and-retried",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "CRASHED",
+    NULL,
+    { .keeps_running = TRUE,
+      .steps = { retry_by_hand, hear },
+      .states = "",
+      .calls = "watch follow stop inspect remove ",
+      .check = check_killed },
+    .change = report_inside },
   { "completed-claimed",
     PP_JOURNAL_CLAIMED,
     PP_JOB_ABSENT,

@@ -84,11 +84,33 @@ begin_again_at_old_server (Fixture *fixture)
 static void
 resume_outside (Fixture *fixture)
 {
-  begin_again (fixture);
-  g_mutex_lock (&fixture->mutex);
-  json_object_set_new (json_array_get (fixture->states, json_array_size (fixture->states) - 1),
-                       "name", json_string ("Resuming"));
-  g_mutex_unlock (&fixture->mutex);
+  add_state (fixture, "SCHEDULED", NULL);
+  fixture->policy = json_pack ("{s:n, s:b}", "retry_type", "resuming", TRUE);
+}
+
+/* A client of Prefect does that, inside the container or not. */
+static void
+schedule_by_client (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", OTHER);
+  fixture->policy = json_pack ("{s:n}", "retry_type");
+}
+
+/* An answer that was on its way while the run was claimed anew. */
+static void
+hear_of_attempt_before (Fixture *fixture)
+{
+  json_auto_t *flow_run
+      = json_pack ("{s:{s:s, s:s}, s:{s:s}}", "state", "type", "SCHEDULED", "name", "AwaitingRetry",
+                   "empirical_policy", "retry_type", "reschedule");
+
+  pp_flow_run_end_as_told (fixture->run, flow_run, g_get_monotonic_time () - 60 * G_USEC_PER_SEC);
+}
+
+static void
+let_grace_pass (Fixture *fixture G_GNUC_UNUSED)
+{
+  clock_add (31 * G_USEC_PER_SEC);
 }
 
 static void
@@ -114,6 +136,13 @@ static void
 check_stopped_kindly (Fixture *fixture)
 {
   g_assert_cmpuint (fixture->fake->stop_seconds, ==, 30);
+}
+
+/* The run's polls are not to skip it. */
+static void
+check_rescheduled (Fixture *fixture)
+{
+  g_assert_cmpstr (pp_json_string (fixture->policy, "retry_type"), ==, "reschedule");
 }
 
 static void
@@ -209,17 +238,71 @@ static const Case cases[] = {
   { "reported-inside-and-resumed",
     { .variables = PREFECT_JOB,
       .keeps_running = TRUE,
-      .steps = { run_inside, resume_outside, hear },
+      .steps = { run_inside, resume_outside, hear, hear, let_grace_pass, hear },
       .states = "PENDING PENDING ",
       .calls = STOPPED,
-      .log = "unless it ends soon",
+      .log = "was scheduled for another attempt",
       .check = check_killed } },
   { "reported-inside-and-resumed-just-before-its-end",
     { .variables = PREFECT_JOB,
-      .steps = { run_inside, resume_outside, hear },
+      .steps = { run_inside, resume_outside, hear, hear },
       .states = "PENDING PENDING ",
-      .calls = "create start watch follow inspect remove ",
-      .log = "unless it ends soon" } },
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "reported-inside-and-scheduled-by-a-client",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside, schedule_by_client, hear, let_grace_pass, hear },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .check = check_killed } },
+  { "reported-inside-and-scheduled-by-itself",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, schedule_by_client, hear, hear },
+      .states = "PENDING PENDING ",
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "reported-inside-and-running-while-it-is-killed",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .held = FAKE_STOP,
+      .holds = 1,
+      .steps = { run_inside, begin_again, hear, run_inside, go_on },
+      .states = "PENDING PENDING CRASHED ",
+      .calls = STOPPED } },
+  { "reported-inside-and-cancelled-elsewhere-while-it-is-killed",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .held = FAKE_STOP,
+      .holds = 1,
+      .steps = { run_inside, begin_again, hear, begin_elsewhere, ask_to_cancel, go_on },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED } },
+  { "reported-inside-and-told-of-an-earlier-attempt",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, hear_of_attempt_before },
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "told-of-an-earlier-attempt",
+    { .steps = { hear_of_attempt_before },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .absent = "was ended on the server" } },
+  { "reported-inside-and-retried-by-force-after-a-retry-inside",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside, crash_by_hand, retry_inside, hear },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .log = "was scheduled for another attempt",
+      .check = check_rescheduled } },
+  { "retried-by-force-after-a-retry-inside",
+    { .keeps_running = TRUE,
+      .steps = { crash_by_hand, retry_inside, hear },
+      .states = "PENDING RUNNING ",
+      .calls = STOPPED,
+      .log = "was ended on the server, not by this worker",
+      .check = check_rescheduled } },
   { "reported-inside-and-retried-inside",
     { .variables = PREFECT_JOB,
       .steps = { run_inside, retry_inside, hear },
