@@ -93,6 +93,7 @@ struct EngineCall
   gpointer user_data;
   gboolean creates;       /* a create request is under way: the engine may refuse its name */
   gboolean gone_is_fine;  /* a 404 counts as success */
+  gboolean ended_is_fine; /* so does the refusal to kill a container that has ended */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
   gboolean takes_refusal; /* ANSWER is also called for a refusal (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */
@@ -228,6 +229,10 @@ gboolean pp_engine_says_gone (const PpHttpResponse *response);
 /* True if RESPONSE, Docker's answer to a removal, says that the container is already being
  * removed. */
 gboolean pp_engine_says_removing (const PpHttpResponse *response);
+
+/* True if RESPONSE is Docker's refusal to kill a container that has ended: 409, "container ID is
+ * not running". */
+gboolean pp_engine_says_not_running (const PpHttpResponse *response);
 /* Returns the error code for RESPONSE, an error that the engine sent to CALL with the message
  * WORDS. Uses the status, the engine's own words, and their place in the message. The place
  * matters, because an engine quotes the job in its messages (a device, an entrypoint, a mount, a

@@ -239,6 +239,8 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
   if (call->gone_is_fine
       && (code == PP_INFRASTRUCTURE_ERROR_NOT_FOUND || pp_engine_says_removing (response)))
     pp_engine_call_end (call, NULL, NULL);
+  else if (call->ended_is_fine && pp_engine_says_not_running (response))
+    pp_engine_call_end (call, NULL, NULL);
   else
     pp_engine_call_fail (call, code, "%s (%s answered %ld)%s",
                          *words != '\0' ? words : "the engine gave no reason",

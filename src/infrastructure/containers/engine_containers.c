@@ -337,7 +337,8 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
   g_autofree char *tail
       = kills ? g_strdup ("/kill") : g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
-  /* Status 304 means that the container was not running. */
+  call->ended_is_fine = kills;
+  /* Status 304 to a stop means that the container was not running. */
   pp_engine_send_container (call, "POST", container_id, tail,
                             MIN (timeout_seconds, G_MAXINT) + PP_ENGINE_QUICK_SECONDS,
                             pp_engine_end_plain);

@@ -104,6 +104,15 @@ pp_engine_says_removing (const PpHttpResponse *response)
   return message != NULL && g_str_has_suffix (message, " is already in progress");
 }
 
+gboolean
+pp_engine_says_not_running (const PpHttpResponse *response)
+{
+  json_auto_t *body = response->status == 409 ? parse (response) : NULL;
+  const char *message = pp_json_string (body, "message");
+
+  return message != NULL && g_str_has_suffix (message, " is not running");
+}
+
 /* True if BODY, the body of an error, has an engine's format. */
 static gboolean
 is_engines_own (const json_t *body)

@@ -9,6 +9,22 @@
  * as if the container had been started. */
 #define MAX_REFUSED_US (60 * G_USEC_PER_SEC)
 
+gboolean
+pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job)
+{
+  if (run->journal.phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
+    return g_str_equal (job->ref.id, run->container_id);
+  return pp_job_is_of_claim (job, run->transitions.claim);
+}
+
+gboolean
+pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id)
+{
+  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
+
+  return pid != NULL && container_id != NULL && !g_str_has_suffix (pid, container_id);
+}
+
 void
 pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
 {

@@ -63,7 +63,8 @@ typedef enum
   PP_STOP_TIMEOUT, /* timeout_seconds have passed, or startup_timeout_seconds if Prefect reports */
   PP_STOP_CANCELLED,               /* the server's state is CANCELLING or CANCELLED */
   PP_STOP_CANCELLED_AFTER_TIMEOUT, /* the same for a run that was stopped for PP_STOP_TIMEOUT */
-  /* Nothing is reported for the reasons from here on. */
+  /* Nothing is reported for the reasons from here on. One exception: if the container was killed
+   * for another attempt, and Prefect inside set a state at the last moment. */
   PP_STOP_ENDED, /* the server has the final state, from Prefect, a user or this worker */
   PP_STOP_CANCELLED_MEANWHILE, /* cancelled while no worker watched it */
   PP_STOP_BEGUN_AGAIN,         /* scheduled for another attempt, or claimed by another worker */

@@ -31,22 +31,6 @@ was_started (const PpFlowRun *run)
 }
 
 gboolean
-pp_flow_run_owns_container (const PpFlowRun *run, const PpJob *job)
-{
-  if (run->journal.phase != PP_JOURNAL_CLAIMED && run->container_id != NULL)
-    return g_str_equal (job->ref.id, run->container_id);
-  return pp_job_is_of_claim (job, run->transitions.claim);
-}
-
-gboolean
-pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container_id)
-{
-  const char *pid = pp_json_string (flow_run, "infrastructure_pid");
-
-  return pid != NULL && container_id != NULL && !g_str_has_suffix (pid, container_id);
-}
-
-gboolean
 pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
 {
   const char *id = pp_state_transition_id (state);
@@ -292,24 +276,6 @@ end_container (PpFlowRun *run, PpStopReason reason)
     pp_flow_run_stop_ended (run);
 }
 
-static void
-on_server_ended (PpFlowRun *run, const char *type)
-{
-  gboolean is_cancelled = g_str_equal (type, "CANCELLED");
-
-  if (!was_started (run))
-    {
-      leave (run, "the server has ended it meanwhile");
-      return;
-    }
-  say_of_job (run, "the server has ended it meanwhile; ", "is seen to its end");
-  run->auto_remove = run->auto_remove || is_cancelled;
-  if (!is_cancelled && run->policy != NULL && !run->worker_reported)
-    go_on (run); /* Prefect inside may still run the flow's hooks */
-  else
-    end_container (run, is_cancelled ? PP_STOP_CANCELLED_MEANWHILE : PP_STOP_ENDED);
-}
-
 /* Called when this worker's attempt is over, for the reason WHY. */
 static void
 on_begun_anew (PpFlowRun *run, const char *why)
@@ -321,6 +287,38 @@ on_begun_anew (PpFlowRun *run, const char *why)
     }
   say (run, why);
   end_container (run, PP_STOP_BEGUN_AGAIN);
+}
+
+/* Handles a RUN that is final on the server, and in whose container, which lives, Prefect reports
+ * the states. Prefect may still run the flow's hooks there. */
+static void
+on_final (PpFlowRun *run, PpClaimHolder holder)
+{
+  if (holder == PP_CLAIM_LOST)
+    on_begun_anew (run, "another worker has begun it again");
+  else
+    go_on (run);
+}
+
+static void
+on_server_ended (PpFlowRun *run, const char *type)
+{
+  gboolean is_cancelled = g_str_equal (type, "CANCELLED");
+  gboolean ends_by_itself = !is_cancelled && run->policy != NULL && !run->worker_reported
+                            && run->stop_reason == PP_STOP_NONE
+                            && pp_job_phase_is_alive (run->recovery.found_phase);
+
+  if (!was_started (run))
+    {
+      leave (run, "the server has ended it meanwhile");
+      return;
+    }
+  say_of_job (run, "the server has ended it meanwhile; ", "is seen to its end");
+  run->auto_remove = run->auto_remove || is_cancelled;
+  if (ends_by_itself)
+    pp_flow_run_check_claim (run, on_final);
+  else
+    end_container (run, is_cancelled ? PP_STOP_CANCELLED_MEANWHILE : PP_STOP_ENDED);
 }
 
 static void

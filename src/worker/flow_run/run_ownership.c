@@ -340,16 +340,22 @@ have_other_running (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
-/* True if the last of STATES (oldest first) are SCHEDULED, and the one before them is final. */
+/* True if the last of STATES (oldest first) are SCHEDULED, none of them was restored, and the one
+ * before them is final. */
 static gboolean
 are_retried_by_hand (const json_t *states)
 {
   size_t index = json_array_size (states);
+  const json_t *state = json_array_get (states, index - 1);
 
-  while (index > 0 && pp_flow_run_state_is_scheduled (json_array_get (states, index - 1)))
-    index--;
-  return index > 0 && index < json_array_size (states)
-         && pp_flow_run_state_is_terminal (json_array_get (states, index - 1));
+  while (index > 1 && pp_flow_run_state_is_scheduled (state))
+    {
+      if (pp_state_is_restored (state))
+        return FALSE;
+      index--;
+      state = json_array_get (states, index - 1);
+    }
+  return index < json_array_size (states) && pp_flow_run_state_is_terminal (state);
 }
 
 static void read_claims (PpFlowRun *run);

@@ -158,11 +158,14 @@ may_end_by_itself (PpFlowRun *run, const json_t *flow_run)
   const json_t *policy = json_object_get (flow_run, "empirical_policy");
   const char *id = pp_json_string (state, "id");
   gint64 now = g_get_monotonic_time ();
+  /* If no poll takes the run in time, the server replaces the state by one without such an id. */
+  gboolean is_late
+      = run->watch.scheduled_id != NULL && g_strcmp0 (pp_json_string (state, "name"), "Late") == 0;
 
-  if (pp_state_transition_id (state) == NULL
+  if (pp_state_transition_id (state) == NULL && !is_late
       && !json_is_true (json_object_get (policy, "resuming")))
     return FALSE;
-  if (g_strcmp0 (id, run->watch.scheduled_id) != 0)
+  if (!is_late && g_strcmp0 (id, run->watch.scheduled_id) != 0)
     {
       g_free (run->watch.scheduled_id);
       run->watch.scheduled_id = g_strdup (id);
@@ -192,22 +195,26 @@ static void
 stop_if_retried_by_hand (PpFlowRun *run, PpClaimHolder holder)
 {
   if (holder == PP_CLAIM_LOST || !run->claim_check.is_retried_by_hand
-      || !is_followed_for_server (run))
+      || run->state != PP_FLOW_RUN_STARTED || !pp_flow_run_may_be_ended (run))
     return;
+  if (!run->worker_reported)
+    {
+      kill_for_another_attempt (run);
+      return;
+    }
   run->report.retry_scheduled = TRUE;
-  if (run->worker_reported)
-    stop_ended_by_hand (run);
-  else
-    kill_for_another_attempt (run);
+  stop_ended_by_hand (run);
 }
 
-/* Handles a RUN that seems to wait in its container for a retry at STATE. The server remembers that
- * Prefect inside has retried the run once, even if somebody ends the run later and retries it with
- * force, as `prefect flow-run retry` does. The run's states show the difference. */
+/* Handles a RUN that seems to wait in its container for a retry, by FLOW_RUN. The server remembers
+ * that Prefect inside has retried the run once, even if somebody ends the run later and retries it
+ * with force, as `prefect flow-run retry` does. The run's states show the difference. */
 static void
-check_retry (PpFlowRun *run, const json_t *state)
+check_retry (PpFlowRun *run, const json_t *flow_run)
 {
-  if (is_followed_for_server (run) && run->claim_check.call == NULL && remember_state (run, state))
+  if (is_followed_for_server (run) && run->claim_check.call == NULL
+      && !may_end_by_itself (run, flow_run)
+      && remember_state (run, json_object_get (flow_run, "state")))
     pp_flow_run_check_claim (run, stop_if_retried_by_hand);
 }
 
@@ -261,7 +268,7 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run, gint64 asked_at
     return FALSE;
   if (pp_flow_run_waits_in_container (flow_run))
     {
-      check_retry (run, state);
+      check_retry (run, flow_run);
       return FALSE;
     }
   if (!g_str_has_prefix (type, "CANCELL"))

@@ -39,6 +39,13 @@ report_inside (PpJournalEntry *entry)
 }
 
 static void
+report_inside_too_late (PpJournalEntry *entry)
+{
+  entry->worker_reported = FALSE;
+  entry->timed_out = TRUE;
+}
+
+static void
 restart_host (PpJournalEntry *entry)
 {
   entry->boot_id = (char *)"another boot";
@@ -220,6 +227,14 @@ retry_elsewhere (Fixture *fixture)
   fixture->run_count = 2;
 }
 
+static void
+complete_elsewhere (Fixture *fixture)
+{
+  begin_elsewhere (fixture);
+  add_state (fixture, "RUNNING", OTHER);
+  add_state (fixture, "COMPLETED", OTHER);
+}
+
 #define FOLLOWED "watch follow inspect remove "
 #define STOPPED "watch stop follow inspect remove "
 #define AWAY(call, times, error)                                                                   \
@@ -399,6 +414,24 @@ static const Recovery recoveries[] = {
     "COMPLETED",
     OTHER,
     { .steps = { let_minute_pass, end_job }, .states = "", .calls = FOLLOWED },
+    .change = report_inside },
+  { "completed-inside-after-its-time-out",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "COMPLETED",
+    OTHER,
+    { .states = "", .calls = FOLLOWED, .absent = "did not report Running" },
+    .change = report_inside_too_late },
+  { "completed-elsewhere",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { .keeps_running = TRUE,
+      .prepare = complete_elsewhere,
+      .states = "",
+      .calls = STOPPED,
+      .check = check_killed },
     .change = report_inside },
   { "crashed-by-hand-and-retried",
     PP_JOURNAL_STARTING,

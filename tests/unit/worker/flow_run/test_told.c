@@ -107,6 +107,25 @@ hear_of_attempt_before (Fixture *fixture)
   pp_flow_run_end_as_told (fixture->run, flow_run, g_get_monotonic_time () - 60 * G_USEC_PER_SEC);
 }
 
+/* The server does that if no poll takes the run in time. */
+static void
+rename_to_late (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  g_mutex_lock (&fixture->mutex);
+  json_object_set_new (json_array_get (fixture->states, json_array_size (fixture->states) - 1),
+                       "name", json_string ("Late"));
+  g_mutex_unlock (&fixture->mutex);
+}
+
+/* `prefect flow-run retry` does that. */
+static void
+retry_by_client (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", OTHER);
+  fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
+}
+
 static void
 let_grace_pass (Fixture *fixture G_GNUC_UNUSED)
 {
@@ -296,6 +315,34 @@ static const Case cases[] = {
       .calls = STOPPED,
       .log = "was scheduled for another attempt",
       .check = check_rescheduled } },
+  { "reported-inside-and-retried-by-a-client-after-a-retry-inside",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .steps = { run_inside, crash_by_hand, retry_by_client, hear, let_grace_pass, hear },
+      .states = "PENDING PENDING ",
+      .calls = STOPPED,
+      .check = check_rescheduled } },
+  { "reported-inside-and-retried-by-a-client-and-ends-by-itself",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, crash_by_hand, retry_by_client, hear, hear },
+      .states = "PENDING PENDING ",
+      .calls = WELL,
+      .absent = "attempt",
+      .check = check_rescheduled } },
+  { "reported-inside-and-running-while-it-is-killed-for-a-retry-by-force",
+    { .variables = PREFECT_JOB,
+      .keeps_running = TRUE,
+      .held = FAKE_STOP,
+      .holds = 1,
+      .steps = { run_inside, crash_by_hand, retry_inside, hear, run_inside, go_on },
+      .states = "PENDING PENDING CRASHED ",
+      .calls = STOPPED } },
+  { "reported-inside-and-late-after-it-scheduled-itself",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, schedule_by_client, hear, rename_to_late, hear },
+      .states = "PENDING PENDING ",
+      .calls = WELL,
+      .absent = "attempt" } },
   { "retried-by-force-after-a-retry-inside",
     { .keeps_running = TRUE,
       .steps = { crash_by_hand, retry_inside, hear },
