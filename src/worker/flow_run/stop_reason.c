@@ -40,20 +40,13 @@ is_followed_for_server (const PpFlowRun *run)
   return run->state == PP_FLOW_RUN_STARTED && !pp_flow_run_is_over_on_server (run);
 }
 
-/* Stops and removes, after SECONDS, the container of a run that is over on the server. Nothing is
- * reported. */
-static void
-stop_and_remove_in (PpFlowRun *run, PpStopReason reason, guint seconds)
-{
-  pp_flow_run_stop_because (run, reason);
-  run->auto_remove = TRUE;
-  pp_flow_run_stop_container_in (run, seconds);
-}
-
+/* Stops and removes the container of a run that is over on the server. Nothing is reported. */
 static void
 stop_and_remove (PpFlowRun *run, PpStopReason reason)
 {
-  stop_and_remove_in (run, reason, 0);
+  pp_flow_run_stop_because (run, reason);
+  run->auto_remove = TRUE;
+  pp_flow_run_stop_container_in (run, 0);
 }
 
 static void

@@ -406,6 +406,76 @@ go_on (Fixture *fixture)
   fake_go_on (fixture->context.infrastructure);
 }
 
+void
+ask_to_cancel (Fixture *fixture)
+{
+  add_state (fixture, "CANCELLING", NULL);
+}
+
+void
+end_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", NULL);
+}
+
+void
+crash_by_hand (Fixture *fixture)
+{
+  add_state (fixture, "CRASHED", NULL);
+}
+
+void
+schedule_again (Fixture *fixture, const char *transition_id, json_t *policy)
+{
+  add_state (fixture, "SCHEDULED", transition_id);
+  fixture->policy = policy;
+}
+
+void
+retry_by_hand (Fixture *fixture)
+{
+  schedule_again (fixture, NULL, json_pack ("{s:s}", "retry_type", "reschedule"));
+}
+
+void
+begin_elsewhere (Fixture *fixture)
+{
+  add_state (fixture, "SCHEDULED", NULL);
+  add_state (fixture, "PENDING", OTHER);
+}
+
+void
+complete_inside (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", CLAIM);
+}
+
+void
+vanish (Fixture *fixture)
+{
+  fake_vanish (fixture->context.infrastructure);
+}
+
+void
+refuse_removal (Fixture *fixture)
+{
+  fixture->fake->fails[FAKE_REMOVE] = 1;
+  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
+}
+
+void
+refuse_removals (Fixture *fixture)
+{
+  refuse_removal (fixture);
+  fixture->fake->fails[FAKE_REMOVE] = 6;
+}
+
+void
+check_killed (Fixture *fixture)
+{
+  g_assert_cmpuint (fixture->fake->stop_seconds, ==, 0);
+}
+
 /* The loop. */
 
 void

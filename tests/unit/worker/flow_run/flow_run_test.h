@@ -152,7 +152,23 @@ void cancel_run (Fixture *fixture); /* it is CANCELLING, and its worker has hear
 void delete_run (Fixture *fixture); /* on the server */
 void let_pass (Fixture *fixture);   /* until the next timer */
 void let_minute_pass (Fixture *fixture);
-void go_on (Fixture *fixture); /* the calls of the engine that are held end */
+void go_on (Fixture *fixture);           /* the calls of the engine that are held end */
+void ask_to_cancel (Fixture *fixture);   /* the run is CANCELLING; its worker has not heard so */
+void end_by_hand (Fixture *fixture);     /* somebody sets the run to COMPLETED */
+void crash_by_hand (Fixture *fixture);   /* or to CRASHED */
+void retry_by_hand (Fixture *fixture);   /* or retries it */
+void begin_elsewhere (Fixture *fixture); /* another worker claims the run's next attempt */
+void complete_inside (Fixture *fixture); /* Prefect inside the job sets COMPLETED */
+void vanish (Fixture *fixture);          /* somebody removes the job */
+void refuse_removal (Fixture *fixture);  /* the engine refuses the next removal */
+void refuse_removals (Fixture *fixture); /* and the five after it */
+
+/* The run is SCHEDULED, asked for by TRANSITION_ID (NULL: nobody's), with POLICY, which is taken.
+ */
+void schedule_again (Fixture *fixture, const char *transition_id, json_t *policy);
+
+/* Checks that the job was killed, without time for the stop signal. */
+void check_killed (Fixture *fixture);
 
 /* An entry as a worker before this one wrote it in PHASE. Its strings are static. */
 PpJournalEntry make_entry (PpJournalPhase phase);

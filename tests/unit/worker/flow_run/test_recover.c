@@ -93,13 +93,6 @@ name_with_secret (PpJournalEntry *entry)
 /* Steps and preparations. */
 
 static void
-begin_elsewhere (Fixture *fixture)
-{
-  add_state (fixture, "SCHEDULED", NULL);
-  add_state (fixture, "PENDING", OTHER);
-}
-
-static void
 wait_for_retry (Fixture *fixture)
 {
   fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
@@ -115,33 +108,6 @@ static void
 move_to_other_container (Fixture *fixture)
 {
   fixture->pid = "http+docker://localhost:beef";
-}
-
-static void
-retry_by_hand (Fixture *fixture)
-{
-  add_state (fixture, "SCHEDULED", NULL);
-  fixture->policy = json_pack ("{s:s}", "retry_type", "reschedule");
-}
-
-static void
-check_killed (Fixture *fixture)
-{
-  g_assert_cmpuint (fixture->fake->stop_seconds, ==, 0);
-}
-
-static void
-refuse_removal (Fixture *fixture)
-{
-  fixture->fake->fails[FAKE_REMOVE] = 1;
-  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
-}
-
-static void
-refuse_removals (Fixture *fixture)
-{
-  refuse_removal (fixture);
-  fixture->fake->fails[FAKE_REMOVE] = 6;
 }
 
 static void

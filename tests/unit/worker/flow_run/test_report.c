@@ -15,47 +15,16 @@ run_prefect (Fixture *fixture)
 }
 
 static void
-complete_inside (Fixture *fixture)
-{
-  add_state (fixture, "COMPLETED", CLAIM);
-}
-
-static void
 fail_inside (Fixture *fixture)
 {
   add_state (fixture, "FAILED", OTHER);
 }
 
 static void
-ask_to_cancel (Fixture *fixture)
-{
-  add_state (fixture, "CANCELLING", NULL);
-}
-
-static void
-end_by_hand (Fixture *fixture)
-{
-  add_state (fixture, "COMPLETED", NULL);
-}
-
-static void
-begin_elsewhere (Fixture *fixture)
-{
-  add_state (fixture, "SCHEDULED", NULL);
-  add_state (fixture, "PENDING", OTHER);
-}
-
-static void
 retry_inside (Fixture *fixture)
 {
-  add_state (fixture, "SCHEDULED", NULL);
-  fixture->policy = json_pack ("{s:s, s:i}", "retry_type", "in_process", "retries", 2);
-}
-
-static void
-vanish (Fixture *fixture)
-{
-  fake_vanish (fixture->context.infrastructure);
+  schedule_again (fixture, NULL,
+                  json_pack ("{s:s, s:i}", "retry_type", "in_process", "retries", 2));
 }
 
 /* The poll gets the run back; the rest of its policy stays. */

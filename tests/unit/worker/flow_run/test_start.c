@@ -20,26 +20,6 @@ lose_removal (Fixture *fixture)
 }
 
 static void
-refuse_removal (Fixture *fixture)
-{
-  fixture->fake->fails[FAKE_REMOVE] = 1;
-  fixture->fake->code = PP_INFRASTRUCTURE_ERROR_FAILED;
-}
-
-static void
-refuse_removals (Fixture *fixture)
-{
-  refuse_removal (fixture);
-  fixture->fake->fails[FAKE_REMOVE] = 6;
-}
-
-static void
-vanish (Fixture *fixture)
-{
-  fake_vanish (fixture->context.infrastructure);
-}
-
-static void
 make_ready (Fixture *fixture)
 {
   fixture->fake->job->status.phase = PP_JOB_READY;
@@ -57,33 +37,15 @@ start_late (Fixture *fixture)
 }
 
 static void
-end_by_hand (Fixture *fixture)
-{
-  add_state (fixture, "COMPLETED", NULL);
-}
-
-static void
 fail_by_hand (Fixture *fixture)
 {
   add_state (fixture, "FAILED", NULL);
 }
 
 static void
-crash_by_hand (Fixture *fixture)
-{
-  add_state (fixture, "CRASHED", NULL);
-}
-
-static void
 cancel_by_hand (Fixture *fixture)
 {
   add_state (fixture, "CANCELLED", NULL);
-}
-
-static void
-ask_to_cancel (Fixture *fixture)
-{
-  add_state (fixture, "CANCELLING", NULL);
 }
 
 static void
@@ -179,68 +141,23 @@ free_secrets (Fixture *fixture)
   g_clear_pointer (&secrets, pp_secrets_free);
 }
 
+/* STEP sets the run's state by hand while the container is created. NAME: the worker reports the
+ * run. NAME-engine: Prefect inside would. */
+#define NOT_STARTED(step, submitting)                                                              \
+  .held = FAKE_CREATE, .holds = 1, .steps = { step, go_on }, .states = "PENDING " submitting,      \
+  .calls = "create remove ", .log = "is not started: the server says it is"
+#define SET_BY_HAND(name, step)                                                                    \
+  { name, { NOT_STARTED (step, "") } },                                                            \
+  {                                                                                                \
+    name "-engine", { .variables = PREFECT_JOB, NOT_STARTED (step, "PENDING ") }                   \
+  }
+
 static const Case cases[] = {
   /* It is ended by hand soon after the claim. */
-  { "completed-by-hand",
-    { .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { end_by_hand, go_on },
-      .states = "PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "completed-by-hand-engine",
-    { .variables = PREFECT_JOB,
-      .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { end_by_hand, go_on },
-      .states = "PENDING PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "failed-by-hand",
-    { .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { fail_by_hand, go_on },
-      .states = "PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "failed-by-hand-engine",
-    { .variables = PREFECT_JOB,
-      .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { fail_by_hand, go_on },
-      .states = "PENDING PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "crashed-by-hand",
-    { .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { crash_by_hand, go_on },
-      .states = "PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "crashed-by-hand-engine",
-    { .variables = PREFECT_JOB,
-      .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { crash_by_hand, go_on },
-      .states = "PENDING PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "cancelled-by-hand",
-    { .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { cancel_by_hand, go_on },
-      .states = "PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
-  { "cancelled-by-hand-engine",
-    { .variables = PREFECT_JOB,
-      .held = FAKE_CREATE,
-      .holds = 1,
-      .steps = { cancel_by_hand, go_on },
-      .states = "PENDING PENDING ",
-      .calls = "create remove ",
-      .log = "is not started: the server says it is" } },
+  SET_BY_HAND ("completed-by-hand", end_by_hand),
+  SET_BY_HAND ("failed-by-hand", fail_by_hand),
+  SET_BY_HAND ("crashed-by-hand", crash_by_hand),
+  SET_BY_HAND ("cancelled-by-hand", cancel_by_hand),
   { "name-with-a-secret",
     { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "
                    "\"name\": \"box-topsecret\"}",

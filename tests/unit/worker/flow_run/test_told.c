@@ -21,13 +21,6 @@ let_time_pass (Fixture *fixture G_GNUC_UNUSED)
 }
 
 static void
-begin_elsewhere (Fixture *fixture)
-{
-  add_state (fixture, "SCHEDULED", NULL);
-  add_state (fixture, "PENDING", OTHER);
-}
-
-static void
 run_elsewhere (Fixture *fixture)
 {
   begin_elsewhere (fixture);
@@ -41,59 +34,30 @@ run_inside (Fixture *fixture)
 }
 
 static void
-complete_inside (Fixture *fixture)
-{
-  add_state (fixture, "COMPLETED", CLAIM);
-}
-
-static void
-complete_by_hand (Fixture *fixture)
-{
-  add_state (fixture, "COMPLETED", NULL);
-}
-
-static void
-ask_to_cancel (Fixture *fixture)
-{
-  add_state (fixture, "CANCELLING", NULL);
-}
-
-static void
-begin_again (Fixture *fixture)
-{
-  add_state (fixture, "SCHEDULED", NULL);
-  fixture->policy = json_pack ("{s:s}", "retry_type", "reschedule");
-}
-
-static void
 retry_inside (Fixture *fixture)
 {
-  add_state (fixture, "SCHEDULED", NULL);
-  fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
+  schedule_again (fixture, NULL, json_pack ("{s:s}", "retry_type", "in_process"));
 }
 
 /* From a server that does not know how a run is retried. */
 static void
 begin_again_at_old_server (Fixture *fixture)
 {
-  add_state (fixture, "SCHEDULED", NULL);
-  fixture->policy = json_pack ("{s:n}", "retries");
+  schedule_again (fixture, NULL, json_pack ("{s:n}", "retries"));
 }
 
 /* After Prefect inside has suspended the run. */
 static void
 resume_outside (Fixture *fixture)
 {
-  add_state (fixture, "SCHEDULED", NULL);
-  fixture->policy = json_pack ("{s:n, s:b}", "retry_type", "resuming", TRUE);
+  schedule_again (fixture, NULL, json_pack ("{s:n, s:b}", "retry_type", "resuming", TRUE));
 }
 
 /* A client of Prefect does that, inside the container or not. */
 static void
 schedule_by_client (Fixture *fixture)
 {
-  add_state (fixture, "SCHEDULED", OTHER);
-  fixture->policy = json_pack ("{s:n}", "retry_type");
+  schedule_again (fixture, OTHER, json_pack ("{s:n}", "retry_type"));
 }
 
 /* An answer that was on its way while the run was claimed anew. */
@@ -122,8 +86,7 @@ rename_to_late (Fixture *fixture)
 static void
 retry_by_client (Fixture *fixture)
 {
-  add_state (fixture, "SCHEDULED", OTHER);
-  fixture->policy = json_pack ("{s:s}", "retry_type", "in_process");
+  schedule_again (fixture, OTHER, json_pack ("{s:s}", "retry_type", "in_process"));
 }
 
 static void
@@ -132,23 +95,11 @@ let_grace_pass (Fixture *fixture G_GNUC_UNUSED)
   clock_add (31 * G_USEC_PER_SEC);
 }
 
-static void
-crash_by_hand (Fixture *fixture)
-{
-  add_state (fixture, "CRASHED", NULL);
-}
-
 /* Prefect inside the other container sets this state at an old server. */
 static void
 run_inside_other (Fixture *fixture)
 {
   add_state (fixture, "RUNNING", NULL);
-}
-
-static void
-check_killed (Fixture *fixture)
-{
-  g_assert_cmpuint (fixture->fake->stop_seconds, ==, 0);
 }
 
 static void
@@ -219,7 +170,7 @@ static const Case cases[] = {
       .words = "its container was stopped" } },
   { "ended-by-hand",
     { .keeps_running = TRUE,
-      .steps = { complete_by_hand, hear },
+      .steps = { end_by_hand, hear },
       .states = "PENDING RUNNING ",
       .calls = STOPPED,
       .log = "was ended on the server, not by this worker" } },
@@ -235,7 +186,7 @@ static const Case cases[] = {
       .log = "was ended on the server, not by this worker" } },
   { "to-be-begun-again",
     { .keeps_running = TRUE,
-      .steps = { begin_again, hear },
+      .steps = { retry_by_hand, hear },
       .states = "PENDING RUNNING ",
       .calls = STOPPED,
       .check = check_stopped_kindly } },
@@ -249,7 +200,7 @@ static const Case cases[] = {
   { "reported-inside-and-retried-by-hand",
     { .variables = PREFECT_JOB,
       .keeps_running = TRUE,
-      .steps = { run_inside, crash_by_hand, hear, begin_again, hear },
+      .steps = { run_inside, crash_by_hand, hear, retry_by_hand, hear },
       .states = "PENDING PENDING ",
       .calls = STOPPED,
       .log = "was scheduled for another attempt",
@@ -286,7 +237,7 @@ static const Case cases[] = {
       .keeps_running = TRUE,
       .held = FAKE_STOP,
       .holds = 1,
-      .steps = { run_inside, begin_again, hear, run_inside, go_on },
+      .steps = { run_inside, retry_by_hand, hear, run_inside, go_on },
       .states = "PENDING PENDING CRASHED ",
       .calls = STOPPED } },
   { "reported-inside-and-cancelled-elsewhere-while-it-is-killed",
@@ -294,7 +245,7 @@ static const Case cases[] = {
       .keeps_running = TRUE,
       .held = FAKE_STOP,
       .holds = 1,
-      .steps = { run_inside, begin_again, hear, begin_elsewhere, ask_to_cancel, go_on },
+      .steps = { run_inside, retry_by_hand, hear, begin_elsewhere, ask_to_cancel, go_on },
       .states = "PENDING PENDING ",
       .calls = STOPPED } },
   { "reported-inside-and-told-of-an-earlier-attempt",

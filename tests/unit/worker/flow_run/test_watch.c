@@ -52,12 +52,6 @@ go_away (Fixture *fixture)
 }
 
 static void
-vanish (Fixture *fixture)
-{
-  fake_vanish (fixture->context.infrastructure);
-}
-
-static void
 kill_for_memory (Fixture *fixture)
 {
   fixture->fake->job->status.end.oom_killed = TRUE;
