@@ -651,7 +651,7 @@ say '{"type": "COMPLETED"}'
 """
 
 
-@pytest.mark.parametrize("other", [False, True])
+@pytest.mark.parametrize("engine,other", [("podman", False), ("podman", True), ("docker", False)], indirect=["engine"])
 def test_hung_run_that_prefect_reports_is_retried(api, engine, pool, start_worker, elsewhere, tmp_path, other):
     """Long after somebody has set it to Crashed: the hung container neither delays the retry nor ends it."""
     worker = start_worker(api, engine, pool)

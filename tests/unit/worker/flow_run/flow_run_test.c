@@ -471,6 +471,12 @@ refuse_removals (Fixture *fixture)
 }
 
 void
+lose_removals (Fixture *fixture)
+{
+  fixture->fake->away[FAKE_REMOVE] = 6;
+}
+
+void
 check_killed (Fixture *fixture)
 {
   g_assert_cmpuint (fixture->fake->stop_seconds, ==, 0);

@@ -20,6 +20,8 @@
 #define CLAIM "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 #define RUNNING_ID "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 #define OTHER "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+/* The id of a state that a worker has restored. */
+#define RESTORED "dddddddd-dddd-8ddd-8ddd-dddddddddddd"
 
 #define REJECTED "{\"status\": \"REJECT\", \"state\": {\"type\": \"COMPLETED\"}, \"details\": {}}"
 #define ABORTED "{\"status\": \"ABORT\", \"state\": null, \"details\": {\"reason\": \"no\"}}"
@@ -162,6 +164,7 @@ void complete_inside (Fixture *fixture); /* Prefect inside the job sets COMPLETE
 void vanish (Fixture *fixture);          /* somebody removes the job */
 void refuse_removal (Fixture *fixture);  /* the engine refuses the next removal */
 void refuse_removals (Fixture *fixture); /* and the five after it */
+void lose_removals (Fixture *fixture);   /* the engine does not answer the next six */
 
 /* The run is SCHEDULED, asked for by TRANSITION_ID (NULL: nobody's), with POLICY, which is taken.
  */

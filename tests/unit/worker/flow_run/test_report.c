@@ -60,12 +60,16 @@ check_settled (Fixture *fixture)
     }                                                                                              \
   }
 
-/* The engine is away for a while. */
 static void
-lose_removals (Fixture *fixture)
+check_removed (Fixture *fixture)
 {
-  fixture->fake->away[FAKE_REMOVE] = 6;
+  g_assert_null (fixture->fake->job);
 }
+
+/* The engine is away while the container is removed, and then refuses once. */
+#define REMOVED_AFTER_AN_OUTAGE                                                                    \
+  .fails = FAKE_REMOVE, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_FAILED,                     \
+  .prepare = lose_removals, .absent = "could not be removed", .check = check_removed
 
 static const Case cases[] = {
   /* Prefect inside the container reports. */
@@ -214,13 +218,16 @@ static const Case cases[] = {
       .calls = WELL "remove remove remove remove remove ",
       .log = "could not be removed" } },
   { "container-is-removed-after-an-outage",
-    { .fails = FAKE_REMOVE,
-      .failures = 1,
-      .code = PP_INFRASTRUCTURE_ERROR_FAILED,
-      .prepare = lose_removals,
-      .states = "PENDING RUNNING COMPLETED ",
-      .calls = WELL "remove remove remove remove remove remove remove ",
-      .absent = "could not be removed" } },
+    { REMOVED_AFTER_AN_OUTAGE, .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL "remove remove remove remove remove remove remove " } },
+  { "container-of-a-cancelled-run-is-removed-after-an-outage",
+    { REMOVED_AFTER_AN_OUTAGE, .keeps_running = TRUE, .steps = { cancel_run },
+      .states = "PENDING RUNNING CANCELLED " } },
+  { "container-of-a-deleted-run-is-removed-after-an-outage",
+    { REMOVED_AFTER_AN_OUTAGE, .steps = { delete_run }, .states = "PENDING RUNNING " } },
+  { "container-that-prefect-reports-is-removed-after-an-outage",
+    { REMOVED_AFTER_AN_OUTAGE, PREFECT, .steps = { run_prefect, complete_inside },
+      .states = "PENDING PENDING " } },
 };
 
 int

@@ -9,8 +9,6 @@
 
 #define FOLLOWED "watch follow inspect remove "
 #define WELL "create start " FOLLOWED
-/* The id of a state that was set back. */
-#define RESTORED "dddddddd-dddd-8ddd-8ddd-dddddddddddd"
 #define UNANSWERED .fails = FAKE_START, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_UNAVAILABLE
 
 static void

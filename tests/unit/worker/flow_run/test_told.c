@@ -39,6 +39,14 @@ retry_inside (Fixture *fixture)
   schedule_again (fixture, NULL, json_pack ("{s:s}", "retry_type", "in_process"));
 }
 
+/* A worker has restored the state in which Prefect inside waits for its retry: a late request had
+ * set another one. */
+static void
+restore_retry_inside (Fixture *fixture)
+{
+  schedule_again (fixture, RESTORED, json_pack ("{s:s}", "retry_type", "in_process"));
+}
+
 /* From a server that does not know how a run is retried. */
 static void
 begin_again_at_old_server (Fixture *fixture)
@@ -301,6 +309,16 @@ static const Case cases[] = {
       .calls = STOPPED,
       .log = "was ended on the server, not by this worker",
       .check = check_rescheduled } },
+  { "reported-inside-and-restored-after-a-retry-inside",
+    { .variables = PREFECT_JOB,
+      .steps = { run_inside, crash_by_hand, restore_retry_inside, hear },
+      .calls = WELL,
+      .absent = "attempt" } },
+  { "restored-after-a-retry-inside",
+    { .steps = { crash_by_hand, restore_retry_inside, hear },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = WELL,
+      .absent = "was ended on the server" } },
   { "reported-inside-and-retried-inside",
     { .variables = PREFECT_JOB,
       .steps = { run_inside, retry_inside, hear },
