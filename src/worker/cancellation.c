@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds runs in flight that the server wants to stop or no longer knows, or that another worker has
- * begun again. Each check, at a fixed interval, asks about all runs in two queries, and reads the
- * states of some runs in a third. Runs that the server cannot return in a list are read one by
- * one. */
+ * begun again. Each check, at a fixed interval, asks about all runs in two queries or more, and
+ * reads the states of some runs in another. Runs that the server cannot return in a list are read
+ * one by one. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -125,7 +125,7 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
 {
   PpWorker *worker = user_data;
   const json_t *flow_run;
-  gboolean some = FALSE;
+  gboolean is_new = FALSE;
   size_t index;
 
   worker->cancel_call = NULL;
@@ -143,16 +143,19 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
     const char *id = pp_json_string (flow_run, "id");
     PpFlowRun *run = id != NULL ? g_hash_table_lookup (worker->runs, id) : NULL;
 
-    if (run != NULL && pp_flow_run_end_as_told (run, flow_run, worker->cancel_asked_at))
-      some = TRUE;
+    if (run == NULL)
+      continue;
+    pp_flow_run_end_as_told (run, flow_run, worker->cancel_asked_at);
+    if (g_hash_table_add (worker->cancel_heard, g_strdup (id)))
+      is_new = TRUE;
   }
   /* An answer has at most 200 runs, or PREFECT_SERVER_API_DEFAULT_LIMIT: ask for the rest. */
-  if (some)
+  if (is_new)
     ask_for_cancelled (worker);
 }
 
 /* Returns the ids of all runs in flight. If ALL is FALSE, returns only the ids of the runs that may
- * be ended and that the server can return in a list. */
+ * be ended, that the server can return in a list, and that it has not returned in this check. */
 static json_t *
 ids_in_flight (const PpWorker *worker, gboolean all)
 {
@@ -164,12 +167,14 @@ ids_in_flight (const PpWorker *worker, gboolean all)
   while (g_hash_table_iter_next (&iter, &id, &run))
     if (all
         || (pp_flow_run_may_be_ended (run)
-            && !pp_state_reader_is_unlistable (worker->context.states, id)))
+            && !pp_state_reader_is_unlistable (worker->context.states, id)
+            && !g_hash_table_contains (worker->cancel_heard, id)))
       json_array_append_new (ids, json_string (id));
   return ids;
 }
 
-/* Asks only for runs that are not being cancelled yet, because the answer has a limited size. */
+/* Asks only for runs that are not being cancelled yet and were not returned in this check, because
+ * the answer has a limited size. */
 static void
 ask_for_cancelled (PpWorker *worker)
 {
@@ -203,7 +208,11 @@ pp_worker_watch_cancellations (PpWorker *worker)
   read_states (worker, FALSE);
   look_at_some (worker);
   if (worker->cancel_call == NULL)
-    ask_for_cancelled (worker);
+    {
+      g_clear_pointer (&worker->cancel_heard, g_hash_table_unref);
+      worker->cancel_heard = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      ask_for_cancelled (worker);
+    }
   if (worker->count_call == NULL && g_hash_table_size (worker->runs) > 0)
     {
       json_auto_t *ids = ids_in_flight (worker, TRUE);
@@ -221,6 +230,7 @@ pp_worker_stop_watching_cancellations (PpWorker *worker)
   g_clear_handle_id (&worker->cancel_timer, g_source_remove);
   pp_api_call_cancel (worker->cancel_call);
   worker->cancel_call = NULL;
+  g_clear_pointer (&worker->cancel_heard, g_hash_table_unref);
   pp_api_call_cancel (worker->count_call);
   worker->count_call = NULL;
   g_list_free_full (g_steal_pointer (&worker->cancel_looks), free_look);

@@ -97,7 +97,8 @@ typedef struct
   guint cancel_timer;
   guint look_turn; /* which runs the next check reads */
   PpApiCall *cancel_call;
-  gint64 cancel_asked_at; /* monotonic microseconds; when cancel_call was sent */
+  gint64 cancel_asked_at;   /* monotonic microseconds; when cancel_call was sent */
+  GHashTable *cancel_heard; /* ids of the runs that the server has returned in this check */
   PpApiCall *count_call;
   json_int_t counted;  /* number of runs that count_call asks for */
   gboolean unheard;    /* the last cancel_call got no answer */

@@ -169,17 +169,15 @@ may_end_by_itself (PpFlowRun *run, const json_t *flow_run)
 
 /* Stops RUN, in whose container Prefect reports the states, if FLOW_RUN is SCHEDULED for another
  * attempt. A server without "retry_type" does not say whether Prefect inside the container waits
- * for a retry. Returns TRUE if RUN is stopped. */
-static gboolean
+ * for a retry. */
+static void
 stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
 {
   const json_t *policy = json_object_get (flow_run, "empirical_policy");
 
-  if (!pp_flow_run_state_is_scheduled (json_object_get (flow_run, "state"))
-      || json_object_get (policy, "retry_type") == NULL || may_end_by_itself (run, flow_run))
-    return FALSE;
-  kill_for_another_attempt (run);
-  return TRUE;
+  if (pp_flow_run_state_is_scheduled (json_object_get (flow_run, "state"))
+      && json_object_get (policy, "retry_type") != NULL && !may_end_by_itself (run, flow_run))
+    kill_for_another_attempt (run);
 }
 
 /* Stops RUN if it was retried by hand, and not by Prefect inside its container. The server's polls
@@ -212,27 +210,24 @@ check_retry (PpFlowRun *run, const json_t *flow_run)
 }
 
 /* Stops RUN because of the state of FLOW_RUN (final or SCHEDULED): RUN's own report would overwrite
- * what a user has set. Returns TRUE if RUN is stopped at once. If Prefect inside the container may
- * have reported that state, checks the claim first. If Prefect did, RUN is not stopped: Prefect
- * still runs its hooks, and the command may have more to do. */
-static gboolean
+ * what a user has set. If Prefect inside the container may have reported that state, checks the
+ * claim first. If Prefect did, RUN is not stopped: Prefect still runs its hooks, and the command
+ * may have more to do. */
+static void
 see_to_end (PpFlowRun *run, const json_t *flow_run)
 {
   const json_t *state = json_object_get (flow_run, "state");
 
   if (run->state != PP_FLOW_RUN_STARTED || run->report.retry_scheduled)
-    return FALSE;
+    return;
   if (!run->worker_reported)
-    return stop_for_another_attempt (run, flow_run);
-  if (!may_be_reported_by_prefect (state))
-    {
-      stop_ended_by_hand (run);
-      return TRUE;
-    }
-  if (!run->stop.prefect_ended
-      && (run->claim_check.call == NULL || run->claim_check.known != stop_unless_ended_by_prefect))
+    stop_for_another_attempt (run, flow_run);
+  else if (!may_be_reported_by_prefect (state))
+    stop_ended_by_hand (run);
+  else if (!run->stop.prefect_ended
+           && (run->claim_check.call == NULL
+               || run->claim_check.known != stop_unless_ended_by_prefect))
     pp_flow_run_check_claim (run, stop_unless_ended_by_prefect);
-  return FALSE;
 }
 
 /* True if FLOW_RUN, an object of the API, is in a state that ends the current attempt. If only the
@@ -250,7 +245,7 @@ is_told_to_end (const json_t *flow_run)
   return type != NULL && g_strv_contains (ends, type);
 }
 
-gboolean
+void
 pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
 {
   const json_t *state = json_object_get (flow_run, "state");
@@ -258,16 +253,13 @@ pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run, gint64 asked_at
 
   if (!is_told_to_end (flow_run) || !pp_flow_run_may_be_ended (run) || run->claimed_at > asked_at
       || pp_flow_run_is_late_word (run, state))
-    return FALSE;
+    return;
   if (pp_flow_run_waits_in_container (flow_run))
-    {
-      check_retry (run, flow_run);
-      return FALSE;
-    }
-  if (!g_str_has_prefix (type, "CANCELL"))
-    return see_to_end (run, flow_run);
-  pp_flow_run_cancel (run);
-  return TRUE;
+    check_retry (run, flow_run);
+  else if (g_str_has_prefix (type, "CANCELL"))
+    pp_flow_run_cancel (run);
+  else
+    see_to_end (run, flow_run);
 }
 
 void

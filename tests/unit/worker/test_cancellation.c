@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests that cancelled runs are found, and that a slow read of one run does not delay another. */
+/* Tests that cancelled runs are found, and that one run does not delay or hide another. */
 #include "worker/flow_run/flow_run_inside-private.h"
 #include "worker/worker_inside-private.h"
 
@@ -21,6 +21,7 @@ typedef struct
   PpWorker worker;
   char *url;
   gboolean slow_count;
+  gboolean waiting; /* both runs wait for retries; a list has one run only */
   gint done;
   gint slow_reads;
   gint quick_reads;
@@ -36,6 +37,25 @@ hang (const Fixture *fixture)
   return FALSE;
 }
 
+/* Returns one of the runs that REQUEST asks for, as a server with
+ * PREFECT_SERVER_API_DEFAULT_LIMIT=1 does. */
+static gboolean
+reply_one (Fixture *fixture, const Request *request, int fd)
+{
+  gboolean slow = strstr (request->body->str, SLOW) != NULL;
+  gboolean quick = strstr (request->body->str, QUICK) != NULL;
+  g_autofree char *list = g_strdup_printf (
+      "[{\"id\": \"%s\", \"state\": {\"type\": \"SCHEDULED\", \"name\": \"AwaitingRetry\"}, "
+      "\"empirical_policy\": {\"retry_type\": \"in_process\"}}]",
+      slow ? SLOW : QUICK);
+
+  if (strstr (request->body->str, "CANCELLING") == NULL)
+    return server_reply (fd, 200, "", slow || quick ? list : "[]");
+  g_atomic_int_add (&fixture->slow_reads, slow ? 1 : 0);
+  g_atomic_int_add (&fixture->quick_reads, quick && !slow ? 1 : 0);
+  return server_reply (fd, 200, "", slow || quick ? list : "[]");
+}
+
 /* A server that fails all lists of runs and does not answer for one of the two runs. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
@@ -44,6 +64,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
 
   if (g_str_has_suffix (request->target, "/count"))
     return fixture->slow_count ? hang (fixture) : server_reply (fd, 200, "", "2");
+  if (fixture->waiting)
+    return reply_one (fixture, request, fd);
   if (g_str_equal (request->method, "POST") && strstr (request->body->str, "CANCELLING") != NULL)
     {
       g_atomic_int_inc (&fixture->lists);
@@ -147,11 +169,22 @@ test_slow_count (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   wait_for (&fixture->lists, 3);
 }
 
+/* A run that waits in its container for a retry does not hide another. */
+static void
+test_many_wait (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  fixture->waiting = TRUE;
+  pp_worker_watch_cancellations (&fixture->worker);
+  wait_for (&fixture->quick_reads, 2);
+  g_assert_cmpint (g_atomic_int_get (&fixture->slow_reads), <=, 3);
+}
+
 static void
 add_tests (void)
 {
   g_test_add ("/cancellation/slow-run", Fixture, NULL, set_up, test_slow_run, tear_down);
   g_test_add ("/cancellation/slow-count", Fixture, NULL, set_up, test_slow_count, tear_down);
+  g_test_add ("/cancellation/many-wait", Fixture, NULL, set_up, test_many_wait, tear_down);
 }
 
 int
