@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds runs in flight that the server wants to stop or no longer knows, or that another worker has
- * begun again. Each check, at a fixed interval, asks about all runs in two queries or more, and
- * reads the states of some runs in another. Runs that the server cannot return in a list are read
- * one by one. */
+ * begun again. A check is made at a fixed interval. It asks about all runs in two or more queries.
+ * One more query reads the states of some runs. Runs that the server cannot return in a list are
+ * read one by one. */
 #include "config.h"
 
 #include "worker_inside-private.h"
@@ -185,8 +185,8 @@ ask_for_cancelled (PpWorker *worker)
     worker->cancel_call = pp_flow_runs_filter_ended (worker->context.api, ids, on_ended, worker);
 }
 
-/* The query for cancelled runs does not find deleted runs. If the server counts fewer runs than
- * were asked for, reads each run by itself. */
+/* The query for cancelled runs does not find deleted runs. If the server counts fewer runs than the
+ * worker asked for, the worker reads each run by itself. */
 
 static void
 on_counted (json_t *body, const GError *error, gpointer user_data)

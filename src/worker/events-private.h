@@ -14,8 +14,8 @@ PpEvents *pp_events_new (PpApi *api, const char *worker_name, const char *worker
 void pp_events_free (PpEvents *events);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpEvents, pp_events_free)
 
-/* Sets the work pool that later events are related to. Its type is the worker's type from now on.
- * WORK_POOL is copied. */
+/* Sets the work pool that later events are related to. Later events also have the pool's type as
+ * the worker's type. WORK_POOL is copied. */
 void pp_events_set_work_pool (PpEvents *events, const json_t *work_pool);
 
 /* Queues EVENT ("prefect.worker.started") of the worker itself. RELATED is an array of related

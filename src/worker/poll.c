@@ -15,11 +15,11 @@
 #define MAX_ASKED 200
 /* How often to check if the journal is writable again or a shortage has ended. */
 #define PROBE_SECONDS 3
-/* The shortest time between a poll and the next one that a freed slot triggers. */
+/* The shortest time between a poll and the next poll, if a freed slot triggers the next poll. */
 #define SOONEST_US (G_USEC_PER_SEC / 2)
 
-/* Free heap goes back to the system this long after a run has ended. Its last lines are sent by
- * then, and runs that end in the meantime share one call. */
+/* Free heap goes back to the system this long after a run has ended. By then the run's last lines
+ * are sent, and runs that end in the meantime share one call. */
 #define MEMORY_SECONDS 30
 
 static void poll_now (PpWorker *worker);

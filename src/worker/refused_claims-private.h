@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 
 typedef struct PpRefusedClaims PpRefusedClaims;
 
-/* The first pause of a run is SECONDS, the poll interval, but 10 s to 5 minutes. Each further
- * refusal doubles it, up to 5 minutes. */
+/* The first pause of a run is SECONDS, the poll interval, but at least 10 s and at most 5 minutes.
+ * Each further refusal doubles the pause, up to 5 minutes. */
 PpRefusedClaims *pp_refused_claims_new (double seconds);
 
 /* NULL is ignored. */
@@ -28,11 +28,11 @@ gboolean pp_refused_claims_accept (PpRefusedClaims *refused, const char *id);
 /* True if the last claim of ID was refused, even if its pause is over. */
 gboolean pp_refused_claims_has (const PpRefusedClaims *refused, const char *id);
 
-/* Call this if a poll has returned ID. True if its pause lasts: the poll then skips the run. */
+/* Call this if a poll has returned ID. True if ID's pause is not over: skip the run then. */
 gboolean pp_refused_claims_waits (PpRefusedClaims *refused, const char *id);
 
-/* Returns the number of runs whose pauses last. Forgets the runs that no poll has returned for a
- * long time. Call this before each poll. */
+/* Returns the number of runs whose pauses are not over. Forgets the runs that no poll has returned
+ * for a long time. Call this before each poll. */
 guint pp_refused_claims_count_waiting (PpRefusedClaims *refused);
 
 G_END_DECLS

@@ -7,7 +7,7 @@
 
 #include "prefect-podman/prefect/resources.h"
 
-/* Seconds between SIGTERM and SIGKILL if nothing else is known; the default. */
+/* Seconds between SIGTERM and SIGKILL if the run's stop_timeout is not known: its default. */
 #define STOP_SECONDS 30
 
 void

@@ -13,7 +13,8 @@
 /* If the server answers reads, but this many claims of a run have failed, the worker drops the run
  * for a while. The server may fail for this run only. */
 #define TRIES 4
-/* The same number if the answers say that the server is busy. That takes about a minute. */
+/* The number of failed claims if the answers say that the server is busy. These claims take about a
+ * minute. */
 #define BUSY_TRIES 8
 /* If a read took longer than this, the server was away. Failed claims from before do not count. */
 #define AWAY_US (5 * G_USEC_PER_SEC)

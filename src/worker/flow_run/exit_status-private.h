@@ -7,8 +7,8 @@
 G_BEGIN_DECLS
 
 /* Records in END that the host was restarted at BOOTED_AT (UNIX microseconds), after the job of
- * STATUS was started. If the job ran until then, also sets never_ended: its exit code and end time
- * are not real. The infrastructure made them up when it was started again. */
+ * STATUS was started. If the job ran until then, also sets the field never_ended: the job's exit
+ * code and end time are not real. The infrastructure made them up when it was started again. */
 void pp_job_end_note_boot (PpJobEnd *end, const PpJobStatus *status, gint64 booted_at);
 
 /* Returns the type of the final state of a run that the worker reports: "COMPLETED", "FAILED" or

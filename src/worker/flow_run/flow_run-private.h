@@ -112,10 +112,10 @@ void pp_flow_run_cancel (PpFlowRun *run);
 /* Handles FLOW_RUN, the API's object of a run that is CANCELLING, final or SCHEDULED. Cancels RUN
  * if it is CANCELLING or CANCELLED. In any other state, somebody else has ended or rescheduled the
  * run. If this worker reports the run, it stops and removes the container and keeps the server's
- * state, unless Prefect inside the container reported that state. If Prefect reports the run, the
- * worker stops and removes the container only if the run is SCHEDULED for another attempt. ASKED_AT
- * is when FLOW_RUN was asked for, in monotonic microseconds: if RUN was claimed later, FLOW_RUN is
- * about an earlier attempt. */
+ * state. But if Prefect inside the container reported that state, the worker does not stop the
+ * container. If Prefect reports the run, the worker stops and removes the container only if the run
+ * is SCHEDULED for another attempt. ASKED_AT is when FLOW_RUN was asked for, in monotonic
+ * microseconds: if RUN was claimed later, FLOW_RUN is about an earlier attempt. */
 void pp_flow_run_end_as_told (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
 
 /* Checks on the server if RUN was deleted, or begun again by another worker. If so, its container

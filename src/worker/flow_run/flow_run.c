@@ -16,7 +16,7 @@
 #define MIN_NAME_BYTES 4
 
 /* The table of states. ENTER is called when a run enters the state. GO_ON is called when something
- * happens for which a run in this state waits. Only pp_flow_run_move() and pp_flow_run_go_on() call
+ * happens that a run in this state waits for. Only pp_flow_run_move() and pp_flow_run_go_on() call
  * these functions. */
 static const struct
 {

@@ -30,8 +30,8 @@ void pp_flow_run_log (PpFlowRun *run, PpLogLevel level, const char *format, ...)
 /* Returns TEXT (may be NULL) without the secrets of the worker and of the run's blocks, because an
  * error message may quote a refused value. Takes ownership of TEXT. New string, or NULL. */
 char *pp_flow_run_mask (const PpFlowRun *run, char *text);
-/* Remembers the name in RUN's job configuration without secrets. Call this when the mask of the
- * run's blocks is known. */
+/* Keeps the name from RUN's job configuration, and the same name without secrets (run->given). Call
+ * this when the mask of the run's blocks is known. */
 void pp_flow_run_learn_name (PpFlowRun *run);
 /* Sets the name of RUN's container, and the name that is shown. NULL means that RUN has no
  * container name. */
@@ -107,9 +107,9 @@ gboolean pp_flow_run_state_is_left_behind (const json_t *state);
  * that object was requested, in monotonic microseconds. */
 void pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at);
 
-/* Calls NEXT, unless another worker ran RUN before our claim, or a user ended RUN. In that case,
- * drops RUN. If a request of ours overwrote the final state that the worker or the user set, puts
- * that state back first. */
+/* Calls NEXT, unless another worker ran RUN before our claim, or a user ended RUN. In these two
+ * cases, drops RUN. If a request of ours overwrote the final state that the other worker or the
+ * user had set, puts that state back first. */
 void pp_flow_run_check_contest (PpFlowRun *run, PpFlowRunNextFunc next);
 
 /* Like pp_flow_run_check_contest(), but always reads RUN's states on the server. Call this if
@@ -213,7 +213,8 @@ void pp_flow_run_drop_spec (PpFlowRun *run);
  * MESSAGE lacks the name, because the engine writes the container's id. New string. */
 char *pp_flow_run_name_container (const PpFlowRun *run, const char *message);
 
-/* Returns WORDS, from an engine, with a full stop added unless they end a sentence; new string. */
+/* Returns WORDS, from an engine. Adds a full stop if WORDS do not end with a punctuation mark that
+ * ends a sentence. New string. */
 char *pp_flow_run_sentence (const char *words);
 
 /* claim.c, submit.c, start.c: the entry function of each state. */
@@ -230,7 +231,7 @@ void pp_flow_run_enter_created (PpFlowRun *run);
  * retry. */
 void pp_flow_run_later (PpFlowRun *run, guint milliseconds, PpFlowRunNextFunc again);
 
-/* Inspects RUN's container. This is the state's only engine call. */
+/* Inspects RUN's container. Uses run->engine_call, the state's only engine call. */
 void pp_flow_run_inspect (PpFlowRun *run, PpJobFunc inspected);
 
 /* True if the engine has answered pp_flow_run_inspect(): ERROR is NULL or "not found". Otherwise
@@ -238,8 +239,8 @@ void pp_flow_run_inspect (PpFlowRun *run, PpJobFunc inspected);
 gboolean pp_flow_run_is_inspected (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
 /* Calls AGAIN after a delay, because the engine did not report the status of RUN's container
- * (ERROR), which may run. There is no time limit: a run is not over because its status is unknown.
- * Logs this once, after 15 minutes. */
+ * (ERROR). The container may run. There is no time limit: an unknown status does not mean that the
+ * run is over. Logs this once, after 15 minutes. */
 void pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc again);
 
 /* Called when RUN's container has ended, but the engine does not report it. Ends the run without
@@ -284,7 +285,7 @@ void pp_flow_run_start_timeout (PpFlowRun *run);
 /* Stops the container after SECONDS, unless it has ended by then. */
 void pp_flow_run_stop_container_in (PpFlowRun *run, guint seconds);
 
-/* Returns the message of RUN's CANCELLED; new string. */
+/* Returns the message of RUN's CANCELLED state; new string. */
 char *pp_flow_run_describe_cancellation (const PpFlowRun *run);
 
 /* tail.c */
@@ -300,8 +301,9 @@ void pp_flow_run_log_tail (PpFlowRun *run);
  * server. */
 void pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type);
 
-/* Warns in the run's log if a process in its container was killed for lack of memory. Also says
- * there if the container failed and did not get a setting of the worker that it may need. */
+/* Warns in the run's log if a process in its container was killed for lack of memory. If the
+ * container failed, and the worker has a setting that the container may need but did not get, also
+ * logs a hint about that setting. */
 void pp_flow_run_explain_end (PpFlowRun *run);
 
 /* report_message.c */

@@ -22,8 +22,8 @@
 typedef enum
 {
   PP_CLAIM_OURS,    /* this worker, and nobody else has set a state since */
-  PP_CLAIM_PREFECT, /* this worker, and Prefect inside the container reports states. Also if the
-                       states cannot be read: the run then goes on */
+  PP_CLAIM_PREFECT, /* this worker, and Prefect inside the container reports states. Also used if
+                       the states cannot be read, so that the run goes on */
   PP_CLAIM_LOST,    /* another worker, for a later attempt */
 } PpClaimHolder;
 
@@ -63,8 +63,8 @@ typedef enum
   PP_STOP_TIMEOUT, /* timeout_seconds have passed, or startup_timeout_seconds if Prefect reports */
   PP_STOP_CANCELLED,               /* the server's state is CANCELLING or CANCELLED */
   PP_STOP_CANCELLED_AFTER_TIMEOUT, /* the same for a run that was stopped for PP_STOP_TIMEOUT */
-  /* Nothing is reported for the reasons from here on. One exception: if the container was killed
-   * for another attempt, and Prefect inside set a state at the last moment. */
+  /* Nothing is reported for the reasons from here on. There is one exception: the container was
+   * killed for another attempt, and Prefect inside it set a state at the last moment. */
   PP_STOP_ENDED, /* the server has the final state, from Prefect, a user or this worker */
   PP_STOP_CANCELLED_MEANWHILE, /* cancelled while no worker watched it */
   PP_STOP_BEGUN_AGAIN,         /* scheduled for another attempt, or claimed by another worker */
@@ -117,7 +117,7 @@ struct PpFlowRun
   gboolean worker_reported; /* the worker reports the run, not Prefect inside the container */
   gboolean auto_remove;
   PpMask *mask;  /* masks the secrets of the blocks that the run uses; NULL: none */
-  char *failure; /* why it could not be submitted, once known */
+  char *failure; /* why the run could not be submitted, once known */
   char *container_id;
   char *container_name;
   char *shown_name; /* container_name without secrets: for logs, messages, states and events */

@@ -195,9 +195,11 @@ submit_again (PpFlowRun *run)
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
 }
 
-/* The engine may have been starting the container when the earlier worker was killed. */
+/* The earlier worker may have been killed while the engine was starting the container. So the
+ * container is inspected again before the run is submitted again. */
 
-/* The container was waiting and runs now, or its start was refused because it had already run. */
+/* Called when the container has been started: it runs now, or it has run before. In the second case
+ * ERROR may be the engine's refusal to start it once more. */
 static void
 on_begun (const GError *error, gpointer user_data)
 {
@@ -289,7 +291,7 @@ on_begun_anew (PpFlowRun *run, const char *why)
   end_container (run, PP_STOP_BEGUN_AGAIN);
 }
 
-/* Handles a RUN that is final on the server, and in whose container, which lives, Prefect reports
+/* Handles a RUN that is final on the server. Its container is alive, and Prefect inside it reports
  * the states. Prefect may still run the flow's hooks there. */
 static void
 on_final (PpFlowRun *run, PpClaimHolder holder)
@@ -340,7 +342,8 @@ on_scheduled (PpFlowRun *run)
     }
   else if (run->journal.phase != PP_JOURNAL_CLAIMED)
     {
-      /* Prefect waited for its retry in the container, or the worker has returned the run. */
+      /* Prefect waited in the container for the run's retry, or a worker has already returned the
+       * run to the poll. */
       run->auto_remove = TRUE;
       pp_flow_run_reschedule (run);
     }
@@ -385,7 +388,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
         leave (run, "it is in other hands");
     }
   else if (pending && run->policy != NULL && (run->worker_reported || run->container_id == NULL))
-    resubmit (run); /* RUNNING comes before the start */
+    resubmit (run); /* not started: a worker sets RUNNING before the start */
   else
     go_on_without (run);
 }

@@ -56,7 +56,7 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
   else if (g_strcmp0 (type, "SCHEDULED") == 0)
     pp_flow_run_on_end_answered (&scheduled, NULL, run);
   else if (begun && !pp_flow_run_may_be_own_state (run, state))
-    pp_flow_run_check_claim (run, send_unless_claimed_again); /* another worker's or Prefect's */
+    pp_flow_run_check_claim (run, send_unless_claimed_again); /* set by another worker or Prefect */
   else if (pp_flow_run_state_is_terminal (state))
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED); /* already reported, or ended by a user */
   else if (begun && g_get_monotonic_time () < run->report.look_until)
@@ -403,8 +403,8 @@ read_state (PpFlowRun *run)
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_state_read, run);
 }
 
-/* Handles the end of a container that was killed for another attempt. Prefect inside may have begun
- * it at the last moment. */
+/* Handles the end of a container that was killed for another attempt. Prefect inside the container
+ * may have begun that attempt at the last moment. */
 static void
 read_state_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)
 {

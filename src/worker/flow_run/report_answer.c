@@ -14,8 +14,8 @@ is_cancelling (const json_t *state)
   return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
 }
 
-/* True if RESULT shows that the run needs no other proposal of its end. No rule of the server
- * leaves a run RUNNING for which a final state is proposed. */
+/* True if RESULT shows that the final state need not be proposed again. No rule of the server keeps
+ * a run RUNNING when a final state is proposed. */
 static gboolean
 is_settled (const PpSetStateResult *result)
 {

@@ -90,10 +90,6 @@ find_end (const PpFlowRun *run, json_t *states)
  * slot. */
 #define FREE_SLOT_TRIES 3
 
-/* Waits for RUN's states after the server has returned an empty list. If the run was deleted, calls
- * GONE. Otherwise AGAIN requests the states until there are some, because an empty list does not
- * show who has the run. */
-
 static gboolean
 on_states_timer (gpointer user_data)
 {
@@ -125,6 +121,9 @@ on_read_without_states (json_t *body G_GNUC_UNUSED, const GError *error, gpointe
   wait->timer = g_timeout_add (pp_look_delay (wait->tries), on_states_timer, wait);
 }
 
+/* Waits for RUN's states after the server has returned an empty list. If the run was deleted, calls
+ * GONE. Otherwise AGAIN requests the states until there are some, because an empty list does not
+ * show who has the run. */
 static void
 wait_for_states (PpFlowRun *run, PpStatesWait *wait, PpFlowRunNextFunc again,
                  PpFlowRunNextFunc gone)
@@ -321,8 +320,8 @@ find_overwritten_end (const PpFlowRun *run, json_t *states)
              : json_incref (find_end (run, states));
 }
 
-/* True if STATES, oldest first, have a RUNNING after ours that somebody else has set: Prefect
- * inside the container. */
+/* True if a RUNNING state that we did not set follows one of our states in STATES (oldest first).
+ * Prefect inside the container has set it. */
 static gboolean
 have_other_running (const PpFlowRun *run, const json_t *states)
 {
@@ -340,8 +339,8 @@ have_other_running (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
-/* True if the last of STATES (oldest first) are SCHEDULED, none of them was restored, and the one
- * before them is final. */
+/* True if STATES (oldest first) end with a final state and one or more SCHEDULED states after it,
+ * none of which was restored. */
 static gboolean
 are_retried_by_hand (const json_t *states)
 {

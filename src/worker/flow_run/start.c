@@ -13,7 +13,7 @@
 /* An answer that took longer than this may be the answer to a repeated call. The earlier call may
  * still be carried out. */
 #define SOON_US G_USEC_PER_SEC
-/* After this many unanswered proposals of RUNNING, the run's log says so. */
+/* Warn in the run's log after this many unanswered proposals of RUNNING. */
 #define SAY_UNANSWERED 3
 /* After this many failed removals, the worker gives up removing an unstarted container. */
 #define MAX_REMOVALS 5
@@ -47,11 +47,11 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
 
 /* A start without an answer may be carried out later, even after another request has started the
  * container and the container has ended. Its program would then run again. So a container that has
- * not run is removed, without force, and created anew: the late start finds nothing. Podman records
- * that the runtime has created a container ("initialized") before it runs the container. Such a
- * container may run, so its start is repeated. If the runtime refuses because the container runs,
- * the container is followed. A container that somebody removed before its start (`podman container
- * prune`) is also created anew. */
+ * not run is removed, without force, and created anew: the late start finds nothing. When the
+ * runtime has created a container, Podman first records "initialized" and then runs the container.
+ * An "initialized" container may run, so its start is repeated. If the runtime refuses because the
+ * container runs, the container is followed. A container that somebody removed before its start
+ * (`podman container prune`) is also created anew. */
 
 static void
 look_again_before_start (PpFlowRun *run)
@@ -277,8 +277,8 @@ start_container (PpFlowRun *run)
       = pp_infrastructure_start (run->context->infrastructure, run->container_id, on_started, run);
 }
 
-/* Starts RUN after a request that the server may have carried out late: before or after that, a
- * user may have ended the run, or another worker may have begun it. */
+/* Starts RUN after a request that the server may have carried out late. Before or after the server
+ * did so, a user may have ended the run, or another worker may have begun it. */
 static void
 check_and_start (PpFlowRun *run)
 {

@@ -16,9 +16,9 @@
 #define MAX_READ 100
 /* The most runs that are remembered because no list can contain them. */
 #define MAX_UNLISTABLE 1000
-/* If a list fails, it is split until one run is left. A run counts as the cause if this happened to
- * it this many times in a row, and it could be read by itself each time. A single failure may be
- * the server's fault. */
+/* If a list fails, it is split until one run is left. A run counts as the cause if it was the run
+ * that was left this many times in a row, and if it could be read by itself each time. A single
+ * failure may be the server's fault. */
 #define LISTS_FAILED 2
 
 struct PpStateRead
@@ -130,11 +130,11 @@ finish (PpStateRead *read, json_t *flow_run, const GError *error)
   free_read (read);
 }
 
-/* A single run. A run that no list can contain may be read by itself: the server writes lists with
- * orjson, which supports neither integers beyond 64 bits nor more than 254 levels of nesting. If
- * the run cannot be read even by itself, its states can still be read. A list without the run
- * proves nothing: it may be incomplete, or something else may have answered in the server's place.
- * Only a 404 for the run itself shows that the run was deleted. */
+/* Reads of a single run. A run that no list can contain may be read by itself: the server writes
+ * lists with orjson, which supports neither integers beyond 64 bits nor more than 254 levels of
+ * nesting. If the run cannot be read even by itself, its states can still be read. A list without
+ * the run proves nothing: it may be incomplete, or something else may have answered in the server's
+ * place. Only a 404 for the run itself shows that the run was deleted. */
 
 static void read_single (PpStateRead *read);
 

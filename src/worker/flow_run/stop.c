@@ -120,7 +120,7 @@ on_stopped (const GError *error, gpointer user_data)
 
   run->stop.call = NULL;
   run->stop.is_refused = is_refusal (error);
-  /* An answer is not the end of the container. on_overdue() checks. */
+  /* The answer does not mean that the container has ended. on_overdue() checks this. */
   if (error == NULL || run->state != PP_FLOW_RUN_STARTED)
     return;
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_NOT_FOUND))
@@ -147,8 +147,8 @@ stop_container (PpFlowRun *run)
 
   if (run->stop.call != NULL)
     return;
-  /* On SIGTERM, Prefect inside the container sets its run to Crashed, by force. That would be the
-   * state of the other attempt. */
+  /* On SIGTERM, Prefect inside the container sets its run to Crashed, by force. That would
+   * overwrite the state of the other attempt. */
   if (run->stop_reason == PP_STOP_BEGUN_AGAIN && !run->worker_reported)
     run->stop.level = MAX (run->stop.level, STOP_KILL);
   seconds = run->stop.level == STOP_KINDLY ? run->policy->stop_timeout : 0;

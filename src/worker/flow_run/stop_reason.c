@@ -127,9 +127,9 @@ may_be_reported_by_prefect (const json_t *state)
          && pp_state_transition_id (state) != NULL;
 }
 
-/* Kills the container of RUN, in which Prefect reports the states and which is SCHEDULED for
- * another attempt. This worker begins that attempt only after the container has ended. Another
- * worker begins it while the container still runs. */
+/* Kills RUN's container. Prefect inside it reports the states, and RUN is SCHEDULED for another
+ * attempt. This worker begins that attempt only after the container has ended. Another worker
+ * begins it while the container still runs. */
 static void
 kill_for_another_attempt (PpFlowRun *run)
 {
@@ -140,10 +140,10 @@ kill_for_another_attempt (PpFlowRun *run)
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
 
-/* True if FLOW_RUN's SCHEDULED state may come from inside RUN's container, which then ends by
- * itself soon: Prefect has suspended the run, and somebody has resumed it. Or a client of Prefect
- * has set the state, which gives it a transition id; the UI gives none. Such a container gets
- * PP_PREFECT_GRACE_SECONDS. */
+/* True if FLOW_RUN's SCHEDULED state may come from inside RUN's container. The container then ends
+ * by itself soon, so it gets PP_PREFECT_GRACE_SECONDS. There are two cases. Prefect has suspended
+ * the run, and somebody has resumed it. Or a client of Prefect has set the state: clients give a
+ * state a transition id, the UI does not. */
 static gboolean
 may_end_by_itself (PpFlowRun *run, const json_t *flow_run)
 {
@@ -151,7 +151,8 @@ may_end_by_itself (PpFlowRun *run, const json_t *flow_run)
   const json_t *policy = json_object_get (flow_run, "empirical_policy");
   const char *id = pp_json_string (state, "id");
   gint64 now = g_get_monotonic_time ();
-  /* If no poll takes the run in time, the server replaces the state by one without such an id. */
+  /* If no poll takes the run in time, the server replaces the state by one without a transition
+   * id. */
   gboolean is_late
       = run->watch.scheduled_id != NULL && g_strcmp0 (pp_json_string (state, "name"), "Late") == 0;
 
@@ -167,9 +168,8 @@ may_end_by_itself (PpFlowRun *run, const json_t *flow_run)
   return now - run->watch.scheduled_at < PP_PREFECT_GRACE_SECONDS * G_USEC_PER_SEC;
 }
 
-/* Stops RUN, in whose container Prefect reports the states, if FLOW_RUN is SCHEDULED for another
- * attempt. A server without "retry_type" does not say whether Prefect inside the container waits
- * for a retry. */
+/* Stops RUN, whose states Prefect reports, if FLOW_RUN is SCHEDULED for another attempt. A server
+ * without "retry_type" does not say whether Prefect inside the container waits for a retry. */
 static void
 stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
 {
@@ -181,7 +181,8 @@ stop_for_another_attempt (PpFlowRun *run, const json_t *flow_run)
 }
 
 /* Stops RUN if it was retried by hand, and not by Prefect inside its container. The server's polls
- * skip it because of an earlier retry inside, so it is returned to them at its end. */
+ * skip RUN because of an earlier retry inside the container. So the worker returns RUN to the polls
+ * after the container's end. */
 static void
 stop_if_retried_by_hand (PpFlowRun *run, PpClaimHolder holder)
 {
@@ -197,9 +198,10 @@ stop_if_retried_by_hand (PpFlowRun *run, PpClaimHolder holder)
   stop_ended_by_hand (run);
 }
 
-/* Handles a RUN that seems to wait in its container for a retry, by FLOW_RUN. The server remembers
- * that Prefect inside has retried the run once, even if somebody ends the run later and retries it
- * with force, as `prefect flow-run retry` does. The run's states show the difference. */
+/* Handles a RUN that, according to FLOW_RUN, waits in its container for a retry. This may be wrong:
+ * the server remembers that Prefect inside has retried the run once, even if somebody later ends
+ * the run and retries it with force, as `prefect flow-run retry` does. The run's states show the
+ * difference. */
 static void
 check_retry (PpFlowRun *run, const json_t *flow_run)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Submits a flow run: the infrastructure turns the run's description into a job that waits for its
- * start. Meanwhile this file decides for the run if it goes on, retries or fails. */
+ * start. Meanwhile, this file decides if the run goes on, retries or fails. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"

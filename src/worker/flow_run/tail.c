@@ -55,8 +55,8 @@ pp_flow_run_log_tail_of_failure (PpFlowRun *run, const char *type)
     pp_flow_run_log_tail (run);
 }
 
-/* Logs this even if the run succeeded: the main process may have gone on without the killed
- * process. */
+/* Warns if a process was killed for lack of memory. Does so even if the run succeeded: the main
+ * process may have gone on without the killed process. */
 static void
 log_memory (PpFlowRun *run)
 {

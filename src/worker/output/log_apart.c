@@ -57,7 +57,7 @@ is_suspect (const PpLogSender *sender, const char *flow_run_id)
   return FALSE;
 }
 
-/* True if a record of a run that is no suspect waits. */
+/* True if the queue has a record of a run that is not a suspect. */
 static gboolean
 has_others (const PpLogSender *sender)
 {
@@ -78,14 +78,14 @@ pp_log_try_others (PpLogSender *sender)
     g_ptr_array_add (sender->suspects, g_strdup (refused->flow_run_id));
   if (sender->suspects->len < MAX_TRIED && has_others (sender))
     {
-      /* A suspect's records stand behind the others', so each move brings another run forward. */
+      /* Move the suspect's records to the end, so that those of another run come first. */
       move_run (&sender->records, &sender->records, refused->flow_run_id);
       sender->in_flight = 0;
       sender->max_records = 1;
       pp_log_send_batch (sender);
       return TRUE;
     }
-  /* The first of them is repeated, because its attempts are counted. */
+  /* Repeat the first suspect's record, because its attempts are counted. */
   move_to_front (sender, g_ptr_array_index (sender->suspects, 0));
   sender->others_tried = sender->suspects->len > 1;
   pp_log_clear_suspects (sender);

@@ -83,7 +83,7 @@ begin (PpDelivery *delivery, gint64 time)
   pp_output_skip (delivery->output, records, bytes);
 }
 
-/* Decides by the log's first entry how to resume. */
+/* Uses the log's first entry to decide how to resume. */
 static void
 decide (PpDelivery *delivery, gint64 time, gboolean begins_late)
 {

@@ -318,7 +318,7 @@ on_writable (gint fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Runs for a file without queued data: there is room. */
+/* Called for a file without queued data. There is room, so write_now() calls the waiters. */
 static gboolean
 on_idle (gpointer user_data)
 {

@@ -17,8 +17,8 @@ typedef struct PpLateRequests PpLateRequests;
 typedef enum
 {
   PP_LATE_IN_NO_HANDS,
-  PP_LATE_IN_HAND,           /* this worker has the run, but did not request that state */
-  PP_LATE_ASKED_FOR_IN_HAND, /* this worker has the run and requested that state */
+  PP_LATE_IN_HAND,           /* this worker has the run, but did not request its state */
+  PP_LATE_ASKED_FOR_IN_HAND, /* this worker has the run and requested its state */
 } PpLateHands;
 
 typedef struct

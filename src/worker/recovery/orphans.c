@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A container is created after its run was claimed, but the Submitting state may have a slightly
- * later time. */
+/* A container is created after its run was claimed. But the time of the Submitting state may be
+ * slightly later than the container's. */
 #define CREATED_SLACK_US (10 * G_USEC_PER_SEC)
 
 struct PpOrphan
@@ -121,7 +121,7 @@ is_of_earlier_attempt (const json_t *flow_run, const PpJobStatus *status)
 }
 
 /* Returns a journal entry with the known values. They suffice to recover the run, or to detect that
- * it is gone. The strings are borrowed. */
+ * its container is gone. The strings are borrowed. */
 static PpJournalEntry
 describe (const PpOrphan *orphan)
 {
@@ -298,8 +298,8 @@ on_states (json_t *states, const GError *error, gpointer user_data)
 }
 
 /* True if the run is in this worker's pool. Runs of other pools belong to other workers, even if
- * their labels name this one. If only the run's states can be read, the pool is unknown, and the
- * container's claim must suffice. */
+ * the labels of their containers name this worker. If only the run's states can be read, the pool
+ * is unknown, and the container's claim must suffice. */
 static gboolean
 is_of_our_pool (const PpOrphan *orphan, const json_t *flow_run)
 {
@@ -328,7 +328,7 @@ on_read (json_t *body, const GError *error, gpointer user_data)
 }
 
 /* True if NAME is our identity, or if we lock it until all orphaned containers are checked. A
- * worker that takes the identity afterwards finds those runs in our journal. */
+ * worker that takes the identity afterwards finds the recovered runs in our journal. */
 static gboolean
 is_held (const PpWorker *worker, const char *name)
 {
