@@ -13,7 +13,7 @@ G_BEGIN_DECLS
  * containers of earlier versions have them. */
 #define PP_IDENTITY_LABEL "io.prefect-podman.identity"
 #define PP_CLAIM_LABEL "io.prefect-podman.claim"
-/* "worker", or "engine" for Prefect in the container. */
+/* Says who reports the run's state: "worker", or "engine" if Prefect in the container does. */
 #define PP_REPORTER_LABEL "io.prefect-podman.state-reporting"
 /* The flow run and the work pool; keys of Prefect's Docker worker. */
 #define PP_FLOW_RUN_LABEL "io.prefect.flow-run-id"

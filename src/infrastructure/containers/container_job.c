@@ -135,9 +135,9 @@ pp_container_job_from_inspect (const json_t *inspect)
   status->is_running = json_is_true (json_object_get (state, "Running"))
                        || json_is_true (json_object_get (state, "Paused"))
                        || pp_job_phase_is_alive (status->phase);
-  /* If Podman is killed while it starts a container, it calls that container "created", even after
-   * the container has run to its end. It also reports no start time. Only the pid of the
-   * container's process still shows that it ran. */
+  /* If Podman is killed while it starts a container, Podman later reports that container as
+   * "created", even after the container has run to its end. Podman also reports no start time. Only
+   * the pid of the container's process still shows that it ran. */
   status->never_started = (status->phase == PP_JOB_CREATED || status->phase == PP_JOB_READY)
                           && json_integer_value (json_object_get (state, "Pid")) == 0
                           && status->started_at == 0;

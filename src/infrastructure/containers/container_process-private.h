@@ -30,11 +30,11 @@ typedef struct
 gboolean pp_container_process_find (const char *proc, const char *container_id,
                                     const json_t *inspect, PpContainerProcess *process);
 
-/* TRUE if the container of INSPECT (libpod's answer) waits for its start and has no conmon. It
- * waits if PROC shows that its first process is still runc or crun. That process becomes the
- * program when Podman starts the container. Without conmon, nobody would keep the program's output
- * and exit status. Also FALSE if PROC cannot show this (another runtime, or an engine on another
- * host). */
+/* TRUE if the container of INSPECT (libpod's answer) waits for its start and has no conmon. A
+ * container counts as waiting if PROC shows that its first process is still runc or crun. That
+ * process becomes the program when Podman starts the container. Without conmon, nobody would keep
+ * the program's output and exit status. Also FALSE if PROC cannot show this (another runtime, or an
+ * engine on another host). */
 gboolean pp_container_process_lacks_conmon (const char *proc, const char *container_id,
                                             const json_t *inspect);
 

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define LOOK_MS 1000
-/* Enough of a command line: conmon has the container's id among its first arguments. */
+/* The most bytes to read of a file in /proc. This is enough of a command line: the container's id
+ * is among conmon's first arguments. */
 #define MAX_PROC_BYTES 4096
 
 struct PpProcessWatch
@@ -160,7 +161,8 @@ pp_container_process_find (const char *proc, const char *container_id, const jso
   Stat stat, conmon_stat;
 
   *process = (PpContainerProcess){ 0 };
-  /* Podman keeps the pid of a conmon that has exited. Docker has no conmon. */
+  /* Docker reports no ConmonPid, because it has no conmon. Podman reports it even after conmon has
+   * exited. */
   if (conmon_pid <= 0)
     return FALSE;
   conmon = look_for_conmon (proc, container_id, conmon_pid);

@@ -16,9 +16,9 @@ typedef struct PpCredentialHelper PpCredentialHelper;
 typedef void (*PpCredentialFunc) (const char *auth, const char *trouble, gpointer user_data);
 
 /* Asks docker-credential-NAME for the credentials of REGISTRY. PATH is the configuration file that
- * names the helper. The helper gets this process's environment without PREFECT_* variables (also in
- * small letters). FUNC is called once from the main loop, after this function returns. The helper
- * is killed after SECONDS; FUNC is then called within two seconds. */
+ * names the helper. The helper gets this process's environment without the variables whose names
+ * begin with PREFECT_, in upper or lower case. FUNC is called once from the main loop, after this
+ * function returns. The helper is killed after SECONDS; FUNC is then called within two seconds. */
 PpCredentialHelper *pp_credential_helper_ask (const char *name, const char *registry,
                                               const char *path, guint seconds,
                                               PpCredentialFunc func, gpointer user_data);

@@ -69,7 +69,7 @@ set_trouble (PpCredentialHelper *helper, const char *why)
 
 /* Runs in the child. Resets signals to their defaults. Starts a session, so that the whole group
  * can be killed, and Ctrl-C in the terminal does not reach the group. Makes the kernel kill the
- * child if the thread that started it ends first, for example with this process. */
+ * child if the thread that started it ends first, for example because this process ends. */
 static void
 set_up_child (gpointer user_data G_GNUC_UNUSED)
 {

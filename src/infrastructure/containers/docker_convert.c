@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most bytes that a message shows of a value of the wrong type. */
+/* If a value has the wrong type, the message shows at most this many bytes of it. */
 #define MAX_SHOWN_BYTES 80
 
 void

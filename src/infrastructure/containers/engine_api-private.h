@@ -21,7 +21,8 @@ typedef struct EngineWatch EngineWatch;
 #define PP_LIBPOD "/v4.0.0/libpod"
 
 #define PP_ENGINE_CONNECT_TIMEOUT_MS 10000
-/* The engine may be busy with fifty other containers. */
+/* The time limit of most requests. It is this long because the engine may be busy with fifty other
+ * containers. */
 #define PP_ENGINE_QUICK_SECONDS 120
 /* For requests that copy or remove an image's files. */
 #define PP_ENGINE_SLOW_SECONDS PP_INFRASTRUCTURE_CREATE_SECONDS
@@ -93,7 +94,7 @@ struct EngineCall
   gpointer user_data;
   gboolean creates;       /* a create request is under way: the engine may refuse its name */
   gboolean gone_is_fine;  /* a 404 counts as success */
-  gboolean ended_is_fine; /* so does the refusal to kill a container that has ended */
+  gboolean ended_is_fine; /* a refusal to kill an ended container counts as success */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
   gboolean takes_refusal; /* ANSWER is also called for a refusal (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */
@@ -126,7 +127,7 @@ struct EngineCall
   PpHttpCall *look;      /* a check of the container, in parallel to the stream or the start */
   gint64 look_sent;      /* monotonic microseconds */
   gint64 trusted_until;  /* monotonic microseconds; log data that arrives until then is complete */
-  gboolean held_is_good; /* the piece that waits for a check of the container is complete */
+  gboolean held_is_good; /* a check of the container has shown that the waiting piece is complete */
   gboolean guarded;      /* the stream is Podman's followed log */
   gboolean reads_rest;   /* the followed stream has ended; what is missing in it is being read */
   gboolean is_held;      /* the user takes no output now */
@@ -221,8 +222,8 @@ void pp_engine_tls_clear (PpEngineTls *tls);
 /* Returns the engine's message in the body of RESPONSE, an error, on one line; new string. */
 char *pp_engine_words (const PpHttpResponse *response);
 /* True if RESPONSE says that the engine is there but busy: Podman's SQLite database was locked for
- * longer than Podman waits. The same request succeeds a moment later. The engine may have carried
- * out a part of the request, as after a lost answer. */
+ * longer than Podman waits. The same request succeeds a moment later. As with a lost answer, the
+ * engine may have carried out a part of the request. */
 gboolean pp_engine_is_busy (const PpHttpResponse *response);
 /* True if RESPONSE is a 404 in which the engine itself reports a missing object. */
 gboolean pp_engine_says_gone (const PpHttpResponse *response);

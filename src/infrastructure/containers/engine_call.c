@@ -232,7 +232,7 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       call->answer (call, response);
       return;
     }
-  /* In a pull, a 503 may be the registry's. A busy engine is not away. */
+  /* The engine is away, unless it is only busy. In a pull, a 503 may also be the registry's. */
   if (code == PP_INFRASTRUCTURE_ERROR_UNAVAILABLE && call->pull == NULL
       && !pp_engine_is_busy (response))
     call->engine->heard = 0;

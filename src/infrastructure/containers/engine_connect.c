@@ -194,9 +194,10 @@ is_podman (const json_t *version)
   return FALSE;
 }
 
-/* Returns the API version to use; new string. It is the engine's version, unless that is newer than
- * the newest version known here. Then it is the newest known version or, if the engine no longer
- * supports that one, the oldest version that it supports. */
+/* Returns the API version to use; new string. If the engine's version is not newer than the newest
+ * version known here, this is the engine's version. Otherwise this is the newest known version. If
+ * the engine no longer supports the newest known version, this is the oldest version that the
+ * engine supports. */
 static char *
 choose_api_version (const json_t *version)
 {

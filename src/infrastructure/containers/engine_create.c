@@ -52,8 +52,8 @@ on_looked_at (EngineCall *call, const PpHttpResponse *response)
 }
 
 /* Inspects the container that the engine says it has made. Only the labels show that this is the
- * container of CALL. With the Id of another container, the worker would start, follow and remove
- * that one. */
+ * container of CALL. If the engine answered with the Id of another container, the worker would
+ * start, follow and remove that other container. */
 static void
 on_made (EngineCall *call, const PpHttpResponse *response)
 {
@@ -122,8 +122,8 @@ ask_gateway_and_send (EngineCall *call)
   pp_engine_call_send (call, &request, on_gateway);
 }
 
-/* Warns about TROUBLE (NULL: none), unless it is the same as before. No run is at fault, and no run
- * is delayed. */
+/* Warns about TROUBLE (NULL: none), unless it is the same as before. This warning is not in a run's
+ * log, because no run is at fault and no run is delayed. */
 static void
 warn_of_config (Engine *engine, const char *trouble)
 {

@@ -143,7 +143,7 @@ fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *e
 }
 
 /* Podman before 5.6 ignores an empty Entrypoint: it keeps the image's entrypoint and uses the
- * command as its arguments. Podman's command line sends [""]. */
+ * command as its arguments. So send [""], as Podman's command line does. */
 static void
 fit_entrypoint (json_t *body)
 {

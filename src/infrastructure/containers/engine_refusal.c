@@ -27,7 +27,8 @@ pp_engine_words (const PpHttpResponse *response)
     message = pp_json_string (body, "cause");
   if (message == NULL)
     message = response->body;
-  /* The job's secrets are masked later, so no secret may be cut. */
+  /* The job's secrets are masked later, and a part of a secret would not be masked. So cut the text
+   * between words, as pp_text_cut() does. */
   char *words = pp_text_cut (message, strlen (message), MAX_ENGINE_WORDS);
   return g_strstrip (g_strdelimit (words, "\r\n\t", ' '));
 }

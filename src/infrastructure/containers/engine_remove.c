@@ -9,8 +9,8 @@
 /* A worker removes a container that has never run. The engine may carry out this request late, when
  * that worker is gone and the container has run after all. The late request must not remove a
  * container that has run. So the worker gives the container a special name and removes it by that
- * name. A worker that continues with the container first gives it back its own name
- * (pp_engine_keep()); the late request then finds nothing. */
+ * name. A worker that continues with the container first gives the container its old name
+ * (pp_engine_keep()). The late request then finds nothing. */
 #define UNSTARTED "unstarted-%.12s-%08x"
 
 /* Removes the container by its special name. If the engine refused that name, removes the container

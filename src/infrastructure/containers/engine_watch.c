@@ -43,9 +43,9 @@ struct EngineWatch
   PpHttpCall *request; /* a check or a wait */
   guint timer;
   guint look_ms;
-  guint failures;   /* requests without an answer, in a row */
-  guint lost_looks; /* checks that reported "running" for a container without processes */
-  guint waits;      /* waits that ended although the engine said that the container had not ended */
+  guint failures;     /* requests without an answer, in a row */
+  guint lost_looks;   /* checks that reported "running" for a container without processes */
+  guint waits;        /* waits that ended before the engine reported the container's end */
   gboolean wait_lost; /* Podman's wait reported that there is no exit status */
 };
 

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 /* The size of the buffer for a timestamp. Docker's timestamps are shorter. */
 #define PP_FRAMES_STAMP_BYTES 40
-/* The most bytes of Docker's message about a log that are shown. */
+/* If Docker sends a message about a log, at most this many bytes of the message are shown. */
 #define PP_FRAMES_MAX_WORDS 500
 
 typedef enum

@@ -11,7 +11,8 @@
 
 /* An engine's answer about a container repeats the whole create body, some of it twice. The list of
  * all containers repeats the labels. The worker reads at most PP_ENGINE_MAX_RESPONSE_BYTES of an
- * answer. A kernel accepts about 2 MiB of arguments and variables. */
+ * answer. 4 MiB is enough for a job, because a kernel accepts about 2 MiB of arguments and
+ * variables. */
 #define MIB ((gsize)1024 * 1024)
 #define MAX_LABELS_BYTES (1 * MIB)
 #define MAX_BODY_BYTES (4 * MIB)
@@ -20,8 +21,8 @@
 #define ITEM_BYTES 16
 #define PAIR_BYTES 32
 
-/* The parts of a create body that may be large, and the job variable for each. The rest is of
- * container_create_kwargs. */
+/* The parts of a create body that may be large, and the job variable for each. All other parts come
+ * from container_create_kwargs. */
 static const struct
 {
   const char *object; /* NULL: the body itself */

@@ -42,9 +42,9 @@ gint64 pp_log_file_time (const PpLogFile *log);
 /* Returns BEGINS_LATE of pp_log_file_new(). */
 gboolean pp_log_file_begins_late (const PpLogFile *log);
 
-/* Returns a sentence that says why parts of the log after PLACE are missing, or were lost since the
- * log was opened; new string. Returns NULL if nothing is missing. Call this when everything was
- * delivered. */
+/* Returns a sentence about missing output and its cause; new string. The output is missing because
+ * the log does not continue at PLACE, or because parts were lost after the log was opened. Returns
+ * NULL if nothing is missing. Call this when everything was delivered. */
 char *pp_log_file_describe_loss (const PpLogFile *log);
 
 /* Returns what could not be read of the log so far; borrowed. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of a log that conmon writes (log driver k8s-file): "TIME STREAM TAG TEXT\n". TAG is F
  * for a whole line and P for a part of a line (src/ctr_logging.c, write_k8s_log). conmon 2.0.3 to
- * 2.2.1 write the same format. Only 2.2.0 ends an unfinished last line with a record without text
- * and without the blank before it: "TIME stdout F\n".
+ * 2.2.1 write the same format. Only 2.2.0 ends an unfinished last line with a record that has no
+ * text and no blank after the tag: "TIME stdout F\n".
  *
  * Data that is not a record is skipped and counted. The skipped data ends at the next newline, or
  * at the next record in the same line. A disk that was full for a moment cuts a record, and a host

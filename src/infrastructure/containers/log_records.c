@@ -131,8 +131,8 @@ parse_head (const char *line, gsize length, PpLogRecord *record, gboolean *is_wh
   return *tag == ' ' ? (gsize)(tag + 1 - line) : 0;
 }
 
-/* Returns the offset of the first header with a time in LENGTH bytes of LINE, after the first byte;
- * LENGTH if there is none. */
+/* Searches LENGTH bytes of LINE, from the second byte on, for a header with a time. Returns the
+ * offset of the first such header, or LENGTH if there is none. */
 static gsize
 find_head (const char *line, gsize length)
 {

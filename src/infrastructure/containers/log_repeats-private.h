@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Detects lines that Docker sends twice. When Docker's log follower (20.10) continues with a log's
- * next file, it sends again what it has read since it last waited: one line or many. These lines
- * must not be counted, because the log has them once.
+ * next file, it sends again what it has read since it last waited: one line or many. The log has
+ * these lines once, so the repetitions must not be counted.
  *
  * No two lines of a stream have the same nanosecond, and times do not decrease unless the clock is
  * set back. So a line is a repetition if its time is not later than the previous line's and equals
@@ -19,7 +19,7 @@ typedef struct
   {
     gint64 time;
     gsize length;    /* of its first part */
-    gint64 repeated; /* the line with this time is repeated, so its other parts are too */
+    gint64 repeated; /* all parts of the line with this time are repetitions; 0: none */
   } last[2];         /* the last line of each stream */
   GArray *times; /* of the last entries, guint64; a ring buffer when full. NULL if there are none */
   guint next;    /* index in the ring */

@@ -113,8 +113,8 @@ open_first (PpLogTail *tail, const char *root, const char *folder, GError **erro
   if (tail->folder < 0)
     return FALSE;
   /* Watch the folder, to see a file that replaces the log. Start the watch before opening the file,
-   * so that no new file is missed. IN_CREATE reports the next file under its first name and only
-   * causes one more check of the log. */
+   * so that no new file is missed. conmon creates the next file under another name. IN_CREATE
+   * reports that name, and only causes one more check of the log. */
   link = g_strdup_printf ("/proc/self/fd/%d", tail->folder);
   if (tail->inotify >= 0)
     tail->watch = inotify_add_watch (tail->inotify, link, IN_MODIFY | IN_CREATE | IN_MOVED_TO);

@@ -248,8 +248,8 @@ read_inotify (PpLogThread *thread)
       }
 }
 
-/* True if a log with a request may have a piece. poll() would not wake up for such a log:
- * read_pieces() has handled the log's event after it had read the log. */
+/* True if a log with a request may have a piece. poll() would not wake up for such a log if
+ * read_pieces() has read the log first and has then taken its event while reading other logs. */
 static gboolean
 has_pieces (const PpLogThread *thread)
 {

@@ -42,7 +42,7 @@ static const char *const passing_words[] = {
   "gateway time-out",
 };
 /* "HTTP status: 503", "status code from registry 500", "parsing HTTP 502 response". Also
- * "toomanyrequests:", a registry's error code, but not at the end of an image's name. */
+ * "toomanyrequests:", a registry's error code. It does not match at the end of an image's name. */
 #define PASSING_STATUS "\\b(http|status|code|registry):? 5\\d\\d\\b|(^|\\s)toomanyrequests:\\s"
 
 typedef struct
