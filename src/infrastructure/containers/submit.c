@@ -421,11 +421,11 @@ cancel (PpInfrastructureCall *base)
 static void
 begin (Submission *submission)
 {
-  PpPullPolicy policy = submission->spec->pull_policy;
-
   submission->network_index = 0;
+  submission->pulled = FALSE;
   /* Usually there is a local image; the create call itself reports a missing one. */
-  if (policy == PP_PULL_ALWAYS || policy == PP_PULL_IF_POSSIBLE)
+  if (submission->spec->pull_policy == PP_PULL_ALWAYS
+      || submission->spec->pull_policy == PP_PULL_IF_POSSIBLE)
     pull_image (submission);
   else
     check_image (submission);

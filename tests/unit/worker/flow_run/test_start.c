@@ -18,6 +18,19 @@ lose_removal (Fixture *fixture)
 }
 
 static void
+lose_start (Fixture *fixture)
+{
+  fixture->fake->away[FAKE_START] = 1;
+}
+
+/* Somebody has removed the image, or it is for another platform. */
+static void
+lose_image (Fixture *fixture)
+{
+  fixture->fake->fails[FAKE_CHECK_IMAGE] = 1;
+}
+
+static void
 make_ready (Fixture *fixture)
 {
   fixture->fake->job->status.phase = PP_JOB_READY;
@@ -275,6 +288,17 @@ static const Case cases[] = {
     { UNANSWERED, .steps = { refuse_removals }, .states = "PENDING RUNNING COMPLETED ",
       .calls = "create start inspect remove inspect remove inspect remove inspect remove inspect "
                "remove inspect remove " WELL } },
+  { "image-is-gone-when-it-is-made-anew",
+    { .variables = "{" IMAGE ", \"image_pull_policy\": \"IfNotPresent\", "
+                   "\"container_create_kwargs\": {\"platform\": \"linux/arm64\"}}",
+      .fails = FAKE_CHECK_IMAGE,
+      .failures = 1,
+      .code = PP_INFRASTRUCTURE_ERROR_INVALID,
+      .prepare = lose_start,
+      .steps = { lose_image },
+      .states = "PENDING RUNNING COMPLETED ",
+      .calls = "check_image pull check_image create start inspect remove "
+               "check_image pull check_image " WELL } },
   { "removed-before",
     { .held = FAKE_START,
       .holds = 1,
