@@ -49,8 +49,10 @@ add_page (PpWorkQueuesRead *read, const json_t *page)
   {
     const char *name = pp_json_string (queue, "name");
 
-    if (name != NULL && g_hash_table_add (read->names, (gpointer)name))
-      json_array_append (read->found, queue);
+    if (name == NULL || g_hash_table_contains (read->names, name))
+      continue;
+    json_array_append (read->found, queue);
+    g_hash_table_add (read->names, (gpointer)name);
   }
   read->offset += json_array_size (page);
   return json_array_size (read->found) > before;

@@ -11,9 +11,10 @@
 
 typedef struct
 {
-  guint queues;     /* of the pool: "q0", "q1", ... */
-  guint limit;      /* PREFECT_SERVER_API_DEFAULT_LIMIT */
-  gboolean repeats; /* whatever the offset is */
+  guint queues;       /* of the pool: "q0", "q1", ... */
+  guint limit;        /* PREFECT_SERVER_API_DEFAULT_LIMIT */
+  gboolean repeats;   /* whatever the offset is */
+  gboolean is_pinned; /* "q0" is on each page */
 } Pool;
 
 /* Whether FILTER (or NULL) names NAME. */
@@ -45,7 +46,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     {
       g_autofree char *name = g_strdup_printf ("q%u", i);
 
-      if (is_named (json_object_get (body, "work_queues"), name) && (pool->repeats || skip-- <= 0))
+      if (is_named (json_object_get (body, "work_queues"), name)
+          && (pool->repeats || (pool->is_pinned && i == 0) || skip-- <= 0))
         json_array_append_new (page, json_pack ("{s:s, s:b}", "name", name, "is_paused", 0));
     }
   char *text = json_dumps (page, JSON_COMPACT);
@@ -101,6 +103,7 @@ test_all_queues (void)
   check ((Pool){ .queues = 450, .limit = 200 }, 0, 450, 4);
   check ((Pool){ .queues = 10, .limit = 4 }, 0, 10, 4);
   check ((Pool){ .queues = 10, .limit = 4, .repeats = TRUE }, 0, 4, 2);
+  check ((Pool){ .queues = 10, .limit = 4, .is_pinned = TRUE }, 0, 8, 4);
 }
 
 static void
