@@ -59,11 +59,12 @@ replace_file (const char *target, const char *text)
   return FALSE;
 }
 
-/* Writes TEXT to the pipe or the device TARGET (/dev/stdout). Returns FALSE with errno. */
+/* Writes TEXT into what is at PATH: a pipe, a device, or /dev/stdout. Returns FALSE with errno. */
 static gboolean
-write_into (const char *target, const char *text)
+write_into (const char *path, const char *text)
 {
-  FILE *file = fopen (target, "we");
+  int fd = open (path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+  FILE *file = fd >= 0 ? fdopen (fd, "w") : NULL;
 
   if (file == NULL)
     return FALSE;
@@ -78,9 +79,16 @@ gboolean
 pp_own_file_write (const char *path, const char *text, GError **error)
 {
   g_autofree char *target = realpath (path, NULL);
-  gboolean is_plain = target == NULL || g_file_test (target, G_FILE_TEST_IS_REGULAR);
+  struct stat status;
+  gboolean is_new = lstat (path, &status) != 0;
+  gboolean written;
 
-  if (is_plain ? replace_file (target != NULL ? target : path, text) : write_into (target, text))
+  /* /dev/stdout may lead to a pipe or to a deleted file, which have no path. */
+  if (is_new || (target != NULL && g_file_test (target, G_FILE_TEST_IS_REGULAR)))
+    written = replace_file (is_new ? path : target, text);
+  else
+    written = write_into (path, text);
+  if (written)
     return TRUE;
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s: cannot be written: %s",
                path, g_strerror (errno));

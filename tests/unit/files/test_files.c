@@ -225,6 +225,48 @@ test_own_write (Fixture *fixture, gconstpointer data)
     }
 }
 
+/* Makes a link to descriptor FD, as /dev/stdout is one. Returns its path; new string. */
+static char *
+link_to_descriptor (const Fixture *fixture, const char *name, int fd)
+{
+  g_autofree char *target = g_strdup_printf ("/proc/self/fd/%d", fd);
+  char *path = path_of (fixture, name);
+
+  g_assert_cmpint (symlink (target, path), ==, 0);
+  return path;
+}
+
+/* /dev/stdout and /dev/fd/N stay what they are if a pipe, a device or a deleted file is behind
+ * them. */
+static void
+test_own_write_to_descriptor (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *file = path_of (fixture, "deleted");
+  int ends[2], deleted = open (file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  char text[8] = "";
+
+  (void)data;
+  g_assert_cmpint (pipe (ends), ==, 0);
+  g_assert_cmpint (fcntl (ends[0], F_SETFL, O_NONBLOCK), ==, 0);
+  g_assert_cmpint (unlink (file), ==, 0);
+  g_autofree char *to_pipe = link_to_descriptor (fixture, "pipe", ends[1]);
+  g_autofree char *to_deleted = link_to_descriptor (fixture, "link", deleted);
+  g_autofree char *to_nothing = link_to_descriptor (fixture, "closed", 9999);
+  g_assert_true (pp_own_file_write (to_pipe, "text", NULL));
+  g_assert_cmpint (read (ends[0], text, sizeof text), ==, 4);
+  g_assert_cmpstr (text, ==, "text");
+  g_assert_true (pp_own_file_write (to_deleted, "more", NULL));
+  g_assert_cmpint (pread (deleted, text, sizeof text, 0), ==, 4);
+  g_assert_cmpstr (text, ==, "more");
+  g_assert_false (pp_own_file_write (to_nothing, "text", NULL));
+  g_assert_true (g_file_test (to_pipe, G_FILE_TEST_IS_SYMLINK));
+  g_assert_true (g_file_test (to_deleted, G_FILE_TEST_IS_SYMLINK));
+  g_assert_true (g_file_test (to_nothing, G_FILE_TEST_IS_SYMLINK));
+  close (ends[0]);
+  close (ends[1]);
+  close (deleted);
+}
+
 /* A message names the path that was given, and no temporary file. */
 static void
 test_own_write_fails (Fixture *fixture, gconstpointer data)
@@ -262,6 +304,7 @@ add_tests (void)
     { "/files/folders", test_folders },
     { "/files/read", test_read },
     { "/files/own-write", test_own_write },
+    { "/files/own-write-to-descriptor", test_own_write_to_descriptor },
     { "/files/own-write-fails", test_own_write_fails },
   };
 
