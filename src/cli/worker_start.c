@@ -4,12 +4,15 @@
 
 #include "cli/api_url-private.h"
 #include "cli/commands-private.h"
+#include "prefect-podman/files/files.h"
 #include "prefect-podman/infrastructure/kinds.h"
 #include "prefect-podman/settings/sources.h"
 #include "prefect-podman/worker/worker.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#define MAX_TEMPLATE_BYTES (1024 * 1024)
 
 typedef struct
 {
@@ -159,17 +162,12 @@ read_template (const char *path, GError **error)
   gsize length = 0;
   json_error_t problem;
   g_autoptr (GError) local = NULL;
-  g_autofree char *text = pp_settings_read_file (path, &length, &local);
+  g_autofree char *text = pp_foreign_file_read (path, TRUE, MAX_TEMPLATE_BYTES, &length, &local);
 
-  if (local != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return NULL;
-    }
   if (text == NULL)
     {
       g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
-                   "%s: --base-job-template: there is no such file", path);
+                   "%s: --base-job-template: cannot be read: %s", path, local->message);
       return NULL;
     }
   json_auto_t *template = json_loadb (text, length, JSON_REJECT_DUPLICATES, &problem);

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -176,11 +177,17 @@ def test_run_once_of_a_pool_that_is_not_there(tmp_path, api, engine):
     assert "'nowhere' not found" in done.stderr and "heartbeat" not in done.stderr, done.stderr
 
 
-def test_base_job_template_of_a_new_pool(tmp_path, api, engine, start_worker):
+@pytest.mark.parametrize("is_file", [True, False], ids=["file", "fifo"])
+def test_base_job_template_of_a_new_pool(tmp_path, api, engine, start_worker, is_file):
     pool = new_pool_name()
     template = {"job_configuration": {"image": "{{ image }}"}, "variables": {"properties": {"image": {"type": "string"}}}}
     path = tmp_path / "template.json"
-    path.write_text(json.dumps(template), encoding="utf-8")
+    if not is_file:
+        os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=[json.dumps(template)], daemon=True)
+    writer.start()
+    if is_file:
+        writer.join()
     start_worker(api, engine, pool, "--base-job-template", path)
     made = api.wait_pool(pool)
     assert made["base_job_template"]["job_configuration"] == {"image": "{{ image }}"}
