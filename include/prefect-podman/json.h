@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small helpers for jansson, used by every room. json_auto_t releases a json_t at the end of a
+/* Small helpers for jansson, used everywhere in src. json_auto_t releases a json_t at the end of a
  * scope. */
 #pragma once
 

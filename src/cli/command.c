@@ -122,9 +122,9 @@ typedef struct
 } Candidate;
 
 /* Compares the first WORDS words of COMMAND, without the first SKIPPED of them, with the same
- * number of typed words. If WORDS is less than all, they are the name of a group. Sets BEST to this
- * candidate if its distance is smaller than that of BEST, or if the distances are equal and this
- * candidate has more words. */
+ * number of typed words. If COMMAND has more words, its first WORDS words name a group. Sets BEST
+ * to this candidate if its distance is smaller than that of BEST, or if the distances are equal and
+ * this candidate has more words. */
 static void
 compare (Candidate *best, const PpCommand *command, int skipped, int words, char **argv, int typed)
 {

@@ -26,8 +26,8 @@ static const struct
   { "ERROR", PP_COLOR_RED }, { "CRITICAL", PP_COLOR_BOLD_RED },
 };
 
-/* The longest wait for a slow reader of standard error. If a line is lost, the lines after it do
- * not wait, until one of them is written. */
+/* The longest wait for a slow reader of standard error. After a line was lost, the next lines do
+ * not wait at all. Once one of them is written, lines wait again. */
 #define READER_WAIT_MS 200
 /* The most bytes that may be queued while a disk is slow. */
 #define QUEUE_BYTES (256 * 1024)

@@ -331,8 +331,8 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
   return g_strconcat (visible, "\n", NULL);
 }
 
-/* Hides the secrets in the container's name, which are not found in it once characters are
- * replaced. In a file of --save, they are masked already. */
+/* Masks the secrets in the container's name. Finds them in the name as it was before its characters
+ * were replaced. In a file of --save, they are masked already. */
 static void
 mask_name (PpContainerSpec *spec, const json_t *configuration, const PpMask *mask)
 {

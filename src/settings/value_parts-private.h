@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions that value.c calls, one for each type (value_scalars.c, value_collections.c). For
- * this room only. Each returns a new value, or NULL with ERROR, whose message has no file and no
- * key. */
+/* The functions that value.c calls, one for each type (value_scalars.c, value_collections.c).
+ * Private to src/settings. Each returns a new value, or NULL with ERROR, whose message has no file
+ * and no key. */
 #pragma once
 
 #include "prefect-podman/json.h"

@@ -73,10 +73,10 @@ increment_last_digit (char *number)
   return FALSE;
 }
 
-/* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. Of
- * all decimals of a given length, the nearest to VALUE may read back as another number, while the
- * next one above it reads back as VALUE. The reason is that a power of two has a lower neighbour
- * that is nearer than its upper neighbour. */
+/* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. If
+ * VALUE is a power of two, its lower neighbour is nearer than its upper neighbour. VALUE rounded to
+ * some number of digits may then read back as the lower neighbour, and the next decimal above it as
+ * VALUE. So this function tries both decimals. */
 static void
 shortest_digits (double value, char *buffer, int size)
 {

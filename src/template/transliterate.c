@@ -2,8 +2,8 @@
 /* Converts text to ASCII for a container's name. Prefect uses a table for all of Unicode
  * (text-unidecode). Here GLib converts most of the Latin script and punctuation. The tables below
  * add the rest of the Latin script and punctuation, and Greek and Cyrillic, with Prefect's
- * spelling. A letter of any other script becomes '?', which is then removed from the name. Prefect
- * transcribes such letters ("北京" becomes "Bei Jing"); this program does not. */
+ * spelling. A letter of any other script becomes '?', which pp_slugify() then replaces by a dash.
+ * Prefect transcribes such letters ("北京" becomes "Bei Jing"); this program does not. */
 #include "config.h"
 
 #include "template-private.h"

@@ -251,8 +251,8 @@ unnamed_variables (const json_t *job_configuration, const json_t *variables)
   return unnamed;
 }
 
-/* Returns a new object with the members of GIVEN, the job's own env. CONFIGURATION's env also has
- * all these members; sets each of them to null there. */
+/* Returns a new object with the members of GIVEN, the job's own env. Sets the same members of
+ * CONFIGURATION's env to null. */
 static json_t *
 take_own_env (json_t *configuration, const json_t *given)
 {

@@ -28,8 +28,8 @@ typedef enum
  * refused. Returns -1 with ERROR. */
 int pp_foreign_folder_open (int root, const char *path, GError **error);
 
-/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER with one hard link.
- * It may also have no hard link: another file has then already replaced it. No symbolic link is
+/* Opens the file NAME in FOLDER for reading. It must be a regular file of OWNER with at most one
+ * hard link. (It has no hard link if another file has just replaced it.) No symbolic link is
  * followed. May block on a disk that hangs. Returns -1 with ERROR. */
 int pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error);
 

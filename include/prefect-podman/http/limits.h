@@ -26,9 +26,9 @@ int pp_limits_probe_memory (void);
 /* Raises the soft limit on open files to the hard one. */
 void pp_limits_raise (void);
 
-/* FALSE: opens a few spare descriptors and keeps them, if there are any left. TRUE: closes them,
- * so that a health check can still be answered when no descriptor is left. Call from one thread
- * only. */
+/* If USE is FALSE, opens a few spare descriptors and keeps them, if any are left. If USE is TRUE,
+ * closes them, so that a health check can still be answered when no descriptor is left. Call this
+ * from one thread only. */
 void pp_limits_use_reserve (gboolean use);
 
 G_END_DECLS

@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  /* If a start is interrupted, the job may stay in PP_JOB_READY. The infrastructure then refuses
-   * each later start, although the job runs. */
+  /* After an interrupted start, the job may run although its phase stays PP_JOB_READY. The
+   * infrastructure then refuses each later start. */
   gboolean refuses_interrupted_start;
 } PpCapabilities;
 

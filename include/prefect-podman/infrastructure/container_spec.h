@@ -49,8 +49,8 @@ typedef struct
  * never set; a warning says so. host-gateway is replaced by an address if the engine does not know
  * the word. CDI devices are sent in the form that the engine accepts. The worker's secrets are left
  * out of the environment if Prefect does not run inside (prefect_env). state_reporting "auto" is
- * resolved from the command: the worker reports if the command is absent (only possible in a
- * `podman` pool) or does not run Prefect; otherwise Prefect reports ("engine"). */
+ * resolved from the command. It becomes "worker" if the command is absent (only possible in a
+ * `podman` pool) or does not run Prefect. Otherwise it becomes "engine": Prefect reports. */
 PpContainerSpec *pp_container_spec_new (const json_t *configuration, const PpEngineInfo *engine,
                                         GError **error);
 void pp_container_spec_free (PpContainerSpec *spec);

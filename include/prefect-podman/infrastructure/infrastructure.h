@@ -60,8 +60,8 @@ typedef struct
  * true (the value is a URL, and its user and password are secret). */
 #define PP_SECRET_ENVIRONMENT_KEY "secret_environment"
 
-/* A key of the job configuration: the job's name before characters were replaced in it. Secrets can
- * be found in it, and not in `name`. */
+/* A key of the job configuration. Its value is the job's name before its characters were replaced.
+ * Masking finds secrets in this value, but not in `name`. */
 #define PP_NAME_TEXT_KEY "name_text"
 
 /* Returns the infrastructure at PLACE (see pp_kind_find_place() in kinds.h). New; NULL with ERROR

@@ -69,9 +69,9 @@ typedef struct
   PpJobPhase phase;
   gboolean is_running;     /* it has not ended, and is known to have begun */
   gboolean never_started;  /* nothing of it ever ran; FALSE if that is unknown (in a list) */
-  gboolean end_is_guessed; /* exit_code is the one that the infrastructure invents, with an end
-                              time, for a job that it finds dead after its own restart. A program
-                              may also end with this exit code by itself */
+  gboolean end_is_guessed; /* exit_code may be invented. If the infrastructure finds a job dead
+                              after its own restart, it sets this exit code and an end time. A
+                              program may also end with this exit code by itself */
   gint64 created_at;       /* UNIX microseconds, like all times here; 0: unknown */
   gint64 started_at;
   gint64 ended_at;

@@ -31,8 +31,8 @@ typedef struct
   gboolean has_limits;              /* the job has resource limits, perhaps one on memory */
   gboolean has_tty;                 /* its output is one stream */
   const char *failure_hint;         /* a line for the run's log if the job ends with a status other
-                                       than 0, because what it did not get may be the reason;
-                                       interned; NULL: none */
+                                       than 0. It names the variables that the job did not get:
+                                       they may be the reason. Interned; NULL: none */
   guint stop_timeout;               /* seconds between SIGTERM and SIGKILL; default 30 */
   double timeout_seconds;           /* 0: none */
   double startup_timeout_seconds;   /* 0: none */

@@ -118,9 +118,9 @@ void pp_api_set_worker (PpApi *api, const char *name, const char *id);
 PpApiCall *pp_api_call (PpApi *api, const char *method, const char *path, json_t *body,
                         PpApiPatience patience, PpApiDoneFunc done, gpointer user_data);
 
-/* Called twice if an attempt of a PP_API_PERSIST_REFUSED call was certainly not carried out and is
- * repeated. After that attempt, AGAIN is FALSE. Before the next attempt, AGAIN is TRUE; the next
- * attempt then waits for pp_api_call_go_on(). */
+/* Called twice for each retry of a PP_API_PERSIST_REFUSED call. The first time, AGAIN is FALSE: an
+ * attempt has just failed and was certainly not carried out. The second time, AGAIN is TRUE: the
+ * next attempt is due, and waits for pp_api_call_go_on(). */
 typedef void (*PpApiRepeatFunc) (gboolean again, gpointer user_data);
 
 /* Sets FUNC as the function to call with the user_data of CALL. */

@@ -23,7 +23,8 @@ typedef struct
 } PpSource;
 
 /* Reads the regular file PATH (at most 1 MiB). Returns a new NUL-terminated string. NULL without
- * ERROR if there is no such file; NULL with ERROR (PP_SETTINGS_ERROR_READ) if it cannot be read. */
+ * ERROR if there is no such file, or if it is not a regular file; NULL with ERROR
+ * (PP_SETTINGS_ERROR_READ) if it cannot be read. */
 char *pp_settings_read_file (const char *path, gsize *length, GError **error);
 
 /* Each function fills *SOURCE; free its contents with pp_source_clear(). A missing file is no

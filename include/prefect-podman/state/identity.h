@@ -21,15 +21,15 @@ typedef struct PpIdentity PpIdentity;
 /* Takes the first free identity of KEY in STATE_DIR. A restarted worker thus gets its earlier
  * identity, and a second worker gets another one. Creates STATE_DIR if it does not exist.
  *
- * The identity's name is also the name of its folder: POOL.HOST.HASH.SLOT. In POOL and HOST, "-"
- * replaces each character that is not a letter or digit. HASH is 8 digits of the SHA-256 of the
- * API's URL, the pool, the host, the engine's URL and the state directory's id; the URLs are
- * without trailing slashes. SLOT is 0, 1, 2, ...
+ * The identity's name is also the name of its folder: POOL.HOST.HASH.SLOT. POOL and HOST are cut
+ * to 40 characters, and "-" replaces other characters than letters and digits. HASH is 8 digits of
+ * the SHA-256 of the API's URL, the pool, the host, the engine's URL and the state directory's id;
+ * the URLs are without trailing slashes. SLOT is 0, 1, 2, ...
  *
  * An open-file-description lock holds the identity. The lock ends with the process, however the
  * process ends, and it works on NFS. An existing identity can also be taken from a read-only file
- * system; on NFS, more than one worker can then take it. Blocks for a few small files. Returns NULL
- * with ERROR (PP_STATE_ERROR). */
+ * system; on NFS, more than one worker can then take it. Blocks while it reads and writes a few
+ * small files. Returns NULL with ERROR (PP_STATE_ERROR). */
 PpIdentity *pp_identity_take (const char *state_dir, const PpIdentityKey *key, GError **error);
 
 /* Returns a new reference to IDENTITY. An identity is immutable, so any thread may read it. */
@@ -82,11 +82,11 @@ PpIdentityState pp_identity_state (const char *state_dir, const char *name);
  * empty. Check again some time later before adopting one: its worker may be about to restart. */
 GPtrArray *pp_identity_find_free (const PpIdentity *identity);
 
-/* Warns about free identities of our pool that have runs and another key than ours. They are on our
- * host with another API or engine, or of our API under another host name. This worker does not take
- * over their runs, which would stay Running forever. The cause is a changed URL (another name of
- * the same server, https for http) or a changed host name (a container that was created again).
- * Blocks for a few small files. */
+/* Warns about free identities of our pool that have runs but another key than ours. Such an
+ * identity has our host name but another API or engine, or it has our API but another host name.
+ * This worker does not take over its runs, which would stay Running forever. The cause is a changed
+ * URL (another name of the same server, https for http) or a changed host name (a container that
+ * was created again). Blocks while it reads a few small files. */
 void pp_identity_warn_of_others (const PpIdentity *identity);
 
 /* True if NAME is our identity, or another identity of our key. NAME is any string, for example

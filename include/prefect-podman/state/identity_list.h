@@ -33,7 +33,7 @@ GPtrArray *pp_identity_list (const char *state_dir, GError **error);
 
 /* Returns the place of the jobs (the key's engine_url) of the worker that was started last for
  * WORK_POOL of API_URL on this host; new string. Returns NULL if there was no such worker. Blocks
- * for a few small files. */
+ * while it reads a few small files. */
 char *pp_identity_last_place (const char *state_dir, const char *api_url, const char *work_pool);
 
 G_END_DECLS

@@ -39,9 +39,9 @@ typedef struct PpPositionFile PpPositionFile;
 PpPositionFile *pp_position_open (PpJournal *journal, const char *flow_run_id,
                                   const char *container_id);
 
-/* POSITION (borrowed) is all zeros if nothing was delivered or if the record is of another
- * container, and, except for noted_at and with a warning, if the record cannot be read or is
- * damaged. */
+/* POSITION (borrowed) is all zeros if nothing was delivered, or if the record is of another
+ * container. If the record cannot be read or is damaged, a warning is logged, and all members
+ * except noted_at are zero. */
 typedef void (*PpPositionReadFunc) (const PpPosition *position, gpointer user_data);
 
 /* Reads the position on the journal's thread, then calls DONE on the main loop. DONE is not called

@@ -22,10 +22,9 @@ gboolean pp_mask_is_secret_name (const char *name);
 
 /* From now on, masks every string in JSON wherever it occurs. The string is also found with
  * different white space, in the quoted forms of JSON, Go and Python, and in the form that it has in
- * a URL. A string of 4 bytes or more is also masked
- * inside a longer string. If a string has several lines, each line of 8 characters or more is also
- * masked alone (up to 10,000 lines in all). Also masks every number in JSON of 4 characters or
- * more. */
+ * a URL. A string of 4 bytes or more is also masked inside a longer string. If a string has several
+ * lines, each line of 8 characters or more is also masked alone (up to 10,000 lines in all). Also
+ * masks every number in JSON of 4 characters or more. */
 void pp_mask_add_values (PpMask *mask, const json_t *json);
 
 /* As pp_mask_add_values(), for the secrets in BLOCK_DOCUMENT, as the API returns it: the fields

@@ -53,8 +53,8 @@ json_t *pp_template_populate (const json_t *base_job_template, const json_t *job
 json_t *pp_template_add_extra (const json_t *configuration, const json_t *extra);
 
 /* Returns the references in CONFIGURATION that the caller has to fetch, each listed once:
- * {"blocks":
- * ["slug/name", ...], "block_ids": ["uuid", ...], "variables": ["name", ...]}. New object. */
+ * {"blocks": ["slug/name", ...], "block_ids": ["uuid", ...], "variables": ["name", ...]}. New
+ * object. */
 json_t *pp_template_references (const json_t *configuration);
 
 /* The second half of from_template_and_values: inserts what was fetched. BLOCKS is "slug/name" ->
@@ -113,8 +113,8 @@ json_t *pp_template_prepare (const json_t *configuration, const PpTemplateContex
                              GError **error);
 
 /* Returns the name that pp_template_prepare() turns into a container's name, before its characters
- * are replaced. It may have secrets in it, which are not found any more in the container's name.
- * New string, or NULL with ERROR. */
+ * are replaced. Masking finds secrets in this name, but not in the container's name. New string, or
+ * NULL with ERROR. */
 char *pp_template_name (const json_t *configuration, const PpTemplateContext *context,
                         GError **error);
 

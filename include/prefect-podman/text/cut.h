@@ -11,8 +11,9 @@ G_BEGIN_DECLS
 #define PP_TEXT_MAX_NAME 2048
 
 /* Returns the LENGTH bytes of TEXT as a new string of valid UTF-8. If LENGTH is more than MAX, cuts
- * TEXT after the last whole word of its first MAX bytes, and appends "...". If one word fills the
- * last 1024 of these MAX bytes, drops only these 1024 bytes, or MAX / 2 bytes if that is less. */
+ * TEXT after the last whole word of its first MAX bytes, and appends "...". If no word ends in the
+ * last 1024 of these MAX bytes, cuts inside a word: it drops these 1024 bytes, or MAX / 2 bytes if
+ * that is less. */
 char *pp_text_cut (const char *text, gsize length, gsize max);
 
 /* Returns a pointer into TEXT: to its last whole words, at most MAX bytes. If the last MAX bytes
