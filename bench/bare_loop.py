@@ -1,4 +1,4 @@
-"""The limit: a loop that makes the calls of a run and does nothing else."""
+"""The limit of the machine: a loop that makes the same calls as a run, without a worker."""
 
 import concurrent.futures
 import http.client
@@ -23,7 +23,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Loop:
-    """Takes runs to their ends with one connection to the server and one to the engine a thread."""
+    """Takes runs to their ends in threads. Each thread has one connection to the server and one to the engine."""
 
     def __init__(self, site, image):
         self._site = site

@@ -1,4 +1,4 @@
-"""What is measured. Each function measures one worker once and returns figures by name."""
+"""The measurements. Each function measures one worker once and returns its figures by name."""
 
 import collections
 import datetime
@@ -16,16 +16,17 @@ from recorder import covered, recording
 from workers import NAMES, OURS, PEER
 
 SETTLE_SECONDS = 5  # from healthy to the first look at memory
-# No run has ended for so long: those still open are lost. The peer's first of sixty takes a minute, and its
-# calls to the engine time out after another.
+# If no run has ended for this long, the runs that are still open count as lost. The Python worker needs a minute until
+# the first of sixty runs ends, and its calls to the engine time out after another minute.
 QUIET_SECONDS = 150
 IDLE_QUERY = 10  # PREFECT_WORKER_QUERY_SECONDS: the default
 BUSY_QUERY = 1
-PORTION = 10  # containers started together where it is not speed that is measured
+PORTION = 10  # containers that are started together, where the measurement is not of speed
 SAMPLE_SECONDS = 0.5  # how often the server is asked how many runs have ended
-# Asked by the clock and not for a run.
+# Calls that a timer makes, not a run.
 BY_CLOCK = r"get_scheduled_flow_runs|/heartbeat|GET \S+/work_pools/[^/]+$|/workers/connect|/queues/filter"
-# What a run does not wait for. The peer awaits its PATCHes, ours go beside the engine's calls.
+# Calls that a run does not wait for. The Python worker waits for its PATCHes; ours run in parallel with the engine's
+# calls.
 BESIDE = {PEER: rf"{BY_CLOCK}|/logs/|/events", OURS: rf"{BY_CLOCK}|/logs/|/events|PATCH "}
 
 
@@ -36,7 +37,7 @@ class Bench:
         self.folder = folder
 
     def _pool(self, site, kind, figure, image=SHORT, **variables):
-        """A work pool and a deployment of its own. Returns (pool, deployment)."""
+        """Makes a work pool and a deployment for this figure only. Returns (pool, deployment)."""
         name = f"{kind}-{figure}"
         site.api.create_pool(name)
         return name, site.api.deploy(name, variables={"image": image, **variables})
@@ -73,11 +74,12 @@ class Bench:
         """Memory with many containers running."""
         count = self.options.containers
         pool, deployment = self._pool(site, kind, "containers", BUSYBOX, command="sleep 3600")
-        # Killed, so that nobody waits for the containers' ends.
+        # The worker is killed, so that the test need not wait until the containers end.
         with self.workers.run(kind, site, pool, BUSY_QUERY, end=signal.SIGKILL) as worker:
             time.sleep(SETTLE_SECONDS)
             before = worker.memory()
-            # In portions: a peer that asks the engine for fifty at once runs into its own time-outs.
+            # In portions, because the Python worker runs into its own time-outs if it asks the engine for fifty at
+            # once.
             for wanted in [*range(PORTION, count, PORTION), count]:
                 for _ in range(wanted - running(site)):
                     site.api.run(deployment)
@@ -94,7 +96,7 @@ class Bench:
     # Runs
 
     def _at_once(self, site, pool, deployment, count):
-        """COUNT runs that all become due in one moment: that the pool is resumed. Returns (runs, when)."""
+        """Makes COUNT runs that all become due at one moment, when the pool is resumed. Returns (runs, that moment)."""
         site.api.update_pool(pool, is_paused=True)
         runs = [site.api.run(deployment) for _ in range(count)]
         resumed = time.time()
@@ -102,7 +104,7 @@ class Bench:
         return runs, resumed
 
     def _wait_ended(self, site, runs):
-        """Waits until RUNS are over or nothing moves any more. Returns them."""
+        """Waits until all RUNS have ended, or until no run has ended for QUIET_SECONDS. Returns them."""
         query = {"flow_runs": {"id": {"any_": runs}, "state": {"type": {"any_": TERMINAL}}}}
         ended, moved = 0, time.monotonic()
         while ended < len(runs) and time.monotonic() < moved + QUIET_SECONDS:
@@ -114,7 +116,8 @@ class Bench:
 
     @staticmethod
     def _rate(found, resumed):
-        """Runs a second from RESUMED to the last end, of those that ended right; the rest are lost."""
+        """Returns the runs per second from RESUMED to the last end. Only runs that ended well count; the others are
+        lost."""
         right = [run for run in found if run["state_type"] == "COMPLETED"]
         lost = collections.Counter(run["state_type"] for run in found if run not in right)
         if not right:
@@ -124,7 +127,7 @@ class Bench:
         return {"runs_per_s": rate, "seconds": seconds, "lost": sum(lost.values()), "lost_as": dict(lost)}
 
     def burst(self, kind, site, image=SHORT, **variables):
-        """Short runs at once: how many a second, how many lost, CPU each."""
+        """Short runs at once: runs per second, lost runs, CPU per run."""
         figure = f"burst-{'short' if image == SHORT else 'plain'}"
         pool, deployment = self._pool(site, kind, figure, image, **variables)
         with self.workers.run(kind, site, pool, BUSY_QUERY) as worker:
@@ -132,7 +135,7 @@ class Bench:
             cpu = worker.cpu()
             runs, resumed = self._at_once(site, pool, deployment, self.options.runs)
             found = self._wait_ended(site, runs)
-            time.sleep(SETTLE_SECONDS)  # to let go of the last ones
+            time.sleep(SETTLE_SECONDS)  # until the worker has finished the last runs
             result = self._rate(found, resumed)
             result["cpu_s_per_run"] = (worker.cpu() - cpu) / len(runs)
             result["peak_rss_kib"] = peak_kib(worker.pid)
@@ -155,7 +158,8 @@ class Bench:
     # One by one, through proxies
 
     def calls(self, kind, site):
-        """Calls a run, in a burst; then the time from the poll's answer to the engine's, run by run."""
+        """Calls per run in a burst, and the time from the poll's answer to the engine's answer, measured for one run
+        at a time."""
         pool, deployment = self._pool(site, kind, "calls")
         with recording(site, self.folder) as (recorder, api_url, engine_url):
             with self.workers.run(kind, site, pool, BUSY_QUERY, api_url, engine_url):
@@ -178,7 +182,7 @@ class Bench:
         return result | {"ways": ways}
 
     def _way(self, kind, site, recorder, deployment):
-        """One run: milliseconds from the answer of the poll that saw it to the answer to its start."""
+        """One run: milliseconds from the answer to the poll that returned it, to the answer to its start."""
         recorder.calls.clear()
         run = site.api.run(deployment)
         self._wait_ended(site, [run])

@@ -10,9 +10,9 @@ import servers
 from parts import CACHE
 from prefect_api import Api
 
-# `prefect flow-run execute` as short as it can be: says RUNNING, says COMPLETED. Both workers start it
-# as they start Prefect in an image, and each run comes to an end under both. It repeats what a busy
-# server refuses, so that a run that is lost was lost by its worker.
+# `prefect flow-run execute`, as short as possible: it reports RUNNING and then COMPLETED. Both workers start it as they
+# start Prefect in an image, so each run ends under both workers. It repeats a call that a busy server refuses, so if a
+# run is lost, the worker has lost it.
 ENGINE = """#!/bin/sh
 url=$PREFECT_API_URL/flow_runs/$PREFECT__FLOW_RUN_ID/set_state
 for state in RUNNING COMPLETED; do

@@ -1,4 +1,4 @@
-"""Who asked what when: proxies between a worker and its server and engine that note every call."""
+"""Records who made which call when: proxies between a worker and its server and engine note every call."""
 
 import dataclasses
 import gzip
@@ -15,10 +15,10 @@ from fault_proxy import FaultProxy, Rule
 class Call:
     to: str  # "api" or "engine"
     name: str  # "POST /api/..."
-    asked: float  # the request is here, whole
-    answered: float = None  # the answer has been sent on, whole
-    body: bytes = b""  # the answer's, where it is short enough to be looked into
-    container: bool = False  # asked by the container, not the worker
+    asked: float  # when the whole request had arrived
+    answered: float = None  # when the whole answer had been passed on
+    body: bytes = b""  # of the answer, if it is short enough to look into
+    container: bool = False  # True if the container made the call, not the worker
 
     def text(self):
         return gzip.decompress(self.body) if self.body[:2] == b"\x1f\x8b" else self.body
@@ -62,7 +62,8 @@ class Recorder:
 
 @contextmanager
 def recording(site, folder):
-    """Yields (recorder, API URL, engine URL): what a worker at SITE does through these URLs is noted."""
+    """Yields (recorder, API URL, engine URL). The recorder notes all calls that a worker at SITE makes through these
+    URLs."""
     recorder = Recorder()
     server = FaultProxy(site.api.url.removesuffix("/api"))
     engine = FaultProxy(site.engine.url, listen=folder / "engine.sock")

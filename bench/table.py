@@ -28,7 +28,7 @@ class Row:
     reached: typing.Callable = None  # of (peer's value, our value)
 
     def ratio(self):
-        """How many times better ours is."""
+        """Returns by which factor our value is better."""
         peer, ours = self.values.get(PEER), self.values.get(OURS)
         if not peer or not ours or isinstance(peer, str):
             return "-"

@@ -74,8 +74,8 @@ class Worker(Process):
         return {"rss": fields["Rss"], "private": fields["Private_Clean"] + fields["Private_Dirty"]}
 
     def cpu(self):
-        """Seconds of CPU so far, of all threads, ended ones too: what utime + stime of /proc/PID/stat
-        count in ticks of 10 ms, here by the process's CPU clock (clock_getcpuclockid(3))."""
+        """Returns the CPU seconds of all threads so far, ended threads included. utime + stime of /proc/PID/stat
+        count the same in ticks of 10 ms; this reads the process's CPU clock (clock_getcpuclockid(3))."""
         return time.clock_gettime((~self.pid << 3) | 2)
 
 
@@ -97,7 +97,7 @@ class Workers:
 
     @contextmanager
     def run(self, kind, site, pool, query_seconds, api_url=None, engine_url=None, end=signal.SIGTERM):
-        """A worker for POOL at SITE until the block ends; then END is sent."""
+        """Runs a worker for POOL at SITE until the block ends, then sends it the signal END."""
         urls = (api_url or site.api.url, engine_url or site.engine.url)
         worker = Worker(kind, self.programs[kind], self.folder, *urls, pool, query_seconds)
         try:

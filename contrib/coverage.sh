@@ -26,7 +26,7 @@ mkdir -p "$folder"
 cd "$folder"
 if [ ! -e Makefile ]; then
   [ -x "$PP_TOP/configure" ] || fail "$PP_TOP has no configure: run ./autogen.sh"
-  # Threads count at the same time.
+  # -fprofile-update=atomic, because several threads count at the same time.
   pp_logged configure.log "$PP_TOP/configure" --enable-coverage CFLAGS="-g -fprofile-update=atomic" \
     CXXFLAGS="-g -fprofile-update=atomic"
 fi
@@ -34,7 +34,7 @@ mapfile -t tests < <(cd "$PP_TOP" && find "tests/unit/${room%%/*}" -name 'test_*
 say "Building ${#tests[@]} unit tests in $PWD"
 pp_logged build.log make -j"${JOBS:-$(nproc)}" "${tests[@]}"
 
-# Tests that give up root's rights write their counts beside the objects as another user.
+# Some tests drop root's rights. As another user, they write their counts beside the objects.
 find . -name '*.gcda' -delete
 find . -type d -exec chmod a+rwx {} +
 umask 0

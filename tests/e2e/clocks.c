@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into a worker: its clocks are ahead by what the file of TEST_CLOCKS says, 64-bit
- * numbers of seconds, of the wall clock and the monotonic one. Whoever writes there steps them.
- * With a third number that is not 0, the disk does not answer to those who write to it, or look for
- * what is in a folder that they have open; with a fourth, the one that standard output and standard
- * error are on, where they are files. */
+/* Preloaded into a worker. The file that TEST_CLOCKS names holds 64-bit numbers; a test changes
+ * them while the worker runs. The first two are the seconds by which the wall clock and the
+ * monotonic clock are ahead. If the third is not 0, the disk hangs: writes, and reads of an open
+ * folder, get no answer. If the fourth is not 0, the disk of standard output and standard error
+ * hangs, if these are files. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-"""A worker's clocks, and its disk, in the hands of a test."""
+"""Lets a test set a worker's clocks, and make its disk hang."""
 
 import pathlib
 import struct
@@ -10,7 +10,7 @@ SOURCE = pathlib.Path(__file__).with_suffix(".c")
 
 
 class Clocks:
-    """Those of workers that are started with SETTINGS."""
+    """The clocks and disks of the workers that are started with SETTINGS."""
 
     def __init__(self, folder):
         library = folder / "clocks.so"
@@ -20,11 +20,12 @@ class Clocks:
         self.settings = {
             "LD_PRELOAD": library,
             "TEST_CLOCKS": self._file,
-            # It is loaded before the sanitizer, which does not like that.
+            # The sanitizer complains about libraries that are loaded before it, as this one is.
             "ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":verify_asan_link_order=0",
         }
 
     def step(self, wall=0, monotonic=0, disk_hangs=False, output_hangs=False):
-        """Has them be ahead by so many seconds. OUTPUT_HANGS: the disk of its standard output and standard error does."""
+        """Sets the clocks ahead by so many seconds. OUTPUT_HANGS: the disk of standard output and standard error
+        hangs."""
         with open(self._file, "r+b") as file:
             file.write(struct.pack("=qqqq", wall, monotonic, disk_hangs, output_hangs))

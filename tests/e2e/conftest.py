@@ -1,4 +1,5 @@
-"""Fixtures: the parts of the testbed, started when a test first asks, kept for the whole session."""
+"""Fixtures: the parts of the testbed. Each part is started when a test first asks for it, and kept for the whole
+session."""
 
 import os
 import pathlib
@@ -25,11 +26,11 @@ except ImportError:
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# What the session's servers are told so that tests need not wait.
+# Settings of the session's servers that shorten what tests wait for.
 SERVER_SETTINGS = {
     "PREFECT_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
     "PREFECT_SERVER_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
-    # As short as the server lets it be; what is not renewed is taken away at once.
+    # The shortest lease that the server allows. A lease that is not renewed is taken away at once.
     "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
     "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "1",
 }
@@ -45,22 +46,23 @@ def pytest_addoption(parser):
 
 
 def pytest_configure():
-    """A run that is told to end ends its engines and servers too, those of the processes of pytest-xdist included."""
+    """If the test run is told to end, it also ends its engines and servers, and those of pytest-xdist's processes."""
     own = os.getpid()
     if NodeManager is not None:
-        NodeManager.EXIT_TIMEOUT = 30  # seconds until it kills its processes: 10 are too few on a busy machine
+        NodeManager.EXIT_TIMEOUT = 30  # before it kills its processes, in seconds: 10 are too few on a busy machine
 
     def end(*_):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # execnet's impatience: parts are being ended
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # execnet sends it too early: the parts are still being ended
         if "PYTEST_XDIST_WORKER_COUNT" not in os.environ:
             for child in pathlib.Path(f"/proc/{own}/task/{own}/children").read_text(encoding="utf-8").split():
                 os.kill(int(child), signal.SIGTERM)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
-    # What is ignored here (nohup: SIGHUP; a background job of a script: SIGINT, SIGQUIT) would be ignored by all that the
-    # tests start; what has a handler is not. What was blocked would stay so.
+    # If this process ignores a signal (SIGHUP under nohup; SIGINT and SIGQUIT in a script's background job), all
+    # programs that the tests start would ignore it, too. A signal with a handler gets its default again in these
+    # programs. A blocked signal would stay blocked.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
@@ -73,8 +75,8 @@ def parameters_of(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """In parallel, the tests of a part that few need are one process's: it is started once. Slow ones first, that
-    nobody waits for them at the end."""
+    """If tests run in parallel, all tests of a rarely used part run in one process, so that the part is started
+    once. Slow tests run first, so that nobody waits for them at the end."""
     if config.getoption("--podman") != "podman":
         others = [item for item in items if parameters_of(item).get("engine", "podman") != "podman"]
         config.hook.pytest_deselected(items=others)
@@ -181,13 +183,13 @@ def api(request, testbed):
     return testbed.api(getattr(request, "param", "3"))
 
 
-# What stands between the worker and a part must outlast it, or its end waits for what is gone: tests name these
-# before start_worker.
+# Tests name these fixtures before start_worker. So they outlast the worker; otherwise the worker's end would wait for a
+# part that is gone.
 
 
 @pytest.fixture
 def proxy(api):
-    """In front of the server, its API at .api."""
+    """A proxy in front of the server; .api is the URL of its API."""
     with FaultProxy(api.url.removesuffix("/api")) as made:
         made.api = f"{made.url}/api"
         yield made
@@ -209,14 +211,14 @@ def front(api, certificate):
 
 @pytest.fixture
 def door(engine, tmp_path):
-    """In front of the engine."""
+    """A proxy in front of the engine."""
     with FaultProxy(engine.url, tmp_path / "engine.sock") as made:
         yield made
 
 
 @pytest.fixture
 def clocks(tmp_path):
-    """Of the workers that are started with its settings."""
+    """The clocks of workers that are started with its settings."""
     return Clocks(tmp_path)
 
 

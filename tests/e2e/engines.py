@@ -44,8 +44,8 @@ IMAGES = {
 
 
 def shims_of(folder):
-    """The processes whose command line names FOLDER (conmon, containerd-shim, what clears up after a container), each
-    with its children."""
+    """Returns the processes whose command line names FOLDER (conmon, containerd-shim, the cleanup after a
+    container), each with its children."""
     own = str(folder).encode()
     shims = {}
     for path in pathlib.Path("/proc").glob("[0-9]*"):
@@ -56,7 +56,7 @@ def shims_of(folder):
 
 
 def kill_shims(folder, children=True):
-    """Without CHILDREN, what they watch lives on."""
+    """Kills the shims of FOLDER. Without CHILDREN, the programs that they watch keep running."""
     shims = shims_of(folder)
     for pid in [*shims, *(itertools.chain(*shims.values()) if children else [])]:
         with contextlib.suppress(ProcessLookupError):
@@ -96,15 +96,15 @@ class Engine:
         self.socket.unlink(missing_ok=True)
 
     def restart(self, number):
-        """Ends the service by signal NUMBER, and starts it again. Docker's."""
+        """Ends the service with signal NUMBER and starts it again. Only for Docker."""
         self.process.stop(number, timeout=60)
-        # Its containerd died with it, and may be a zombie that is taken for alive.
+        # Its containerd died with it. It may be a zombie, which Docker would take for a running process.
         (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
         self.start_service()
 
     def crash_host(self):
-        """What Podman finds after the host went down and came up: nothing runs, and what is only for a boot
-        is gone. Rootful Podman's; a folder of its own."""
+        """Simulates a restart of the host for Podman: no process runs, and the files that last only until a restart
+        are gone. Only for a rootful Podman with a folder of its own."""
         self.kill_service()
         kill_shims(self.folder)
         unmount_below(self.folder)
@@ -116,7 +116,7 @@ class Engine:
         return self.socket.exists() and self.http.get("/_ping").status_code == 200
 
     def need(self, *images):
-        """Puts IMAGES there where they are not yet."""
+        """Loads those of IMAGES that the engine does not have yet."""
         for image in images:
             if self.has_image(image):
                 continue
@@ -186,8 +186,8 @@ class Engine:
 
 
 def registries_conf(path, registry):
-    """Tells Podman that REGISTRY (host:port, of the testbed) speaks plain HTTP, and what stands before it on another
-    port."""
+    """Tells Podman that REGISTRY (host:port, of the testbed) speaks plain HTTP, and so does a proxy in front of it
+    on another port."""
     text = 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n'
     if registry:
         text += f'[[registry]]\nlocation = "{registry.rsplit(":", 1)[0]}"\ninsecure = true\n'
@@ -197,7 +197,7 @@ def registries_conf(path, registry):
 
 @contextlib.contextmanager
 def serving(engine, command):
-    """ENGINE with its service, COMMAND, up; the socket's folder is its own."""
+    """Runs the service of ENGINE by COMMAND. The socket must be in a folder of its own."""
     engine.command, engine.folder = command, engine.socket.parent
     engine.start_service()
     try:
@@ -207,11 +207,11 @@ def serving(engine, command):
             engine.remove_all()
         finally:
             engine.process.stop()
-            kill_shims(engine.folder)  # a daemon that was killed leaves them to nobody
+            kill_shims(engine.folder)  # if the daemon was killed, nobody else ends them
 
 
 def podman_service(folder, runtime=None, events=None):
-    """The command of a Podman that has all that is its own in FOLDER, its socket included."""
+    """Returns the command of a Podman that keeps all its files, its socket included, in FOLDER."""
     argv = ["podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir"]
     argv += [folder / "tmp", "--network-config-dir", folder / "net"]
     argv += ["--runtime", runtime] if runtime else []
@@ -297,7 +297,7 @@ def make_test_user():
 
 
 def end_processes_with(uid, setting):
-    """Ends the processes of UID whose environment has SETTING: what a rootless engine leaves (its pause
+    """Ends the processes of UID whose environment has SETTING: those that a rootless engine leaves (its pause
     process)."""
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:

@@ -1,11 +1,11 @@
-"""An HTTP proxy in front of a server or an engine's socket that fails on demand.
+"""An HTTP proxy that fails on demand, in front of a server or an engine's socket.
 
     with FaultProxy(upstream="http://127.0.0.1:4200") as proxy:
         proxy.add(Rule(r"POST /api/logs/", status(503), every=3))
         ... use proxy.url ...
         assert proxy.count(r"POST /api/logs/") < 10
 
-What no rule matches passes as it comes, upgrades to WebSocket included."""
+A call that no rule matches passes unchanged, also an upgrade to WebSocket."""
 
 import asyncio
 import collections
@@ -28,8 +28,8 @@ BLOCK = 65536
 
 
 class Rule:
-    """ACTION on calls whose "METHOD /path?query" matches PATTERN: on each EVERYth of them, after the first
-    AFTER, at most TIMES; where BODY is given, only on those whose body matches it."""
+    """ACTION on calls whose "METHOD /path?query" matches PATTERN: on every EVERYth of them after the first AFTER, at
+    most TIMES times. If BODY is given, only calls whose body matches it count."""
 
     def __init__(self, pattern, action, every=1, after=0, times=None, body=None):
         self.pattern = re.compile(pattern)
@@ -87,7 +87,7 @@ def reset():
 
 
 def reset_after_passing():
-    """Upstream does it; the answer is lost."""
+    """Upstream carries the call out; its answer is lost."""
 
     async def act(exchange):
         await exchange.forward(relay=False)
@@ -98,7 +98,8 @@ def reset_after_passing():
 
 
 def gone_after_passing(seconds):
-    """Upstream does it; then nobody listens for SECONDS, so that a caller who tries again cannot connect."""
+    """Upstream carries the call out. Then nobody listens for SECONDS, so that a caller cannot connect for another
+    try."""
 
     async def act(exchange):
         await exchange.forward(relay=False)
@@ -109,7 +110,7 @@ def gone_after_passing(seconds):
 
 
 def status_after_passing(code, body):
-    """Upstream does it; the answer is CODE all the same."""
+    """Upstream carries the call out, but the answer is CODE."""
 
     async def act(exchange):
         await exchange.forward(relay=False)
@@ -120,7 +121,7 @@ def status_after_passing(code, body):
 
 
 def unanswered():
-    """Upstream does it; the caller waits for the answer."""
+    """Upstream carries the call out, but the caller gets no answer and no end of the connection."""
 
     async def act(exchange):
         await exchange.forward(relay=False)
@@ -131,7 +132,7 @@ def unanswered():
 
 
 def late(seconds):
-    """Upstream does it after SECONDS, when the caller may have left."""
+    """Upstream carries the call out after SECONDS, when the caller may have given up."""
 
     async def act(exchange):
         await asyncio.sleep(seconds)
@@ -143,8 +144,9 @@ def late(seconds):
 
 
 def held(gate, breaks=False):
-    """Upstream does it once GATE is set (a threading.Event), or after GATE seconds (a number, or a function that says one),
-    though the caller may be gone by then; one that is not gets the answer. BREAKS: its connection is reset at once."""
+    """Upstream carries the call out once GATE is set (a threading.Event), or after GATE seconds (a number, or a
+    function that returns one), also if the caller is gone by then. A caller that is still there gets the answer.
+    BREAKS: the caller's connection is reset at once."""
 
     async def act(exchange):
         exchange.proxy.holding += 1
@@ -187,7 +189,7 @@ def cut_after(size):
 
 
 def altered(pattern, replacement):
-    """What matches in upstream's answer is replaced, by as many bytes."""
+    """Replaces in upstream's answer what PATTERN matches, by as many bytes."""
 
     async def act(exchange):
         await exchange.forward(change=lambda data: re.sub(pattern, replacement, data))
@@ -205,7 +207,7 @@ def slow(seconds):
 
 
 def limited(count):
-    """Upstream is asked for COUNT objects, as if that were its limit."""
+    """Asks upstream for COUNT objects only, as if that were its limit."""
 
     async def act(exchange):
         exchange.body = json.dumps({**json.loads(exchange.body), "limit": count}).encode()
@@ -353,7 +355,7 @@ class FaultProxy:
             self._rules += rules
 
     def add_first(self, *rules):
-        """RULES act before those that are there."""
+        """Adds RULES before the existing ones."""
         with self._lock:
             self._rules[:0] = rules
 
@@ -371,7 +373,7 @@ class FaultProxy:
 
     @contextlib.contextmanager
     def refusing(self):
-        """As if nobody listened: connections are refused, open ones have ended."""
+        """Behaves as if nobody listened: new connections are refused, and open ones end."""
         self._await(self._close())
         try:
             yield
@@ -379,7 +381,7 @@ class FaultProxy:
             self._await(self._open())
 
     async def go_away(self, seconds):
-        """Refuses connections from now on, for SECONDS; open ones have ended."""
+        """Refuses connections from now on, for SECONDS, and ends the open ones."""
 
         async def come_back():
             await asyncio.sleep(seconds)
@@ -433,7 +435,7 @@ class FaultProxy:
     def _action(self, call, body):
         with self._lock:
             self.calls[call] += 1
-            # Each rule counts what it matches, also when another one has acted.
+            # Each rule counts the calls that it matches, also if another rule has acted.
             acting = [rule for rule in self._rules if rule.applies(call, body)]
         return acting[0].action if acting else None
 
@@ -442,7 +444,7 @@ class FaultProxy:
         try:
             await self._connection(reader, writer)
         except (OSError, h11.ProtocolError, asyncio.IncompleteReadError):
-            pass  # one of the two sides went away: so does the other
+            pass  # one side has closed its connection, so the other is closed, too
         finally:
             self._writers.discard(writer)
             writer.close()

@@ -1,4 +1,4 @@
-"""What every part of the testbed is made with: processes, ports, waiting, places."""
+"""What all parts of the testbed share: processes, ports, waiting, folders."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ import httpx
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("PREFECT_PODMAN_CACHE", TOP / ".cache"))
 TESTBED = TOP / "tests" / "testbed"
-TEST_USER = "pptest"  # whom rootless Podman runs as
+TEST_USER = "pptest"  # the user that rootless Podman runs as
 
 
 class TestbedError(RuntimeError):
@@ -27,8 +27,8 @@ class TestbedError(RuntimeError):
 
 
 def free_port():
-    """Below the ports that the kernel gives to outgoing connections: what listens there may end and come back,
-    and several test processes ask at once."""
+    """Returns a free port below the kernel's range for outgoing connections, so that a listener on it may end and
+    come back. Several test processes may call this at once."""
     while True:
         port = random.randrange(10000, 32768)
         with socket.socket() as listener:
@@ -39,8 +39,8 @@ def free_port():
 
 
 def wait_for(condition, timeout, what, interval=0.05):
-    """Polls CONDITION until it returns something true, and returns that. WHAT may be a function, called
-    when the time is over, so that it tells what was seen last."""
+    """Polls CONDITION until it returns a true value, and returns that value. WHAT may be a function, called at the
+    time-out, so that it can tell the last observation."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -53,7 +53,8 @@ def wait_for(condition, timeout, what, interval=0.05):
 
 @contextmanager
 def place(name):
-    """A folder for one part, gone with it. Short: the paths of unix sockets are limited to 107 bytes."""
+    """Makes a folder for one part, and removes it with the part. Its path is short, because paths of unix sockets
+    are limited to 107 bytes."""
     path = pathlib.Path(tempfile.mkdtemp(prefix=f"pp-{name}-", dir="/tmp"))
     path.chmod(0o755)
     try:
@@ -65,7 +66,7 @@ def place(name):
 
 @contextmanager
 def small_disk(path):
-    """A file system of its own, soon full, at PATH."""
+    """Mounts a small file system at PATH, which is soon full."""
     path.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", path], check=True)
     try:
@@ -75,7 +76,7 @@ def small_disk(path):
 
 
 def fill(path):
-    """Writes PATH until the disk is full."""
+    """Writes to PATH until the disk is full."""
     with open(path, "wb", buffering=0) as file:
         try:
             while True:
@@ -94,7 +95,7 @@ def unmount_below(path):
 
 
 def clean_environment(**more):
-    """The environment parts start in: none of this session's PREFECT_*, DOCKER_* or proxy settings."""
+    """Returns the environment that parts start in: without this session's PREFECT_*, DOCKER_* and proxy settings."""
     kept = ("PATH", "LANG", "LC_ALL", "TERM", "HOME", "SSL_CERT_FILE", "TZ")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment.update({name: str(value) for name, value in more.items() if value is not None})
@@ -102,8 +103,9 @@ def clean_environment(**more):
 
 
 class Process:
-    """A process in a group of its own, output in a file; with OUTPUT "count" its stdout is read and
-    counted (bytes_read), with "pipe" it is the caller's (popen.stdout), and only stderr is in the file."""
+    """A process in a process group of its own, with its output in a file. With OUTPUT "count", its stdout is read
+    and counted (bytes_read); with "pipe", the caller reads its stdout (popen.stdout). In both cases only stderr is
+    in the file."""
 
     def __init__(self, argv, log, env=None, cwd=None, output="file"):
         self.argv = [str(argument) for argument in argv]
@@ -140,7 +142,7 @@ class Process:
         return self.popen.poll() is None
 
     def wait_ready(self, probe, timeout=60):
-        """Waits until PROBE() is true; at once an error when the process ends before."""
+        """Waits until PROBE() is true. Raises an error at once if the process ends before."""
 
         def ready():
             if not self.running():
@@ -163,7 +165,7 @@ class Process:
             raise TestbedError(f"{self.argv[0]} still runs after {timeout} s:\n{self.tail()}") from None
 
     def stop(self, number=signal.SIGTERM, timeout=5):
-        """Asks the process to end, waits, then ends what is left of its group."""
+        """Asks the process to end, waits, and then kills the processes of its group that are left."""
         self.send(number)
         try:
             self.popen.wait(timeout)

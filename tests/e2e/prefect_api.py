@@ -1,4 +1,4 @@
-"""A small client of the Prefect API, for tests: what a person would do and look at."""
+"""A small client of the Prefect API for tests: it does what a user would do, and reads what a user would see."""
 
 import datetime
 import functools
@@ -31,7 +31,8 @@ class Api:
         self.server = server
         self.url = server.url
         self.version = server.version
-        # A connection each: the server closes idle ones, now and then just when the next request is sent.
+        # Each call has a connection of its own: the server closes idle ones, sometimes just when the next request is
+        # sent.
         limits = httpx.Limits(max_keepalive_connections=0)
         self.http = httpx.Client(base_url=server.url, headers=server.headers, timeout=60, limits=limits)
         self._flows = {}
@@ -40,7 +41,7 @@ class Api:
         return f"prefect{self.version}"
 
     def call(self, method, path, **options):
-        """Repeats what a busy SQLite server answers with 503: at once, when another has written meanwhile."""
+        """Makes a call. Repeats it at once if a busy SQLite server answers 503 because of another writer."""
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             answer = self.http.request(method, path, **options)
@@ -69,7 +70,7 @@ class Api:
         return self.call("GET", f"/work_pools/{name}")
 
     def wait_pool(self, name):
-        """Waits for a pool that a worker makes, or fills in: until it has a template."""
+        """Waits until a pool that a worker creates or completes has a template."""
 
         def filled():
             answer = self.http.get(f"/work_pools/{name}")
@@ -89,14 +90,15 @@ class Api:
         return self._flows[name]
 
     def deploy(self, pool, name="run", flow="e2e", variables=None, **more):
-        """A deployment with job VARIABLES (the busybox image unless they name another). Returns its id."""
+        """Makes a deployment with job VARIABLES (of the busybox image, unless they name another one). Returns its
+        id."""
         variables = {"image": BUSYBOX, "image_pull_policy": "Never", **(variables or {})}
         body = {"name": f"{pool}-{name}", "flow_id": self.flow(flow), "work_pool_name": pool, **more}
         body["infra_overrides" if self.version == 2 else "job_variables"] = variables
         return self.call("POST", "/deployments/", json=body)["id"]
 
     def block(self, slug, name, data, secret_fields=()):
-        """A block document of the type SLUG, which is registered without a schema of its own."""
+        """Makes a block document of the type SLUG, and registers that type without a schema of its own."""
         types = self.call("POST", "/block_types/filter", json={"block_types": {"slug": {"any_": [slug]}}})
         known = [item for item in types if item["slug"] == slug]
         block_type = known[0] if known else self.call("POST", "/block_types/", json={"name": slug, "slug": slug})
@@ -125,11 +127,11 @@ class Api:
         return self.call("POST", f"/deployments/{deployment}/create_flow_run", json=body)["id"]
 
     def go(self, pool, variables=None, name="run", **more):
-        """Deploys to POOL and runs it now, both in one. Returns the run's id."""
+        """Makes a deployment in POOL and runs it now. Returns the run's id."""
         return self.run(self.deploy(pool, name, variables=variables, **more))
 
     def retried(self, pool, folder):
-        """A run that fails at first and succeeds when it is retried, which it is once. It keeps that in FOLDER."""
+        """Makes a run that fails at first and succeeds in its only retry. It remembers that in FOLDER."""
         command = "sh -c 'test -e /kept/seen || { touch /kept/seen; exit 1; }'"
         variables = {"command": command, "volumes": [f"{folder}:/kept"], "auto_remove": True}
         run = self.run(self.deploy(pool, variables=variables), after=2)
@@ -158,8 +160,8 @@ class Api:
         return self.call("POST", f"/flow_runs/{run}/set_state", json={"state": {"type": type, **more}, "force": True})
 
     def wait_state(self, run, *types, timeout=60):
-        """Waits until the run's state is of one of TYPES; returns the run. A terminal state that was not
-        asked for ends the wait, with its words."""
+        """Waits until the run's state has one of TYPES; returns the run. Another terminal state ends the wait with
+        an error that quotes its message."""
         last = {}
 
         def reached():
@@ -174,7 +176,7 @@ class Api:
         return last
 
     def wait_end(self, *runs, timeout=90):
-        """Waits until RUNS are in terminal states; returns the runs in this order (one: the run)."""
+        """Waits until RUNS are in terminal states; returns the runs in this order (for a single run, that run)."""
         last = {}
 
         def ended():

@@ -43,8 +43,8 @@ class Server:
 
 
 def migrated_database(version):
-    """A SQLite database with the tables of Prefect VERSION, made once and kept: to make them is most of a server's
-    start."""
+    """Returns a SQLite database with the tables of Prefect VERSION. It is made once and kept, because making the
+    tables takes most of a server's start."""
     stamp = (venv(version) / ".lock-sum").read_text(encoding="utf-8")[:16]
     folder = CACHE / "databases"
     folder.mkdir(exist_ok=True)
@@ -71,9 +71,9 @@ def migrated_database(version):
 
 @contextmanager
 def prefect_server(version=3, database=None, port=None, headers=None, folder=None, **settings):
-    """A Prefect server of major VERSION, on SQLite or on DATABASE (its connection URL). SETTINGS:
-    PREFECT_* of its own; HEADERS: what a client must send then. FOLDER: its home, to start it a second
-    time with what it knew."""
+    """Starts a Prefect server of major VERSION, on SQLite or on DATABASE (a connection URL). SETTINGS: its own
+    PREFECT_* settings. HEADERS: those that a client must then send. FOLDER: its home, for a second start with the
+    same data."""
     port = port or free_port()
     with place(f"prefect{version}") as made:
         folder = folder or made
@@ -139,7 +139,7 @@ def postgres():
     with place("postgres") as folder:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         environment = clean_environment(HOME=folder)
-        # Nothing here outlives a test run: what makes a crash survivable only costs time.
+        # No database outlives a test run, so the writes that protect it from a crash would only cost time.
         initdb = as_user(POSTGRES_USER, [programs / "initdb", "-D", folder / "data", "-A", "trust", "--no-sync"])
         made = subprocess.run(initdb, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         if made.returncode != 0:

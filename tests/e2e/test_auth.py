@@ -1,4 +1,4 @@
-"""Servers that want to know who calls: an auth string, CSRF tokens, TLS with a CA of their own."""
+"""Servers that authenticate their clients: an auth string, CSRF tokens, TLS with a CA of their own."""
 
 import base64
 
@@ -28,7 +28,7 @@ def guarded():
 
 @pytest.mark.xdist_group("guarded")
 def test_auth_string_and_csrf(guarded, engine, start_worker):
-    """The token ends every 2 s: it is renewed, also in the middle of a run."""
+    """A token expires after 2 s and is renewed, also in the middle of a run."""
     pool = new_pool_name()
     guarded.create_pool(pool)
     worker = start_worker(guarded, engine, pool, "--log-level", "DEBUG", settings={"PREFECT_API_AUTH_STRING": AUTH})
@@ -50,7 +50,7 @@ def test_wrong_auth_string(guarded, engine, tmp_path, auth):
 
 
 def test_key_and_custom_headers(api, engine, pool, proxy, start_worker):
-    """Sent with every call; never shown."""
+    """The key and the headers are sent with every call and never shown."""
     settings = {
         "PREFECT_API_KEY": "pnu_topsecretkey",
         "PREFECT_CLIENT_CUSTOM_HEADERS": '{"X-Site": "north", "User-Agent": "spoofed"}',
@@ -72,7 +72,7 @@ WORKER_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
 
 def test_worker_id_of_prefect_cloud(api, engine, pool, proxy, start_worker):
-    """Cloud answers the heartbeat with an id: runs and calls carry it from the first run on."""
+    """Cloud answers the heartbeat with a worker id. Runs and calls carry it from the first run on."""
     proxy.add(Rule(r"/workers/heartbeat", not_json(WORKER_ID.encode())))
     settings = {"PREFECT_CLOUD_API_URL": proxy.api, "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
     run = api.go(pool, {"command": "sh -c 'echo id=$PREFECT__WORKER_ID'"})
@@ -83,7 +83,7 @@ def test_worker_id_of_prefect_cloud(api, engine, pool, proxy, start_worker):
 
 
 def test_no_worker_id(api, engine, pool, proxy, start_worker):
-    """A server that is no Cloud after all: asked once more without, and runs go on."""
+    """The server turns out not to be Cloud: the heartbeat is sent once more without return_id, and runs go on."""
     proxy.add(Rule(r"/workers/heartbeat", status(422, b'{"detail": "no return_id here"}'), times=1))
     settings = {"PREFECT_CLOUD_API_URL": proxy.api, "PREFECT_SILENCE_API_URL_MISCONFIGURATION": "true"}
     worker = start_worker(proxy.api, engine, pool, settings=settings)
@@ -119,6 +119,6 @@ def test_https_to_a_server_of_http(api, engine, pool, tmp_path):
 
 
 def test_http_to_a_server_of_https(engine, pool, tls_proxy, start_worker):
-    """It may be a server that is still starting: the worker says what it may be and tries again."""
+    """The server may still be starting, so the worker names the likely cause and tries again."""
     worker = start_worker(tls_proxy.api.replace("https:", "http:"), engine, pool, health=False)
     worker.wait_line(r"WARNING.*trying again.*PREFECT_API_URL must begin with https://")

@@ -1,4 +1,4 @@
-"""Runs that are cancelled, or that never get to run, are stopped and leave nothing behind."""
+"""Runs that are cancelled, or ended before they start: their containers are stopped, and nothing is left behind."""
 
 import signal
 import time
@@ -10,12 +10,12 @@ from fault_proxy import Rule, limited, reset_after_passing, slow, status
 from parts import wait_for
 from prefect_api import when
 
-# Says that it was told to go, and stays.
+# On SIGTERM, it prints that and keeps running.
 STUBBORN = "sh -c 'trap \"echo told to go\" TERM; while :; do sleep 0.2; done'"
 
 
 def seconds_to_signal(api, run):
-    """From the server's Cancelling to what the container says of its SIGTERM."""
+    """Returns the seconds from Cancelling on the server until the container prints that it got SIGTERM."""
     api.wait_text(run, "told to go", timeout=30)
     said = next(record["timestamp"] for record in api.logs(run) if record["message"] == "told to go")
     asked = next(state["timestamp"] for state in api.states(run) if state["type"] == "CANCELLING")
@@ -30,7 +30,7 @@ def check_cancelled(api, engine, run, timeout=60):
 
 @pytest.mark.parametrize("engine", ["podman", "podman5", "rootless", "docker"], indirect=True)
 def test_running_run_is_stopped(api, engine, pool, start_worker):
-    """By SIGTERM where the container obeys it, by SIGKILL after stop_timeout where it does not. Its container goes
+    """A container that obeys SIGTERM is stopped by it; another one is killed after stop_timeout. Then it is removed,
     whatever auto_remove says."""
     start_worker(api, engine, pool)
     obeys = "sh -c 'trap \"echo told to go; exit 0\" TERM; sleep 600 & wait'"
@@ -60,7 +60,7 @@ TELLS = "trap \"echo told by USR1; exit 0\" USR1; trap \"echo told by TERM\" TER
     indirect=["engine"],
 )
 def test_container_is_stopped_by_its_own_signal(api, engine, pool, start_worker, variables):
-    """The image's, or the job's."""
+    """The stop signal is the image's or the job's."""
     if "image" in variables:
         engine.need(USR1)
     start_worker(api, engine, pool)
@@ -73,7 +73,7 @@ def test_container_is_stopped_by_its_own_signal(api, engine, pool, start_worker,
 
 @pytest.mark.slow
 def test_engine_is_given_the_grace_to_end_its_run(api, engine, pool, start_worker):
-    """What it leaves after 30 s, the worker ends: the container, and the state."""
+    """Prefect inside the container has 30 s. What is left after that, the container and the state, the worker ends."""
     start_worker(api, engine, pool)
     command = "sh -c 'trap \"echo told to go\" TERM; echo up; while true; do sleep 1; done'"
     variables = {"command": command, "state_reporting": "engine", "forward_output": "always", "stop_timeout": 1}
@@ -89,7 +89,7 @@ def test_engine_is_given_the_grace_to_end_its_run(api, engine, pool, start_worke
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_paused_container_is_stopped(api, engine, pool, start_worker):
-    """Podman refuses to stop what is paused."""
+    """Podman refuses to stop a paused container."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 600'", "stop_timeout": 1})
     api.wait_text(run, "up")
@@ -100,7 +100,8 @@ def test_paused_container_is_stopped(api, engine, pool, start_worker):
 
 
 def test_two_lists_a_beat_for_all_runs(api, engine, pool, proxy, start_worker):
-    """However many there are: what has ended, and the states. One that is cancelled gets its SIGTERM within 15 s."""
+    """For any number of runs, the worker asks for two lists every 10 s: the runs that have ended, and the runs'
+    states. A cancelled run gets its SIGTERM within 15 s."""
     query = "POST /api/flow_runs/filter"
     start_worker(proxy.api, engine, pool)
     deployment = api.deploy(pool, variables={"command": STUBBORN, "stop_timeout": 1, "auto_remove": True})
@@ -120,7 +121,7 @@ def test_two_lists_a_beat_for_all_runs(api, engine, pool, proxy, start_worker):
 
 
 def test_more_runs_are_cancelled_than_the_server_names_in_an_answer(api, engine, pool, proxy, start_worker):
-    """Those that take their time to end do not hide the others."""
+    """Cancelled runs whose containers end slowly do not hide the others."""
     start_worker(proxy.api, engine, pool)
     deployment = api.deploy(pool, variables={"command": STUBBORN, "stop_timeout": 40, "auto_remove": True})
     runs = [api.run(deployment) for _ in range(3)]
@@ -147,7 +148,7 @@ def test_deleted_run_is_stopped(api, engine, pool, start_worker):
 
 
 def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
-    """Prefetched: its container is there and waits."""
+    """The run was prefetched: its container exists and waits for the run's time."""
     start_worker(api, engine, pool, "--prefetch-seconds", "60")
     run = api.run(api.deploy(pool, variables={"command": "echo never", "auto_remove": True}), after=45)
     api.wait_state(run, "PENDING")
@@ -157,7 +158,7 @@ def test_run_before_its_time_is_cancelled(api, engine, pool, start_worker):
 
 
 def test_run_is_cancelled_just_before_it_runs(api, engine, pool, proxy, start_worker):
-    """Between two beats: the server's answer to RUNNING is the first that the worker hears of it."""
+    """The run is cancelled between two looks at the runs: the worker first hears of it in the answer to RUNNING."""
     proxy.add(Rule(r"set_state", slow(1), after=1, times=1))
     start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "echo never", "auto_remove": True})
@@ -168,7 +169,7 @@ def test_run_is_cancelled_just_before_it_runs(api, engine, pool, proxy, start_wo
 
 
 def test_run_that_is_ended_by_hand_while_running_is_refused(api, engine, pool, proxy, start_worker):
-    """The server would take Running on top of an end."""
+    """The server would accept RUNNING after a final state."""
     rule = Rule(r"set_state", status(503), after=1)
     proxy.add(rule)
     start_worker(proxy.api, engine, pool)
@@ -183,7 +184,7 @@ def test_run_that_is_ended_by_hand_while_running_is_refused(api, engine, pool, p
 
 @pytest.mark.parametrize("state", ["COMPLETED", "CRASHED"])
 def test_run_that_is_ended_by_hand_is_stopped(api, engine, pool, start_worker, state):
-    """Its user's word is the last: the end of the container that is stopped is not written over it."""
+    """The state that the user set stays: the end of the stopped container does not overwrite it."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 600'", "stop_timeout": 1})
     api.wait_text(run, "up")
@@ -195,7 +196,7 @@ def test_run_that_is_ended_by_hand_is_stopped(api, engine, pool, start_worker, s
 
 @pytest.mark.parametrize("state", ["CANCELLED", "COMPLETED", "PAUSED"])
 def test_run_that_was_ended_by_hand_before_its_time_is_not_started(api, engine, pool, start_worker, state):
-    """The server would take RUNNING on top of it."""
+    """The server would accept RUNNING after such a state."""
     start_worker(api, engine, pool, "--prefetch-seconds", "60")
     run = api.run(api.deploy(pool, variables={"command": "echo never", "auto_remove": True}), after=14)
     wait_for(lambda: engine.containers_of(run), 20, "its container")
@@ -226,7 +227,7 @@ def test_run_whose_blocks_are_read_is_cancelled(api, engine, pool, proxy, start_
 
 
 def test_run_that_waits_for_the_engine_is_cancelled(api, engine, pool, door, start_worker):
-    """It may run or not, the engine does not say: once it does, the container is stopped."""
+    """The engine does not say whether the container runs. Once it does say so, the container is stopped."""
     door.add(Rule(r"POST .*/start", reset_after_passing(), times=1))
     start_worker(api, door.url, pool)
     refusal = Rule(r"GET .*/containers/.*/json", status(503))

@@ -1,4 +1,4 @@
-"""The command line: what it says, and the exit codes scripts depend on."""
+"""The command line: its output, and the exit codes that scripts depend on."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_help_and_version(tmp_path, arguments):
 
 @pytest.mark.parametrize("script", ["quickstart.sh", "run-tests.sh", "prove.sh"])
 def test_help_of_the_scripts(tmp_path, script):
-    """Without anything installed, and without doing anything."""
+    """`--help` works without installed packages, and changes nothing."""
     env = {"PATH": os.environ["PATH"], "PREFECT_PODMAN_CACHE": str(tmp_path), "PREFECT_PODMAN_BUILD": str(tmp_path)}
     path = pathlib.Path(__file__).resolve().parents[2] / "contrib" / script
     done = subprocess.run([path, "--help"], env=env, capture_output=True, text=True, timeout=30, check=False)
@@ -74,7 +74,7 @@ def test_wrong_usage(tmp_path, arguments):
 
 @pytest.mark.parametrize("command", [["start", "--pool", "x"], ["status"]], ids=lambda command: command[0])
 def test_state_dir_of_an_unset_variable(tmp_path, command):
-    """Not the default directory, whose runs are others'."""
+    """An empty value does not mean the default directory, because that may hold the runs of other workers."""
     done = call("worker", *command, "--state-dir", "", env=environment(tmp_path))
     assert done.returncode == 2 and "--state-dir: is empty" in done.stderr, done.stderr
 
@@ -106,7 +106,7 @@ def test_error_in_a_file_names_file_line_and_key(tmp_path):
 
 
 def test_settings_from_a_profile(tmp_path, api, engine, pool):
-    """No variable in the environment: what `prefect config set` wrote is enough."""
+    """No variable is set in the environment: the profile that `prefect config set` wrote is enough."""
     home = tmp_path / ".prefect"
     home.mkdir()
     profile = f'active = "site"\n[profiles.site]\nPREFECT_API_URL = "{api.url}"\n'
@@ -134,7 +134,8 @@ def test_both_spellings_and_a_link_named_prefect(tmp_path, api, engine, pool):
 
 
 def test_banner_and_log_lines(api, engine, pool, start_worker):
-    """One line of who, what and where; then log lines as the peer writes them, plain off a terminal."""
+    """The banner says who, what and where in one line. The log lines look like the Python worker's, without colours
+    if there is no terminal."""
     worker = start_worker(api, engine, pool, "--name", "the worker", health=False)
     worker.wait_line(r"(?m)^.*the worker.*started")
     banner = next(line for line in worker.output().splitlines() if "the worker" in line)
@@ -161,7 +162,8 @@ def test_pool_of_another_type(tmp_path, api, engine, type_):
 
 
 def test_pool_that_is_not_there(api, engine, start_worker):
-    """Told not to make it, the worker says so and serves it as soon as somebody else has made it."""
+    """The worker is told not to create the pool. It says so, and serves the pool as soon as somebody else has
+    created it."""
     pool = new_pool_name()
     settings = {"PREFECT_WORKER_HEARTBEAT_SECONDS": "1"}
     worker = start_worker(api, engine, pool, "--no-create-pool-if-not-found", health=False, settings=settings)
@@ -201,7 +203,7 @@ def test_engine_that_answers_is_named(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("arguments", [("--version",), ("worker", "start", "--help"), ("worker", "status")], ids=" ".join)
 def test_output_that_cannot_be_written(tmp_path, arguments):
-    """A full disk is an error, not the half of an answer."""
+    """If the disk is full, the command fails; half an output is not a success."""
     argv = [str(part) for part in (*command(), *arguments)]
     (tmp_path / "state").mkdir()
     with open("/dev/full", "wb") as full:
@@ -212,7 +214,7 @@ def test_output_that_cannot_be_written(tmp_path, arguments):
 
 @pytest.mark.parametrize("named", ["option", "variable"])
 def test_status_of_a_state_directory_that_is_missing(tmp_path, named):
-    """One that is named must exist: the name may be mistyped."""
+    """A directory that the user names must exist, because the name may be mistyped."""
     missing = tmp_path / "missing"
     option = ["--state-dir", str(missing)] if named == "option" else []
     settings = {"PREFECT_PODMAN_STATE_DIR": str(missing) if named == "variable" else None}
@@ -234,7 +236,8 @@ def test_health(api, engine, pool, start_worker):
 
 
 def test_unhealthy_when_polls_stop(engine, pool, proxy, start_worker):
-    """No poll in 30 times the query seconds: 503, and healthy again when the server is back."""
+    """If no poll was answered for 30 times the query interval, /health answers 503. It answers 200 again once the
+    server is back."""
     import httpx
 
     from parts import wait_for

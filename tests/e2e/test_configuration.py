@@ -1,4 +1,4 @@
-"""What a deployment asks for is what its container has: seen from inside it and by the engine."""
+"""A container has the configuration that its deployment asks for, as seen from inside it and by the engine."""
 
 import os
 import re
@@ -13,7 +13,7 @@ ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], in
 
 
 def finish(api, engine, run):
-    """Waits for the run; returns its log and the engine's word on its container."""
+    """Waits for the run; returns its log and the engine's inspect answer about its container."""
     done = api.wait_end(run)
     assert done["state"]["type"] == "COMPLETED", done["state"]
     (container,) = engine.containers_of(run)
@@ -23,7 +23,7 @@ def finish(api, engine, run):
 
 @ENGINES
 def test_env_and_labels(api, engine, pool, start_worker):
-    """Of the deployment and of the run, key by key; ours beside them."""
+    """The deployment's and the run's values are merged key by key. The worker adds its own."""
     start_worker(api, engine, pool, "--name", "labeller")
     variables = {
         "command": "sh -c 'env; echo the end'",
@@ -48,7 +48,7 @@ def test_env_and_labels(api, engine, pool, start_worker):
 
 @ENGINES
 def test_nul_in_a_name(api, engine, pool, start_worker):
-    """The run ends, its neighbour does, and a worker that starts meanwhile can read the engine's answers."""
+    """The run ends, another run beside it ends, and a worker that starts meanwhile can read the engine's answers."""
     variables = {"command": "sh -c 'env; sleep 4; echo the end'", "env": {"CUT": "a\0b"}, "labels": {"site": "c\0d"}}
     start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables=variables)
@@ -65,7 +65,7 @@ def test_nul_in_a_name(api, engine, pool, start_worker):
 
 @ENGINES
 def test_volumes(api, engine, pool, start_worker, testbed):
-    """Z is what the peer refuses ("Invalid volume option: 'Z'")."""
+    """The Python worker refuses Z ("Invalid volume option: 'Z'")."""
     start_worker(api, engine, pool)
     folder = testbed.flows
     script = "cat /plain/hello.py | head -n1; touch /plain/x 2>&1; ls /labelled/hello.py; echo the end"
@@ -78,7 +78,7 @@ def test_volumes(api, engine, pool, start_worker, testbed):
 
 @pytest.mark.parametrize("engine", ["podman", "rootless"], indirect=True)
 def test_volume_given_to_the_containers_user(api, engine, pool, start_worker, testbed, request):
-    """U: the folder becomes the container's user's own."""
+    """With U, the container's user becomes the owner of the folder."""
     folder = testbed.flows / f"given-{engine.kind}"
     folder.mkdir()
     if engine.kind == "rootless":
@@ -98,7 +98,7 @@ def test_volume_given_to_the_containers_user(api, engine, pool, start_worker, te
 
 @pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 def test_networks(api, engine, pool, start_worker):
-    """The first at create, the other connected before the start."""
+    """The container gets its first network at create. The other is connected before the start."""
     start_worker(api, engine, pool)
     with engine.network("pp-one") as one, engine.network("pp-two") as two:
         variables = {"command": "sh -c 'ip -o link; echo the end'", "networks": [one, two]}
@@ -147,7 +147,7 @@ def test_container_create_kwargs(api, engine, pool, start_worker):
         "cap_drop": ["NET_RAW"],
     }
     if engine.kind == "rootless":
-        more.pop("user")  # 34 is no group a rootless user has by default on every host
+        more.pop("user")  # on some hosts, a rootless user has no group 34
     script = "pwd; hostname; id -u; df -k /dev/shm | tail -n1; grep scratch /proc/mounts; echo the end"
     variables = {"command": f"'{script}'", "container_create_kwargs": more}
     lines, container = finish(api, engine, api.go(pool, variables))
@@ -168,7 +168,7 @@ def test_unknown_kwarg_is_named(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("engine", ["rootless"], indirect=True)
 def test_keep_id(api, engine, pool, start_worker):
-    """docker-py refuses userns keep-id; rootless Podman is what it is for."""
+    """docker-py refuses userns keep-id, which exists for rootless Podman."""
     start_worker(api, engine, pool)
     variables = {"command": "sh -c 'id -un; echo the end'", "container_create_kwargs": {"userns_mode": "keep-id"}}
     lines, _ = finish(api, engine, api.go(pool, variables))
@@ -176,8 +176,8 @@ def test_keep_id(api, engine, pool, start_worker):
 
 
 def test_references(api, engine, pool, start_worker, tmp_path):
-    """Prefect variables, secret blocks and ctx in job variables; the secret is not in what we print, which what we save
-    renders to as well."""
+    """Prefect variables, secret blocks and ctx in job variables. Neither the output nor the saved file has the
+    secret, and the saved file renders to the same output."""
     api.variable("region", "north")
     api.block("secret", "token", {"value": "s3cret-of-the-test"})
     variables = {
@@ -202,7 +202,8 @@ def test_references(api, engine, pool, start_worker, tmp_path):
 
 @ENGINES
 def test_api_is_reached_from_a_bridged_container(api, engine, pool, start_worker):
-    """Not in host mode, a local API is host.docker.internal, and that name is known inside."""
+    """If the network is not the host's, a local API becomes host.docker.internal, and the container can resolve that
+    name."""
     start_worker(api, engine, pool)
     with engine.network("pp-bridge") as network:
         script = "echo $PREFECT_API_URL; grep host.docker.internal /etc/hosts; echo the end"

@@ -1,4 +1,4 @@
-"""What an engine drops without a word is refused, with its name, or brought to it in another way."""
+"""An argument that an engine would silently drop is refused with its name, or given to the engine in another form."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ def kwargs(**more):
 
 
 def assert_refused(api, engine, pool, variables, *words):
-    """A run with each of VARIABLES is Crashed, its message has the key and WORDS; no container is left."""
+    """Runs each of VARIABLES. Each run is Crashed, its message has the key and WORDS, and no container is left."""
     runs = [api.go(pool, each, name=f"run-{number}") for number, (_, each) in enumerate(variables)]
     ended = api.wait_end(*runs) if len(runs) > 1 else [api.wait_end(*runs)]
     for run, (key, each) in zip(ended, variables):
@@ -70,7 +70,7 @@ def test_docker_drops(api, engine, pool, start_worker):
 def test_ports_on_the_hosts_network(api, engine, pool, start_worker):
     start_worker(api, engine, pool)
     variables = [
-        ("ports", kwargs(ports={"80/tcp": 8080})),  # an API on this host: its network is the default
+        ("ports", kwargs(ports={"80/tcp": 8080})),  # the API is on this host, so the network is the host's
         ("ports", {**kwargs(ports={"80/tcp": 8080}), "network_mode": "none"}),
     ]
     assert_refused(api, engine, pool, variables, "network_mode is incompatible with port_bindings")
@@ -91,7 +91,7 @@ def test_limits_that_were_not_taken(api, engine, pool, start_worker):
 
 @contextlib.contextmanager
 def cdi_device(kind, **env):
-    """The host describes the device all of KIND, which sets ENV in a container."""
+    """Describes the device `all` of KIND on this host; it sets ENV in a container."""
     CDI.mkdir(exist_ok=True)
     path = CDI / f"{kind.replace('/', '-')}-test.json"
     edits = {"env": [f"{name}={value}" for name, value in env.items()]}
@@ -105,7 +105,8 @@ def cdi_device(kind, **env):
 
 @pytest.mark.xdist_group("cdi")
 def test_gpus(api, engine, pool, start_worker):
-    """Docker's way of asking for GPUs, beside a tmpfs and other things that only Podman's own API is told of then."""
+    """GPUs are requested in Docker's way, beside a tmpfs and other settings. All of them then go through Podman's
+    own API only."""
     start_worker(api, engine, pool)
     request = {"count": -1, "capabilities": [["gpu"]]}
     variables = kwargs(

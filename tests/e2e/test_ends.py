@@ -1,4 +1,4 @@
-"""Ends of containers that the engine does not tell, or not in time."""
+"""Ends of containers that the engine reports late or not at all."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ PODMANS = ["podman", "podman5", "rootless"]
 
 
 def processes(engine, run):
-    """(conmon's, the program's) process ids of RUN's container, once it runs."""
+    """Returns the process ids of conmon and of the program of RUN's container, once the container runs."""
 
     def both():
         for container in engine.containers_of(run):
@@ -33,7 +33,7 @@ def kill(*pids):
 
 
 def is_gone(pid):
-    """A zombie has ended; whose child it is matters to nobody here."""
+    """A zombie counts as gone; its parent does not matter here."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
@@ -48,8 +48,8 @@ def check_lost(api, run, timeout=20):
 
 @pytest.mark.parametrize("engine", PODMANS, indirect=True)
 def test_conmon_is_killed(api, engine, pool, start_worker):
-    """With its program, which ends the run at once, whoever reports it; or alone: then the program's end does, and
-    until then what the server wants is done with it."""
+    """conmon is killed together with the program: the run ends at once, whoever reports it. Or conmon is killed
+    alone: the run ends with the program, and until then the worker carries out what the server asks for."""
     start_worker(api, engine, pool)
     variables = {"command": "sleep 600", "auto_remove": True, "stop_timeout": 1}
     timed_out = api.go(pool, {**variables, "timeout_seconds": 10}, name="timed-out")
@@ -114,7 +114,7 @@ def test_shim_is_killed(api, engine, pool, start_worker):
 
 
 def seconds_late(api, engine, run):
-    """From the end of RUN's container, which stays, to the server's knowing."""
+    """Returns the seconds from the end of RUN's container, which is kept, until the server has the final state."""
     done = api.wait_end(run)
     assert done["state"]["type"] == "COMPLETED", done["state"]
     (container,) = engine.containers_of(run)
@@ -125,7 +125,7 @@ def seconds_late(api, engine, run):
 SLEEPERS = [
     {"command": "sleep 9"},
     {"command": "true"},
-    # A log that cannot be read.
+    # Its log cannot be read.
     {"command": "sleep 9", "container_create_kwargs": {"log_config": {"type": "none"}}},
 ]
 
@@ -149,14 +149,14 @@ def test_engine_without_events(api, silent_podman, pool, start_worker):
 
 @pytest.mark.parametrize("action", [slow(3600), status(500, b'{"message":"unreadable"}')], ids=["silent", "refused"])
 def test_events_are_not_to_be_had(api, engine, pool, door, start_worker, action):
-    """The stream stays open and says nothing, as of a journal that cannot be read; or there is none."""
+    """The event stream stays open and is silent, as if its journal could not be read; or the engine refuses it."""
     door.add(Rule("GET .*/events", action))
     start_worker(api, door.url, pool)
     check_in_time(api, engine, pool)
 
 
 def test_engine_does_not_answer_a_stop(api, engine, pool, door, start_worker):
-    """It is killed, which is asked for in its turn; and where that is not answered either, removed by force."""
+    """The worker asks for a kill instead; if that is not answered either, it removes the container by force."""
     door.add(Rule("POST .*/containers/[^/]*/stop", slow(3600)))
     start_worker(api, door.url, pool)
     variables = {"command": "sleep 600", "stop_timeout": 1}

@@ -1,5 +1,5 @@
-"""What real servers and engines won't do on demand: 503, resets, slow and broken answers, absence. No run
-is given up for it, done twice, or loses a line."""
+"""Faults that real servers and engines do not produce on demand: 503, resets, slow and broken answers, absence. They
+cause no run to be given up, run twice, or lose a line."""
 
 import gzip
 import itertools
@@ -34,10 +34,10 @@ RUN = r"/api/flow_runs/[0-9a-f-]{36}"
 
 
 def check_once(api, run, text="only once"):
-    """Completed, by one container, with its line in the log once."""
+    """Checks that the run is Completed, that one container ran it, and that its line is in the log once."""
     done = api.wait_end(run, timeout=120)
     assert done["state"]["type"] == "COMPLETED", done["state"]
-    # Log lines that were refused several times rest for half a minute.
+    # The worker waits half a minute before it sends log lines again that were refused several times.
     lines = api.wait_text(run, text, 60).splitlines()
     assert lines.count(text) == 1, lines
 
@@ -79,7 +79,8 @@ CALLS = {
 
 
 def each_break():
-    """Every break of every call. CI has all breaks of what changes a run, and one of what is only read."""
+    """Every fault at every call. CI has all faults of the calls that change a run, and one fault of the calls that
+    only read."""
     for (call, pattern), (name, action) in itertools.product(CALLS.items(), BREAKS.items()):
         marks = [pytest.mark.long] if call in ("deployment", "flow") and name != "half" else []
         yield pytest.param(pattern, action, id=f"{call}-{name}", marks=marks)
@@ -107,7 +108,7 @@ def test_claim_is_not_repeated_without_a_look(api, engine, pool, proxy, start_wo
 
 @pytest.mark.parametrize("code", [503, 404, 500])
 def test_decoration_may_fail(api, engine, pool, proxy, start_worker, code):
-    """The peer crashes a run whose labels are answered with 503."""
+    """The Python worker sets a run to Crashed if its labels are answered with 503."""
     proxy.add(Rule(r"/labels", status(code)), Rule(r"POST /api/events", status(code)))
     start_worker(proxy.api, engine, pool)
     began = time.monotonic()
@@ -136,8 +137,8 @@ def test_lines_come_once_where_the_answer_to_them_is_lost(api, engine, pool, pro
 
 @pytest.mark.parametrize("call", [r"POST /api/logs/ ?$", rf"POST {RUN}/set_state"], ids=["logs", "state"])
 def test_server_goes_away_once_it_has_the_call(api, engine, pool, proxy, start_worker, call):
-    """libcurl tries again by itself, and tells only that it could not connect: the call is not one that never went out.
-    """
+    """libcurl sends the call again by itself and reports only that it could not connect. That does not mean that the
+    call was never sent."""
     start_worker(proxy.api, engine, pool)
     proxy.add(Rule(call, gone_after_passing(2), every=2, times=1))
     run = api.go(pool, {"command": "sh -c 'for i in $(seq 1 12); do echo number $i; sleep 0.5; done'"})
@@ -148,7 +149,7 @@ def test_server_goes_away_once_it_has_the_call(api, engine, pool, proxy, start_w
 
 
 def test_lines_come_once_where_the_server_is_slow(api, engine, pool, proxy, start_worker):
-    """It takes them when their sender has long given up: they are looked for, for a while."""
+    """The server takes the lines long after their sender has given up. The worker looks for them for a while."""
     start_worker(proxy.api, engine, pool, settings={"PREFECT_API_REQUEST_TIMEOUT": "3"})
     proxy.add(Rule(r"POST /api/logs/ ?$", late(6), times=1))
     run = api.go(pool, {"command": "sh -c 'for i in $(seq 1 12); do echo number $i; sleep 0.5; done'"})
@@ -173,8 +174,8 @@ def test_log_api_that_refuses_and_then_gives_no_answer(api, engine, pool, proxy,
     ids=["lost", "late"],
 )
 def test_answer_to_a_failure_that_is_retried(api, engine, pool, proxy, start_worker, tmp_path, action, settings):
-    """The server makes AwaitingRetry of it, at once or after the worker's time-out: said again, the same failure
-    would be the end of the retry."""
+    """The server turns the failure into AwaitingRetry, at once or after the worker's time-out. If the worker
+    proposed the same failure again, it would end the retry."""
     run = api.retried(pool, tmp_path)
     # After PENDING and RUNNING.
     proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", action, after=2, times=1))
@@ -191,8 +192,8 @@ def test_slow_server(api, engine, pool, proxy, start_worker):
 
 
 def test_redirect_is_an_error_with_both_addresses(api, engine, pool, proxy, start_worker):
-    """What redirects an API call is a login page or another server: following it would send the key
-    there."""
+    """A redirect of an API call leads to a login page or another server. A worker that followed it would send the
+    key there."""
     proxy.add(Rule(r"/api/work_pools/", redirect("http://login.invalid/oauth")))
     worker = start_worker(proxy.api, engine, pool, wait=False)
     assert worker.wait(30) == 2
@@ -212,8 +213,8 @@ def test_server_away_for_20_s_during_a_run(api, engine, pool, proxy, start_worke
     check_once(api, api.go(pool, {"command": "echo only once"}, name="after"))
 
 
-# What is no word on a run or its deployment: a key that was changed or may not do this, for now, or another one than the
-# API in its place.
+# Answers that say nothing about a run or its deployment: the key was changed or lacks the right for a while, or
+# something else answers in the API's place.
 REFUSALS = {
     "401": status(401, b'{"exception_message":"Unauthorized"}'),
     "403": status(403, b'{"detail":"Forbidden"}'),
@@ -224,7 +225,7 @@ REFUSALS = {
     "404-no-route": status(404, b'{"detail":"Not Found"}'),
 }
 each_refusal = pytest.mark.parametrize("action", REFUSALS.values(), ids=REFUSALS.keys())
-# The same, of which CI has one of each number.
+# The same, but CI has only one answer of each status.
 few_refusals = pytest.mark.parametrize(
     "action",
     [
@@ -236,7 +237,7 @@ few_refusals = pytest.mark.parametrize(
 
 @each_refusal
 def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, action):
-    """The ends of runs that were in flight are reported after it."""
+    """Runs in flight end while the calls are refused. Their ends are reported afterwards."""
     run = api.go(pool, {"command": "sh -c 'sleep 4; echo only once'", "auto_remove": True})
     failing = api.go(pool, {"command": "sh -c 'sleep 4; exit 3'", "auto_remove": True}, name="failing")
     start_worker(proxy.api, engine, pool)
@@ -245,7 +246,7 @@ def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, a
     with proxy.with_rules(Rule(".", action)):
         for flow_run in (run, failing):
             proxy.wait_count(f"POST /api/flow_runs/{flow_run}/set_state", 3)
-        # They are looked at before their ends are told again.
+        # The worker reads the runs before it reports their ends again.
         proxy.wait_count("POST /api/flow_runs/filter", proxy.count("POST /api/flow_runs/filter") + 3)
         for flow_run in (run, failing):
             assert api.state(flow_run)["type"] == "RUNNING"
@@ -254,7 +255,7 @@ def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, a
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
 
-# In a list, by itself, by its states: where a list fails, its runs are read one by one.
+# All ways to read a run: in a list, by itself, by its states. If a list fails, its runs are read one by one.
 READINGS = "POST /api/flow_runs/filter|GET .*/flow_run(s|_states)/"
 
 
@@ -300,7 +301,7 @@ def test_answer_about_the_deployment_is_huge(api, engine, pool, proxy, start_wor
     ids=["no-state", "another-state", "for-ever", "past", "an-hour", "unknown-state", "aborted"],
 )
 def test_wrong_answer_to_the_end(api, engine, pool, proxy, start_worker, answer):
-    """A gateway that does not pass the request on."""
+    """A gateway gives an answer of its own and does not pass the request on."""
     proxy.add(Rule(r"POST .*/set_state", status(200, answer), times=2, body='"type":"COMPLETED"'))
     start_worker(proxy.api, engine, pool)
     check_once(api, api.go(pool, {"command": "echo only once"}))
@@ -308,7 +309,7 @@ def test_wrong_answer_to_the_end(api, engine, pool, proxy, start_worker, answer)
 
 @few_refusals
 def test_state_is_refused_for_a_while_at_taking_up(api, engine, pool, proxy, start_worker, action):
-    """The run's container is none of a run that was deleted."""
+    """The run does not count as deleted, so its container is kept."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo only once; sleep 12'", "auto_remove": True})
     api.wait_text(run, "only once")
@@ -325,7 +326,7 @@ def test_state_is_refused_for_a_while_at_taking_up(api, engine, pool, proxy, sta
 
 @pytest.mark.slow
 def test_state_is_asked_for_again_at_taking_up(api, engine, pool, proxy, start_worker):
-    """Whatever the server answers: a run of a worker that lives is taken up by no other."""
+    """The worker asks again, whatever the server answers."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo only once; sleep 5'", "auto_remove": True})
     api.wait_text(run, "only once")
@@ -346,7 +347,7 @@ def test_server_comes_later_than_the_worker(api, engine, pool, proxy, start_work
 
 
 def test_proxy_without_a_server_behind_it(api, engine, pool, proxy, start_worker):
-    """Its 404, at the start of both: the worker waits, and makes no pool."""
+    """The proxy answers 404 when it and the worker start: the worker waits, and creates no pool."""
     proxy.add(Rule(".", not_json(b"404 page not found\n", 404)))
     worker = start_worker(proxy.api, engine, pool, wait=False)
     worker.wait_line(r"WARNING.*trying again.*404 page not found.*is PREFECT_API_URL right")
@@ -367,7 +368,7 @@ def test_engine_comes_later_than_the_worker(api, engine, pool, door, start_worke
 
 @pytest.mark.slow
 def test_engine_comes_much_later_than_the_worker(api, engine, pool, door, start_worker):
-    """However long it takes, it is tried every few seconds."""
+    """The worker tries every few seconds, however long the engine is away."""
     with door.refusing():
         worker = start_worker(api, door.url, pool, wait=False)
         worker.wait_line(r"(?s)(trying again in .*){5}", timeout=40)
@@ -377,7 +378,7 @@ def test_engine_comes_much_later_than_the_worker(api, engine, pool, door, start_
 
 @pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 def test_log_stream_breaks(api, engine, pool, door, start_worker):
-    """Followed again from where it broke: every line once."""
+    """The worker follows again from where the stream broke, so every line comes once."""
     door.add(Rule(r"GET .*/logs", cut_after(700), times=3))
     start_worker(api, door.url, pool)
     script = "for i in $(seq 1 100); do echo numbered line $i; [ $((i % 10)) = 0 ] && sleep 0.3; done; true"
@@ -402,7 +403,7 @@ def test_engine_away_for_a_while_during_a_run(api, engine, pool, door, start_wor
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_engine_away_for_long_during_a_run(api, engine, pool, door, start_worker, clocks):
-    """However long: its container runs on, and what becomes of it is what the run becomes."""
+    """The container runs on, however long the engine is away. The run ends as its container ends."""
     worker = start_worker(api, door.url, pool, settings=clocks.settings)
     run = api.go(pool, {"command": "sh -c 'echo begun; sleep 8; echo only once'", "auto_remove": True})
     api.wait_text(run, "begun")
@@ -418,7 +419,7 @@ def test_engine_away_for_long_during_a_run(api, engine, pool, door, start_worker
 
 
 def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_worker):
-    """Podman that is killed in a start may leave half a container with runc, which never ran and never will."""
+    """If Podman is killed during a start, it may leave a half-made container in runc that never ran and never will."""
     door.add(Rule(r"POST .*/start", reset(), times=1))
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
@@ -429,7 +430,7 @@ def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_
 
 
 def test_start_is_interrupted_on_a_full_disk(api, engine, pool, door, start_worker, tmp_path):
-    """That the container is made anew cannot be written down: the run goes on."""
+    """The journal cannot record that the container is made anew. The run goes on."""
     start = r"POST .*/start"
     door.add(Rule(start, reset(), times=1))
     with small_disk(tmp_path / "state") as state:
@@ -445,8 +446,9 @@ def test_start_is_interrupted_on_a_full_disk(api, engine, pool, door, start_work
 
 @pytest.fixture
 def own_podman(tmp_path):
-    """Dies as it starts a container where there is the file "deadly": once it runs, before that is written down; before
-    it runs where the file is not empty."""
+    """A Podman that is killed when it starts a container, if the file "deadly" exists. If the file is empty, Podman
+    dies after the program has started and before Podman has recorded that. Otherwise it dies before the program
+    starts."""
     runtime, deadly = tmp_path / "runc", tmp_path / "deadly"
     script = f'''#!/bin/sh
 case " $* " in
@@ -471,8 +473,8 @@ exec runc "$@"
 @pytest.mark.parametrize("both", [False, True], ids=["alone", "with the worker"])
 @pytest.mark.parametrize("seconds", [0, 5], ids=["ended", "running"])
 def test_podman_is_killed_once_the_program_runs(api, pool, own_podman, start_worker, tmp_path, seconds, both):
-    """Podman knows of no start, nor of an end: the program is not run again, its output comes, how it ended is not
-    known."""
+    """Podman has recorded neither a start nor an end. The program is not run again, its output is delivered, and its
+    exit status counts as lost."""
     (tmp_path / "out").mkdir()
     command = f"sh -c 'echo only once; echo begun >> /out/seen; sleep {seconds}; echo last line'"
     worker = start_worker(api, own_podman, pool)
@@ -497,7 +499,7 @@ def test_podman_is_killed_once_the_program_runs(api, pool, own_podman, start_wor
 
 
 def test_podman_and_what_it_starts_are_killed(api, pool, own_podman, start_worker):
-    """Podman takes what is dead for "initialized" for ever: that is no end, and ends."""
+    """Podman reports a dead container as "initialized" for ever. That is not an end, but the run must end."""
     start_worker(api, own_podman, pool)
     own_podman.deadly.write_text("before", encoding="ascii")
     run = api.go(pool, {"command": "echo never", "auto_remove": True})
@@ -513,7 +515,7 @@ def test_podman_and_what_it_starts_are_killed(api, pool, own_podman, start_worke
 
 @pytest.mark.parametrize("both", [False, True], ids=["alone", "with the worker"])
 def test_podman_and_conmon_are_killed_before_the_program_runs(api, pool, own_podman, start_worker, both):
-    """Nobody would keep what the container prints, nor its exit status: it is not started but made anew."""
+    """Nobody would record the container's output and exit status, so it is not started but made anew."""
     worker = start_worker(api, own_podman, pool)
     own_podman.deadly.write_text("before", encoding="ascii")
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
@@ -538,7 +540,8 @@ def own_docker():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 def test_docker_restarts_during_a_run(api, pool, own_docker, start_worker, number):
-    """Without live-restore Docker ends its containers: that is said, nothing is left, the next run runs."""
+    """Without live-restore, Docker ends its containers. The run reports that, nothing is left, and the next run
+    works."""
     start_worker(api, own_docker, pool)
     run = api.go(pool, {"command": "sleep 600", "auto_remove": True, "network_mode": "none"})
 
@@ -554,7 +557,7 @@ def test_docker_restarts_during_a_run(api, pool, own_docker, start_worker, numbe
 
 
 def test_engine_refuses_to_create(api, engine, pool, door, start_worker):
-    """The engine's words are the state's."""
+    """The state's message has the engine's words."""
     words = b'{"cause":"no space","message":"no space left on device: the disk is full","response":500}'
     door.add(Rule(r"POST .*/containers/create", status(500, words)))
     start_worker(api, door.url, pool)
@@ -575,7 +578,7 @@ def test_image_is_gone_between_pull_and_create(api, engine, pool, door, start_wo
 
 
 def test_engine_that_is_out_of_order_is_asked_again(api, engine, pool, door, start_worker):
-    """After 2 s, then 8 s, of three times: said in the run's log."""
+    """The worker tries again after 2 s and then after 8 s, three times at most. The run's log says so."""
     door.add(Rule(r"POST .*/containers/create", status(503, b'{"message":"the engine is starting"}'), times=2))
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
@@ -588,7 +591,7 @@ def test_engine_that_is_out_of_order_is_asked_again(api, engine, pool, door, sta
 
 
 def test_engine_that_is_slow_to_say_what_it_is(api, engine, pool, door, start_worker):
-    """Podman takes a minute for /version on a busy host. Asking again would take a minute more, each time."""
+    """Podman takes a minute for /version on a busy host. Each repetition of the request would take a minute more."""
     version = r"GET /version"
     door.add(Rule(version, slow(33)))
     worker = start_worker(api, door.url, pool, wait=False)
@@ -608,7 +611,8 @@ LOCKED = b'{"cause":"database is locked","message":"beginning transaction: datab
     ids=["create", "start", "remove"],
 )
 def test_database_of_the_engine_is_locked(api, engine, pool, door, start_worker, call, carried_out):
-    """For a moment: the engine is asked again, and what it has done all the same is not done twice."""
+    """The database is locked for a moment. The engine is asked again, and a call that it has carried out all the
+    same is not carried out twice."""
     answer = status_after_passing(500, LOCKED) if carried_out else status(500, LOCKED)
     door.add(Rule(call, answer, times=1))
     start_worker(api, door.url, pool)
@@ -620,8 +624,8 @@ def test_database_of_the_engine_is_locked(api, engine, pool, door, start_worker,
 
 @pytest.mark.parametrize("name", ["named", "???"])
 def test_answer_to_create_is_lost(api, engine, pool, door, start_worker, name):
-    """The container was made, the worker does not know: it runs once, and nothing is left. A name that makes no
-    container's name is no way to lose it."""
+    """The container was made, but the worker does not know that. It runs once, and nothing is left. The worker also
+    finds it if the run's name has no character that a container's name may have."""
     door.add(Rule(r"POST .*/containers/create", reset_after_passing(), times=1))
     start_worker(api, door.url, pool)
     run = api.run(api.deploy(pool, variables={"command": "echo only once", "auto_remove": True}), name=name)
@@ -638,8 +642,8 @@ def test_engine_goes_away_once_it_has_made_the_container(api, engine, pool, door
 
 
 def test_answer_to_create_is_lost_and_what_follows_is_refused(api, engine, pool, door, start_worker):
-    """The run is Crashed in the engine's words. What the first try has made is looked for until the engine says that it
-    is there, and removed."""
+    """The run is Crashed with the engine's words. The worker looks for the container of the first try until the
+    engine reports it, and removes it."""
     busy = b'{"message":"the engine is busy","cause":"busy","response":500}'
     create = r"POST .*/containers/create"
     door.add(Rule(create, reset_after_passing(), times=1), Rule(create, status(500, busy), after=1))
@@ -652,7 +656,7 @@ def test_answer_to_create_is_lost_and_what_follows_is_refused(api, engine, pool,
 
 
 def test_container_that_is_removed_before_its_start_is_made_anew(api, engine, pool, start_worker):
-    """`podman container prune` takes what was made ahead of its time."""
+    """`podman container prune` removes a container that was made ahead of the run's time."""
     start_worker(api, engine, pool, "--prefetch-seconds", "60")
     run = api.run(api.deploy(pool, variables={"command": "echo only once", "auto_remove": True}), after=9)
     (container,) = wait_for(lambda: engine.containers_of(run), 20, "its container")
@@ -674,7 +678,8 @@ def test_infrastructure_pid_that_is_never_taken_holds_nothing_up(api, engine, po
 
 @pytest.mark.parametrize("body", [b"{}", b"[]"], ids=["object", "list"])
 def test_stranger_that_says_yes_to_all(api, engine, pool, proxy, start_worker, body):
-    """An outage, and something in the server's place for the rest of it that knows of no run: it was not deleted."""
+    """An outage. After it, something answers in the server's place and knows no run: the run does not count as
+    deleted."""
     start_worker(proxy.api, engine, pool)
     script = "for i in $(seq 1 30); do echo line $i; sleep 0.5; done"
     run = api.go(pool, {"command": f"sh -c '{script}'", "auto_remove": True})
@@ -704,10 +709,10 @@ def check_away(worker, door):
 
 
 def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, proxy, door, start_worker):
-    """They stay scheduled instead of being Crashed, and they run once the engine is there."""
+    """Runs stay Scheduled instead of Crashed, and run once the engine is there."""
     worker = start_worker(proxy.api, door.url, pool)
     deployment = api.deploy(pool, variables={"command": "echo only once", "auto_remove": True})
-    proxy.wait_count(POLL, 3)  # The engine was heard of at the start, longer ago than between two polls.
+    proxy.wait_count(POLL, 3)  # The engine last answered at the start: longer ago than one poll interval.
     with door.refusing():
         run = api.run(deployment)
         check_away(worker, door)
@@ -717,9 +722,9 @@ def test_no_runs_are_taken_while_the_engine_is_away(api, engine, pool, proxy, do
     assert worker.healthy()
 
 
-@pytest.mark.parametrize("engine", ["docker"], indirect=True)  # of Podman's log file nobody is asked
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)  # Podman's log file is read without Podman
 def test_engine_goes_away_during_a_run(api, engine, pool, proxy, door, start_worker):
-    """Health says so before there is a next run, which is not taken then."""
+    """/health says so before the next run is due. That run is not taken then."""
     worker = start_worker(proxy.api, door.url, pool)
     deployment = api.deploy(pool, variables={"command": "sh -c 'echo only once; sleep 5'", "auto_remove": True})
     first = api.run(deployment)
@@ -736,7 +741,7 @@ def test_engine_goes_away_during_a_run(api, engine, pool, proxy, door, start_wor
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_answer_to_start_is_lost(api, engine, pool, door, start_worker):
-    """The container ran and ended, the worker does not know: it is not started once more."""
+    """The container ran and ended, but the worker does not know that. It is not started again."""
     door.add(Rule(r"POST .*/start", reset_after_passing(), times=1))
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once"})
@@ -759,7 +764,8 @@ def test_start_is_not_answered(api, engine, pool, door, start_worker):
 
 
 def test_last_answer_to_start_is_lost_and_the_engine_with_it(api, engine, pool, door, start_worker):
-    """No try is left, and for a while nobody can say whether the container runs: it does, and is followed."""
+    """No try is left, and for a while the engine does not say whether the container runs. The container does run,
+    and is followed."""
     door.add(
         Rule(r"POST .*/start", reset_after_passing(), times=1),
         Rule(r"GET .*/containers/.*/json", status(503), times=4),
@@ -773,7 +779,7 @@ def test_last_answer_to_start_is_lost_and_the_engine_with_it(api, engine, pool, 
 
 
 def test_start_never_arrives(api, engine, pool, door, start_worker):
-    """The engine's words are the state's, and the container that never ran is removed."""
+    """The state's message has the engine's words, and the container that never ran is removed."""
     door.add(Rule(r"POST .*/start", status(503, b'{"message":"the engine is shutting down"}')))
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "true", "infrastructure_retries": 1})

@@ -1,5 +1,5 @@
-"""A gateway before the API takes what some run writes for an attack: that costs no other run anything, and the run
-itself no more than those words."""
+"""A gateway in front of the API takes the output of one run for an attack. Other runs lose nothing by that, and this
+run loses only those words."""
 
 import pytest
 
@@ -24,7 +24,8 @@ def lines(api, run, *words):
 
 @each_gateway
 def test_logs(api, engine, pool, proxy, start_worker, action):
-    """Another run, and the lines around it, come; the run is over and its container gone."""
+    """The logs of another run arrive, and so do the lines before and after the refused one. The run ends, and its
+    container is removed."""
     proxy.add(Rule(LOGS, action, body="<script>"))
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {**FAILS, "command": FAILS["command"].replace("exit 3", "exit 0")})
@@ -44,7 +45,7 @@ def test_logs(api, engine, pool, proxy, start_worker, action):
     ids=[*BLOCKED.keys(), "reset", "422"],
 )
 def test_end(api, engine, pool, proxy, start_worker, action):
-    """It is told without the lines that its message would quote, or without a message."""
+    """The end is reported without the lines that its message would quote, or without a message."""
     proxy.add(Rule(SET_STATE, action, body="<script>"))
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, FAILS)
@@ -62,7 +63,7 @@ def test_end_whose_every_message_is_refused(api, engine, pool, proxy, start_work
 
 
 def test_gateway_before_everything(api, engine, pool, proxy, start_worker):
-    """Nothing is dropped while nothing passes."""
+    """While the gateway refuses everything, nothing is dropped."""
     start_worker(proxy.api, engine, pool)
     run = api.go(pool, {**FAILS, "command": f"sh -c 'echo first; sleep 4; echo \"{ATTACK}\"; exit 3'"})
     api.wait_text(run, "first")

@@ -1,4 +1,5 @@
-"""Requests that are carried out when their sender is gone: the worker is killed while a proxy holds one back."""
+"""Requests that are carried out after their sender is gone: a proxy holds one back, and the worker is killed
+meanwhile."""
 
 import signal
 import threading
@@ -16,7 +17,7 @@ SET_STATE = r"POST .*/set_state"
 
 
 class Hold:
-    """Holds back the call after the first AFTER that match PATTERN, until it is let go."""
+    """Holds back one call until let_go(): the next call that matches PATTERN after the first AFTER such calls."""
 
     def __init__(self, proxy, pattern, after=0, breaks=False):
         self.proxy = proxy
@@ -26,7 +27,7 @@ class Hold:
         proxy.add(Rule(pattern, held(self.gate, breaks), after=after, times=1))
 
     def kill(self, worker):
-        """Kills WORKER, which has made the call."""
+        """Kills WORKER once it has made the call."""
         self.proxy.wait_count(self.pattern, self.number)
         worker.end(signal.SIGKILL)
 
@@ -48,7 +49,7 @@ def wait_type(api, run, kind, seconds=30):
 
 
 def test_claim(api, engine, pool, proxy, start_worker, tmp_path):
-    """The next worker hears Scheduled, and then the claim is carried out."""
+    """The claim is carried out after the next worker has read that the run is Scheduled."""
     settings = {"PREFECT_WORKER_QUERY_SECONDS": 3}
     hold = Hold(proxy, SET_STATE)
     worker = start_worker(proxy.api, engine, pool, settings=settings)
@@ -63,7 +64,8 @@ def test_claim(api, engine, pool, proxy, start_worker, tmp_path):
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_claim_on_top_of_an_end(api, engine, pool, proxy, start_worker, tmp_path, killed):
-    """The next worker claims the run by itself and sees it to its end; it may be killed in turn."""
+    """The next worker makes a claim of its own and runs the run to its end. Then the first claim arrives. In one
+    case the next worker is killed before that, too."""
     hold = Hold(proxy, SET_STATE)
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
@@ -82,7 +84,7 @@ def test_claim_on_top_of_an_end(api, engine, pool, proxy, start_worker, tmp_path
 
 
 def test_submitting(api, engine, pool, proxy, start_worker, tmp_path):
-    """It arrives on top of the end that Prefect inside the container has reported."""
+    """The late request arrives after Prefect inside the container has reported the end."""
     command = f"{SAY}echo only once; say '{{\"type\": \"COMPLETED\"}}'"
     hold = Hold(proxy, SET_STATE, after=1)
     worker = start_worker(proxy.api, engine, pool)
@@ -97,7 +99,7 @@ def test_submitting(api, engine, pool, proxy, start_worker, tmp_path):
 
 
 def test_running(api, engine, pool, proxy, start_worker, tmp_path):
-    """It arrives on top of the end."""
+    """The late request arrives after the run's end."""
     hold = Hold(proxy, SET_STATE, after=1)
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
@@ -112,7 +114,7 @@ def test_running(api, engine, pool, proxy, start_worker, tmp_path):
 
 @pytest.mark.parametrize("when", ["RUNNING", "COMPLETED"])
 def test_failure_that_was_retried(api, engine, pool, proxy, start_worker, tmp_path, when):
-    """It arrives while the retry runs, or after it."""
+    """The late failure arrives while the retry runs, or after it."""
     (tmp_path / "kept").mkdir()
     hold = Hold(proxy, SET_STATE, after=2)
     worker = start_worker(proxy.api, engine, pool)
@@ -133,7 +135,7 @@ def test_failure_that_was_retried(api, engine, pool, proxy, start_worker, tmp_pa
 
 @pytest.mark.parametrize("once", [False, True], ids=["SIGQUIT", "--run-once"])
 def test_failure_that_was_retried_by_a_worker_that_ends(api, engine, pool, proxy, start_worker, tmp_path, once):
-    """It arrives while the retry runs, in the hands of a worker that takes no more runs."""
+    """The late failure arrives while the retry runs, on a worker that takes no more runs."""
     (tmp_path / "kept").mkdir()
     hold = Hold(proxy, SET_STATE, after=2)
     worker = start_worker(proxy.api, engine, pool)
@@ -163,8 +165,8 @@ def test_failure_that_was_retried_by_a_worker_that_ends(api, engine, pool, proxy
 
 @pytest.mark.parametrize("listed", [True, False])
 def test_create(api, engine, pool, door, start_worker, tmp_path, listed):
-    """The container is made when its run, begun anew, is over. Where the engine does not list all containers, for one that
-    is broken, it lists those of one claim."""
+    """The late container is made after the run was submitted again and has ended. If one broken container keeps the
+    engine from listing all containers, it still lists those of one claim."""
     hold = Hold(door, r"POST .*/containers/create")
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
@@ -181,7 +183,7 @@ def test_create(api, engine, pool, door, start_worker, tmp_path, listed):
 
 
 def test_start(api, engine, pool, door, start_worker):
-    """It arrives when the run, begun anew, is over; its container is kept."""
+    """The late start arrives after the run was submitted again and has ended; its container is kept."""
     hold = Hold(door, r"POST .*/start")
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": PROGRAM})
@@ -196,8 +198,8 @@ def test_start(api, engine, pool, door, start_worker):
 
 @pytest.mark.parametrize("when", ["ended", "waiting"])
 def test_start_of_a_worker_that_lives(api, engine, pool, door, start_worker, tmp_path, when):
-    """The way to the engine breaks while the start is on it. It is carried out when the run is over, its container kept, or
-    while the run waits to try again."""
+    """The connection to the engine breaks during the start. The start is carried out after the run has ended and its
+    container was kept, or while the run waits for its next try."""
     (tmp_path / "kept").mkdir()
     hold = Hold(door, r"POST .*/start", breaks=True)
     start_worker(api, door.url, pool)
@@ -215,8 +217,8 @@ def test_start_of_a_worker_that_lives(api, engine, pool, door, start_worker, tmp
 
 
 def test_removal_of_what_has_run_after_all(api, engine, pool, door, start_worker, tmp_path):
-    """The start of one dead worker is carried out late, then the removal that the next one asked for, since the
-    container had not run: it does not take what has run meanwhile."""
+    """Two requests are carried out late: the start that one dead worker sent, and then the removal that the next
+    worker sent, because the container had not run. The removal does not hit the container, which has run meanwhile."""
     start = Hold(door, r"POST .*/start")
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": PROGRAM, "auto_remove": True})
@@ -234,7 +236,7 @@ def test_removal_of_what_has_run_after_all(api, engine, pool, door, start_worker
 
 
 def test_start_of_a_run_that_is_given_up(api, engine, pool, door, start_worker):
-    """No try is left: what is reported as Crashed does not run later."""
+    """No try is left. The run is reported as Crashed, and its container does not run later."""
     hold = Hold(door, r"POST .*/start", breaks=True)
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": PROGRAM, "infrastructure_retries": 0})
@@ -245,7 +247,7 @@ def test_start_of_a_run_that_is_given_up(api, engine, pool, door, start_worker):
 
 
 def test_lines_that_found_no_connection(api, engine, pool, proxy, start_worker):
-    """Nothing of them was ever sent: the next worker does not wait for them."""
+    """The lines were never sent, so the next worker does not wait for them."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'sleep 6; echo line 1; sleep 20'", "auto_remove": True})
     api.wait_text(run, "submitted to infrastructure")
@@ -260,7 +262,7 @@ def test_lines_that_found_no_connection(api, engine, pool, proxy, start_worker):
 
 
 def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
-    """They arrive when the next worker has counted what is there."""
+    """The late lines arrive after the next worker has counted the lines on the server."""
     logs, count = r"POST /api/logs/ ?$", r"POST /api/logs/filter"
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'sleep 4; for i in 1 2 3; do echo line $i; done; sleep 4'", "auto_remove": True})
@@ -269,7 +271,7 @@ def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
     hold.kill(worker)
     seen = proxy.count(count)
     start_worker(proxy.api, engine, pool)
-    # Who counts but twice has sent them once more by then.
+    # A worker that counts only twice would have sent the lines again by then.
     wait_for(lambda: proxy.count(count) > seen + 3 or "line 3" in api.text(run), 30, "lines are counted, or sent again")
     hold.let_go()
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
@@ -279,7 +281,8 @@ def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
 
 
 def test_infrastructure_pid(api, engine, pool, proxy, door, start_worker):
-    """It names a container that was never started, and is told after that which took its place."""
+    """The late pid names a container that was never started. It arrives after the pid of the container that replaced
+    that one."""
     told, start = Hold(proxy, r"PATCH /api/flow_runs/[^/]+$"), Hold(door, r"POST .*/start")
     worker = start_worker(proxy.api, door.url, pool)
     run = api.go(pool, {"command": PROGRAM})

@@ -1,4 +1,5 @@
-"""The log files of containers: damaged, replaced by what is no file, and written faster than they are read."""
+"""The log files of containers: damaged, replaced by something that is not a file, and written faster than they are
+read."""
 
 import json
 import os
@@ -22,7 +23,7 @@ def messages(api, run):
 
 
 def test_damaged_log(api, engine, pool, start_worker):
-    """What is no record of conmon's is passed over and told of; all around it arrives, and once."""
+    """Data that is not a record of conmon is skipped and reported. All records around it arrive once."""
     start_worker(api, engine, pool)
     script = "echo before; sleep 4; echo amid; echo after; exit 3"
     run = api.go(pool, {"command": f"sh -c '{script}'"})
@@ -40,7 +41,8 @@ def test_damaged_log(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("kind", ["fifo", "link"])
 def test_log_that_is_no_file(api, engine, pool, start_worker, tmp_path, kind):
-    """What a container with the storage mounted can do: the worker lives, and reads nobody else's file."""
+    """A container that has the storage mounted can replace its log. The worker survives that, and does not read
+    other users' files."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo before; sleep 60'"})
     api.wait_text(run, "before")
@@ -62,7 +64,7 @@ def test_log_that_is_no_file(api, engine, pool, start_worker, tmp_path, kind):
 
 
 def test_quiet_run_beside_a_loud_one(api, engine, pool, start_worker):
-    """A log with a small limit is begun anew many times while the worker is busy: none of it is lost."""
+    """A log with a small limit gets a new file many times while the worker reads a loud run. Nothing of it is lost."""
     start_worker(api, engine, pool)
     script = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); seq 1 20000; done; echo the end"
     loud = api.go(pool, {"command": f"sh -c '{script}'", "forward_output": "never"})

@@ -1,4 +1,4 @@
-"""What the worker takes, when, and how much of it at once."""
+"""Which runs the worker takes, when, and how many at once."""
 
 import signal
 import time
@@ -36,8 +36,8 @@ def test_without_limit_runs_go_side_by_side(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("waits_for", ["logs", "logs, by its policy", "removal"])
 def test_limit_and_a_retry_that_waits(api, engine, pool, proxy, door, start_worker, waits_for):
-    """The run is to be retried while the lines of its first attempt are refused, or the removal of its container. It needs
-    no slot, and fills no place of the poll's answer."""
+    """The run awaits a retry while the lines of its first attempt, or the removal of its container, are refused. It
+    needs no slot, and takes no place in the poll's answer."""
     if waits_for == "removal":
         door.add(Rule(r"DELETE .*/containers/", slow(8)))
     else:
@@ -76,8 +76,8 @@ LONG = ("503", "403 of a gateway", "aborts", "unanswered")
 
 @pytest.mark.parametrize("refusal", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in REFUSALS])
 def test_limit_and_a_claim_that_is_refused(api, engine, pool, proxy, start_worker, refusal):
-    """The server refuses to set one run to Pending, and answers all else. Another run gets the only slot. The refused run is
-    claimed again and again, but seldom and with few words."""
+    """The server refuses to set one run to Pending, and answers all other calls. Another run gets the only slot. The
+    refused run is claimed again and again, but seldom, and with few log lines."""
     deployment = api.deploy(pool, variables={"command": "true", "auto_remove": True})
     refused = api.run(deployment)
     proxy.add(Rule(SET_STATE.format(refused), REFUSALS[refusal]))
@@ -108,7 +108,7 @@ def test_cancelled_run_whose_claim_is_refused(api, engine, pool, proxy, start_wo
 
 
 def test_claim_and_a_server_that_goes_away(api, engine, pool, proxy, start_worker):
-    """Failures from before an outage do not count against the run after it: no claim is put off."""
+    """Failures before an outage do not count for the run after it: its claim is not put off."""
     run = api.go(pool, {"command": "true"})
     proxy.add(Rule(SET_STATE.format(run), status(500), times=4))
     start_worker(proxy.api, engine, pool, "--limit", "1")
@@ -122,8 +122,8 @@ def test_claim_and_a_server_that_goes_away(api, engine, pool, proxy, start_worke
 
 @pytest.mark.long  # test_state_reader.c has the answers that are cut short
 def test_server_with_a_small_limit(engine, start_worker):
-    """Fewer runs an answer than the worker has slots, and than it has in its hands: all are done, and only the one that
-    is deleted is stopped."""
+    """An answer of the server names fewer runs than the worker has slots, and fewer than it has in flight. All runs
+    are done, and only the deleted one is stopped."""
     with prefect_server(PREFECT_SERVER_API_DEFAULT_LIMIT="2") as server:
         api = Api(server)
         pool = new_pool_name()
@@ -156,7 +156,7 @@ def test_pool_concurrency(api, engine, start_worker):
 
 
 def test_queues(api, engine, pool, start_worker):
-    """Only the queues that were named are served; two of them."""
+    """Only the two queues that --work-queue names are served."""
     for queue in ("red", "green", "blue"):
         api.create_queue(pool, queue)
     start_worker(api, engine, pool, "-q", "red", "--work-queue", "green")
@@ -170,7 +170,7 @@ def test_queues(api, engine, pool, start_worker):
 
 
 def test_pool_is_paused_while_the_worker_runs(api, engine, pool, start_worker):
-    """Each pause and each resumption is said once, and heartbeats that change nothing say nothing."""
+    """Each pause and each resumption is logged once. Heartbeats without a change log nothing."""
     worker = start_worker(api, engine, pool, settings={"PREFECT_WORKER_HEARTBEAT_SECONDS": 0.5})
     for n in (1, 2):
         api.update_pool(pool, is_paused=True)
@@ -237,7 +237,8 @@ def test_two_workers_share_a_pool(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 def test_claim_that_arrives_after_another_workers_whole_run(api, engine, pool, proxy, start_worker, killed):
-    """The server takes PENDING on top of COMPLETED: the run is not done a second time, and is COMPLETED again."""
+    """The server accepts PENDING after COMPLETED. The run is not run a second time, and its state is COMPLETED
+    again."""
     late = start_worker(proxy.api, engine, pool)
     proxy.add(Rule(r"POST /api/flow_runs/[^/]+/set_state", slow(14), times=1))
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})

@@ -16,7 +16,7 @@ POLL = "/get_scheduled_flow_runs"
 
 @pytest.fixture
 def proxy(testbed):
-    """With the requests it gets from here on."""
+    """A proxy, and the requests that it gets from now on."""
     made = testbed.http_proxy
     before = len(made.requests())
     made.new_requests = lambda: made.requests()[before:]
@@ -31,7 +31,7 @@ def check_no_password(proxy, *texts):
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_proxy(api, engine, pool, start_worker, proxy, name):
-    """Every call of the API, none of the engine's; its password is never shown."""
+    """All calls of the API go through the proxy, and none of the engine's. Its password is never shown."""
     worker = start_worker(api, engine, pool, "--log-level", "DEBUG", settings={name: proxy.url})
     run = api.wait_end(api.go(pool, {"command": "echo through the proxy"}))
     assert run["state"]["type"] == "COMPLETED", run["state"]
@@ -45,7 +45,7 @@ def test_proxy(api, engine, pool, start_worker, proxy, name):
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
 def test_proxy_of_tls(api, engine, pool, front, start_worker, proxy, name, certificate):
-    """A tunnel; a proxy for plain HTTP is none for it."""
+    """An https:// API is reached through a tunnel. HTTP_PROXY, which is for plain HTTP, is not used for it."""
     settings = {"PREFECT_API_SSL_CERT_FILE": certificate[0], name: proxy.url, "HTTP_PROXY": "http://127.0.0.1:1"}
     worker = start_worker(front.url, engine, pool, "--log-level", "DEBUG", settings=settings)
     assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
@@ -62,11 +62,11 @@ def test_no_proxy(api, engine, pool, start_worker, proxy):
 
 @pytest.mark.parametrize(
     ("user", "answer"),
-    [("", "407"), ("robot:not-the-password@", "401")],  # so says this proxy of a wrong password
+    [("", "407"), ("robot:not-the-password@", "401")],  # this proxy's answer to a wrong password
     ids=["none", "wrong"],
 )
 def test_proxy_wants_a_password(api, engine, pool, tmp_path, proxy, user, answer):
-    """Neither the server's auth string nor its key is what to look at."""
+    """The error names the proxy's password, not the server's auth string or key."""
     settings = {"HTTP_PROXY": f"http://{user}{proxy.host}"}
     done = call("worker", "start", "--pool", pool, env=environment(tmp_path, api, engine, settings))
     assert done.returncode in (1, 2)
@@ -75,7 +75,7 @@ def test_proxy_wants_a_password(api, engine, pool, tmp_path, proxy, user, answer
 
 
 def test_proxy_is_not_there(api, engine, pool, start_worker):
-    """Not the server is named as what cannot be reached; what waits for it is not given up."""
+    """The error says that the proxy cannot be reached, not the server. The worker keeps waiting."""
     port = free_port()
     settings = {"HTTP_PROXY": f"http://robot:secret-of-the-proxy@127.0.0.1:{port}"}
     worker = start_worker(api, engine, pool, "--log-level", "DEBUG", wait=False, settings=settings)
@@ -115,7 +115,7 @@ def check_numbered(api, run, last):
 
 
 def test_http2_connections_that_are_told_to_go(api, engine, pool, start_worker, certificate):
-    """GOAWAY after every fifth call, as a front does that balances load: no call is lost or made twice."""
+    """The server sends GOAWAY after every fifth call, as a load balancer does. No call is lost or made twice."""
     script = "for i in 1 2 3 4; do echo number $i; sleep 0.7; done"
     variables = {"command": f"sh -c '{script}'", "auto_remove": True}
     deployment = api.deploy(pool, variables=variables)

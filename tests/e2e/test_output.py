@@ -23,7 +23,7 @@ ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], in
 
 @pytest.mark.parametrize("engine", ["podman", "podman5", "rootless", "docker"], indirect=True)
 def test_odd_output(api, engine, pool, start_worker):
-    """Bytes that are no UTF-8, blank lines, a last line without its end, both streams."""
+    """Invalid UTF-8, blank lines, a last line without a newline, both streams."""
     start_worker(api, engine, pool)
     script = r'printf "bad \377 byte\n\nafter a blank\nno end"; printf "err: no end" >&2'
     run = api.wait_end(api.go(pool, {"command": f"sh -c '{script}'"}))
@@ -58,7 +58,8 @@ def test_forward_and_stream_are_two_things(api, engine, pool, start_worker):
 
 
 def test_terminal_is_not_steered(api, engine, pool, tmp_path):
-    """On a terminal: control characters are escaped, each line is its run's, and a state's message has none either."""
+    """On a terminal, control characters are escaped, and each line starts with its run's name. A state's message has
+    no control characters either."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     argv = [str(part) for part in (*command(), "worker", "start", "--pool", pool)]
@@ -89,9 +90,10 @@ def test_terminal_is_not_steered(api, engine, pool, tmp_path):
 
 
 def test_full_disk_for_standard_output(api, engine, pool, tmp_path):
-    """A file size limit that is raised: what fits into the worker's memory is there in the end, its goodbye too."""
+    """A file size limit that is raised later. The lines that fit into the worker's memory are in the file in the
+    end, and so is its last line."""
     out = tmp_path / "out"
-    out.write_bytes(b"x" * 65535 + b"\n")  # no other file of the worker's becomes that large
+    out.write_bytes(b"x" * 65535 + b"\n")  # none of the worker's other files becomes that large
     argv = [str(part) for part in (*command(), "worker", "start", "--pool", pool, "--output-prefix")]
     made = environment(tmp_path, api, engine)
     with open(out, "ab") as file, subprocess.Popen(
@@ -113,7 +115,8 @@ def test_full_disk_for_standard_output(api, engine, pool, tmp_path):
 
 
 def test_standard_output_on_a_disk_that_hangs(api, engine, pool, start_worker, clocks):
-    """Output and log in one file: runs go on, health says what hangs, and all is there once the disk answers."""
+    """Output and log go to one file. Runs go on, /health says what hangs, and the file has everything once the disk
+    answers."""
     worker = start_worker(api, engine, pool, settings=clocks.settings)
     worker.wait_line("started!")
     clocks.step(output_hangs=True)
@@ -153,7 +156,7 @@ def small_log(size):
 
 @pytest.mark.parametrize("engine", ["podman", "rootless"], indirect=True)
 def test_log_that_is_begun_anew(api, engine, pool, start_worker):
-    """conmon begins a new file whenever the log reaches its limit: it is followed from file to file."""
+    """conmon begins a new file whenever the log reaches its limit. The worker reads all files in order."""
     start_worker(api, engine, pool)
     script = "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo line $i; if [ $((i % 20)) = 0 ]; then sleep 0.02; fi; done"
     run = api.go(pool, {"command": f"sh -c '{script}'", "container_create_kwargs": small_log("8kb")})
@@ -164,7 +167,8 @@ def test_log_that_is_begun_anew(api, engine, pool, start_worker):
 
 
 def test_log_that_is_begun_anew_too_often(api, engine, pool, start_worker):
-    """What is thrown away before it could be read is said once; the end and what is left arrive."""
+    """Files that were deleted before the worker could read them are reported once. The rest of the output and the
+    end arrive."""
     start_worker(api, engine, pool)
     script = "seq 1 50000; echo the end"
     run = api.go(pool, {"command": f"sh -c '{script}'", "container_create_kwargs": small_log("4kb")})
@@ -176,7 +180,7 @@ def test_log_that_is_begun_anew_too_often(api, engine, pool, start_worker):
 @pytest.mark.slow
 @pytest.mark.long
 def test_nobody_reads_standard_output(api, engine, pool, start_worker):
-    """It is said; nothing is lost, and the run ends once somebody does."""
+    """The worker says that nobody reads. Nothing is lost, and the run ends once somebody reads."""
     worker = start_worker(api, engine, pool, output="pipe")
     run = api.go(pool, {"command": "seq 1 200000", "forward_output": "never", "auto_remove": True})
     worker.wait_line("Standard output has taken nothing for 60 s", 90)
@@ -197,7 +201,7 @@ def test_many_lines_arrive_in_order(testbed, api, engine, pool, start_worker, li
     began = time.monotonic()
     run = api.wait_end(api.go(pool, {"command": f"seq 1 {lines}", "stream_output": False}), timeout=400)
     assert run["state"]["type"] == "COMPLETED"
-    # Through the API that would be a thousand pages; the server's own table says the same.
+    # Through the API this would take a thousand pages; the server's own table has the same lines.
     query = f"SELECT message FROM log WHERE flow_run_id = '{run['id']}' AND message ~ '^[0-9]+$' ORDER BY timestamp"
 
     count = query.replace("SELECT message", "SELECT count(*)").split(" ORDER")[0]
@@ -213,8 +217,8 @@ def test_many_lines_arrive_in_order(testbed, api, engine, pool, start_worker, li
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [100_000_000, pytest.param(1_000_000_000, marks=pytest.mark.long)])
 def test_memory_stays_flat_under_a_flood(api, engine, pool, start_worker, size):
-    """To stdout: read as fast as our own reader takes it, never piled up."""
-    # AddressSanitizer keeps freed memory back (256 MB by default): told not to, growth is ours.
+    """Standard output is read as fast as the test's own reader takes it. The output does not pile up in the worker."""
+    # AddressSanitizer keeps freed memory (256 MB by default). With a small quarantine, growth is the worker's own.
     settings = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=86:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
     worker = start_worker(api, engine, pool, settings=settings, output="count")
     before = worker.resident_kib()

@@ -1,4 +1,4 @@
-"""Whose a container is: what another job's author writes in labels, names and images decides for no other run."""
+"""Who owns a container: labels, names and images that the author of one job writes have no effect on other runs."""
 
 import signal
 import uuid
@@ -13,13 +13,13 @@ SPELLINGS = ["prefect.io/flow-run-id", "io.prefect.flow-run-id"]
 
 
 def identity(folder):
-    """The name of the one worker that has served from FOLDER."""
+    """Returns the name of the only identity in the state directory of FOLDER."""
     (path,) = folder.glob("state/*/identity.json")
     return path.parent.name
 
 
 def forge(engine, name, labels, script):
-    """A container that somebody with the engine's socket makes: SCRIPT under NAME, with LABELS. Returns its id."""
+    """Makes a container NAME with LABELS that runs SCRIPT, as any user of the engine's socket could. Returns its id."""
     body = {
         "Image": BUSYBOX,
         "Cmd": ["sh", "-c", script],
@@ -36,7 +36,7 @@ def start(engine, container):
 
 @pytest.mark.parametrize("place", ["deployment", "run"])
 def test_labels_of_another_run(api, engine, pool, start_worker, place):
-    """A job labels its container as another run's. That run is taken up again with a container of its own."""
+    """A job labels its container as if it belonged to another run. That run is recovered with its own container."""
     worker = start_worker(api, engine, pool)
     variables = {"command": "echo mine", "name": f"{pool}-victim"}
     victim = api.run(api.deploy(pool, "victim", variables=variables), after=6)
@@ -58,7 +58,8 @@ def test_labels_of_another_run(api, engine, pool, start_worker, place):
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_name_and_labels_of_the_next_container(api, engine, pool, start_worker, tmp_path):
-    """Only the claim is not the run's: the container stays where it is, and the run gets the next name."""
+    """A container has all labels of the run, except its claim. It is left alone, and the run's container gets the
+    next name."""
     worker = start_worker(api, engine, pool)
     worker.send(signal.SIGSTOP)
     name = f"{pool}-victim"
@@ -79,7 +80,7 @@ def test_name_and_labels_of_the_next_container(api, engine, pool, start_worker, 
 
 
 def test_containers_that_no_journal_knows_of(api, engine, pool, start_worker, tmp_path):
-    """The server knows by whose claim a run is in whose pool: of four containers that look alike, one is gone on with."""
+    """The server knows each run's claim and pool. Of four containers that look alike, the worker continues with one."""
     other_pool = f"{pool}-other"
     api.create_pool(other_pool)
     start_worker(api, engine, pool).end(signal.SIGTERM)
@@ -110,7 +111,7 @@ def test_containers_that_no_journal_knows_of(api, engine, pool, start_worker, tm
 
 
 def test_two_containers_that_no_journal_knows_of(api, engine, pool, start_worker, tmp_path):
-    """The one that was made for the claim is gone on with, though another runs and is younger."""
+    """The worker continues with the container that was made for the claim, although another one runs and is younger."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo mine; sleep 4'", "auto_remove": True})
     api.wait_text(run, "mine")
@@ -127,7 +128,7 @@ def test_two_containers_that_no_journal_knows_of(api, engine, pool, start_worker
 
 
 def test_container_of_version_0_1(api, engine, pool, start_worker, tmp_path):
-    """It has no label of its claim, and is known by the id that was written down."""
+    """The container has no claim label. The worker recognizes it by the id in the journal entry."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo made now; sleep 600'"})
     api.wait_text(run, "made now")
@@ -145,7 +146,7 @@ def test_container_of_version_0_1(api, engine, pool, start_worker, tmp_path):
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_labels_of_an_image(api, engine, pool, start_worker, tmp_path):
-    """A container inherits them, where the worker sets none of that name."""
+    """A container inherits the image's labels, unless the worker sets a label of that name."""
     image = "localhost/pp/labelled:1"
     names = ["io.prefect.flow-run-id", "io.prefect.work-pool-name"]
     names += [f"io.prefect-podman.{name}" for name in ("identity", "claim", "state-reporting")]
@@ -164,7 +165,7 @@ def test_labels_of_an_image(api, engine, pool, start_worker, tmp_path):
 
 
 def test_log_of_another_container(api, engine, pool, start_worker):
-    """Podman would have a job's output written to the log that is named."""
+    """With that `log_config`, Podman would write a job's output to the log of another container."""
     start_worker(api, engine, pool)
     victim = api.go(pool, {"command": "sh -c 'echo mine; sleep 6; echo over'", "name": f"{pool}-victim"}, "victim")
     api.wait_text(victim, "mine")
@@ -179,7 +180,8 @@ def test_log_of_another_container(api, engine, pool, start_worker):
 
 
 def test_all_names_are_taken(api, engine, pool, door, start_worker):
-    """By containers that their users keep: a run gets one that nobody could foresee."""
+    """Other users' containers have all names that the run would get. The run's container gets a name that nobody
+    could foresee."""
     taken = status(409, b'{"message":"Conflict. The container name \\"/x\\" is already in use by container \\"0\\"."}')
     door.add(Rule(rf"POST .*/containers/create\?name={pool}-victim(-[0-9]+)?( |&|$)", taken))
     worker = start_worker(api, door.url, pool)

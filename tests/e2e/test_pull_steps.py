@@ -5,7 +5,7 @@ import pytest
 from engines import PREFECT3
 
 STEPS = "prefect.deployments.steps"
-# name: a pull step that fails, and the words of the cause, which only the container's standard error has
+# name: a pull step that fails, and words of its cause that only the container's standard error has
 PULL_STEPS = {
     "git": ({f"{STEPS}.git_clone": {"repository": "file:///nowhere/at-all.git"}}, "'git'"),
     "directory": ({f"{STEPS}.set_working_directory": {"directory": "/nowhere/at-all"}}, "/nowhere/at-all"),
@@ -23,8 +23,8 @@ TOLD = "The last lines of its output"
     "kinds", [["git", "script"], pytest.param(list(PULL_STEPS), marks=pytest.mark.long)], ids=["two", "all"]
 )
 def test_pull_step_fails(testbed, api, engine, pool, start_worker, kinds):
-    """Prefect inside the container reports the end, with or without stream_output; and nothing comes twice where the
-    output is in the log already."""
+    """Prefect inside the container reports the end. The log gets the last lines with or without stream_output, and
+    nothing twice if it has the output already."""
     engine.need(PREFECT3)
     start_worker(api, engine, pool)
     runs = {}
@@ -43,7 +43,7 @@ def test_pull_step_fails(testbed, api, engine, pool, start_worker, kinds):
 
 @pytest.mark.xdist_group("image")
 def test_image_without_the_command(api, engine, pool, start_worker):
-    """Nobody is there to report but the worker; and of a success there is nothing to tell."""
+    """Only the worker can report the end. After a success, it adds no lines to the log."""
     start_worker(api, engine, pool)
     variables = {"state_reporting": "engine", "stream_output": False, "auto_remove": True}
     lost = api.go(pool, {**variables, "command": "sh -c 'echo no such flow >&2; exec prefect flow-run execute'"}, "lost")

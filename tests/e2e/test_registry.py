@@ -17,7 +17,7 @@ ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], in
 
 @pytest.fixture(scope="session")
 def pushed(testbed):
-    """The name of an image that is in the registry, and on no engine. Pushed by rootful Podman."""
+    """Pushes an image with rootful Podman and returns its name. Only the registry has it, no engine."""
     engine, registry = testbed.engine("podman"), testbed.registry
     engine.need(BUSYBOX)
     image = registry.image("team/tool:1")
@@ -28,8 +28,8 @@ def pushed(testbed):
 
 
 def give_credentials(api, pool, registry, host):
-    """The registry's credentials from a block, named by the pool's template: the server takes a reference to a
-    block there, and refuses one (422) among job variables."""
+    """Puts the registry's credentials into a block that the pool's template refers to. The server accepts such a
+    reference in the template, and refuses it (422) in job variables."""
     data = {
         "username": registry.username,
         "password": registry.password,
@@ -50,7 +50,7 @@ def credentials(api, pool, testbed):
 
 @pytest.fixture
 def far(api, pool, testbed):
-    """What stands before the registry, and may fail; .host is its name in an image's."""
+    """A proxy in front of the registry, which may fail; .host stands for the registry in an image's name."""
     with FaultProxy(f"http://{testbed.registry.host}") as made:
         made.host = f"127.0.0.1:{made.port}"
         give_credentials(api, pool, testbed.registry, made.host)
@@ -65,7 +65,7 @@ def test_pull_with_credentials(api, engine, pool, start_worker, pushed, credenti
     run = api.wait_end(api.go(pool, variables))
     assert run["state"]["type"] == "COMPLETED", run["state"]
     log = api.wait_text(run["id"], "pulled and run")
-    assert pushed in log and "ull" in log  # that it pulled, and what
+    assert pushed in log and "ull" in log  # it says that the image is pulled, and which one
     assert len(log.splitlines()) < 30, log  # a few lines, not one a chunk
     for text in (log, worker.output()):
         assert testbed.registry.password not in text
@@ -73,7 +73,8 @@ def test_pull_with_credentials(api, engine, pool, start_worker, pushed, credenti
 
 @ENGINES
 def test_pull_after_docker_login(api, engine, pool, start_worker, pushed, testbed, tmp_path):
-    """Docker's own configuration has the credentials; the job has none. Its proxies are in the environment."""
+    """Docker's own configuration has the credentials, and the job has none. The file's proxies are in the
+    container's environment."""
     engine.remove_image(pushed)
     registry = testbed.registry
     secret = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
@@ -94,7 +95,7 @@ def test_pull_after_docker_login(api, engine, pool, start_worker, pushed, testbe
 
 @ENGINES
 def test_pull_without_credentials(api, engine, pool, start_worker, pushed):
-    """A refusal comes inside a 200 stream; the registry's words are in the state."""
+    """The refusal comes inside a stream with status 200. The state's message has the registry's words."""
     engine.remove_image(pushed)
     start_worker(api, engine, pool)
     variables = {"image": pushed, "image_pull_policy": "Always", "command": "true"}
@@ -108,7 +109,7 @@ def test_pull_without_credentials(api, engine, pool, start_worker, pushed):
 
 @ENGINES
 def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
-    """Every policy, with the image here or not, with the registry's consent or not, at once."""
+    """All policies at once: with and without a local image, and with a registry that has the image or refuses it."""
     start_worker(api, engine, pool)
     local = pushed.replace("team/tool:1", "team/only-here:1")
     engine.tag(BUSYBOX, local)
@@ -136,8 +137,9 @@ def test_pull_policies(api, engine, pool, start_worker, pushed, credentials):
 
 @ENGINES
 def test_local_image_with_the_tag_latest(api, engine, pool, start_worker, testbed):
-    """As sites build it: no policy, the engine's socket inside. Whatever the pull fails with, the image that is here
-    will do; not so where a pull is asked for, nor where there is none."""
+    """As a site may configure it: no pull policy, and the engine's socket inside the container. Whatever the reason
+    why the pull fails, the local image is used. It is not used if the job asks for a pull, and the run fails if
+    there is no local image."""
     registry = testbed.registry.host
     short = "prefect-with-docker:latest"
     local = [f"localhost/{short}" if engine.kind != "docker" else short]
@@ -178,7 +180,8 @@ def test_local_image_with_the_tag_latest(api, engine, pool, start_worker, testbe
     "action, policy", [(reset(), "Always"), (status(503), "IfPossible")], ids=["reset", "503-if-possible"]
 )
 def test_pull_that_fails_for_a_while_is_tried_again(api, engine, pool, far, start_worker, pushed, action, policy):
-    """Said in the run's log, with the next try's time. Podman tries by itself for 3 s: the registry fails longer."""
+    """The run's log says that the pull failed and when the next try is. The registry fails for more than 3 s,
+    because Podman itself retries for 3 s."""
     image = pushed.replace(pushed.split("/")[0], far.host)
     engine.remove_image(image)
     worker = start_worker(api, engine, pool)

@@ -26,8 +26,8 @@ ENGINES = pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], in
 
 @EVERYWHERE
 def test_plain_image(testbed, api, engine, pool, start_worker):
-    """An image without Prefect, a command: state, output and infrastructure_pid are in the API, and
-    nothing is left on the engine."""
+    """An image without Prefect and a command. The API has state, output and infrastructure_pid, and nothing is left
+    on the engine."""
     start_worker(api, engine, pool)
     command = "sh -c 'echo first line; echo second line >&2; echo third line'"
     done = api.go(pool, {"command": command, "auto_remove": True})
@@ -52,7 +52,7 @@ def test_plain_image(testbed, api, engine, pool, start_worker):
         wait_for(lambda: not engine.containers_of(each), 30, f"container of {each} removed")
 
 
-# The other engines run such an image as they run any: test_plain_image.
+# Other engines run such an image like any other: see test_plain_image.
 @pytest.mark.parametrize(
     ("engine", "api"),
     [
@@ -67,7 +67,7 @@ def test_plain_image(testbed, api, engine, pool, start_worker):
     ids=["podman", "docker", "prefect2", "podman5", "rootless", "postgres"],
 )
 def test_prefect_in_the_image(testbed, api, engine, pool, start_worker):
-    """The stock case: the flow's own engine, inside the container, reports state and logs."""
+    """The usual case: Prefect inside the container reports the state and sends the logs."""
     image = PREFECT2 if api.version == 2 else PREFECT3
     engine.need(image)
     start_worker(api, engine, pool)
@@ -81,8 +81,8 @@ def test_prefect_in_the_image(testbed, api, engine, pool, start_worker):
     run = api.wait_end(good, timeout=240)
     assert run["state"]["type"] == "COMPLETED", api.text(good)
     log = api.wait_text(good, "hello Podman from the flow")
-    # The flow's own words are sent by Prefect inside: the container's stderr has them too, and must not
-    # be sent a second time.
+    # Prefect inside the container sends the flow's log lines. The container's stderr has the same lines, and they must
+    # not be sent a second time.
     assert log.count("hello Podman from the flow") == 1
 
     run = api.wait_end(bad, timeout=240)
@@ -99,7 +99,7 @@ def test_without_auto_remove_the_container_stays(api, engine, pool, start_worker
     assert run["state"]["type"] == "COMPLETED"
     (container,) = engine.containers_of(run["id"])
     assert run["infrastructure_pid"].endswith(container["Id"])
-    # Podman's own clean-up comes a moment after the exit code: "stopped" until then.
+    # Podman cleans up a moment after the exit status is known. Until then the status is "stopped".
     wait_for(lambda: engine.inspect(container["Id"])["State"]["Status"] == "exited", 10, "container exited")
 
 
@@ -113,7 +113,7 @@ def test_missing_image(api, engine, pool, start_worker):
 
 @ENGINES
 def test_missing_network(api, engine, pool, start_worker):
-    """The image is there: the engine's words for what is not, and no pull of it."""
+    """The image exists. The error has the engine's words for the missing network, and the image is not pulled."""
     start_worker(api, engine, pool)
     run = api.wait_end(api.go(pool, {"command": "true", "networks": ["nope"]}))
     assert run["state"]["type"] == "CRASHED"
@@ -123,7 +123,7 @@ def test_missing_network(api, engine, pool, start_worker):
 
 @ENGINES
 def test_missing_device(api, engine, pool, start_worker):
-    """Nothing of the container that could not be made, or started, is left."""
+    """A container that could not be created or started leaves nothing behind."""
     start_worker(api, engine, pool)
     run = api.wait_end(api.go(pool, {"command": "true", "devices": ["/dev/nope"]}))
     assert run["state"]["type"] == "CRASHED"
@@ -134,7 +134,7 @@ def test_missing_device(api, engine, pool, start_worker):
 
 @ENGINES
 def test_network_of_another_container(api, engine, pool, start_worker):
-    """The engine refuses entries for /etc/hosts then: the worker adds none of its own."""
+    """In this network mode the engine refuses entries for /etc/hosts, so the worker adds none."""
     start_worker(api, engine, pool)
     first = api.go(pool, {"command": "sleep 60", "network_mode": "none", "auto_remove": True, "name": f"{pool}-first"})
     api.wait_state(first, "RUNNING")
@@ -148,7 +148,7 @@ def test_network_of_another_container(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_restart_policy(api, engine, pool, start_worker):
-    """The container runs once, and the run ends with that; its log says what has become of the policy."""
+    """The container runs once, and the run ends with it. The log says that the restart policy was left out."""
     start_worker(api, engine, pool)
     policies = [{"Name": "always"}, {"Name": "on-failure", "MaximumRetryCount": 5}, {"name": "unless-stopped"}]
     runs = []
@@ -164,8 +164,8 @@ def test_restart_policy(api, engine, pool, start_worker):
 
 
 def test_command_that_is_not_in_the_image(api, engine, pool, start_worker):
-    """No command in a docker pool is `prefect flow-run execute`; busybox has none: the run says so, in
-    the engine's words, and does not stay PENDING."""
+    """Without a command, a docker pool runs `prefect flow-run execute`, which busybox does not have. The run ends
+    with the engine's words and does not stay PENDING."""
     start_worker(api, engine, pool)
     run = api.wait_end(api.go(pool, {}))
     assert run["state"]["type"] == "CRASHED"
@@ -174,7 +174,7 @@ def test_command_that_is_not_in_the_image(api, engine, pool, start_worker):
 
 @ENGINES
 def test_podman_pool_runs_the_image_as_it_is(api, engine, start_worker):
-    """The worker makes the pool; without a command the image's entrypoint runs, and the worker reports."""
+    """The worker makes the pool. Without a command, the image's entrypoint runs, and the worker reports the state."""
     engine.need(HELLO)
     pool = new_pool_name()
     start_worker(api, engine, pool, "--type", "podman")
@@ -196,7 +196,7 @@ def test_worker_fills_an_empty_template(api, engine, start_worker):
 
 
 def test_number_beyond_64_bits(api, engine, pool, start_worker):
-    """One run's seed does not keep the worker from the others."""
+    """A run with such a parameter does not keep the worker from other runs."""
     start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables={"command": "true"}, enforce_parameter_schema=False)
     seed = api.run(deployment, parameters={"seed": 2**63})
@@ -205,7 +205,7 @@ def test_number_beyond_64_bits(api, engine, pool, start_worker):
 
 
 def test_nul_in_a_key(api, engine, pool, start_worker):
-    """A flow run that cannot be read as it is does not keep the worker from itself, nor from the others."""
+    """A flow run whose JSON must be repaired runs, and so do the others."""
     start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables={"command": "true"}, enforce_parameter_schema=False)
     runs = [api.run(deployment, parameters={"a\0b": 1}), api.run(deployment)]

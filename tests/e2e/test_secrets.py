@@ -1,4 +1,4 @@
-"""No secret that a worker is given is in anything it writes: its log, its state directory, its command line."""
+"""None of a worker's secrets is in anything that it writes: its log, its state directory, its command line."""
 
 import base64
 import copy
@@ -25,7 +25,7 @@ SECRETS = (AUTH_PASSWORD, KEY, HEADER, PLAIN, BLOCK, REGISTRY)
 
 
 def in_state(folder):
-    """All bytes beneath the state directory, names included."""
+    """Returns all bytes below the state directory, file names included."""
     found = []
     for path in sorted(folder.rglob("*")):
         found.append(str(path).encode())
@@ -35,7 +35,7 @@ def in_state(folder):
 
 
 def command_lines(pid):
-    """Of the process and its children."""
+    """Returns the command lines of the process and its children."""
     folder = pathlib.Path(f"/proc/{pid}")
     children = (folder / "task" / str(pid) / "children").read_text(encoding="ascii").split()
     return b"\n".join(pathlib.Path(f"/proc/{one}/cmdline").read_bytes() for one in [str(pid), *children])
@@ -60,7 +60,8 @@ def keyed(api):
 
 
 def deploy(api, pool, registry):
-    """Deployments of runs with secrets of every kind: that work, that the engine refuses, that cannot be pulled."""
+    """Makes deployments whose runs have secrets of every kind: runs that work, that the engine refuses, that cannot
+    be pulled."""
     name = new_pool_name().replace("pool", "secrets")
     api.block("secret", name, {"value": BLOCK}, secret_fields=["value"])
     data = {"username": registry.username, "password": registry.password, "registry_url": registry.host, "reauth": True}
@@ -78,7 +79,7 @@ def deploy(api, pool, registry):
 
 @pytest.mark.parametrize("how", ["guarded", "keyed"])
 def test_no_secret_is_written(request, how, engine, start_worker, tmp_path):
-    """Through a run, a kill -9 in the midst of it, and the taking up again."""
+    """During a run, a kill -9 in the middle of it, and its recovery."""
     api, settings = request.getfixturevalue(how)
     settings |= {"PREFECT_LOGGING_LEVEL": "DEBUG"}
     pool = new_pool_name()
@@ -125,7 +126,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_no_secret_is_in_a_refusal(api, engine, pool, start_worker, tmp_path):
-    """What refuses a value shows it: the worker, and the engine in its own words."""
+    """An error message shows the refused value: the worker's own message, and the engine's."""
     name = new_pool_name().replace("pool", "refused")
     api.block("login", name, {"host": "Open-host", "word": BLOCK}, secret_fields=["word"])
     worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
@@ -151,8 +152,8 @@ def forwarded(api, run):
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_plain_image_gets_no_secrets(api, engine, pool, start_worker, tmp_path):
-    """`env` in an image without Prefect shows settings, but no secrets, unless it is told to have them; then they are
-    masked wherever its lines go."""
+    """`env` in an image without Prefect shows settings but no secrets, unless `prefect_env` asks for them. Then they
+    are masked wherever the container's lines go."""
     auth = f"admin:{AUTH_PASSWORD}"
     basic = base64.b64encode(auth.encode()).decode()
     settings = {

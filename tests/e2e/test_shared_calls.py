@@ -1,5 +1,5 @@
-"""One bad member of a call for many (a run that the server cannot write into a list, or cannot write out at all; a
-queue that is not there) costs the others nothing."""
+"""One bad member of a call for many does not affect the others: a run that the server cannot write into a list, or
+cannot write out at all, or a queue that does not exist."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ HUGE = 10**20  # beyond 64 bits: orjson, which writes the server's lists, refuse
 
 @contextlib.contextmanager
 def deleted_at_end(api, *runs):
-    """Such a run spoils every list of the session's server that it is in."""
+    """Deletes RUNS at the end: each of them makes every list of the session's server fail that it is in."""
     try:
         yield
     finally:
@@ -30,7 +30,7 @@ def wait_type(api, run, type):
 
 @pytest.mark.parametrize("api", ["3", "3pg"], indirect=True)
 def test_runs_that_no_list_can_hold(api, engine, pool, start_worker):
-    """They end, are cancelled, and are taken up by the next worker, and so is the run beside them."""
+    """Such runs end, are cancelled, and are recovered by the next worker. The same holds for the run beside them."""
     worker = start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables={"command": "sleep 5"}, enforce_parameter_schema=False)
     long = api.deploy(pool, "long", variables={"command": "sleep 600", "stop_timeout": 1})
@@ -52,14 +52,14 @@ def test_runs_that_no_list_can_hold(api, engine, pool, start_worker):
 
 
 def test_run_that_the_server_cannot_write_out(api, engine, pool, start_worker):
-    """Its parameters are nested deeper than the server's JSON writer goes: each poll it is due in is a 500. It ends, and
-    the others run."""
+    """The run's parameters are nested too deep for the server's JSON writer, so the server answers 500 to each poll
+    in which the run is due. The run ends, and the others run."""
     worker = start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables={"command": "true"}, enforce_parameter_schema=False)
     body = {"state": {"type": "SCHEDULED"}, "parameters": {"deep": "DEEP"}, "name": "spoiler"}
     text = api.http.build_request("POST", "/", json=body).content.replace(b'"DEEP"', b"[" * 300 + b"]" * 300)
     answer = api.http.post(f"/deployments/{deployment}/create_flow_run", content=text)
-    assert answer.status_code == 500, answer.text  # made all the same
+    assert answer.status_code == 500, answer.text  # the run was created all the same
     found = worker.wait_line(r"[Ff]low run ([0-9a-f-]{36}) was set to CRASHED.*waited behind it")
     with deleted_at_end(api, found.group(1)):
         assert api.wait_end(api.run(deployment))["state"]["type"] == "COMPLETED"
@@ -67,7 +67,7 @@ def test_run_that_the_server_cannot_write_out(api, engine, pool, start_worker):
 
 
 def test_server_that_gives_out_no_run(api, engine, pool, proxy, start_worker):
-    """It fails at every read of a run, for a while: that is no run's fault, and all of them run."""
+    """The server fails at every read of a run for a while. No run is the cause, so all of them run."""
     start_worker(proxy.api, engine, pool)
     proxy.wait_count("get_scheduled_flow_runs", 1)
     deployment = api.deploy(pool, variables={"command": "true"})
@@ -80,7 +80,8 @@ def test_server_that_gives_out_no_run(api, engine, pool, proxy, start_worker):
 
 
 def test_end_that_the_server_does_not_take_holds_no_slot(api, engine, pool, proxy, start_worker):
-    """It fails at one run's end and at nothing else: the next run is begun, and the end is told again."""
+    """The server fails at the end of one run and at nothing else. The next run is started, and the end is reported
+    again."""
     start_worker(proxy.api, engine, pool, "--limit", "1")
     stuck = api.go(pool, {"command": "sh -c 'sleep 2; exit 3'"}, "stuck")
     wait_type(api, stuck, "RUNNING")
@@ -92,8 +93,8 @@ def test_end_that_the_server_does_not_take_holds_no_slot(api, engine, pool, prox
 
 @pytest.mark.parametrize("code", [422, 409])
 def test_state_at_the_end_is_refused_for_a_while(api, engine, pool, proxy, start_worker, code):
-    """Only a 404 in the API's own words means that the run is gone; nothing else ends it unreported: not for the run
-    that Prefect reports on, not for one whose end is proposed."""
+    """Only a 404 in the API's own words means that the run is gone. After any other refusal, the end is still
+    reported, both for the run that Prefect reports and for the run whose end the worker proposes."""
     worker = start_worker(proxy.api, engine, pool)
     inside = api.go(pool, {"command": "sh -c 'sleep 3; exit 5'", "state_reporting": "engine"}, "inside")
     plain = api.go(pool, {"command": "sh -c 'sleep 3'"}, "plain")
@@ -109,8 +110,9 @@ def test_state_at_the_end_is_refused_for_a_while(api, engine, pool, proxy, start
 
 
 def test_logs_of_one_run_are_refused(api, engine, pool, proxy, start_worker):
-    """Each POST of log records that names one run fails, whatever is in them: the others' logs come, and their ends and
-    removals do not wait. After a minute and a half, the one's are dropped, and it is removed, too."""
+    """Each POST with log records of one run fails, whatever is in them. The logs of other runs arrive, and their
+    ends and removals do not wait. After a minute and a half, the records of that run are dropped, and its container
+    is removed, too."""
     worker = start_worker(proxy.api, engine, pool)
     bad = api.go(pool, {"command": "sh -c 'sleep 4; echo bad'", "auto_remove": True}, "bad")
     failing = status(500, b'{"exception_message":"Internal Server Error"}')
@@ -130,7 +132,7 @@ def test_logs_of_one_run_are_refused(api, engine, pool, proxy, start_worker):
 
 
 def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
-    """The server fails at the poll of all queues: they are polled one by one."""
+    """The server fails at the poll of all queues, so the worker polls them one by one."""
     proxy.add(Rule(POLL, status(500, b'{"exception_message":"Internal Server Error"}'), times=2))
     worker = start_worker(proxy.api, engine, pool)
     assert api.wait_end(api.go(pool, {"command": "true"}))["state"]["type"] == "COMPLETED"
@@ -138,7 +140,7 @@ def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
 
 
 def test_missing_queue(api, engine, pool, start_worker):
-    """It is named, once; the others are served, and so is itself when it comes."""
+    """The missing queue is named once. The others are served, and it is served, too, once it exists."""
     api.create_queue(pool, "red")
     worker = start_worker(api, engine, pool, "-q", "nope", "-q", " red ", "-q", "red")
     red = api.go(pool, {"command": "true"}, name="red", work_queue_name="red")
@@ -165,7 +167,7 @@ LIST = r"GET .*/containers/json"
 
 
 def begin_and_kill(api, engine, pool, start_worker, *commands):
-    """Runs whose worker is killed once each says "up"."""
+    """Starts runs, and kills their worker once each run has printed "up". Returns the runs."""
     worker = start_worker(api, engine, pool)
     runs = [
         api.go(pool, {"command": command, "auto_remove": True}, name=f"number-{number}")
@@ -178,7 +180,7 @@ def begin_and_kill(api, engine, pool, start_worker, *commands):
 
 
 def check_end(api, engine, run):
-    """Its own end, after one start."""
+    """Checks that the run has its own end, and that it was started once."""
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     assert api.wait_text(run, "over").splitlines().count("up") == 1
     wait_for(lambda: not engine.containers_of(run), 20, lambda: f"no container left: {engine.containers_of(run)}")
@@ -190,7 +192,8 @@ def check_end(api, engine, run):
 ], ids=["500", "not-json"])
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_path, answer, words):
-    """One that is broken is enough: the runs that were written down are taken up by their own containers."""
+    """One broken container is enough to make the list fail. Runs with a journal entry are recovered without the
+    list, by their own containers."""
     commands = ["sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; sleep 1; echo over'"]
     long, short = begin_and_kill(api, door.url, pool, start_worker, *commands)
     door.add(Rule(LIST, answer))
@@ -203,13 +206,14 @@ def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_p
 
 
 def too_large():
-    """As from an engine with thousands of containers that were kept."""
+    """Returns an answer as from an engine that has kept thousands of containers."""
     return status(200, b"[" + b"{}," * 6_000_000 + b"{}]")
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_engine_lists_too_many_containers(api, engine, pool, door, start_worker, tmp_path):
-    """Those that have ended are left out: the runs in flight are gone on with, one without an entry too."""
+    """The worker asks for a list without ended containers. It continues with the runs in flight, also with one that
+    has no journal entry."""
     commands = ["sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; sleep 15; echo over'", "sh -c 'echo up; echo over'"]
     forgotten, long, short = begin_and_kill(api, door.url, pool, start_worker, *commands)
     (entry,) = tmp_path.glob(f"state/*/runs/{forgotten}.json")
@@ -223,7 +227,7 @@ def test_engine_lists_too_many_containers(api, engine, pool, door, start_worker,
 
 
 def test_engine_lists_no_containers_while_one_has_no_entry(api, engine, pool, door, start_worker, tmp_path):
-    """It waits, which is said, and is gone on with once the engine lists it."""
+    """The run waits, and a warning says so. The worker continues with it once the engine lists its container."""
     (run,) = begin_and_kill(api, door.url, pool, start_worker, "sh -c 'echo up; sleep 5; echo over'")
     for entry in tmp_path.glob("state/*/runs/*"):
         entry.unlink()
@@ -235,7 +239,8 @@ def test_engine_lists_no_containers_while_one_has_no_entry(api, engine, pool, do
 
 
 def test_engine_lists_no_containers_and_a_start_was_not_written_down(api, engine, pool, door, start_worker, tmp_path):
-    """The name of the run's container is in use, by itself: it is followed, not run beside another."""
+    """The run's container name is in use by the run's own container. The worker follows that one and starts no
+    second one."""
     (run,) = begin_and_kill(api, door.url, pool, start_worker, "sh -c 'echo up; sleep 10; echo over'")
     (entry,) = tmp_path.glob("state/*/runs/*.json")
     written = json.loads(entry.read_text(encoding="utf-8")) | {"phase": "CLAIMED"}

@@ -1,4 +1,4 @@
-"""What the worker is short of itself is not blamed on the other side, and costs no run."""
+"""If the worker itself is short of something, it does not blame the other side, and no run is lost."""
 
 import pathlib
 import subprocess
@@ -12,7 +12,7 @@ from worker import call, environment
 
 
 def set_limit(worker, limit):
-    """The soft one: it can be raised again."""
+    """Sets the soft limit, which can be raised again."""
     subprocess.run(["prlimit", "--pid", str(worker.pid), f"--nofile={limit}:"], check=True)
 
 
@@ -30,7 +30,8 @@ def health(worker):
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_no_descriptors(api, engine, pool, start_worker):
-    """Named with the limit; no more runs are taken, those in hand end well, and all goes on by itself."""
+    """The worker names the shortage and the limit, and takes no more runs. Runs in flight end well, and afterwards
+    all continues by itself."""
     worker = start_worker(api, engine, pool)
     held = api.go(pool, {"command": "sh -c 'echo begun; sleep 4; echo ended'"})
     api.wait_text(held, "begun")
@@ -84,7 +85,7 @@ def test_request_is_too_long(api, engine, pool, start_worker, variables):
 
 
 def test_few_descriptors(api, engine, pool, start_worker):
-    """More runs at once than there are descriptors for: none is lost."""
+    """There are more runs at once than descriptors for them. No run is lost."""
     worker = start_worker(api, engine, pool)
     set_limit(worker, 40)
     deployment = api.deploy(pool, variables={"command": "sh -c 'echo one; sleep 1; echo two'", "auto_remove": True})
@@ -97,7 +98,7 @@ def test_few_descriptors(api, engine, pool, start_worker):
 
 
 def test_start_without_descriptors(api, tmp_path):
-    """GLib would end the process without a word of why."""
+    """Without descriptors, GLib alone would end the process without an error message."""
     before = ["prlimit", "--nofile=12:12"]
     done = call("worker", "start", "--pool", "x", env=environment(tmp_path, api), before=before)
     assert done.returncode == 2

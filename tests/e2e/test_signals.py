@@ -36,7 +36,7 @@ def test_stop_leaves_containers_running(api, engine, pool, start_worker, number)
 
 
 def test_ignored_signals_stay_ignored(api, engine, pool, start_worker):
-    """As a background job of a script has them: Ctrl-C at the script's terminal is not for the worker."""
+    """A script's background job has these signals ignored: Ctrl-C at the script's terminal must not stop the worker."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
     try:
         worker = start_worker(api, engine, pool)
@@ -79,11 +79,11 @@ def test_second_signal_ends_at_once(api, engine, pool, start_worker):
 
 
 def test_stop_while_the_server_is_away(api, engine, pool, proxy, start_worker):
-    """The peer goes on for ever, holding its port."""
+    """The Python worker would go on for ever and hold its port."""
     command = "sh -c 'while true; do echo busy; sleep 0.1; done'"
     worker, _, container = begin(api, engine, pool, proxy.api, start_worker, command)
     with proxy.refusing():
-        time.sleep(2)  # long enough that the worker has met it
+        time.sleep(2)  # so that the worker has noticed the outage
         began = time.monotonic()
         code = worker.end(signal.SIGTERM)
         assert time.monotonic() - began < EXIT_SECONDS + 1
@@ -103,7 +103,7 @@ def test_stop_while_server_and_engine_are_away(api, engine, pool, proxy, door, s
 
 
 def test_standard_error_that_nobody_reads(api, engine, pool, tmp_path):
-    """A full pipe: lines are dropped, the worker works and ends."""
+    """The pipe is full. Log lines are dropped; the worker goes on, and it can be stopped."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     try:

@@ -1,4 +1,4 @@
-"""How the worker starts where something is in its way."""
+"""How the worker starts if something is in its way."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ def hold(port):
 
 
 def test_port_is_in_use_for_a_while(api, engine, pool, start_worker):
-    """It says who has the port, and waits for it; runs are taken once it listens."""
+    """The worker says which process has the port, and waits for the port. It takes runs once it listens."""
     port = free_port()
     with hold(port):
         worker = start_worker(api, engine, pool, settings={"PREFECT_WORKER_WEBSERVER_PORT": port}, wait=False)
@@ -38,7 +38,7 @@ def test_port_is_in_use_for_a_while(api, engine, pool, start_worker):
 
 
 def test_port_stays_in_use(api, engine, pool, start_worker):
-    """After 10 s that is the error; a run it has in its hands is left running."""
+    """After 10 s the worker exits with an error. A run that it has in flight keeps running."""
     first = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sleep 60"})
     api.wait_state(run, "RUNNING")
@@ -54,7 +54,7 @@ def test_port_stays_in_use(api, engine, pool, start_worker):
 
 
 def test_restart_while_the_one_before_is_stopping(api, engine, pool, proxy, start_worker):
-    """The next one waits for it, and takes its port, its name and its runs."""
+    """The next worker waits for the previous one, and takes its port, its name and its runs."""
     first = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'while true; do echo busy; sleep 0.1; done'"})
     api.wait_state(run, "RUNNING")
@@ -75,7 +75,7 @@ def test_restart_while_the_one_before_is_stopping(api, engine, pool, proxy, star
 
 @pytest.mark.parametrize("kind", ["none", "file", "full disk", "read-only"])
 def test_user_without_a_home(tmp_path, kind):
-    """A directory of /tmp holds what must outlive the worker; `worker status` finds it."""
+    """The state is kept in a directory below /tmp, and `worker status` finds it."""
     user = 54321
     state = pathlib.Path(f"/tmp/prefect-podman-{user}")
     with place("home") as folder, small_disk(folder / "disk") as disk:

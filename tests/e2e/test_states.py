@@ -1,4 +1,4 @@
-"""Who reports a run's state, and what becomes of it when the container or Prefect says no."""
+"""Who reports a run's state, and what happens if the container or Prefect does not do its part."""
 
 import datetime
 import shlex
@@ -14,7 +14,7 @@ from prefect_api import running_spans
 
 
 def test_engine_mode_exit_0_of_a_run_nobody_reported(api, engine, pool, start_worker):
-    """The peer leaves such a run PENDING "Submitting" for ever."""
+    """The Python worker leaves such a run PENDING "Submitting" for ever."""
     start_worker(api, engine, pool)
     run = api.wait_end(api.go(pool, {"command": "true", "state_reporting": "engine"}))
     assert run["state"]["type"] == "COMPLETED"
@@ -22,8 +22,8 @@ def test_engine_mode_exit_0_of_a_run_nobody_reported(api, engine, pool, start_wo
 
 
 def test_engine_mode_exit_status_before_prefect_reported(api, engine, pool, start_worker):
-    """The peer's words, and the container's last 50 lines in the run's log, whatever forward_output
-    says: the traceback is in the UI."""
+    """The message has the Python worker's words. The run's log has the container's last 50 lines, whatever
+    forward_output says, so the traceback is in the UI."""
     start_worker(api, engine, pool)
     command = "sh -c 'for i in $(seq 1 80); do echo line $i of 80; done; exit 4'"
     variables = {"command": command, "state_reporting": "engine", "forward_output": "never"}
@@ -72,7 +72,8 @@ def test_out_of_memory(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_out_of_memory_that_the_program_handles(api, engine, pool, start_worker):
-    """A child is killed: the program's own exit status is the run's end, and the memory is named."""
+    """The kernel kills a child of the program. The program's own exit status decides the run's end, and the log
+    names the memory."""
     start_worker(api, engine, pool)
     limits = {"mem_limit": "32m", "memswap_limit": "32m"}
     child = "dd if=/dev/zero of=/dev/null bs=256M count=2"
@@ -86,7 +87,7 @@ def test_out_of_memory_that_the_program_handles(api, engine, pool, start_worker)
 
 
 def test_retries_of_the_flow(api, engine, pool, start_worker, tmp_path):
-    """The server answers a FAILED with AwaitingRetry: the run comes again, and may succeed then."""
+    """The server answers FAILED with AwaitingRetry. A poll picks the run up again, and it may succeed then."""
     run = api.retried(pool, tmp_path)
     start_worker(api, engine, pool, "--prefetch-seconds", "0")
     done = wait_for(lambda: api.state(run)["type"] == "COMPLETED", 60, lambda: f"COMPLETED: {api.states(run)}")
@@ -97,7 +98,8 @@ def test_retries_of_the_flow(api, engine, pool, start_worker, tmp_path):
 
 @pytest.mark.parametrize("api", ["3", "3pg"], indirect=True)
 def test_concurrency_limit_of_a_deployment_queues(api, engine, pool, start_worker):
-    """REJECT with AwaitingConcurrencySlot: the run is dropped, comes again through the poll, and runs."""
+    """The server answers REJECT with AwaitingConcurrencySlot. The run is dropped, picked up again by a poll, and
+    runs."""
     variables = {"command": "sleep 1", "auto_remove": True}
     deployment = api.deploy(pool, variables=variables, concurrency_limit=1)
     runs = [api.run(deployment) for _ in range(3)]
@@ -111,8 +113,8 @@ def test_concurrency_limit_of_a_deployment_queues(api, engine, pool, start_worke
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [503, 401])
 def test_concurrency_slot_is_kept_and_given_back(api, engine, pool, proxy, start_worker, code):
-    """The server's lease of 30 s is renewed while the run holds the slot, also where a renewal is not answered, or is
-    refused for a while: the second run waits for the end of the first, and no longer."""
+    """The worker renews the server's lease of 30 s while the run holds the slot, also after a renewal that got no
+    answer or was refused for a while. The second run waits until the first one has ended, and no longer."""
     renewal = r"POST /api/v2/concurrency_limits/leases/[0-9a-f-]{36}/renew"
     proxy.add(Rule(renewal, status(code), times=1))
     deployment = api.deploy(pool, variables={"command": "sleep 35", "auto_remove": True}, concurrency_limit=1)
@@ -161,7 +163,7 @@ fi
 """
 
 
-# As it pauses one: its process waits until somebody resumes the run.
+# As Prefect's engine pauses a flow: its process waits until somebody resumes the run.
 PAUSES = SAY + r"""
 say '{"type": "PAUSED", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z"}}'
 until wget -q -O - $API_URL/flow_runs/$id | grep -q '"state_type":"RUNNING"'; do sleep 0.5; done
@@ -169,7 +171,7 @@ say '{"type": "COMPLETED"}'
 """
 
 
-# As it waits for a retry of its own, in which the container dies. Run again, it completes.
+# As Prefect's engine waits for a retry, but the container dies meanwhile. Run again, it completes.
 DIES_BEFORE_RETRY = SAY + r"""
 if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
   say '{"type": "FAILED"}'
@@ -181,13 +183,13 @@ fi
 
 
 def as_engine(api, script, **more):
-    """Job variables of a container in which SCRIPT is Prefect's engine."""
+    """Returns job variables of a container in which SCRIPT plays Prefect's engine."""
     variables = {"command": f"sh -c {shlex.quote(script)}", "state_reporting": "engine"}
     return variables | {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}} | more
 
 
 def test_container_dies_before_its_retry(api, engine, pool, start_worker):
-    """The retry that it was to wait for is picked up by a poll."""
+    """A poll picks up the retry that the container had waited for."""
     start_worker(api, engine, pool)
     run = api.run(api.deploy(pool, variables=as_engine(api, DIES_BEFORE_RETRY)), after=2)
     api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 3}})
@@ -200,14 +202,15 @@ def test_container_dies_before_its_retry(api, engine, pool, start_worker):
 @pytest.mark.slow
 @pytest.mark.long
 def test_end_of_the_container_where_states_may_not_be_read(api, engine, pool, proxy, start_worker):
-    """A gateway that does not let the one call pass: whose claim is the last is not known, and ours is taken for it."""
+    """A gateway refuses reads of a run's states. The worker cannot know which claim is the last, and assumes that it
+    is its own."""
     proxy.add(Rule(r"GET .*/flow_run_states/", status(403, b'{"detail":"Forbidden"}')))
     start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'exit 7'", "auto_remove": True, "state_reporting": "engine"})
     assert api.wait_end(run, timeout=150)["state"]["type"] == "CRASHED"
 
 
-# As Prefect inside a container whose run the worker reports on: a wrapper's. It waits for its retry, and succeeds then.
+# Plays Prefect in a wrapper's container, whose run the worker reports. It waits for its retry and succeeds then.
 RETRIES_INSIDE = SAY + r"""
 say '{"type": "FAILED"}'
 sleep 16
@@ -217,11 +220,11 @@ say '{"type": "RUNNING"}'
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_retry_that_prefect_waits_for_in_a_container_that_the_worker_reports_on(api, engine, pool, start_worker, killed):
-    """Scheduled while it runs, but nobody wants it begun anew."""
+    """The run is Scheduled while its container runs, but nobody wants a new attempt."""
     worker = start_worker(api, engine, pool)
     variables = as_engine(api, RETRIES_INSIDE, state_reporting="worker")
     run = api.run(api.deploy(pool, variables=variables), after=2)
-    # It has run twice when it fails: once by the worker's word, once by Prefect's.
+    # When it fails, it has run twice: RUNNING was set once by the worker and once by Prefect.
     api.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 2, "retry_delay": 12}})
     if killed:
         wait_for(lambda: api.state(run)["name"] == "AwaitingRetry", 30, "AwaitingRetry")
@@ -232,7 +235,7 @@ def test_retry_that_prefect_waits_for_in_a_container_that_the_worker_reports_on(
     assert names.count("AwaitingRetry") == 1 and names.count("Pending") == 1, names
 
 
-# A wrapper that has something to do when its flow is over.
+# A wrapper that has more to do after its flow has ended.
 ENDS_INSIDE = SAY + r"""
 say '{"type": "COMPLETED", "state_details": {"transition_id": "6b0d1ae4-9a8e-4c3f-8d3b-0f2f3a5c7e11"}}'
 sleep 14
@@ -241,7 +244,8 @@ echo everything is copied
 
 
 def test_command_that_goes_on_when_its_flow_is_over(api, engine, pool, start_worker):
-    """Prefect has said the end in it: that is none by hand, for which it would be stopped."""
+    """Prefect inside the container has reported the end. That is not an end by hand, after which the container would
+    be stopped."""
     start_worker(api, engine, pool)
     run = api.run(api.deploy(pool, variables=as_engine(api, ENDS_INSIDE, state_reporting="worker")), after=2)
     api.wait_text(run, "everything is copied")
@@ -251,7 +255,8 @@ def test_command_that_goes_on_when_its_flow_is_over(api, engine, pool, start_wor
 
 
 def test_running_set_by_prefect_itself(api, engine, pool, start_worker):
-    """Its client gives each state an id of its own, as another worker would: the end is told all the same."""
+    """Prefect's client gives each state its own id, as another worker would. The worker reports the end all the
+    same."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'sleep 8; exit 3'", "auto_remove": True})
     api.wait_state(run, "RUNNING")
@@ -261,7 +266,7 @@ def test_running_set_by_prefect_itself(api, engine, pool, start_worker):
 
 
 def test_container_dies_while_its_run_is_paused(api, engine, pool, start_worker):
-    """Nobody would go on with it when it is resumed."""
+    """Nobody could continue such a run after it is resumed."""
     start_worker(api, engine, pool)
     run = api.go(pool, as_engine(api, PAUSES))
     api.wait_state(run, "PAUSED")
@@ -276,7 +281,7 @@ def test_pause_is_not_an_ending(api, engine, pool, proxy, start_worker):
     start_worker(proxy.api, engine, pool)
     run = api.go(pool, as_engine(api, PAUSES))
     api.wait_state(run, "PAUSED")
-    # Its state is looked at meanwhile.
+    # The worker reads the run's state meanwhile.
     proxy.wait_count("POST /api/flow_runs/filter", proxy.count("POST /api/flow_runs/filter") + 1)
     assert [container["State"] for container in engine.containers_of(run)] == ["running"]
     api.call("POST", f"/flow_runs/{run}/resume")
@@ -307,7 +312,7 @@ def test_deployment_is_gone(api, engine, pool, proxy, start_worker):
 
 
 def test_cancelled_elsewhere_while_it_runs(api, engine, pool, start_worker):
-    """Somebody forces another terminal state onto a run: the worker goes on with what it has."""
+    """Somebody sets another terminal state by hand. The worker goes on and takes other runs."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sleep 3"})
     api.wait_state(run, "RUNNING")

@@ -1,4 +1,4 @@
-"""A worker that was killed is followed by one that goes on where it was: nothing lost, nothing twice."""
+"""After a worker was killed, the next one continues where it was: nothing is lost, and nothing comes twice."""
 
 import json
 import pathlib
@@ -24,13 +24,13 @@ COUNT = f"sh -c 'for i in $(seq {LINES}); do echo line $i; echo error $i >&2; sl
 
 
 def numbers(api, run, word):
-    """N of each "WORD N" among the lines of the container's."""
+    """Returns the numbers N of the container's lines "WORD N" in the log."""
     lines = [record["message"] for record in api.logs(run) if record["name"].startswith("prefect.flow_runs.std")]
     return [int(line.split()[1]) for line in lines if line.split()[0] == word]
 
 
 def check_log(api, run):
-    """Each line once, and in order."""
+    """Checks that each line is there once, and in order."""
     api.wait_text(run, f"error {LINES}")
     assert numbers(api, run, "line") == list(range(1, LINES + 1))
     assert numbers(api, run, "error") == list(range(1, LINES + 1))
@@ -51,14 +51,14 @@ def lose_entries(folder):
 
 
 def lose_start(folder, **more):
-    """As if the start had not been written down."""
+    """Changes the journal entry as if the start had not been written down."""
     (entry,) = [path for path in entries(folder) if path.suffix == ".json"]
     written = json.loads(entry.read_text(encoding="utf-8")) | {"phase": "CLAIMED"} | more
     entry.write_text(json.dumps(written), encoding="utf-8")
 
 
 def go_and_kill(api, engine, pool, start_worker, command, seen, **variables):
-    """A run whose worker is killed once its log has SEEN."""
+    """Starts a run, and kills its worker once the run's log has SEEN."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": command, "auto_remove": True, **variables})
     api.wait_text(run, seen)
@@ -76,8 +76,8 @@ def test_running_container_is_followed_on(api, engine, pool, start_worker, tmp_p
     check_nothing_left(engine, run, tmp_path)
 
 
-# A container whose log is thrown away bit by bit: two hundred lines a second on both streams, up to each of these
-# numbers; then it waits for SIGUSR1.
+# A container whose log is deleted piece by piece. It prints two hundred lines a second on both streams, up to each of
+# these numbers, and waits there for SIGUSR1.
 CHATTY_HOLDS = (340, 540, 640, 800)
 CHATTY = """sh -c 'held=0; trap "held=\\$((held+1))" USR1
 say () { for i in $(seq $1 $2); do echo line $i; echo error $i >&2; sleep 0.005; done; }
@@ -86,8 +86,9 @@ say 1 340; hold 1; say 341 540; hold 2; say 541 640; hold 3; say 641 800'"""
 
 
 def small_log(engine):
-    """conmon keeps one file of three hundred lines on each stream, Docker two of two hundred: of a log of CHATTY's that
-    is followed up to one hold all lines after it are there at the next, and its first ones are gone."""
+    """Limits the log of CHATTY: conmon keeps one file of three hundred lines of each stream, Docker two of two
+    hundred. If the log is followed up to one hold, all lines since then are still there at the next hold, but the
+    first lines are gone."""
     if engine.kind == "docker":
         return {"log_config": {"type": "json-file", "config": {"max-size": "32k", "max-file": "2"}}}
     return {"log_config": {"type": "k8s-file", "config": {"max-size": "32kb"}}}
@@ -99,8 +100,8 @@ def go_on(engine, run):
 
 
 def check_chatty(api, run, *workers):
-    """Each line once, and in order, in the log; and each on standard output, where those of the moment of a kill may
-    come twice, but not what the log had at the hold before it."""
+    """Checks that each line is once and in order in the log, and that each is on standard output. On standard
+    output, lines of the moment of a kill may come twice, but no line that the log had at the hold before."""
     last = CHATTY_HOLDS[-1]
     api.wait_text(run, f"error {last}")
     for word in ("line", "error"):
@@ -117,7 +118,7 @@ def check_chatty(api, run, *workers):
 
 @pytest.mark.parametrize("engine", ["podman", "rootless", "docker"], indirect=True)
 def test_log_whose_beginning_is_gone(api, engine, pool, start_worker, tmp_path):
-    """What is left of it does not begin with the container's first line: the log's times tell what was delivered."""
+    """The log no longer begins with the container's first line. The log's times show what was delivered."""
     first = start_worker(api, engine, pool)
     run = api.go(pool, {"command": CHATTY, "auto_remove": True, "container_create_kwargs": small_log(engine)})
     api.wait_text(run, f"error {CHATTY_HOLDS[0]}")
@@ -139,7 +140,8 @@ def test_log_whose_beginning_is_gone(api, engine, pool, start_worker, tmp_path):
 
 @pytest.mark.parametrize("engine", ["docker"], indirect=True)
 def test_stream_of_a_log_whose_beginning_is_gone_breaks(api, engine, pool, door, start_worker, tmp_path):
-    """The same, of a worker that lives: where its stream broke is not so many bytes from what the log begins with."""
+    """The same, but the worker lives and its stream breaks. The log has a new beginning, so the number of bytes read
+    does not tell the place where the stream broke."""
     worker = start_worker(api, door.url, pool)
     door.add(Rule(r"GET .*/logs", cut_after(30000), times=3))
     command = CHATTY.replace("say 641 800'", "say 641 800; printf last >&2'")
@@ -156,7 +158,7 @@ def test_stream_of_a_log_whose_beginning_is_gone_breaks(api, engine, pool, door,
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_what_was_shown_is_not_shown_again(api, engine, pool, start_worker, number):
-    """On standard output, of a container that has been silent since."""
+    """The next worker shows nothing on standard output again, also if the container was silent meanwhile."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo before; sleep 8; echo after'", "auto_remove": True})
     worker.wait_line("(?m)^before$")
@@ -191,7 +193,7 @@ def test_container_that_vanished_meanwhile_is_said(api, engine, pool, start_work
 
 
 def test_start_that_could_not_be_written_down(api, engine, pool, start_worker, tmp_path):
-    """A full disk, and a worker killed then: what its container has done is not done again."""
+    """The disk is full, and then the worker is killed. The container has run and is not run again."""
     run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 2'", "up")
     (container,) = engine.containers_of(run)
     wait_for(lambda: not engine.inspect(container["Id"])["State"]["Running"], 20, "the container has ended")
@@ -203,7 +205,7 @@ def test_start_that_could_not_be_written_down(api, engine, pool, start_worker, t
 
 
 def test_start_takes_effect_late_and_the_engine_stumbles(api, engine, pool, door, start_worker, tmp_path):
-    """The list says "created", the look after it gets no answer, and by then the container runs."""
+    """The list says "created", and the inspect after it gets no answer. Meanwhile the container has begun to run."""
     door.add(Rule(r"POST .*/start", slow(4), times=1))
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "sh -c 'echo only once; sleep 2'", "auto_remove": True})
@@ -237,7 +239,8 @@ def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, s
 
 @pytest.mark.parametrize("answer", [not_json(), status(200, b"null"), status(401, b'{"detail":"no"}')])
 def test_something_else_answers_at_the_start(api, engine, pool, proxy, start_worker, answer):
-    """In the place of a server that was there before: a gateway's page, while that is down."""
+    """A gateway's page is answered in place of a server that this worker has served before, while that server is
+    down."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 3'", "auto_remove": True})
     api.wait_text(run, "up")
@@ -249,7 +252,8 @@ def test_something_else_answers_at_the_start(api, engine, pool, proxy, start_wor
 
 
 def test_run_of_a_server_by_another_name(api, engine, pool, proxy, start_worker):
-    """A slash at the end is no other name. What is left to another name is spoken of, until it is used again."""
+    """A slash at the end of the URL makes no difference. Runs of another URL are named in a warning until that URL
+    is used again."""
     worker = start_worker(f"{api.url}/", engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 15'", "auto_remove": True})
     api.wait_text(run, "up")
@@ -263,7 +267,7 @@ def test_run_of_a_server_by_another_name(api, engine, pool, proxy, start_worker)
 
 @pytest.mark.slow
 def test_concurrency_slot_is_kept(api, engine, pool, start_worker):
-    """The server's lease of 30 s is renewed by the next worker: the second run waits for the end of the first."""
+    """The next worker renews the server's lease of 30 s. The second run waits until the first one has ended."""
     deployment = api.deploy(pool, variables={"command": "sleep 35", "auto_remove": True}, concurrency_limit=1)
     worker = start_worker(api, engine, pool)
     first = api.run(deployment)
@@ -282,8 +286,8 @@ RENEWAL = r"POST /api/v2/concurrency_limits/leases/[0-9a-f-]{36}/renew"
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_concurrency_slot_is_kept_until_prefect_is_running(api, engine, pool, proxy, start_worker, killed):
-    """A container that installs packages first may take longer than the lease; Prefect in it renews it from Running on,
-    and the worker no more."""
+    """A container that first installs packages may take longer than the lease lasts. From Running on, Prefect inside
+    it renews the lease, and the worker no longer does."""
     variables = {"command": "sleep 600", "state_reporting": "engine", "auto_remove": True, "stop_timeout": 1}
     deployment = api.deploy(pool, variables=variables, concurrency_limit=1)
     worker = start_worker(proxy.api, engine, pool)
@@ -316,7 +320,7 @@ def test_concurrency_slot_is_kept_while_an_image_is_pulled(api, engine, pool, pr
 
 
 def test_container_that_was_not_started_goes_first(api, engine, pool, door, start_worker, tmp_path):
-    """The engine would not remove it for a moment."""
+    """The engine refuses the removal for a moment."""
     door.add(Rule(r"POST .*/start", status(503)))
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
@@ -333,7 +337,7 @@ def test_container_that_was_not_started_goes_first(api, engine, pool, door, star
 
 
 def test_run_of_which_only_the_states_are_told_waits(api, engine, pool, proxy, door, start_worker, tmp_path):
-    """A server whose database has no connections left fails at reads of the run and not at those of its states."""
+    """A server whose database has no free connections fails at reads of the run, but not at reads of its states."""
     door.add(Rule(r"POST .*/start", status(503)))
     worker = start_worker(proxy.api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
@@ -357,7 +361,8 @@ def own_podman():
 
 
 def test_host_that_went_down_meanwhile_is_said(api, pool, own_podman, start_worker, tmp_path):
-    """Podman says "created" or "exited" with status 0 of what ran then: it is no success, and not run again."""
+    """Podman reports "created", or "exited" with status 0, for a container that ran when the host went down. The run
+    does not count as a success, and is not run again."""
     command = "sh -c 'echo up; sleep 600'"
     run = go_and_kill(api, own_podman, pool, start_worker, command, "up")
     own_podman.crash_host()
@@ -380,7 +385,7 @@ def boot_id():
     "asked,lose", [("CANCELLING", None), ("CANCELLED", None), ("CANCELLED", lose_start), ("CANCELLING", lose_entries)]
 )
 def test_run_that_was_cancelled_meanwhile_is_stopped(api, engine, pool, start_worker, tmp_path, asked, lose):
-    """And its container removed, whatever auto_remove says; also where its description was not written down."""
+    """The container is stopped and removed, whatever auto_remove says, also if the journal does not describe it."""
     command = "sh -c 'echo up; sleep 600'"
     run = go_and_kill(api, engine, pool, start_worker, command, "up", stop_timeout=1, auto_remove=False)
     if lose:
@@ -403,7 +408,7 @@ def test_run_that_was_deleted_meanwhile_is_stopped(api, engine, pool, start_work
 
 
 def test_worker_that_stops_as_asked_leaves_its_runs_to_the_next(api, engine, pool, start_worker, tmp_path):
-    """And the next is the same to the server."""
+    """The server sees the next worker as the same worker."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": COUNT, "auto_remove": True})
     api.wait_text(run, "line 10")
@@ -426,7 +431,7 @@ def test_container_without_an_entry_is_followed(api, engine, pool, start_worker,
 
 
 def test_container_without_an_entry_nor_deployment_is_followed(api, engine, pool, start_worker, tmp_path):
-    """Nobody can say how the run was configured, and it is well."""
+    """Nothing tells how the run was configured. It still ends well."""
     worker = start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables={"command": COUNT, "auto_remove": True})
     run = api.run(deployment)
@@ -444,7 +449,7 @@ def test_container_without_an_entry_nor_deployment_is_followed(api, engine, pool
 
 
 def test_container_without_an_entry_whose_run_cannot_be_read(api, engine, pool, proxy, start_worker, tmp_path):
-    """It is looked at again."""
+    """The worker reads the run again."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": COUNT, "auto_remove": True})
     api.wait_text(run, "line 10")
@@ -459,7 +464,7 @@ def test_container_without_an_entry_whose_run_cannot_be_read(api, engine, pool, 
 
 
 def test_container_without_an_entry_that_vanishes_while_it_is_looked_at(api, engine, pool, proxy, start_worker, tmp_path):
-    """Its worker is killed before it knows how the run is configured, and then the container goes."""
+    """The worker is killed before it knows how the run is configured. Then the container is removed."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 600'", "auto_remove": True})
     api.wait_text(run, "up")
@@ -480,7 +485,7 @@ def test_container_without_an_entry_that_vanishes_while_it_is_looked_at(api, eng
 
 
 def test_two_containers_without_an_entry(api, engine, pool, start_worker, tmp_path):
-    """The first attempt's was kept: it is the second's that is gone on with."""
+    """The container of the first attempt was kept. The worker continues with that of the second attempt."""
     kept = tmp_path / "kept"
     kept.mkdir()
     command = f"sh -c 'test -e /kept/seen || {{ touch /kept/seen; exit 1; }}; {COUNT[7:-1]}'"
@@ -498,7 +503,7 @@ def test_two_containers_without_an_entry(api, engine, pool, start_worker, tmp_pa
 
 
 def test_container_without_an_entry_that_waits_for_its_start(api, engine, pool, proxy, start_worker, tmp_path):
-    """It is begun at its time, though Running is refused at first."""
+    """The run is started at its time, although Running is refused at first."""
     worker = start_worker(proxy.api, engine, pool)
     due = time.time() + 8
     run = api.run(api.deploy(pool, variables={"command": "echo up", "auto_remove": True}), after=8)
@@ -528,7 +533,8 @@ def test_container_without_an_entry_whose_run_is_paused(api, engine, pool, start
 
 @pytest.mark.parametrize("after", [0, 12])
 def test_run_that_another_worker_was_faster_to_claim(api, engine, pool, proxy, start_worker, tmp_path, after):
-    """A worker is killed before the server hears of its claim. Back, it leaves the other's container alone."""
+    """A worker is killed before its claim reaches the server, and another worker claims the run. After its restart,
+    the first worker leaves the other's container alone."""
     proxy.add(Rule(r"POST .*/set_state", reset()))
     first = start_worker(proxy.api, engine, pool)
     second = start_worker(proxy.api, engine, pool)
@@ -548,7 +554,7 @@ def test_run_that_another_worker_was_faster_to_claim(api, engine, pool, proxy, s
 
 
 def test_end_of_a_resumed_run_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path):
-    """Running again by the server's own word, which bears no worker's id."""
+    """The server itself set Running when the run was resumed, so that state has no worker's id."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 8; exit 3'", "auto_remove": True})
     api.wait_text(run, "up")
@@ -565,7 +571,8 @@ def test_end_of_a_resumed_run_that_is_not_reported_yet(api, engine, pool, proxy,
 
 
 def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_worker):
-    """Its user has it kept, and retries the run; a worker elsewhere has claimed that and pulls the image."""
+    """The user keeps the container and retries the run. A worker elsewhere has claimed the retry and pulls the
+    image."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'exit 3'"})
     api.wait_end(run)
@@ -574,7 +581,7 @@ def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_w
     api.set_state(run, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
     api.set_state(run, "PENDING")
     start_worker(api, engine, pool)
-    # What is taken for this run's would be counted, followed and reported within 3 s.
+    # If the worker took the container for this run's, it would count, follow and report it within 3 s.
     api.wait_end(api.go(pool, {"command": "sleep 5", "auto_remove": True}))
     assert api.state(run)["type"] == "PENDING"
     assert [left["Id"] for left in engine.containers_of(run)] == [container["Id"]]
@@ -582,7 +589,8 @@ def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_w
 
 @pytest.fixture
 def elsewhere(testbed, api, pool, start_worker, tmp_path):
-    """A worker of the pool on another host, once it is started: it has an engine and a state directory of its own."""
+    """Returns a function that starts a worker of the pool as if on another host, with its own engine and state
+    directory."""
     docker = testbed.engine("docker")
     docker.need(engines.BUSYBOX)
 
@@ -594,7 +602,7 @@ def elsewhere(testbed, api, pool, start_worker, tmp_path):
 
 
 def retry_elsewhere(api, run, elsewhere):
-    """Somebody ends RUN, whose worker is gone, and has it tried again; it runs."""
+    """Ends RUN, whose worker is gone, by hand, and sets it to AwaitingRetry. Waits until the retry runs elsewhere."""
     api.set_state(run, "CRASHED")
     api.set_state(run, "SCHEDULED", name="AwaitingRetry")
     other = elsewhere()
@@ -604,7 +612,7 @@ def retry_elsewhere(api, run, elsewhere):
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_run_that_was_begun_again_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path, ended):
-    """The container that was ours is stopped, and the other's run left alone."""
+    """Our old container is stopped. The other worker's attempt is left alone."""
     run = go_and_kill(api, engine, pool, start_worker, "sh -c 'echo up; sleep 20'", "up", stop_timeout=1)
     if ended:
         engine.kill(engine.containers_of(run)[0]["Id"])
@@ -621,7 +629,7 @@ TWICE = "sh -c 'test -e /kept/seen && exit 0; touch /kept/seen; echo up; sleep 1
 
 @pytest.mark.parametrize("other", [False, True])
 def test_run_that_is_scheduled_again_while_it_runs(api, engine, pool, start_worker, elsewhere, tmp_path, other):
-    """By its user: the end of its first container is not the second one's."""
+    """The user does this. The end of the first container does not count for the second attempt."""
     kept = tmp_path / "kept"
     kept.mkdir()
     start_worker(api, engine, pool)
@@ -640,7 +648,7 @@ def ids(engine, run):
     return [container["Id"] for container in engine.containers_of(run)]
 
 
-# Its first attempt hangs, and sets Crashed on SIGTERM, as Prefect does. Its second one takes a while and completes.
+# Its first attempt hangs, and sets Crashed on SIGTERM, as Prefect does. Its second attempt takes a while and completes.
 HANGS = SAY + r"""
 if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
   trap 'say "{\"type\": \"CRASHED\"}"; exit 143' TERM
@@ -653,7 +661,8 @@ say '{"type": "COMPLETED"}'
 
 @pytest.mark.parametrize("engine,other", [("podman", False), ("podman", True), ("docker", False)], indirect=["engine"])
 def test_hung_run_that_prefect_reports_is_retried(api, engine, pool, start_worker, elsewhere, tmp_path, other):
-    """Long after somebody has set it to Crashed: the hung container neither delays the retry nor ends it."""
+    """Somebody sets the run to Crashed, and retries it long after. The hung container neither delays nor ends the
+    retry."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, as_engine(api, HANGS, stop_timeout=5))
     api.wait_state(run, "RUNNING")
@@ -685,7 +694,7 @@ def test_hung_run_that_prefect_reports_is_retried(api, engine, pool, start_worke
 def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
     api, engine, pool, proxy, start_worker, elsewhere, tmp_path, ended, action
 ):
-    """Of its worker, which lives, as does its container: both seemed to be lost."""
+    """The worker that cannot reach the server is alive, and so is its container. Both seemed to be lost."""
     first = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 40'", "stop_timeout": 1, "auto_remove": True})
     api.wait_text(run, "up")
@@ -703,7 +712,8 @@ def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
 
 @pytest.mark.parametrize("ended", ["CRASHED", None])
 def test_run_that_is_begun_again_at_once(api, engine, pool, start_worker, elsewhere, tmp_path, ended):
-    """By a worker that polls before the first one, which lives, has looked: it is RUNNING before and after."""
+    """Another worker polls before the first one, which is alive, has read the run. The first worker sees RUNNING
+    before and after."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 50'", "stop_timeout": 1, "auto_remove": True})
     api.wait_text(run, "up")
@@ -719,7 +729,7 @@ def test_run_that_is_begun_again_at_once(api, engine, pool, start_worker, elsewh
 
 
 def test_run_that_is_begun_again_while_its_image_is_pulled(api, engine, pool, door, start_worker, elsewhere):
-    """Which fails in the end: that is not the other attempt's."""
+    """The pull fails in the end. That failure does not belong to the other attempt."""
     door.add(Rule(r"POST .*/images/create", slow(14), times=1))
     worker = start_worker(api, door.url, pool)
     image = "127.0.0.1:1/no-such-registry/busybox"
@@ -734,7 +744,7 @@ def test_run_that_is_begun_again_while_its_image_is_pulled(api, engine, pool, do
 
 
 def test_run_that_was_made_here_and_begun_again_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path):
-    """Its time is past when its first worker comes back, which does not start it too."""
+    """The run's time is past when its first worker comes back. That worker does not start the run, too."""
     worker = start_worker(api, engine, pool)
     due = time.time() + 6
     run = api.run(api.deploy(pool, variables={"command": "sleep 20"}), after=6)
@@ -761,7 +771,7 @@ fi
 
 
 def test_run_that_was_suspended_and_resumed_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path):
-    """The end of its first container is none of the run's."""
+    """The end of the first container is not the run's end."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, as_engine(api, SUSPENDS_LATE))
     api.wait_state(run, "RUNNING")
@@ -806,7 +816,7 @@ def test_container_of_a_paused_run_vanished_meanwhile(api, engine, pool, start_w
 
 
 def test_time_out_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path):
-    """What the signals of the worker that is gone have made of the exit status is no crash."""
+    """The exit status comes from the signals of the earlier worker, so the run has not crashed."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sleep 600", "timeout_seconds": 3, "stop_timeout": 1, "auto_remove": True})
     api.wait_state(run, "RUNNING")
@@ -821,7 +831,7 @@ def test_time_out_that_is_not_reported_yet(api, engine, pool, proxy, start_worke
 
 
 def test_time_out_whose_container_is_being_stopped(api, engine, pool, start_worker, tmp_path):
-    """It ends well on SIGTERM, when its worker is gone: its time was up all the same."""
+    """After its worker was killed, the container ends with status 0 on SIGTERM. The run has timed out all the same."""
     command = "sh -c 'trap \"echo told to go; sleep 2; exit 0\" TERM; sleep 600 & wait'"
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": command, "timeout_seconds": 3, "auto_remove": True})
@@ -836,7 +846,7 @@ def test_time_out_whose_container_is_being_stopped(api, engine, pool, start_work
 
 
 def test_worker_that_does_not_come_back_is_stood_in_for(api, engine, pool, start_worker, tmp_path):
-    """By another one of the pool on this host; the runs of one that lives are left alone."""
+    """Another worker of the pool on this host takes its runs over. It leaves the runs of a living worker alone."""
     first = start_worker(api, engine, pool)
     lost = api.go(pool, {"command": COUNT, "auto_remove": True})
     api.wait_text(lost, "line 2")
@@ -855,7 +865,7 @@ def test_worker_that_does_not_come_back_is_stood_in_for(api, engine, pool, start
 
 @pytest.mark.slow
 def test_worker_that_comes_back_late_leaves_its_runs_to_its_stand_in(api, engine, pool, start_worker, tmp_path):
-    """Its containers are followed once, and reported once: a second report would be the end of the retry."""
+    """Each container is followed and reported by one worker only. A second report would end the retry."""
     kept = tmp_path / "kept"
     kept.mkdir()
     lines = "for i in $(seq 20); do echo line $i; sleep 2; done"
@@ -889,7 +899,8 @@ def test_worker_that_does_not_come_back_nor_do_its_entries(api, engine, pool, st
 
 
 def test_entries_are_lost_and_the_servers_clock_is_ahead(api, engine, pool, proxy, start_worker, tmp_path):
-    """The container says itself whose claim it is of: that it ended before the run's last state is the clocks' fault."""
+    """The container's label names its claim. It seems to have ended before the run's last state, but only because
+    the clocks differ."""
     first = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 3; exit 3'", "auto_remove": True})
     api.wait_text(run, "up")
@@ -916,13 +927,13 @@ def test_status_tells_of_runs_without_a_server(api, engine, pool, start_worker, 
 
 
 def health_reason(worker):
-    """Why it answers 503; "" if it does not."""
+    """Returns the reason if /health answers 503, else ""."""
     answer = httpx.get(f"http://127.0.0.1:{worker.port}/health", timeout=5)
     return answer.json()["message"] if answer.status_code == 503 else ""
 
 
 def test_full_disk_stops_the_taking_of_runs(api, engine, pool, start_worker, tmp_path):
-    """What cannot be written down is not taken; what runs goes on; health says why."""
+    """A run that cannot be written down is not taken. Runs in flight go on, and /health says why."""
     with small_disk(tmp_path / "state") as state:
         worker = start_worker(api, engine, pool)
         before = api.go(pool, {"command": "sh -c 'echo up; sleep 8; echo still'", "auto_remove": True})
@@ -940,7 +951,8 @@ def test_full_disk_stops_the_taking_of_runs(api, engine, pool, start_worker, tmp
 
 
 def test_state_directory_is_read_only_at_the_start(api, engine, pool, start_worker, tmp_path):
-    """What a worker before had in its hands goes on, no runs are taken, health says why; then it can be written."""
+    """Runs of an earlier worker go on, no new runs are taken, and /health says why. Later the directory can be
+    written."""
     with small_disk(tmp_path / "state") as state:
         run = go_and_kill(api, engine, pool, start_worker, COUNT, "line 10")
         subprocess.run(["mount", "-o", "remount,ro", state], check=True)
@@ -960,7 +972,8 @@ def test_state_directory_is_read_only_at_the_start(api, engine, pool, start_work
 
 
 def test_disk_that_hangs(api, engine, pool, start_worker, clocks):
-    """Health says so, output of what runs is delivered, and what was to be written down is done once the disk answers."""
+    """/health says so, and the output of runs is delivered. Steps that wait to be written down are done once the
+    disk answers."""
     worker = start_worker(api, engine, pool, settings=clocks.settings)
     running = api.go(pool, {"command": COUNT, "auto_remove": True})
     api.wait_text(running, "line 2")
@@ -980,7 +993,8 @@ def test_disk_that_hangs(api, engine, pool, start_worker, clocks):
 
 
 def test_disk_that_hangs_while_it_is_looked_for_runs_left_behind(api, engine, pool, start_worker, clocks):
-    """Every 10 s, even where there is nothing to write. Health and polls go on, and the worker can be stopped."""
+    """The worker looks every 10 s, also if it has nothing to write. Health and polls go on, and the worker can be
+    stopped."""
     worker = start_worker(api, engine, pool, settings=clocks.settings)
     worker.wait_line("started!")
     clocks.step(disk_hangs=True, monotonic=15)
@@ -994,7 +1008,7 @@ def test_disk_that_hangs_while_it_is_looked_for_runs_left_behind(api, engine, po
 
 
 def test_wall_clock_is_set_forward_meanwhile(api, engine, pool, start_worker, clocks):
-    """An hour that only the clock has seen is no part of timeout_seconds."""
+    """The wall clock jumps by an hour. That hour does not count for timeout_seconds."""
     worker = start_worker(api, engine, pool, settings=clocks.settings)
     run = api.go(pool, {"command": "sh -c 'sleep 10'", "timeout_seconds": 120, "auto_remove": True})
     api.wait_state(run, "RUNNING")
@@ -1006,7 +1020,8 @@ def test_wall_clock_is_set_forward_meanwhile(api, engine, pool, start_worker, cl
 
 
 def test_retry_that_never_ran_is_taken_up(api, engine, pool, start_worker):
-    """What it had run before says nothing of this attempt: its last lines tell why it failed."""
+    """That the run was Running before does not count for this attempt, which never was: the log gets its last lines,
+    which tell why it failed."""
     run = api.go(pool, {"command": "sh -c 'echo the cause; sleep 8; exit 1'", "state_reporting": "engine"})
     for type in ("RUNNING", "SCHEDULED"):
         api.call("POST", f"/flow_runs/{run}/set_state", json={"state": {"type": type}, "force": True})
@@ -1021,8 +1036,8 @@ def test_retry_that_never_ran_is_taken_up(api, engine, pool, start_worker):
 
 
 def test_wall_clock_is_set_back_meanwhile(api, engine, pool, proxy, start_worker, clocks):
-    """The next worker's time stamps would be earlier than those it counts by; some of these records are on the server
-    without their sender's knowing."""
+    """By the new clock, the next worker's time stamps would be earlier than the last ones on the server. Some
+    records are on the server although their sender got no answer."""
     clocks.step(wall=3600)
     worker = start_worker(proxy.api, engine, pool, settings=clocks.settings)
     run = api.go(pool, {"command": COUNT, "auto_remove": True})

@@ -1,4 +1,4 @@
-"""Whom the worker trusts, and to whom it gives its key: TLS to the API, to a proxy and to the engine."""
+"""Which servers the worker trusts and gives its key to: TLS to the API, to a proxy and to the engine."""
 
 import contextlib
 import http.server
@@ -18,8 +18,8 @@ KEY = "pnu_topsecretkey"
 
 
 class Listener:
-    """A server of HTTP, with TLS where it has a CERTIFICATE, that answers STATUS to everything and keeps what it was
-    asked: (method, path, headers)."""
+    """An HTTP server, with TLS if it has a CERTIFICATE. It answers every request with STATUS and records it:
+    (method, path, headers)."""
 
     def __init__(self, certificate=None, status=404, headers=()):
         self.requests = []
@@ -67,20 +67,20 @@ class Listener:
 
 @pytest.fixture(scope="module")
 def known(certificate):
-    """A server whose CA is made one of the system's."""
+    """A server whose CA the tests add to the system's CAs."""
     with Listener(certificate) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    """The certificate file of another CA. (Two of the same name would be one for OpenSSL.)"""
+    """The certificate file of another CA. Its name differs, because OpenSSL takes two CAs of one name for the same."""
     return make_certificate(tmp_path_factory.mktemp("other"), "another")[0]
 
 
 @pytest.fixture(scope="module")
 def ca_folder(tmp_path_factory, certificate, other):
-    """As /etc/ssl/certs is: a file with one CA, links to it and to others by their hash, here that of `certificate`."""
+    """A folder like /etc/ssl/certs: a file with one CA, and the CA `certificate` under its hash."""
     folder = tmp_path_factory.mktemp("system")
     shutil.copy(other, folder / "ca-certificates.crt")
     argv = ["openssl", "x509", "-hash", "-noout", "-in", certificate[0]]
@@ -90,14 +90,14 @@ def ca_folder(tmp_path_factory, certificate, other):
 
 
 def ask(tmp_path, url, settings, *before):
-    """One call of the API at URL with a key: `render`, begun by the words BEFORE."""
+    """Makes one call of the API at URL with a key: runs `render`, with the words BEFORE in front of the command."""
     settings = {"PREFECT_API_KEY": KEY, "PREFECT_CLIENT_MAX_RETRIES": "0", "SSL_CERT_FILE": None, **settings}
     env = environment(tmp_path, f"{url}/api", settings=settings)
     return call("render", uuid.uuid4(), env=env, before=before)
 
 
 def in_system(folder):
-    """Words that start a command for which FOLDER is the system's folder of CAs."""
+    """Returns words in front of a command that make FOLDER the system's folder of CAs for it."""
     return ["unshare", "-m", "sh", "-c", f'mount --bind {folder} /etc/ssl/certs && exec "$@"', "sh"]
 
 
@@ -121,7 +121,7 @@ def test_system_cas_count_without_a_setting(tmp_path, known, ca_folder):
     ids="+".join,
 )
 def test_a_setting_replaces_the_system_cas(tmp_path, known, ca_folder, other, certificate, settings):
-    """The key does not go to who has only a certificate that the setting does not name."""
+    """The key does not go to a server whose CA the setting does not contain."""
     (tmp_path / "empty").mkdir()
     places = {"other": other, "empty": tmp_path / "empty", "system": ca_folder, "known": certificate[0]}
     before = len(known.requests)
@@ -176,7 +176,7 @@ def make_broken(path, certificate):
     ],
 )
 def test_certificate_file_that_cannot_be_used(tmp_path, certificate, known, make, name):
-    """The start ends with its path; nothing is sent."""
+    """The start fails and names the file; nothing is sent."""
     path = make(tmp_path / "ca.pem", certificate)
     before = len(known.requests)
     env = environment(tmp_path, f"{known.url}/api", settings={name: path, "DOCKER_HOST": "unix:///nowhere.sock"})
@@ -201,7 +201,7 @@ def test_redirect_does_not_take_the_key_along(tmp_path):
 
 
 def test_key_without_encryption_is_warned_of(tmp_path):
-    """But not to this host."""
+    """There is no warning if the API is on this host."""
     done = ask(tmp_path, "http://prefect.invalid", {})
     assert "PREFECT_API_KEY goes to http://prefect.invalid/api without encryption" in done.stderr, done.stderr
     with Listener() as server:
@@ -209,7 +209,7 @@ def test_key_without_encryption_is_warned_of(tmp_path):
 
 
 def test_proxy_of_tls_is_checked_by_the_system_cas(tmp_path, certificate):
-    """What names the API's CAs does not name the proxy's."""
+    """The setting for the API's CAs does not apply to the proxy."""
     with Listener(certificate, status=502) as proxy:
         url = "https://prefect.invalid"
         done = ask(tmp_path, url, {"https_proxy": proxy.url, "PREFECT_API_SSL_CERT_FILE": certificate[0]})
@@ -302,7 +302,7 @@ def test_engine_over_tls(api, engine, pool, tmp_path, certificate, docker_folder
 
 @pytest.mark.parametrize("settings", [{"DOCKER_TLS_VERIFY": "1"}, {}], ids=["verify", "path"])
 def test_engine_of_another_ca(api, tmp_path, known, other, docker_folder, settings):
-    """No word goes to it."""
+    """The worker sends nothing to it."""
     shutil.copy(other, docker_folder / "ca.pem")
     before = len(known.requests)
     settings |= {"DOCKER_CERT_PATH": docker_folder, "DOCKER_HOST": f"tcp://127.0.0.1:{known.port}"}
@@ -314,7 +314,7 @@ def test_engine_of_another_ca(api, tmp_path, known, other, docker_folder, settin
 
 
 def test_engine_without_the_tls_that_is_asked_for(api, tmp_path, docker_folder):
-    """Plain HTTP is not spoken where TLS is asked for; a file that is missing is named."""
+    """The worker does not use plain HTTP if TLS is asked for, and names a missing file."""
     settings = {"DOCKER_HOST": "http://127.0.0.1:2375", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": docker_folder}
     done = call("worker", "start", "--pool", "x", env=environment(tmp_path, api, settings=settings))
     assert done.returncode == 2 and "without TLS" in done.stderr, done.stderr

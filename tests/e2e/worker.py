@@ -10,7 +10,7 @@ import httpx
 
 from parts import CACHE, TOP, Process, TestbedError, clean_environment, free_port, wait_for
 
-# With this set the Python worker is run in place of ours: a check of the tests themselves.
+# If this is set, the Python worker runs in place of ours. That checks the tests themselves.
 PEER = bool(os.environ.get("PREFECT_PODMAN_PEER"))
 BINARY = pathlib.Path(os.environ.get("PREFECT_PODMAN", TOP / "prefect-podman")).absolute()
 
@@ -19,9 +19,9 @@ SANITIZERS = {
     "LSAN_OPTIONS": "exitcode=86:report_objects=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=86",
 }
-# A sanitizer's, or GLib's word on a call that should not have been made.
+# A sanitizer's report, or GLib's message about a call that should not have been made.
 REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|\| +(GLib|GLib-GIO|GLib-GObject) - |-CRITICAL \*\*")
-EXIT_SECONDS = 10  # by the product's own promise
+EXIT_SECONDS = 10  # what the worker promises
 
 
 def command():
@@ -52,8 +52,8 @@ def environment(folder, api=None, engine=None, settings=None):
 
 
 def call(*arguments, timeout=30, before=(), **options):
-    """Runs the command, begun by the words BEFORE, to its end: subprocess's CompletedProcess, text in stdout and
-    stderr."""
+    """Runs the command to its end, with the words BEFORE in front of it. Returns subprocess's CompletedProcess, with
+    text in stdout and stderr."""
     argv = [str(argument) for argument in (*before, *command(), *arguments)]
     return subprocess.run(
         argv, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False, **options
@@ -61,7 +61,7 @@ def call(*arguments, timeout=30, before=(), **options):
 
 
 class Worker(Process):
-    """A running `worker start`. ARGUMENTS: flags of its own; SETTINGS: PREFECT_* (None takes one away)."""
+    """A running `worker start`. ARGUMENTS: more flags. SETTINGS: PREFECT_* variables (None removes one)."""
 
     def __init__(self, folder, api, engine, pool, *arguments, settings=None, health=True, output="file"):
         self.port = free_port()
@@ -95,7 +95,7 @@ class Worker(Process):
         return self.wait(timeout)
 
     def check(self):
-        """What must hold after any end: no sanitizer's report."""
+        """Checks what must hold after any end: no sanitizer has reported anything."""
         found = REPORT.search(self.output())
         if found:
             text = self.output()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the API's answer: JSON or not, errors of every shape, set_state's results, dates and
- * headers. The first line is the Retry-After and Location header, its first byte picks the status.
- */
+ * headers. The first line is the value of the headers Retry-After and Location; its first byte
+ * selects the status. */
 #include "prefect/api-private.h"
 
 #include "prefect-podman/text/timestamp.h"
@@ -23,7 +23,7 @@ make_api (void)
   return pp_api_new (pp_http_new (), &settings);
 }
 
-/* What the answer is to a caller: a message of one line that holds no secret. */
+/* Checks the error that the caller gets: its message is one line and holds no secret. */
 static void
 check_error (const GError *error)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine streams: a container's log and a pull's progress; and the log file that conmon
- * writes. The first byte chooses how the
- * rest is cut and whether the consumer refuses now and then; whatever the cuts, the same comes out.
- */
+ * writes. The first byte chooses how the rest is cut into pieces, and whether the consumer refuses
+ * now and then. The result must be the same however the data is cut. */
 #include "infrastructure/containers/engine-private.h"
 #include "infrastructure/containers/frames-private.h"
 #include "infrastructure/containers/log_records-private.h"
@@ -13,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-/* Docker's own words would be most of what a run prints. */
+/* The engine's own messages would be most of what a fuzz run prints. */
 static void
 ignore_log (const char *domain G_GNUC_UNUSED, GLogLevelFlags level G_GNUC_UNUSED,
             const char *message G_GNUC_UNUSED, gpointer user_data G_GNUC_UNUSED)
@@ -42,7 +41,8 @@ take (PpStream stream, const char *data, gsize length, gpointer user_data)
   return TRUE;
 }
 
-/* What comes of DATA in pieces of PIECE bytes; *MALFORMED tells of an early end. New string. */
+/* Returns what DATA gives if it arrives in pieces of PIECE bytes; *MALFORMED says whether it ended
+ * early. New string. */
 static GString *
 demultiplex (const char *data, gsize size, gsize piece, guint refuse_every, PpFramesKind kind,
              gboolean skips_damage, gboolean *malformed)
@@ -82,7 +82,7 @@ check_frames (const char *data, gsize size, gsize piece, guint refuse_every, PpF
   g_string_free (cut, TRUE);
 }
 
-/* What the records of a log file in DATA are, read in pieces of PIECE bytes; new string. */
+/* Returns the records of a log file with DATA, read in pieces of PIECE bytes; new string. */
 static GString *
 read_records (const char *data, gsize size, gsize piece, PpLogDamage *damage)
 {
@@ -118,14 +118,14 @@ check_records (const char *data, gsize size, gsize piece)
   if (whole_damage.records != cut_damage.records || whole_damage.bytes != cut_damage.bytes
       || whole_damage.first != cut_damage.first || whole_damage.bytes > size)
     abort ();
-  /* Beyond the bound a record comes in parts, and where they begin depends on the pieces. */
+  /* A record beyond the bound comes in parts, and where they begin depends on the pieces. */
   if (size < 64 * 1024 && !g_string_equal (whole, cut))
     abort ();
   g_string_free (whole, TRUE);
   g_string_free (cut, TRUE);
 }
 
-/* The words of the pull's end, or "" for success; new string. */
+/* Returns the error at the pull's end, or "" for success; new string. */
 static char *
 pull_error (const char *data, gsize size, gsize piece)
 {

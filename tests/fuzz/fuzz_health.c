@@ -47,8 +47,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
 
   int fd = socket (AF_INET, SOCK_STREAM, 0);
-  /* A run makes more connections than there are ports, and where the server closes first each is in
-   * TIME_WAIT: all of 127/16 takes its turn. */
+  /* One fuzz run makes more connections than there are ports. If the server closes a connection
+   * first, its port stays in TIME_WAIT. So the client uses all addresses of 127/16 in turn. */
   own.sin_addr.s_addr = htonl (INADDR_LOOPBACK + connections++ % 65000);
   setsockopt (fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof late);
   g_assert_cmpint (bind (fd, (struct sockaddr *)&own, sizeof own), ==, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the journal reads back: an entry, a position. What is taken is written the same again. */
+/* Reads any bytes as an entry and as a position. What the journal accepts must be written in the
+ * same way again. */
 #include "prefect-podman/state/journal_entry.h"
 #include "prefect-podman/state/journal_position.h"
 #include "prefect-podman/state/state_dir.h"

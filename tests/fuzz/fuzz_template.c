@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer: a case as template_harness.c takes them -- {"template", "deployment", "flow_run",
- * "blocks", "block_ids", "variables", "configuration"} -- through every step of template/. The
- * answers of a server are as untrusted as this input. */
+/* libFuzzer: a case with the keys "template", "deployment", "flow_run", "flow", "work_pool",
+ * "blocks", "block_ids", "variables", "environment", "podman_pool" and "configuration" goes through
+ * every step of template/. The answers of a server are as untrusted as this input. */
 #include "prefect-podman/template/template.h"
 
 #include <stdint.h>

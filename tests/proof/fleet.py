@@ -104,7 +104,7 @@ def mixed(lines=200, seconds=3):
     failed = Kind("exit-3", (3,), "FAILED", lines=lines, seconds=seconds / 2)
     retried = Kind("retried", (1, 0), lines=lines // 2, seconds=seconds / 2)
     retried_kept = dataclasses.replace(retried, name="retried-kept", auto_remove=False)
-    # Far longer than a slow server takes to show that it is RUNNING, and to take the word to cancel it.
+    # This is far longer than a slow server needs to show that the run is RUNNING and to accept its cancellation.
     cancelled = Kind("cancelled", ending="CANCELLED", lines=10000, seconds=600, cancelled=True)
     return [plain, engine, failed, kept, retried, engine_kept, cancelled, plain, retried_kept, engine]
 

@@ -18,8 +18,8 @@ IN_FLIGHT = 20
 QUIET_SECONDS = 120  # the runs of a worker that stays away are taken over within 60
 LONG = 500  # from this many runs on, memory is checked, and one worker stays away once
 AWAY_SECONDS = 75
-# These runs last longer than AWAY_SECONDS: when their worker is back, another one has them. A report too many would
-# disturb their second attempts.
+# These runs last longer than AWAY_SECONDS: when their worker is back, another one has taken them over. A second report
+# of the first attempt would disturb the second attempt.
 OUTLASTING = Kind("outlasting", (1, 0), seconds=AWAY_SECONDS + 25)
 SAMPLE_SECONDS = 1
 SETTLE_SECONDS = 60  # until idle connections have ended and memory is given back
@@ -30,7 +30,7 @@ FAULTS = [
     if fault.name
     in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted")
 ]
-# The most growth of a worker from the middle to the last tenth of the runs, and from one idle moment to the other.
+# The most that a worker may grow from the middle to the last tenth of the runs, and from one idle moment to the other.
 BUSY_KIB = 2048
 IDLE_KIB = 4096
 GROWTH_DESCRIPTORS = 8
@@ -53,7 +53,8 @@ def sample(worker, ended):
     except OSError:
         return None
     fields = {name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
-    # Clean pages are the program's file; they are private or not depending on who else runs it.
+    # Clean pages belong to the program's file. Whether they count as private depends on other processes of the same
+    # program.
     return Sample(ended, fields["Rss"], fields["Private_Dirty"], descriptors)
 
 
@@ -97,7 +98,7 @@ class Soak:
         self.other = self.start()
 
     def leave(self):
-        """Kills the other worker for AWAY_SECONDS: the steady worker takes over its runs and keeps them."""
+        """Keeps the other worker away for AWAY_SECONDS: the steady worker takes over its runs and keeps them."""
         self.done[f"kill -9, back after {AWAY_SECONDS} s"] += 1
         self.begin_outlasting()
         self.other.send(signal.SIGKILL)
@@ -158,7 +159,8 @@ class Soak:
         return left
 
     def settle(self):
-        """Waits until the steady worker is idle. What it has then has grown, if that is too much."""
+        """Waits until the steady worker is idle again. If it still uses too much at the deadline, that counts as
+        growth."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             self.idle_after = sample(self.steady, self.ended())

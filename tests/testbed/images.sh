@@ -6,7 +6,7 @@
 #   prefect2.tar  the same with tests/requirements-prefect2.txt
 # and podman5, the folder of a newer Debian with its Podman: an engine of the tests runs in there.
 # Usage: images.sh LOG_DIR [busybox|base|prefect3|prefect2|podman5]...   (as root; made once, then kept)
-# base is what both with Prefect begin with.
+# base: the part that both images with Prefect begin with.
 set -euo pipefail
 . "$(dirname "$0")/../../contrib/lib.sh"
 
@@ -21,7 +21,7 @@ exec 9>"$images/.lock"
 flock 9
 
 work=$(mktemp -d "$images/.work.XXXXXX")
-# Whole systems of small files: nobody has to wait for their end.
+# In the background: a whole system has many small files, and nobody needs to wait for their removal.
 trap 'nice rm -rf "$work" >/dev/null 2>&1 9>&- &' EXIT
 
 # kept NAME STAMP: true where the tar file is there and was made from the same things.
@@ -86,7 +86,7 @@ make_prefect () {
   note "image with Prefect from ${lock#"$PP_TOP"/} (a minute, once)"
   mkdir -p "$root" "$work/wheels-$name"
   tar -C "$root" -xpf "$images/base.tar"
-  # Fetched outside: inside the new root nothing of this machine's network set-up exists.
+  # The packages are fetched outside, because the new root has none of this machine's network settings.
   pp_logged "$logs/wheels-$name.log" "$PP_CACHE/venv-$name/bin/python" -m pip wheel --no-deps \
     -r "$lock" -w "$work/wheels-$name"
   mv "$work/wheels-$name" "$root/wheels"
@@ -96,7 +96,7 @@ make_prefect () {
        --find-links /wheels -r /wheels/lock && rm -rf /root/.cache' \
     < /dev/null
   rm -rf "$root/wheels" "$root"/opt/prefect/lib/python3*/site-packages/{pip,setuptools}
-  # Compiled once here, or every run would do it anew in a container that is thrown away.
+  # Compiled once here. Otherwise each container would compile again, for itself only.
   chroot "$root" /opt/prefect/bin/python -m compileall -q -j 2 /opt/prefect/lib /usr/lib/python3* >/dev/null 2>&1 || true
   put "$root" "$name" "$stamp"
 }

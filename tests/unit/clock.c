@@ -8,13 +8,13 @@
 typedef struct
 {
   GSource source;
-  gint64 interval; /* microseconds */
+  gint64 interval; /* in microseconds */
   gint64 due;
 } Timer;
 
-static GList *timers; /* of Timer; the main loop's */
+static GList *timers; /* list of Timer; only the main loop uses it */
 static gint64 skipped;
-static GMutex mutex; /* of SKIPPED */
+static GMutex mutex; /* protects SKIPPED */
 
 static gint64
 read_clock (clockid_t id)

@@ -419,7 +419,7 @@ static const PpContainerCalls container_calls = {
   .inspect = fake_inspect,
 };
 
-/* Its jobs are containers, which are made as an engine's are. */
+/* The fake's jobs are containers. They are prepared like those of an engine. */
 static PpJobSpec *
 fake_prepare (PpInfrastructure *infrastructure, const json_t *configuration, PpRunPolicy *policy,
               GPtrArray *warnings, GError **error)

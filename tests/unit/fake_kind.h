@@ -56,8 +56,9 @@ void fake_end (PpInfrastructure *infrastructure, gint64 exit_code);
 /* Ends the held calls. */
 void fake_go_on (PpInfrastructure *infrastructure);
 
-/* Whoever watches the job hears NEWS. */
+/* Sends NEWS to the caller that watches the job. */
 void fake_tell (PpInfrastructure *infrastructure, PpWatchNews news);
 
-/* Somebody removes the job, which may run: whoever follows or watches it is told. */
+/* Removes the job as somebody else would, also while it runs. The calls that follow or watch it are
+ * told. */
 void fake_vanish (PpInfrastructure *infrastructure);

@@ -142,7 +142,8 @@ test_arguments (void)
   g_assert_cmpstr (error->message, ==, "--flag: \"maybe\" is neither true nor false");
 }
 
-/* Flags before a word, and values attached to a short option. click takes all of them so. */
+/* Flags before a word, and values attached to a short option. Python's click accepts all these
+ * forms. */
 static void
 test_forms (void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that others can shape: files that must not be read are refused, and no open waits. */
+/* Tests files that other users can create: those that must not be read are refused, and no open
+ * waits. */
 #include "prefect-podman/files/files.h"
 
 #include "tests/unit/tap.h"

@@ -343,8 +343,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int 
   return server_reply (fd, 200, "", "ok");
 }
 
-/* A SOCKS 5 proxy (RFC 1928) for two connections: it breaks the first off at its second request,
- * which the server has, and has no way for the second. */
+/* A SOCKS 5 proxy (RFC 1928) for two connections. On the first, it passes the second request to the
+ * server and then closes the connection. It refuses the second connection. */
 typedef struct
 {
   int listener;
@@ -365,7 +365,7 @@ read_bytes (int fd, void *bytes, gsize size)
   g_assert_cmpint (recv (fd, bytes, size, MSG_WAITALL), ==, (gssize)size);
 }
 
-/* Takes a connection and answers its request for a way with CODE. */
+/* Accepts a connection and answers its CONNECT with CODE. */
 static int
 take_connection (const SocksProxy *proxy, char code)
 {
@@ -375,15 +375,15 @@ take_connection (const SocksProxy *proxy, char code)
 
   g_assert_cmpint (fd, >=, 0);
   read_bytes (fd, bytes, 2);
-  read_bytes (fd, bytes + 2, (gsize)bytes[1]); /* the ways to show a password */
+  read_bytes (fd, bytes + 2, (gsize)bytes[1]); /* the authentication methods */
   g_assert_true (server_write (fd, "\5", 2));
   read_bytes (fd, bytes, 10); /* CONNECT to an IPv4 address */
   g_assert_true (server_write (fd, answer, sizeof answer));
   return fd;
 }
 
-/* Reads what FROM sends up to END, and hands it on to TO, unless that is -1. The server sends the
- * head and the body of an answer apart. */
+/* Reads from FROM up to END, and writes it to TO, unless TO is -1. The server sends the head and
+ * the body of an answer separately. */
 static void
 hand_on (int from, int to, const char *end)
 {
@@ -419,8 +419,9 @@ serve_as_proxy (gpointer data)
   return NULL;
 }
 
-/* The server has carried out what libcurl sent again on a connection that it did not get: that is
- * not "gives no way", which stands for a request that was not sent. */
+/* The connection breaks after the server has carried out the request. libcurl sends it again on a
+ * new connection, which the proxy refuses. The error must not say "gives no way": that means that
+ * the request was not sent. */
 static void
 test_proxy_goes_away (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kind of docs/internals/new-infrastructure.md: the build takes it out of that page, and a flow
- * run sleeps in it. */
+/* Tests the kind of docs/internals/new-infrastructure.md: the build takes its code from that page,
+ * and a flow run sleeps in it. */
 #include "config.h"
 
 #include "infrastructure/kind-private.h"

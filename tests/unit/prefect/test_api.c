@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The API client against a server that does what servers and their proxies do on bad days. */
+/* Tests the API client with a server that behaves as servers and their proxies do on bad days. */
 #include "prefect-podman/prefect/resources.h"
 #include "prefect-podman/text/timestamp.h"
 
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* What the server does with one request after another; the last step repeats. */
+/* The server's answer to one request. Each request takes the next step; the last one repeats. */
 typedef struct
 {
   int status; /* 0: reset the connection; -1: half an answer; -2: the request's Authorization */
@@ -31,7 +31,7 @@ typedef struct
   PpSettings settings;
   Script script;
   char *url;
-  /* The latest end of a call. */
+  /* The result of the last call. */
   guint done;
   json_t *body;
   GError *error;
@@ -87,7 +87,7 @@ fixture_new (const Step *steps, guint n_steps)
   return fixture;
 }
 
-/* After the settings were changed. */
+/* Called after a test has changed the settings. */
 static void
 start (Fixture *fixture)
 {
@@ -116,7 +116,7 @@ started (const Step *steps, guint n_steps)
   return fixture;
 }
 
-/* What is made again is so at once. */
+/* Repeated calls do not wait. */
 static Fixture *
 hurried (const Step *steps, guint n_steps)
 {
@@ -171,7 +171,7 @@ header (Fixture *fixture, guint number, const char *name)
   return g_hash_table_lookup (server_request (fixture->server, number)->headers, name);
 }
 
-/* --- what a call says --- */
+/* --- what a call sends --- */
 
 static void
 test_headers (void)
@@ -203,7 +203,7 @@ test_headers (void)
   g_assert_null (header (fixture, 0, "x-prefect-worker-id"));
   g_assert_cmpstr (header (fixture, 0, "x-prefect-api-version"), ==, "0.8.4");
   g_assert_null (header (fixture, 0, "prefect-csrf-token"));
-  /* get_prefect_client_version() of the server has to find a version in it. */
+  /* The server's get_prefect_client_version() must find a version in it. */
   g_assert_true (
       g_regex_match_simple ("^prefect/\\d+\\.\\d+\\.\\d+(?:[a-z.+0-9]+)? \\(API \\S+\\)$",
                             header (fixture, 0, "user-agent"), 0, 0));
@@ -220,7 +220,7 @@ test_basic_auth (void)
   g_assert_cmpstr (header (fixture, 0, "authorization"), ==, "Basic dXNlcjpwYXNzd29yZA==");
 }
 
-/* --- when it is made again --- */
+/* --- when a call is repeated --- */
 
 static void
 test_retry_statuses (void)
@@ -268,7 +268,7 @@ test_not_retried (void)
     }
 }
 
-/* A job's author chooses the names of blocks and variables. */
+/* The path contains the name of a block or a variable, which a job's author chooses. */
 static void
 test_path_is_too_long (void)
 {
@@ -301,7 +301,7 @@ test_once (void)
   g_assert_cmpuint (server_requests (fixture->server), ==, 1);
 }
 
-/* Resets and halves of answers; the wait is the peer's 2 s, 4 s, ... so one of each only. */
+/* Resets and half answers. The pauses are Prefect's 2 s, 4 s, ..., so each fault comes once. */
 static void
 test_retry_broken_connections (void)
 {
@@ -344,7 +344,7 @@ test_retry_after (void)
     }
 }
 
-/* A server that asks to be asked at once, or at a time that is past for this host's clock. */
+/* The server asks for a repetition at once, or at a time that this host's clock has passed. */
 static void
 test_no_pause_is_asked_for (void)
 {
@@ -404,7 +404,7 @@ test_persist (void)
   steps[30] = (Step){ 200, NULL, "{}" };
   g_autoptr (Fixture) fixture = hurried (steps, 31);
 
-  /* What lasts is said once. */
+  /* A lasting problem is logged once. */
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*503*database*asking again*");
   call (fixture, "POST", "/x", PP_API_PERSIST);
   g_assert_no_error (fixture->error);
@@ -417,8 +417,8 @@ test_persist (void)
   g_assert_error (other->error, PP_API_ERROR, 422);
 }
 
-/* Nobody listens, then somebody does. RETRY gives up at once, as the peer before its first answer;
- * after an answer it goes on. */
+/* Nobody listens, and later somebody does. RETRY gives up at once, as Prefect's client does before
+ * its first answer; after an answer, it tries again. */
 static void
 test_server_comes_back (void)
 {
@@ -427,7 +427,7 @@ test_server_comes_back (void)
   int port = server_port (fixture->server);
 
   g_clear_pointer (&fixture->server, server_free);
-  /* No later than 8 s after the call began. */
+  /* The warning comes at most 8 s after the call began. */
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*refused*asking again*");
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_MESSAGE, "*answers as it should again");
   call (fixture, "GET", "/x", PP_API_RETRY);
@@ -456,7 +456,7 @@ test_timeout_is_transient (void)
   g_autoptr (Fixture) fixture = fixture_new (steps, 1);
   fixture->settings.api_request_timeout = 0.001;
   g_free (fixture->url);
-  /* Reserved for documentation: nothing answers. */
+  /* This address is reserved for documentation: nothing answers. */
   fixture->settings.api_url = fixture->url = g_strdup ("http://192.0.2.1/api");
   start (fixture);
   call (fixture, "GET", "/x", PP_API_ONCE);
@@ -526,14 +526,14 @@ test_not_the_api (void)
   assert_message (&login, 302,
                   "302 Found: redirected to https://sso.example/login, where a login page or "
                   "another server may be: check PREFECT_API_URL");
-  /* Waiting does not help, and PERSIST does not. */
+  /* Waiting does not help, so PERSIST does not wait. */
   g_autoptr (Fixture) fixture = started (&page, 1);
   call (fixture, "GET", "/x", PP_API_PERSIST);
   g_assert_false (pp_api_error_is_transient (fixture->error));
 }
 
-/* What an ingress, a gateway or a login says while the server is away is no word on a deployment,
- * nor is what a server says that is being started. */
+/* The words of an ingress, a gateway or a login page while the server is away say nothing about a
+ * deployment, and neither do those of a server that is being started. */
 static void
 test_stranger_in_the_servers_place (void)
 {
@@ -574,8 +574,8 @@ test_stranger_in_the_servers_place (void)
     }
 }
 
-/* A server that has no such route for now has not lost the run; only its own words about it say so,
- * in answer to whatever is done with it. */
+/* A server that lacks a route for a while has not lost the run. Only its own words about the run
+ * mean that, in the answer to any call about the run. */
 static void
 test_object_that_is_not_there (void)
 {
@@ -611,7 +611,7 @@ test_object_that_is_not_there (void)
     }
 }
 
-/* What a run cannot begin without is not waited for longer than a server takes to be changed. */
+/* A run waits for such a call only as long as it takes to change a server. */
 static void
 test_what_the_api_denies (void)
 {
@@ -649,8 +649,7 @@ call_others (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpoi
   pp_api_call (user_data, "GET", "/other", NULL, PP_API_ONCE, call_others, user_data);
 }
 
-/* A block document, say, that the server cannot write out: its run ends, and gives its slot back.
- */
+/* The server cannot write out a block document, for example: the run ends and frees its slot. */
 static void
 test_what_the_server_fails_at (void)
 {
@@ -665,8 +664,8 @@ test_what_the_server_fails_at (void)
   g_assert_error (fixture->error, PP_API_ERROR, 500);
 }
 
-/* A gateway that does not let one call through, while it does others, is what a server is that
- * fails at it; one that is before everything is waited out. */
+/* A gateway that refuses one call and passes others counts like a server that fails at that call. A
+ * gateway that refuses all calls is waited for. */
 static void
 test_what_a_gateway_refuses (void)
 {
@@ -701,7 +700,8 @@ test_what_a_gateway_refuses (void)
     }
 }
 
-/* A key may lose a right and get it back; what a gateway finds too large is not smaller later. */
+/* A key may lose a right and get it back, but a request that is too large for a gateway stays too
+ * large. */
 static void
 test_what_persists (void)
 {
@@ -716,7 +716,7 @@ test_what_persists (void)
   g_assert_error (other->error, PP_API_ERROR, 413);
 }
 
-/* Who makes a call again himself is told how long the server asked to be left alone. */
+/* A caller that repeats its call itself can read for how long the server asked it to wait. */
 static void
 test_rest_that_is_asked_for (void)
 {
@@ -730,7 +730,7 @@ test_rest_that_is_asked_for (void)
   g_assert_cmpuint (pp_api_rest_ms (fixture->api, 9000), ==, 9000);
 }
 
-/* A server that asks for an hour is not left alone for so long, nor when it answers again. */
+/* If a server asks for an hour, the pause is shorter, and it ends when the server answers again. */
 static void
 test_rest_that_is_over (void)
 {
@@ -745,8 +745,8 @@ test_rest_that_is_over (void)
   g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), ==, 1000);
 }
 
-/* What the API says it did not do is done again; what something before it says may have been done.
- */
+/* A call that the API itself refused is repeated. If a proxy in front of it refused the call, the
+ * API may have carried it out. */
 static void
 test_what_was_refused (void)
 {
@@ -767,7 +767,7 @@ on_state_set (const PpSetStateResult *result, const GError *error, gpointer user
   on_done (NULL, error, user_data);
 }
 
-/* Something in the server's place that says 200 to whatever it is asked: no word on a run. */
+/* Something in the server's place answers 200 to every request. That says nothing about a run. */
 static void
 test_success_of_a_stranger (void)
 {
@@ -806,7 +806,8 @@ test_success_of_a_stranger (void)
 
 #define ID "99999999-0000-4000-8000-00000000000a"
 
-/* One call each to which BODY with STATUS is a stranger's answer. */
+/* Makes one call that must not accept BODY with STATUS as the API's answer. WHICH selects the call.
+ */
 static void
 assert_strange (int status, const char *body, guint which)
 {
@@ -823,7 +824,7 @@ assert_strange (int status, const char *body, guint which)
     case 1:
       pp_flow_runs_count (f->api, value, on_done, f);
       break;
-    case 2: /* it is made again */
+    case 2: /* this call is repeated */
       pp_flow_run_update_infrastructure_pid (f->api, ID, "podman:x", on_done, f);
       break;
     default:
@@ -838,7 +839,7 @@ assert_strange (int status, const char *body, guint which)
   g_assert_cmpuint (server_requests (f->server), ==, which != 2 ? 2 : 3);
 }
 
-/* What the API would not answer to this call, though it might to another. */
+/* Answers that the API would not give to this call, although it might give them to another. */
 static void
 test_answer_to_something_else (void)
 {
@@ -852,7 +853,7 @@ test_answer_to_something_else (void)
   assert_strange (202, "", 3);
 }
 
-/* In another spelling; a UUID that is a name is none. */
+/* The same id in capitals is accepted. If a UUID is used as a name, it is not compared as an id. */
 static void
 test_own_answer (void)
 {
@@ -868,7 +869,8 @@ test_own_answer (void)
   g_assert_no_error (f->error);
 }
 
-/* Traefik's words while it knows of no server; the API's for a path it does not have. */
+/* The words of Traefik while it knows of no server, and the API's words for a path that it does not
+ * have. */
 static void
 test_stranger_before_the_server (void)
 {
@@ -901,7 +903,7 @@ test_empty_answer (void)
   g_assert_null (fixture->body);
 }
 
-/* Of one flow run's parameters: the poll's whole answer was none. */
+/* A NUL in one flow run's parameters would make the poll's whole answer invalid. */
 static void
 test_nul_in_a_key (void)
 {
@@ -927,7 +929,7 @@ test_nul_in_a_string (void)
   g_assert_cmpint (json_integer_value (json_object_get (fixture->body, "b")), ==, 1);
 }
 
-/* A seed of one flow run, say: the poll's whole answer was none. */
+/* A large number in one flow run, such as a seed, would make the poll's whole answer invalid. */
 static void
 test_numbers_beyond_jansson (void)
 {
@@ -974,7 +976,7 @@ test_secrets_are_masked (void)
     }
 }
 
-/* The server's words are cut, wherever a secret is in them: none of its parts is left. */
+/* The server's words are cut, wherever a secret is in them: no part of a secret is left. */
 static void
 test_secrets_are_not_cut (void)
 {
@@ -1079,7 +1081,7 @@ test_csrf_one_fetch_for_all (void)
       g_assert_cmpstr (header (fixture, i, "prefect-csrf-token"), ==, "abc");
       g_assert_cmpstr (header (fixture, i, "prefect-csrf-client"), ==, client);
     }
-  /* What changes nothing goes without. */
+  /* A call that changes nothing is sent without a token. */
   call (fixture, "GET", "/y", PP_API_ONCE);
   g_assert_null (header (fixture, 6, "prefect-csrf-token"));
 }
@@ -1179,7 +1181,7 @@ static gboolean
 answer_slowly (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
                gpointer data G_GNUC_UNUSED)
 {
-  g_usleep (5000); /* a server's working time: calls overlap as far as they may */
+  g_usleep (5000); /* the server needs time, so that calls overlap as far as they may */
   return server_reply (fd, 200, "", "{}");
 }
 
@@ -1211,7 +1213,8 @@ test_few_at_once_in_order (void)
     }
 }
 
-/* Logs queued first do not hold up what a run waits for, and one of them is always under way. */
+/* Log calls that were queued first do not delay calls that a run waits for. One log call is always
+ * in flight. */
 static void
 test_logs_wait (void)
 {
@@ -1239,7 +1242,7 @@ test_logs_wait (void)
   g_assert_cmpuint (first_log, <, PP_API_MAX_UNDER_WAY);
 }
 
-/* Labels and events queued first go when nothing is left that a run waits for. */
+/* Labels and events that were queued first are sent when no call that a run waits for is left. */
 static void
 test_decoration_comes_last (void)
 {
@@ -1266,7 +1269,7 @@ test_decoration_comes_last (void)
 
 #define TRANSITION "0cc175b9-c0f1-b6a8-31c3-99e269772661"
 
-/* A server that does not answer calls whose path has DATA, until they are given up. */
+/* Does not answer calls whose path has DATA, until they are given up. */
 static gboolean
 answer_others (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -1287,7 +1290,7 @@ on_answered_state (const PpSetStateResult *result G_GNUC_UNUSED, const GError *e
   on_done (NULL, error, user_data);
 }
 
-/* Calls of one kind that hang, more than there are places, leave room for the others. */
+/* More calls of one kind hang than may be in flight. They leave room for other calls. */
 static void
 check_others_go_on (const char *hanging, void (*hang) (Fixture *fixture))
 {
@@ -1339,8 +1342,8 @@ test_reads_hang (void)
   check_others_go_on ("/deployments/", hang_read);
 }
 
-/* Waiting for a slot, for a token, for an answer, for the next attempt. After 10 s of waiting an
- * outage would be told. */
+/* Calls are cancelled while they wait for a slot, a token, an answer or the next attempt. After 10
+ * s, a waiting call would log an outage. */
 static void
 test_cancel (void)
 {
@@ -1466,8 +1469,8 @@ test_set_state_unusable (void)
     }
 }
 
-/* Loses the answer to the first set_state and rejects the second as a duplicate, with the state
- * the first has set; as the real server does. */
+/* Drops the answer to the first set_state. Rejects the second one as a duplicate and returns the
+ * state that the first one has set, as Prefect's server does. */
 static gboolean
 answer_duplicate (Server *server, const Request *request, int fd, gpointer data)
 {
@@ -1517,7 +1520,8 @@ test_set_state_lost_answer (void)
   g_free (seen.type);
 }
 
-/* Prefect 2.20 has no labels and no events: asked once. A run that is not there is another 404. */
+/* Prefect 2.20 has no labels and no events, so the worker asks once. The 404 about a missing run is
+ * another one. */
 static void
 test_old_server_is_asked_once (void)
 {
@@ -1626,7 +1630,7 @@ create_pool (Fixture *f)
   pp_work_pool_create (f->api, "p", "docker", NULL, on_done, f);
 }
 
-/* A gateway that answers with a success of its own does not carry a call out. */
+/* If a gateway answers with a success of its own, the call was not carried out. */
 static void
 test_success_of_something_else (void)
 {
@@ -1668,7 +1672,7 @@ test_success_of_something_else (void)
     }
 }
 
-/* Prefect Cloud's answer is the bare id; nothing else that is no JSON passes for an answer. */
+/* Prefect Cloud answers with the bare id. No other text that is not JSON counts as an answer. */
 static void
 test_worker_id (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An answer of the API costs a bounded amount of memory, whatever is in it. */
+/* Tests that an answer of the API needs a bounded amount of memory, whatever is in it. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
 
@@ -34,7 +34,8 @@ reply (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int f
   return server_reply (fd, 200, "", data);
 }
 
-/* Polls a server that answers TEXT (stolen); the error's code, or 0 with *MEMBERS. */
+/* Polls a server that answers with TEXT, which is taken. Returns the error's code, or 0 and the
+ * number of members in *MEMBERS. */
 static int
 poll_for (char *text, size_t *members)
 {
@@ -58,7 +59,7 @@ poll_for (char *text, size_t *members)
   return code;
 }
 
-/* "[" + COUNT times ITEM + "]"; new. */
+/* Returns a JSON array of COUNT times ITEM; new string. */
 static char *
 many (const char *item, gsize count)
 {
@@ -91,7 +92,7 @@ test_too_large (void)
   g_assert_cmpint (poll_for (text, NULL), ==, PP_API_ERROR_TOO_MUCH);
 }
 
-/* Few bytes, much memory. */
+/* The text is short but needs much memory. */
 static void
 test_too_many_members (void)
 {
@@ -111,7 +112,7 @@ test_too_deep (void)
   g_assert_cmpint (poll_for (g_string_free (text, FALSE), NULL), ==, PP_API_ERROR_TOO_MUCH);
 }
 
-/* Answers to a read of a deployment. SIZE bytes begin with TEXT; BLANKS follow. */
+/* The answers to reads of a deployment. Each has SIZE bytes: TEXT, and blanks after it. */
 typedef struct
 {
   int status;
@@ -187,7 +188,7 @@ test_large_for_a_while (void)
     }
 }
 
-/* Asked for five and a half minutes, then the call ends with the reason. */
+/* The call is repeated for five and a half minutes and then ends with the reason. */
 static void
 test_always_large (void)
 {
@@ -222,7 +223,7 @@ test_always_large (void)
 
 static gsize allocated;
 
-/* As malloc() of glibc rounds it. */
+/* Counts sizes as glibc's malloc() rounds them. */
 static void *
 counting_malloc (size_t size)
 {
@@ -230,7 +231,7 @@ counting_malloc (size_t size)
   return malloc (size);
 }
 
-/* The estimate is none too small; what grows by doubling is counted each time it grows. */
+/* The estimate is never too small. Memory that grows by doubling counts each time it grows. */
 static void
 test_estimate (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which answers to a proposed state are Prefect's. */
+/* Tests which answers to a proposed state can be Prefect's. */
 #include "config.h"
 
 #include "prefect/api-private.h"
@@ -14,7 +14,8 @@
 #define ANSWER(status, state, details)                                                             \
   "{\"status\": \"" status "\", \"state\": " state ", \"details\": " details "}"
 
-/* TYPE is proposed, with the id OURS. Only the numbers in RESULT stay valid. */
+/* Reads the answer TEXT to a proposal of TYPE with the id OURS. Only the numbers in RESULT stay
+ * valid. */
 static gboolean
 read_answer (const char *type, const char *text, PpSetStateResult *result)
 {
@@ -33,7 +34,7 @@ typedef struct
 static const Legal legal[] = {
   { "COMPLETED", ANSWER ("ACCEPT", STATE ("COMPLETED", OURS), "{\"type\": \"accept_details\"}"),
     PP_SET_STATE_ACCEPT, 0 },
-  /* Renamed by a rule; in another spelling; set back; by a server without transition ids. */
+  /* Renamed by a rule; the id in capitals; restored; from a server without transition ids. */
   { "RUNNING",
     ANSWER ("ACCEPT", "{\"type\": \"RUNNING\", \"name\": \"Retrying\", \"state_details\": {}}",
             "{}"),

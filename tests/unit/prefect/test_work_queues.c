@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool with more work queues than the server gives at once. */
+/* Tests a pool with more work queues than the server returns in one answer. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
 
@@ -11,13 +11,13 @@
 
 typedef struct
 {
-  guint queues;       /* of the pool: "q0", "q1", ... */
+  guint queues;       /* the pool's queues: "q0", "q1", ... */
   guint limit;        /* PREFECT_SERVER_API_DEFAULT_LIMIT */
-  gboolean repeats;   /* whatever the offset is */
+  gboolean repeats;   /* the answer is the same for every offset */
   gboolean is_pinned; /* "q0" is on each page */
 } Pool;
 
-/* Whether FILTER (or NULL) names NAME. */
+/* True if FILTER, which may be NULL, names NAME. */
 static gboolean
 is_named (const json_t *filter, const char *name)
 {
@@ -72,7 +72,8 @@ on_queues (json_t *body, const GError *error, gpointer user_data)
   result->found = json_array_size (body);
 }
 
-/* Reads the queues of POOL, those called "q0" to "q(NAMED - 1)" or, for 0, all of them. */
+/* Reads queues of POOL: "q0" to "q(NAMED - 1)", or all of them if NAMED is 0. Expects FOUND queues
+ * and so many REQUESTS. */
 static void
 check (Pool pool, guint named, guint found, guint requests)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's own secrets: which they are, and that they are in no line of a container. */
+/* Tests the worker's own secrets: which values they are, and that no line of a container shows
+ * them. */
 #include "prefect-podman/infrastructure/container_spec.h"
 #include "prefect-podman/template/mask.h"
 #include "worker/output/output-private.h"
@@ -35,7 +36,7 @@ test_strings (void)
   static const struct
   {
     const char *text;
-    const char *masked; /* NULL: as it is */
+    const char *masked; /* NULL: unchanged */
   } cases[] = {
     { "PREFECT_API_KEY=pnu_0123456789abcdef", "PREFECT_API_KEY=" PP_MASKED },
     { "two pnu_0123456789abcdefpnu_0123456789abcdef", "two " PP_MASKED PP_MASKED },
@@ -65,14 +66,14 @@ test_strings (void)
   g_assert_null (pp_secrets_mask (NULL, "text", &(gsize){ 4 }));
 }
 
-/* The passwords in the URLs of the settings, also of those that are no secret as a whole. */
+/* Passwords in URLs of the settings are secret, also if the setting as a whole is not. */
 static void
 test_urls (void)
 {
   static const struct
   {
     const char *text;
-    const char *masked; /* NULL: as it is */
+    const char *masked; /* NULL: unchanged */
   } cases[] = {
     { "the password UrlPassWord12345 alone", "the password " PP_MASKED " alone" },
     { "login user:UrlPassWord12345", "login " PP_MASKED },
@@ -111,7 +112,7 @@ test_urls (void)
     }
 }
 
-/* What is short may be a word: it is not looked for. */
+/* A short value may be an ordinary word, so it is not masked. */
 static void
 test_short (void)
 {
@@ -134,7 +135,8 @@ take (PpOutput *output, PpStream stream, const char *text, gsize piece)
     g_assert_true (pp_output_take (output, stream, text + at, MIN (piece, length - at)));
 }
 
-/* Whatever pieces they come in, on both streams, at the end and where a progress bar goes back. */
+/* Secrets are masked in pieces of any size, on both streams, at the end, and after the carriage
+ * return of a progress bar. */
 static void
 test_lines (void)
 {
@@ -154,7 +156,7 @@ test_lines (void)
     }
 }
 
-/* A NUL ends no line, with a secret in it or without. */
+/* A NUL does not end a line, with or without a secret in it. */
 static void
 test_nul (void)
 {
@@ -209,8 +211,8 @@ test_safe_length (void)
 
 /* ---- prefect_env ---- */
 
-/* The environment of a container of MEMBERS, job variables, as "NAME NAME=URL ...". *HINT is the
- * policy's failure_hint. */
+/* Returns the environment of a container with the job variables MEMBERS, as "NAME NAME=URL ...".
+ * *HINT is the policy's failure_hint. */
 static char *
 environment_of (const char *members, const char **hint)
 {
@@ -305,8 +307,8 @@ test_failure_hint (void)
       g_assert_cmpint (hint != NULL, ==, table[i].has_hint);
       if (hint == NULL)
         continue;
-      /* Not PREFECT_API_AUTH_STRING, which env sets, and not what Prefect's client does not need.
-       */
+      /* PREFECT_API_AUTH_STRING is not named, because env sets it, and neither are settings that
+       * Prefect's client does not need. */
       g_assert_nonnull (strstr (hint, "did not get PREFECT_API_KEY, PREFECT_CLIENT_CUSTOM_HEADERS, "
                                       "the password in PREFECT_API_URL, because"));
       g_assert_nonnull (strstr (hint, "state_reporting: engine"));

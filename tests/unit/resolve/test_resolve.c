@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the resolver reads for a run, for the worker and `render` alike: the image of a run that
- * names none follows the server, and what a run refers to is bounded. */
+/* Tests what the resolver reads for a run, for the worker and for `render`: a run without an image
+ * gets the image of the server's version, and the number of references is bounded. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/resolve/resolve.h"
 
@@ -40,7 +40,7 @@ test_default_image (void)
     }
 }
 
-/* What the scripted server says of its version; "" for 404. */
+/* The server's answer about its version; "" for 404. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -85,7 +85,7 @@ on_parts (const PpResolveParts *parts, const GError *error, gpointer user_data)
   g_main_loop_quit (resolved->loop);
 }
 
-/* The image of a run with IMAGE (or NULL) resolved by RESOLVER; new. */
+/* Returns the image of a run with IMAGE (or NULL), resolved by RESOLVER; new string. */
 static char *
 resolve_image (PpResolver *resolver, const char *image)
 {
@@ -102,8 +102,8 @@ resolve_image (PpResolver *resolver, const char *image)
   return resolved.image;
 }
 
-/* Runs with and without an image beside a server that answers ANSWER; the images, and how often it
- * was asked. */
+/* Resolves runs with and without an image, with a server that answers VERSION. Checks their images
+ * and how often the server was asked. */
 static void
 check (const char *version, gboolean cloud, const char *expected, guint asked)
 {
@@ -135,7 +135,7 @@ test_image_of_a_run (void)
   check ("{\"a\": 1}", FALSE, "docker.io/prefecthq/prefect:3-latest", 2);
 }
 
-/* An image that is rendered as nothing is as good as none. */
+/* An image that is rendered as nothing counts as no image. */
 static void
 test_image_of_nothing (void)
 {
@@ -185,8 +185,8 @@ typedef enum
   REFER_KINDS,
 } Refer;
 
-/* A server of blocks and variables that is slow enough to see calls beside each other. The block
- * "many" refers to more variables than a run can. */
+/* A server of blocks and variables. It is slow enough for calls to overlap. The block "many" refers
+ * to more variables than a run may. */
 static gboolean
 answer_references (Server *server G_GNUC_UNUSED, const Request *request, int fd,
                    gpointer data G_GNUC_UNUSED)
@@ -196,7 +196,7 @@ answer_references (Server *server G_GNUC_UNUSED, const Request *request, int fd,
     return server_reply (fd, 200, "", "{\"id\": \"v\", \"name\": \"v\", \"value\": \"value\"}");
   if (strstr (request->target, "/name/many?") == NULL)
     {
-      /* A block that is asked for by its id has it. */
+      /* If a block is requested by its id, the answer has that id. */
       const char *id = strstr (request->target, "/block_documents/8a3c");
       g_autofree char *block
           = g_strdup_printf ("{\"id\": \"%.36s\", \"data\": {\"value\": \"secret\"},"
@@ -213,7 +213,7 @@ answer_references (Server *server G_GNUC_UNUSED, const Request *request, int fd,
   return server_reply (fd, 200, "", body->str);
 }
 
-/* A flow run whose job variables refer to COUNT different things. */
+/* Returns a flow run whose job variables refer to COUNT different objects. */
 static json_t *
 run_that_refers (Refer refer, guint count)
 {
@@ -291,7 +291,7 @@ on_outcome (const PpResolveParts *parts, const GError *error, gpointer user_data
   outcome->error = error != NULL ? g_strdup (error->message) : NULL;
 }
 
-/* Resolves FLOW_RUN, which is taken; its error or NULL, new. */
+/* Resolves FLOW_RUN, which is taken. Returns its error, a new string, or NULL. */
 static char *
 resolve_at (Site *site, json_t *flow_run)
 {
@@ -304,7 +304,7 @@ resolve_at (Site *site, json_t *flow_run)
   return outcome.error;
 }
 
-/* A run that refers to more than it can fails before anything is read. */
+/* A run with too many references fails before anything is read. */
 static void
 test_too_many_references (void)
 {
@@ -339,7 +339,7 @@ test_too_many_references_of_a_block (void)
   site_end (&site);
 }
 
-/* Few are asked for at once, so another run's come between them. */
+/* Only a few references are requested at once, so that another run's calls come between them. */
 static void
 test_references_leave_room (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings: which source wins, what the error for a wrong setting says, and the grammar of .env.
- * settings-parity/run.py compares the values with Prefect's. */
+ * tests/unit/settings/parity/run.py compares the values with Prefect's. */
 #include "config.h"
 
 #include "settings/dotenv-private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a worker is across restarts. */
+/* Tests that a worker keeps its identity across restarts. */
 #include "prefect-podman/state/identity_list.h"
 #include "prefect-podman/state/state_dir.h"
 #include "prefect-podman/state/state_fallback.h"
@@ -121,14 +121,14 @@ test_restart (void)
   g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
   g_assert_null (strstr (text, "hunter2"));
 
-  /* A restart takes up the same one, and the name the worker made up. */
+  /* After a restart, the worker takes the same identity and the name that it had made up. */
   g_clear_pointer (&first, pp_identity_free);
   g_assert_cmpint (pp_identity_state (root, name), ==, PP_IDENTITY_FREE);
   first = take (root);
   g_assert_cmpstr (pp_identity_name (first), ==, name);
   g_assert_cmpstr (pp_identity_earlier_name (first), ==, "PodmanWorker 1");
 
-  /* A name that was the user's is not taken up. */
+  /* A name that the user gave is not taken over. */
   g_clear_pointer (&second, pp_identity_free);
   second = take (root);
   g_assert_cmpuint (pp_identity_slot (second), ==, 1);
@@ -148,7 +148,7 @@ make_writable (const char *state_dir, const char *identity, gboolean writable)
   g_chmod (state_dir, writable ? 0700 : 0500);
 }
 
-/* An identity that is there is taken, by one worker, where nothing can be written. */
+/* If nothing can be written, an existing identity is still taken, by one worker. */
 static void
 test_read_only (void)
 {
@@ -192,13 +192,13 @@ test_other_keys (void)
       g_assert_cmpuint (pp_identity_slot (other), ==, 0);
       g_assert_cmpstr (pp_identity_name (other), !=, pp_identity_name (identity));
     }
-  /* Another state directory is another worker, though all else is the same: their containers must
-   * not be taken for each other's. */
+  /* A worker with another state directory has another identity, even if all else is the same.
+   * Otherwise each would take the other's containers for its own. */
   g_autoptr (PpIdentity) other = take (elsewhere);
   g_assert_cmpstr (pp_identity_name (other), !=, pp_identity_name (identity));
   g_assert_cmpint (pp_identity_state (root, pp_identity_name (other)), ==, PP_IDENTITY_UNKNOWN);
 
-  /* Credentials are no part of it, and a moved directory keeps its names. */
+  /* Credentials do not change the identity, and a moved directory keeps its identities. */
   g_autofree char *name = g_strdup (pp_identity_name (identity));
   g_autofree char *moved = g_strconcat (root, "-moved", NULL);
   g_clear_pointer (&identity, pp_identity_free);
@@ -226,7 +226,7 @@ test_names_from_outside (void)
   state_test_remove (root);
 }
 
-/* Another process that holds the first free identity until it is killed. */
+/* Starts another process that holds the first free identity until it is killed. */
 static pid_t
 start_worker (const char *state_dir)
 {
@@ -280,13 +280,13 @@ test_adoption (void)
   put_entry (root, other, 2, ".json", "theirs");
   put_entry (root, pp_identity_name (identity), 2, ".json", "ours");
 
-  /* Never from a living one. */
+  /* Runs of a living worker are never taken over. */
   g_autoptr (GPtrArray) none = pp_identity_find_free (identity);
   g_assert_cmpuint (none->len, ==, 0);
   g_assert_cmpint (pp_identity_try_adopt (identity, other, &moved, &error), ==, 0);
   g_assert_cmpint (pp_identity_hold (identity, other), ==, -1);
 
-  /* A kill ends its lock. */
+  /* When the process is killed, its lock ends. */
   kill (pid, SIGKILL);
   waitpid (pid, NULL, 0);
   g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
@@ -304,12 +304,13 @@ test_adoption (void)
   g_autofree char *late = state_test_path (identity, "late", NULL);
   g_autofree char *left = g_build_filename (root, other, "runs", NULL);
   g_assert_cmpuint (state_test_count (runs), ==, 3);
-  /* The other one of run 2 has the requests of its worker watched for, and is nobody's to clear. */
+  /* Both workers have an entry of run 2. The other worker's entry becomes a note, so that its late
+   * requests are watched, and is not set aside. */
   g_assert_cmpuint (state_test_count (aside), ==, 0);
   g_assert_cmpuint (state_test_count (late), ==, 1);
   g_assert_cmpuint (state_test_count (left), ==, 0);
   g_assert_false (pp_identity_has_runs (identity, other));
-  /* Its lock is free again: it may come back. */
+  /* The identity's lock is free again, because its worker may come back. */
   g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_FREE);
   int held = pp_identity_hold (identity, other);
   g_assert_cmpint (held, >=, 0);
@@ -317,7 +318,7 @@ test_adoption (void)
   close (held);
   g_assert_cmpint (pp_identity_state (root, other), ==, PP_IDENTITY_FREE);
 
-  /* Not ours to take: another pool's, ourselves, a path. */
+  /* Not ours to take: our own identity, one of another pool, a path. */
   g_assert_cmpint (pp_identity_try_adopt (identity, pp_identity_name (identity), &moved, &error),
                    ==, 0);
   g_assert_cmpint (
@@ -326,7 +327,7 @@ test_adoption (void)
   state_test_remove (root);
 }
 
-/* A worker that is free at two looks has its runs taken over, and they are read at once. */
+/* If a worker's identity is free at two looks, its runs are taken over and read at once. */
 static void
 test_two_looks (void)
 {
@@ -363,8 +364,8 @@ test_two_looks (void)
   state_test_remove (root);
 }
 
-/* One server and one engine have one identity, however their URLs are spelt. What an earlier
- * version made of such a spelling is taken over. */
+/* Different spellings of a URL give the same identity. Identities that an earlier version made for
+ * such spellings are taken over. */
 static void
 test_spellings (void)
 {
@@ -401,7 +402,7 @@ test_spellings (void)
   state_test_remove (root);
 }
 
-/* Runs that are left to another URL are spoken of, and not taken. */
+/* Runs of a worker with another URL are named in a warning, and not taken over. */
 static void
 test_other_urls (void)
 {
@@ -437,7 +438,7 @@ test_other_urls (void)
   state_test_remove (root);
 }
 
-/* Runs that are left to another host name are spoken of, and not taken. */
+/* Runs of a worker with another host name are named in a warning, and not taken over. */
 static void
 test_other_hosts (void)
 {
@@ -474,7 +475,7 @@ test_other_hosts (void)
 
       g_assert_true (pp_identity_write (other, "other", FALSE, FALSE, NULL));
       put_entry (root, name, 1, ".json", "one");
-      /* While its worker lives, nothing is said. */
+      /* There is no warning while the other worker is alive. */
       pp_identity_warn_of_others (identity);
       g_clear_pointer (&other, pp_identity_free);
       if (rows[i].warning != NULL)
@@ -568,7 +569,7 @@ test_list_of_other_folders (void)
   state_test_remove (above);
 }
 
-/* A worker that is stopping can be seen to be; until it is gone, its identity is its own. */
+/* Others can see that a worker is stopping. Until it has ended, nobody else gets its identity. */
 static void
 test_stopping (void)
 {
@@ -602,7 +603,7 @@ set_runtime_dir (const char *path)
     g_unsetenv ("XDG_RUNTIME_DIR");
 }
 
-/* The directory of the Nth place, or NULL. */
+/* Returns the fallback directory at the Nth place, or NULL. */
 static char *
 fallback_path (guint n, gboolean create)
 {
@@ -613,7 +614,7 @@ fallback_path (guint n, gboolean create)
   return fallback != NULL ? g_strdup (fallback->path) : NULL;
 }
 
-/* In a directory of the user's own. */
+/* The fallback directory is below the user's own XDG_RUNTIME_DIR. */
 static void
 test_fallback_runtime_dir (void)
 {
@@ -628,7 +629,8 @@ test_fallback_runtime_dir (void)
   g_assert_cmpstr (fallback->path, ==, wanted);
   g_assert_cmpuint (mode_of (wanted), ==, 0700);
   g_assert_nonnull (strstr (fallback->forgets, "enable-linger"));
-  /* Another worker may share it; systemd-tmpfiles, which wants it for itself, may not. */
+  /* Another worker can share the directory. systemd-tmpfiles cannot, because it wants an exclusive
+   * lock. */
   g_autofree char *shared = fallback_path (0, TRUE);
   g_assert_cmpstr (shared, ==, wanted);
   int fd = open (wanted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -638,7 +640,7 @@ test_fallback_runtime_dir (void)
   g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0);
   close (fd);
 
-  /* One where others may rename what is in it is not taken. */
+  /* The directory is refused if others may rename what is in its parent. */
   g_assert_cmpint (g_chmod (root, 0777), ==, 0);
   g_autofree char *unsafe = fallback_path (0, TRUE);
   g_assert_null (unsafe);
@@ -646,8 +648,9 @@ test_fallback_runtime_dir (void)
   state_test_remove (root);
 }
 
-/* In a directory that all users share: what others may have put there is not taken. The test's own
- * user stands for them with what no worker makes: a link, a file, a directory others may write. */
+/* The fallback directory is below a directory that all users share. Anything there that another
+ * user may have made is refused. The test's own user makes what no worker makes: a link, a file, a
+ * directory that others may write to. */
 static void
 test_fallback_shared_dir (void)
 {
@@ -679,19 +682,20 @@ test_fallback_shared_dir (void)
       g_autofree char *made = fallback_path (tmpdir, TRUE);
       g_assert_true (g_str_has_prefix (made, suffixed));
       g_assert_cmpuint (mode_of (made), ==, 0700);
-      /* The next worker finds it, and so does `worker status`. */
+      /* The next worker finds the directory, and so does `worker status`. */
       g_autofree char *again = fallback_path (tmpdir, TRUE);
       g_autofree char *found = fallback_path (tmpdir, FALSE);
       g_assert_cmpstr (again, ==, made);
       g_assert_cmpstr (found, ==, made);
       g_assert_cmpint (i == 2 ? g_rmdir (plain) : g_unlink (plain), ==, 0);
-      /* It holds what this user's runs need to be taken up, and stays the one. */
+      /* The directory holds what is needed to recover this user's runs, so it is still used when
+       * the plain name is free again. */
       g_autofree char *later = fallback_path (tmpdir, TRUE);
       g_assert_cmpstr (later, ==, made);
       g_assert_cmpint (g_rmdir (made), ==, 0);
     }
   g_assert_cmpuint (state_test_count (elsewhere), ==, 0);
-  /* Without the sticky bit anybody could put another in its place. */
+  /* Without the sticky bit, anybody could replace the directory. */
   g_assert_cmpint (g_chmod (root, 0777), ==, 0);
   g_autofree char *unsafe = fallback_path (tmpdir, TRUE);
   g_assert_null (unsafe);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal's files: what is written when, what is read again, and what a bad disk does. */
+/* Tests the journal's files: what is written when, what is read again, and what a bad disk does. */
 #include "prefect-podman/state/journal.h"
 #include "prefect-podman/state/identity_list.h"
 #include "prefect-podman/state/journal_late.h"
@@ -22,8 +22,8 @@ typedef struct
   PpIdentity *identity;
   PpJournal *journal;
   char *runs;
-  GString *order; /* a letter a callback */
-  char *error;    /* of the last one that failed */
+  GString *order; /* one letter for each callback */
+  char *error;    /* of the last put that failed */
   guint calls;
 } Fixture;
 
@@ -109,7 +109,7 @@ remove_run (Fixture *fixture, guint n)
   pp_journal_remove (fixture->journal, id);
 }
 
-/* Turns the loop until all is written and said. */
+/* Runs the loop until everything is written and all callbacks were called. */
 static void
 settle (Fixture *fixture)
 {
@@ -126,7 +126,7 @@ file_of (const Fixture *fixture, guint n, const char *suffix)
   return g_build_filename (fixture->runs, name, NULL);
 }
 
-/* The phase that the run's file says; -1 when there is none. */
+/* Returns the phase in the run's file, or -1 if there is no file. */
 static int
 phase_of (const Fixture *fixture, guint n)
 {
@@ -149,7 +149,7 @@ test_put (Fixture *fixture, gconstpointer data)
 
   (void)data;
   put (fixture, 1, PP_JOURNAL_STARTING, 'a');
-  /* Not from inside the call, and nothing blocks. */
+  /* The callback is not called from inside the call, and nothing blocks. */
   g_assert_cmpuint (fixture->calls, ==, 0);
   settle (fixture);
   g_assert_cmpuint (fixture->calls, ==, 1);
@@ -195,7 +195,7 @@ on_done_put_again (const GError *error, gpointer user_data)
   remove_run (fixture, 2);
 }
 
-/* What is said while a group is written, and by its callbacks, comes after it. */
+/* Puts that arrive while a group is written, or from its callbacks, are written after the group. */
 static void
 test_groups (Fixture *fixture, gconstpointer data)
 {
@@ -251,7 +251,7 @@ test_cancel (Fixture *fixture, gconstpointer data)
   settle (fixture);
   g_assert_cmpint (phase_of (fixture, 1), ==, PP_JOURNAL_CLAIMED);
 
-  /* One callback cancels another of its group; a freed journal calls none. */
+  /* One callback cancels another one of its group. A journal that is freed calls no callback. */
   Cancel cancel = { NULL };
   pp_journal_put (fixture->journal, &entry, on_done_cancel, &cancel);
   entry.flow_run_id = two;
@@ -277,13 +277,13 @@ test_load (Fixture *fixture, gconstpointer data)
   for (guint n = 1; n <= 3; n++)
     put (fixture, n, (PpJournalPhase)(n - 1), '.');
   settle (fixture);
-  /* What a kill leaves between the steps of a put, and beside a removed entry. */
+  /* Files that a kill leaves between the steps of a put, and beside a removed entry. */
   g_autofree char *left
       = g_strdup_printf ("%s/.tmp-11111111-2222-3333-4444-000000000009", fixture->runs);
   state_test_write (left, "{\"vers");
   state_test_write (lone, "x");
   state_test_write (foreign, "somebody's own");
-  /* What its container has delivered is known all the same. */
+  /* The position is kept although its entry is damaged. */
   state_test_write (damaged, "{\"vers");
   state_test_write (kept, "x");
   close_journal (fixture);
@@ -299,7 +299,7 @@ test_load (Fixture *fixture, gconstpointer data)
     }
   g_assert_cmpuint (state_test_count (fixture->runs), ==, 5);
   g_assert_true (g_file_test (kept, G_FILE_TEST_EXISTS));
-  /* A leftover in the way of a new file is no obstacle. */
+  /* A leftover temporary file does not prevent a new file. */
   state_test_write (left, "{\"vers");
   put (fixture, 9, PP_JOURNAL_CLAIMED, 'z');
   settle (fixture);
@@ -309,7 +309,7 @@ test_load (Fixture *fixture, gconstpointer data)
 
 typedef struct
 {
-  const char *text; /* NULL: made in another way */
+  const char *text; /* NULL: the file is made in another way */
   const char *warning;
 } Damage;
 
@@ -370,7 +370,7 @@ test_damaged (Fixture *fixture, gconstpointer data)
   (void)data;
   put (fixture, 1, PP_JOURNAL_CLAIMED, 'a');
   settle (fixture);
-  /* The second time over they find their names taken. */
+  /* The second time, the names in set-aside are already in use. */
   load_damages (fixture, 1);
   load_damages (fixture, 2);
 
@@ -413,7 +413,7 @@ count_note (const char *id G_GNUC_UNUSED, PpJournalEntry *entry, gpointer user_d
   pp_journal_entry_free (entry);
 }
 
-/* A damaged note is removed. A note that only cannot be read now is kept for the next start. */
+/* A damaged note is removed. A note that cannot be read for now is kept for the next start. */
 static void
 test_late_notes (Fixture *fixture, gconstpointer data)
 {
@@ -459,7 +459,7 @@ expect_failure (const char *words)
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, pattern);
 }
 
-/* The journal works again after what was in its way is gone, by a probe. */
+/* After the obstacle is gone, a probe finds that the journal works again. */
 static void
 probe_until_well (Fixture *fixture)
 {
@@ -485,7 +485,7 @@ test_read_only (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fixture->calls, ==, 3);
   g_assert_nonnull (strstr (fixture->error, "000002.json: cannot be written: Permission denied"));
   g_assert_nonnull (strstr (pp_journal_failure (fixture->journal), fixture->runs));
-  /* It is said once. */
+  /* The failure is logged once. */
   remove_run (fixture, 1);
   pp_journal_probe (fixture->journal);
   settle (fixture);
@@ -511,7 +511,7 @@ test_file_limit (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
   setrlimit (RLIMIT_FSIZE, &before);
   g_assert_nonnull (strstr (fixture->error, "File too large"));
-  /* Nothing half written stays. */
+  /* No half-written file stays. */
   g_assert_cmpuint (state_test_count (fixture->runs), ==, 0);
   probe_until_well (fixture);
 }
@@ -550,7 +550,7 @@ test_disk_full (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (fixture->error, "No space left on device"));
   g_assert_cmpint (phase_of (fixture, 1), ==, PP_JOURNAL_CLAIMED);
 
-  /* A restart goes on with what runs, and takes nothing new. */
+  /* After a restart, the runs in flight continue, and no new runs are taken. */
   close_journal (fixture);
   expect_failure ("free space on the *disk: *No space left on device");
   open_journal (fixture);
@@ -559,7 +559,7 @@ test_disk_full (Fixture *fixture, gconstpointer data)
   g_autoptr (GPtrArray) entries = pp_journal_load (fixture->journal);
   g_assert_cmpuint (entries->len, ==, 1);
 
-  /* What ends makes room. */
+  /* There is room again. */
   g_unlink (filler);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE, "*can be written again*");
   put (fixture, 1, PP_JOURNAL_REPORTING, 'c');
@@ -568,7 +568,7 @@ test_disk_full (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (phase_of (fixture, 1), ==, PP_JOURNAL_REPORTING);
 }
 
-/* What is there is read all the same. */
+/* Existing entries are read although nothing can be written. */
 static void
 test_read_only_at_start (Fixture *fixture, gconstpointer data)
 {
@@ -639,7 +639,7 @@ test_position (Fixture *fixture, gconstpointer data)
                                              .log_bytes = 1000 * i });
   settle (fixture);
 
-  /* It is there for whoever comes after a kill; another container has none of it. */
+  /* After a kill, the next worker reads the position. For another container it does not count. */
   position = state_test_position (fixture->journal, id, container);
   g_assert_cmpuint (position.records, ==, 1000);
   g_assert_cmpint (position.last_timestamp, ==, 10000);
@@ -654,12 +654,12 @@ test_position (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
   g_assert_cmpuint (position.records, ==, 0);
 
-  /* Killed between making it and writing it: nothing is wrong. */
+  /* The worker was killed after it had made the file and before it wrote it. That is no damage. */
   state_test_write (path, "");
   position = state_test_position (fixture->journal, id, container);
   g_assert_cmpuint (position.records, ==, 0);
 
-  /* It goes with the entry. */
+  /* The position is removed with the entry. */
   put (fixture, 1, PP_JOURNAL_STARTING, 'a');
   remove_run (fixture, 1);
   settle (fixture);
@@ -672,8 +672,8 @@ ignore_done (const GError *error, gpointer user_data G_GNUC_UNUSED)
   g_assert_no_error (error);
 }
 
-/* An entry shows that its container has started once its output is followed, also if that is none;
- * the position of another container, or a damaged one, shows nothing. */
+/* Once the container's output is followed, the position shows that the container has started, even
+ * without any output. A position of another container, or a damaged one, shows nothing. */
 static void
 test_position_begins (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -728,14 +728,14 @@ test_position_cannot_be_written (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
   g_chmod (fixture->runs, 0700);
 
-  /* The same place once more, which no file has yet; and what comes then is said once more. */
+  /* The same position again. No file has it yet, so it is written now. */
   pp_position_update (file, &(PpPosition){ .records = 2 });
   settle (fixture);
   PpPosition position = state_test_position (fixture->journal, id, "0123456789ab");
   g_assert_cmpuint (position.records, ==, 2);
 }
 
-/* A work whose disk hangs. */
+/* A disk that hangs. */
 
 typedef struct
 {
@@ -769,8 +769,8 @@ on_turn (gpointer turned)
   return G_SOURCE_REMOVE;
 }
 
-/* The loop goes on while the state directory is asked and does not answer; then all is done in the
- * order in which it was asked for. */
+/* The loop continues while a question to the state directory gets no answer. Afterwards everything
+ * is done in the order in which it was requested. */
 static void
 test_work_that_hangs (Fixture *fixture, gconstpointer data)
 {
@@ -806,8 +806,8 @@ on_position (const PpPosition *position, gpointer user_data)
   *(guint64 *)user_data = position->records;
 }
 
-/* A run's position is read by the journal's thread: the loop goes on, nothing is written over what
- * is not read yet, and one that is closed meanwhile hears nothing. */
+/* The journal's thread reads a run's position. The loop continues, no update overwrites a position
+ * that is not read yet, and a position file that is closed meanwhile gets no callback. */
 static void
 test_position_of_a_disk_that_hangs (Fixture *fixture, gconstpointer data)
 {
@@ -847,7 +847,7 @@ test_position_of_a_disk_that_hangs (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (position.records, ==, 8);
 }
 
-/* Who asked is gone by the time of the answer. */
+/* The caller is gone before the answer comes. */
 static void
 test_work_that_is_cancelled (Fixture *fixture, gconstpointer data)
 {

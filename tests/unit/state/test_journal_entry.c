@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the journal's files say, and what is made of files that say something else. */
+/* Tests the content of the journal's files, and what is done with files that have other content. */
 #include "prefect-podman/state/journal_entry.h"
 #include "prefect-podman/state/journal_position.h"
 #include "prefect-podman/state/state_dir.h"
@@ -65,7 +65,7 @@ test_long_and_broken_text (void)
   };
   g_autoptr (GError) error = NULL;
 
-  /* The worst there can be is read again, cut at a character. */
+  /* The longest possible entry is read again; a string is cut between characters. */
   memcpy (name + 4096 - 2, "\xe2\x82\xac", 3);
   g_autofree char *text = pp_journal_entry_to_text (&entry);
   g_autoptr (PpJournalEntry) read = pp_journal_entry_parse (text, strlen (text), &error);
@@ -157,7 +157,7 @@ test_tolerant (void)
 
   g_assert_no_error (error);
   g_assert_cmpfloat (entry->timeout_seconds, ==, 3);
-  /* Of a version before them. */
+  /* The entry is of a version that did not have these keys. */
   g_assert_cmpint (entry->started_uptime, ==, 0);
   g_assert_cmpint (entry->seen_run_count, ==, 0);
 }
@@ -184,7 +184,7 @@ test_position_record (void)
       g_assert_true (pp_position_parse (record, sizeof record, "1123456789ab", &read, &same));
       g_assert_false (same);
     }
-  /* Any byte that is not what was written. */
+  /* A record with one changed byte is refused. */
   for (gsize i = 0; i < sizeof record; i++)
     {
       record[i] ^= 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said to be durable is there after a kill -9, whenever that comes. */
+/* Tests that an entry which was reported as durable is there after a kill -9 at any time. */
 #include "prefect-podman/state/journal_position.h"
 #include "tests/unit/state_test.h"
 #include "tests/unit/tap.h"
@@ -15,7 +15,7 @@
 #define LATEST_MS 40
 
 /* The worker that is killed: this program again, with the state directory as its argument. It puts
- * one run after the other into the next phase, and says on standard output what is done. */
+ * each run into the next phase, again and again, and prints what is durable. */
 
 typedef struct
 {
@@ -48,7 +48,7 @@ on_put (const GError *error, gpointer user_data)
   next (run);
 }
 
-/* Phases go round: after REPORTING the run is removed, and begins again. */
+/* Puts the run into its next phase. After REPORTING the run is removed and begins again. */
 static void
 next (Run *run)
 {
@@ -83,7 +83,8 @@ be_worker (const char *state_dir)
     g_main_context_iteration (NULL, TRUE);
 }
 
-/* Starts it, kills it, and reads what it said last of each run: phase + 1, 0 for nothing. */
+/* Starts the worker and kills it. SAID is what it printed last for each run: phase + 1, 0 for
+ * nothing. */
 static void
 run_and_kill (const char *state_dir, guint milliseconds, guint said[RUNS])
 {
@@ -97,7 +98,7 @@ run_and_kill (const char *state_dir, guint milliseconds, guint said[RUNS])
   g_assert_true (g_spawn_async_with_pipes (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
                                            &pid, NULL, &output, NULL, &error));
   FILE *stream = fdopen (output, "r");
-  /* It is well under way. */
+  /* Waits for the first line, so that the worker is at work. */
   g_assert_cmpint (fscanf (stream, "%u %u", &n, &phase), ==, 2);
   said[n] = phase + 1;
   g_usleep (milliseconds * 1000UL);
@@ -116,8 +117,8 @@ check_entries (const char *state_dir, const guint said[RUNS])
   g_autoptr (GPtrArray) entries = pp_journal_load (journal);
   gint64 found[RUNS] = { 0 };
 
-  /* The same identity, its lock gone with the process; nothing damaged (that would be a warning,
-   * and warnings are fatal here). */
+  /* The identity is the same, because its lock ended with the process. Nothing is damaged: that
+   * would cause a warning, and warnings are fatal here. */
   g_assert_cmpuint (pp_identity_slot (identity), ==, 0);
   for (guint i = 0; i < entries->len; i++)
     {
@@ -131,8 +132,8 @@ check_entries (const char *state_dir, const guint said[RUNS])
     }
   for (guint n = 0; n < RUNS; n++)
     {
-      /* Later than what was said is possible: done, but not said yet. Gone is possible only where
-       * a removal was next. */
+      /* An entry may be newer than the last line: it was done, but not printed yet. It may be
+       * missing only if a removal came next. */
       if (found[n] == 0)
         g_assert_cmpuint (said[n] % 3, ==, 0);
       else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output must have no secrets, and must stay readable. */
+/* Tests that output has no secrets and stays readable. */
 #include "config.h"
 
 #include "prefect-podman/template/mask.h"
@@ -54,7 +54,7 @@ test_text (void)
                "redis://host/0?db=1&password=********&x=2");
 }
 
-/* All the parameters that are secret, and what only looks like a URL's password. */
+/* All secret parameters, and text that only looks like a URL's password. */
 static void
 test_urls (void)
 {
@@ -74,7 +74,8 @@ test_urls (void)
   assert_text (mask, "s://u:p?key=1@h?key=2", "s://u:********@h?key=********");
 }
 
-/* What a container writes may be made to be looked through for long: the worker has one loop. */
+/* A container may print text that is slow to search. The search must stay fast, because it runs on
+ * the worker's only loop. */
 static void
 test_time (void)
 {
@@ -140,7 +141,7 @@ test_long_values (void)
   "-----BEGIN PRIVATE KEY-----\r\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASC\n\n\tshort\n"                 \
   "-----END PRIVATE KEY-----\n"
 
-/* As engines show it: blanks for line ends, lines by themselves. */
+/* As engines show a secret with lines: with blanks for line ends, and each line by itself. */
 static void
 test_lines (void)
 {
@@ -159,7 +160,7 @@ test_lines (void)
   assert_text (mask, "two  other\t words \n here", "two  other\t words \n here");
 }
 
-/* As Go and JSON quote it, whole and cut off. */
+/* As Go and JSON quote a secret, whole and cut off. */
 static void
 test_quoted (void)
 {
@@ -183,7 +184,7 @@ test_quoted (void)
   assert_text (mask, "\"esc\\x1b[1m\xf0\x9f\x94\x91\\U000e0001\"", "\"********\"");
 }
 
-/* In an object that was rendered into a string, as Python's str() has it. */
+/* A secret in an object that was rendered into a string, as Python's str() writes it. */
 static void
 test_rendered_objects (void)
 {
@@ -223,7 +224,7 @@ test_numbers (void)
   assert_text (mask, "port 443: True, true, None, null", "port 443: True, true, None, null");
 }
 
-/* Of a secret with more lines than are looked for, and of those that begin alike. */
+/* A secret with more lines than are searched for, and secrets that begin alike. */
 static void
 test_many_lines (void)
 {
@@ -260,8 +261,8 @@ new_block (const char *secret_field)
                     "fields", "secret_fields", fields);
 }
 
-/* Only those fields of a block that Prefect calls secret; errors of a private registry must name
- * it. */
+/* Only the fields that Prefect calls secret are masked in a block: errors of a private registry
+ * must name the registry. */
 static void
 test_blocks (void)
 {

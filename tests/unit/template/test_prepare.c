@@ -451,7 +451,8 @@ test_podman_numbers_may_be_strings (void)
   g_assert_cmpuint (numbers, ==, 4);
 }
 
-/* A configuration in whose KEY the members a0, a1, ... are the same VALUE; new object. */
+/* Returns a configuration in which all members of KEY (a0, a1, ...) are the same VALUE; new object.
+ */
 static json_t *
 sharing (const char *key, const json_t *value, guint members)
 {
@@ -465,7 +466,8 @@ sharing (const char *key, const json_t *value, guint members)
   return configuration;
 }
 
-/* A large value that many placeholders stood for is an error, not all of the memory. */
+/* Many placeholders that name the same large value cause an error, and do not exhaust the memory.
+ */
 static void
 test_shared_values (void)
 {

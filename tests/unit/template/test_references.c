@@ -105,7 +105,7 @@ test_references (void)
       references, "{'blocks': ['json/config'], 'block_ids': ['id-1'], 'variables': ['v', 'w']}");
 }
 
-/* A caller that fetches in between: the variables are known only after the blocks were inserted. */
+/* The caller fetches in two steps: the variables are known only after the blocks were inserted. */
 static void
 test_two_steps (void)
 {
@@ -138,7 +138,7 @@ test_bounds (void)
   pp_test_assert_error (error, "larger than 16 MiB");
 }
 
-/* So is one with long names: each copy has its own. */
+/* Many placeholders with long names cause an error, too, because each copy has its own name. */
 static void
 test_bounds_of_names (void)
 {

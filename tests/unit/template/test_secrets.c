@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Known secrets in what containers print: in each spelling of theirs, and wherever they meet. */
+/* Tests masking of known secrets in container output: in every spelling, and next to each other. */
 #include "config.h"
 
 #include "prefect-podman/template/mask.h"
@@ -27,7 +27,8 @@ test_spellings (void)
 {
   static const char *const spellings[] = {
     "p\xc3\xa4'ss\"w/rd<\t" KEY " x",
-    /* Python's json.dumps(), without and with ensure_ascii; others with upper case; Go's. */
+    /* Python's json.dumps() without and with ensure_ascii, other JSON writers in upper case, Go's.
+     */
     "p\xc3\xa4'ss\\\"w/rd<\\t" KEY " x",
     "p\\u00e4'ss\\\"w/rd<\\t\\ud83d\\udd11 x",
     "p\\u00E4'ss\\\"w/rd<\\t\\uD83D\\uDD11 x",
@@ -59,7 +60,7 @@ test_spellings (void)
     }
 }
 
-/* One that is no UTF-8 is masked as it is, and in a URL. */
+/* A secret that is not UTF-8 is masked unchanged, and as a URL writes it. */
 static void
 test_bytes (void)
 {
@@ -69,7 +70,7 @@ test_bytes (void)
   assert_masked (secrets, "bytes \xff\xfe, bytes%20%FF%FE", PP_MASKED ", " PP_MASKED);
 }
 
-/* Two that overlap are one, two that follow each other are two. */
+/* Two secrets that overlap are masked as one. Two that follow each other are masked as two. */
 static void
 test_overlaps (void)
 {
@@ -87,7 +88,7 @@ test_overlaps (void)
   assert_masked (secrets, "", NULL);
 }
 
-/* All output of containers goes through it, with many secrets too. */
+/* Masking is fast, also with many secrets, because all output of containers goes through it. */
 static void
 test_time (void)
 {

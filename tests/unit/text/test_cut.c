@@ -39,7 +39,8 @@ test_characters (void)
   assert_cut ("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 5, "\xc3\xa9...");
 }
 
-/* A word without an end in sight: the half of a short text, 1024 bytes of a long one. */
+/* A very long word is cut inside: a short text at half of the limit, a long text 1024 bytes before
+ * the limit. */
 static void
 test_long_words (void)
 {

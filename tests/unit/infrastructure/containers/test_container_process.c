@@ -151,8 +151,8 @@ test_control_group_names_the_container (Fixture *fixture, gconstpointer data G_G
   g_assert_false (find (fixture, OTHER, &process));
 }
 
-/* Whether the container, with a first process of COMMAND (SIZE bytes), lacks conmon for its start.
- */
+/* True if the container has no conmon for its start, where its first process has the command line
+ * COMMAND (SIZE bytes). */
 static gboolean
 lacks_conmon (const Fixture *fixture, const char *command, gssize size)
 {
@@ -162,8 +162,8 @@ lacks_conmon (const Fixture *fixture, const char *command, gssize size)
   return pp_container_process_lacks_conmon (fixture->proc, ID, inspect);
 }
 
-/* Podman that was killed took conmon along: the runtime waits for a start that nobody would watch.
- */
+/* Podman was killed, and its conmon with it. The runtime waits for a start that no conmon would
+ * watch. */
 static void
 test_start_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -179,14 +179,14 @@ test_start_without_conmon (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_true (lacks_conmon (fixture, runc, sizeof runc));
   g_assert_true (lacks_conmon (fixture, runc_by_path, sizeof runc_by_path));
   g_assert_true (lacks_conmon (fixture, crun, sizeof crun));
-  /* It has begun: it is not to run once more. */
+  /* The program has begun, so it must not run again. */
   g_assert_false (lacks_conmon (fixture, program, sizeof program));
   g_assert_false (lacks_conmon (fixture, own_create, sizeof own_create));
   g_assert_false (lacks_conmon (fixture, "runc", 5));
   g_assert_false (lacks_conmon (fixture, "init", 5));
   g_assert_false (lacks_conmon (fixture, "", 0));
 
-  /* conmon is there; or no process of this host's is the container's. */
+  /* conmon is there, or the container has no process on this host. */
   put_conmon (fixture);
   g_assert_false (lacks_conmon (fixture, runc, sizeof runc));
   forget (fixture, CONMON_PID);

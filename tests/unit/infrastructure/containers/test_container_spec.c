@@ -56,7 +56,7 @@ test_errors (void)
       "container_create_kwargs.log_config: the option path would have the engine write to a file "
       "of "
       "the host; leave it out, and mount a volume for a file of the job's own" },
-    /* A value is cut, and its secrets are masked later: none of their parts is left. */
+    /* A value is cut before its secrets are masked: no part of a secret is left. */
     { "{\"container_create_kwargs\": {\"dns\":"
       " \"01234567890123456789012345678901234567890123456789012345678901234567 S3cretS3cret\"}}",
       "container_create_kwargs.dns: \""
@@ -175,7 +175,7 @@ test_variable_names (void)
   static const struct
   {
     const char *name;  /* in JSON */
-    const char *shown; /* in the message; NULL: is fine */
+    const char *shown; /* as shown in the message; NULL: the name is valid */
   } cases[] = {
     { "PREFECT__FLOW_RUN_ID=1111", "PREFECT__FLOW_RUN_ID=1111" },
     { "A\\nPREFECT__FLOW_RUN_ID", "A\\x0aPREFECT__FLOW_RUN_ID" },
@@ -555,7 +555,8 @@ filled (const char *format, const char *text, gsize bytes)
 
 #define KIB ((gsize)1024)
 
-/* A container with more than this could not be inspected, nor the engine's containers listed. */
+/* If a container were larger, the worker could not inspect it, and could not list the engine's
+ * containers. */
 static void
 test_sizes (void)
 {

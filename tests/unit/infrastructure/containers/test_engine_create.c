@@ -26,7 +26,7 @@ typedef struct
   int status;         /* of the inspect answer */
   const char *inspect;
   PpInfrastructureError code;
-  const char *words; /* of the error, or NULL: it is made */
+  const char *words; /* of the error; NULL: the container is created */
 } Case;
 
 typedef struct

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an engine's refusal means. The answers are those of Podman 4.3.1 and 5.4.2, which are the
- * same, and of Docker 20.10 to 28; they quote a job whose author has chosen the words. */
+/* Tests what an engine's refusal means. The answers are those of Podman 4.3.1 and 5.4.2, which are
+ * the same, and of Docker 20.10 to 28. They quote words that a job's author has chosen. */
 #include "config.h"
 
 #include "infrastructure/containers/engine_api-private.h"
@@ -26,7 +26,7 @@ typedef struct
   Call call;
   int status;
   const char *body;
-  int code; /* PpInfrastructureError, or FINE */
+  int code; /* a PpInfrastructureError, or FINE */
 } Case;
 
 typedef struct
@@ -59,7 +59,7 @@ on_created (const char *id G_GNUC_UNUSED, const GPtrArray *warnings G_GNUC_UNUSE
   on_done (error, user_data);
 }
 
-/* The error of CASE, or NULL; owned. */
+/* Returns the error of CASE, or NULL; owned. */
 static GError *
 ask (const Case *case_)
 {
@@ -141,7 +141,7 @@ test_engines_words (void)
   check (cases, G_N_ELEMENTS (cases));
 }
 
-/* What the job's author wrote says nothing of the engine, wherever the engine quotes it. */
+/* Words that the job's author wrote decide nothing, wherever the engine quotes them. */
 static void
 test_words_of_a_job (void)
 {
@@ -174,7 +174,7 @@ test_words_of_a_job (void)
       "{\"message\":\"error gathering device information while adding custom device \\\"/dev/name "
       "in use\\\": no such file or directory\"}",
       PP_INFRASTRUCTURE_ERROR_FAILED },
-    /* An entrypoint, a user, a group, a folder to work in. */
+    /* An entrypoint, a user, a group, a working directory. */
     { START, 500,
       "{\"cause\":\"OCI runtime attempted to invoke a command that was not found\",\"message\":"
       "\"runc: runc create failed: unable to start container process: exec: \\\"/database is "
@@ -209,7 +209,7 @@ test_words_of_a_job (void)
   check (cases, G_N_ELEMENTS (cases));
 }
 
-/* Whose words bring the advice about devices without a CDI file. */
+/* Only the engine's own words bring the advice about a missing CDI file. */
 static void
 test_advice (void)
 {
@@ -248,7 +248,8 @@ test_advice (void)
     }
 }
 
-/* The words are cut before anybody can mask the job's secrets: none of their parts is left. */
+/* The engine's words are cut before the job's secrets can be masked: no part of a secret is left.
+ */
 static void
 test_secrets_are_not_cut (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The removal of a container that never ran, which may be carried out late. */
+/* Tests the removal of a container that never ran, which the engine may carry out late. */
 #include "config.h"
 
 #include "infrastructure/containers/engine_api-private.h"
@@ -14,11 +14,11 @@
 typedef struct
 {
   const char *name;
-  gboolean keeps;     /* pp_infrastructure_keep() as "job"; else the removal */
+  gboolean keeps;     /* TRUE: keeps the container as "job"; FALSE: removes it */
   int rename_status;  /* of the first rename */
   const char *words;  /* the body of its error, or NULL */
   int delete_status;  /* 0: none is expected */
-  gboolean is_by_id;  /* the removal */
+  gboolean is_by_id;  /* the removal names the id */
   const char *second; /* the end of a second rename, or NULL */
   gboolean fails;
 } Case;

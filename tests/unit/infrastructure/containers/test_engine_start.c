@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <string.h>
 
-/* A caller that leaves is waited for; the answer about a container that has not begun is read
- * before its start breaks off. */
+/* WAIT_MS: how long the server waits until the caller gives up. BREAK_OFF_MS: when it breaks off
+ * the start of a container that has not begun; the inspect answer is read before that. */
 #define WAIT_MS 120000
 #define BREAK_OFF_MS 5000
 
@@ -55,15 +55,15 @@ stop (Fixture *fixture)
   g_main_loop_unref (fixture->loop);
 }
 
-/* A container, as the engine tells of it. */
+/* A container as the engine's inspect answer shows it. */
 typedef struct
 {
   const char *container;
   gboolean begun;
 } Case;
 
-/* Does not answer a start, and says of the container what the case DATA has. A start that is over
- * by that is left by its caller; the other connection breaks. */
+/* Does not answer a start; answers an inspect with the container of the case DATA. If the container
+ * has begun, the caller gives the start up; otherwise the server breaks the connection. */
 static gboolean
 answer_no_start (Server *server, const Request *request, int fd, gpointer data)
 {

@@ -132,8 +132,9 @@ take_stamped (PpStream stream, const char *data, gsize length, gpointer user_dat
 
 #define STAMP(N) "2026-11-28T04:13:48.00000000" N "Z "
 
-/* Checks three cases. Lines in parts, one part with only a stamp. Lines that Docker repeats when it
- * continues with the next file, and lines that only look repeated. Entries without a stamp. */
+/* Checks three cases: lines in parts, where one part has only a stamp; lines that Docker repeats
+ * when it continues with the next file, and lines that only look repeated; entries without a stamp.
+ */
 static void
 check_stamped (gsize piece, guint refuse_every)
 {
@@ -259,7 +260,7 @@ test_malformed_and_broken_off (void)
   g_string_free (sink.err, TRUE);
 }
 
-/* Docker's words that are more than are shown can be told from those that are not. */
+/* Docker's error may be longer than the limit. The length shows whether it was cut. */
 static void
 test_long_words (void)
 {

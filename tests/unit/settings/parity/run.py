@@ -47,7 +47,7 @@ ROWS = {}
 VERBOSE = False
 for canonical, alias, path, field in table.rows():
     ROWS[path] = (canonical, alias, *table.kind(path, field.annotation))
-# Settings of which one decides how others read; and what differs on purpose (see DIFFERENT).
+# Settings that decide how others are read, and settings that this worker treats differently on purpose.
 SPECIAL = {"home", "profiles_path", "server.database.connection_url", "server.database.driver",
            "server.database.password", "testing.test_mode", "testing.unit_test_mode",
            "testing.unit_test_loop_debug"}
@@ -91,7 +91,7 @@ WRONG = {
     "DURATIONS": ["x", '{"a": -5}', '{"a": "soon"}', "[1]"],
     "VACUUM": ["2"],
 }
-NATIVE = {  # TOML literals beside strings
+NATIVE = {  # TOML literals besides strings
     "BOOL": ["true", "false", "1", "0", "1.0"],
     "INT": ["1", "8082", "1_000", "10.0", "true", "0x1F"],
     "FLOAT": ["1", "30.5", "1e3", "true", "2_0.5"],
@@ -138,7 +138,7 @@ def toml_string(text):
 def toml_value(rng, kind, words, profile=False):
     native = NATIVE.get(kind)
     if profile and kind in ("HEADERS", "DURATIONS"):
-        native = None  # Prefect fails on a table in a profile; here it is read
+        native = None  # Prefect fails on a table in a profile; this worker reads it
     if rng.random() < 0.01 and kind in NATIVE_WRONG:
         return rng.choice(NATIVE_WRONG[kind])
     if native and rng.random() < 0.5:
@@ -147,14 +147,14 @@ def toml_value(rng, kind, words, profile=False):
 
 
 def dotenv_value(rng, text):
-    """TEXT as a .env file may write it; sometimes something that merely looks like it."""
+    """Returns TEXT as a .env file may write it, or sometimes in a form that only looks like that."""
     forms = []
     if text.isalnum():
         forms += [text, text + "  # a comment", "  " + text, text + "   "]
     forms.append("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     forms.append('"' + escaped + '"  # why')
-    forms.append(text)  # as it is, whatever that means
+    forms.append(text)  # unchanged, whatever that means to the parser
     return rng.choice(forms)
 
 
@@ -239,7 +239,7 @@ def profiles(rng):
 
 
 def fixed():
-    """Cases with settings that decide about others."""
+    """Returns cases in which some settings decide about others."""
     key = "PREFECT_API_KEY"
     profile = '[profiles.p]\nPREFECT_API_KEY = "p"\n[profiles.q]\nPREFECT_API_KEY = "q"\n'
     yield {"env": {}, "files": {}}
@@ -341,7 +341,7 @@ def expected(env, cwd, paths):
 
 
 def adapt(values):
-    """What this worker does on purpose with the same values."""
+    """Changes Prefect's VALUES in the ways in which this worker differs on purpose."""
     for path in ("api.url", "api.key", "api.auth_string", "api.ssl_cert_file"):
         values[path] = values[path] or None
     if values["api.url"]:
@@ -357,7 +357,7 @@ def adapt(values):
 
 
 def different_on_purpose(case, error):
-    """Where Prefect goes on and this worker says what is wrong, or the other way round."""
+    """True if Prefect continues and this worker reports an error on purpose, or the other way round."""
     return any(words in error for words in (
         "must be at least 0",  # a negative time
         "must be a port",

@@ -17,7 +17,7 @@ import pydantic
 from prefect.settings.base import PrefectBaseSettings
 from prefect.settings.models.root import Settings
 
-# Fields whose annotation alone does not say how they are read.
+# Fields whose annotation alone does not tell how to read them.
 BY_PATH = {
     "client.retry_extra_codes": "STATUS_CODES",
     "client.custom_headers": "HEADERS",

@@ -74,7 +74,7 @@ VARIABLE_PLACEHOLDERS = [
 ] + ["prefect.variables.", "prefect.variables.object.a"]
 
 
-# What a case tries, by what stands in its template and job variables.
+# What a case tries, found by these texts in its template and job variables.
 TEXTS_OF_FEATURES = {
     "block: whole or embedded": "prefect.blocks.", "block: $ref": '"$ref"', "variable": "prefect.variables.",
     "$ENV": "{{ $", "float": "e+", "path into a value": "{{ deep", "index": "[0]",
@@ -145,7 +145,7 @@ class Maker:
         return form % name
 
     def text(self):
-        """A string with something of a placeholder in it."""
+        """Returns a string that contains a placeholder or a part of one."""
         if self.chance(0.35):
             return self.placeholder()
         pieces = []
@@ -157,7 +157,7 @@ class Maker:
         return "".join(pieces)
 
     def templated(self, depth=0):
-        """A value of the job configuration, placeholders inside."""
+        """Returns a value of the job configuration with placeholders in it."""
         kind = self.random.randrange(10)
         if depth > 3 or kind < 5:
             return self.text()
@@ -238,7 +238,7 @@ class Maker:
         return volume
 
     def stock_value(self, key, features):
-        """A value that fits KEY, or (seldom) one that may not."""
+        """Returns a value that fits KEY, or seldom one that may not fit."""
         if self.chance(0.02):
             features.add("wrong type")
             return self.value(2)
@@ -351,7 +351,7 @@ class Maker:
             "also-unknown": lambda: [self.templated(), self.templated()],
         }
         for key, change in changes.items():
-            # Rendered anything goes into container_create_kwargs; few of the others take it.
+            # container_create_kwargs takes any rendered value; few of the other keys do.
             if self.chance({"container_create_kwargs": 0.6, "registry_credentials": 0.04, "networks": 0.08}.get(key, 0.25)):
                 configuration[key] = change()
         if self.chance(0.2):

@@ -85,7 +85,7 @@ def is_own_label(key):
 
 
 class Configuration(docker_worker.DockerWorkerJobConfiguration):
-    """Notes what the templates became before the model looks at it."""
+    """Records the rendered templates before the model reads them."""
 
     def __init__(self, **resolved):
         Configuration.resolved = json.loads(json.dumps(resolved))

@@ -19,7 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def differences(path, expected, actual):
-    """Paths at which two JSON values differ: in type (1 is not 1.0 or true), value or order of keys."""
+    """Returns the paths at which two JSON values differ: in type (1 is not 1.0 or true), in value or in the order of
+    keys."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         if path != "configuration" and list(expected) != list(actual):
             yield path, expected, actual

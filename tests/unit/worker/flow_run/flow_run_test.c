@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More than any run here takes. */
+/* More jumps than any run of these tests needs. */
 #define MAX_JUMPS 1000
 
 /* The server. */
@@ -87,7 +87,7 @@ add_state (Fixture *fixture, const char *type, const char *transition_id)
   g_mutex_unlock (&fixture->mutex);
 }
 
-/* The server knows a proposal that it has accepted. */
+/* The server recognizes a proposal that it has accepted. */
 static char *
 take_state (Fixture *fixture, json_t *state)
 {
@@ -133,7 +133,7 @@ keep_lines (Fixture *fixture, const json_t *records)
       g_string_append_printf (fixture->log, "%s\n", pp_json_string (record, "message"));
 }
 
-/* The answer that the script has for a request, or NULL. STATE: what it proposes, or NULL. */
+/* Returns the script's answer to a request, or NULL. STATE: the proposed state, or NULL. */
 static const Answer *
 scripted (Fixture *fixture, const Request *request, const json_t *state)
 {
@@ -161,7 +161,7 @@ say (int *status, int code, const char *body)
   return g_strdup (body);
 }
 
-/* What the server says by itself; *STATUS is 200. New string. */
+/* Returns the server's own answer; *STATUS is 200. New string. */
 static char *
 answer_of (Fixture *fixture, const Request *request, json_t *body, int *status)
 {
@@ -316,7 +316,7 @@ set_up (Fixture *fixture, gconstpointer data)
   fixture->identity = pp_identity_take (fixture->root, &state_test_key, &error);
   g_assert_no_error (error);
   set_up_context (fixture);
-  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* what fails is warned of */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* failures cause warnings */
 }
 
 void
@@ -380,7 +380,7 @@ let_pass (Fixture *fixture G_GNUC_UNUSED)
   g_assert_true (clock_jump ());
 }
 
-/* Comes again until it is over, or nothing is left to wait for. */
+/* Repeats this step until a minute has passed, or until nothing waits for a timer. */
 void
 let_minute_pass (Fixture *fixture)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of a flow run's life share: a run on a fake infrastructure, and a server that
- * plays Prefect for this one run. Nothing waits for the clock: when the run, the server and the
- * journal are at rest, the next thing of the script happens, and after the last one the clock is
- * set forward to the next timer. */
+/* Shared by the tests of a flow run's life: a run on a fake infrastructure, and a server that plays
+ * Prefect for this one run. Nothing waits for the real clock. When the run, the server and the
+ * journal have nothing to do, the script's next step is made; after the last step, the clock is set
+ * forward to the next timer. */
 #pragma once
 
 #include "prefect-podman/json.h"
@@ -16,7 +16,7 @@
 #define RUN "11111111-1111-4111-8111-111111111111"
 #define DEPLOYMENT "22222222-2222-4222-8222-222222222222"
 #define FLOW "33333333-3333-4333-8333-333333333333"
-/* Ids of proposals: of the worker that a recovered run was of, and of another one. */
+/* Transition ids: of the worker that a recovered run belonged to, and of another worker. */
 #define CLAIM "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 #define RUNNING_ID "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 #define OTHER "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
@@ -28,7 +28,7 @@
 #define WAITS                                                                                      \
   "{\"status\": \"WAIT\", \"state\": null, \"details\": {\"delay_seconds\": 0.1, \"reason\": "     \
   "\"later\"}}"
-/* An answer that cannot be read: it is nested too deep. */
+/* An answer that is nested too deep to be read. */
 #define X8(text) text text text text text text text text
 #define TOO_MUCH X8 (X8 (X8 ("[[[[[")))
 #define DETAIL(words) "{\"detail\": \"" words "\"}"
@@ -43,44 +43,44 @@
 typedef struct Fixture Fixture;
 typedef void (*Step) (Fixture *fixture);
 
-/* How the server answers some requests, in place of what it says otherwise. */
+/* How the server answers some requests, in place of its own answer. */
 typedef struct
 {
-  const char *to;   /* the type of a state that is proposed, or a part of "METHOD PATH" */
-  guint after;      /* so many of these are answered as usual first */
-  guint times;      /* and then so many like this */
+  const char *to;   /* the type of a proposed state, or a part of "METHOD PATH" */
+  guint after;      /* so many of these requests are answered as usual first */
+  guint times;      /* and then so many are answered like this */
   int status;       /* 0: 200, or 503 without a BODY */
-  const char *body; /* NULL: that it is not available */
-  gboolean is_done; /* what is asked for is done all the same */
-  guint seconds;    /* it is done and answered as usual, but so late */
-  /* Meanwhile the run gets these states, before it is done or after: "TYPE TYPE/TRANSITION_ID". */
+  const char *body; /* NULL: the words of a 503 */
+  gboolean is_done; /* the request is carried out all the same */
+  guint seconds;    /* the request is carried out and answered so much later */
+  /* States that the run gets before and after the request is carried out: "TYPE TYPE/ID". */
   const char *before;
   const char *behind;
-  gboolean is_on_top; /* what is asked for stays the run's state, in spite of BEHIND */
+  gboolean is_on_top; /* the proposed state stays the run's state, in spite of BEHIND */
 } Answer;
 
-/* One run. All strings may be NULL: none, or not looked at. */
+/* One run. A string that is NULL is not checked, unless its comment says otherwise. */
 typedef struct
 {
   const char *variables;  /* the job variables; NULL: PLAIN_JOB */
   gint64 exit_code;       /* of the job */
   gboolean keeps_running; /* the job does not end by itself after the steps */
-  FakeCall fails;         /* this call of the engine fails so often, with CODE */
+  FakeCall fails;         /* this call of the engine fails FAILURES times, with CODE */
   guint failures;
   PpInfrastructureError code;
-  FakeCall held; /* this one ends with go_on() only, so often */
+  FakeCall held; /* this call ends only with go_on(), HOLDS times */
   guint holds;
   Answer answers[4];
-  guint seen_before; /* seconds: the poll was so long ago */
-  guint starts_in;   /* seconds: the run is claimed so long before its time */
-  Step prepare;      /* before the run begins */
+  guint seen_before; /* seconds since the poll */
+  guint starts_in;   /* seconds from the claim to the run's time */
+  Step prepare;      /* called before the run begins */
   Step steps[8];
-  const char *states; /* types that were proposed and accepted, a blank after each */
-  const char *calls;  /* of the engine, the same */
-  const char *log;    /* a line that the run's log has, or a part of it */
-  const char *absent; /* and one that it does not have */
+  const char *states; /* types of accepted proposals, a blank after each */
+  const char *calls;  /* calls of the engine, a blank after each */
+  const char *log;    /* a line, or a part of one, that the run's log has */
+  const char *absent; /* and one that the log does not have */
   const char *words;  /* a part of the message of the run's last state */
-  Step check;         /* looks at what else there is to see */
+  Step check;         /* more checks at the end */
 } Script;
 
 struct Fixture
@@ -92,22 +92,22 @@ struct Fixture
   PpFlowRun *run;
   gboolean over;
   gboolean slot_free;
-  gboolean logs_sent; /* all of them */
-  GMutex mutex;       /* of what the server's thread has to do with */
+  gboolean logs_sent; /* all logs are sent */
+  GMutex mutex;       /* protects what the server's thread uses */
   json_t *states;     /* of the run, oldest first */
   gint64 top;         /* index of the run's state; -1: the last one */
-  GString *told;      /* types of what was proposed and accepted */
+  GString *told;      /* types of accepted proposals */
   GString *log;       /* lines of the run's log */
   json_t *policy;     /* the run's empirical policy; NULL: none */
   json_int_t run_count;
-  const char *lease; /* that the server gives with a PENDING or a RUNNING; NULL: none */
-  guint renewals;    /* of it */
+  const char *lease; /* the server's lease for a PENDING or a RUNNING; NULL: none */
+  guint renewals;    /* of the lease */
   const char *pid;   /* the run's infrastructure_pid; NULL: none */
   gboolean is_deleted;
-  gboolean is_unlisted; /* the engine gives no list of what there is */
+  gboolean is_unlisted; /* the engine does not list its jobs */
   guint answered[4];
   guint step;
-  gint64 waits_since; /* of let_minute_pass(); 0: it does not wait */
+  gint64 waits_since; /* when let_minute_pass() began to wait; 0: it does not wait */
   Server *server;
   char *url;
   PpHttp *http;
@@ -115,14 +115,14 @@ struct Fixture
   char *root;
   PpIdentity *identity;
   json_t *environment;
-  int null_device; /* where the output goes */
+  int null_device; /* where standard output goes */
 };
 
 /* For g_test_add(); the data of set_up() is a Script. */
 void set_up (Fixture *fixture, gconstpointer data);
 void tear_down (Fixture *fixture, gconstpointer data);
 
-/* A run that a poll has seen, to its end; then what the script says is looked at. */
+/* Runs a flow run from the poll to its end, and then checks what the script expects. */
 void run_script (Fixture *fixture, gconstpointer data);
 
 typedef struct
@@ -134,50 +134,50 @@ typedef struct
 /* main() of a test that runs COUNT CASES, each as a test FOLDER/NAME. */
 int run_cases (int argc, char **argv, const char *folder, const Case *cases, gsize count);
 
-/* The parts of that. */
+/* The two halves of run_script(). */
 void new_run (Fixture *fixture);
 void finish_run (Fixture *fixture);
 void check_script (Fixture *fixture);
 
-/* The API's object of the run, as the server has it. New. */
+/* Returns the run as the server's API shows it now; new object. */
 json_t *run_now (const Fixture *fixture);
 
-/* The server has a state of TYPE for the run now, asked for by TRANSITION_ID (NULL: nobody's). */
+/* Gives the run a state of TYPE on the server, with TRANSITION_ID (NULL: none). */
 void add_state (Fixture *fixture, const char *type, const char *transition_id);
 
-/* The worker hears what the server says of the run now. */
+/* Tells the worker the run's present state on the server. */
 void hear (Fixture *fixture);
 
 /* Steps. */
 void end_job (Fixture *fixture);    /* with the script's exit_code */
-void cancel_run (Fixture *fixture); /* it is CANCELLING, and its worker has heard so */
-void delete_run (Fixture *fixture); /* on the server */
-void let_pass (Fixture *fixture);   /* until the next timer */
+void cancel_run (Fixture *fixture); /* the run is CANCELLING, and the worker has been told */
+void delete_run (Fixture *fixture); /* deletes the run on the server */
+void let_pass (Fixture *fixture);   /* sets the clock forward to the next timer */
 void let_minute_pass (Fixture *fixture);
-void go_on (Fixture *fixture);           /* the calls of the engine that are held end */
-void ask_to_cancel (Fixture *fixture);   /* the run is CANCELLING; its worker has not heard so */
+void go_on (Fixture *fixture);           /* ends the held calls of the engine */
+void ask_to_cancel (Fixture *fixture);   /* the run is CANCELLING; the worker has not been told */
 void end_by_hand (Fixture *fixture);     /* somebody sets the run to COMPLETED */
-void crash_by_hand (Fixture *fixture);   /* or to CRASHED */
-void retry_by_hand (Fixture *fixture);   /* or retries it */
+void crash_by_hand (Fixture *fixture);   /* somebody sets the run to CRASHED */
+void retry_by_hand (Fixture *fixture);   /* somebody retries the run */
 void begin_elsewhere (Fixture *fixture); /* another worker claims the run's next attempt */
 void complete_inside (Fixture *fixture); /* Prefect inside the job sets COMPLETED */
 void vanish (Fixture *fixture);          /* somebody removes the job */
 void refuse_removal (Fixture *fixture);  /* the engine refuses the next removal */
-void refuse_removals (Fixture *fixture); /* and the five after it */
-void lose_removals (Fixture *fixture);   /* the engine does not answer the next six */
+void refuse_removals (Fixture *fixture); /* the engine refuses the next six removals */
+void lose_removals (Fixture *fixture);   /* the engine does not answer the next six removals */
 
-/* The run is SCHEDULED, asked for by TRANSITION_ID (NULL: nobody's), with POLICY, which is taken.
- */
+/* Gives the run a state SCHEDULED with TRANSITION_ID (NULL: none), and sets its policy to POLICY,
+ * which is taken. */
 void schedule_again (Fixture *fixture, const char *transition_id, json_t *policy);
 
 /* Checks that the job was killed, without time for the stop signal. */
 void check_killed (Fixture *fixture);
 
-/* An entry as a worker before this one wrote it in PHASE. Its strings are static. */
+/* Returns an entry as an earlier worker wrote it in PHASE. Its strings are static. */
 PpJournalEntry make_entry (PpJournalPhase phase);
 
-/* The one job of ENTRY's run, in PHASE. New. */
+/* Returns the only job of ENTRY's run, in PHASE; new. */
 PpJob *make_job (const PpJournalEntry *entry, PpJobPhase phase, gint64 exit_code);
 
-/* Recovers the run of ENTRY, whose job the engine has in PHASE; PP_JOB_ABSENT: it has none. */
+/* Recovers the run of ENTRY. The engine has its job in PHASE; PP_JOB_ABSENT: it has no job. */
 void recover_run (Fixture *fixture, const PpJournalEntry *entry, PpJobPhase phase);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose a flow run is, and what is to be run. */
+/* Tests whose a flow run is, and which runs are started. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -10,7 +10,7 @@
     "PENDING", 0, 1, code, DETAIL ("no")                                                           \
   }
 
-/* The server does not return the run and its states once, but answers other calls. */
+/* The server fails once to return the run and its states, but answers other calls. */
 #define UNREADABLE                                                                                 \
   { "/flow_runs/filter", 0, 1, 500, DETAIL ("no") },                                               \
       { "GET /api/flow_runs/", 0, 1, 500, DETAIL ("no") },                                         \
@@ -72,7 +72,7 @@ check_one_silent_attempt (Fixture *fixture)
   g_assert_cmpstr (fixture->log->str, ==, "");
 }
 
-/* The slot gets free before the run is over or goes on. */
+/* The slot becomes free before the run ends or continues. */
 static void
 wait_for_slot (Fixture *fixture)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose a container is. */
+/* Tests which run and worker a container belongs to. */
 #include "config.h"
 
 #include "worker/flow_run/flow_run_inside-private.h"
@@ -17,7 +17,7 @@
 #define OTHER_CLAIM "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 #define IDENTITY "pool.host.01234567.0"
 
-/* Of containers in a list. */
+/* Containers as a list shows them. */
 static void
 test_owned (void)
 {
@@ -56,7 +56,7 @@ test_owned (void)
     }
 }
 
-/* A claim that is not known is nobody's. */
+/* A container without a claim belongs to no run whose claim is unknown. */
 static void
 test_no_claim (void)
 {
@@ -66,7 +66,7 @@ test_no_claim (void)
   g_assert_false (pp_flow_run_owns_container (&run, &none));
 }
 
-/* Of a container that has the name that a run's next one was to have. */
+/* A container has the name that the run's next container would get. */
 static void
 test_unstarted (void)
 {
@@ -132,7 +132,7 @@ test_claim_among_states (void)
     { "SCHEDULED PENDING=" OTHER_CLAIM " RUNNING", FALSE },
     { "SCHEDULED PENDING RUNNING", FALSE },
     { "", FALSE },
-    /* A retry inside the container; one that is due; one that was claimed. */
+    /* A retry inside the container; a retry that is due; a retry that was claimed. */
     { "SCHEDULED PENDING=" CLAIM " RUNNING SCHEDULED RUNNING", TRUE },
     { "SCHEDULED PENDING=" CLAIM " RUNNING SCHEDULED", TRUE },
     { "SCHEDULED PENDING=" CLAIM " RUNNING SCHEDULED PENDING=" OTHER_CLAIM, FALSE },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the end of a container says about its flow run. */
+/* Tests what a container's end means for its flow run. */
 #include "tests/unit/tap.h"
 
 #include "prefect-podman/prefect/api.h"
@@ -29,7 +29,8 @@ static const Case cases[] = {
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED",
     "no memory limit" },
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137}}", "CRASHED", "SIGKILL" },
-  /* The kernel has killed a process in it, and its own program has handled that. */
+  /* The kernel has killed a process of the container, and the container's program has handled that.
+   */
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 0, \"OOMKilled\": true}, \"HostConfig\": "
     "{\"Memory\": 67108864}}",
     "COMPLETED", NULL },
@@ -44,7 +45,7 @@ static const Case cases[] = {
     "CRASHED", "exit status was lost: conmon" },
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",
     "stopped by hand" },
-  /* Engines say exit status 0 of what never ran, or whose end they lost. */
+  /* Engines report exit status 0 for a container that never ran, or whose end they have lost. */
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\"}}",
     "CRASHED", "never started" },
@@ -54,7 +55,7 @@ static const Case cases[] = {
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "COMPLETED", NULL },
-  /* Podman 5's, of a container whose conmon was killed. */
+  /* Podman 5's answer for a container whose conmon was killed. */
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "CRASHED", "exit status was lost: conmon" },
@@ -62,7 +63,7 @@ static const Case cases[] = {
     "\"FinishedAt\": "
     "\"2026-11-22T09:00:00.1Z\"}}",
     "CRASHED", "was checkpointed" },
-  /* A program that earned its signal has failed; nobody ended it. */
+  /* A signal that the program itself has caused: the run has failed, and nobody ended it. */
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 139}}", "FAILED",
     "Container exited with status 139." },
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 134}}", "FAILED",
@@ -112,7 +113,8 @@ test_memory (void)
   g_assert_null (pp_job_end_explain_memory (&end, words));
 }
 
-/* The host went down at 8 and came up at 9; Docker gives what ran then 255, and an end at 9. */
+/* The host went down at 8 and came up at 9. For a container that ran then, Docker reports status
+ * 255 and an end at 9. */
 static void
 test_boot (void)
 {
@@ -125,7 +127,7 @@ test_boot (void)
     { "2026-11-22T07:00:00Z", "2026-11-22T09:00:07.5Z", 255, "CRASHED" },
     { "2026-11-22T07:00:00Z", "2026-11-22T07:30:00Z", 255, "FAILED" },
     { "2026-11-22T09:00:08Z", "2026-11-22T09:30:00Z", 255, "FAILED" },
-    /* Of an engine on another host, which ran on. */
+    /* The engine is on another host, which did not go down. */
     { "2026-11-22T07:00:00Z", "2026-11-22T09:30:00Z", 0, "COMPLETED" },
   };
 
@@ -145,7 +147,7 @@ test_boot (void)
     }
 }
 
-/* Podman that is killed as it starts a container may take its conmon with it. */
+/* If Podman is killed while it starts a container, its conmon may be killed, too. */
 static void
 test_interrupted_start (void)
 {
@@ -179,7 +181,7 @@ test_long_tail (void)
   g_assert_null (pp_job_end_without_lines (rest));
 }
 
-/* The tail is cut before its secrets are masked: none of their parts is left. */
+/* The tail is cut before its secrets are masked: no part of a secret is left. */
 static void
 test_tail_of_one_line (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One flow run from its claim to its end. */
+/* Tests one flow run from its claim to its end. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -8,7 +8,7 @@
 #define FAILS(call, times, error)                                                                  \
   .fails = (call), .failures = (times), .code = PP_INFRASTRUCTURE_ERROR_##error
 
-/* 30 names in all: between two tries there is no pause. */
+/* The worker tries 30 names in all, without pauses. */
 static void
 check_names (Fixture *fixture)
 {
@@ -19,7 +19,7 @@ static const Case cases[] = {
   { "completed", { .states = "PENDING RUNNING COMPLETED ", .calls = WELL } },
   { "failed", { .exit_code = 3, .states = "PENDING RUNNING FAILED ", .calls = WELL } },
   { "killed", { .exit_code = 137, .states = "PENDING RUNNING CRASHED ", .calls = WELL } },
-  /* The server's word on the claim. */
+  /* The server's answer to the claim. */
   { "claim-rejected",
     { .answers = { { "PENDING", 0, 1, 0, REJECTED } }, .states = "", .calls = "" } },
   { "claim-aborted",
@@ -48,7 +48,7 @@ static const Case cases[] = {
     { .answers = { { "PENDING", 0, 1, 0, TOO_MUCH, .is_done = TRUE } },
       .states = "PENDING RUNNING COMPLETED ",
       .calls = WELL } },
-  /* What the container is described by. */
+  /* The reads that describe the container. */
   { "deployment-cannot-be-read-for-a-while",
     { .answers = { { "GET /api/deployments/", 0, 3, 0, TOO_MUCH } },
       .states = "PENDING RUNNING COMPLETED ",
@@ -62,7 +62,7 @@ static const Case cases[] = {
       .states = "PENDING CRASHED ",
       .calls = "",
       .words = "the answer is nested deeper than 2048 levels" } },
-  /* On Running. */
+  /* The server's answer to Running. */
   { "running-aborted-because-it-is-over",
     { .answers
       = { { "RUNNING", 0, 1, 0,
@@ -95,7 +95,7 @@ static const Case cases[] = {
     { .answers = { { "RUNNING", 0, 1, 0, WAITS } },
       .states = "PENDING RUNNING COMPLETED ",
       .calls = WELL } },
-  /* On the end. */
+  /* The server's answer to the end. */
   { "end-fails",
     { .answers = { { "COMPLETED", 0, 2 } },
       .states = "PENDING RUNNING COMPLETED ",
@@ -104,7 +104,7 @@ static const Case cases[] = {
     { .answers = { { "COMPLETED", 0, 1, 0, REJECTED } },
       .states = "PENDING RUNNING ",
       .calls = WELL } },
-  /* The engine. */
+  /* Answers of the engine. */
   { "pulled",
     { .variables = "{" IMAGE ", \"image_pull_policy\": \"Always\"}",
       .states = "PENDING RUNNING COMPLETED ",
@@ -114,7 +114,7 @@ static const Case cases[] = {
   { "start-refused",
     { FAILS (FAKE_START, 9, FAILED), .states = "PENDING RUNNING CRASHED ",
       .calls = "create start remove " } },
-  /* Answers of the engine that are lost. */
+  /* Lost answers of the engine. */
   { "create-unanswered",
     { FAILS (FAKE_CREATE, 1, UNAVAILABLE), .states = "PENDING RUNNING COMPLETED ",
       .calls = "create " WELL } },
@@ -138,7 +138,7 @@ static const Case cases[] = {
   { "name-in-use",
     { FAILS (FAKE_CREATE, 1, NAME_IN_USE), .states = "PENDING RUNNING COMPLETED ",
       .calls = "create inspect " WELL } },
-  /* Its user. */
+  /* What the run's user does. */
   { "cancelled-while-it-is-pulled",
     { .variables = "{" IMAGE ", \"image_pull_policy\": \"Always\"}",
       .held = FAKE_PULL,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lease of a concurrency slot lives as long as its run. */
+/* Tests that the lease of a concurrency slot lasts as long as its run. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -25,7 +25,7 @@ check_renewed (Fixture *fixture)
   g_assert_cmpuint (fixture->renewals, >=, 1);
 }
 
-/* Prefect inside the container does it from then on. */
+/* From then on, Prefect inside the container renews the lease. */
 static void
 check_left_to_prefect (Fixture *fixture)
 {

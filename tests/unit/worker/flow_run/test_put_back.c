@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An end that was overwritten is put back, and a retry given to the poll, without undoing what came
- * in between. */
+/* Tests that an overwritten end is restored, and that a retry is given back to the poll. States
+ * that came in between stay. */
 #include "config.h"
 
 #include "worker/flow_run/flow_run_inside-private.h"
@@ -19,7 +19,7 @@
 #define COMPLETED                                                                                  \
   "{\"id\": \"2\", \"type\": \"COMPLETED\", \"name\": \"Done\","                                   \
   " \"state_details\": {\"transition_id\": \"dddddddd-0000-4000-8000-000000000000\"}}"
-/* Ours, on top of it. */
+/* Our states, which came after that end. */
 #define PENDING "{\"id\": \"3\", \"type\": \"PENDING\", \"name\": \"Pending\"}"
 #define FAILED "{\"id\": \"4\", \"type\": \"FAILED\", \"name\": \"Failed\"}"
 
@@ -27,9 +27,9 @@
 typedef struct
 {
   guint failures;      /* set_state and PATCH: how many fail first */
-  const char *later;   /* a state that has come on top once one has failed; or NULL */
-  gboolean unreadable; /* the run; its last state is RUNNING */
-  const char *failure; /* the answer to what fails first; NULL: 503 */
+  const char *later;   /* a state that the run gets after the first failure, or NULL */
+  gboolean unreadable; /* the run cannot be read; its last state is RUNNING */
+  const char *failure; /* the answer to a call that fails; NULL: 503 */
 } Case;
 
 typedef struct
@@ -40,8 +40,8 @@ typedef struct
   PpWorkerContext context;
   char *url;
   const Case *chosen;
-  gint changes; /* set_state and PATCH, atomic */
-  gint reads;   /* of the run's states, atomic */
+  gint changes; /* number of set_state and PATCH calls; atomic */
+  gint reads;   /* number of reads of the run's states; atomic */
   gboolean slot_free;
   gboolean went_on;
 } Fixture;
@@ -156,7 +156,7 @@ on_next (PpFlowRun *run)
   fixture->went_on = TRUE;
 }
 
-/* The run was claimed on top of another worker's end. */
+/* The claim has overwritten an end that another worker reported. */
 static void
 test_end (Fixture *fixture, gconstpointer data)
 {
@@ -171,7 +171,7 @@ test_end (Fixture *fixture, gconstpointer data)
   pp_flow_run_free (run);
 }
 
-/* Its FAILED has become AwaitingRetry. */
+/* The server has turned the run's FAILED into AwaitingRetry. */
 static void
 test_retry (Fixture *fixture, gconstpointer data)
 {
@@ -190,8 +190,8 @@ on_noise (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED,
 {
 }
 
-/* The server fails at this run, and at no other: its slot goes to another, and it is asked for
- * again. */
+/* The server fails at this run and at no other. The run's slot is given to another run, and the
+ * worker keeps asking for this one. */
 static void
 test_unreadable (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -209,7 +209,8 @@ test_unreadable (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_flow_run_free (run);
 }
 
-/* startup_timeout_seconds of such a run: its states say whether it is Pending. */
+/* Such a run has startup_timeout_seconds: the worker reads its states to know whether it is
+ * Pending. */
 static void
 test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Journal entries as earlier versions wrote them, byte for byte but for the ids: they are read, and
- * their runs go on. */
+/* Tests journal entries as earlier versions wrote them, unchanged except for the ids: they are
+ * read, and their runs continue. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -41,7 +41,7 @@
   " \"claimed_at\": 1795961877476624,\n \"started_at\": 1795961877693095,\n"                       \
   " \"scheduled_time\": 1795961876272259,\n" HOST_OF_0_1
 
-/* The last one before 0.2. */
+/* The last version before 0.2. */
 #define JOB_BEFORE_0_2                                                                             \
   JOB_OF_0_1 " \"undescribed\": false,\n \"worker_reported\": true,\n \"auto_remove\": true,\n"    \
              " \"timed_out\": false,\n \"tty\": false,\n \"stream_output\": true,\n"               \

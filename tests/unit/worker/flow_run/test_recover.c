@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flow runs that a worker before this one had in its hands: what it wrote down, what the engine has
- * and what the server says are held against each other. */
+/* Tests flow runs that an earlier worker had in flight: the journal entry, the engine and the
+ * server are compared. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -16,13 +16,13 @@
 typedef struct
 {
   const char *name;
-  PpJournalPhase phase;   /* as it was written down */
-  PpJobPhase job;         /* what the engine has */
+  PpJournalPhase phase;   /* in the journal entry */
+  PpJobPhase job;         /* of the engine's job */
   const char *type;       /* of the run's last state on the server; NULL: it was deleted */
-  const char *transition; /* and the id that it was asked for by */
+  const char *transition; /* the transition id of that state */
   Script script;
   void (*change) (PpJournalEntry *entry);
-  gboolean is_unlisted; /* the engine gives no list */
+  gboolean is_unlisted; /* the engine does not list its jobs */
 } Recovery;
 
 static void
@@ -123,7 +123,7 @@ write_position (const Fixture *fixture, const PpPosition *position, gint64 secon
                    0);
 }
 
-/* The worker before has noted down, SECONDS ago, that it sends a batch. */
+/* The earlier worker has noted, SECONDS ago, that it sends a batch. */
 static void
 note_batch (const Fixture *fixture, gint64 seconds)
 {
@@ -132,7 +132,7 @@ note_batch (const Fixture *fixture, gint64 seconds)
   write_position (fixture, &position, seconds);
 }
 
-/* The server of these tests has an hour for a request, and a minute more. */
+/* For these tests, a request may take an hour, and the worker waits a minute longer. */
 static void
 note_batch_lately (Fixture *fixture)
 {
@@ -164,7 +164,7 @@ write_and_begin_elsewhere (Fixture *fixture)
   begin_elsewhere (fixture);
 }
 
-/* The worker before has sent one line. Another worker has begun the run again. */
+/* The earlier worker has sent one line. Another worker has begun the run again. */
 static void
 send_and_begin_elsewhere (Fixture *fixture)
 {
@@ -329,7 +329,7 @@ static const Recovery recoveries[] = {
     { .prepare = refuse_removal,
       .states = "RUNNING COMPLETED ",
       .calls = "inspect remove inspect remove " WELL } },
-  /* The reads that failed before do not count. */
+  /* Reads that failed earlier do not count. */
   { "leftover-is-not-removed-at-once-after-failed-reads",
     PP_JOURNAL_CLAIMED,
     PP_JOB_CREATED,
@@ -341,7 +341,7 @@ static const Recovery recoveries[] = {
       .prepare = refuse_removal,
       .states = "RUNNING COMPLETED ",
       .calls = "inspect remove inspect remove " WELL } },
-  /* The worker that was killed has proposed RUNNING, and the server is slow to answer that. */
+  /* The killed worker has proposed RUNNING, and the server is slow to answer. */
   { "running-is-never-answered",
     PP_JOURNAL_CLAIMED,
     PP_JOB_CREATED,
@@ -530,7 +530,7 @@ static const Recovery recoveries[] = {
       .states = "COMPLETED ",
       .calls = FOLLOWED },
     .change = take_lease },
-  /* What is known of it is asked for. */
+  /* The run's state is unknown, so the worker asks for it. */
   { "state-is-not-known",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
@@ -577,7 +577,7 @@ static const Recovery recoveries[] = {
     RUNNING_ID,
     { AWAY (FAKE_INSPECT, 9, FAILED), .states = "COMPLETED " },
     .is_unlisted = TRUE },
-  /* Nothing describes its container. */
+  /* The journal does not describe the container. */
   { "undescribed",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
@@ -633,7 +633,7 @@ static const Recovery recoveries[] = {
     NULL,
     { .prepare = move_to_other_container, .states = "", .calls = "" },
     .change = forget },
-  /* Its output. */
+  /* The container's output. */
   { "output",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
@@ -685,7 +685,7 @@ static const Recovery recoveries[] = {
     { STORED (RECORD_OF_OTHER), .keeps_running = TRUE, .prepare = send_and_begin_elsewhere,
       .states = "", .log = "delivered\nnot delivered" },
     .change = forward },
-  /* Without the position, all that the server has counts. */
+  /* If the position is damaged, all records on the server count. */
   { "output-and-damaged-position",
     PP_JOURNAL_STARTING,
     PP_JOB_ENDED,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the server is told of a run's end, and by whom. */
+/* Tests what is reported about a run's end, and who reports it. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -50,7 +50,7 @@ check_settled (Fixture *fixture)
   g_assert_cmpuint (fixture->context.unsettled, ==, 0);
 }
 
-/* The worker reports FAILED. The first answer to that is ANSWER, and settles nothing. */
+/* The worker reports FAILED. The first answer is ANSWER, which decides nothing. */
 #define STRANGE(name, answer)                                                                      \
   {                                                                                                \
     (name),                                                                                        \
@@ -66,7 +66,7 @@ check_removed (Fixture *fixture)
   g_assert_null (fixture->fake->job);
 }
 
-/* The engine is away while the container is removed, and then refuses once. */
+/* The engine is away when the container is to be removed, and then refuses the removal once. */
 #define REMOVED_AFTER_AN_OUTAGE                                                                    \
   .fails = FAKE_REMOVE, .failures = 1, .code = PP_INFRASTRUCTURE_ERROR_FAILED,                     \
   .prepare = lose_removals, .absent = "could not be removed", .check = check_removed
@@ -156,7 +156,7 @@ static const Case cases[] = {
       .exit_code = 3,
       .states = "PENDING RUNNING FAILED ",
       .calls = WELL } },
-  /* Answers that Prefect does not give: each is followed by another try. */
+  /* Answers that Prefect does not give: after each, the worker tries again. */
   STRANGE ("accepted-without-a-state", "{\"status\": \"ACCEPT\"}"),
   STRANGE ("accepted-as-running",
            "{\"status\": \"ACCEPT\", \"state\": {\"type\": \"RUNNING\"}, \"details\": {}}"),
@@ -204,7 +204,7 @@ static const Case cases[] = {
       .states = "PENDING RUNNING FAILED ",
       .calls = WELL,
       .check = check_no_message } },
-  /* What is left. */
+  /* What is left after the end. */
   { "container-stays",
     { .variables = "{\"image\": \"busybox:1\", \"command\": \"true\", \"image_pull_policy\": "
                    "\"IfNotPresent\"}",

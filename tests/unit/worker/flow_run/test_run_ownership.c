@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who has a flow run: a server that tells no states of it says nothing of that. */
+/* Tests who has a flow run. An answer without states says nothing about that. */
 #include "worker/flow_run/flow_run_inside-private.h"
 
 #include "prefect-podman/http/http.h"
@@ -17,7 +17,7 @@
 
 #define STATE(type, transition)                                                                    \
   "{\"type\": \"" type "\", \"state_details\": {\"transition_id\": \"" transition "\"}}"
-/* Ours, and then another worker's. */
+/* Our claim, and then another worker's. */
 #define CLAIMED_AGAIN                                                                              \
   "[" STATE ("PENDING", OWN) ", {\"type\": \"SCHEDULED\"}, " STATE ("PENDING", OTHER) "]"
 #define CLAIMED "[{\"type\": \"SCHEDULED\"}, " STATE ("PENDING", OWN) "]"
@@ -31,15 +31,15 @@ typedef struct
   PpWorkerContext context;
   PpFlowRun *run;
   char *url;
-  const char *nothing; /* what is told in the place of states first */
+  const char *nothing; /* the first answer in place of the states */
   const char *states;
   gboolean deleted;
-  gint lists; /* of states that were asked for */
+  gint lists; /* number of requests for the states */
   gboolean known;
-  PpClaimHolder holder; /* as was found */
+  PpClaimHolder holder; /* the result */
 } Fixture;
 
-/* The first list of states is empty, whoever tells them. */
+/* The first list of states is empty, whichever program answers it. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -79,7 +79,7 @@ set_up (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->run->name = g_strdup ("clever-crow");
   g_strlcpy (fixture->run->transitions.claim, OWN, PP_TRANSITION_ID_SIZE);
   fixture->nothing = "[]";
-  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* it warns */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK); /* this file tests warnings */
 }
 
 static void
@@ -134,7 +134,7 @@ on_pid (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED,
 {
 }
 
-/* Which container ours was is told no more, and may be carried out yet. */
+/* The request with our container's id is cancelled, but the server may still carry it out. */
 static void
 test_pid_is_dropped (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -156,8 +156,8 @@ test_not_claimed_again (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (fixture->holder, ==, PP_CLAIM_OURS);
 }
 
-/* What was sent to the engine may be under way for longer than what the server was asked for later.
- */
+/* A request to the engine may be carried out later than a request to the server that was made after
+ * it. */
 static void
 test_late_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -170,7 +170,7 @@ test_late_container (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (fixture->run->late_until, >=, now + 660 * G_USEC_PER_SEC);
 }
 
-/* What follows hears so from the server. */
+/* The next call learns from the server that the run was deleted. */
 static void
 test_deleted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -181,7 +181,7 @@ test_deleted (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (fixture->lists, ==, 1);
 }
 
-/* Before it is begun. */
+/* The check before the run is started. */
 static void
 test_history (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -191,7 +191,7 @@ test_history (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (fixture->lists, ==, 2);
 }
 
-/* How often it has run is not told: its states tell. */
+/* The server does not say how often the run has run, so its states are read. */
 static void
 test_contest (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -201,7 +201,7 @@ test_contest (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (fixture->lists, ==, 2);
 }
 
-/* A list of what is no state is no list of states. */
+/* A list of objects that are not states is not a list of states. */
 static void
 test_no_states (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

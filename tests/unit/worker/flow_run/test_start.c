@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's start: at its time, with the server's word, and once. */
+/* Tests a container's start: at its time, after the server has accepted RUNNING, and once. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -115,7 +115,7 @@ entry_text (Fixture *fixture, const char *key)
   return g_strdup (pp_json_string (entry, key));
 }
 
-/* The journal alone has the container's name itself. */
+/* Only the journal has the container's real name. */
 static void
 check_names (Fixture *fixture, const char *name, const char *shown)
 {
@@ -153,7 +153,7 @@ free_secrets (Fixture *fixture)
 }
 
 /* STEP sets the run's state by hand while the container is created. NAME: the worker reports the
- * run. NAME-engine: Prefect inside would. */
+ * run. NAME-engine: Prefect inside the container would report it. */
 #define NOT_STARTED(step, submitting)                                                              \
   .held = FAKE_CREATE, .holds = 1, .steps = { step, go_on }, .states = "PENDING " submitting,      \
   .calls = "create remove ", .log = "is not started: the server says it is"
@@ -164,7 +164,7 @@ free_secrets (Fixture *fixture)
   }
 
 static const Case cases[] = {
-  /* It is ended by hand soon after the claim. */
+  /* The run is ended by hand soon after the claim. */
   SET_BY_HAND ("completed-by-hand", end_by_hand),
   SET_BY_HAND ("failed-by-hand", fail_by_hand),
   SET_BY_HAND ("crashed-by-hand", crash_by_hand),

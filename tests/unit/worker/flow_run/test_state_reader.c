@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many flow runs that are looked at in one moment cost the server few calls, and each reader gets
- * its own. */
+/* Tests that many reads of flow runs at one moment need few calls, and that each reader gets its
+ * own run. */
 #include "prefect-podman/http/http.h"
 #include "prefect-podman/prefect/resources.h"
 #include "worker/flow_run/state_reader-private.h"
@@ -24,8 +24,8 @@ typedef struct
   guint wanted;
 } Fixture;
 
-/* GET of a run, which knows all of them but those that begin with "gone" or "mute"; and of the
- * states of one. */
+/* Answers the GET of a run, or of a run's states. Runs whose ids begin with "gone" or "mute" cannot
+ * be read. */
 static gboolean
 answer_single (const Request *request, int fd)
 {
@@ -43,8 +43,8 @@ answer_single (const Request *request, int fd)
   return server_reply (fd, 200, "", text);
 }
 
-/* A list with a run in it whose id begins with WORD fails: "bad" and "mute" as Prefect does, "page"
- * with a page in the place of JSON, "reset" without an answer. */
+/* A list fails if it has a run whose id begins with "bad" or "mute" (as Prefect fails), with "page"
+ * (HTML in place of JSON), or with "reset" (no answer). */
 static gboolean
 fail_for_member (const char *ids, int fd, gboolean *open)
 {
@@ -60,14 +60,14 @@ fail_for_member (const char *ids, int fd, gboolean *open)
   return TRUE;
 }
 
-/* It fails at this many lists, whatever is in them. */
+/* The server fails at this many lists, whatever is in them. */
 static gint failing_lists;
 
-/* Something in the server's place answers this many requests first, whatever they are. */
+/* Another program answers this many requests first, whatever they are. */
 static gint strange_answers;
 
-/* The runs asked for, but none whose id begins with "gone" or "hidden"; of those that begin with
- * "cut" one at most, as of a server with that PREFECT_SERVER_API_DEFAULT_LIMIT. */
+/* Answers with the requested runs, except those whose ids begin with "gone" or "hidden". Of those
+ * that begin with "cut", the answer has one at most, as with PREFECT_SERVER_API_DEFAULT_LIMIT. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
@@ -88,7 +88,7 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
     return server_reply (fd, 500, "", "{\"exception_message\": \"database is locked\"}");
   if (fail_for_member (request->body->str, fd, &open))
     return open;
-  g_usleep (20000); /* others want something meanwhile */
+  g_usleep (20000); /* other reads are requested meanwhile */
   ids = json_object_get (json_object_get (json_object_get (body, "flow_runs"), "id"), "any_");
   json_array_foreach (ids, index, id)
   {
@@ -172,10 +172,10 @@ test_one_call_for_many (void)
   g_main_loop_run (fixture->loop);
   g_assert_true (g_str_has_prefix (fixture->heard->str, "a 0 1 2 3 "));
   g_assert_true (g_str_has_suffix (fixture->heard->str, " 148 149 404 "));
-  g_assert_cmpuint (server_requests (fixture->server), ==, 4); /* the last for what is gone */
+  g_assert_cmpuint (server_requests (fixture->server), ==, 4); /* the last: the missing run */
 }
 
-/* What is left out of an answer for want of room is not gone. */
+/* A run that has no room in an answer does not count as deleted. */
 static void
 test_answer_cut_short (void)
 {
@@ -193,7 +193,7 @@ test_answer_cut_short (void)
   g_assert_cmpuint (server_requests (fixture->server), ==, 4);
 }
 
-/* Nor is what a list lacks for any other reason. */
+/* A run that a list lacks for another reason does not count as deleted either. */
 static void
 test_answer_without_it (void)
 {
@@ -208,8 +208,9 @@ test_answer_without_it (void)
   g_assert_cmpstr (fixture->heard->str, ==, "hidden a hidden ");
 }
 
-/* An empty list for everything: it is asked for until the server is back. Of two runs, each gets
- * one such answer: a second one, after the other run was read, is a refusal of that run. */
+/* Another program answers an empty list to every request: the reader asks until the server is back.
+ * With two runs, each gets one such answer. A second one, after the other run was read, would count
+ * as a refusal of that run. */
 static void
 test_empty_list_for_everything (gconstpointer count)
 {
@@ -241,8 +242,8 @@ expect_warning (const char *pattern)
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, pattern);
 }
 
-/* One run that the server cannot list does not keep the others; it is read by itself, and stays out
- * of later lists. */
+/* A run that the server cannot list does not delay the others. It is read alone, and stays out of
+ * later lists. */
 static void
 test_bad_member (void)
 {
@@ -272,7 +273,7 @@ test_bad_member (void)
   g_assert_cmpuint (server_requests (fixture->server), ==, requests + 2);
 }
 
-/* A server that fails at a list now and then says nothing of the runs in it. */
+/* If a server fails at a list now and then, the runs in it are not the cause. */
 static void
 test_lists_that_fail_now_and_then (void)
 {
@@ -291,8 +292,8 @@ test_lists_that_fail_now_and_then (void)
   g_assert_cmpstr (fixture->heard->str, ==, "a a a a a a ");
 }
 
-/* Many of them, one that was deleted, and one that the server cannot write out at all: its states
- * say how it is. */
+/* Several such runs, one that was deleted, and one that the server cannot write out at all: its
+ * state is found in the list of its states. */
 static void
 test_bad_members (void)
 {
@@ -307,7 +308,7 @@ test_bad_members (void)
   read_run (fixture, "bad1");
   read_run (fixture, "mute");
   read_run (fixture, "bad2");
-  /* Of each, in any order. */
+  /* One warning for each, in any order. */
   for (guint i = 0; i < 3; i++)
     expect_warning ("*fails at every list that flow run * is in*");
   g_main_loop_run (fixture->loop);
@@ -328,8 +329,7 @@ on_noise (json_t *body G_GNUC_UNUSED, const GError *error, gpointer user_data)
     pp_flow_run_read (fixture->api, "noise", PP_API_ONCE, on_noise, fixture);
 }
 
-/* What is no answer at all may be the network's fault, unless the server answers other calls all
- * the while. */
+/* A missing answer may be the network's fault, unless the server keeps answering other calls. */
 static void
 test_no_answer_for_member (gconstpointer id)
 {
@@ -362,7 +362,7 @@ test_no_route (void)
   g_assert_cmpstr (fixture->heard->str, ==, expected);
 }
 
-/* Before it is asked for, and while it is. */
+/* A read is cancelled before its request is sent, and afterwards. */
 static void
 test_cancel (void)
 {

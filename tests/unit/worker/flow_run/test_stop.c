@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers that are ended before their own end: by a time-out, by their user, and where the
- * engine does not do as it is told. */
+/* Tests containers that are stopped before their own end: by a time-out, by a user, and by an
+ * engine that does not carry out a stop. */
 #include "config.h"
 
 #include "flow_run_test.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which reason to stop a flow run replaces which. */
+/* Tests which reason to stop a flow run replaces which. */
 #include "config.h"
 
 #include "worker/flow_run/flow_run_inside-private.h"

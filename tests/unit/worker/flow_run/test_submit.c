@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words on a run's way to its container. */
+/* Tests the messages from a run's claim to its container. */
 #include "config.h"
 
 #include "worker/flow_run/flow_run_inside-private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker hears of a run that runs: it was ended, deleted, or begun again elsewhere. */
+/* Tests what the worker does when a running run was ended, deleted, or begun again elsewhere. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -39,36 +39,36 @@ retry_inside (Fixture *fixture)
   schedule_again (fixture, NULL, json_pack ("{s:s}", "retry_type", "in_process"));
 }
 
-/* A worker has restored the state in which Prefect inside waits for its retry: a late request had
- * set another one. */
+/* Prefect inside waits for its retry. A late request had overwritten that state, and a worker has
+ * restored it. */
 static void
 restore_retry_inside (Fixture *fixture)
 {
   schedule_again (fixture, RESTORED, json_pack ("{s:s}", "retry_type", "in_process"));
 }
 
-/* From a server that does not know how a run is retried. */
+/* An old server does not store how a run is retried. */
 static void
 begin_again_at_old_server (Fixture *fixture)
 {
   schedule_again (fixture, NULL, json_pack ("{s:n}", "retries"));
 }
 
-/* After Prefect inside has suspended the run. */
+/* Somebody resumes the run after Prefect inside has suspended it. */
 static void
 resume_outside (Fixture *fixture)
 {
   schedule_again (fixture, NULL, json_pack ("{s:n, s:b}", "retry_type", "resuming", TRUE));
 }
 
-/* A client of Prefect does that, inside the container or not. */
+/* A client of Prefect, inside the container or not, schedules the run. */
 static void
 schedule_by_client (Fixture *fixture)
 {
   schedule_again (fixture, OTHER, json_pack ("{s:n}", "retry_type"));
 }
 
-/* An answer that was on its way while the run was claimed anew. */
+/* The answer was on its way while the run was claimed again. */
 static void
 hear_of_attempt_before (Fixture *fixture)
 {
@@ -79,7 +79,7 @@ hear_of_attempt_before (Fixture *fixture)
   pp_flow_run_end_as_told (fixture->run, flow_run, g_get_monotonic_time () - 60 * G_USEC_PER_SEC);
 }
 
-/* The server does that if no poll takes the run in time. */
+/* The server renames the state if no poll takes the run in time. */
 static void
 rename_to_late (Fixture *fixture)
 {
@@ -90,7 +90,7 @@ rename_to_late (Fixture *fixture)
   g_mutex_unlock (&fixture->mutex);
 }
 
-/* `prefect flow-run retry` does that. */
+/* As `prefect flow-run retry` does. */
 static void
 retry_by_client (Fixture *fixture)
 {
@@ -116,7 +116,7 @@ check_stopped_kindly (Fixture *fixture)
   g_assert_cmpuint (fixture->fake->stop_seconds, ==, 30);
 }
 
-/* The run's polls are not to skip it. */
+/* Polls must not skip the run. */
 static void
 check_rescheduled (Fixture *fixture)
 {

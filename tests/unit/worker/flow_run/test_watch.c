@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container that runs: its output, its end, and what is lost of both. */
+/* Tests a running container: its output, its end, and what may be lost of both. */
 #include "config.h"
 
 #include "flow_run_test.h"
@@ -57,7 +57,7 @@ kill_for_memory (Fixture *fixture)
   fixture->fake->job->status.end.oom_killed = TRUE;
 }
 
-/* The container does not get the key, because its command is no Prefect. */
+/* The container does not get the key, because its command does not run Prefect. */
 static void
 set_key (Fixture *fixture)
 {

@@ -33,7 +33,7 @@ typedef struct
   PpIdentity *identity;
   PpJournal *journal;
   PpLogSender *sender;
-  gint64 note; /* the last timestamp that the journal was told */
+  gint64 note; /* the last timestamp that the journal got */
   guint notes;
 } Fixture;
 
@@ -123,8 +123,8 @@ wait_notes (Fixture *fixture, guint count)
     g_main_context_iteration (NULL, TRUE);
 }
 
-/* After each attempt that certainly did not reach the server, or that it has refused, nothing is on
- * its way; before each attempt, the records are. */
+/* If an attempt certainly did not reach the server, or was refused, no records are on their way
+ * after it. Before each attempt, they count as on their way. */
 static void
 test_not_on_its_way (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -138,7 +138,8 @@ test_not_on_its_way (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     }
 }
 
-/* An attempt without an answer may be on its way, also while later attempts are refused. */
+/* After an attempt without an answer, the records may be on their way, also if later attempts are
+ * refused. */
 static void
 test_on_its_way (Fixture *fixture, gconstpointer data)
 {
@@ -158,7 +159,7 @@ test_on_its_way (Fixture *fixture, gconstpointer data)
   for (int i = 0; i < 3; i++)
     {
       wait_notes (fixture, 1);
-      /* A refused batch is halved: the new record is not in all of them. */
+      /* A refused batch is sent in halves, and not each half has the new record. */
       g_assert_cmpint (fixture->note, >=, first);
       wait_notes (fixture, 1);
       g_assert_cmpint (fixture->note, ==, first);

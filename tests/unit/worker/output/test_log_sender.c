@@ -56,7 +56,7 @@ static const Refusal *refusal;
 /* A gateway refuses bodies that are longer with 413; 0: none. */
 static gsize body_limit;
 static gboolean refuses_all;
-/* Whatever names one of these runs is refused; NULL: none. */
+/* Bodies that name one of these runs are refused; NULL: none. */
 static const char *refused_runs[2];
 /* The bodies that were accepted while this is not NULL. */
 static GPtrArray *accepted;

@@ -405,7 +405,7 @@ test_in_vain (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (state_test_count (fixture->notes), ==, 0);
 }
 
-/* A note is kept while its run, which is ours, waits for a slot. */
+/* A note is kept while its run, which is ours, waits for a free slot. */
 static void
 test_waits_for_a_place (Fixture *fixture, gconstpointer data)
 {

@@ -1,5 +1,5 @@
-"""Job variables that differ in every way a deployment may: each value once on its own, then mixed
-by a seeded generator."""
+"""Job variables that differ in every way that a deployment may use: first each value alone, then combinations from a
+seeded generator."""
 
 import random
 
@@ -49,7 +49,7 @@ VARIABLES = {
     ],
 }
 
-# Every argument of docker-py's containers.create() that the peer does not set itself.
+# Every argument of docker-py's containers.create() that the Python worker does not set itself.
 KWARGS = {
     "auto_remove": [True],
     "blkio_weight": [0, 500],
@@ -212,7 +212,7 @@ REFUSED = {
 }
 
 
-# Names in env that docker-py sends, and that an engine takes for another variable or refuses.
+# Names in env that docker-py sends. An engine takes them for another variable or refuses them.
 NO_VARIABLE_NAMES = ["", "=", "A=", "A=B", " A", "A\nB", "\tA", "A\u007f", "A\u0085"]
 
 
@@ -228,7 +228,7 @@ def every_value_once():
     for key, values in KWARGS.items():
         for value in values:
             yield {"container_create_kwargs": {key: value}}
-            # The network decides what becomes of these.
+            # The network decides whether these have an effect.
             if key in ("networking_config", "extra_hosts", "ports"):
                 yield {"networks": ["one"], "container_create_kwargs": {key: value}}
                 yield {

@@ -1,4 +1,4 @@
-"""A container engine that only writes down what it is asked: HTTP on a unix socket."""
+"""A container engine that only records the requests that it gets: HTTP on a unix socket."""
 
 import json
 import os
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Serves at PATH until close(); `record` is what came since start_recording()."""
+    """Serves at PATH until close(); `record` has the requests since start_recording()."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.record = {}
 
     def handle_error(self, request, client_address):
-        # A client that closed early; what is missing in the record shows in the comparison.
+        # The client closed the connection early. If a request is missing for that, the comparison shows it.
         pass
 
     def close(self):

@@ -32,7 +32,7 @@ ENGINES = [
     {"kind": "podman", "version": "5.2.1", "gateway": None},
     {"kind": "podman", "version": "4.3.1", "gateway": GATEWAY},
 ]
-NEWEST = ENGINES[0]  # what an engine that is not known is taken for
+NEWEST = ENGINES[0]  # an unknown engine counts as this one
 
 
 def parse_arguments():
@@ -47,7 +47,7 @@ def make_worker():
     from prefect_docker.worker import DockerWorker
 
     worker = DockerWorker(work_pool_name="pool", name="worker")
-    # Events go to a server, which there is none of here.
+    # Events go to a server, and there is none here.
     worker._emit_container_status_change_event = lambda *args, **kwargs: None
     worker._emit_container_creation_failed_event = lambda *args, **kwargs: None
     worker._logger.setLevel(logging.CRITICAL)
@@ -67,9 +67,9 @@ def make_configuration(case):
 
 
 def as_finished(configuration):
-    """CONFIGURATION as this project's template room hands it on."""
+    """CONFIGURATION in the form in which this project's template room returns it."""
     finished = configuration.model_dump(mode="json")
-    # pp_template_prepare() infers the network mode and gives secrets as they are.
+    # pp_template_prepare() chooses the network mode, and leaves secrets unmasked.
     finished["network_mode"] = configuration.get_network_mode()
     if configuration.registry_credentials:
         credentials = configuration.registry_credentials
@@ -87,16 +87,16 @@ def run_peer(worker, engine, case, version):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             worker._create_and_start_container(make_configuration(case))
-    except Exception as error:  # noqa: BLE001: whatever the peer refuses with
+    except Exception as error:  # noqa: BLE001: any error with which the peer refuses the case
         return {"error": f"{type(error).__name__}: {error}"}
     return dict(engine.record)
 
 
-# --- deliberate differences, each a narrow rule on the peer's result ---
+# --- deliberate differences: each is a narrow rule for the peer's result ---
 
 
 def without_auto_remove(peer):
-    """AutoRemove: the worker removes, after the exit code and the last byte are safe."""
+    """AutoRemove: here the worker removes the container, after its exit status and the last byte of output are safe."""
     peer["create_body"]["HostConfig"].pop("AutoRemove", None)
 
 
@@ -106,8 +106,8 @@ def without_restart_policy(peer):
 
 
 def with_host_gateway(peer, newer, mode, engine):
-    """The peer compares Podman's version with Docker's and leaves host-gateway out: here it is what
-    the peer sends to a Docker that knows the word, as an address where this Podman does not."""
+    """The peer compares Podman's version with Docker's version numbers, and so leaves host-gateway out. Here Podman
+    gets what the peer sends to a Docker that knows the word, or an address if this Podman does not know the word."""
     hosts = newer["create_body"]["HostConfig"].get("ExtraHosts")
     if hosts is None:
         peer["create_body"]["HostConfig"].pop("ExtraHosts", None)
@@ -122,7 +122,7 @@ def with_host_gateway(peer, newer, mode, engine):
 
 
 def in_anothers_network(case, peer):
-    """The peer's own entry for /etc/hosts is what engines refuse where a container joins another's network."""
+    """If a container joins another's network, engines refuse the entry that the peer itself adds to /etc/hosts."""
     host_config = peer["create_body"]["HostConfig"]
     own = "host.docker.internal:"
     if not str(host_config["NetworkMode"]).startswith("container:") or "ExtraHosts" not in host_config:
@@ -135,22 +135,24 @@ def in_anothers_network(case, peer):
 
 
 def refused_for_the_engine(ours):
-    """The peer sends what an engine drops without a word; here the run is refused (src/infrastructure/dropped.c)."""
+    """The peer sends settings that an engine silently drops. Here the run is refused
+    (src/infrastructure/containers/dropped.c)."""
     return bool(re.search(r"drops \S+ without a word|would drop", ours.get("error", "")))
 
 
 def ports_nobody_reaches(ours):
-    """docker-py refuses published ports on the host's network, and takes them where there is no network."""
+    """docker-py refuses published ports on the host's network, but accepts them without a network. Here both are
+    refused."""
     return re.search(r'"(none|container:\S+)" network_mode is incompatible', ours.get("error", ""))
 
 
 def no_variable_name(ours):
-    """docker-py puts NAME and value together: a NAME with "=" in it sets another variable."""
+    """docker-py joins NAME and value, so a NAME with "=" in it would set another variable. Here it is refused."""
     return "is no name of a variable" in ours.get("error", "")
 
 
 def without_gpu_requests(peer):
-    """Podman drops them from the Docker API: here they are CDI devices."""
+    """Podman drops GPU requests of the Docker API. Here they become CDI devices."""
     peer["create_body"]["HostConfig"].pop("DeviceRequests", None)
 
 
@@ -204,7 +206,7 @@ class Harness:
 
 
 def compare(worker, engine, harness, case, target):
-    """The differences of one case on one engine; None where both refuse it."""
+    """Returns the differences of one case on one engine, or None if both sides refuse it."""
     finished = as_finished(make_configuration(case))
     peer = run_peer(worker, engine, case, target["version"])
     ours = harness.run(finished, target)
@@ -243,7 +245,7 @@ def compare(worker, engine, harness, case, target):
 
 
 def asks_for_hosts(case):
-    """What an engine's version matters for."""
+    """True if the result of CASE depends on the engine's version."""
     keys = {"env", "networks", "network_mode"} & set(case)
     return bool(keys) or "extra_hosts" in (case.get("container_create_kwargs") or {})
 
@@ -252,7 +254,7 @@ def decoded(header):
     if header is None:
         return None
     auth = json.loads(base64.urlsafe_b64decode(header))
-    # docker-py adds an e-mail address nobody has asked for.
+    # docker-py adds an e-mail address that nobody has asked for.
     auth.pop("email", None)
     return auth
 
