@@ -130,11 +130,12 @@ class Api:
         """Makes a deployment in POOL and runs it now. Returns the run's id."""
         return self.run(self.deploy(pool, name, variables=variables, **more))
 
-    def retried(self, pool, folder):
-        """Makes a run that fails at first and succeeds in its only retry. It remembers that in FOLDER."""
+    def retried(self, pool, folder, **more):
+        """Makes a run that fails at first and succeeds in its only retry. It remembers that in FOLDER. MORE is about
+        its deployment."""
         command = "sh -c 'test -e /kept/seen || { touch /kept/seen; exit 1; }'"
         variables = {"command": command, "volumes": [f"{folder}:/kept"], "auto_remove": True}
-        run = self.run(self.deploy(pool, variables=variables), after=2)
+        run = self.run(self.deploy(pool, variables=variables, **more), after=2)
         self.call("PATCH", f"/flow_runs/{run}", json={"empirical_policy": {"retries": 1, "retry_delay": 0}})
         return run
 

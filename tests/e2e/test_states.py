@@ -131,6 +131,17 @@ def test_concurrency_slot_is_kept_and_given_back(api, engine, pool, proxy, start
     assert limit["active_slots"] == 0
 
 
+@pytest.mark.parametrize("strategy", ["CANCEL_NEW", "ENQUEUE"])
+def test_concurrency_slot_of_a_retried_run(api, engine, pool, start_worker, tmp_path, strategy):
+    """The server keeps the slot of a failed run for a retry in the same process. The worker gives it back, so the first
+    attempt does not hold up the second one."""
+    run = api.retried(pool, tmp_path, concurrency_limit=1, concurrency_options={"collision_strategy": strategy})
+    start_worker(api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    names = [state["name"] for state in api.states(run)]
+    assert "AwaitingRetry" in names and "AwaitingConcurrencySlot" not in names, names
+
+
 def test_concurrency_limit_of_a_deployment_cancels(api, engine, pool, start_worker):
     """The server turns PENDING into CANCELLED: no container is started for the run."""
     options = {"collision_strategy": "CANCEL_NEW"}

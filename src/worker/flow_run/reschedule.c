@@ -2,7 +2,9 @@
 /* Handles a run with retries left, which the server has set to AwaitingRetry instead of FAILED. The
  * server assumes that whoever reports FAILED waits and runs the flow again (RetryFailedFlows:
  * retry_type "in_process"), so its polls skip such runs. But this worker creates a new container
- * for each attempt. It therefore returns the run to the poll, for any worker with a free slot. */
+ * for each attempt. It therefore returns the run to the poll, for any worker with a free slot. For
+ * the same reason, the server keeps the run's slot of a deployment's concurrency limit
+ * (ReleaseFlowConcurrencySlots). The next attempt needs it, so this worker gives it back first. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -78,11 +80,32 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
                                                        on_rescheduled, run);
 }
 
+static void
+on_released (json_t *body, const GError *error, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  (void)body;
+  run->api_call = NULL;
+  if (error != NULL)
+    g_warning ("The concurrency slot of flow run '%s' (%s) could not be given back; the server "
+               "frees it when its lease expires: %s",
+               run->name, run->id, error->message);
+  pp_flow_run_reschedule (run);
+}
+
 /* Reads the run before each change of its policy. A change that is repeated blindly would also
  * apply to an attempt that has begun since. */
 void
 pp_flow_run_reschedule (PpFlowRun *run)
 {
+  if (run->lease != NULL)
+    {
+      run->api_call = pp_concurrency_lease_release (run->context->api, pp_lease_id (run->lease),
+                                                    on_released, run);
+      g_clear_pointer (&run->lease, pp_lease_free);
+      return;
+    }
   run->api_call = pp_flow_run_read (run->context->api, run->id, PP_API_PERSIST_UNLESS_TOLD,
                                     on_policy_read, run);
 }

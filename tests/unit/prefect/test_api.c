@@ -1602,6 +1602,9 @@ test_requests (void)
   pp_concurrency_lease_renew (f->api, "l", 300, on_done, f);
   assert_sent (f, 10, "POST", "/api/v2/concurrency_limits/leases/l/renew",
                "{\"lease_duration\":300.0}");
+  pp_concurrency_lease_release (f->api, "l", on_done, f);
+  assert_sent (f, 11, "POST", "/api/v2/concurrency_limits/decrement-with-lease",
+               "{\"lease_id\":\"l\"}");
 }
 
 static void

@@ -188,6 +188,11 @@ answer_of (Fixture *fixture, const Request *request, json_t *body, int *status)
       fixture->renewals++;
       return say (status, 204, "");
     }
+  if (strstr (target, "/decrement-with-lease") != NULL)
+    {
+      g_string_append (fixture->told, "(slot) ");
+      return say (status, 204, "");
+    }
   if (strstr (target, "/logs/filter") != NULL)
     return say (status, 200, "[]");
   if (strstr (target, "/logs/") != NULL)

@@ -96,7 +96,7 @@ struct Fixture
   GMutex mutex;       /* protects what the server's thread uses */
   json_t *states;     /* of the run, oldest first */
   gint64 top;         /* index of the run's state; -1: the last one */
-  GString *told;      /* types of accepted proposals */
+  GString *told;      /* types of accepted proposals; "(slot)" where a slot was given back */
   GString *log;       /* lines of the run's log */
   json_t *policy;     /* the run's empirical policy; NULL: none */
   json_int_t run_count;

@@ -32,6 +32,24 @@ check_left_to_prefect (Fixture *fixture)
   g_assert_cmpuint (fixture->renewals, ==, 0);
 }
 
+/* The server keeps the slot for a retry in the same container. */
+static void
+retry_inside (Fixture *fixture)
+{
+  schedule_again (fixture, NULL, json_pack ("{s:s}", "retry_type", "in_process"));
+}
+
+static void
+check_rescheduled (Fixture *fixture)
+{
+  g_assert_cmpstr (pp_json_string (fixture->policy, "retry_type"), ==, "reschedule");
+}
+
+#define RELEASE "/decrement-with-lease"
+#define RETRIED                                                                                    \
+  .prepare = give_lease, .steps = { end_job, retry_inside }, .exit_code = 3,                       \
+  .check = check_rescheduled
+
 static const Case cases[] = {
   { "renewed",
     { .keeps_running = TRUE,
@@ -67,6 +85,21 @@ static const Case cases[] = {
       .prepare = give_lease,
       .steps = { run_prefect, let_minute_pass, end_job },
       .check = check_left_to_prefect } },
+  { "given-back-for-a-retry",
+    { RETRIED, .answers = { { "FAILED", 0, 1 } }, .states = "PENDING RUNNING (slot) " } },
+  { "given-back-for-a-retry-after-a-busy-answer",
+    { RETRIED, .answers = { { "FAILED", 0, 1 }, { RELEASE, 0, 2 } },
+      .states = "PENDING RUNNING (slot) " } },
+  { "not-given-back",
+    { RETRIED, .answers = { { "FAILED", 0, 1 }, { RELEASE, 0, 9, 422, DETAIL ("no") } },
+      .states = "PENDING RUNNING " } },
+  { "given-back-for-a-retry-that-prefect-waited-for",
+    { .variables = PREFECT_JOB,
+      .prepare = give_lease,
+      .steps = { run_prefect, retry_inside, end_job },
+      .states = "PENDING PENDING (slot) ",
+      .check = check_rescheduled } },
+  { "kept-at-an-end", { .prepare = give_lease, .states = "PENDING RUNNING COMPLETED " } },
 };
 
 int
