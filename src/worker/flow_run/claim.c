@@ -23,6 +23,9 @@
  * earlier call may still be carried out. */
 #define SOON_US G_USEC_PER_SEC
 
+/* Why the server refuses the claim of a run whose deployment was deleted; its own words. */
+#define DEPLOYMENT_NOT_FOUND "Deployment not found."
+
 /* CLAIMED: asks the server if the run is ours. */
 
 static void propose_pending (PpFlowRun *run);
@@ -182,6 +185,30 @@ stays_scheduled (const PpSetStateResult *result)
 }
 
 static void
+say_aborted (PpFlowRun *run, const char *reason)
+{
+  pp_flow_run_log (run, PP_LOG_INFO,
+                   "Aborted submission of flow run '%s'. Server sent an abort signal: %s", run->id,
+                   reason != NULL ? reason : "no reason given");
+}
+
+/* Handles a RUN whose claim the server refuses because it does not find the deployment
+ * (SecureFlowConcurrencySlots). Prefect's worker reads the deployment first, and cancels the run if
+ * the deployment is gone. */
+static void
+settle_without_deployment (PpFlowRun *run)
+{
+  if (g_error_matches (run->resolve.error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_DEPLOYMENT_GONE))
+    {
+      pp_flow_run_cancel_for_deployment (run);
+      return;
+    }
+  if (pp_refused_claims_add (run->context->refused, run->id))
+    say_aborted (run, DEPLOYMENT_NOT_FOUND);
+  pp_flow_run_drop (run);
+}
+
+static void
 on_pending (const PpSetStateResult *result, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
@@ -209,12 +236,17 @@ on_pending (const PpSetStateResult *result, const GError *error, gpointer user_d
       claim_later (run, result->delay_seconds);
       return;
     case PP_SET_STATE_ABORT:
+      if (g_strcmp0 (result->reason, DEPLOYMENT_NOT_FOUND) == 0)
+        {
+          run->claim.lacks_deployment = TRUE;
+          if (run->resolve.is_done)
+            settle_without_deployment (run);
+          return;
+        }
       /* A run that stays SCHEDULED will be returned by the next poll. In another state, it was
        * claimed by another worker, or ended. */
       if (!stays_scheduled (result) || pp_refused_claims_add (run->context->refused, run->id))
-        pp_flow_run_log (run, PP_LOG_INFO,
-                         "Aborted submission of flow run '%s'. Server sent an abort signal: %s",
-                         run->id, result->reason != NULL ? result->reason : "no reason given");
+        say_aborted (run, result->reason);
       break;
     case PP_SET_STATE_REJECT:
       pp_flow_run_log (
@@ -258,6 +290,8 @@ on_resolved (const PpResolveParts *parts, const GError *error, gpointer user_dat
     }
   if (run->state == PP_FLOW_RUN_PENDING)
     pp_flow_run_go_on (run);
+  else if (run->claim.lacks_deployment)
+    settle_without_deployment (run);
 }
 
 void

@@ -165,10 +165,11 @@ struct PpFlowRun
   } recovery;                  /* RECOVERED */
   struct
   {
-    gint64 seen_at;   /* when the server was asked for the run; monotonic microseconds */
-    gint64 looked_at; /* when it was asked again; monotonic microseconds */
-    GError *error;    /* the error of the last proposal, or NULL */
-  } claim;            /* CLAIMED */
+    gint64 seen_at;            /* when the server was asked for the run; monotonic microseconds */
+    gint64 looked_at;          /* when it was asked again; monotonic microseconds */
+    GError *error;             /* the error of the last proposal, or NULL */
+    gboolean lacks_deployment; /* refused: the server does not find the deployment */
+  } claim;                     /* CLAIMED */
   struct
   {
     PpFlowRunNextFunc next; /* called after the check under way */
@@ -218,7 +219,6 @@ struct PpFlowRun
     char *scheduled_id;       /* id of the SCHEDULED state after which the container may end */
     gint64 scheduled_at;      /* monotonic microseconds; when that state was seen first */
     PpFlowRunNextFunc retry;  /* called by TIMER, or earlier if the container ends */
-    gint64 begun_at;          /* monotonic microseconds; 0: an earlier worker started it */
     gboolean may_lack_memory; /* the container has a limit, or may have one */
     gboolean program_gone; /* the kernel reports the program's end; the engine may not do so yet */
     gboolean status_lost;  /* the container has ended with an unknown exit status */

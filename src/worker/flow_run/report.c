@@ -10,8 +10,6 @@
 /* How long Prefect may still report after the end of its container: its last calls may be on their
  * way. */
 #define GRACE_US (10 * G_USEC_PER_SEC)
-/* If the run took longer than this, its state is read before its final state is reported. */
-#define LOOK_AFTER_US (5 * G_USEC_PER_SEC)
 /* Lines of output in a state's message. The log has PP_OUTPUT_TAIL_LINES. */
 #define MESSAGE_LINES 5
 /* The most bytes of the reason why a run was not submitted: it may quote what the job's author
@@ -91,20 +89,14 @@ send_report (PpFlowRun *run)
       run->report.message, run->report.force, PP_API_TRY, pp_flow_run_on_end_answered, run);
 }
 
-/* True if somebody else may have changed the run's state. If the run took a while, a user may have
- * ended it, or it may have begun again elsewhere. */
+/* True if somebody else may have changed the state of RUN, which this worker has claimed: a user
+ * may have ended or retried it, or it may have begun again elsewhere. If Prefect inside the
+ * container reports the run, its state was read at the container's end. */
 static gboolean
 may_be_changed (const PpFlowRun *run)
 {
-  gint64 now = g_get_monotonic_time ();
-
-  if (pp_flow_run_has_late_words (run))
-    return TRUE;
-  if (!run->started_once)
-    return now - run->claimed_at > LOOK_AFTER_US;
-  return run->worker_reported
-         && (now - run->watch.begun_at > LOOK_AFTER_US
-             || (run->policy != NULL && run->policy->runs_prefect));
+  return run->state != PP_FLOW_RUN_CLAIMED
+         && (pp_flow_run_has_late_words (run) || !run->started_once || run->worker_reported);
 }
 
 static void

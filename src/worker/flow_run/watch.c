@@ -401,7 +401,6 @@ pp_flow_run_enter_started (PpFlowRun *run)
   PpWorkerContext *context = run->context;
   const PpPosition nothing = { 0 };
 
-  run->watch.begun_at = run->recovered ? 0 : g_get_monotonic_time ();
   if (!run->recovered)
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' submitted to infrastructure", run->name);
   else if (!pp_flow_run_is_over_on_server (run))

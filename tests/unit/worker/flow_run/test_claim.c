@@ -110,6 +110,9 @@ check_message (Fixture *fixture G_GNUC_UNUSED)
   g_test_assert_expected_messages ();
 }
 
+#define NO_DEPLOYMENT                                                                              \
+  "{\"status\": \"ABORT\", \"state\": null, \"details\": {\"reason\": \"Deployment not found.\"}}"
+
 static const Case cases[] = {
   { "answer-is-lost",
     { .answers = { { "PENDING", 0, 1, .is_done = TRUE } },
@@ -260,6 +263,23 @@ static const Case cases[] = {
       .states = "PENDING CANCELLED ",
       .calls = "",
       .words = "no longer exists" } },
+  { "deployment-is-gone-at-its-retry",
+    { .answers = { { "PENDING", 0, 9, 0, NO_DEPLOYMENT },
+                   { "GET /api/deployments/", 0, 9, 404, DETAIL ("Deployment not found") } },
+      .states = "CANCELLED ",
+      .calls = "",
+      .words = "no longer exists" } },
+  { "deployment-is-back",
+    { .answers = { { "PENDING", 0, 9, 0, NO_DEPLOYMENT } },
+      .states = "",
+      .calls = "",
+      .log = "Server sent an abort signal: Deployment not found." } },
+  { "deployment-cannot-be-read",
+    { .answers = { { "PENDING", 0, 9, 0, NO_DEPLOYMENT },
+                   { "GET /api/deployments/", 0, 99, 403, DETAIL ("no") } },
+      .states = "",
+      .calls = "",
+      .log = "Server sent an abort signal: Deployment not found." } },
   { "wrong-job-variable",
     { .variables = "{" IMAGE ", \"image_pull_policy\": \"Sometimes\"}",
       .states = "PENDING CRASHED ",
