@@ -31,7 +31,8 @@ const PpOption pp_global_options[] = {
 static const PpOption state_dir_options[] = {
   { "state-dir", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (PpSharedOptions, state_dir),
     "Where workers keep what must outlive them (default: PREFECT_PODMAN_STATE_DIR, "
-    "/var/lib/prefect-podman for root, else ~/.local/state/prefect-podman)",
+    "/var/lib/prefect-podman for root, else $XDG_STATE_HOME/prefect-podman or "
+    "~/.local/state/prefect-podman)",
     "DIR", .no_empty = "name a directory" },
   { NULL },
 };

@@ -96,15 +96,15 @@ on_looked (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_check_claim (run, stop_if_claimed_again);
 }
 
+/* Stops RUN because of WHAT was done to it on the server. */
 static void
-stop_ended_by_hand (PpFlowRun *run)
+stop_ended_by_hand (PpFlowRun *run, const char *what)
 {
   if (!is_followed_for_server (run))
     return;
   pp_flow_run_log (run, PP_LOG_INFO,
-                   "Flow run '%s' was ended on the server, not by this worker: %s is "
-                   "stopped",
-                   run->name, run->label);
+                   "Flow run '%s' was %s on the server, not by this worker: %s is stopped",
+                   run->name, what, run->label);
   stop_and_remove (run, PP_STOP_ENDED);
 }
 
@@ -113,7 +113,7 @@ stop_unless_ended_by_prefect (PpFlowRun *run, PpClaimHolder holder)
 {
   run->stop.prefect_ended = holder == PP_CLAIM_PREFECT;
   if (!run->stop.prefect_ended)
-    stop_ended_by_hand (run);
+    stop_ended_by_hand (run, "ended");
 }
 
 /* True if STATE, a final state, may have been reported by Prefect inside the container. Prefect's
@@ -195,7 +195,7 @@ stop_if_retried_by_hand (PpFlowRun *run, PpClaimHolder holder)
       return;
     }
   run->report.retry_scheduled = TRUE;
-  stop_ended_by_hand (run);
+  stop_ended_by_hand (run, "scheduled again");
 }
 
 /* Handles a RUN that, according to FLOW_RUN, waits in its container for a retry. This may be wrong:
@@ -225,7 +225,7 @@ see_to_end (PpFlowRun *run, const json_t *flow_run)
   if (!run->worker_reported)
     stop_for_another_attempt (run, flow_run);
   else if (!may_be_reported_by_prefect (state))
-    stop_ended_by_hand (run);
+    stop_ended_by_hand (run, pp_flow_run_state_is_scheduled (state) ? "scheduled again" : "ended");
   else if (!run->stop.prefect_ended
            && (run->claim_check.call == NULL
                || run->claim_check.known != stop_unless_ended_by_prefect))
