@@ -71,6 +71,7 @@ static const Field fields[] = {
   { "started_at", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_at) },
   { "started_uptime", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, started_uptime) },
   { "seen_run_count", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, seen_run_count) },
+  { "attempt", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, attempt) },
   { "scheduled_time", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, scheduled_time) },
   { "late_until_uptime", FIELD_INTEGER, G_STRUCT_OFFSET (PpJournalEntry, late_until_uptime) },
   { "lease_id", FIELD_NAME, G_STRUCT_OFFSET (PpJournalEntry, lease_id) },

@@ -85,6 +85,19 @@ say_wait (PpFlowRun *run)
                    (int)((run->count.until - g_get_monotonic_time ()) / G_USEC_PER_SEC) + 1);
 }
 
+/* True if RECORD, from the server, is a line of this container's output. A container that the
+ * journal does not describe may be of any attempt. */
+static gboolean
+is_own_line (const PpFlowRun *run, const json_t *record)
+{
+  const char *logger = pp_json_string (record, "name");
+
+  if (logger == NULL)
+    return FALSE;
+  return run->recovery.attaches ? g_str_has_prefix (logger, PP_OUTPUT_LOGGER)
+                                : pp_output_is_logger (logger, run->attempt);
+}
+
 static void
 on_counted (json_t *body, const GError *error, gpointer user_data)
 {
@@ -101,10 +114,9 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
     }
   json_array_foreach (body, index, record)
   {
-    const char *logger = pp_json_string (record, "name");
     const char *timestamp = pp_json_string (record, "timestamp");
 
-    if (logger == NULL || !g_str_has_prefix (logger, PP_OUTPUT_LOGGER))
+    if (!is_own_line (run, record))
       continue;
     if (timestamp != NULL && pp_timestamp_parse (timestamp) > run->count.end)
       continue;

@@ -90,6 +90,7 @@ struct PpFlowRun
   gint64 claimed_time;   /* UNIX microseconds, like all times in the journal; for a run without a
                             journal entry: when its container was created */
   json_int_t seen_run_count; /* the run_count on the server before the claim */
+  gint64 attempt;            /* the number in the loggers of the output; 0: they have none */
   gint64 started_time;       /* UNIX microseconds; 0: its start has not begun */
   gint64 started_uptime;     /* the same in microseconds of pp_uptime(); 0: unknown in this boot */
   gint64 late_until; /* microseconds of pp_uptime(); until then a request without an answer, of this

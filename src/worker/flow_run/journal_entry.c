@@ -64,6 +64,7 @@ pp_flow_run_describe (const PpFlowRun *run, PpJournalEntry *entry)
     .started_at = run->started_time,
     .started_uptime = run->started_uptime,
     .seen_run_count = run->seen_run_count,
+    .attempt = run->attempt,
     .scheduled_time = run->scheduled_time,
     .lease_id = run->lease != NULL ? (char *)pp_lease_id (run->lease) : NULL,
     .engine_name = (char *)about.name,
@@ -140,6 +141,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   run->claimed_time = entry->claimed_at;
   run->started_time = entry->started_at;
   run->seen_run_count = entry->seen_run_count;
+  run->attempt = entry->attempt;
   run->scheduled_time = entry->scheduled_time;
   run->recovery.host_restarted = entry->boot_id != NULL && *entry->boot_id != '\0'
                                  && *run->context->boot_id != '\0'

@@ -62,6 +62,7 @@ pp_flow_run_note_seen (PpFlowRun *run, const json_t *flow_run, gint64 asked_at)
 {
   run->claim.seen_at = asked_at;
   run->seen_run_count = json_integer_value (json_object_get (flow_run, "run_count"));
+  run->attempt = run->seen_run_count > 0 ? run->seen_run_count + 1 : 0;
 }
 
 /* Returns the final state after the last SCHEDULED in STATES (oldest first); borrowed, or NULL.

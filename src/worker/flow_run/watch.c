@@ -413,6 +413,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
   pp_flow_run_drop_spec (run);
   run->output = pp_output_new (run->id, run->policy->stream_output ? context->out : NULL,
                                forwards (run) ? context->logs : NULL, resume_output, run);
+  pp_output_number (run->output, run->attempt);
   pp_output_mask (run->output, context->secrets);
   if (context->output_prefix)
     pp_output_name_lines (run->output, run->name);

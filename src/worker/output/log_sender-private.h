@@ -57,9 +57,9 @@ void pp_log_sender_on_sending (PpLogSender *sender, PpJournal *journal, PpLogSen
                                gpointer user_data);
 
 /* Queues one record. FLOW_RUN_ID (a UUID) and MESSAGE (valid UTF-8, LENGTH bytes) are copied.
- * LOGGER is a static string. The record's timestamp is the current time, but always later than the
- * run's earlier records, because the server sorts by it. IS_OUTPUT is TRUE for a line of the
- * container, which is counted for PpLogDeliveredFunc. */
+ * LOGGER is a static or interned string. The record's timestamp is the current time, but always
+ * later than the run's earlier records, because the server sorts by it. IS_OUTPUT is TRUE for a
+ * line of the container, which is counted for PpLogDeliveredFunc. */
 void pp_log_sender_add (PpLogSender *sender, const char *flow_run_id, const char *logger,
                         gboolean is_output, PpLogLevel level, const char *message, gsize length);
 

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 
 typedef struct PpOutput PpOutput;
 
-/* The prefix of the loggers for a container's lines: ...out and ...err. */
+/* The prefix of the loggers for a container's lines: ...out and ...err, and ...out.2 and ...err.2
+ * for the second attempt of the run. */
 #define PP_OUTPUT_LOGGER "prefect.flow_runs.std"
 
 /* The number of last lines that pp_output_tail() can return. */
@@ -30,6 +31,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpOutput, pp_output_free)
  * "NAME/1a2b3c4d | ". In NAME, characters other than letters, digits, "." and "_" become "-". A
  * container then cannot imitate lines of the worker or of another run. */
 void pp_output_name_lines (PpOutput *output, const char *flow_run_name);
+
+/* Adds ATTEMPT, if it is not 0, to the loggers of the lines. The server may get lines of two
+ * attempts at the same time: an earlier worker's container may still run, or its lines come late.
+ */
+void pp_output_number (PpOutput *output, gint64 attempt);
+
+/* True if LOGGER is one of the lines of ATTEMPT, as pp_output_number() sets them. */
+gboolean pp_output_is_logger (const char *logger, gint64 attempt);
 
 /* Masks SECRETS (borrowed, or NULL) in all output. */
 void pp_output_mask (PpOutput *output, const PpSecrets *secrets);

@@ -51,6 +51,31 @@ struct PpOutput
   GString *line;       /* the line being printed */
 };
 
+/* Returns the logger of the lines of ATTEMPT in STREAM ("out"); static. */
+static const char *
+logger_of (const char *stream, gint64 attempt)
+{
+  g_autofree char *logger = attempt == 0 ? g_strconcat (PP_OUTPUT_LOGGER, stream, NULL)
+                                         : g_strdup_printf ("%s%s.%" G_GINT64_FORMAT,
+                                                            PP_OUTPUT_LOGGER, stream, attempt);
+
+  return g_intern_string (logger);
+}
+
+void
+pp_output_number (PpOutput *output, gint64 attempt)
+{
+  output->streams[0].logger = logger_of ("out", attempt);
+  output->streams[1].logger = logger_of ("err", attempt);
+}
+
+gboolean
+pp_output_is_logger (const char *logger, gint64 attempt)
+{
+  return g_str_equal (logger, logger_of ("out", attempt))
+         || g_str_equal (logger, logger_of ("err", attempt));
+}
+
 PpOutput *
 pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forward_to,
                void (*resume) (gpointer), gpointer user_data)
@@ -62,8 +87,7 @@ pp_output_new (const char *flow_run_id, PpStdout *stream_to, PpLogSender *forwar
   output->forward_to = forward_to;
   output->resume = resume;
   output->user_data = user_data;
-  output->streams[0].logger = PP_OUTPUT_LOGGER "out";
-  output->streams[1].logger = PP_OUTPUT_LOGGER "err";
+  pp_output_number (output, 0);
   output->streams[0].partial = g_string_new (NULL);
   output->streams[1].partial = g_string_new (NULL);
   /* Without a log, the limit only bounds memory. */

@@ -28,6 +28,7 @@ test_round_trip (void)
     .started_at = 1763800000000001,
     .started_uptime = 86400000001,
     .seen_run_count = 2,
+    .attempt = 3,
     .forward_output = TRUE,
   };
   g_autofree char *text = pp_journal_entry_to_text (&entry);
@@ -45,6 +46,7 @@ test_round_trip (void)
   g_assert_cmpint (read->started_at, ==, entry.started_at);
   g_assert_cmpint (read->started_uptime, ==, 86400000001);
   g_assert_cmpint (read->seen_run_count, ==, 2);
+  g_assert_cmpint (read->attempt, ==, 3);
   g_assert_null (read->lease_id);
   g_autofree char *again = pp_journal_entry_to_text (read);
   g_assert_cmpstr (again, ==, text);

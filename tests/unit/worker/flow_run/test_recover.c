@@ -58,6 +58,14 @@ forward (PpJournalEntry *entry)
 }
 
 static void
+forward_second_attempt (PpJournalEntry *entry)
+{
+  forward (entry);
+  entry->seen_run_count = 1;
+  entry->attempt = 2;
+}
+
+static void
 forward_a_retry (PpJournalEntry *entry)
 {
   forward (entry);
@@ -147,9 +155,10 @@ note_batch_long_ago (Fixture *fixture)
 
 /* Times after the claim. Tests claim their runs at the current time. */
 #define OWN_TIME "2100-01-01T00:00:02Z"
-#define RECORD_AT(time)                                                                            \
-  "{\"name\": \"prefect.flow_runs.stdout\", \"timestamp\": \"" time                                \
+#define LINE(logger, time)                                                                         \
+  "{\"name\": \"prefect.flow_runs." logger "\", \"timestamp\": \"" time                            \
   "\", \"message\": \"delivered\"}"
+#define RECORD_AT(time) LINE ("stdout", time)
 #define RECORD "[" RECORD_AT (OWN_TIME) "]"
 #define RECORD_OF_OTHER "[" RECORD_AT ("2100-01-01T00:00:03Z") "]"
 /* The first two counts of the records on the server find RECORDS. */
@@ -172,6 +181,27 @@ send_and_begin_elsewhere (Fixture *fixture)
 
   write_position (fixture, &position, 3600 * 2);
   write_and_begin_elsewhere (fixture);
+}
+
+#define LAST_TIME "2100-01-01T00:00:09Z"
+
+/* The earlier worker may have sent lines up to LAST_TIME. */
+static void
+send_much_and_begin_elsewhere (Fixture *fixture)
+{
+  const PpPosition position = { .sent_until = pp_timestamp_parse (LAST_TIME) };
+
+  write_position (fixture, &position, 3600 * 2);
+  write_and_begin_elsewhere (fixture);
+}
+
+static void
+write_lines_of_retry (Fixture *fixture)
+{
+  const PpPosition position = { .sent_until = pp_timestamp_parse (LAST_TIME) };
+
+  write_position (fixture, &position, 3600 * 2);
+  write_lines (fixture);
 }
 
 static void
@@ -716,6 +746,32 @@ static const Recovery recoveries[] = {
     { STORED (RECORD), .prepare = write_lines, .states = "COMPLETED ",
       .log = "delivered\nnot delivered" },
     .change = forward_a_retry },
+  { "output-of-a-retry-and-late-lines-of-the-first-attempt",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { STORED ("[" LINE ("stdout", OWN_TIME) ", " LINE ("stderr.2", "2100-01-01T00:00:03Z") "]"),
+      .prepare = write_lines_of_retry, .states = "COMPLETED ", .log = "not delivered",
+      .absent = "\ndelivered" },
+    .change = forward_second_attempt },
+  { "output-of-a-retry-and-only-late-lines-of-the-first-attempt",
+    PP_JOURNAL_STARTING,
+    PP_JOB_RUNNING,
+    "RUNNING",
+    RUNNING_ID,
+    { STORED (BOTH_RECORDS), .prepare = write_lines_of_retry, .states = "COMPLETED ",
+      .log = "delivered\nnot delivered" },
+    .change = forward_second_attempt },
+  { "output-of-the-first-attempt-and-lines-of-the-retry",
+    PP_JOURNAL_STARTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { STORED ("[" LINE ("stdout.2", OWN_TIME) ", " LINE ("stderr.2", "2100-01-01T00:00:03Z") "]"),
+      .keeps_running = TRUE, .prepare = send_much_and_begin_elsewhere, .states = "",
+      .log = "delivered\nnot delivered" },
+    .change = forward },
   { "output-is-not-known",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
