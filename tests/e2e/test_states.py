@@ -312,6 +312,18 @@ def test_suspension_is_not_an_ending(api, engine, pool, start_worker):
     assert [state["type"] for state in api.states(run)].count("RUNNING") == 2
 
 
+def test_retried_run_whose_deployment_was_deleted(api, engine, pool, start_worker):
+    """The server refuses the run's claim. The run is cancelled, as by the Python worker."""
+    start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": "false"})
+    run = api.run(deployment)
+    assert api.wait_end(run)["state"]["type"] == "FAILED"
+    api.call("DELETE", f"/deployments/{deployment}")
+    api.set_state(run, "SCHEDULED", name="AwaitingRetry")
+    api.wait_state(run, "CANCELLED")
+    assert "no longer exists" in api.state(run)["message"]
+
+
 def test_deployment_is_gone(api, engine, pool, proxy, start_worker):
     run = api.go(pool, {"command": "true"})
     proxy.add(Rule(r"GET /api/deployments/", status(404, b'{"detail":"Deployment not found"}')))
