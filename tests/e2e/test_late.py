@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from fault_proxy import Rule, held, status
+from engines import BUSYBOX
+from fault_proxy import Rule, held, status, unanswered
 from parts import wait_for
 from test_states import SAY, as_engine
 from test_taking_up import check_nothing_left
@@ -278,6 +279,37 @@ def test_lines(api, engine, pool, proxy, start_worker, tmp_path):
     lines = [line for line in api.wait_text(run, "line 3").splitlines() if line.startswith("line ")]
     assert lines == ["line 1", "line 2", "line 3"]
     check_nothing_left(engine, run, tmp_path)
+
+
+# Prints "1-1", "1-2", ... in its first attempt, and "2-1", ... in its second one.
+NUMBERED = "sh -c 'n=1; test -e /kept/seen && n=2; touch /kept/seen; for i in $(seq 40); do echo $n-$i; sleep 0.5; done'"
+
+
+def test_lines_of_a_retry_and_late_ones_of_the_first_attempt(testbed, api, engine, pool, proxy, start_worker, tmp_path):
+    """The second worker is killed before it hears that its batch has arrived. Meanwhile the first worker has sent late
+    lines of the first attempt. They must not count as lines of the second one."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    docker = testbed.engine("docker")
+    docker.need(BUSYBOX)
+    elsewhere = {"PREFECT_PODMAN_STATE_DIR": str(tmp_path / "elsewhere")}
+    first = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": NUMBERED, "volumes": [f"{kept}:/kept"], "auto_remove": True, "stop_timeout": 1})
+    api.wait_text(run, "1-3")
+    first.end(signal.SIGKILL)
+    second = start_worker(proxy.api, docker, pool, settings=elsewhere)
+    api.set_state(run, "CRASHED")
+    api.set_state(run, "SCHEDULED", name="AwaitingRetry")
+    api.wait_text(run, "2-3")
+    start_worker(api, engine, pool)
+    api.wait_text(run, "1-12")
+    proxy.add(Rule(r"POST /api/logs/ ?$", unanswered(), times=1))
+    proxy.wait_count(r"POST /api/logs/ ?$", proxy.count(r"POST /api/logs/ ?$") + 1)
+    second.end(signal.SIGKILL)
+    start_worker(proxy.api, docker, pool, settings=elsewhere)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    lines = [line for line in api.wait_text(run, "2-40").splitlines() if line.startswith("2-")]
+    assert lines == [f"2-{number}" for number in range(1, 41)]
 
 
 def test_infrastructure_pid(api, engine, pool, proxy, door, start_worker):
