@@ -35,8 +35,8 @@ typedef struct EngineWatch EngineWatch;
  * unpacks a layer: this takes minutes for tens of GB on a slow disk. */
 #define PP_ENGINE_PULL_SILENCE_SECONDS (30 * 60)
 
-/* Handles the engine's answer to a request of CALL; its status is below 400. Sends the next request
- * or ends the call. */
+/* Handles the engine's answer to a request of CALL; its status reports success. Sends the next
+ * request or ends the call. */
 typedef void (*AnswerFunc) (EngineCall *call, const PpHttpResponse *response);
 
 /* Reports the end of CALL to its user. JSON is the engine's answer, if there is one; ERROR is the
@@ -79,6 +79,7 @@ struct EngineCall
   Engine *engine;
   char *what; /* "start container '...'", the start of its error messages */
   PpHttpCall *http_call;
+  long success; /* of the current request, see EngineRequest */
   AnswerFunc answer;
   DeliverFunc deliver;
   union
@@ -95,6 +96,7 @@ struct EngineCall
   gboolean creates;       /* a create request is under way: the engine may refuse its name */
   gboolean gone_is_fine;  /* a 404 counts as success */
   gboolean ended_is_fine; /* a refusal to kill an ended container counts as success */
+  gboolean same_is_fine;  /* a 304 counts as success: the container runs or has ended already */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
   gboolean takes_refusal; /* ANSWER is also called for a refusal (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */
@@ -160,6 +162,7 @@ typedef struct
   guint silence_seconds;     /* 0: no limit */
   PpHttpDataFunc on_data;    /* NULL: collect the whole answer */
   gboolean unversioned;
+  long success; /* the status of Docker and Podman if they have done it; 0: 200 */
 } EngineRequest;
 
 /* Sends REQUEST for CALL. ANSWER gets the answer. */
@@ -168,13 +171,17 @@ void pp_engine_call_send (EngineCall *call, const EngineRequest *request, Answer
 /* Ends CALL with JSON, with ERROR, or with neither. Frees CALL. */
 void pp_engine_call_end (EngineCall *call, json_t *json, const GError *error);
 
-/* An AnswerFunc that ends the call successfully for any answer, without a result. */
+/* An AnswerFunc that ends the call successfully, without a result. */
 void pp_engine_end_plain (EngineCall *call, const PpHttpResponse *response);
 
 /* Ends CALL with a new error of CODE. The error's message is CALL's `what` and the formatted
  * text. */
 void pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
+
+/* Ends CALL: its answer, with STATUS, is from another program in the engine's place. WHY says how
+ * that shows. The engine itself may have done what was asked. */
+void pp_engine_call_fail_stranger (EngineCall *call, long status, const char *why);
 
 /* Returns the JSON of RESPONSE, a new reference. If it is not JSON, ends CALL and returns NULL. */
 json_t *pp_engine_call_json (EngineCall *call, const PpHttpResponse *response);

@@ -153,6 +153,16 @@ pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *f
   pp_engine_call_end (call, NULL, error);
 }
 
+void
+pp_engine_call_fail_stranger (EngineCall *call, long status, const char *why)
+{
+  call->engine->heard = 0;
+  pp_engine_call_fail (
+      call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      "what answers at %s (status %ld) is no container engine: %s%s", call->engine->url, status,
+      why, call->engine->info == NULL ? " (is this the container engine's address?)" : "");
+}
+
 static void
 fail_transport (EngineCall *call, const GError *error)
 {
@@ -212,6 +222,14 @@ note_answer (EngineCall *call, const PpHttpResponse *response)
     engine->asking = pp_engine_connect (&engine->base, on_asked_again, engine);
 }
 
+/* True if STATUS, below 400, is the one with which an engine reports that it has done what CALL
+ * asks for. Any other is the answer of a proxy, a cache or another program. */
+static gboolean
+is_success (const EngineCall *call, long status)
+{
+  return status == call->success || (status == 304 && call->same_is_fine);
+}
+
 static void
 on_http_done (const PpHttpResponse *response, const GError *error, gpointer user_data)
 {
@@ -224,6 +242,12 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
       return;
     }
   note_answer (call, response);
+  if (response->status < 400 && !is_success (call, response->status))
+    {
+      g_autofree char *why = g_strdup_printf ("an engine answers this with %ld", call->success);
+      pp_engine_call_fail_stranger (call, response->status, why);
+      return;
+    }
   g_autofree char *words = response->status < 400 ? NULL : pp_engine_words (response);
   PpInfrastructureError code = words != NULL ? pp_engine_error_code (call, response, words) : 0;
   if (words == NULL || (call->may_refuse && response->status == 500)
@@ -286,6 +310,7 @@ pp_engine_call_send (EngineCall *call, const EngineRequest *request, AnswerFunc 
                                  /* Warn only about short GET requests: all others may take long. */
                                  .slow_ms = is_look ? PP_HTTP_SLOW_MS : 0,
                                  .max_response_bytes = PP_ENGINE_MAX_RESPONSE_BYTES };
+  call->success = request->success != 0 ? request->success : 200;
   call->answer = answer;
   call->http_call
       = request->on_data != NULL
@@ -310,10 +335,6 @@ pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
     }
   json = pp_json_parse (response->body, response->body_length, 0, &why);
   if (json == NULL)
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                         "what answers at %s (status %ld) is no container engine: %s%s",
-                         call->engine->url, response->status, why.text,
-                         call->engine->info == NULL ? " (is this the container engine's address?)"
-                                                    : "");
+    pp_engine_call_fail_stranger (call, response->status, why.text);
   return json;
 }

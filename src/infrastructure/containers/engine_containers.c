@@ -57,9 +57,7 @@ end_if_right (EngineCall *call, json_t *json, long status, gboolean is_right, co
   if (is_right)
     pp_engine_call_end (call, json, NULL);
   else
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                         "what answers at %s (status %ld) is no container engine: %s",
-                         call->engine->url, status, wanted);
+    pp_engine_call_fail_stranger (call, status, wanted);
 }
 
 static void
@@ -128,7 +126,8 @@ pp_engine_container_call (PpInfrastructure *infrastructure, const char *verb, co
                                    user_data);
 }
 
-/* PREFIX is "" for the Docker API, and PP_LIBPOD for Podman's own. */
+/* PREFIX is "" for the Docker API, and PP_LIBPOD for Podman's own. A request that changes a
+ * container gets 204. (In Podman's own API, a DELETE gets 200: PREFIX must be "".) */
 static void
 send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
             const char *tail, guint timeout_seconds, AnswerFunc answer)
@@ -138,7 +137,8 @@ send_below (const char *prefix, EngineCall *call, const char *method, const char
   EngineRequest request = { .method = method,
                             .path = path,
                             .timeout_seconds = timeout_seconds,
-                            .unversioned = prefix[0] != '\0' };
+                            .unversioned = prefix[0] != '\0',
+                            .success = g_str_equal (method, "GET") ? 200 : 204 };
 
   pp_engine_call_send (call, &request, answer);
 }
@@ -270,6 +270,7 @@ pp_engine_start (PpInfrastructure *infrastructure, const char *container_id,
 
   pp_engine_events_expect (call->engine);
   call->container_id = g_strdup (container_id);
+  call->same_is_fine = TRUE;
   pp_engine_send_container (call, "POST", container_id, "/start", PP_ENGINE_SLOW_SECONDS,
                             pp_engine_end_plain);
   look_in (call, FIRST_START_LOOK_SECONDS);
@@ -338,7 +339,7 @@ pp_engine_stop (PpInfrastructure *infrastructure, const char *container_id, guin
       = kills ? g_strdup ("/kill") : g_strdup_printf ("/stop?t=%u", timeout_seconds);
 
   call->ended_is_fine = kills;
-  /* Status 304 to a stop means that the container was not running. */
+  call->same_is_fine = !kills;
   pp_engine_send_container (call, "POST", container_id, tail,
                             MIN (timeout_seconds, G_MAXINT) + PP_ENGINE_QUICK_SECONDS,
                             pp_engine_end_plain);

@@ -79,7 +79,8 @@ send_create (EngineCall *call)
                             .path = call->path,
                             .body = call->body,
                             .timeout_seconds = PP_ENGINE_SLOW_SECONDS,
-                            .unversioned = g_str_has_prefix (call->path, "/v") };
+                            .unversioned = g_str_has_prefix (call->path, "/v"),
+                            .success = 201 };
 
   call->creates = TRUE;
   pp_engine_call_send (call, &request, on_made);

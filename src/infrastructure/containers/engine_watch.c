@@ -134,7 +134,7 @@ says_lost (const PpHttpResponse *response)
 {
   if (response->status >= 400)
     return strstr (response->body, "exit code") != NULL;
-  return g_ascii_strtoll (response->body, NULL, 10) < 0;
+  return response->status == 200 && g_ascii_strtoll (response->body, NULL, 10) < 0;
 }
 
 static void

@@ -257,7 +257,8 @@ answer (Server *server, const Request *request, int fd, gpointer data)
   (void)server;
   if (strstr (request->target, "/version") != NULL)
     return server_reply (fd, 200, "", data);
-  return server_reply (fd, 200, "", "{\"Id\": \"1\"}\n");
+  int status = strstr (request->target, "/containers/create") != NULL ? 201 : 200;
+  return server_reply (fd, status, "", "{\"Id\": \"1\"}\n");
 }
 
 /* Starts an engine that reports VERSION, at a socket, or with OVER_TCP at an address. */
