@@ -26,8 +26,8 @@ typedef enum
   PP_INFRASTRUCTURE_ERROR_NAME_IN_USE,
   PP_INFRASTRUCTURE_ERROR_INVALID,   /* the job configuration cannot be made into a container; the
                                         message names the key */
-  PP_INFRASTRUCTURE_ERROR_TOO_LARGE, /* the answer is larger, or needs more memory, than this
-                                        program reads */
+  PP_INFRASTRUCTURE_ERROR_TOO_LARGE, /* only of an inspection or a list: the answer is larger, or
+                                        needs more memory, than this program reads */
 } PpInfrastructureError;
 
 /* What the infrastructure reported about itself at the last connect. Borrowed; each may be NULL. */

@@ -97,6 +97,7 @@ struct EngineCall
   gboolean gone_is_fine;  /* a 404 counts as success */
   gboolean ended_is_fine; /* a refusal to kill an ended container counts as success */
   gboolean same_is_fine;  /* a 304 counts as success: the container runs or has ended already */
+  gboolean may_be_large;  /* an answer that is too large is the engine's, and has its own code */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
   gboolean takes_refusal; /* ANSWER is also called for a refusal (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */

@@ -163,6 +163,22 @@ pp_engine_call_fail_stranger (EngineCall *call, long status, const char *why)
       why, call->engine->info == NULL ? " (is this the container engine's address?)" : "");
 }
 
+/* Ends CALL: its answer is too large, as WORDS say. If an engine's answer to CALL is never that
+ * large, another program sent it, and the engine itself may have done what was asked. */
+static void
+fail_too_large (EngineCall *call, const char *words)
+{
+  if (call->may_be_large)
+    {
+      pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_TOO_LARGE, "%s", words);
+      return;
+    }
+  call->engine->heard = 0;
+  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+                       "no usable answer from the container engine at %s: %s", call->engine->url,
+                       words);
+}
+
 static void
 fail_transport (EngineCall *call, const GError *error)
 {
@@ -172,7 +188,7 @@ fail_transport (EngineCall *call, const GError *error)
       = is_connect ? pp_engine_connect_hint (engine->socket_path, &engine->names) : NULL;
 
   if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_TOO_LARGE)
-    pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_TOO_LARGE, "%s", error->message);
+    fail_too_large (call, error->message);
   else if (g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_TOO_LONG))
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED, "%s", error->message);
   else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE
@@ -327,10 +343,11 @@ pp_engine_call_json (EngineCall *call, const PpHttpResponse *response)
 
   if (!pp_json_fits (response->body, response->body_length, MAX_RESPONSE_MEMORY))
     {
-      pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_TOO_LARGE,
-                           "the answer of %" G_GSIZE_FORMAT
-                           " bytes would take more than %" G_GSIZE_FORMAT " MiB of memory",
-                           response->body_length, MAX_RESPONSE_MEMORY / 1024 / 1024);
+      g_autofree char *words
+          = g_strdup_printf ("the answer of %" G_GSIZE_FORMAT
+                             " bytes would take more than %" G_GSIZE_FORMAT " MiB of memory",
+                             response->body_length, MAX_RESPONSE_MEMORY / 1024 / 1024);
+      fail_too_large (call, words);
       return NULL;
     }
   json = pp_json_parse (response->body, response->body_length, 0, &why);

@@ -293,6 +293,7 @@ pp_engine_inspect (PpInfrastructure *infrastructure, const char *container_id, P
       (Engine *)infrastructure, show_container ("inspect", container_id), deliver_job, user_data);
 
   call->done.job = inspected;
+  call->may_be_large = TRUE;
   send_own (call, "GET", container_id, "/json", PP_ENGINE_QUICK_SECONDS, end_with_inspected);
   return &call->base;
 }
@@ -400,6 +401,7 @@ pp_engine_list (PpInfrastructure *infrastructure, PpListScope scope, const char 
   json_auto_t *filters = json_pack ("{s:o}", "label", labels);
 
   call->done.jobs = listed;
+  call->may_be_large = TRUE;
   if (claim != NULL)
     json_array_append_new (labels, json_sprintf ("%s=%s", PP_CLAIM_LABEL, claim));
   if (states != NULL)

@@ -206,9 +206,67 @@ static const Case cases[] = {
   { "list", LIST, 200, 0, "[]" },
 };
 
+typedef struct
+{
+  Case base;
+  gboolean needs_memory; /* JSON of 3 MB that needs hundreds of times more memory; else 20 MB */
+  PpInfrastructureError code;
+} LargeCase;
+
+/* Returns an answer that is too large; new string. */
+static char *
+make_large (gboolean needs_memory)
+{
+  GString *body = g_string_new ("[{}");
+
+  if (!needs_memory)
+    {
+      g_string_free (body, TRUE);
+      return g_strnfill (20 * 1024 * 1024, ' ');
+    }
+  for (guint i = 0; i < 1024 * 1024; i++)
+    g_string_append (body, ",{}");
+  g_string_append (body, "]");
+  return g_string_free (body, FALSE);
+}
+
+/* An engine's answer to a start or a create is small. A larger one is another program's, and the
+ * call may be tried again. Only an inspection and a list say that an answer is too large. */
+static void
+test_too_large (gconstpointer data)
+{
+  const LargeCase *case_ = data;
+  g_autofree char *body = make_large (case_->needs_memory);
+  g_autoptr (GError) error = try (&case_->base, case_->base.success, body);
+
+  g_assert_error (error, PP_INFRASTRUCTURE_ERROR, (int)case_->code);
+  g_assert_nonnull (strstr (error->message, case_->needs_memory ? "of memory" : "is larger than"));
+}
+
+static const LargeCase large_cases[] = {
+  { { "start", START, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "stop", STOP, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "remove", REMOVE, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "keep", KEEP, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "connect-network", CONNECT_NETWORK, 200, 0, NULL },
+    FALSE,
+    PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "create", CREATE, 201, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "create-memory", CREATE, 201, 0, NULL }, TRUE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "check-image", CHECK_IMAGE, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "check-image-memory", CHECK_IMAGE, 200, 0, NULL },
+    TRUE,
+    PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "ping", PING, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE },
+  { { "inspect", INSPECT, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_TOO_LARGE },
+  { { "inspect-memory", INSPECT, 200, 0, NULL }, TRUE, PP_INFRASTRUCTURE_ERROR_TOO_LARGE },
+  { { "list", LIST, 200, 0, NULL }, FALSE, PP_INFRASTRUCTURE_ERROR_TOO_LARGE },
+};
+
 static void
 add_tests (void)
 {
+  pp_test_add_cases ("/engine-call/too-large", large_cases, test_too_large);
   pp_test_add_cases ("/engine-call/status", cases, test_status);
 }
 
