@@ -35,10 +35,11 @@ typedef enum
 typedef struct
 {
   gint64 exit_code;
-  gboolean never_ended;  /* there is no end: it was never started, or its end was lost; exit_code is
-                            meaningless then */
-  gboolean status_lost;  /* never_ended, because the process that keeps the exit status is gone */
-  gboolean checkpointed; /* never_ended, because a checkpoint has stopped it */
+  gboolean never_ended; /* there is no end: it was never started, or its end was lost; exit_code is
+                           meaningless then */
+  gboolean status_lost; /* never_ended, because the process that keeps the exit status is gone */
+  gboolean never_started;     /* never_ended, because nothing of it ever ran */
+  gboolean checkpointed;      /* never_ended, because a checkpoint has stopped it */
   gboolean start_interrupted; /* its start got no answer; set by the worker */
   gboolean host_restarted;    /* the host was restarted since the job's start; set by the worker */
   gboolean oom_killed;

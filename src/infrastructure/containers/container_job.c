@@ -104,6 +104,7 @@ read_end (PpJobStatus *status, const json_t *inspect, const json_t *state)
 
   end->exit_code = json_integer_value (json_object_get (state, "ExitCode"));
   end->status_lost = !status->is_running && end->exit_code == PODMAN_LOST;
+  end->never_started = status->never_started;
   end->checkpointed = !status->is_running && json_is_true (json_object_get (state, "Checkpointed"));
   end->never_ended = end->status_lost || end->checkpointed || (!status->is_running && has_no_end);
   end->oom_killed = json_is_true (json_object_get (state, "OOMKilled"));

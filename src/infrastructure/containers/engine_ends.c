@@ -21,6 +21,11 @@ pp_engine_explain_no_end (const PpJobEnd *end)
     return g_strdup (
         "The container was checkpointed (`podman container checkpoint`), which stops it. "
         "`podman container restore` continues the container, but not this run.");
+  if (end->never_started && !end->start_interrupted && !end->host_restarted)
+    return g_strdup_printf (
+        "The container was never started, says the engine, although its start was answered with "
+        "success%s%s. Does a proxy in front of the engine answer in its place?",
+        end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
   return g_strdup_printf (
       "The container does not run, and the engine knows of no end of it: %s%s%s. Look at `podman "
       "inspect` and the engine's log.",

@@ -48,7 +48,14 @@ static const Case cases[] = {
   /* Engines report exit status 0 for a container that never ran, or whose end they have lost. */
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\"}}",
-    "CRASHED", "never started" },
+    "CRASHED", "The container was never started, says the engine, although" },
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"configured\", \"Pid\": 0}}", "CRASHED",
+    "Does a proxy in front of the engine answer in its place?" },
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"Error\": \"no runc\"}}", "CRASHED",
+    "with success: no runc. Does a proxy" },
+  /* Podman was killed while it started this container, which ran. */
+  { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"Pid\": 7}}", "CRASHED",
+    "or its exit status was lost (conmon crashed" },
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\", \"Error\": \"conmon died\"}}",
     "CRASHED", ": conmon died" },
