@@ -19,7 +19,7 @@
  * other calls: after five and a half minutes. A server that lacks a resource may fail at any call
  * for a while. */
 #define FAILED_ATTEMPTS 16
-/* The longest Retry-After that is followed, in seconds. After that time, the call is retried. */
+/* The longest pause after a Retry-After, jitter included, in seconds. Then the call is retried. */
 #define MAX_RETRY_AFTER 300.0
 /* The shortest delay in seconds, whatever the server asks for. A date may be in the past by this
  * host's clock. */
@@ -63,7 +63,8 @@ peer_retries (const PpApi *api, const PpHttpResponse *response, const GError *er
     }
 }
 
-/* Returns the seconds of a Retry-After header (RFC 9110: seconds or a date), or -1. */
+/* Returns the seconds of VALUE, a Retry-After header (RFC 9110: seconds or a date), or -1. VALUE
+ * may be NULL. */
 static double
 parse_retry_after (const char *value)
 {
@@ -82,6 +83,17 @@ parse_retry_after (const char *value)
   if (!isfinite (seconds))
     return -1;
   return CLAMP (seconds, 0, MAX_RETRY_AFTER);
+}
+
+/* Returns the seconds that RESPONSE asks to wait before the next attempt, or -1. As in Prefect's
+ * client, the Retry-After of an answer that is not retried counts for nothing: a gateway's 401 with
+ * a long Retry-After must not hold up all flow runs. */
+static double
+requested_pause (const PpApi *api, const PpHttpResponse *response, const GError *error)
+{
+  if (response == NULL || !peer_retries (api, response, error))
+    return -1;
+  return parse_retry_after (pp_http_response_header (response, "retry-after"));
 }
 
 /* Returns SECONDS with jitter: a random delay that is at most FACTOR longer. If MINIMUM is FALSE,
@@ -119,11 +131,12 @@ static double
 pause_before_retry (const PpApiCall *call, double asked)
 {
   double factor = call->api->settings->client_retry_jitter_factor;
+  double longest = asked >= 0 ? MAX_RETRY_AFTER : MAX_DELAY;
   double seconds = back_off (call);
 
   if (asked >= 0)
     seconds = MAX (asked, pp_api_call_persists (call) ? seconds : MIN_RETRY_AFTER);
-  return MIN (with_jitter (seconds, factor, asked >= 0), MAX_DELAY) * call->api->wait_factor;
+  return MIN (with_jitter (seconds, factor, asked >= 0), longest) * call->api->wait_factor;
 }
 
 /* True if CALL, which failed with RESPONSE (NULL: no answer) or ERROR, may have been carried out.
@@ -277,8 +290,7 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
              || (call->patience == PP_API_RETRY
                  && call->csrf_refusals <= api->settings->client_max_retries);
     }
-  double asked = parse_retry_after (
-      response != NULL ? pp_http_response_header (response, "retry-after") : NULL);
+  double asked = requested_pause (api, response, error);
   if (call->patience == PP_API_TRY && asked > 0)
     api->rest_until = g_get_monotonic_time () + (gint64)(asked * G_USEC_PER_SEC);
   if (!may_try_again (call, response, error))

@@ -392,6 +392,63 @@ test_maintenance_does_not_count (void)
   g_assert_cmpint (pp_api_maintenance_until (fixture->api), >, 0);
 }
 
+/* Returns the seconds that a call of PATIENCE takes if the first answer is STATUS with RETRY_AFTER
+ * and the second one is good. Pauses are FACTOR of their length, with a jitter of JITTER. */
+static double
+seconds_of_call (int status, const char *retry_after, PpApiPatience patience, double factor,
+                 double jitter)
+{
+  const Step steps[]
+      = { { status, retry_after, "{\"detail\": \"slow down\"}" }, { 200, NULL, "{}" } };
+  g_autoptr (Fixture) fixture = fixture_new (steps, G_N_ELEMENTS (steps));
+  gint64 before = g_get_monotonic_time ();
+
+  fixture->settings.client_retry_jitter_factor = jitter;
+  start (fixture);
+  pp_api_hurry (fixture->api, factor);
+  call (fixture, "POST", "/x", patience);
+  g_assert_no_error (fixture->error);
+  g_assert_cmpuint (server_requests (fixture->server), ==, 2);
+  return (double)(g_get_monotonic_time () - before) / G_USEC_PER_SEC;
+}
+
+/* Retry-After of an answer that Prefect's client does not retry counts for nothing, also if this
+ * call is retried. With it, each of these calls would wait 6 s or longer. */
+static void
+test_retry_after_of_other_answers (void)
+{
+  static const int statuses[] = { 401, 403, 500, 504 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (statuses); i++)
+    {
+      const Step steps[] = { { statuses[i], "Retry-After: 3600\r\n", "{\"detail\": \"no\"}" } };
+      g_autoptr (Fixture) fixture = started (steps, 1);
+
+      g_assert_cmpfloat (
+          seconds_of_call (statuses[i], "Retry-After: 99999999999\r\n", PP_API_PERSIST, 0.02, 0.2),
+          <, 4);
+      call (fixture, "POST", "/x", PP_API_TRY);
+      g_assert_cmpuint (pp_api_rest_ms (fixture->api, 1000), ==, 1000);
+    }
+}
+
+/* No jitter makes the pause longer than 5 minutes, here 0.6 s. */
+static void
+test_retry_after_is_bounded (void)
+{
+  static const char *const headers[] = { "Retry-After: 99999999999\r\n", "Retry-After: 299\r\n",
+                                         "Retry-After: Thu, 01 Jan 2099 00:00:00 GMT\r\n" };
+  static const PpApiPatience patiences[] = { PP_API_RETRY, PP_API_PERSIST, PP_API_PERSIST_SHARED };
+
+  for (guint i = 0; i < G_N_ELEMENTS (headers); i++)
+    {
+      double seconds = seconds_of_call (429, headers[i], patiences[i], 0.002, 100);
+
+      g_assert_cmpfloat (seconds, >=, 0.59);
+      g_assert_cmpfloat (seconds, <, 3);
+    }
+}
+
 static void
 test_persist (void)
 {
@@ -1730,6 +1787,8 @@ add (void)
   g_test_add_func ("/api/retry/broken-connections", test_retry_broken_connections);
   g_test_add_func ("/api/retry/retry-after", test_retry_after);
   g_test_add_func ("/api/retry/no-pause", test_no_pause_is_asked_for);
+  g_test_add_func ("/api/retry/retry-after-of-others", test_retry_after_of_other_answers);
+  g_test_add_func ("/api/retry/retry-after-is-bounded", test_retry_after_is_bounded);
   g_test_add_func ("/api/retry/maintenance-does-not-count", test_maintenance_does_not_count);
   g_test_add_func ("/api/retry/persist", test_persist);
   g_test_add_func ("/api/retry/server-comes-back", test_server_comes_back);
