@@ -19,10 +19,9 @@ pp_json_decref_pointer (json_t **json)
 #endif
 
 /* Parses LENGTH bytes of TEXT, which others wrote, as JSON. FLAGS are jansson's. Returns a new
- * reference, or NULL with the reason in *WHY, which may be NULL. Two kinds of JSON that jansson
- * rejects are accepted. jansson allows no NUL in a key: if a key has one, all NULs in TEXT become
- * U+FFFD. A number that Python writes, but that is too large for jansson, becomes a string of its
- * digits. */
+ * reference, or NULL with the reason in *WHY, which may be NULL. Each NUL in a string or a key
+ * becomes U+FFFD, so that no reader of the result cuts a text at its NUL. A number that Python
+ * writes, but that is too large for jansson, becomes a string of its digits. */
 json_t *pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why);
 
 /* Reads TEXT as Python's float() does: surrounding white space and "_" between digits are allowed,

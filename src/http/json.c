@@ -78,17 +78,16 @@ quote_huge_numbers (const char *text, gsize length)
 json_t *
 pp_json_parse (const char *text, gsize length, size_t flags, json_error_t *why)
 {
-  json_t *json = json_loadb (text, length, flags | JSON_ALLOW_NUL, why);
-
-  if (json != NULL)
-    return json;
-  GString *tame = quote_huge_numbers (text, length);
-  json = json_loadb (tame->str, tame->len, flags | JSON_ALLOW_NUL, why);
-  if (json == NULL && g_strstr_len (tame->str, (gssize)tame->len, NUL) != NULL)
+  if (g_strstr_len (text, (gssize)length, NUL) == NULL)
     {
-      replace_nuls (tame->str, tame->len);
-      json = json_loadb (tame->str, tame->len, flags, why);
+      json_t *json = json_loadb (text, length, flags, why);
+
+      if (json != NULL)
+        return json;
     }
+  GString *tame = quote_huge_numbers (text, length);
+  replace_nuls (tame->str, tame->len);
+  json_t *json = json_loadb (tame->str, tame->len, flags, why);
   g_string_free (tame, TRUE);
   return json;
 }

@@ -975,14 +975,22 @@ test_nul_in_a_key (void)
   g_assert_cmpstr (pp_json_string (fixture->body, "c"), ==, "\\u0000");
 }
 
+/* No string is cut at its NUL: a volume without its end would be mounted without "ro". */
 static void
 test_nul_in_a_string (void)
 {
-  const Step steps[] = { { 200, NULL, "{\"a\": \"x\\u0000y\", \"b\": 1}" } };
+  const Step steps[] = { { 200, NULL,
+                           "{\"a\": \"x\\u0000y\", \"b\": 1, \"volumes\": [\"/tmp:/x\\u0000:ro\"],"
+                           " \"c\": \"\\u0000\\\\u0000\\u0000\", \"seed\": 1e400}" } };
   g_autoptr (Fixture) fixture = started (steps, 1);
 
   call (fixture, "GET", "/x", PP_API_ONCE);
   g_assert_no_error (fixture->error);
+  const json_t *volumes = json_object_get (fixture->body, "volumes");
+  g_assert_cmpstr (pp_json_string (fixture->body, "a"), ==, "x\357\277\275y");
+  g_assert_cmpstr (json_string_value (json_array_get (volumes, 0)), ==, "/tmp:/x\357\277\275:ro");
+  g_assert_cmpstr (pp_json_string (fixture->body, "c"), ==, "\357\277\275\\u0000\357\277\275");
+  g_assert_cmpstr (pp_json_string (fixture->body, "seed"), ==, "1e400");
   g_assert_cmpint (json_integer_value (json_object_get (fixture->body, "b")), ==, 1);
 }
 
