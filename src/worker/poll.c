@@ -7,6 +7,7 @@
 #include "prefect-podman/prefect/resources.h"
 
 #include "memory-private.h"
+#include "poll_entry-private.h"
 #include "poll_parts-private.h"
 #include "queues-private.h"
 
@@ -89,14 +90,6 @@ pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_data)
     }
 }
 
-static gboolean
-is_flow_run (const json_t *flow_run)
-{
-  const char *id = pp_json_string (flow_run, "id");
-
-  return id != NULL && g_uuid_string_is_valid (id);
-}
-
 static void
 claim (PpWorker *worker, json_t *flow_run)
 {
@@ -163,7 +156,7 @@ say_bad_members (PpWorker *worker, size_t bad, size_t all)
 {
   if (bad > 0 && !worker->bad_members_said)
     g_warning ("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " flow runs in the API's answer to the "
-               "poll have no usable id; they are left alone",
+               "poll have no usable id or are due later than was asked for; they are left alone",
                bad, all);
   worker->bad_members_said = bad > 0;
 }
@@ -173,25 +166,23 @@ static void
 take (PpWorker *worker, const json_t *body)
 {
   const json_t *entry;
-  size_t index, bad = 0, refused = 0;
+  size_t index, counts[PP_POLL_ENTRY_REFUSED + 1] = { 0 };
 
   forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
   json_array_foreach (body, index, entry)
   {
     json_t *flow_run = json_object_get (entry, "flow_run");
+    PpPollEntry kind = pp_poll_entry_judge (flow_run, worker->polled_before, &worker->context);
 
-    if (!is_flow_run (flow_run))
-      bad++;
-    else if (pp_refused_claims_waits (worker->context.refused, pp_json_string (flow_run, "id")))
-      refused++;
-    else
+    counts[kind]++;
+    if (kind == PP_POLL_ENTRY_CLAIMABLE)
       claim (worker, flow_run);
   }
   /* Polling again at once would only return the same runs. */
-  if (refused == index)
+  if (counts[PP_POLL_ENTRY_CLAIMABLE] == 0)
     worker->more_waits = FALSE;
-  say_bad_members (worker, bad, index);
+  say_bad_members (worker, counts[PP_POLL_ENTRY_BAD], index);
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0
                          ? SOONEST_US / 1000
@@ -363,9 +354,11 @@ on_queues (const GError *error, gpointer user_data)
 }
 
 gint64
-pp_worker_poll_before (const PpWorker *worker)
+pp_worker_poll_before (PpWorker *worker)
 {
-  return g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
+  worker->polled_before
+      = g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
+  return worker->polled_before;
 }
 
 guint

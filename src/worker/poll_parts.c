@@ -89,7 +89,7 @@ on_polled (json_t *body, const GError *error, gpointer user_data)
 static void
 poll_queue (PpPollParts *parts, guint index)
 {
-  const PpWorker *worker = parts->worker;
+  PpWorker *worker = parts->worker;
   const char *names[] = { g_ptr_array_index (parts->names, index), NULL };
 
   parts->call = pp_work_pool_get_scheduled_flow_runs (

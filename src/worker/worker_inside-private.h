@@ -121,6 +121,7 @@ typedef struct
   PpApiCall *suspects_call; /* the request for due runs (spoilers.c) */
   GList *suspects;          /* runs that are being checked */
   GHashTable *unread;       /* id -> number of polls in a row in which it was unreadable; or NULL */
+  gint64 polled_before;     /* latest start time that the last poll asked for; UNIX microseconds */
   gint64 polled_at;         /* monotonic microseconds of the last poll */
   gint64 last_poll;         /* monotonic microseconds of the last answered poll, or of the start */
   gboolean poll_is_stale;   /* a warning about the stale poll was logged */
@@ -266,9 +267,9 @@ void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_
 
 /* poll.c */
 
-/* The bounds of a poll made now: the latest start time (UNIX microseconds), and the most runs. With
- * 0, the server chooses the number. */
-gint64 pp_worker_poll_before (const PpWorker *worker);
+/* The bounds of a poll made now: the latest start time (UNIX microseconds; also set as
+ * polled_before), and the most runs. With 0, the server chooses the number. */
+gint64 pp_worker_poll_before (PpWorker *worker);
 guint pp_worker_poll_limit (const PpWorker *worker);
 
 /* Polls as soon as requests in progress allow. */

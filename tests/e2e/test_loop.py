@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import Rule, reset, slow, status
+from fault_proxy import Rule, altered, reset, slow, status
 from parts import wait_for
 from prefect_api import Api, running_spans, when
 from servers import prefect_server
@@ -300,3 +300,19 @@ def test_runs_of_many_deployments_in_a_burst(api, engine, pool, start_worker):
     for run in api.wait_end(*runs, timeout=240):
         assert run["state"]["type"] == "COMPLETED", run["state"]
     print(f"{len(runs)} runs in {time.monotonic() - began:.1f} s")
+
+
+def test_poll_with_a_date_beyond_what_was_asked_for(api, engine, pool, proxy, start_worker):
+    """A proxy has altered the dates in the poll's answer. The run is not claimed, since it would stay Pending until
+    then, and the worker does not ask at once again. The run is claimed when the answers are right again."""
+    in_2099 = altered(rb'(scheduled_(?:start_)?time":")20\d\d', rb"\g<1>2099")
+    proxy.add(Rule(POLL, in_2099))
+    run = api.go(pool, {"command": "true"})
+    worker = start_worker(proxy.api, engine, pool, "--limit", "1", settings={"PREFECT_WORKER_QUERY_SECONDS": "4"})
+    worker.wait_line("1 of 1 flow runs .* are due later than was asked for; they are left alone")
+    before = proxy.count(POLL)
+    time.sleep(6)
+    assert proxy.count(POLL) <= before + 3
+    assert [state["type"] for state in api.states(run)] == ["SCHEDULED"]
+    proxy.clear()
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"

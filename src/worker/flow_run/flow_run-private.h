@@ -37,6 +37,10 @@ typedef void (*PpFlowRunNotifyFunc) (PpFlowRun *run, gboolean slot_free, gpointe
 PpFlowRun *pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
                             PpFlowRunNotifyFunc notify, gpointer user_data);
 
+/* Returns the time before which a run of FLOW_RUN, the API's object, must not start, in UNIX
+ * microseconds. At most 0 if it may start at once. */
+gint64 pp_flow_run_scheduled_time (const json_t *flow_run);
+
 /* Returns a new run that an earlier worker handled. ENTRY is its entry in the journal. Call
  * pp_flow_run_recover() or pp_flow_run_recover_unlisted() next. */
 PpFlowRun *pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *entry,

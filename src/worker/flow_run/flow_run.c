@@ -298,23 +298,30 @@ pp_flow_run_new_from_journal (PpWorkerContext *context, const PpJournalEntry *en
   return run;
 }
 
+gint64
+pp_flow_run_scheduled_time (const json_t *flow_run)
+{
+  const json_t *details = json_object_get (json_object_get (flow_run, "state"), "state_details");
+  const char *scheduled = pp_json_string (details, "scheduled_time");
+
+  if (scheduled == NULL)
+    scheduled = pp_json_string (flow_run, "next_scheduled_start_time");
+  return scheduled != NULL ? pp_timestamp_parse (scheduled) : 0;
+}
+
 PpFlowRun *
 pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
                  PpFlowRunNotifyFunc notify, gpointer user_data)
 {
   PpFlowRun *run = new_run (context, pp_json_string (flow_run, "id"), notify, user_data);
-  const json_t *details = json_object_get (json_object_get (flow_run, "state"), "state_details");
-  const char *scheduled = pp_json_string (details, "scheduled_time");
   const char *name = pp_json_string (flow_run, "name");
 
-  if (scheduled == NULL)
-    scheduled = pp_json_string (flow_run, "next_scheduled_start_time");
   run->name = g_strdup (name != NULL ? name : run->id);
   run->deployment_id = g_strdup (pp_json_string (flow_run, "deployment_id"));
   run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
   run->json = json_incref (flow_run);
   pp_flow_run_note_seen (run, flow_run, asked_at);
-  run->scheduled_time = scheduled != NULL ? pp_timestamp_parse (scheduled) : 0;
+  run->scheduled_time = pp_flow_run_scheduled_time (flow_run);
   return run;
 }
 
