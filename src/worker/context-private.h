@@ -5,6 +5,7 @@
 #include "prefect-podman/infrastructure/infrastructure.h"
 #include "prefect-podman/prefect/api.h"
 #include "prefect-podman/settings/settings.h"
+#include "claimed_states-private.h"
 #include "events-private.h"
 #include "refused_claims-private.h"
 #include "prefect-podman/state/journal.h"
@@ -36,6 +37,7 @@ typedef struct
   gboolean output_prefix; /* put the run's name before each line on stdout */
   PpEvents *events;
   PpJournal *journal;
+  PpClaimedStates *claimed;    /* states in which this worker has claimed runs */
   PpRefusedClaims *refused;    /* runs whose claims the server refused */
   struct PpLateRequests *late; /* late requests of former runs (late_requests-private.h) */
   guint unsettled; /* runs that freed their slot before the server accepted their final state */

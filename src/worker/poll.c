@@ -150,15 +150,22 @@ forget_silence (PpWorker *worker)
   g_clear_pointer (&worker->engine_silence, g_free);
 }
 
-/* Logs one line about all bad entries. Does not repeat it at each poll. */
+/* Logs one line about COUNT of ALL entries, which are not claimed because of WHY. *SAID: the last
+ * poll had such entries, too, so that the line is not repeated at each poll. */
 static void
-say_bad_members (PpWorker *worker, size_t bad, size_t all)
+say_left_alone (gboolean *said, size_t count, size_t all, const char *why)
 {
-  if (bad > 0 && !worker->bad_members_said)
+  if (count > 0 && !*said)
     g_warning ("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " flow runs in the API's answer to the "
-               "poll have no usable id or are due later than was asked for; they are left alone",
-               bad, all);
-  worker->bad_members_said = bad > 0;
+               "poll %s; they are left alone",
+               count, all, why);
+  *said = count > 0;
+}
+
+static gboolean
+is_in_hand (const PpWorker *worker, const json_t *flow_run)
+{
+  return g_hash_table_contains (worker->runs, pp_json_string (flow_run, "id"));
 }
 
 /* Claims the runs in a poll's answer. Called only when the engine answers. */
@@ -166,7 +173,7 @@ static void
 take (PpWorker *worker, const json_t *body)
 {
   const json_t *entry;
-  size_t index, counts[PP_POLL_ENTRY_REFUSED + 1] = { 0 };
+  size_t index, old = 0, counts[PP_POLL_ENTRY_REFUSED + 1] = { 0 };
 
   forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
@@ -178,11 +185,18 @@ take (PpWorker *worker, const json_t *body)
     counts[kind]++;
     if (kind == PP_POLL_ENTRY_CLAIMABLE)
       claim (worker, flow_run);
+    else if (kind == PP_POLL_ENTRY_CLAIMED && !is_in_hand (worker, flow_run))
+      old++;
   }
   /* Polling again at once would only return the same runs. */
   if (counts[PP_POLL_ENTRY_CLAIMABLE] == 0)
     worker->more_waits = FALSE;
-  say_bad_members (worker, counts[PP_POLL_ENTRY_BAD], index);
+  say_left_alone (&worker->bad_members_said, counts[PP_POLL_ENTRY_BAD], index,
+                  "have no usable id or are due later than was asked for");
+  say_left_alone (
+      &worker->old_answer_said, old, index,
+      "are in a state in which this worker has claimed them already (the answer is old, "
+      "or the server's database was restored)");
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0
                          ? SOONEST_US / 1000

@@ -11,6 +11,7 @@ typedef enum
 {
   PP_POLL_ENTRY_CLAIMABLE,
   PP_POLL_ENTRY_BAD,     /* has no usable id, or is due later than the poll asked for */
+  PP_POLL_ENTRY_CLAIMED, /* this worker has claimed it in this same state: the answer is old */
   PP_POLL_ENTRY_REFUSED, /* its claim was refused a short while ago */
 } PpPollEntry;
 

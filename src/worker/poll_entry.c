@@ -16,6 +16,8 @@ pp_poll_entry_judge (const json_t *flow_run, gint64 asked_before, const PpWorker
     return PP_POLL_ENTRY_BAD;
   if (pp_flow_run_scheduled_time (flow_run) > asked_before + TOLERANCE_US)
     return PP_POLL_ENTRY_BAD;
+  if (pp_claimed_states_has (context->claimed, pp_json_string (flow_run, "state_id")))
+    return PP_POLL_ENTRY_CLAIMED;
   if (pp_refused_claims_waits (context->refused, id))
     return PP_POLL_ENTRY_REFUSED;
   return PP_POLL_ENTRY_CLAIMABLE;

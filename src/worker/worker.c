@@ -309,6 +309,7 @@ set_up_context (PpWorker *worker)
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, settings);
   pp_log_sender_on_delivered (context->logs, on_delivered, worker);
+  context->claimed = pp_claimed_states_new ();
   context->refused = pp_refused_claims_new (settings->worker_query_seconds);
   context->out = pp_stdout_new (STDOUT_FILENO);
   context->output_prefix = worker->options->output_prefix;
@@ -428,6 +429,7 @@ tear_down (PpWorker *worker)
   pp_log_sender_free (context->logs);
   pp_resolver_free (context->resolver);
   pp_late_requests_free (context->late);
+  pp_claimed_states_free (context->claimed);
   pp_refused_claims_free (context->refused);
   pp_secrets_free (context->secrets);
   pp_state_reader_free (context->states);

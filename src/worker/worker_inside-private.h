@@ -112,6 +112,7 @@ typedef struct
   gboolean polls_without_limit; /* the server refused a limit, so polls have none */
   guint poll_timer;
   gboolean bad_members_said;
+  gboolean old_answer_said;      /* the last poll's answer was old, and a warning said so */
   PpQueues *queues;              /* queues to poll; NULL before the first poll */
   PpWorkQueuesRead *queues_read; /* the current check of queues, or NULL */
   PpApiCall *poll_call;

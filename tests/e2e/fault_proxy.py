@@ -198,6 +198,21 @@ def altered(pattern, replacement):
     return act
 
 
+def kept(answer):
+    """Passes the call, and keeps the body of upstream's answer in ANSWER, a bytearray."""
+
+    def keep(data):
+        answer.extend(data)
+        return data
+
+    async def act(exchange):
+        answer.clear()
+        await exchange.forward(change=keep)
+        return True
+
+    return act
+
+
 def slow(seconds):
     async def act(exchange):
         await asyncio.sleep(seconds)

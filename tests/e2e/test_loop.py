@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import new_pool_name
-from fault_proxy import Rule, altered, reset, slow, status
+from fault_proxy import Rule, altered, kept, reset, slow, status
 from parts import wait_for
 from prefect_api import Api, running_spans, when
 from servers import prefect_server
@@ -316,3 +316,22 @@ def test_poll_with_a_date_beyond_what_was_asked_for(api, engine, pool, proxy, st
     assert [state["type"] for state in api.states(run)] == ["SCHEDULED"]
     proxy.clear()
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+
+
+def test_poll_whose_answer_is_repeated(api, engine, pool, proxy, start_worker):
+    """A proxy gives the answer to an earlier poll again. The run has ended meanwhile, and is not executed a second
+    time: the server would accept Pending after Completed. It is executed again after it was scheduled again."""
+    answer = bytearray()
+    run = api.go(pool, {"command": "true", "auto_remove": True})
+    proxy.add(Rule(POLL, kept(answer), times=1))
+    worker = start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+    assert run.encode() in answer, answer
+    wait_for(lambda: not engine.containers_of(run), 20, "the container's removal")
+    before = len(api.states(run))
+    with proxy.with_rules(Rule(POLL, status(200, bytes(answer)))):
+        worker.wait_line("1 of 1 flow runs .* claimed them already .*; they are left alone")
+        proxy.wait_count(POLL, proxy.count(POLL) + 3)
+    assert len(api.states(run)) == before, api.states(run)
+    api.set_state(run, "SCHEDULED")
+    wait_for(lambda: [state["type"] for state in api.states(run)].count("COMPLETED") == 2, 60, "the second end")

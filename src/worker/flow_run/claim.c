@@ -106,6 +106,8 @@ say_submitting (PpFlowRun *run)
 static void
 take_claim (PpFlowRun *run, const json_t *state)
 {
+  /* RUN still has the poll's answer. It names the state that this claim has ended. */
+  pp_claimed_states_add (run->context->claimed, pp_json_string (run->json, "state_id"));
   if (pp_refused_claims_accept (run->context->refused, run->id))
     say_submitting (run);
   pp_flow_run_take_lease (run, state);

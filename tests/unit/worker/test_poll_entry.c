@@ -9,6 +9,7 @@
 /* 2026-01-02T03:04:05Z */
 #define ASKED (1767323045 * SECOND)
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpClaimedStates, pp_claimed_states_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpRefusedClaims, pp_refused_claims_free)
 
 /* Judges the run TEXT, which a poll with ASKED has returned. */
@@ -16,7 +17,8 @@ static PpPollEntry
 judge (const char *text)
 {
   g_autoptr (PpRefusedClaims) refused = pp_refused_claims_new (10);
-  const PpWorkerContext context = { .refused = refused };
+  g_autoptr (PpClaimedStates) claimed = pp_claimed_states_new ();
+  const PpWorkerContext context = { .refused = refused, .claimed = claimed };
   json_auto_t *flow_run = json_loads (text, JSON_DECODE_ANY, NULL);
 
   g_assert_nonnull (flow_run);
@@ -83,7 +85,8 @@ static void
 test_refused (void)
 {
   g_autoptr (PpRefusedClaims) refused = pp_refused_claims_new (10);
-  const PpWorkerContext context = { .refused = refused };
+  g_autoptr (PpClaimedStates) claimed = pp_claimed_states_new ();
+  const PpWorkerContext context = { .refused = refused, .claimed = claimed };
   json_auto_t *flow_run = json_pack ("{s:s}", "id", ID);
 
   g_assert_cmpint (pp_poll_entry_judge (flow_run, ASKED, &context), ==, PP_POLL_ENTRY_CLAIMABLE);
@@ -93,12 +96,32 @@ test_refused (void)
   g_assert_cmpint (pp_poll_entry_judge (flow_run, ASKED, &context), ==, PP_POLL_ENTRY_CLAIMABLE);
 }
 
+/* An answer that a proxy repeats has the state that was claimed. A run that is scheduled again has
+ * another state. */
+static void
+test_claimed (void)
+{
+  g_autoptr (PpRefusedClaims) refused = pp_refused_claims_new (10);
+  g_autoptr (PpClaimedStates) claimed = pp_claimed_states_new ();
+  const PpWorkerContext context = { .refused = refused, .claimed = claimed };
+  json_auto_t *old = json_pack ("{s:s, s:s}", "id", ID, "state_id", "a");
+  json_auto_t *again = json_pack ("{s:s, s:s}", "id", ID, "state_id", "b");
+  json_auto_t *without = json_pack ("{s:s, s:n}", "id", ID, "state_id");
+
+  g_assert_cmpint (pp_poll_entry_judge (old, ASKED, &context), ==, PP_POLL_ENTRY_CLAIMABLE);
+  pp_claimed_states_add (claimed, "a");
+  g_assert_cmpint (pp_poll_entry_judge (old, ASKED, &context), ==, PP_POLL_ENTRY_CLAIMED);
+  g_assert_cmpint (pp_poll_entry_judge (again, ASKED, &context), ==, PP_POLL_ENTRY_CLAIMABLE);
+  g_assert_cmpint (pp_poll_entry_judge (without, ASKED, &context), ==, PP_POLL_ENTRY_CLAIMABLE);
+}
+
 static void
 add_tests (void)
 {
   g_test_add_func ("/poll-entry/id", test_id);
   g_test_add_func ("/poll-entry/due", test_due);
   g_test_add_func ("/poll-entry/refused", test_refused);
+  g_test_add_func ("/poll-entry/claimed", test_claimed);
 }
 
 int

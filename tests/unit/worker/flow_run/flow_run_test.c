@@ -116,8 +116,9 @@ run_now (const Fixture *fixture)
 {
   const char *variables = fixture->script->variables;
 
-  return json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:O, s:I, s:o, s:O*, s:s*}", "id", RUN, "name",
-                    "run", "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters", "state",
+  return json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:s*, s:O, s:I, s:o, s:O*, s:s*}", "id", RUN,
+                    "name", "run", "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters",
+                    "state_id", pp_json_string (last_state (fixture), "id"), "state",
                     last_state (fixture), "run_count", fixture->run_count, "job_variables",
                     json_loads (variables != NULL ? variables : PLAIN_JOB, 0, NULL),
                     "empirical_policy", fixture->policy, "infrastructure_pid", fixture->pid);
@@ -285,6 +286,7 @@ set_up_context (Fixture *fixture)
   context->states = pp_state_reader_new (context->api);
   context->logs = pp_log_sender_new (context->api, &fixture->settings);
   fixture->null_device = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  context->claimed = pp_claimed_states_new ();
   context->refused = pp_refused_claims_new (10);
   context->out = pp_stdout_new (fixture->null_device);
   context->journal = pp_journal_new (fixture->identity, &error);
@@ -335,6 +337,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   close (fixture->null_device);
   pp_log_sender_free (context->logs);
   pp_state_reader_free (context->states);
+  pp_claimed_states_free (context->claimed);
   pp_refused_claims_free (context->refused);
   pp_resolver_free (context->resolver);
   pp_events_free (context->events);

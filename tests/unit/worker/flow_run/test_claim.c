@@ -52,9 +52,25 @@ refuse_before (Fixture *fixture)
   pp_refused_claims_add (fixture->context.refused, RUN);
 }
 
+/* The state in which each run of these tests is polled. */
+#define POLLED_STATE "00000000-0000-4000-8000-000000000000"
+
+static void
+check_state_is_claimed (Fixture *fixture)
+{
+  g_assert_true (pp_claimed_states_has (fixture->context.claimed, POLLED_STATE));
+}
+
+static void
+check_state_is_claimable (Fixture *fixture)
+{
+  g_assert_false (pp_claimed_states_has (fixture->context.claimed, POLLED_STATE));
+}
+
 static void
 check_remembered (Fixture *fixture)
 {
+  check_state_is_claimable (fixture);
   g_assert_true (pp_refused_claims_has (fixture->context.refused, RUN));
 }
 
@@ -114,10 +130,13 @@ check_message (Fixture *fixture G_GNUC_UNUSED)
   "{\"status\": \"ABORT\", \"state\": null, \"details\": {\"reason\": \"Deployment not found.\"}}"
 
 static const Case cases[] = {
+  { "accepted",
+    { .states = "PENDING RUNNING COMPLETED ", .calls = WELL, .check = check_state_is_claimed } },
   { "answer-is-lost",
     { .answers = { { "PENDING", 0, 1, .is_done = TRUE } },
       .states = "PENDING RUNNING COMPLETED ",
-      .calls = WELL } },
+      .calls = WELL,
+      .check = check_state_is_claimed } },
   { "refused",
     { .answers = { REFUSED (422) },
       .states = "",
@@ -170,7 +189,8 @@ static const Case cases[] = {
     { .answers = { { "PENDING", 0, 7 } },
       .states = "PENDING RUNNING COMPLETED ",
       .calls = WELL,
-      .absent = "Failed to update" } },
+      .absent = "Failed to update",
+      .check = check_state_is_claimed } },
   { "busy-at-this-run",
     { .answers = { { "PENDING", 0, 8 } },
       .states = "",
@@ -217,7 +237,8 @@ static const Case cases[] = {
     { .answers = { { "PENDING", 0, 1 } },
       .steps = { take_elsewhere },
       .states = "",
-      .calls = "" } },
+      .calls = "",
+      .check = check_state_is_claimable } },
   { "deleted",
     { .answers = { { "PENDING", 0, 1 } }, .steps = { delete_run }, .states = "", .calls = "" } },
   { "run-by-another-before",
