@@ -244,9 +244,10 @@ def test_calls_are_refused_for_a_while(api, engine, pool, proxy, start_worker, a
     api.wait_state(run, "RUNNING")
     api.wait_state(failing, "RUNNING")
     with proxy.with_rules(Rule(".", action)):
-        for flow_run in (run, failing):
-            proxy.wait_count(f"POST /api/flow_runs/{flow_run}/set_state", 3)
-        # The worker reads the runs before it reports their ends again.
+        containers = engine.containers_of(run) + engine.containers_of(failing)
+        runs_on = lambda: [c for c in containers if engine.inspect(c["Id"])["State"]["Running"]]  # noqa: E731
+        wait_for(lambda: not runs_on(), 30, "containers ended")
+        # The worker reads the runs before it reports their ends.
         proxy.wait_count("POST /api/flow_runs/filter", proxy.count("POST /api/flow_runs/filter") + 3)
         for flow_run in (run, failing):
             assert api.state(flow_run)["type"] == "RUNNING"
