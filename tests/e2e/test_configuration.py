@@ -48,7 +48,8 @@ def test_env_and_labels(api, engine, pool, start_worker):
 
 @ENGINES
 def test_nul_in_a_name(api, engine, pool, start_worker):
-    """The run ends, another run beside it ends, and a worker that starts meanwhile can read the engine's answers."""
+    """Each NUL becomes U+FFFD. The run ends, another run beside it ends, and a worker that starts meanwhile can read
+    the engine's answers."""
     variables = {"command": "sh -c 'env; sleep 4; echo the end'", "env": {"CUT": "a\0b"}, "labels": {"site": "c\0d"}}
     start_worker(api, engine, pool)
     deployment = api.deploy(pool, variables=variables)
@@ -58,8 +59,8 @@ def test_nul_in_a_name(api, engine, pool, start_worker):
     worker = start_worker(api, engine, pool)
     for each in (run, plain):
         lines, container = finish(api, engine, each)
-        assert "CUT=a" in lines
-        assert container["Config"]["Labels"]["site"] == "c"
+        assert "CUT=a\ufffdb" in lines
+        assert container["Config"]["Labels"]["site"] == "c\ufffdd"
     assert "no container engine" not in worker.output()
 
 
