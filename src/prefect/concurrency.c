@@ -24,5 +24,5 @@ pp_concurrency_lease_release (PpApi *api, const char *lease_id, PpApiDoneFunc do
   json_t *body = json_pack ("{s:s}", "lease_id", lease_id);
   return pp_api_expects (pp_api_is_changed,
                          pp_api_call (api, "POST", "/v2/concurrency_limits/decrement-with-lease",
-                                      body, PP_API_PERSIST_UNLESS_TOLD, done, user_data));
+                                      body, PP_API_PERSIST_REFUSED, done, user_data));
 }

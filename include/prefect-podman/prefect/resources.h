@@ -147,7 +147,9 @@ PpApiCall *pp_variable_read (PpApi *api, const char *name, PpApiDoneFunc done, g
 /* concurrency.c: renews the lease of a deployment's concurrency slot for SECONDS. One attempt. */
 PpApiCall *pp_concurrency_lease_renew (PpApi *api, const char *lease_id, double seconds,
                                        PpApiDoneFunc done, gpointer user_data);
-/* Gives back the slot of LEASE_ID. The server ignores a lease that it does not know. */
+/* Gives back the slot of LEASE_ID. The server ignores a lease that it does not know. But if two of
+ * these requests are under way at once, it gives back two slots. So the call is repeated only if it
+ * was certainly not carried out. */
 PpApiCall *pp_concurrency_lease_release (PpApi *api, const char *lease_id, PpApiDoneFunc done,
                                          gpointer user_data);
 

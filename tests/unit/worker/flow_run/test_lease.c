@@ -90,6 +90,10 @@ static const Case cases[] = {
   { "given-back-for-a-retry-after-a-busy-answer",
     { RETRIED, .answers = { { "FAILED", 0, 1 }, { RELEASE, 0, 2 } },
       .states = "PENDING RUNNING (slot) " } },
+  /* A second request, beside a first one that is still under way, would give back two slots. */
+  { "given-back-once-for-a-retry",
+    { RETRIED, .answers = { { "FAILED", 0, 1 }, { RELEASE, 0, 9, 502, DETAIL ("gone"), TRUE } },
+      .states = "PENDING RUNNING (slot) " } },
   { "not-given-back",
     { RETRIED, .answers = { { "FAILED", 0, 1 }, { RELEASE, 0, 9, 422, DETAIL ("no") } },
       .states = "PENDING RUNNING " } },
