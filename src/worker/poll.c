@@ -173,7 +173,8 @@ static void
 take (PpWorker *worker, const json_t *body)
 {
   const json_t *entry;
-  size_t index, old = 0, counts[PP_POLL_ENTRY_REFUSED + 1] = { 0 };
+  size_t index, counts[PP_POLL_ENTRY_REFUSED + 1] = { 0 };
+  guint old = 0;
 
   forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
@@ -195,8 +196,9 @@ take (PpWorker *worker, const json_t *body)
                   "have no usable id or are due later than was asked for");
   say_left_alone (
       &worker->old_answer_said, old, index,
-      "are in a state in which this worker has claimed them already (the answer is old, "
-      "or the server's database was restored)");
+      "are in a state in which this worker has claimed them already (the answer is old; if the "
+      "server's database was restored, restart this worker)");
+  worker->old_entries = old;
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0
                          ? SOONEST_US / 1000
@@ -385,15 +387,15 @@ pp_worker_poll_limit (const PpWorker *worker)
 
 /* Returns how many runs of a poll's answer this worker may have to skip. Some are this worker's own
  * runs that need no slot any more, but whose logs are not sent yet or whose containers are not
- * removed yet: the server may return them for their retries. The others are runs whose claims were
- * refused a short while ago. */
+ * removed yet: the server may return them for their retries. Others are runs whose claims were
+ * refused a short while ago, and runs that the last answer had in a state that is over. */
 static guint
 skipped_runs (const PpWorker *worker)
 {
   guint runs = g_hash_table_size (worker->runs);
   guint waiting = runs > worker->slots_used ? runs - worker->slots_used : 0;
 
-  return waiting + pp_refused_claims_count_waiting (worker->context.refused);
+  return waiting + worker->old_entries + pp_refused_claims_count_waiting (worker->context.refused);
 }
 
 static void

@@ -113,6 +113,7 @@ typedef struct
   guint poll_timer;
   gboolean bad_members_said;
   gboolean old_answer_said;      /* the last poll's answer was old, and a warning said so */
+  guint old_entries;             /* runs in that answer which were left alone for that */
   PpQueues *queues;              /* queues to poll; NULL before the first poll */
   PpWorkQueuesRead *queues_read; /* the current check of queues, or NULL */
   PpApiCall *poll_call;
