@@ -106,8 +106,7 @@ say_submitting (PpFlowRun *run)
 static void
 take_claim (PpFlowRun *run, const json_t *state)
 {
-  /* RUN still has the poll's answer. It names the state that this claim has ended. */
-  pp_claimed_states_add (run->context->claimed, pp_json_string (run->json, "state_id"));
+  pp_claimed_states_add (run->context->claimed, run->claim.state_id);
   if (pp_refused_claims_accept (run->context->refused, run->id))
     say_submitting (run);
   pp_flow_run_take_lease (run, state);
@@ -137,6 +136,8 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
   if (g_strcmp0 (type, "SCHEDULED") == 0)
     {
       pp_flow_run_note_seen (run, body, run->claim.looked_at);
+      g_free (run->claim.state_id);
+      run->claim.state_id = g_strdup (pp_json_string (state, "id"));
       claim_again (run);
     }
   else if (g_strcmp0 (type, "PENDING") == 0 && pp_flow_run_is_own_state (run, state))
@@ -194,6 +195,19 @@ say_aborted (PpFlowRun *run, const char *reason)
                    reason != NULL ? reason : "no reason given");
 }
 
+/* The server refuses the claim of a run that is over with the same words. */
+static void
+on_state_without_deployment (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->state_read = NULL;
+  if (pp_flow_run_state_is_scheduled (json_object_get (body, "state")))
+    pp_flow_run_cancel_for_deployment (run);
+  else
+    pp_flow_run_drop (run);
+}
+
 /* Handles a RUN whose claim the server refuses because it does not find the deployment
  * (SecureFlowConcurrencySlots). Prefect's worker reads the deployment first, and cancels the run if
  * the deployment is gone. */
@@ -202,7 +216,8 @@ settle_without_deployment (PpFlowRun *run)
 {
   if (g_error_matches (run->resolve.error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_DEPLOYMENT_GONE))
     {
-      pp_flow_run_cancel_for_deployment (run);
+      run->state_read
+          = pp_state_reader_read (run->context->states, run->id, on_state_without_deployment, run);
       return;
     }
   if (pp_refused_claims_add (run->context->refused, run->id))

@@ -320,6 +320,7 @@ pp_flow_run_new (PpWorkerContext *context, json_t *flow_run, gint64 asked_at,
   run->deployment_id = g_strdup (pp_json_string (flow_run, "deployment_id"));
   run->flow_id = g_strdup (pp_json_string (flow_run, "flow_id"));
   run->json = json_incref (flow_run);
+  run->claim.state_id = g_strdup (pp_json_string (flow_run, "state_id"));
   pp_flow_run_note_seen (run, flow_run, asked_at);
   run->scheduled_time = pp_flow_run_scheduled_time (flow_run);
   return run;
@@ -365,6 +366,7 @@ pp_flow_run_free (PpFlowRun *run)
   pp_flow_run_drop_spec (run);
   g_free (run->policy);
   pp_job_end_clear (&run->end);
+  g_free (run->claim.state_id);
   g_clear_error (&run->claim.error);
   g_clear_error (&run->resolve.error);
   g_clear_error (&run->refusal);

@@ -168,6 +168,7 @@ struct PpFlowRun
   {
     gint64 seen_at;            /* when the server was asked for the run; monotonic microseconds */
     gint64 looked_at;          /* when it was asked again; monotonic microseconds */
+    char *state_id;            /* id of the SCHEDULED state, as it was read last; NULL: unknown */
     GError *error;             /* the error of the last proposal, or NULL */
     gboolean lacks_deployment; /* refused: the server does not find the deployment */
   } claim;                     /* CLAIMED */

@@ -126,6 +126,13 @@ check_message (Fixture *fixture G_GNUC_UNUSED)
   g_test_assert_expected_messages ();
 }
 
+/* The poll's answer was old. */
+static void
+complete_before (Fixture *fixture)
+{
+  add_state (fixture, "COMPLETED", OTHER);
+}
+
 #define NO_DEPLOYMENT                                                                              \
   "{\"status\": \"ABORT\", \"state\": null, \"details\": {\"reason\": \"Deployment not found.\"}}"
 
@@ -290,6 +297,12 @@ static const Case cases[] = {
       .states = "CANCELLED ",
       .calls = "",
       .words = "no longer exists" } },
+  { "deployment-is-gone-and-run-is-over",
+    { .prepare = complete_before,
+      .answers = { { "PENDING", 0, 9, 0, NO_DEPLOYMENT },
+                   { "GET /api/deployments/", 0, 9, 404, DETAIL ("Deployment not found") } },
+      .states = "",
+      .calls = "" } },
   { "deployment-is-back",
     { .answers = { { "PENDING", 0, 9, 0, NO_DEPLOYMENT } },
       .states = "",
