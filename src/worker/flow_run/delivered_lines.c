@@ -95,7 +95,7 @@ is_own_line (const PpFlowRun *run, const json_t *record)
   if (logger == NULL)
     return FALSE;
   return run->recovery.attaches ? g_str_has_prefix (logger, PP_OUTPUT_LOGGER)
-                                : pp_output_is_logger (logger, run->attempt);
+                                : pp_output_has_logger (run->output, logger);
 }
 
 static void

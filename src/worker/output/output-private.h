@@ -37,8 +37,8 @@ void pp_output_name_lines (PpOutput *output, const char *flow_run_name);
  */
 void pp_output_number (PpOutput *output, gint64 attempt);
 
-/* True if LOGGER is one of the lines of ATTEMPT, as pp_output_number() sets them. */
-gboolean pp_output_is_logger (const char *logger, gint64 attempt);
+/* True if LOGGER is the logger of one of OUTPUT's streams. */
+gboolean pp_output_has_logger (const PpOutput *output, const char *logger);
 
 /* Masks SECRETS (borrowed, or NULL) in all output. */
 void pp_output_mask (PpOutput *output, const PpSecrets *secrets);

@@ -70,10 +70,10 @@ pp_output_number (PpOutput *output, gint64 attempt)
 }
 
 gboolean
-pp_output_is_logger (const char *logger, gint64 attempt)
+pp_output_has_logger (const PpOutput *output, const char *logger)
 {
-  return g_str_equal (logger, logger_of ("out", attempt))
-         || g_str_equal (logger, logger_of ("err", attempt));
+  return g_str_equal (logger, output->streams[0].logger)
+         || g_str_equal (logger, output->streams[1].logger);
 }
 
 PpOutput *
