@@ -350,8 +350,9 @@ send_poll (PpWorker *worker)
       return;
     }
   worker->polled_at = g_get_monotonic_time ();
+  worker->polled_before = pp_worker_poll_before (worker);
   worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
-      worker->context.api, worker->options->work_pool, queues, pp_worker_poll_before (worker),
+      worker->context.api, worker->options->work_pool, queues, worker->polled_before,
       pp_worker_poll_limit (worker), on_polled, worker);
 }
 
@@ -370,11 +371,9 @@ on_queues (const GError *error, gpointer user_data)
 }
 
 gint64
-pp_worker_poll_before (PpWorker *worker)
+pp_worker_poll_before (const PpWorker *worker)
 {
-  worker->polled_before
-      = g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
-  return worker->polled_before;
+  return g_get_real_time () + (gint64)(worker->options->prefetch_seconds * G_USEC_PER_SEC);
 }
 
 guint

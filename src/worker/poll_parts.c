@@ -92,8 +92,9 @@ poll_queue (PpPollParts *parts, guint index)
   PpWorker *worker = parts->worker;
   const char *names[] = { g_ptr_array_index (parts->names, index), NULL };
 
+  worker->polled_before = pp_worker_poll_before (worker);
   parts->call = pp_work_pool_get_scheduled_flow_runs (
-      worker->context.api, worker->options->work_pool, names, pp_worker_poll_before (worker),
+      worker->context.api, worker->options->work_pool, names, worker->polled_before,
       parts->one_run ? 1 : pp_worker_poll_limit (worker), on_polled, parts);
 }
 

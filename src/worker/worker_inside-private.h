@@ -269,9 +269,9 @@ void pp_worker_on_run_notify (PpFlowRun *run, gboolean slot_free, gpointer user_
 
 /* poll.c */
 
-/* The bounds of a poll made now: the latest start time (UNIX microseconds; also set as
- * polled_before), and the most runs. With 0, the server chooses the number. */
-gint64 pp_worker_poll_before (PpWorker *worker);
+/* The bounds of a poll made now: the latest start time (UNIX microseconds), and the most runs. With
+ * 0, the server chooses the number. */
+gint64 pp_worker_poll_before (const PpWorker *worker);
 guint pp_worker_poll_limit (const PpWorker *worker);
 
 /* Polls as soon as requests in progress allow. */
