@@ -187,21 +187,19 @@ send_and_begin_elsewhere (Fixture *fixture)
 
 /* The earlier worker may have sent lines up to LAST_TIME. */
 static void
-send_much_and_begin_elsewhere (Fixture *fixture)
-{
-  const PpPosition position = { .sent_until = pp_timestamp_parse (LAST_TIME) };
-
-  write_position (fixture, &position, 3600 * 2);
-  write_and_begin_elsewhere (fixture);
-}
-
-static void
 write_lines_of_retry (Fixture *fixture)
 {
   const PpPosition position = { .sent_until = pp_timestamp_parse (LAST_TIME) };
 
   write_position (fixture, &position, 3600 * 2);
   write_lines (fixture);
+}
+
+static void
+send_much_and_begin_elsewhere (Fixture *fixture)
+{
+  write_lines_of_retry (fixture);
+  begin_elsewhere (fixture);
 }
 
 static void
