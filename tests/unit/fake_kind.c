@@ -27,6 +27,7 @@ typedef struct
   guint idle;
   gboolean fails;
   PpInfrastructureError code; /* of the failure */
+  char *name;                 /* the job's new one, for FAKE_KEEP */
   gboolean is_held;
   PpWatchFunc news;
   PpOutputFunc output;
@@ -46,13 +47,14 @@ typedef struct
 static const char *const names[FAKE_CALLS]
     = { "connect",         "ping",   "check_image", "pull",    "create", "check_limits",
         "connect_network", "start",  "follow",      "inspect", "watch",  "stop",
-        "unpause",         "remove", "list" };
+        "unpause",         "remove", "keep",        "list" };
 
 static void
 free_call (Call *call)
 {
   g_clear_handle_id (&call->idle, g_source_remove);
   call->owner->calls = g_list_remove (call->owner->calls, call);
+  g_free (call->name);
   g_free (call);
 }
 
@@ -82,6 +84,10 @@ carry_out (Call *call)
       break;
     case FAKE_REMOVE:
       fake_vanish (&call->owner->base);
+      break;
+    case FAKE_KEEP:
+      g_free (job->ref.name);
+      job->ref.name = g_steal_pointer (&call->name);
       break;
     default:
       break;
@@ -148,6 +154,7 @@ on_idle (gpointer user_data)
     call->output (PP_STREAM_STDOUT, call->owner->fake.output, strlen (call->owner->fake.output), 0,
                   FALSE, call->user_data);
   tell (call, error);
+  g_free (call->name);
   g_free (call);
   return G_SOURCE_REMOVE;
 }
@@ -338,6 +345,17 @@ fake_remove (PpInfrastructure *infrastructure, const char *container_id G_GNUC_U
 }
 
 static PpInfrastructureCall *
+fake_keep (PpInfrastructure *infrastructure, const char *container_id G_GNUC_UNUSED,
+           const char *name, PpInfrastructureDoneFunc done, gpointer user_data)
+{
+  Call *call = begin (infrastructure, FAKE_KEEP, user_data);
+
+  call->done.plain = done;
+  call->name = g_strdup (name);
+  return &call->base;
+}
+
+static PpInfrastructureCall *
 fake_list (PpInfrastructure *infrastructure, PpListScope scope G_GNUC_UNUSED,
            const char *claim G_GNUC_UNUSED, PpJobsFunc listed, gpointer user_data)
 {
@@ -357,6 +375,7 @@ fake_free (PpInfrastructure *infrastructure)
       Call *call = link->data;
 
       g_clear_handle_id (&call->idle, g_source_remove);
+      g_free (call->name);
       g_free (call);
     }
   g_list_free (owner->calls);
@@ -458,6 +477,7 @@ static const PpInfrastructureKind fake_kind = {
   .stop = fake_stop,
   .unpause = fake_unpause,
   .remove = fake_remove,
+  .keep = fake_keep,
   .list = fake_list,
   .call_resume = fake_resume,
   .call_cancel = fake_cancel,

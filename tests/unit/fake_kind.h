@@ -22,6 +22,7 @@ typedef enum
   FAKE_STOP,
   FAKE_UNPAUSE,
   FAKE_REMOVE,
+  FAKE_KEEP,
   FAKE_LIST,
   FAKE_CALLS,
 } FakeCall;

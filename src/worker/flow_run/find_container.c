@@ -25,6 +25,30 @@ pp_flow_run_is_in_other_container (const json_t *flow_run, const char *container
   return pid != NULL && container_id != NULL && !g_str_has_suffix (pid, container_id);
 }
 
+/* Nothing waits for this answer. */
+static void
+on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
+{
+  if (error != NULL)
+    g_debug ("A late request may remove it: %s", error->message);
+}
+
+void
+pp_flow_run_keep_container (PpFlowRun *run)
+{
+  pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
+                          on_kept, NULL);
+}
+
+void
+pp_flow_run_keep_found (PpFlowRun *run, const PpJob *job)
+{
+  if (run->journal.phase == PP_JOURNAL_CLAIMED && job->status.phase != PP_JOB_CREATED
+      && run->container_name != NULL && job->ref.name != NULL
+      && !g_str_equal (job->ref.name, run->container_name))
+    pp_flow_run_keep_container (run);
+}
+
 void
 pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
 {
@@ -36,6 +60,7 @@ pp_flow_run_recover (PpFlowRun *run, const PpJob *job, PpJobPhase phase)
       run->recovery.found_reporter = job->ref.reporter;
       if (run->container_name == NULL)
         pp_flow_run_name_job (run, job->ref.name);
+      pp_flow_run_keep_found (run, job);
     }
   pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);
 }

@@ -141,6 +141,19 @@ void pp_flow_run_give_up_end (PpFlowRun *run);
  * there. */
 void pp_flow_run_resubmit (PpFlowRun *run);
 
+/* find_container.c */
+
+/* Gives RUN's container, which has run, its own name back. An earlier request to remove it by
+ * another name, because it had never been started, then finds nothing. Nothing waits for the
+ * engine's answer. */
+void pp_flow_run_keep_container (PpFlowRun *run);
+
+/* Calls pp_flow_run_keep_container() if an earlier worker was about to begin RUN anew, has given
+ * RUN's container that other name, and JOB, the container as the engine describes it now, has been
+ * started after all. Must be called as soon as JOB is known: the removal may be carried out at any
+ * time. */
+void pp_flow_run_keep_found (PpFlowRun *run, const PpJob *job);
+
 /* start.c */
 
 /* Reports the id of RUN's container to the server (infrastructure_pid). */

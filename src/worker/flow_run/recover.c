@@ -72,31 +72,15 @@ attach (PpFlowRun *run)
     pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
 }
 
-/* Nothing waits for this answer. */
-static void
-on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
-{
-  if (error != NULL)
-    g_debug ("A late request may remove it: %s", error->message);
-}
-
 /* Follows the container, or reads its log if it has ended. */
 static void
 go_on (PpFlowRun *run)
 {
   run->started_once = TRUE;
   if (run->policy != NULL)
-    {
-      pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
-      return;
-    }
-  /* The earlier worker was about to begin the run anew, and may have requested the removal of this
-   * container. */
-  if (run->journal.phase == PP_JOURNAL_CLAIMED && run->container_id != NULL
-      && run->container_name != NULL)
-    pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
-                            on_kept, NULL);
-  attach (run);
+    pp_flow_run_move (run, PP_FLOW_RUN_STARTED);
+  else
+    attach (run);
 }
 
 /* Follows the container to its end. REASON is why that end is not reported to the server. */
@@ -223,6 +207,8 @@ on_looked_again (PpJob *job, const GError *error, gpointer user_data)
 
   if (!pp_flow_run_is_inspected (run, error, look_again))
     return;
+  if (job != NULL)
+    pp_flow_run_keep_found (run, job);
   if (job != NULL && job->status.phase == PP_JOB_READY)
     {
       run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,

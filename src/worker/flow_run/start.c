@@ -193,14 +193,6 @@ start_initialized (PpFlowRun *run)
     start_container (run);
 }
 
-/* Nothing waits for this answer. */
-static void
-on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
-{
-  if (error != NULL)
-    g_debug ("A late request may remove it: %s", error->message);
-}
-
 /* A start whose answer was lost may have succeeded. A container that has run must not run again,
  * and a container that runs must not count as failed to start. */
 
@@ -224,8 +216,7 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
   run->silence.since = 0;
   /* A requested removal may still be carried out. */
   if (!job->status.never_started && run->start.removals > 0)
-    pp_infrastructure_keep (run->context->infrastructure, run->container_id, run->container_name,
-                            on_kept, NULL);
+    pp_flow_run_keep_container (run);
   if (!job->status.never_started)
     on_started (NULL, run);
   else

@@ -23,6 +23,7 @@ typedef struct
   Script script;
   void (*change) (PpJournalEntry *entry);
   gboolean is_unlisted; /* the engine does not list its jobs */
+  const char *at_once;  /* the engine calls before the server is asked; NULL: not checked */
 } Recovery;
 
 static void
@@ -98,7 +99,28 @@ name_with_secret (PpJournalEntry *entry)
   entry->shown_name = (char *)"run-********";
 }
 
+static void
+know_container (PpJournalEntry *entry)
+{
+  entry->container_id = (char *)"cafe";
+  entry->container_name = (char *)"run";
+}
+
 /* Steps and preparations. */
+
+/* The earlier worker renamed the container and requested its removal, since it had not been
+ * started. */
+static void
+rename_container (Fixture *fixture)
+{
+  fixture->fake->job->ref.name = g_strdup ("unstarted-cafe-1");
+}
+
+static void
+name_container (Fixture *fixture)
+{
+  fixture->fake->job->ref.name = g_strdup ("run");
+}
 
 static void
 wait_for_retry (Fixture *fixture)
@@ -378,6 +400,50 @@ static const Recovery recoveries[] = {
     { .answers = { { "RUNNING", 0, 100, 503, NULL, TRUE } },
       .states = "COMPLETED ",
       .calls = "inspect remove " WELL } },
+  /* The earlier worker requested its removal, but it was started first. It is renamed as soon as it
+   * is found, and once only. */
+  { "leftover-runs",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_RUNNING,
+    "PENDING",
+    CLAIM,
+    { .prepare = rename_container, .states = "COMPLETED ", .calls = "keep " FOLLOWED },
+    .change = know_container,
+    .at_once = "keep " },
+  { "leftover-has-ended",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_ENDED,
+    "PENDING",
+    CLAIM,
+    { .prepare = rename_container, .states = "COMPLETED ", .calls = "keep " FOLLOWED },
+    .change = know_container,
+    .at_once = "keep " },
+  { "leftover-starts",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_READY,
+    "PENDING",
+    CLAIM,
+    { .prepare = rename_container,
+      .states = "COMPLETED ",
+      .calls = "keep inspect start " FOLLOWED },
+    .change = know_container,
+    .at_once = "keep " },
+  { "leftover-runs-under-its-own-name",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_RUNNING,
+    "PENDING",
+    CLAIM,
+    { .prepare = name_container, .states = "COMPLETED ", .calls = FOLLOWED },
+    .change = know_container },
+  { "leftover-is-not-started",
+    PP_JOURNAL_CLAIMED,
+    PP_JOB_CREATED,
+    "PENDING",
+    CLAIM,
+    { .prepare = rename_container,
+      .states = "RUNNING COMPLETED ",
+      .calls = "inspect remove " WELL },
+    .change = know_container },
   { "leftover-is-left",
     PP_JOURNAL_CLAIMED,
     PP_JOB_CREATED,
@@ -815,6 +881,8 @@ test_recovery (Fixture *fixture, gconstpointer data)
     delete_run (fixture);
   fixture->is_unlisted = recovery->is_unlisted;
   recover_run (fixture, &entry, recovery->job);
+  if (recovery->at_once != NULL)
+    g_assert_cmpstr (fixture->fake->calls->str, ==, recovery->at_once);
   finish_run (fixture);
   check_script (fixture);
 }
