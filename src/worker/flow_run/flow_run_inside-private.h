@@ -87,7 +87,8 @@ void pp_flow_run_expect_late (PpFlowRun *run);
 /* The same for a request to the engine to create RUN's container. */
 void pp_flow_run_expect_late_container (PpFlowRun *run);
 
-/* Leaves a note, which outlives RUN, if a request of RUN may still be carried out. */
+/* Leaves a note, which outlives RUN, if a request of RUN may still be carried out, or if RUN's end
+ * was accepted so late that somebody may have changed the run since it was read. */
 void pp_flow_run_leave_note (const PpFlowRun *run);
 
 /* True if STATE, an object of the API, was set by a late request of an earlier attempt of RUN. The

@@ -276,7 +276,9 @@ struct PpFlowRun
     gboolean never_ran;      /* that state shows that the run did not get to RUNNING */
     json_t *overwritten_end; /* a final state that a late request of ours has overwritten */
     PpPutBack put_back;      /* puts OVERWRITTEN_END back */
+    gint64 read_at;          /* monotonic microseconds; of the last read before a proposal */
     gint64 sent_at;          /* monotonic microseconds */
+    gboolean is_slow;        /* the run may have been changed between that read and the answer */
     gint64 look_until;       /* monotonic microseconds; end of the wait for the proposal's effect */
     guint unanswered;        /* failed proposals in a row */
     gboolean is_refused;     /* the last proposal was refused, perhaps for its message */

@@ -24,12 +24,13 @@ pp_flow_run_expect_late_container (PpFlowRun *run)
 void
 pp_flow_run_leave_note (const PpFlowRun *run)
 {
+  const gint64 now = pp_uptime ();
   PpJournalEntry entry;
 
-  if (run->context->late == NULL || run->late_until < pp_uptime ())
+  if (run->context->late == NULL || (run->late_until < now && !run->report.is_slow))
     return;
   pp_flow_run_describe (run, &entry);
-  entry.late_until_uptime = run->late_until;
+  entry.late_until_uptime = MAX (run->late_until, now);
   pp_late_requests_add (run->context->late, &entry);
 }
 

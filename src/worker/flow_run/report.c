@@ -68,6 +68,7 @@ on_looked_at_report (json_t *body, const GError *error, gpointer user_data)
 void
 pp_flow_run_look_before_report (PpFlowRun *run)
 {
+  run->report.read_at = g_get_monotonic_time ();
   if (run->worker_reported)
     run->state_read
         = pp_state_reader_read (run->context->states, run->id, on_looked_at_report, run);
@@ -392,6 +393,7 @@ on_state_read (json_t *body, const GError *error, gpointer user_data)
 static void
 read_state (PpFlowRun *run)
 {
+  run->report.read_at = g_get_monotonic_time ();
   run->state_read = pp_state_reader_read (run->context->states, run->id, on_state_read, run);
 }
 

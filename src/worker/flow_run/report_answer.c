@@ -8,6 +8,10 @@
 
 #include "worker/failpoint-private.h"
 
+/* If a run was read and its end accepted within this time, nobody is taken to have changed it in
+ * between. */
+#define QUICK_US (300 * 1000)
+
 static gboolean
 is_cancelling (const json_t *state)
 {
@@ -86,6 +90,8 @@ pp_flow_run_on_end_answered (const PpSetStateResult *result, const GError *error
       pp_flow_run_report_cancelled (run);
       return;
     }
+  run->report.is_slow = result != NULL && result->status == PP_SET_STATE_ACCEPT
+                        && g_get_monotonic_time () - run->report.read_at > QUICK_US;
   log_answer (run, result);
   if (is_rejected && pp_flow_run_state_is_scheduled (result->state))
     pp_flow_run_reschedule (run);

@@ -4,6 +4,7 @@
 #include "flow_run_test.h"
 
 #include "prefect-podman/text/timestamp.h"
+#include "worker/recovery/late_requests-private.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -336,6 +337,7 @@ tear_down (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_stdout_free (context->out);
   close (fixture->null_device);
   pp_log_sender_free (context->logs);
+  pp_late_requests_free (context->late);
   pp_state_reader_free (context->states);
   pp_claimed_states_free (context->claimed);
   pp_refused_claims_free (context->refused);

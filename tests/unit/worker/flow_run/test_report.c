@@ -4,6 +4,8 @@
 
 #include "flow_run_test.h"
 
+#include "worker/recovery/late_requests-private.h"
+
 #define WELL "create start watch follow inspect remove "
 #define PREFECT .variables = PREFECT_JOB
 
@@ -64,6 +66,65 @@ static void
 check_removed (Fixture *fixture)
 {
   g_assert_null (fixture->fake->job);
+}
+
+/* Changes between the last read before the report and the report. */
+
+static PpLateHands
+in_nobodys_hands (const char *flow_run_id G_GNUC_UNUSED, const char *transition_id G_GNUC_UNUSED,
+                  gpointer user_data G_GNUC_UNUSED)
+{
+  return PP_LATE_IN_NO_HANDS;
+}
+
+static void
+take_notes (Fixture *fixture)
+{
+  PpWorkerContext *context = &fixture->context;
+  const PpLateFuncs funcs = { .hands = in_nobodys_hands };
+
+  context->late
+      = pp_late_requests_new (context->api, context->states, context->journal, 1, 1, &funcs);
+}
+
+/* Reads what the run's note asks for, until the note is settled. Returns the type of the run's
+ * state; borrowed. */
+static const char *
+settle_note (Fixture *fixture)
+{
+  while (pp_late_requests_count (fixture->context.late) > 0)
+    {
+      if (pp_api_pending (fixture->context.api) == 0)
+        pp_late_requests_look (fixture->context.late);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  size_t last = json_array_size (fixture->states) - 1;
+
+  return pp_json_string (json_array_get (fixture->states, last), "type");
+}
+
+static void
+check_cancelled (Fixture *fixture)
+{
+  g_assert_cmpstr (settle_note (fixture), ==, "CANCELLED");
+}
+
+static void
+check_scheduled (Fixture *fixture)
+{
+  g_assert_cmpstr (settle_note (fixture), ==, "SCHEDULED");
+}
+
+static void
+check_completed (Fixture *fixture)
+{
+  g_assert_cmpstr (settle_note (fixture), ==, "COMPLETED");
+}
+
+static void
+check_no_note (Fixture *fixture)
+{
+  g_assert_cmpuint (pp_late_requests_count (fixture->context.late), ==, 0);
 }
 
 /* The engine is away when the container is to be removed, and then refuses the removal once. */
@@ -183,6 +244,29 @@ static const Case cases[] = {
       .exit_code = 3,
       .states = "PENDING RUNNING FAILED ",
       .calls = WELL } },
+  /* The server is slow to take the end. Meanwhile the run is changed by hand. */
+  { "cancelled-before-a-slow-end",
+    { .answers = { { "COMPLETED", 0, 1, .seconds = 1, .before = "CANCELLED" } },
+      .prepare = take_notes,
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_cancelled } },
+  { "retried-before-a-slow-end",
+    { .answers = { { "FAILED", 0, 1, .seconds = 1, .before = "SCHEDULED" } },
+      .exit_code = 3,
+      .prepare = take_notes,
+      .states = "PENDING RUNNING FAILED ",
+      .check = check_scheduled } },
+  { "cancelled-before-a-slow-end-of-prefect",
+    { PREFECT, .answers = { { "CRASHED", 0, 1, .seconds = 1, .before = "CANCELLED" } },
+      .exit_code = 1, .steps = { run_prefect }, .prepare = take_notes,
+      .states = "PENDING PENDING CRASHED ", .check = check_cancelled } },
+  { "nothing-before-a-slow-end",
+    { .answers = { { "COMPLETED", 0, 1, .seconds = 1 } },
+      .prepare = take_notes,
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_completed } },
+  { "end-is-quick",
+    { .prepare = take_notes, .states = "PENDING RUNNING COMPLETED ", .check = check_no_note } },
   /* Answers that Prefect does not give: after each, the worker tries again. */
   STRANGE ("accepted-without-a-state", "{\"status\": \"ACCEPT\"}"),
   STRANGE ("accepted-as-running",
