@@ -59,11 +59,49 @@ replace_file (const char *target, const char *text)
   return FALSE;
 }
 
-/* Writes TEXT into what is at PATH: a pipe, a device, or /dev/stdout. Returns FALSE with errno. */
-static gboolean
-write_into (const char *path, const char *text)
+/* The most symbolic links that are followed, as in the kernel. */
+#define MAX_LINKS 40
+
+/* Returns what the symbolic link PATH leads to, as a path from here; new string, or NULL. */
+static char *
+follow_link (const char *path)
 {
-  int fd = open (path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+  g_autofree char *target = g_file_read_link (path, NULL);
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  if (target == NULL || g_path_is_absolute (target))
+    return g_steal_pointer (&target);
+  return g_build_filename (folder, target, NULL);
+}
+
+/* Returns the number of this process's descriptor that PATH names (/dev/stdout, /dev/fd/3, or a
+ * link to one of them), or -1. */
+static int
+find_descriptor (const char *path)
+{
+  g_autofree char *descriptors = g_strdup_printf ("/proc/%d/fd", (int)getpid ());
+  g_autofree char *here = g_strdup (path);
+
+  for (guint i = 0; i < MAX_LINKS && here != NULL; i++)
+    {
+      g_autofree char *folder = g_path_get_dirname (here);
+      g_autofree char *name = g_path_get_basename (here);
+      g_autofree char *real = realpath (folder, NULL);
+      guint64 number;
+
+      if (g_strcmp0 (real, descriptors) == 0)
+        return g_ascii_string_to_unsigned (name, 10, 0, G_MAXINT, &number, NULL) ? (int)number : -1;
+      char *next = follow_link (here);
+      g_free (here);
+      here = next;
+    }
+  return -1;
+}
+
+/* Writes TEXT to FD and closes it. Returns FALSE with errno, also if FD is -1. */
+static gboolean
+write_and_close (int fd, const char *text)
+{
   FILE *file = fd >= 0 ? fdopen (fd, "w") : NULL;
 
   if (file == NULL)
@@ -75,17 +113,43 @@ write_into (const char *path, const char *text)
   return written;
 }
 
+/* Writes TEXT into what is at PATH: a pipe, a device, a file that cannot be replaced, or a missing
+ * file to which a link leads. Returns FALSE with errno. */
+static gboolean
+write_into (const char *path, const char *text)
+{
+  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+  return write_and_close (fd, text);
+}
+
+/* Replaces the regular file TARGET, to which PATH leads. A file that something is mounted on, or
+ * whose folder may not be changed, gets the new content in place. Returns FALSE with errno. */
+static gboolean
+replace_or_write (const char *path, const char *target, const char *text)
+{
+  if (replace_file (target, text))
+    return TRUE;
+  return (errno == EBUSY || errno == EACCES || errno == EPERM || errno == EROFS)
+         && write_into (path, text);
+}
+
 gboolean
 pp_own_file_write (const char *path, const char *text, GError **error)
 {
   g_autofree char *target = realpath (path, NULL);
+  int descriptor = find_descriptor (path);
   struct stat status;
-  gboolean is_new = lstat (path, &status) != 0;
   gboolean written;
 
-  /* /dev/stdout may lead to a pipe or to a deleted file, which have no path. */
-  if (is_new || (target != NULL && g_file_test (target, G_FILE_TEST_IS_REGULAR)))
-    written = replace_file (is_new ? path : target, text);
+  /* What /dev/stdout names is written to where it stands: the shell may have opened a file for it
+   * that others write to as well, or that has no path any more. */
+  if (descriptor >= 0)
+    written = write_and_close (fcntl (descriptor, F_DUPFD_CLOEXEC, 0), text);
+  else if (lstat (path, &status) != 0)
+    written = replace_file (path, text);
+  else if (target != NULL && g_file_test (target, G_FILE_TEST_IS_REGULAR))
+    written = replace_or_write (path, target, text);
   else
     written = write_into (path, text);
   if (written)

@@ -1,5 +1,6 @@
 """A container has the configuration that its deployment asks for, as seen from inside it and by the engine."""
 
+import json
 import os
 import re
 
@@ -195,6 +196,11 @@ def test_references(api, engine, pool, start_worker, tmp_path):
     again = call("render", "--file", saved, env=given)
     assert (again.returncode, again.stdout) == (0, rendered.stdout), again.stderr
     assert BUSYBOX in rendered.stdout
+    both = tmp_path / "both"
+    call("render", run, "--save", "/dev/stdout", env=given, before=("sh", "-c", 'exec "$@" >"$0"', both))
+    text = both.read_text(encoding="utf-8")
+    parts, end = json.JSONDecoder().raw_decode(text)
+    assert (parts["flow_run"]["id"], text[end:].lstrip()) == (run, rendered.stdout)
     worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})
     lines, _ = finish(api, engine, run)
     assert "region north token s3cret-of-the-test" in lines

@@ -57,8 +57,9 @@ gboolean pp_terminal_obeys (int fd);
  * GDir, or NULL if the folder cannot be read. */
 GDir *pp_own_folder_read (const char *path);
 
-/* Writes TEXT to the file at PATH and replaces its content. PATH may be a pipe or a device.
- * Returns FALSE with ERROR. */
+/* Writes TEXT to the file at PATH and replaces its content. A new file is for its owner only. PATH
+ * may be a pipe or a device. If PATH names a descriptor of this process (/dev/stdout, /dev/fd/3),
+ * TEXT is written there, behind what was written before. Returns FALSE with ERROR. */
 gboolean pp_own_file_write (const char *path, const char *text, GError **error);
 
 G_END_DECLS

@@ -268,6 +268,53 @@ test_own_write_to_descriptor (Fixture *fixture, gconstpointer data)
   close (deleted);
 }
 
+/* A file that the shell has opened for /dev/stdout ("> FILE", ">> FILE") is not replaced, and what
+ * was written before stays. */
+static void
+test_own_write_to_open_file (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = path_of (fixture, "output");
+  g_autofree char *chain = path_of (fixture, "chain");
+  int fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  g_autofree char *link = link_to_descriptor (fixture, "stdout", fd);
+  g_autofree char *direct = g_strdup_printf ("/dev/fd/%d", fd);
+  g_autofree char *content = NULL;
+
+  (void)data;
+  g_assert_cmpint (symlink ("stdout", chain), ==, 0);
+  g_assert_cmpint (write (fd, "before ", 7), ==, 7);
+  g_assert_true (pp_own_file_write (link, "one ", NULL));
+  g_assert_true (pp_own_file_write (direct, "two ", NULL));
+  g_assert_true (pp_own_file_write (chain, "three ", NULL));
+  g_assert_cmpint (write (fd, "after", 5), ==, 5);
+  g_assert_true (g_file_get_contents (path, &content, NULL, NULL));
+  g_assert_cmpstr (content, ==, "before one two three after");
+  close (fd);
+}
+
+/* A link to a file that does not exist yet stays a link. */
+static void
+test_own_write_through_link (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *target = path_of (fixture, "target");
+  g_autofree char *link = path_of (fixture, "dangling");
+  struct stat status;
+
+  (void)data;
+  g_assert_cmpint (symlink ("target", link), ==, 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autofree char *content = NULL;
+
+      g_assert_true (pp_own_file_write (link, "text", NULL));
+      g_assert_true (g_file_get_contents (target, &content, NULL, NULL));
+      g_assert_cmpstr (content, ==, "text");
+      g_assert_true (g_file_test (link, G_FILE_TEST_IS_SYMLINK));
+      g_assert_cmpint (stat (target, &status), ==, 0);
+      g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+    }
+}
+
 /* A message names the path that was given, and no temporary file. */
 static void
 test_own_write_fails (Fixture *fixture, gconstpointer data)
@@ -306,6 +353,8 @@ add_tests (void)
     { "/files/read", test_read },
     { "/files/own-write", test_own_write },
     { "/files/own-write-to-descriptor", test_own_write_to_descriptor },
+    { "/files/own-write-to-open-file", test_own_write_to_open_file },
+    { "/files/own-write-through-link", test_own_write_through_link },
     { "/files/own-write-fails", test_own_write_fails },
   };
 
