@@ -235,7 +235,8 @@ pp_flow_run_take_lease (PpFlowRun *run, const json_t *state)
 void
 pp_flow_run_keep_lease (PpFlowRun *run, const char *lease_id)
 {
-  run->lease = pp_lease_new (run->context->api, lease_id, on_lease_lost, run);
+  run->lease = pp_lease_new (run->context->api, run->context->states, run->id, lease_id,
+                             on_lease_lost, run);
 }
 
 json_t *

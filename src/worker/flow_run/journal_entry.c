@@ -166,7 +166,7 @@ pp_flow_run_read_entry (PpFlowRun *run, const PpJournalEntry *entry)
   if (entry->lease_id != NULL)
     pp_flow_run_keep_lease (run, entry->lease_id);
   if (run->lease != NULL && !run->worker_reported)
-    pp_lease_keep_until_running (run->lease, run->context->states, run->id);
+    pp_lease_keep_until_running (run->lease);
 }
 
 void

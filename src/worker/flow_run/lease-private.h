@@ -8,14 +8,16 @@ G_BEGIN_DECLS
 
 typedef struct PpLease PpLease;
 
-/* Renews LEASE_ID until the object is freed. Calls LOST once if the server reports that the lease
- * is gone. API must outlive the returned object. */
-PpLease *pp_lease_new (PpApi *api, const char *lease_id,
-                       void (*lost) (const GError *error, gpointer user_data), gpointer user_data);
+/* Renews LEASE_ID, the lease of flow run FLOW_RUN_ID, until the object is freed. If the server
+ * reports that the lease is gone, calls LOST once, unless the run needs its slot no more: it has
+ * ended or waits to be begun again. API and STATES must outlive the returned object. */
+PpLease *pp_lease_new (PpApi *api, PpStateReader *states, const char *flow_run_id,
+                       const char *lease_id, void (*lost) (const GError *error, gpointer user_data),
+                       gpointer user_data);
 
-/* From now on, renews LEASE only while flow run FLOW_RUN_ID is PENDING. From RUNNING on, Prefect
- * inside the container renews it. STATES is asked before each renewal and must outlive LEASE. */
-void pp_lease_keep_until_running (PpLease *lease, PpStateReader *states, const char *flow_run_id);
+/* From now on, renews LEASE only while its run is PENDING. From RUNNING on, Prefect inside the
+ * container renews it. The run's state is read before each renewal. */
+void pp_lease_keep_until_running (PpLease *lease);
 
 /* NULL is ignored. */
 void pp_lease_free (PpLease *lease);

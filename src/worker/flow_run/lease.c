@@ -3,6 +3,8 @@
 
 #include "lease-private.h"
 
+#include "flow_run-private.h"
+
 #include "prefect-podman/prefect/resources.h"
 
 /* The requested duration of a lease and the intervals of its renewal, in seconds. The first lease
@@ -20,12 +22,29 @@ struct PpLease
   gpointer user_data;
   guint timer;
   PpApiCall *call;
-  PpStateReader *states; /* NULL: renew in any state of the run */
+  PpStateReader *states;
   char *flow_run_id;
+  gboolean until_running; /* the run is read before each renewal */
   PpStateRead *read;
+  GError *refusal; /* the server's; NULL if the lease was not refused */
 };
 
 static gboolean renew (gpointer user_data);
+
+/* The lease was refused. A run that was retried by hand, for example, has lost its slot by that,
+ * and needs it no more. */
+static void
+on_refused_state (json_t *body, const GError *error, gpointer user_data)
+{
+  PpLease *lease = user_data;
+  const json_t *state = json_object_get (body, "state");
+
+  lease->read = NULL;
+  if (error != NULL ? !g_error_matches (error, PP_API_ERROR, 404)
+                    : !pp_flow_run_state_is_terminal (state)
+                          && g_strcmp0 (pp_json_string (state, "type"), "SCHEDULED") != 0)
+    lease->lost (lease->refusal, lease->user_data);
+}
 
 static void
 on_renewed (json_t *body, const GError *error, gpointer user_data)
@@ -36,7 +55,9 @@ on_renewed (json_t *body, const GError *error, gpointer user_data)
   lease->call = NULL;
   if (error != NULL && !pp_api_error_may_pass (error))
     {
-      lease->lost (error, lease->user_data);
+      lease->refusal = g_error_copy (error);
+      lease->read
+          = pp_state_reader_read (lease->states, lease->flow_run_id, on_refused_state, lease);
       return;
     }
   /* The lease outlives one or two renewals that an outage prevents. */
@@ -73,7 +94,7 @@ renew (gpointer user_data)
   PpLease *lease = user_data;
 
   lease->timer = 0;
-  if (lease->states != NULL)
+  if (lease->until_running)
     lease->read = pp_state_reader_read (lease->states, lease->flow_run_id, on_state, lease);
   else
     send_renewal (lease);
@@ -81,20 +102,20 @@ renew (gpointer user_data)
 }
 
 void
-pp_lease_keep_until_running (PpLease *lease, PpStateReader *states, const char *flow_run_id)
+pp_lease_keep_until_running (PpLease *lease)
 {
-  lease->states = states;
-  g_free (lease->flow_run_id);
-  lease->flow_run_id = g_strdup (flow_run_id);
+  lease->until_running = TRUE;
 }
 
 PpLease *
-pp_lease_new (PpApi *api, const char *lease_id,
+pp_lease_new (PpApi *api, PpStateReader *states, const char *flow_run_id, const char *lease_id,
               void (*lost) (const GError *error, gpointer user_data), gpointer user_data)
 {
   PpLease *lease = g_new0 (PpLease, 1);
 
   lease->api = api;
+  lease->states = states;
+  lease->flow_run_id = g_strdup (flow_run_id);
   lease->id = g_strdup (lease_id);
   lease->lost = lost;
   lease->user_data = user_data;
@@ -110,6 +131,7 @@ pp_lease_free (PpLease *lease)
   g_clear_handle_id (&lease->timer, g_source_remove);
   pp_api_call_cancel (lease->call);
   pp_state_read_cancel (lease->read);
+  g_clear_error (&lease->refusal);
   g_free (lease->flow_run_id);
   g_free (lease->id);
   g_free (lease);

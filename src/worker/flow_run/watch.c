@@ -408,7 +408,7 @@ pp_flow_run_enter_started (PpFlowRun *run)
                      context->worker_name, run->name, run->label);
   pp_flow_run_emit (run, run->words->running_event);
   if (!run->worker_reported && run->lease != NULL)
-    pp_lease_keep_until_running (run->lease, context->states, run->id);
+    pp_lease_keep_until_running (run->lease);
   run->watch.may_lack_memory = run->recovered || run->policy->has_limits;
   pp_flow_run_drop_spec (run);
   run->output = pp_output_new (run->id, run->policy->stream_output ? context->out : NULL,
