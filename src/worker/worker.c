@@ -58,6 +58,8 @@ pp_worker_find_illness (gpointer user_data)
 {
   PpWorker *worker = user_data;
 
+  if (!g_main_loop_is_running (worker->loop))
+    return "the worker is ending"; /* its parts may be gone */
   if (pp_journal_failure (worker->context.journal) != NULL)
     return pp_journal_failure (worker->context.journal);
   if (pp_stdout_hangs (worker->context.out))
@@ -232,6 +234,8 @@ on_signal (int number, gpointer user_data)
   PpWorker *worker = user_data;
   const char *name = pp_signal_name (number);
 
+  if (!g_main_loop_is_running (worker->loop))
+    return; /* the worker is ending, and its parts may be gone */
   /* When a terminal closes, the terminal and its shell each send one SIGHUP. */
   if (number == SIGHUP && worker->signals > 0)
     return;
