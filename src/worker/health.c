@@ -336,9 +336,10 @@ pp_health_new (const char *host, int port, const struct addrinfo *addresses,
       health, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
   if (health->daemon == NULL)
     {
-      g_set_error (error, PP_HEALTH_ERROR, errno,
+      int saved = errno;
+      g_set_error (error, PP_HEALTH_ERROR, saved,
                    "cannot start the health check on %s, port %d: libmicrohttpd: %s", host, port,
-                   g_strerror (errno));
+                   g_strerror (saved));
       close (fd);
       g_free (health);
       return NULL;
