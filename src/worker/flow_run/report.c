@@ -421,7 +421,9 @@ pp_flow_run_enter_exited (PpFlowRun *run)
   pp_api_call_cancel (g_steal_pointer (&run->api_call));
   pp_flow_run_forget_claim_check (run);
   pp_output_finish (run->output);
-  run->end.start_interrupted = run->start.is_interrupted;
+  /* An earlier worker may have been killed before its start was answered. */
+  run->end.start_interrupted
+      = run->start.is_interrupted || (run->recovered && !run->journal.was_followed);
   /* A late request of the earlier worker may have set another container's id since. */
   if (run->replaced_container_id != NULL)
     pp_flow_run_tell_pid (run);
