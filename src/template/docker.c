@@ -86,7 +86,10 @@ pp_docker_label_is_own (const char *name)
           "io.prefect.flow-id",         "io.prefect.flow-name",          "io.prefect.deployment-id",
           "io.prefect.deployment-name", "io.prefect.deployment-updated", NULL };
 
-  return g_str_has_prefix (name, "io.prefect-podman.") || g_strv_contains (own, name);
+  /* Podman's compat API cuts a label at its first "=", so "NAME=x": "y" would set NAME to "x=y". */
+  g_autofree char *key = g_strndup (name, strcspn (name, "="));
+
+  return g_str_has_prefix (key, "io.prefect-podman.") || g_strv_contains (own, key);
 }
 
 json_t *

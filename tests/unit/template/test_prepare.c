@@ -108,7 +108,8 @@ test_labels_of_the_worker (void)
       "'prefect.io/deployment-id': 'other', 'prefect.io/deployment-name': 'other',"
       "'prefect.io/deployment-updated': 'other', 'io.prefect-podman.identity': 'other',"
       "'prefect-podman.io/claim': 'other', 'identity.prefect-podman.io/': 'other',"
-      "'io.prefect-podman.anything': 'other'}}",
+      "'io.prefect-podman.anything': 'other', 'io.prefect.flow-run-id=other': 'other', "
+      "'prefect.io/work-pool-name=': 'other', 'io.prefect.worker-name==': 'other'}}",
       "{}", FALSE, NULL);
   json_t *labels = json_object_get (prepared, "labels");
   const char *name;
