@@ -4,6 +4,7 @@
 
 #include "call-private.h"
 
+#include "prefect-podman/http/url.h"
 #include "prefect-podman/text/cut.h"
 
 #include <errno.h>
@@ -252,7 +253,8 @@ pp_http_call_new (PpHttp *http, const PpHttpRequest *request, PpHttpDataFunc on_
   curl_easy_setopt (easy, CURLOPT_NOPROGRESS, 1L);
   /* Without a URL, curl ends the call at once. */
   call->too_long = is_too_long (request);
-  curl_easy_setopt (easy, CURLOPT_URL, call->too_long ? NULL : request->url);
+  g_autofree char *escaped = pp_http_url_escape_login (request->url);
+  curl_easy_setopt (easy, CURLOPT_URL, call->too_long ? NULL : escaped);
   curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt (easy, CURLOPT_WRITEDATA, call);
   curl_easy_setopt (easy, CURLOPT_HEADERFUNCTION, on_header);

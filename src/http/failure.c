@@ -76,6 +76,9 @@ words_of (const PpHttpCall *call, CURLcode result)
   /* curl's own text is about its attempt to send the body again. */
   if (result == CURLE_SEND_FAIL_REWIND)
     return "the connection broke before an answer came";
+  /* curl quotes a URL that it cannot parse, with the password. */
+  if (call->proxy != NULL && strstr (call->words, call->proxy->url) != NULL)
+    return curl_easy_strerror (result);
   return call->words[0] != '\0' ? call->words : curl_easy_strerror (result);
 }
 

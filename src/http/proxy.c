@@ -210,8 +210,9 @@ parse (const char *variable, const char *value, GError **error)
   g_autofree char *tail = has_port ? g_strdup ("") : g_strdup_printf (":%u", port);
   proxy->variable = variable;
   proxy->display = g_strconcat (scheme, "://", host, tail, NULL);
-  proxy->url = g_strdup_printf ("%s://%.*s%s%s", scheme, (int)(host_start - authority), authority,
-                                host, tail);
+  g_autofree char *given = g_strdup_printf ("%s://%.*s%s%s", scheme, (int)(host_start - authority),
+                                            authority, host, tail);
+  proxy->url = pp_http_url_escape_login (given);
   return proxy;
 }
 

@@ -33,6 +33,21 @@ pp_http_url_login (const char *url)
 }
 
 char *
+pp_http_url_escape_login (const char *url)
+{
+  const char *authority;
+  gsize length;
+  const char *at = find_at (url, &authority, &length);
+
+  if (at == NULL)
+    return g_strdup (url);
+  g_autofree char *login = g_strndup (authority, (gsize)(at - authority));
+  g_autofree char *escaped
+      = g_uri_escape_string (login, G_URI_RESERVED_CHARS_ALLOWED_IN_USERINFO "%", FALSE);
+  return g_strdup_printf ("%.*s%s%s", (int)(authority - url), url, escaped, at);
+}
+
+char *
 pp_http_url_for_display (const char *url)
 {
   const char *authority;

@@ -324,6 +324,18 @@ test_proxy_fails (void)
                "proxy socks5h://127.0.0.1:1,", way, NULL);
   check_words (error_through ("http_proxy", "http://u:hunter2@proxy.invalid", "http://127.0.0.1/"),
                "proxy http://proxy.invalid:80,", way, "resolve", NULL);
+  /* Characters that curl does not take in a password. It would quote them. */
+  check_words (error_through ("http_proxy", "http://u:hunter2@hunter2@127.0.0.1:1",
+                              "http://prefect.invalid/"),
+               "proxy http://127.0.0.1:1,", way, "Connection refused", NULL);
+  check_words (error_through ("HTTP_PROXY", "u:hunter2@x@127.0.0.1:1", "http://prefect.invalid/"),
+               "proxy http://127.0.0.1:1,", way, "Connection refused", NULL);
+  check_words (error_through ("all_proxy", "socks5h://u@hunter2:\"{|}\\^`<hunter2>@127.0.0.1:1",
+                              "http://prefect.invalid/"),
+               "proxy socks5h://127.0.0.1:1,", way, NULL);
+  check_words (
+      error_through ("https_proxy", "http://u:hunter2@hunter2@[::1]:1", "https://prefect.invalid/"),
+      "proxy http://[::1]:1,", way, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (statuses); i++)
     {
       g_autoptr (Server) proxy = server_new (NULL, refuse_connect, GINT_TO_POINTER (statuses[i]));
@@ -331,6 +343,39 @@ test_proxy_fails (void)
       g_autofree char *number = g_strdup_printf ("%d", statuses[i]);
       check_words (error_through ("https_proxy", url, "https://prefect.invalid/"), url, way, number,
                    NULL);
+    }
+}
+
+static gboolean
+note_login (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
+{
+  g_assert_cmpstr (g_hash_table_lookup (request->headers, "authorization"), ==, data);
+  return server_reply (fd, 200, "", "");
+}
+
+/* As with Prefect's client (httpx), a password may have characters that libcurl refuses in a URL.
+ */
+static void
+test_login_in_url (void)
+{
+  static const char *const logins[] = { "u:p@ss", "u:p%40ss", "u@home:p@ss@", "u:a\"b|c^d`e{f}" };
+  static const char *const plain[] = { "u:p@ss", "u:p@ss", "u@home:p@ss@", "u:a\"b|c^d`e{f}" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (logins); i++)
+    {
+      g_autofree char *base64 = g_base64_encode ((const guchar *)plain[i], strlen (plain[i]));
+      g_autofree char *header = g_strconcat ("Basic ", base64, NULL);
+      g_auto (Result) result = { NULL };
+      g_autoptr (PpHttp) http = pp_http_new ();
+      g_autoptr (Server) server = server_new (NULL, note_login, header);
+      g_autofree char *address = server_url (server, "/");
+      g_autofree char *url
+          = g_strdup_printf ("http://%s@%s", logins[i], address + strlen ("http://"));
+
+      clear_proxies ();
+      get (http, url, &result);
+      g_assert_no_error (result.error);
+      g_assert_cmpint (result.status, ==, 200);
     }
 }
 
@@ -691,6 +736,7 @@ add (void)
   g_test_add_func ("/http/find-proxy", test_find_proxy);
   g_test_add_func ("/http/broken-proxy", test_broken_proxy);
   g_test_add_func ("/http/proxy-fails", test_proxy_fails);
+  g_test_add_func ("/http/login-in-url", test_login_in_url);
   g_test_add_func ("/http/proxy-goes-away", test_proxy_goes_away);
   g_test_add_func ("/http/proxy-is-silent", test_proxy_is_silent);
   g_test_add_func ("/http/shortage/is-waited-out", test_shortage_is_waited_out);
