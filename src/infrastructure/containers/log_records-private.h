@@ -6,8 +6,9 @@
  *
  * Data that is not a record is skipped and counted. The skipped data ends at the next newline, or
  * at the next record in the same line. A disk that was full for a moment cuts a record, and a host
- * that crashed leaves zero bytes. The result does not depend on the pieces that the data arrives
- * in. Private to src/infrastructure/containers. */
+ * that crashed leaves zero bytes. Of a record that was cut inside its text, the text is kept. The
+ * result does not depend on the pieces that the data arrives in. Private to
+ * src/infrastructure/containers. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"

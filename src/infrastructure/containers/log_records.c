@@ -28,7 +28,9 @@ struct PpLogRecords
   gboolean
       inside; /* parts of the current line were taken, because it is longer than MAX_RECORD_BYTES */
   PpLogRecord current;
-  gboolean is_whole; /* the tag of `current` is F */
+  gboolean is_whole;     /* the tag of `current` is F */
+  gboolean is_cut;       /* `current` ends where the header of another record begins */
+  gboolean owes_newline; /* `current` was cut, and its newline is to be taken next */
   PpLogDamage damage;
 };
 
@@ -84,6 +86,8 @@ pp_log_records_new_file (PpLogRecords *records)
   records->finished = FALSE;
   records->headless = FALSE;
   records->inside = FALSE;
+  records->is_cut = FALSE;
+  records->owes_newline = FALSE;
 }
 
 const PpLogDamage *
@@ -149,6 +153,28 @@ find_head (const char *line, gsize length)
   return length;
 }
 
+/* Searches LENGTH bytes of TEXT, a record of the time TIME, for the header of a later record. The
+ * disk was full when the first one was written, so its end is missing. A program that prints a log
+ * of conmon's prints earlier times. Returns the header's offset, or LENGTH if there is none. */
+static gsize
+find_later_record (const char *text, gsize length, gint64 time)
+{
+  const char *end = text + length;
+
+  for (const char *blank = memmem (text, length, " std", 4); blank != NULL;
+       blank = memmem (blank + 1, (gsize)(end - blank - 1), " std", 4))
+    {
+      const char *head = blank - TIME_BYTES;
+      PpLogRecord record;
+      gboolean is_whole;
+
+      if (blank - text >= (ptrdiff_t)TIME_BYTES
+          && parse_head (head, (gsize)(end - head), &record, &is_whole) > 0 && record.time > time)
+        return (gsize)(head - text);
+    }
+  return length;
+}
+
 /* Parses the line of LENGTH bytes that begins at `start`. ENDS is TRUE if it includes the newline.
  * Returns FALSE if the line does not begin with a record; the damaged part is then skipped. */
 static gboolean
@@ -176,11 +202,13 @@ read_line (PpLogRecords *records, gsize length, gboolean ends, PpLogRecord *reco
     }
   if (record->time == 0)
     record->time = records->time;
+  gsize text = find_later_record (line + head, content - head, record->time);
   records->current = *record;
   records->is_whole = is_whole;
+  records->is_cut = text < content - head;
   record->text = line + head;
-  record->length = content - head + (is_whole && ends ? 1 : 0);
-  records->taken = length;
+  record->length = text + (is_whole && ends && !records->is_cut ? 1 : 0);
+  records->taken = records->is_cut ? head + text : length;
   return TRUE;
 }
 
@@ -216,6 +244,13 @@ pp_log_records_next (PpLogRecords *records, PpLogRecord *record)
       const char *newline = memchr (line, '\n', left);
       gsize length = newline != NULL ? (gsize)(newline + 1 - line) : left;
 
+      if (records->owes_newline)
+        {
+          *record = records->current;
+          record->text = "\n";
+          record->length = 1;
+          return TRUE;
+        }
       if (left == 0)
         forget_buffer (records);
       if (left == 0 || (newline == NULL && left < MAX_RECORD_BYTES && !records->finished))
@@ -233,9 +268,18 @@ pp_log_records_next (PpLogRecords *records, PpLogRecord *record)
 void
 pp_log_records_take (PpLogRecords *records)
 {
+  if (records->owes_newline)
+    {
+      records->owes_newline = FALSE;
+      return;
+    }
   const char *end = records->buffer->str + records->start + records->taken;
 
-  records->inside = end[-1] != '\n';
+  records->inside = end[-1] != '\n' && !records->is_cut;
+  records->owes_newline = records->is_cut && records->is_whole;
+  if (records->is_cut)
+    note_damage (records, 0, TRUE);
+  records->is_cut = FALSE;
   records->time = records->current.time;
   if (records->inside && records->finished)
     note_damage (records, 0, TRUE);

@@ -420,10 +420,34 @@ test_cut_by_full_disk (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "1:one\n1:two\n2:four");
   g_assert_cmpint (pp_log_file_time (fixture->log), ==, AT (4));
   assert_damage (fixture, 2, 15 + 40, 15);
-  /* Inside a record's text this cannot be detected: the text includes the next record. */
-  append (fixture->path, TIME ("5") " stdout F fi" TIME ("6") " stdout F six\n");
-  assert_read (fixture, "1:fi" TIME ("6") " stdout F six\n");
-  assert_damage (fixture, 2, 15 + 40, 15);
+}
+
+/* The same inside a record's text. The cut line keeps what is there of it. */
+static void
+test_text_cut_by_full_disk (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, TIME ("2") " stdout F tw" TIME ("3") " stderr F three\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:tw1:\n2:three\n");
+  assert_damage (fixture, 1, 0, 15);
+  append (fixture->path, TIME ("4") " stdout P fo" TIME ("5") " stdout F ur\n" TIME (
+                             "6") " stdout F " TIME ("7") " stdout F se" TIME ("8") " stdout F\n");
+  assert_read (fixture, "1:fo1:ur\n1:\n1:se1:\n1:\n");
+  assert_damage (fixture, 4, 0, 15);
+}
+
+/* A program may print what conmon has written, or what looks like it. */
+static void
+test_text_like_a_record (Fixture *fixture, gconstpointer data)
+{
+  (void)data;
+  append (fixture->path, TIME ("3") " stdout F > " TIME ("2") " stdout F two\n" TIME (
+                             "4") " stdout F a stdout F b std stderr P c std\n");
+  open_log (fixture);
+  assert_read (fixture, "1:one\n1:> " TIME ("2") " stdout F two\n"
+                                                 "1:a stdout F b std stderr P c std\n");
+  assert_damage (fixture, 0, 0, 0);
 }
 
 /* conmon 2.2.0 ends an unfinished line with a record without a blank after its tag. */
@@ -622,6 +646,8 @@ add_tests (void)
     { "/log-file/read-on", test_read_on },
     { "/log-file/damaged", test_damaged },
     { "/log-file/cut-by-full-disk", test_cut_by_full_disk },
+    { "/log-file/text-cut-by-full-disk", test_text_cut_by_full_disk },
+    { "/log-file/text-like-a-record", test_text_like_a_record },
     { "/log-file/end-of-conmon-2.2.0", test_end_of_conmon_220 },
     { "/log-file/zeros", test_zeros },
     { "/log-file/over-the-bound", test_over_the_bound },
