@@ -87,8 +87,11 @@ static void
 on_network (EngineCall *call, const PpHttpResponse *response)
 {
   json_auto_t *network = pp_json_parse (response->body, response->body_length, 0, NULL);
+  PpEngineInfo *info = call->engine->info;
 
-  call->engine->info->gateway = g_strdup (pp_engine_network_gateway (network));
+  /* Another call that connects may have set it since. */
+  g_free (info->gateway);
+  info->gateway = g_strdup (pp_engine_network_gateway (network));
   pp_engine_call_end (call, NULL, NULL);
 }
 

@@ -295,6 +295,36 @@ test_no_info (void)
   stop (&fixture);
 }
 
+static gboolean
+answer_as_old_podman (Server *server G_GNUC_UNUSED, const Request *request, int fd,
+                      gpointer data G_GNUC_UNUSED)
+{
+  if (strstr (request->target, "/version") != NULL)
+    return server_reply (fd, 200, "",
+                         "{\"Version\": \"4.3.1\", \"ApiVersion\": \"1.41\", \"Components\": "
+                         "[{\"Name\": \"Podman Engine\", \"Version\": \"4.3.1\"}]}");
+  if (strstr (request->target, "/info") != NULL)
+    return server_reply (fd, 200, "", "{}");
+  g_usleep (300 * 1000);
+  return server_reply (fd, 200, "", "{\"IPAM\": {\"Config\": [{\"Gateway\": \"10.88.0.1\"}]}}");
+}
+
+/* The engine is asked twice what it is, at the same time. A sanitizer finds what leaks. */
+static void
+test_connected_twice (void)
+{
+  Fixture fixture = { 0 };
+
+  start (&fixture, answer_as_old_podman, "");
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  pp_infrastructure_connect (fixture.infrastructure, on_done, &fixture);
+  while (fixture.done < 2)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (fixture.error);
+  g_assert_cmpstr (pp_engine_info (fixture.infrastructure)->gateway, ==, "10.88.0.1");
+  stop (&fixture);
+}
+
 /* A container with a NUL in a label. Another program may have created it, or a flow run's name may
  * have a NUL. */
 static gboolean
@@ -697,6 +727,7 @@ add_tests (void)
   g_test_add_func ("/engine/version-after-a-restart", test_version_after_a_restart);
   g_test_add_func ("/engine/version-is-not-asked-again", test_version_is_not_asked_again);
   g_test_add_func ("/engine/container-in-an-error", test_container_in_an_error);
+  g_test_add_func ("/engine/connected-twice", test_connected_twice);
   g_test_add_func ("/engine/words-of-a-gateway", test_words_of_a_gateway);
   g_test_add_func ("/engine/another-server", test_another_server);
   g_test_add_func ("/engine/no-info", test_no_info);
