@@ -49,11 +49,11 @@ static const char *const names[FAKE_CALLS]
         "connect_network", "start",  "follow",      "inspect", "watch",  "stop",
         "unpause",         "remove", "keep",        "list" };
 
+/* Leaves CALL in its owner's list. */
 static void
 free_call (Call *call)
 {
   g_clear_handle_id (&call->idle, g_source_remove);
-  call->owner->calls = g_list_remove (call->owner->calls, call);
   g_free (call->name);
   g_free (call);
 }
@@ -154,8 +154,7 @@ on_idle (gpointer user_data)
     call->output (PP_STREAM_STDOUT, call->owner->fake.output, strlen (call->owner->fake.output), 0,
                   FALSE, call->user_data);
   tell (call, error);
-  g_free (call->name);
-  g_free (call);
+  free_call (call);
   return G_SOURCE_REMOVE;
 }
 
@@ -371,13 +370,7 @@ fake_free (PpInfrastructure *infrastructure)
   FakeInfrastructure *owner = (FakeInfrastructure *)infrastructure;
 
   for (const GList *link = owner->calls; link != NULL; link = link->next)
-    {
-      Call *call = link->data;
-
-      g_clear_handle_id (&call->idle, g_source_remove);
-      g_free (call->name);
-      g_free (call);
-    }
+    free_call (link->data);
   g_list_free (owner->calls);
   pp_job_unref (owner->fake.job);
   g_string_free (owner->fake.calls, TRUE);
@@ -413,6 +406,9 @@ fake_resume (PpInfrastructureCall *call G_GNUC_UNUSED)
 static void
 fake_cancel (PpInfrastructureCall *call)
 {
+  FakeInfrastructure *owner = (FakeInfrastructure *)call->infrastructure;
+
+  owner->calls = g_list_remove (owner->calls, call);
   free_call ((Call *)call);
 }
 
