@@ -31,8 +31,8 @@ struct PpLease
 
 static gboolean renew (gpointer user_data);
 
-/* The lease was refused. A run that was retried by hand, for example, has lost its slot by that,
- * and needs it no more. */
+/* Called with the run's state after the server refused to renew the lease. Ending or retrying a run
+ * by hand frees its slot. Such a run does not need the slot any more, so nothing is reported. */
 static void
 on_refused_state (json_t *body, const GError *error, gpointer user_data)
 {

@@ -8,8 +8,8 @@
 
 #include "worker/failpoint-private.h"
 
-/* If a run was read and its end accepted within this time, nobody is taken to have changed it in
- * between. */
+/* If the server accepts a run's end within this time after the run was read, the worker assumes
+ * that nobody has changed the run in between. */
 #define QUICK_US (300 * 1000)
 
 static gboolean
