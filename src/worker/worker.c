@@ -213,8 +213,9 @@ begin_end (PpWorker *worker, PpWorkerPhase phase)
       pp_worker_stop_watching_cancellations (worker);
       pp_worker_stop_recovering (worker);
     }
-  if (worker->started)
+  if (worker->started && !worker->end_begun)
     pp_events_emit_worker (worker->context.events, "prefect.worker.stopped", NULL);
+  worker->end_begun = TRUE;
   pp_worker_check_done (worker);
 }
 
@@ -228,6 +229,14 @@ pp_worker_stop (PpWorker *worker, int exit_code, const char *message)
   begin_end (worker, PP_WORKER_STOPPING);
 }
 
+/* True if signal NUMBER comes after another one and ends the worker at once. After SIGQUIT, the
+ * worker may wait for runs for days: the other signals then stop it as usual. */
+static gboolean
+ends_at_once (const PpWorker *worker, int number)
+{
+  return worker->signals > 0 && (worker->phase == PP_WORKER_STOPPING || number == SIGQUIT);
+}
+
 static void
 on_signal (int number, gpointer user_data)
 {
@@ -237,14 +246,15 @@ on_signal (int number, gpointer user_data)
   if (!g_main_loop_is_running (worker->loop))
     return; /* the worker is ending, and its parts may be gone */
   /* When a terminal closes, the terminal and its shell each send one SIGHUP. */
-  if (number == SIGHUP && worker->signals > 0)
+  if (number == SIGHUP && worker->signals > 0 && worker->phase == PP_WORKER_STOPPING)
     return;
-  if (worker->signals++ > 0)
+  if (ends_at_once (worker, number))
     {
-      g_message ("%s again: leaving at once", name);
+      g_message ("%s: a second signal; exiting at once", name);
       g_main_loop_quit (worker->loop);
       return;
     }
+  worker->signals++;
   if (number == SIGQUIT)
     {
       g_message ("SIGQUIT: no more runs are taken; waiting for %u in flight",

@@ -135,6 +135,7 @@ typedef struct
 
   gint64 stop_deadline; /* monotonic microseconds */
   guint stop_timer;
+  gboolean end_begun; /* the worker stops or drains; the event about it was sent */
   guint memory_timer; /* set after a run has ended, until free heap is given back */
 } PpWorker;
 

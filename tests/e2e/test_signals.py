@@ -68,6 +68,23 @@ def test_quit_waits_for_runs_in_flight(api, engine, pool, start_worker):
     assert api.state(not_taken)["type"] == "SCHEDULED"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_signal_after_quit_stops_as_usual(api, engine, pool, start_worker, number):
+    """The worker would wait for its runs. The second signal stops it as the first one would: nothing buffered is lost."""
+    settings = {"PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}
+    script = "sh -c 'echo said before the end; sleep 60'"
+    worker, run, container = begin(api, engine, pool, api, start_worker, script, settings=settings)
+    worker.wait_line("said before the end")
+    worker.send(signal.SIGQUIT)
+    worker.wait_line("SIGQUIT: ")
+    began = time.monotonic()
+    assert worker.end(number) == 0
+    assert time.monotonic() - began < EXIT_SECONDS
+    assert engine.inspect(container)["State"]["Running"]
+    assert api.state(run)["type"] == "RUNNING"
+    assert "said before the end" in api.text(run)
+
+
 def test_second_signal_ends_at_once(api, engine, pool, start_worker):
     worker, _, container = begin(api, engine, pool, api, start_worker)
     worker.send(signal.SIGQUIT)
