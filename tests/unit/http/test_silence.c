@@ -73,8 +73,60 @@ test_no_answer (void)
 
   expect ("prefect.http", G_LOG_LEVEL_WARNING,
           "GET http://127.0.0.1:*/x: no answer for 0 s (connected, and the request was sent)*");
-  expect ("prefect.http", G_LOG_LEVEL_MESSAGE, "GET http://127.0.0.1:*/x: answered");
+  expect ("prefect.http", G_LOG_LEVEL_MESSAGE,
+          "http://127.0.0.1:* answers again: GET http://127.0.0.1:*/x");
   call_many (url, NULL, 3); /* one warning for all of them */
+}
+
+/* Answers only requests for /quick. */
+static gboolean
+answer_quick (Server *server G_GNUC_UNUSED, const Request *request, int fd,
+              gpointer data G_GNUC_UNUSED)
+{
+  if (g_str_has_suffix (request->target, "/quick"))
+    return server_reply (fd, 200, "", "{}");
+  return TRUE;
+}
+
+typedef struct
+{
+  PpHttp *http;
+  PpHttpRequest request;
+  Waiting waiting;
+} LaterCall;
+
+static gboolean
+send_later_call (gpointer user_data)
+{
+  LaterCall *later = user_data;
+
+  pp_http_send (later->http, &later->request, on_done, &later->waiting);
+  return G_SOURCE_REMOVE;
+}
+
+/* The host answers another call than the one in the warning. The message does not say that the
+ * silent call was answered. */
+static void
+test_another_call_is_answered (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_quick, NULL);
+  g_autofree char *url = server_url (server, "");
+  g_autofree char *silent_url = server_url (server, "/silent");
+  g_autofree char *quick_url = server_url (server, "/quick");
+  g_autofree char *words = g_strdup_printf ("%s answers again: GET %s", url, quick_url);
+  g_autoptr (PpHttp) http = pp_http_new ();
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  PpHttpRequest request
+      = { .method = "GET", .url = silent_url, .timeout_ms = 60000, .slow_ms = SLOW_MS };
+  LaterCall later = { http, request, { loop, 1 } };
+
+  expect ("prefect.http", G_LOG_LEVEL_WARNING, "GET http://127.0.0.1:*/silent: no answer for*");
+  expect ("prefect.http", G_LOG_LEVEL_MESSAGE, words);
+  pp_http_send (http, &request, on_done, NULL);
+  later.request.url = quick_url;
+  g_timeout_add (2 * SLOW_MS, send_later_call, &later);
+  g_main_loop_run (loop);
+  g_test_assert_expected_messages ();
 }
 
 static void
@@ -85,7 +137,8 @@ test_no_answer_on_socket (void)
   Server *server = server_new (path, answer_late, GUINT_TO_POINTER (1500));
 
   expect ("prefect.http", G_LOG_LEVEL_WARNING, "GET http://engine/_ping (unix://*): no answer*");
-  expect ("prefect.http", G_LOG_LEVEL_MESSAGE, "GET http://engine/_ping (unix://*): answered");
+  expect ("prefect.http", G_LOG_LEVEL_MESSAGE,
+          "/*/engine.sock answers again: GET http://engine/_ping (unix://*)");
   call_many ("http://engine/_ping", path, 1);
   server_free (server);
   unlink (path);
@@ -236,6 +289,7 @@ static void
 add_tests (void)
 {
   g_test_add_func ("/silence/no-answer", test_no_answer);
+  g_test_add_func ("/silence/another-call-is-answered", test_another_call_is_answered);
   g_test_add_func ("/silence/no-answer-on-socket", test_no_answer_on_socket);
   g_test_add_func ("/silence/no-handshake", test_no_handshake);
   g_test_add_func ("/silence/outage", test_outage);
