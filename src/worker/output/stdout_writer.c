@@ -15,10 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The most bytes to queue before producers must wait. */
-#define HIGH_WATER (256 * 1024)
-/* The most bytes to give to the write thread at once. */
-#define FILE_PIECE (64 * 1024)
+#define HIGH_WATER (256 * 1024) /* the most bytes to queue before producers must wait */
+#define FILE_PIECE (64 * 1024)  /* the most bytes to give to the write thread at once */
 /* A warning is logged after this time without progress, because runs cannot finish before their
  * output is written. */
 #define STUCK_SECONDS 60
@@ -33,10 +31,10 @@
 struct PpStdout
 {
   PpOutlet outlet;
-  gboolean erases; /* a terminal that supports escape sequences */
-  gboolean
-      is_returned; /* the last data ended in a carriage return, so its text is still on the line */
+  gboolean erases;      /* a terminal that supports escape sequences */
+  gboolean is_returned; /* the last data ended in a carriage return: its text is still shown */
   GString *pending;
+  time_t waits_since; /* when the oldest byte of `pending` was queued, or came next in the queue */
   gsize written;      /* bytes of `pending` that were written */
   PpFileWrite *piece; /* the piece of `pending` that the write thread is writing, or NULL */
   guint source;
@@ -69,6 +67,8 @@ lose (PpStdout *out, const char *text, gsize length)
 static void
 drop_pending (PpStdout *out)
 {
+  if (pp_stdout_pending (out) > 0)
+    out->lost.since = out->waits_since;
   lose (out, out->pending->str + out->written, pp_stdout_pending (out));
   g_string_truncate (out->pending, 0);
   out->written = 0;
@@ -155,6 +155,7 @@ take_result (PpStdout *out, ssize_t count, int failure)
   if (count >= 0)
     {
       out->written += (gsize)count;
+      out->waits_since = time (NULL);
       succeed (out);
       return TRUE;
     }
@@ -443,6 +444,8 @@ pp_stdout_write (PpStdout *out, const char *data, gsize length)
   if (out->erases && out->is_returned)
     g_string_append (out->pending, ERASE_TO_END_OF_LINE);
   out->is_returned = length > 0 && data[length - 1] == '\r';
+  if (pp_stdout_pending (out) == 0)
+    out->waits_since = time (NULL);
   g_string_append_len (out->pending, data, (gssize)length);
   watch (out);
 }
