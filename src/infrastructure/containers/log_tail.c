@@ -282,6 +282,19 @@ is_cut (PpLogTail *tail)
   return TRUE;
 }
 
+/* True if the current file is finished once it was read. A new file that is still empty is not
+ * proof of that: a tool such as logrotate may have moved the log away and created an empty file,
+ * and conmon goes on writing to the file that it has open. */
+static gboolean
+has_next (PpLogTail *tail)
+{
+  const LogFile *next = g_queue_peek_head (&tail->held);
+  struct stat status;
+
+  return g_queue_get_length (&tail->held) > 1
+         || (next != NULL && (fstat (next->fd, &status) != 0 || status.st_size > 0));
+}
+
 /* Returns what follows at the end of a file. HAD_NEXT is TRUE if the next file existed before the
  * end was read: then conmon writes nothing more to this file. */
 static PpLogTailKind
@@ -326,7 +339,7 @@ PpLogPiece *
 pp_log_tail_read (PpLogTail *tail)
 {
   PpLogPiece *piece = g_new0 (PpLogPiece, 1);
-  gboolean had_next = !g_queue_is_empty (&tail->held);
+  gboolean had_next = has_next (tail);
   char *buffer = g_malloc (PP_LOG_PIECE_BYTES);
   ssize_t count;
 
@@ -359,7 +372,7 @@ pp_log_tail_read (PpLogTail *tail)
   else if (piece->kind == PP_LOG_TAIL_END)
     /* Check for a new file: its event may be lost (overflow) or late. */
     hold (tail);
-  if (piece->kind == PP_LOG_TAIL_END && !g_queue_is_empty (&tail->held))
+  if (piece->kind == PP_LOG_TAIL_END && has_next (tail))
     {
       pp_log_piece_free (piece);
       return pp_log_tail_read (tail);

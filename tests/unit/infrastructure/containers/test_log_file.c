@@ -289,6 +289,29 @@ test_moved_away (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_unlink (old), ==, 0);
 }
 
+/* A tool such as logrotate moves the log away and creates an empty one. conmon goes on writing to
+ * the file that it has open. */
+static void
+test_moved_away_and_created (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *old = g_strconcat (fixture->path, ".1", NULL);
+
+  (void)data;
+  open_log (fixture);
+  assert_read (fixture, "1:one\n");
+  g_assert_cmpint (g_rename (fixture->path, old), ==, 0);
+  append (fixture->path, "");
+  pp_log_tail_look (fixture->tail, FALSE);
+  assert_read (fixture, "");
+  append (old, "T stdout F two\n");
+  assert_read (fixture, "1:two\n");
+  /* conmon opens the new file. */
+  append (fixture->path, "T stdout F three\n");
+  assert_read (fixture, "1:three\n");
+  assert_loss (fixture, NULL);
+  g_assert_cmpint (g_unlink (old), ==, 0);
+}
+
 /* A log that had a new file before it was opened: the rest is delivered, and the loss is known. */
 static void
 test_opened_late (Fixture *fixture, gconstpointer data)
@@ -640,6 +663,7 @@ add_tests (void)
     { "/log-file/next-file-is-there-already", test_next_file_is_there_already },
     { "/log-file/begun-anew-too-often", test_begun_anew_too_often },
     { "/log-file/moved-away", test_moved_away },
+    { "/log-file/moved-away-and-created", test_moved_away_and_created },
     { "/log-file/opened-late", test_opened_late },
     { "/log-file/shorter-than-read", test_shorter_than_read },
     { "/log-file/times", test_times },
