@@ -73,6 +73,22 @@ static const PpOption options[] = {
  * prefect/types/names.py). The server answers 422, or reads "/" as part of the URL's path. */
 #define BANNED "/%&<>"
 
+/* True if NAME cannot be part of a URL's path: "." and ".." are steps in the path. */
+static gboolean
+is_path_step (const char *name)
+{
+  return g_str_equal (name, ".") || g_str_equal (name, "..");
+}
+
+static gboolean
+has_control_character (const char *name)
+{
+  for (const char *p = name; *p != '\0'; p++)
+    if (g_ascii_iscntrl (*p))
+      return TRUE;
+  return FALSE;
+}
+
 /* Returns what is wrong with NAME, the value of OPTION, or NULL if it is valid; new string. */
 static char *
 name_fault (const char *option, const char *name)
@@ -86,6 +102,13 @@ name_fault (const char *option, const char *name)
   g_strdelimit (bare, " '\"\t\r\n", ' ');
   if (*g_strstrip (bare) == '\0')
     return g_strdup_printf ("%s: the name is empty", option);
+  if (is_path_step (name))
+    return g_strdup_printf ("%s '%s': this name means something else in the URLs of the Prefect "
+                            "API; choose another name",
+                            option, name);
+  if (has_control_character (name))
+    return g_strdup_printf ("%s: the name has a control character (such as a newline) in it",
+                            option);
   banned = strpbrk (name, BANNED);
   if (banned != NULL)
     return g_strdup_printf ("%s '%s': Prefect takes no name with \"%c\" in it (nor any of %s)",
@@ -121,6 +144,8 @@ check (const PpCommandLine *line, GError **error)
     what = fault;
   else if (given->name != NULL && !g_utf8_validate (given->name, -1, NULL))
     what = "--name must be UTF-8";
+  else if (given->name != NULL && has_control_character (given->name))
+    what = "--name: a worker's name cannot have a control character (such as a newline) in it";
   else if (given->name != NULL && strpbrk (given->name, "/%") != NULL)
     what = "--name: a worker's name cannot have \"/\" or \"%\" in it";
   else if (given->type != NULL && pp_kind_for_pool (given->type) == NULL)

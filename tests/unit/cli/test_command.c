@@ -281,7 +281,7 @@ test_global (void)
     }
 }
 
-/* Empty values, as from an unset variable in a script. */
+/* Empty values, as from an unset variable in a script, and names that no URL can have. */
 static void
 test_empty (void)
 {
@@ -299,6 +299,16 @@ test_empty (void)
       "--state-dir: is empty: name a directory, or leave the option out" },
     { &pp_command_worker_start, "start --pool ", "--pool: the name is empty" },
     { &pp_command_worker_start, "start --pool x --work-queue ", "--work-queue: the name is empty" },
+    { &pp_command_worker_start, "start --pool .",
+      "--pool '.': this name means something else in the URLs of the Prefect API; choose another "
+      "name" },
+    { &pp_command_worker_start, "start --pool x --work-queue ..",
+      "--work-queue '..': this name means something else in the URLs of the Prefect API; choose "
+      "another name" },
+    { &pp_command_worker_start, "start --pool one\ntwo",
+      "--pool: the name has a control character (such as a newline) in it" },
+    { &pp_command_worker_start, "start --pool x --name a\033b",
+      "--name: a worker's name cannot have a control character (such as a newline) in it" },
     { &pp_command_worker_start, "start --limit 1",
       "--pool NAME is missing: say which work pool to serve" },
     { &pp_command_worker_start, "start --pool x --limit ",
