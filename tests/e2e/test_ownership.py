@@ -127,6 +127,34 @@ def test_two_containers_that_no_journal_knows_of(api, engine, pool, start_worker
     assert "forged" not in api.text(run)
 
 
+@pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
+def test_container_of_an_image_of_the_container(api, engine, pool, start_worker, tmp_path):
+    """`podman commit` copies all labels into an image. A container of it looks like the run's own, runs, and is younger."""
+    image = f"localhost/pp/{pool}:1"
+    worker = start_worker(api, engine, pool)
+    run = api.go(pool, {"command": "sh -c 'echo mine; sleep 4; exit 3'"})
+    api.wait_text(run, "mine")
+    worker.end(signal.SIGKILL)
+    for path in tmp_path.glob("state/*/runs/*"):
+        path.unlink()
+    (own,) = engine.containers_of(run)
+    wait_for(lambda: engine.inspect(own["Id"])["State"]["Status"] == "exited", 20, "it has ended")
+    repository, tag = image.split(":")
+    params = {"container": own["Id"], "repo": repository, "tag": tag}
+    assert engine.call("POST", "/commit", params=params, json={}).status_code == 201
+    body = {"Image": image, "Cmd": ["sh", "-c", "echo a copy; sleep 600"], "HostConfig": {"NetworkMode": "none"}}
+    copy = engine.call("POST", "/containers/create", params={"name": f"{pool}-copy"}, json=body).json()["Id"]
+    start(engine, copy)
+    assert engine.inspect(copy)["Config"]["Labels"]["io.prefect-podman.claim"] == own["Labels"]["io.prefect-podman.claim"]
+    start_worker(api, engine, pool)
+    ended = api.wait_end(run)
+    assert ended["state"]["type"] == "FAILED" and "3" in ended["state"]["message"]
+    assert "a copy" not in api.text(run)
+    assert engine.inspect(copy)["State"]["Running"]
+    engine.call("DELETE", f"/containers/{copy}", params={"force": "true"})
+    engine.remove_image(image)
+
+
 def test_container_of_version_0_1(api, engine, pool, start_worker, tmp_path):
     """The container has no claim label. The worker recognizes it by the id in the journal entry."""
     worker = start_worker(api, engine, pool)

@@ -254,6 +254,28 @@ is_of_run (const PpOrphan *orphan, const json_t *states, const PpJob *job)
   return pid != NULL && g_str_has_suffix (pid, job->ref.id);
 }
 
+/* True if JOB is the container that the server knows for ORPHAN's run, and it has run. */
+static gboolean
+is_servers_choice (const PpOrphan *orphan, const PpJob *job)
+{
+  return json_object_get (orphan->flow_run, "infrastructure_pid") != NULL
+         && !pp_flow_run_is_in_other_container (orphan->flow_run, job->ref.id)
+         && job->status.phase != PP_JOB_CREATED;
+}
+
+/* True if JOB is a better choice for ORPHAN's run than OTHER. The container that the server knows
+ * comes first: an image that was made from it (podman commit) has all of its labels, and so has
+ * each container of that image. */
+static gboolean
+is_better_choice (const PpOrphan *orphan, const PpJob *job, const PpJob *other)
+{
+  gboolean is_first = is_servers_choice (orphan, job);
+
+  if (is_first != is_servers_choice (orphan, other))
+    return is_first;
+  return pp_job_is_better_candidate (job, other);
+}
+
 /* Chooses ORPHAN's container by STATES, the run's states on the server. Returns FALSE if there is
  * none. */
 static gboolean
@@ -266,7 +288,7 @@ choose_container (PpOrphan *orphan, const json_t *states)
       PpJob *job = g_ptr_array_index (orphan->candidates, i);
 
       if (is_of_run (orphan, states, job)
-          && (found == NULL || pp_job_is_better_candidate (job, found)))
+          && (found == NULL || is_better_choice (orphan, job, found)))
         found = job;
     }
   if (found == NULL)
