@@ -13,8 +13,20 @@
 /* A shorter password is not masked, because it may be an ordinary word. */
 #define MIN_PASSWORD_BYTES 12
 
+/* Adds "USER:PASSWORD" as it stands in a URL: the colon is not escaped. ALLOWED are the characters
+ * of PASSWORD that are not escaped either, or NULL. */
+static void
+add_login (PpSecrets *secrets, const char *user, const char *password, const char *allowed)
+{
+  g_autofree char *escaped_user = g_uri_escape_string (user, allowed, FALSE);
+  g_autofree char *escaped_password = g_uri_escape_string (password, allowed, FALSE);
+  g_autofree char *login = g_strconcat (escaped_user, ":", escaped_password, NULL);
+
+  pp_secrets_add (secrets, login, PP_SECRETS_MIN_BYTES);
+}
+
 /* Adds AUTHENTICATION ("USER:PASSWORD"), its base64 form (as in the header of Basic
- * authentication), and PASSWORD alone. */
+ * authentication), its forms in a URL, and PASSWORD alone. */
 static void
 add_authentication (PpSecrets *secrets, const char *authentication)
 {
@@ -26,8 +38,13 @@ add_authentication (PpSecrets *secrets, const char *authentication)
 
   pp_secrets_add (secrets, authentication, PP_SECRETS_MIN_BYTES);
   pp_secrets_add (secrets, base64, PP_SECRETS_MIN_BYTES);
-  if (colon != NULL)
-    pp_secrets_add (secrets, colon + 1, MIN_PASSWORD_BYTES);
+  if (colon == NULL)
+    return;
+  g_autofree char *user = g_strndup (authentication, (gsize)(colon - authentication));
+  add_login (secrets, user, colon + 1, NULL);
+  add_login (secrets, user, colon + 1, "/");
+  add_login (secrets, user, colon + 1, G_URI_RESERVED_CHARS_ALLOWED_IN_USERINFO);
+  pp_secrets_add (secrets, colon + 1, MIN_PASSWORD_BYTES);
 }
 
 /* Adds the user and password of a URL: LENGTH bytes at USERINFO, as they are and with %XX decoded.

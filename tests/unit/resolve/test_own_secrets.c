@@ -112,6 +112,24 @@ test_urls (void)
     }
 }
 
+/* A short password is masked inside a URL, together with its user. */
+static void
+test_login_in_url (void)
+{
+  static const char *const urls[]
+      = { "http://me:p%22ss%2Fw@host/api", "http://me:p%22ss/w@host/api" };
+  char login[] = "me:p\"ss/w";
+  const PpSettings settings = { .api_auth_string = login };
+  g_autoptr (PpSecrets) secrets = pp_own_secrets (&settings);
+
+  for (guint i = 0; i < G_N_ELEMENTS (urls); i++)
+    {
+      gsize length = strlen (urls[i]);
+      g_autofree char *masked = pp_secrets_mask (secrets, urls[i], &length);
+      g_assert_cmpstr (masked, ==, "http://" PP_MASKED "@host/api");
+    }
+}
+
 /* A short value may be an ordinary word, so it is not masked. */
 static void
 test_short (void)
@@ -353,6 +371,7 @@ add (void)
 {
   g_test_add_func ("/own-secrets/strings", test_strings);
   g_test_add_func ("/own-secrets/urls", test_urls);
+  g_test_add_func ("/own-secrets/login-in-url", test_login_in_url);
   g_test_add_func ("/own-secrets/short", test_short);
   g_test_add_func ("/own-secrets/lines", test_lines);
   g_test_add_func ("/own-secrets/nul", test_nul);
