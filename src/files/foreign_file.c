@@ -28,7 +28,7 @@ set_system_error (GError **error, const char *name, int error_number)
                                                               : PP_FILE_ERROR_SYSTEM,
                "%s: %s", name,
                error_number == ELOOP || error_number == EXDEV
-                   ? "is, or is reached by, a symbolic link"
+                   ? "is a symbolic link, or its path contains one"
                    : g_strerror (error_number));
 }
 
@@ -72,7 +72,8 @@ pp_foreign_folder_open (int root, const char *path, GError **error)
     fd = open_by_components (root, path);
   /* With O_DIRECTORY, a symbolic link also gives ENOTDIR. */
   if (fd < 0 && errno == ENOTDIR)
-    g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "%s: is a link, or no folder", path);
+    g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED,
+                 "%s: is a symbolic link, or is not a folder", path);
   else if (fd < 0)
     set_system_error (error, path, errno);
   return fd;
@@ -87,11 +88,11 @@ find_objection (const struct stat *status, uid_t owner)
   if (S_ISDIR (status->st_mode))
     return "is a folder";
   if (!S_ISREG (status->st_mode))
-    return "is no regular file";
+    return "is not a regular file";
   if (status->st_uid != owner)
-    return "belongs to another user than the engine's files";
+    return "does not belong to the owner of the engine's files";
   if (status->st_nlink > 1)
-    return "has another name, and may be somebody else's file";
+    return "has a second name (a hard link), so it may be somebody else's file";
   return NULL;
 }
 
@@ -105,7 +106,7 @@ pp_foreign_file_open (int folder, const char *name, uid_t owner, GError **error)
   /* A socket gives ENXIO. */
   if (fd < 0 && errno == ENXIO)
     {
-      g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "%s: is no regular file", name);
+      g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "%s: is not a regular file", name);
       return -1;
     }
   if (fd < 0 || fstat (fd, &status) != 0)
@@ -163,7 +164,7 @@ pp_foreign_file_read (const char *path, gboolean may_stream, gsize max, gsize *l
   int failed;
 
   if (fd >= 0 && !may_stream && fstat (fd, &status) == 0 && !S_ISREG (status.st_mode))
-    g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "is no regular file");
+    g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED, "it is not a regular file");
   else
     {
       text = fd >= 0 ? read_to_end (fd, max, length) : NULL;

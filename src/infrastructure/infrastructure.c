@@ -50,9 +50,9 @@ pp_infrastructure_explain_no_end (const PpInfrastructure *infrastructure, const 
 
   if (infrastructure->kind->explain_no_end != NULL)
     return infrastructure->kind->explain_no_end (end);
-  return g_strdup_printf ("The %s does not run, and %s knows of no end of it: %s%s%s.", words->job,
-                          words->host,
-                          end->host_restarted ? "the host was started anew while it ran"
+  return g_strdup_printf ("The %s is not running, and %s has no record of its end: %s%s%s.",
+                          words->job, words->host,
+                          end->host_restarted ? "the host was restarted while it ran"
                                               : "it was never started, or its exit status was lost",
                           end->error != NULL ? ": " : "", end->error != NULL ? end->error : "");
 }

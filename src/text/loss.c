@@ -44,6 +44,7 @@ pp_loss_describe (const PpLoss *loss, const char *what, const char *why_else)
   g_autofree char *when = since != NULL ? g_date_time_format (since, "%H:%M:%S") : g_strdup ("?");
 
   return g_strdup_printf (
-      "%" G_GUINT64_FORMAT " lines (%" G_GUINT64_FORMAT " bytes) %s since %s: %s", loss->lines,
-      loss->bytes, what, when, loss->why != 0 ? g_strerror (loss->why) : why_else);
+      "Lines %s since %s (%" G_GUINT64_FORMAT " %s, %" G_GUINT64_FORMAT " %s): %s", what, when,
+      loss->lines, loss->lines == 1 ? "line" : "lines", loss->bytes,
+      loss->bytes == 1 ? "byte" : "bytes", loss->why != 0 ? g_strerror (loss->why) : why_else);
 }

@@ -62,7 +62,7 @@ def test_nul_in_a_name(api, engine, pool, start_worker):
         lines, container = finish(api, engine, each)
         assert "CUT=a\ufffdb" in lines
         assert container["Config"]["Labels"]["site"] == "c\ufffdd"
-    assert "no container engine" not in worker.output()
+    assert "not a container engine" not in worker.output()
 
 
 @ENGINES

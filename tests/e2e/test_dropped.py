@@ -86,7 +86,7 @@ def test_limits_that_were_not_taken(api, engine, pool, start_worker):
         ("ulimits", {"command": "true", "ulimits": ["nofile=100:200"]}),
         ("nano_cpus", kwargs(nano_cpus=500000000)),
     ]
-    assert_refused(api, engine, pool, variables, f"Podman {version(engine)} made the container without")
+    assert_refused(api, engine, pool, variables, f"Podman {version(engine)} created the container without")
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ def test_damaged_log(api, engine, pool, start_worker):
     api.wait_text(run, "after")
     log = messages(api, run)
     assert [line for line in log if line in ("before", "amid", "after")] == ["before", "amid", "after"]
-    assert len([line for line in log if "2 records of" in line and "the first at byte" in line]) == 1, log
+    assert len([line for line in log if "2 damaged records" in line and "the first at byte" in line]) == 1, log
     assert "after" in api.state(run)["message"]
 
 
@@ -55,7 +55,7 @@ def test_log_that_is_no_file(api, engine, pool, start_worker, tmp_path, kind):
         secret.write_text("2026-11-28T05:13:48.100000000+01:00 stdout F a secret\n")
         instead.symlink_to(secret)
     instead.rename(log)
-    worker.wait_line("ctr.log is read no further")
+    worker.wait_line("ctr.log is no longer read")
     assert worker.healthy()
     other = api.wait_end(api.go(pool, {"command": "echo another"}))
     assert other["state"]["type"] == "COMPLETED"

@@ -165,7 +165,7 @@ def test_local_image_with_the_tag_latest(api, engine, pool, start_worker, testbe
     for run in api.wait_end(*good):
         assert run["state"]["type"] == "COMPLETED", run["state"]
         text = api.wait_text(run["id"], f"unix://{socket}")
-        assert "could not be pulled; the one of that name that is here is used" in text
+        assert "could not be pulled. The run uses the local image of that name" in text
         assert "Trying again" not in text
     denied, missing = api.wait_end(insisted, absent)
     assert denied["state"]["type"] == missing["state"]["type"] == "CRASHED"

@@ -158,7 +158,7 @@ def test_restart_policy(api, engine, pool, start_worker):
     for run, policy in zip(api.wait_end(*runs), policies):
         assert run["state"]["type"] == "FAILED" and "status 3" in run["state"]["message"], run["state"]
         text = api.wait_text(run["id"], "up")
-        assert f"restart_policy: '{[*policy.values()][0]}' is left out" in text
+        assert f"restart_policy: '{[*policy.values()][0]}' is ignored" in text
         (container,) = engine.containers_of(run["id"])
         assert engine.inspect(container["Id"])["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
 

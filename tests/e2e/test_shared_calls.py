@@ -188,7 +188,7 @@ def check_end(api, engine, run):
 
 @pytest.mark.parametrize(["answer", "words"], [
     (status(500, REFUSED), "does not list its containers"),
-    (not_json(), "is no container engine"),
+    (not_json(), "is not a container engine"),
 ], ids=["500", "not-json"])
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_engine_lists_no_containers(api, engine, pool, door, start_worker, tmp_path, answer, words):

@@ -372,7 +372,7 @@ def test_host_that_went_down_meanwhile_is_said(api, pool, own_podman, start_work
     start_worker(api, own_podman, pool)
     state = api.wait_end(run)["state"]
     assert state["type"] == "CRASHED", state
-    assert "the host was started anew" in state["message"]
+    assert "the host was restarted" in state["message"]
     assert api.text(run).splitlines().count("up") == 1
     check_nothing_left(own_podman, run, tmp_path)
 

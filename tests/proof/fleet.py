@@ -210,7 +210,7 @@ class Fleet:
             self._check_log(run)
 
     def check_ending(self, run):
-        lost_end = "Podman was killed as it started it"
+        lost_end = "Podman was killed while it started the container"
         run.end_unknown = self.engine_dies and run.state is not None and lost_end in (run.state["message"] or "")
         if not run.end_unknown and (run.state is None or run.state["type"] != run.kind.ending):
             run.faults.append(f"is {words(run.state) if run.state else 'never seen'}, not {run.kind.ending}")

@@ -27,8 +27,9 @@ void pp_loss_add_text (PpLoss *loss, const char *text, gsize length, int why);
 /* Adds the counts of MORE, a loss that happened later. */
 void pp_loss_add_loss (PpLoss *loss, const PpLoss *more);
 
-/* Returns a new string: "3 lines (120 bytes) WHAT since 07:27:49: No space left on device". If
- * there is no errno, WHY_ELSE replaces the system's error text. LOSS must not be empty. */
+/* Returns a new string: "Lines WHAT since 07:27:49 (3 lines, 120 bytes): No space left on
+ * device". If there is no errno, WHY_ELSE replaces the system's error text. LOSS must not be
+ * empty. */
 char *pp_loss_describe (const PpLoss *loss, const char *what, const char *why_else);
 
 G_END_DECLS

@@ -68,8 +68,8 @@ check_variable_name (const char *name, GError **error)
   g_autofree char *shown = pp_text_cut (name, strlen (name), MAX_NAME_BYTES);
   g_autofree char *visible = pp_text_visible (shown, "");
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "env: '%s' is no name of a variable: a name is not empty, begins with no blank, and "
-               "has no '=' and no control character",
+               "env: '%s' cannot be the name of a variable. A name must not be empty, must not "
+               "begin with a blank, and must not contain '=' or a control character",
                visible);
   return FALSE;
 }

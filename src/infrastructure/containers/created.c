@@ -138,22 +138,27 @@ pp_container_spec_check_created (const PpContainerSpec *spec, const json_t *cont
   *warning = NULL;
   if (keys != NULL)
     {
-      g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "%s %s made the container without %s, which the job asks for, and would run it "
-                   "so. %s",
-                   engine->name, engine->version, keys,
-                   engine->rootless
-                       ? "Limits of rootless containers need cgroups v2 with the controllers "
-                         "delegated to the user (podman info: cgroupVersion, cgroupControllers), "
-                         "and ulimits a newer Podman. Leave them out, or use a rootful engine"
-                       : "The host's kernel or its cgroups may not have what it takes (docker "
-                         "info, podman info). Leave it out, or use another host");
+      const char *pronoun = strchr (keys, ',') != NULL ? "them" : "it";
+
+      g_set_error (
+          error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+          "%s %s created the container without %s. The job asks for %s, but would run "
+          "without %s. %s",
+          engine->name, engine->version, keys, pronoun, pronoun,
+          engine->rootless
+              ? "Limits of a rootless container need cgroups v2, and controllers that are "
+                "delegated to the user (see cgroupVersion and cgroupControllers in podman info). "
+                "ulimits need a newer Podman. Remove the limits from the job, or use a rootful "
+                "engine"
+              : "The kernel or the cgroups of the engine's host may not support this (see docker "
+                "info or podman info). Remove this from the job, or use another host");
       return FALSE;
     }
   if (json_integer_value (json_object_get (asked, "MemorySwap")) < 0 && swap > 0)
-    *warning = g_strdup_printf ("memswap_limit: %s %s does not take -1 (no limit of swap): memory "
-                                "and swap together are limited to %" JSON_INTEGER_FORMAT " bytes",
-                                engine->name, engine->version, swap);
+    *warning
+        = g_strdup_printf ("memswap_limit: %s %s does not accept -1 (no limit on swap). Memory and "
+                           "swap together are limited to %" JSON_INTEGER_FORMAT " bytes",
+                           engine->name, engine->version, swap);
   return TRUE;
 }
 
@@ -201,11 +206,11 @@ pp_container_spec_check_image (const PpContainerSpec *spec, const json_t *image,
       = n < 3 || variant == NULL || *variant == '\0' || g_ascii_strcasecmp (asked[2], variant) == 0;
   if (same_os && same_arch && same_variant)
     return TRUE;
-  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "platform: the job asks for '%s', and image '%s' on %s %s is for '%s/%s%s%s'. "
-               "Leave platform out, or name an image of that platform",
-               spec->platform, spec->image, engine->name, engine->version, os != NULL ? os : "",
-               arch, variant != NULL && *variant != '\0' ? "/" : "",
-               variant != NULL ? variant : "");
+  g_set_error (
+      error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+      "platform: the job asks for '%s', but image '%s' on %s %s is for '%s/%s%s%s'. Remove "
+      "platform from the job, or set an image for the platform that the job asks for",
+      spec->platform, spec->image, engine->name, engine->version, os != NULL ? os : "", arch,
+      variant != NULL && *variant != '\0' ? "/" : "", variant != NULL ? variant : "");
   return FALSE;
 }

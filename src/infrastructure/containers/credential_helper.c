@@ -63,8 +63,9 @@ static void
 set_trouble (PpCredentialHelper *helper, const char *why)
 {
   g_free (helper->trouble);
-  helper->trouble = g_strdup_printf ("%s, which %s names, gives no credentials for %s: %s.",
-                                     helper->name, helper->path, helper->registry, why);
+  helper->trouble
+      = g_strdup_printf ("The credential helper %s, named in %s, gave no credentials for %s: %s.",
+                         helper->name, helper->path, helper->registry, why);
 }
 
 /* Runs in the child. Resets signals to their defaults. Starts a session, so that the whole group
@@ -145,7 +146,7 @@ take_answer (PpCredentialHelper *helper, const char *text, gsize length)
 
   if (user == NULL || secret == NULL)
     {
-      set_trouble (helper, "its answer is no JSON object with Username and Secret");
+      set_trouble (helper, "its answer is not a JSON object with Username and Secret");
       return;
     }
   if (*user == '\0' && *secret == '\0')
@@ -167,7 +168,7 @@ take_end (PpCredentialHelper *helper, int status, GByteArray *answer)
   if (status == 0)
     take_answer (helper, (const char *)answer->data, answer->len - 1);
   else if (status == -1)
-    why = g_strdup_printf ("it had not ended after %u seconds, or its answer is too long",
+    why = g_strdup_printf ("it did not end within %u s, or its answer was too long",
                            helper->seconds);
   /* A helper without the credentials writes this text (docker-credential-helpers,
    * credentials/error.go). That is not a failure. */
@@ -213,7 +214,7 @@ ask_in_thread (void *data)
     {
       /* A helper that ignores its input may still answer. */
       if (write (in, helper->registry, strlen (helper->registry)) < 0)
-        g_debug ("%s does not read: %s", helper->name, g_strerror (errno));
+        g_debug ("%s does not read its input: %s", helper->name, g_strerror (errno));
       close (in);
       int status = wait_for (pid, out, helper->seconds, answer);
       close (out);
@@ -231,9 +232,10 @@ on_deadline (gpointer user_data)
 {
   PpCredentialHelper *helper = user_data;
   PpCredentialFunc func = helper->func;
-  g_autofree char *trouble = g_strdup_printf ("%s, which %s names, gives no credentials for %s: it "
-                                              "cannot be asked.",
-                                              helper->name, helper->path, helper->registry);
+  g_autofree char *trouble
+      = g_strdup_printf ("The credential helper %s, named in %s, gave no credentials for %s: it "
+                         "could not be asked, or it hangs.",
+                         helper->name, helper->path, helper->registry);
 
   helper->timer = 0;
   helper->func = NULL;

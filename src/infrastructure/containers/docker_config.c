@@ -66,7 +66,7 @@ parse (const char *text, gsize length, char **why)
   if (json == NULL && (json = parse_lines (text)) != NULL)
     return json;
   *why = json != NULL
-             ? g_strdup ("it is no JSON object")
+             ? g_strdup ("it is not a JSON object")
              : g_strdup_printf ("it is not JSON (line %d, column %d)", error.line, error.column);
   json_decref (json);
   return NULL;
@@ -191,9 +191,10 @@ pp_docker_config_auth (const PpDockerConfig *config, const char *image, char **t
     return NULL;
   if (decoded != NULL)
     return pp_registry_auth_encode (decoded);
-  *trouble = g_strdup_printf ("The entry for %s in %s cannot be used: it needs \"auth\", base64 of "
-                              "USER:PASSWORD, or \"identitytoken\"; `docker login %s` writes it.",
-                              registry, config->path, registry);
+  *trouble = g_strdup_printf (
+      "The entry for %s in %s cannot be used: it must have \"auth\" (base64 of USER:PASSWORD) or "
+      "\"identitytoken\". `docker login %s` writes such an entry.",
+      registry, config->path, registry);
   return NULL;
 }
 

@@ -22,7 +22,7 @@ pp_set_type_error (GError **error, const char *key, const json_t *value, const c
 
   free (dumped);
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "%s: %s given, %s needed", key, text, wanted);
+               "%s: %s is needed, not %s", key, wanted, text);
 }
 
 gboolean
@@ -264,8 +264,8 @@ pp_convert_device_requests (const PpConvertContext *context, const json_t *value
         || !copy_typed (request, item, "capabilities", "Capabilities", json_array ())
         || !copy_typed (request, item, "options", "Options", json_object ()))
       return checked (FALSE, context, item,
-                      "an object of driver (string), count (integer), device_ids (list), "
-                      "capabilities (list), options (object)",
+                      "an object with driver (string), count (integer), device_ids (list), "
+                      "capabilities (list) and options (object)",
                       error);
     if (g_strcmp0 (pp_json_string (request, "Driver"), "cdi") != 0)
       {
@@ -273,7 +273,8 @@ pp_convert_device_requests (const PpConvertContext *context, const json_t *value
         continue;
       }
     if (!pp_is_string_list (json_object_get (request, "DeviceIDs")))
-      return checked (FALSE, context, item, "device_ids as a list of strings", error);
+      return checked (FALSE, context, item, "an object whose device_ids is a list of strings",
+                      error);
     json_array_foreach (json_object_get (request, "DeviceIDs"), j, id)
     {
       add_cdi_device (context, json_string_value (id));
@@ -326,7 +327,7 @@ json_t *
 pp_convert_hosts_or_list (const PpConvertContext *context, const json_t *value, GError **error)
 {
   return checked (json_is_object (value) || json_is_array (value), context, value,
-                  "an object of name: address, or a list of \"name:address\"", error);
+                  "an object {NAME: ADDRESS} or a list of \"NAME:ADDRESS\"", error);
 }
 
 json_t *
@@ -334,7 +335,8 @@ pp_convert_init_path (const PpConvertContext *context, const json_t *value G_GNU
                       GError **error)
 {
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "%s: engines take it no longer (Docker API 1.29)", context->key);
+               "%s: engines no longer accept this argument (since Docker API 1.29). Remove it",
+               context->key);
   return NULL;
 }
 
@@ -348,7 +350,7 @@ pp_convert_log_config (const PpConvertContext *context, const json_t *value, GEr
   if (!pp_json_truthy (config))
     config = NULL;
   if (config != NULL && !json_is_object (config))
-    return checked (FALSE, context, value, "an object with config as an object", error);
+    return checked (FALSE, context, value, "an object whose config is an object", error);
 
   json_t *log_config = json_object ();
   copy_either (log_config, value, "type", "Type");
@@ -372,7 +374,7 @@ pp_convert_lxc_conf (const PpConvertContext *context, const json_t *value, GErro
   {
     g_autofree char *text = string_or_integer (item);
     if (text == NULL)
-      return checked (FALSE, context, value, "an object of strings", error);
+      return checked (FALSE, context, value, "an object of strings or integers", error);
     json_array_append_new (list, json_pack ("{s:s, s:s}", "Key", key, "Value", text));
   }
   return json_incref (list);

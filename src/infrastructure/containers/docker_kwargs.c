@@ -159,7 +159,7 @@ pp_docker_kwargs_apply (const json_t *kwargs, const char *prefix, json_t *body, 
     if (g_str_equal (key, "environment") || g_str_equal (key, "network"))
       {
         g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                     "%s: is set from the job variable '%s', set that one", where,
+                     "%s: cannot be set here. Set the job variable '%s' instead", where,
                      g_str_equal (key, "network") ? "networks" : "env");
         return FALSE;
       }

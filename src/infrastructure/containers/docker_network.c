@@ -43,7 +43,8 @@ pp_convert_ports (const PpConvertContext *context, const json_t *value, GError *
 
   if (!json_is_object (value))
     {
-      pp_set_type_error (error, context->key, value, "an object of port: port(s) on the host");
+      pp_set_type_error (error, context->key, value,
+                         "an object that maps ports of the container to ports of the host");
       return NULL;
     }
   json_auto_t *bindings = json_object ();
@@ -61,7 +62,7 @@ pp_convert_ports (const PpConvertContext *context, const json_t *value, GError *
         {
           g_autofree char *where = g_strdup_printf ("%s.%s", context->key, port);
           pp_set_type_error (error, where, item,
-                             "a port, null, or an object {\"HostIp\", \"HostPort\"}");
+                             "a port, null, or an object {\"HostIp\", \"HostPort\"},");
           return NULL;
         }
       json_array_append_new (list, binding);
@@ -148,7 +149,7 @@ pp_docker_extra_hosts (const char *key, const json_t *value, GError **error)
   if (!json_is_object (value))
     {
       pp_set_type_error (error, key, value,
-                         "an object of name: address, or a list of \"name:address\"");
+                         "an object {NAME: ADDRESS} or a list of \"NAME:ADDRESS\"");
       return NULL;
     }
 

@@ -72,8 +72,8 @@ static gboolean
 on_deadline (gpointer user_data)
 {
   PpDockerRead *read = user_data;
-  char trouble[]
-      = "Docker's configuration (config.json) is not used: it could not be read in time.";
+  char trouble[] = "Docker's configuration (config.json) is not used: reading it took too long, or "
+                   "the worker could not start a thread for it.";
   PpDockerConfig config = { .trouble = trouble };
 
   read->timer = 0;

@@ -173,49 +173,54 @@ static const Dropped dropped[] = {
   { "network_disabled", "NetworkDisabled", ON_PODMAN, 0, 0, any, FALSE,
     "the container would have a network", "Set the job variable network_mode to \"none\"" },
   { "mac_address", "MacAddress", ON_PODMAN, 0, 0, any, FALSE,
-    "the container would have another address",
-    "Name a network in the job variable networks, and give networking_config: "
-    "{\"NETWORK\": {\"MacAddress\": \"...\"}}" },
+    "the container would have another MAC address",
+    "Name a network in the job variable networks, and set networking_config to {\"NETWORK\": "
+    "{\"MacAddress\": \"...\"}}" },
   { "device_cgroup_rules", "DeviceCgroupRules", ON_PODMAN, 5, 4, any, FALSE,
-    "the devices would stay out of reach",
-    "Name the devices in the job variable devices, or update Podman (5.4)" },
+    "the container could not use the devices",
+    "Name the devices in the job variable devices, or update Podman to 5.4 or later" },
   { "runtime", "Runtime", ON_PODMAN, 0, 0, other_runtime, FALSE,
-    "the container would run with the engine's own runtime",
+    "the container would run with the engine's default runtime",
     "Set runtime in the engine's containers.conf; for GPUs, use devices: "
     "[\"nvidia.com/gpu=all\"]" },
   { "isolation", "Isolation", ON_PODMAN, 0, 0, other_isolation, FALSE,
-    "the container would not be isolated so", "Leave it out" },
+    "the container would run without this isolation", "Remove it" },
   { "kernel_memory", "KernelMemory", ON_PODMAN | ON_DOCKER, 0, 0, kernel_memory, FALSE,
     "the container would have no such limit", "Use mem_limit" },
   { "cpu_count", "CpuCount", ON_PODMAN | ON_DOCKER, 0, 0, on_linux, FALSE,
-    "the container would have all CPUs (Windows alone has such a limit)",
-    "Use nano_cpus: 2000000000 stands for two CPUs" },
+    "the container could use all CPUs (only Windows has such a limit)",
+    "Use nano_cpus (2000000000 means two CPUs)" },
   { "cpu_percent", "CpuPercent", ON_PODMAN | ON_DOCKER, 0, 0, on_linux, FALSE,
-    "the container would have all CPUs (Windows alone has such a limit)",
-    "Use nano_cpus: 500000000 stands for half a CPU" },
+    "the container could use all CPUs (only Windows has such a limit)",
+    "Use nano_cpus (500000000 means half a CPU)" },
   { "lxc_conf", "LxcConf", ON_PODMAN | ON_DOCKER, 0, 0, any, FALSE,
-    "no engine has LXC since Docker 1.10", "Leave it out" },
+    "no engine has supported LXC since Docker 1.10", "Remove it" },
   { "volume_driver", "VolumeDriver", ON_PODMAN, 0, 0, other_volume_driver, FALSE,
-    "the volumes would be made by the driver \"local\"",
-    "Make the volumes beforehand (podman volume create --driver) and name them in volumes" },
+    "the driver \"local\" would create the volumes",
+    "Create the volumes first (podman volume create --driver), and name them in the job variable "
+    "volumes" },
   { "networking_config", "NetworkingConfig", ON_DOCKER, 25, 0, endpoint_address, FALSE,
     "a network's MacAddress would not be set", "Use mac_address" },
   { "networking_config", "NetworkingConfig", ON_DOCKER, 0, 0, endpoint_priority, FALSE,
-    "a network's GwPriority would not count", "Leave it out" },
+    "GwPriority of a network would have no effect", "Remove GwPriority" },
   { "networking_config", "NetworkingConfig", ON_PODMAN, 0, 0, endpoint_options, FALSE,
-    "its networks have no Links, DriverOpts and GwPriority", "Leave them out" },
+    "Links, DriverOpts and GwPriority of a network would have no effect", "Remove them" },
   { "shm_size", "HostConfig", ON_DOCKER, 0, 0, shm_of_another, TRUE,
-    "by ipc_mode, /dev/shm is the host's or another container's", "Leave one of the two out" },
+    "with this ipc_mode, the container uses the /dev/shm of the host or of another container",
+    "Remove shm_size or ipc_mode" },
   { "userns_mode", "UsernsMode", ON_DOCKER, 0, 0, other_userns, FALSE,
     "the container would share the host's user ids",
-    "Docker has \"host\" only, and userns-remap for the whole daemon; Podman has these modes" },
+    "Docker supports only \"host\", and userns-remap for the whole daemon. Use Podman for the "
+    "other modes" },
   { "security_opt", "SecurityOpt", ON_DOCKER, 0, 0, apparmor_without, FALSE,
-    "the container would run without a profile: this host has no AppArmor",
-    "Leave the apparmor option out" },
-  { "domainname", "Domainname", ON_PODMAN, 0, 0, any, TRUE, "the container has none",
+    "the container would run without an AppArmor profile, because the engine's host has no "
+    "AppArmor",
+    "Remove the apparmor option" },
+  { "domainname", "Domainname", ON_PODMAN, 0, 0, any, TRUE, "the container has no domain name",
     "Use hostname" },
   { "log_config", "LogConfig", ON_PODMAN, 0, 0, log_options, TRUE,
-    "its log drivers have max-size, path and tag only", "The others are left out" },
+    "its log drivers support only the options max-size, path and tag",
+    "The other options have no effect" },
 };
 
 static gboolean
@@ -247,9 +252,9 @@ check_ports (const json_t *body, GError **error)
       && !g_str_has_prefix (mode, "container:"))
     return TRUE;
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "ports: \"%s\" network_mode is incompatible with port_bindings. Leave ports out, or "
-               "set the job variable network_mode to \"bridge\" (without it, a run whose API is on "
-               "this host gets \"host\")",
+               "ports: \"%s\" network_mode is incompatible with port_bindings. Remove ports, or "
+               "set the job variable network_mode to \"bridge\" (if network_mode is not set and "
+               "the API is on this host, a run gets \"host\")",
                mode);
   return FALSE;
 }
@@ -265,8 +270,8 @@ pp_spec_refuse_dropped (PpContainerSpec *spec, const PpEngineInfo *engine, GErro
       if (!applies (row, spec->create_body, engine))
         continue;
       g_autofree char *text
-          = g_strdup_printf ("%s: %s %s drops it without a word: %s. %s", row->key, engine->name,
-                             engine->version, row->effect, row->advice);
+          = g_strdup_printf ("%s: %s %s silently ignores this setting: %s. %s", row->key,
+                             engine->name, engine->version, row->effect, row->advice);
       if (!row->passed_over)
         {
           g_set_error_literal (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,

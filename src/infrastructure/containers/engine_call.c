@@ -159,8 +159,9 @@ pp_engine_call_fail_stranger (EngineCall *call, long status, const char *why)
   call->engine->heard = 0;
   pp_engine_call_fail (
       call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-      "what answers at %s (status %ld) is no container engine: %s%s", call->engine->url, status,
-      why, call->engine->info == NULL ? " (is this the container engine's address?)" : "");
+      "the program that answers at %s (status %ld) is not a container engine: %s%s",
+      call->engine->url, status, why,
+      call->engine->info == NULL ? " (is this the container engine's address?)" : "");
 }
 
 /* Ends CALL: its answer is too large, as WORDS say. If an engine's answer to CALL is never that
@@ -197,8 +198,8 @@ fail_transport (EngineCall *call, const GError *error)
                          "the engine has sent nothing more for a while: %s", error->message);
   else if (error->domain == PP_HTTP_ERROR && error->code == PP_HTTP_ERROR_SILENCE)
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                         "the engine has told of no progress for %u minutes: the registry, or the "
-                         "way to it, may be stuck",
+                         "the engine has reported no progress for %u minutes. The registry, or the "
+                         "connection to it, may hang",
                          PP_ENGINE_PULL_SILENCE_SECONDS / 60);
   else if (g_error_matches (error, PP_HTTP_ERROR, PP_HTTP_ERROR_SHORTAGE))
     pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE, "%s", error->message);
@@ -218,7 +219,8 @@ on_asked_again (const GError *error, gpointer user_data)
 
   engine->asking = NULL;
   if (error != NULL)
-    g_debug ("What the container engine is now is not known: %s", error->message);
+    g_debug ("The worker could not find out which container engine answers now: %s",
+             error->message);
 }
 
 /* Asks for the engine's version again if the engine may be another one now: it was away, or its
@@ -260,7 +262,8 @@ on_http_done (const PpHttpResponse *response, const GError *error, gpointer user
   note_answer (call, response);
   if (response->status < 400 && !is_success (call, response->status))
     {
-      g_autofree char *why = g_strdup_printf ("an engine answers this with %ld", call->success);
+      g_autofree char *why
+          = g_strdup_printf ("an engine answers this request with status %ld", call->success);
       pp_engine_call_fail_stranger (call, response->status, why);
       return;
     }

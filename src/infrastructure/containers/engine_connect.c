@@ -140,12 +140,11 @@ warn_of_no_info (const EngineCall *call, const PpHttpResponse *response)
 {
   g_autofree char *words = pp_engine_words (response);
 
-  g_warning (
-      "%s at %s answered %ld to /info: %s. The usual reason is one broken container: find it "
-      "with podman ps -a --external, remove it with podman rm --force, and restart this "
-      "worker. Until then it reads the output of containers through the engine, which may "
-      "leave gaps",
-      call->info->name, call->engine->url, response->status, words);
+  g_warning ("%s at %s answered %ld to /info: %s. The usual reason is one broken container: find "
+             "it with podman ps -a --external, remove it with podman rm --force, and restart this "
+             "worker. Until then, the worker reads the output of containers through the engine, "
+             "and parts of the output may be missing",
+             call->info->name, call->engine->url, response->status, words);
 }
 
 static void
@@ -228,8 +227,8 @@ on_version (EngineCall *call, const PpHttpResponse *response)
   if (text == NULL || pp_json_string (version, "ApiVersion") == NULL)
     {
       pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
-                           "what answers at %s is no container engine: no Version and ApiVersion "
-                           "in its answer to /version",
+                           "the program that answers at %s is not a container engine: its answer "
+                           "to /version lacks Version or ApiVersion",
                            engine->url);
       return;
     }
@@ -267,7 +266,7 @@ pp_engine_connect (PpInfrastructure *infrastructure, PpInfrastructureDoneFunc do
                    gpointer user_data)
 {
   EngineCall *call = pp_engine_call_new_plain (
-      (Engine *)infrastructure, g_strdup ("ask the container engine what it is"), done, user_data);
+      (Engine *)infrastructure, g_strdup ("identify the container engine"), done, user_data);
 
   ask_version (call);
   return &call->base;

@@ -63,7 +63,7 @@ end_if_right (EngineCall *call, json_t *json, long status, gboolean is_right, co
 static void
 end_if_container (EngineCall *call, json_t *json, long status)
 {
-  end_if_right (call, json, status, has_id (json), "no Id of a container in its answer");
+  end_if_right (call, json, status, has_id (json), "its answer has no Id of a container");
 }
 
 void
@@ -99,7 +99,7 @@ end_with_list (EngineCall *call, const PpHttpResponse *response)
   json_auto_t *json = pp_engine_call_json (call, response);
 
   end_if_right (call, json, response->status, is_list_of_containers (json),
-                "its answer is no list of containers with their Ids");
+                "its answer is not a list of containers with their Ids");
 }
 
 char *
@@ -239,7 +239,7 @@ on_start_looked (const PpHttpResponse *response, const GError *error, gpointer u
       look_in (call, START_LOOK_SECONDS);
       return;
     }
-  g_debug ("The engine does not answer, and has done it: %s", call->what);
+  g_debug ("The engine did not answer, but has carried out the request: %s", call->what);
   pp_http_call_cancel (g_steal_pointer (&call->http_call));
   pp_engine_call_end (call, NULL, NULL);
 }

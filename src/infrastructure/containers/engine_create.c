@@ -46,8 +46,8 @@ on_looked_at (EngineCall *call, const PpHttpResponse *response)
   else
     pp_engine_call_fail (
         call, PP_INFRASTRUCTURE_ERROR_FAILED,
-        "the engine at %s answered with the Id of another container (%.12s), which "
-        "is left alone. Does a proxy in front of it mix up its answers?",
+        "the engine at %s answered with the Id of another container (%.12s). The worker does not "
+        "touch that container. Does a proxy in front of the engine mix up its answers?",
         call->engine->url, pp_json_string (call->made, "Id"));
 }
 
@@ -131,7 +131,7 @@ warn_of_config (Engine *engine, const char *trouble)
   if (g_strcmp0 (trouble, engine->docker_trouble) == 0)
     return;
   if (trouble != NULL)
-    g_warning ("%s Its proxies, if any, are not set in containers.", trouble);
+    g_warning ("%s If this file sets proxies, containers do not get them.", trouble);
   g_free (engine->docker_trouble);
   engine->docker_trouble = g_strdup (trouble);
 }

@@ -26,10 +26,11 @@ fit_host_gateway (PpContainerSpec *spec, const PpEngineInfo *engine)
   const char *address = g_str_equal (mode, "host") ? "127.0.0.1" : engine->gateway;
   if (pp_replace_host_gateway (json_object_get (host_config, "ExtraHosts"), address)
       && address == NULL)
-    g_ptr_array_add (spec->warnings,
-                     g_strdup_printf ("%s %s does not know host-gateway, and no address of "
-                                      "this host was found for it: left out of extra_hosts",
-                                      engine->name, engine->version));
+    g_ptr_array_add (
+        spec->warnings,
+        g_strdup_printf ("extra_hosts: %s %s does not support host-gateway, and the worker found "
+                         "no address of this host. Entries with host-gateway are left out",
+                         engine->name, engine->version));
 }
 
 /* True if REQUEST asks for NVIDIA GPUs. Docker's own driver has the name "nvidia" and the
@@ -100,9 +101,9 @@ fit_gpus (json_t *host_config, json_t *cdi_devices, const PpEngineInfo *engine, 
       continue;
     char *text = json_dumps (request, JSON_COMPACT);
     g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                 "device_requests: %s %s would drop %s without a word. It takes GPUs with the "
-                 "capability \"gpu\" (count or device_ids), and CDI devices: "
-                 "devices: [\"nvidia.com/gpu=all\"]",
+                 "device_requests: %s %s would silently ignore %s. It accepts GPUs with the "
+                 "capability \"gpu\" (count or device_ids), and CDI devices, for example devices: "
+                 "[\"nvidia.com/gpu=all\"]",
                  engine->name, engine->version, text);
     free (text);
     return FALSE;
@@ -126,7 +127,7 @@ fit_cdi (PpContainerSpec *spec, const json_t *cdi_devices, const PpEngineInfo *e
       spec->libpod_body = pp_libpod_body_new (spec->create_body, cdi_devices, error);
       if (spec->libpod_body == NULL)
         g_prefix_error (error,
-                        "devices: a CDI device needs Podman's own API on %s %s: ", engine->name,
+                        "devices: on %s %s, a CDI device needs Podman's own API: ", engine->name,
                         engine->version);
       return spec->libpod_body != NULL;
     }

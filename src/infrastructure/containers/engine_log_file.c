@@ -33,10 +33,11 @@ end_follow (FileFollow *follow)
   PpFollowEnd *end = &follow->call->end;
 
   if (damage->records > 0)
-    end->damage
-        = g_strdup_printf ("%" G_GUINT64_FORMAT " records of %s are damaged, the first at "
-                           "byte %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT " bytes were skipped",
-                           damage->records, follow->path, damage->first, damage->bytes);
+    end->damage = g_strdup_printf (
+        "%s has %" G_GUINT64_FORMAT " damaged %s, the first at byte %" G_GUINT64_FORMAT
+        "; the worker skipped %" G_GUINT64_FORMAT " %s",
+        follow->path, damage->records, damage->records == 1 ? "record" : "records", damage->first,
+        damage->bytes, damage->bytes == 1 ? "byte" : "bytes");
   end->succeeded = follow->succeeded;
   end->output_lost = pp_log_file_describe_loss (follow->log);
   pp_engine_call_end (follow->call, NULL, NULL);
@@ -72,9 +73,10 @@ follow_up (FileFollow *follow, const PpLogNews *news)
       break;
     }
   g_hash_table_add (call->engine->events->refused, g_strdup (follow->id));
-  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                       "%s is read no further (%s): the rest comes through the engine",
-                       follow->path, news->piece->error);
+  pp_engine_call_fail (
+      call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      "%s is no longer read (%s). The worker reads the rest of the output through the engine",
+      follow->path, news->piece->error);
   return FALSE;
 }
 
@@ -225,8 +227,9 @@ static void
 say_unwatched (EngineEvents *events, const char *words, const char *limit)
 {
   if (!events->unwatched_said)
-    g_warning ("Log files of containers cannot be watched (%s): their output is read through the "
-               "engine, which may leave gaps. Raise it: sysctl fs.inotify.%s",
+    g_warning ("Log files of containers cannot be read directly (%s). The worker reads the output "
+               "through the engine, and parts of it may be missing. If a limit of inotify is the "
+               "reason, raise sysctl fs.inotify.%s",
                words, limit);
   events->unwatched_said = TRUE;
 }
@@ -237,11 +240,12 @@ on_refusal (FileFollow *follow, const GError *error)
   EngineEvents *events = follow->call->engine->events;
 
   if (g_error_matches (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED))
-    g_warning ("The log file %s is not read (%s): the output of the container comes through the "
-               "engine, which may leave gaps",
+    g_warning ("The log file %s is not read (%s). The worker reads the output of the container "
+               "through the engine, and parts of it may be missing",
                follow->path, error->message);
   else if (g_error_matches (error, PP_FILE_ERROR, PP_FILE_ERROR_MISSING))
-    g_debug ("No log file of container %.12s to read (%s): its output comes through the engine",
+    g_debug ("Container %.12s has no log file to read (%s). The worker reads its output through "
+             "the engine",
              follow->id, error->message);
   else
     say_unwatched (events, error->message, "max_user_watches");
@@ -307,8 +311,8 @@ on_watchdog (gpointer user_data)
     {
       events->trouble = g_strdup_printf ("the disk under %s/%s has not answered a read for %d s",
                                          events->engine->log_root, folder, HANG_SECONDS);
-      g_warning ("The container's log cannot be read: %s. The output of all runs comes through the "
-                 "engine until it does",
+      g_warning ("The container's log cannot be read: %s. Until the disk answers, the worker reads "
+                 "the output of all runs through the engine",
                  events->trouble);
       leave_files (events);
     }

@@ -170,7 +170,7 @@ pp_engine_advice (const EngineCall *call, const PpHttpResponse *response)
   if (call->engine->info == NULL && !is_engines_own (body))
     return " (not the engine's own answer: is this the container engine's address?)";
   if (is_about_cdi (body))
-    return ". The engine's host does not describe these devices. For NVIDIA's GPUs, run there: "
-           "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
+    return ". No CDI file on the engine's host describes these devices. For NVIDIA GPUs, run on "
+           "that host: nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
   return "";
 }

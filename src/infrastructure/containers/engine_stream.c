@@ -123,10 +123,11 @@ on_log_data (const char *data, gsize length, gpointer user_data)
     return result == PP_FRAMES_TAKEN;
 
   pp_http_call_cancel (g_steal_pointer (&call->http_call));
-  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_FAILED,
-                       "the engine sent no frames of stdout and stderr after %" G_GUINT64_FORMAT
-                       " bytes of output",
-                       call->frames.payload_bytes);
+  pp_engine_call_fail (
+      call, PP_INFRASTRUCTURE_ERROR_FAILED,
+      "after %" G_GUINT64_FORMAT
+      " %s of output, the engine sent data that is not in frames of stdout and stderr",
+      call->frames.payload_bytes, call->frames.payload_bytes == 1 ? "byte" : "bytes");
   return TRUE;
 }
 
@@ -136,10 +137,11 @@ check_log_end (EngineCall *call)
 {
   if (pp_frames_at_boundary (&call->frames))
     return TRUE;
-  pp_engine_call_fail (call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
-                       "the engine's stream broke off inside a frame after %" G_GUINT64_FORMAT
-                       " bytes of output",
-                       call->frames.payload_bytes);
+  pp_engine_call_fail (
+      call, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE,
+      "the engine's stream ended in the middle of a frame, after %" G_GUINT64_FORMAT
+      " %s of output",
+      call->frames.payload_bytes, call->frames.payload_bytes == 1 ? "byte" : "bytes");
   return FALSE;
 }
 
@@ -154,14 +156,16 @@ describe_damage (const PpFrames *frames)
       g_autofree char *words
           = pp_text_cut (frames->engine_words, strlen (frames->engine_words), PP_FRAMES_MAX_WORDS);
 
-      return g_strdup_printf ("the engine stopped reading its log: %s", g_strchomp (words));
+      return g_strdup_printf ("the engine stopped reading the container's log: %s",
+                              g_strchomp (words));
     }
   if (damage->records == 0)
     return NULL;
-  return g_strdup_printf ("%" G_GUINT64_FORMAT " pieces of its log are damaged as the engine gives "
-                          "it, the first at byte %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT
-                          " bytes were skipped",
-                          damage->records, damage->first, damage->bytes);
+  return g_strdup_printf ("the log that the engine sent has %" G_GUINT64_FORMAT
+                          " damaged %s, the first at byte %" G_GUINT64_FORMAT
+                          "; the worker skipped %" G_GUINT64_FORMAT " %s",
+                          damage->records, damage->records == 1 ? "piece" : "pieces", damage->first,
+                          damage->bytes, damage->bytes == 1 ? "byte" : "bytes");
 }
 
 /* Ends the call: the log was read completely. */
@@ -171,8 +175,8 @@ end_follow (EngineCall *call)
   call->end.damage = describe_damage (&call->frames);
   if (call->pass.gap)
     call->end.output_lost
-        = g_strdup ("its log reached its limit of size (max-size of log_config) and was begun anew "
-                    "while nobody read it. Raise the limit to have all of it");
+        = g_strdup ("its log reached its size limit (max-size in log_config) and was replaced "
+                    "while no worker read it. Raise the limit to keep all output");
   pp_engine_call_end (call, NULL, NULL);
 }
 

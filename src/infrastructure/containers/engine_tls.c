@@ -23,8 +23,8 @@ check (const char *path, const char *marker, GError **error)
   if (pp_http_check_pem (path, marker, &problem))
     return TRUE;
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "%s. DOCKER_CERT_PATH (default ~/.docker) is the folder of ca.pem, cert.pem and "
-               "key.pem for TLS to the engine",
+               "%s. For TLS to the engine, the folder DOCKER_CERT_PATH (default ~/.docker) must "
+               "have ca.pem, cert.pem and key.pem",
                problem->message);
   return FALSE;
 }
@@ -39,10 +39,11 @@ pp_engine_tls_find (const char *url, char **base_url, PpEngineTls *tls, GError *
   if (g_str_has_prefix (url, "http://"))
     {
       g_autofree char *display = pp_http_url_for_display (url);
-      g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "%s is without TLS, which %s asks for: write tcp:// or https://, or unset %s",
-                   display, folder != NULL ? "DOCKER_CERT_PATH" : "DOCKER_TLS_VERIFY",
-                   folder != NULL ? "DOCKER_CERT_PATH" : "DOCKER_TLS_VERIFY");
+      g_set_error (
+          error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+          "%s does not use TLS, but %s asks for TLS: write tcp:// or https://, or unset %s",
+          display, folder != NULL ? "DOCKER_CERT_PATH" : "DOCKER_TLS_VERIFY",
+          folder != NULL ? "DOCKER_CERT_PATH" : "DOCKER_TLS_VERIFY");
       return FALSE;
     }
   g_autofree char *home

@@ -36,11 +36,11 @@ tcp_problem (const char *rest, gboolean needs_port)
 
   for (const char *c = rest; *c != '\0'; c++)
     if (!g_ascii_isgraph (*c))
-      return "a blank, or a character that is not ASCII, has no place in it";
+      return "this URL may contain only printable ASCII characters, and no blanks";
   if (strpbrk (rest, "?#") != NULL)
-    return "? and # have no place in it (in a password: %3F, %23)";
+    return "this URL must not contain ? or # (in a password, write %3F and %23)";
   if (strchr (rest + length, '@') != NULL)
-    return "/ in a password is written %2F";
+    return "in a password, write / as %2F";
   g_autofree char *host = g_strndup (host_start, (gsize)(rest + length - host_start));
   return pp_http_host_problem (
       host, needs_port ? "the port is missing (Docker's is 2375, with TLS 2376)" : NULL);
@@ -64,7 +64,7 @@ parse_unix (const char *url, const char *path, char **socket_path, char **base_u
   if (*path != '/')
     return fail (url, "the socket's path must be absolute: unix:///PATH", error);
   if (strlen (path) >= sizeof ((struct sockaddr_un *)NULL)->sun_path)
-    return fail (url, "the socket's path is longer than the 107 bytes a socket can have", error);
+    return fail (url, "the socket's path is too long: at most 107 bytes are allowed", error);
   *socket_path = g_strdup (path);
   *base_url = g_strdup ("http://localhost");
   return TRUE;
@@ -104,7 +104,7 @@ pp_engine_url_parse (const char *url, char **socket_path, char **base_url, GErro
                    ? "ssh is not supported; forward the socket with ssh -N -L "
                      "/tmp/podman.sock:/run/podman/podman.sock HOST and give "
                      "unix:///tmp/podman.sock"
-                   : "is no engine's URL: unix:///PATH or tcp://HOST:PORT is needed",
+                   : "is not the URL of an engine: write unix:///PATH or tcp://HOST:PORT",
                error);
 }
 
@@ -143,19 +143,18 @@ denied_hint (const char *socket_path, const PpEngineNames *names)
   g_autofree char *join = NULL;
 
   if (gid == 0)
-    join = g_strdup ("start the worker as the socket's owner");
+    join = g_strdup ("start the worker as the owner of the socket");
   else if (gid == names->gid && names->group != NULL)
-    join = g_strdup_printf ("let the user join group '%s' (sudo usermod -aG %s %s, "
-                            "then log in again)",
-                            names->group, names->group, user);
+    join
+        = g_strdup_printf ("add the user to group '%s' (sudo usermod -aG %s %s, then log in again)",
+                           names->group, names->group, user);
   else
-    join = g_strdup_printf ("let the user join group %u (getent group %u tells its name; "
-                            "sudo usermod -aG NAME %s, then log in again)",
+    join = g_strdup_printf ("add the user to group %u (getent group %u shows its name; sudo "
+                            "usermod -aG NAME %s, then log in again)",
                             gid, gid, user);
   return g_strdup_printf (
-      "; user '%s' (uid %u) has no access to the socket %s: %s, or use a Podman "
-      "of the user's own (systemctl --user enable --now podman.socket), or name "
-      "another engine with --engine-url",
+      "; user '%s' (uid %u) has no access to the socket %s: %s, or use the user's own Podman "
+      "(systemctl --user enable --now podman.socket), or choose another engine with --engine-url",
       user, getuid (), socket_path, join);
 }
 

@@ -78,7 +78,7 @@ take_words (PpFrames *frames, const char *data, gsize length)
   gsize had = frames->engine_words != NULL ? strlen (frames->engine_words) : 0;
   g_autofree char *before = g_steal_pointer (&frames->engine_words);
 
-  g_message ("The engine says of a container's log: %.*s", (int)length, data);
+  g_message ("The engine says about a container's log: %.*s", (int)length, data);
   frames->engine_words
       = g_strdup_printf ("%s%.*s", before != NULL ? before : "",
                          (int)MIN (length, MAX_KEPT_WORDS - MIN (had, MAX_KEPT_WORDS)), data);

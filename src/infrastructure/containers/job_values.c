@@ -48,7 +48,7 @@ pp_job_seconds (const json_t *configuration, const char *key, double *value, GEr
     return TRUE;
   if (!pp_json_number (found, &number) || number < 0)
     {
-      pp_set_type_error (error, key, found, "a number of seconds, 0 or more");
+      pp_set_type_error (error, key, found, "a number of seconds, 0 or more,");
       return FALSE;
     }
   *value = number;
@@ -66,7 +66,7 @@ pp_job_count (const json_t *configuration, const char *key, guint *value, GError
   if (!pp_json_number (found, &number) || number < 0 || number > G_MAXINT
       || number != (double)(guint)number)
     {
-      pp_set_type_error (error, key, found, "an integer, 0 or more");
+      pp_set_type_error (error, key, found, "an integer, 0 or more,");
       return FALSE;
     }
   *value = (guint)number;
@@ -92,7 +92,8 @@ pp_job_choice (const json_t *configuration, const char *key, const char *const *
           return TRUE;
         }
     }
-  g_autofree char *wanted = g_strjoinv ("|", (char **)names);
+  g_autofree char *all = g_strjoinv (", ", (char **)names);
+  g_autofree char *wanted = g_strconcat ("one of ", all, NULL);
   pp_set_type_error (error, key, json_object_get (configuration, key), wanted);
   return FALSE;
 }

@@ -70,12 +70,12 @@ leave_out_restarts (PpContainerSpec *spec)
   if (name != NULL && *name != '\0' && !g_str_equal (name, "no"))
     g_ptr_array_add (
         spec->warnings,
-        g_strdup_printf ("container_create_kwargs.restart_policy: '%s' is left out, for a flow run "
-                         "is one run of its container. To run it again after a failure, give the "
-                         "flow retries: @flow(retries=3), or of a run whose image has no Prefect, "
-                         "PATCH /flow_runs/ID {\"empirical_policy\": {\"retries\": 3, "
-                         "\"retry_delay\": 10}}.",
-                         name));
+        g_strdup_printf (
+            "container_create_kwargs.restart_policy: '%s' is ignored, because a flow run is a "
+            "single run of its container. To repeat a run that fails, set retries on the flow: "
+            "@flow(retries=3). If the image has no Prefect, set them on the flow run: PATCH "
+            "/flow_runs/ID {\"empirical_policy\": {\"retries\": 3, \"retry_delay\": 10}}.",
+            name));
   json_object_del (host_config, "RestartPolicy");
 }
 
@@ -92,8 +92,8 @@ check_log_options (const PpContainerSpec *spec, GError **error)
     return TRUE;
   g_set_error (
       error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-      "container_create_kwargs.log_config: the option path would have the engine write to a "
-      "file of the host; leave it out, and mount a volume for a file of the job's own");
+      "container_create_kwargs.log_config: with the option path, the engine would write to a file "
+      "on the host. Remove this option. If the job needs a file, mount a volume");
   return FALSE;
 }
 
@@ -172,11 +172,11 @@ pp_spec_limit_size (const PpContainerSpec *spec, GError **error)
       most = bytes;
       key = large_parts[i].key;
     }
-  g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-               "%s: its size is %" G_GSIZE_FORMAT " of the %" G_GSIZE_FORMAT
-               " bytes that describe the container; the limit is %" G_GSIZE_FORMAT
-               " bytes. Put large data into a file on a volume",
-               rest > most ? "container_create_kwargs" : key, MAX (rest, most), all,
-               MAX_BODY_BYTES);
+  g_set_error (
+      error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
+      "%s: its size is %" G_GSIZE_FORMAT
+      " bytes. The whole description of the container has %" G_GSIZE_FORMAT
+      " bytes, and the limit is %" G_GSIZE_FORMAT " bytes. Put large data into a file on a volume",
+      rest > most ? "container_create_kwargs" : key, MAX (rest, most), all, MAX_BODY_BYTES);
   return FALSE;
 }

@@ -297,8 +297,8 @@ translate_all (json_t *target, const json_t *source, const Translation *table, g
     if (!said)
       {
         g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                     "which has no way to say %s as this deployment does: leave that out or "
-                     "update Podman (5.4)",
+                     "that API cannot set %s as this job asks. Remove this setting, or update "
+                     "Podman to 5.4 or later",
                      field);
         return FALSE;
       }
@@ -343,7 +343,7 @@ pp_libpod_body_new (const json_t *create_body, const json_t *cdi_devices, GError
   if (!add_devices (body, json_object_get (host_config, "Devices"), cdi_devices))
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "a device without PathOnHost cannot be said there");
+                   "that API cannot describe a device without PathOnHost");
       return NULL;
     }
   /* Podman's Docker API does the same: volumes of the image become anonymous volumes, and the

@@ -66,18 +66,19 @@ pp_log_file_describe_loss (const PpLogFile *log)
   g_autofree char *size = g_format_size (log->lost_bytes);
 
   if (log->lost_files > 0)
-    return g_strdup_printf ("its log has a limit of size (log_size_max in containers.conf, or "
-                            "max-size of log_config) and was written faster than it could be "
-                            "read: %u of its files, about %s, were replaced before that. Raise "
-                            "the limit to have all of it",
-                            log->lost_files, size);
+    return g_strdup_printf (
+        "its log has a size limit (log_size_max in containers.conf, or max-size in log_config), "
+        "and the container wrote faster than the worker could read: %u log %s, about %s, %s "
+        "replaced before the worker read %s. Raise the limit to keep all output",
+        log->lost_files, log->lost_files == 1 ? "file" : "files", size,
+        log->lost_files == 1 ? "was" : "were", log->lost_files == 1 ? "it" : "them");
   if (log->was_cut)
-    return g_strdup ("its log was cut in place while it was read, as logrotate does with "
-                     "copytruncate");
+    return g_strdup (
+        "its log was truncated while the worker read it, as logrotate does with copytruncate");
   if (pp_log_pass_has_gap (&log->pass))
-    return g_strdup ("its log reached its limit of size (log_size_max in containers.conf, or "
-                     "max-size of log_config) and was begun anew while nobody read it. Raise the "
-                     "limit to have all of it");
+    return g_strdup (
+        "its log reached its size limit (log_size_max in containers.conf, or max-size in "
+        "log_config) and was replaced while no worker read it. Raise the limit to keep all output");
   return NULL;
 }
 

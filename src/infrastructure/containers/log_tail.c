@@ -120,8 +120,8 @@ open_first (PpLogTail *tail, const char *root, const char *folder, GError **erro
     tail->watch = inotify_add_watch (tail->inotify, link, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
   if (tail->inotify >= 0 && tail->watch < 0)
     {
-      g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_SYSTEM, "it cannot be watched: %s",
-                   g_strerror (errno));
+      g_set_error (error, PP_FILE_ERROR, PP_FILE_ERROR_SYSTEM,
+                   "inotify cannot watch the log's folder: %s", g_strerror (errno));
       return FALSE;
     }
   return open_file (tail, &tail->current, error);

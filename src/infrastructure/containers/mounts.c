@@ -35,7 +35,7 @@ typedef struct
 } Key;
 
 #define NEW_VOLUME                                                                                 \
-  "a new volume would be an empty local one, filled from the image. Make the volume beforehand "   \
+  "a new volume would be a plain local one, with the files of the image. Create the volume first " \
   "(podman volume create --opt), or use volumes: [\"NAME:/path:nocopy\"]"
 
 /* ReadOnlyNonRecursive asks for what Podman, and Docker before 25, do anyway. */
@@ -49,42 +49,45 @@ static const Key keys[] = {
   { .path = "BindOptions.Propagation" },
   { .path = "BindOptions.NonRecursive",
     .docker = { 19, 3 },
-    .effect = "what is mounted below the source would be there too. Update Docker (19.03)" },
+    .effect = "the container would also get what is mounted below the source. Update Docker to "
+              "19.03 or later" },
   { .path = "BindOptions.CreateMountpoint",
     .docker = { 23, 0 },
-    .effect = "a source that is not there would not be made. Use volumes: "
-              "[\"/source:/target\"], or update Docker (23)" },
+    .effect = "a missing source would not be created. Use volumes: [\"/source:/target\"], or "
+              "update Docker to 23 or later" },
   { .path = "BindOptions.ReadOnlyNonRecursive" },
   { .path = "BindOptions.ReadOnlyForceRecursive",
     .docker = { 25, 0 },
     .podman = NEVER,
-    .effect = "what is mounted below the source could be written to. Leave it out, or use "
-              "Docker (25)" },
+    .effect = "the container could write to what is mounted below the source. Remove this option, "
+              "or use Docker 25 or later" },
   { .path = "VolumeOptions", .type = "volume", .is_group = TRUE },
   { .path = "VolumeOptions.NoCopy", .podman = NEVER, .effect = NEW_VOLUME },
   { .path = "VolumeOptions.Labels",
     .podman = NEVER,
     .passed_over = TRUE,
-    .effect = "a new volume has no labels. Make it beforehand (podman volume create --label)" },
+    .effect
+    = "a new volume has no labels. Create the volume first (podman volume create --label)" },
   { .path = "VolumeOptions.DriverConfig", .is_group = TRUE, .podman = NEVER, .effect = NEW_VOLUME },
   { .path = "VolumeOptions.DriverConfig.Name" },
   { .path = "VolumeOptions.DriverConfig.Options" },
   { .path = "VolumeOptions.Subpath",
     .docker = { 26, 0 },
     .podman = { 6, 0 },
-    .effect = "the whole volume would be mounted. Mount it whole, and have the command go to the "
-              "folder in it, or update the engine (Docker 26, Podman 6)" },
+    .effect = "the whole volume would be mounted. Remove this option and let the command use the "
+              "folder inside the volume, or update the engine (Docker to 26, Podman to 6)" },
   { .path = "ImageOptions", .type = "image", .is_group = TRUE },
   { .path = "ImageOptions.Subpath",
     .podman = NEVER,
-    .effect = "the whole image would be mounted. Mount it whole" },
+    .effect = "the whole image would be mounted. Remove this option" },
   { .path = "TmpfsOptions", .type = "tmpfs", .is_group = TRUE },
   { .path = "TmpfsOptions.SizeBytes" },
   { .path = "TmpfsOptions.Mode" },
   { .path = "TmpfsOptions.Options",
     .docker = { 27, 0 },
     .podman = NEVER,
-    .effect = "it would be mounted without them. Use tmpfs: {\"/target\": \"size=1g,noexec\"}" },
+    .effect = "the tmpfs would be mounted without these options. Use tmpfs: {\"/target\": "
+              "\"size=1g,noexec\"}" },
   { .path = "ClusterOptions", .type = "cluster", .is_group = TRUE },
 };
 
@@ -164,13 +167,13 @@ why_dropped (const Key *key, const char *prefix, const char *type, const PpEngin
   if (key == NULL)
     {
       g_autofree char *names = names_at (prefix);
-      return g_strdup_printf ("no engine has that key. Its place is for: %s", names);
+      return g_strdup_printf ("no engine has that key. The possible keys here are: %s", names);
     }
   /* Since API 1.42, Docker itself refuses the options of another Type. */
   if (key->type != NULL && type != NULL && !g_str_equal (key->type, type)
       && (engine->kind == PP_ENGINE_PODMAN || !pp_version_at_least (engine->version, 23, 0)))
-    return g_strdup_printf ("it is for mounts of Type \"%s\", and this one is of \"%s\"", key->type,
-                            type);
+    return g_strdup_printf ("this key is for mounts of Type \"%s\", but this mount has Type \"%s\"",
+                            key->type, type);
   return takes (key, engine) ? NULL : g_strdup (key->effect);
 }
 
@@ -226,8 +229,8 @@ check (PpContainerSpec *spec, const json_t *object, const char *prefix, const ch
           return FALSE;
         continue;
       }
-    g_autofree char *text = g_strdup_printf ("mounts: %s %s drops %s without a word: %s",
-                                             engine->name, engine->version, path, why);
+    g_autofree char *text = g_strdup_printf ("mounts: %s %s silently ignores %s: %s", engine->name,
+                                             engine->version, path, why);
     if (key == NULL || !key->passed_over)
       {
         g_set_error_literal (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID, text);

@@ -402,10 +402,10 @@ fit_hosts (const json_t *host_config, char **warning)
     }
   pp_replace_host_gateway (hosts, NULL);
   if (warning != NULL)
-    *warning = g_strdup_printf ("Left out, as Podman before 4.7 refuses it:%s (a container that is "
-                                "to reach this host needs it, there with the host's address in "
-                                "place of host-gateway)",
-                                left_out->str);
+    *warning = g_strdup_printf (
+        "Left out, because Podman before 4.7 refuses host-gateway:%s (if the container must reach "
+        "this host, add the option with the host's address in place of host-gateway)",
+        left_out->str);
   return fitted;
 }
 

@@ -127,8 +127,9 @@ report (PpPull *pull)
   count_layers (pull, &done, &all, &current, &total);
   g_autofree char *have = g_format_size (current);
   g_autofree char *want = g_format_size (total);
-  g_autofree char *line = g_strdup_printf ("Pulling image '%s': %u of %u layers done, %s of %s",
-                                           pull->image, done, all, have, want);
+  g_autofree char *line
+      = g_strdup_printf ("Pulling image '%s': %u of %u %s done, %s of %s", pull->image, done, all,
+                         all == 1 ? "layer" : "layers", have, want);
   pull->progress (FALSE, line, pull->user_data);
 }
 
@@ -244,10 +245,10 @@ pp_pull_finish (PpPull *pull, GError **error)
   /* Podman reports no size for a layer that arrives fast. No engine reports the size of a layer
    * that was already there. */
   g_autofree char *size = g_format_size (total);
-  g_autofree char *line
-      = g_strdup_printf ("Pulled image '%s' in %.1f s: %u layers%s%s", pull->image,
-                         (double)(g_get_monotonic_time () - pull->started) / G_USEC_PER_SEC, all,
-                         total > 0 ? ", " : "", total > 0 ? size : "");
+  g_autofree char *line = g_strdup_printf (
+      "Pulled image '%s' in %.1f s: %u %s%s%s", pull->image,
+      (double)(g_get_monotonic_time () - pull->started) / G_USEC_PER_SEC, all,
+      all == 1 ? "layer" : "layers", total > 0 ? ", " : "", total > 0 ? size : "");
   pull->progress (FALSE, line, pull->user_data);
   return TRUE;
 }

@@ -100,10 +100,10 @@ use_local_image (Submission *submission, const GError *refusal)
 {
   if (submission->spec->pull_is_implied)
     log_line (submission, TRUE,
-              "Image '%s' could not be pulled; the one of that name that is here is used, "
-              "which may be older than the registry's. Without an image_pull_policy the tag "
-              "latest, or none, is pulled before each run: IfNotPresent or Never goes "
-              "without, Always insists. %s",
+              "Image '%s' could not be pulled. The run uses the local image of that name, which "
+              "may be older than the registry's. Without image_pull_policy, an image with the tag "
+              "latest or no tag is pulled before each run. Set IfNotPresent or Never to avoid this "
+              "pull, or Always to require it. %s",
               submission->spec->image, refusal->message);
   check_image (submission);
 }
@@ -138,10 +138,10 @@ on_image_after_failed_pull (const GError *error, gpointer user_data)
       refuse (submission, refusal, pull_image);
       return;
     }
-  g_autoptr (GError) neither
-      = g_error_new (refusal->domain, refusal->code,
-                     "Image %s could neither be pulled (see the run's log) nor found locally: %s",
-                     submission->spec->image, error->message);
+  g_autoptr (GError) neither = g_error_new (
+      refusal->domain, refusal->code,
+      "Image %s could not be pulled (see the run's log), and was not found locally: %s",
+      submission->spec->image, error->message);
   refuse (submission, neither, pull_image);
 }
 
@@ -165,8 +165,8 @@ on_pulled (const GError *error, gpointer user_data)
     }
   if (spec->pull_policy == PP_PULL_IF_POSSIBLE)
     log_line (submission, TRUE,
-              "Image %s could not be pulled; image_pull_policy is IfPossible, so a local one "
-              "is looked for: %s",
+              "Image %s could not be pulled: %s. image_pull_policy is IfPossible, so the worker "
+              "looks for a local image",
               spec->image, error->message);
   submission->refusal = g_error_copy (error);
   submission->call = submission->calls->check_image (submission->base.infrastructure, spec,

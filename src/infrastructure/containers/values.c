@@ -73,7 +73,7 @@ pp_shlex_split (const char *text, GError **error)
       if (*++p == '\0')
         {
           g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                       "a backslash with nothing after it ends '%s'", text);
+                       "'%s' ends with a backslash that has no character after it", text);
           return NULL;
         }
       take_escaped (&shlex, *p);
@@ -81,7 +81,7 @@ pp_shlex_split (const char *text, GError **error)
   if (shlex.quote != '\0')
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "no closing %c in '%s'", shlex.quote, text);
+                   "the closing %c is missing in '%s'", shlex.quote, text);
       return NULL;
     }
   end_word (&shlex);
@@ -115,7 +115,8 @@ pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
       if (found == NULL)
         {
           g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                       "'%s' is no amount of memory: a number with b, k, m or g after it is needed",
+                       "'%s' is not an amount of memory. Write a number of bytes, or a number with "
+                       "b, k, m or g after it",
                        text);
           return FALSE;
         }
@@ -126,8 +127,7 @@ pp_parse_bytes (const char *text, json_int_t *bytes, GError **error)
       || fabs (digits * unit) >= 9223372036854775808.0)
     {
       g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
-                   "'%s' is no amount of memory: the number before its unit is wrong or too large",
-                   text);
+                   "'%s' is not an amount of memory: the number is wrong or too large", text);
       return FALSE;
     }
   *bytes = (json_int_t)(digits * unit);

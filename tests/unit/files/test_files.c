@@ -122,7 +122,7 @@ test_links (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_unlink (link), ==, 0);
   /* A second hard link may point to a file that its owner keeps elsewhere. */
   g_assert_cmpint (linkat (AT_FDCWD, file, AT_FDCWD, other_name, 0), ==, 0);
-  assert_refused (fixture, "other-name", "has another name");
+  assert_refused (fixture, "other-name", "has a second name");
 }
 
 static void
@@ -140,7 +140,7 @@ test_no_files (Fixture *fixture, gconstpointer data)
   assert_refused (fixture, "folder", "is a folder");
   g_strlcpy (address.sun_path, path, sizeof address.sun_path);
   g_assert_cmpint (bind (fd, (const struct sockaddr *)&address, sizeof address), ==, 0);
-  assert_refused (fixture, "socket", "is no regular file");
+  assert_refused (fixture, "socket", "is not a regular file");
   g_assert_cmpint (pp_foreign_file_open (device, "zero", 0, &error), ==, -1);
   g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
   close (fd);
@@ -155,7 +155,7 @@ test_other_user (Fixture *fixture, gconstpointer data)
   (void)data;
   g_assert_cmpint (pp_foreign_file_open (fixture->fd, "file", geteuid () + 1, &error), ==, -1);
   g_assert_error (error, PP_FILE_ERROR, PP_FILE_ERROR_REFUSED);
-  g_assert_nonnull (strstr (error->message, "another user"));
+  g_assert_nonnull (strstr (error->message, "does not belong to the owner"));
 }
 
 /* Links in a path and ".." are refused. */

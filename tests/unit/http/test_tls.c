@@ -210,7 +210,7 @@ test_fifo (gconstpointer data)
 
   g_assert_true (call_until (http, &trusting, 200)); /* the server is up */
   g_test_expect_message ("prefect.http", G_LOG_LEVEL_WARNING,
-                         "*is no regular file; what was read of it before stays in use*");
+                         "*is not a regular file; what was read of it before stays in use*");
   g_assert_cmpint (call (http, &request), ==, 0);
   /* The call works at once, because a thread reads the files. */
   g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);

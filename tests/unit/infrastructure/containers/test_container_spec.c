@@ -53,73 +53,70 @@ test_errors (void)
   } table[] = {
     { "{\"container_create_kwargs\": {\"log_config\": {\"type\": \"k8s-file\", \"config\":"
       " {\"path\": \"/var/x\"}}}}",
-      "container_create_kwargs.log_config: the option path would have the engine write to a file "
-      "of "
-      "the host; leave it out, and mount a volume for a file of the job's own" },
+      "container_create_kwargs.log_config: with the option path, the engine would write to a file "
+      "on the host. Remove this option. If the job needs a file, mount a volume" },
     /* A value is cut before its secrets are masked: no part of a secret is left. */
     { "{\"container_create_kwargs\": {\"dns\":"
       " \"01234567890123456789012345678901234567890123456789012345678901234567 S3cretS3cret\"}}",
-      "container_create_kwargs.dns: \""
-      "01234567890123456789012345678901234567890123456789012345678901234567... given, a list of "
-      "strings needed" },
+      "container_create_kwargs.dns: a list of strings is needed, not "
+      "\"01234567890123456789012345678901234567890123456789012345678901234567..." },
     { "{\"container_create_kwargs\": {\"dns\":"
       " \"01234567890123456789012345678901234567890123456789012345678901234567/S3cretS3cret\"}}",
-      "container_create_kwargs.dns: \"012345678901234567890123456789012345678... given, a list of "
-      "strings needed" },
+      "container_create_kwargs.dns: a list of strings is needed, not "
+      "\"012345678901234567890123456789012345678..." },
     { "{\"container_create_kwargs\": {\"cpus\": 2}}",
       "container_create_kwargs.cpus: docker-py's containers.create() has no such argument" },
     { "{\"container_create_kwargs\": {\"read_only\": \"yes\"}}",
-      "container_create_kwargs.read_only: \"yes\" given, true or false needed" },
+      "container_create_kwargs.read_only: true or false is needed, not \"yes\"" },
     { "{\"container_create_kwargs\": {\"cpu_shares\": 1.5}}",
-      "container_create_kwargs.cpu_shares: 1.5 given, an integer needed" },
+      "container_create_kwargs.cpu_shares: an integer is needed, not 1.5" },
     { "{\"container_create_kwargs\": {\"dns\": \"1.1.1.1\"}}",
-      "container_create_kwargs.dns: \"1.1.1.1\" given, a list of strings needed" },
+      "container_create_kwargs.dns: a list of strings is needed, not \"1.1.1.1\"" },
     { "{\"container_create_kwargs\": {\"environment\": {}}}",
-      "container_create_kwargs.environment: is set from the job variable 'env', set that one" },
+      "container_create_kwargs.environment: cannot be set here. Set the job variable 'env' "
+      "instead" },
     { "{\"container_create_kwargs\": {\"ports\": {\"80\": {\"HostIp\": \"1.1.1.1\"}}}}",
-      "container_create_kwargs.ports.80: {\"HostIp\":\"1.1.1.1\"} given, a port, null, or an "
-      "object {\"HostIp\", \"HostPort\"} needed" },
+      "container_create_kwargs.ports.80: a port, null, or an object {\"HostIp\", \"HostPort\"}, is "
+      "needed, not {\"HostIp\":\"1.1.1.1\"}" },
     { "{\"container_create_kwargs\": {\"platform\": \"linux/i/o timeout\"}}",
-      "container_create_kwargs.platform: \"linux/i/o timeout\" given, OS/ARCHITECTURE[/VARIANT] "
-      "needed" },
+      "container_create_kwargs.platform: OS/ARCHITECTURE[/VARIANT] is needed, not \"linux/i/o "
+      "timeout\"" },
     { "{\"container_create_kwargs\": {\"platform\": \"status: 503\"}}",
-      "container_create_kwargs.platform: \"status: 503\" given, OS/ARCHITECTURE[/VARIANT] needed" },
+      "container_create_kwargs.platform: OS/ARCHITECTURE[/VARIANT] is needed, not \"status: "
+      "503\"" },
     { "{\"container_create_kwargs\": [1]}",
-      "container_create_kwargs: [1] given, an object needed" },
-    { "{\"ulimits\": [\"nofile\"]}",
-      "ulimits: \"nofile\" given, a list of objects {\"name\", \"soft\", \"hard\"} or strings "
-      "\"nofile=1024:2048\" needed" },
-    { "{\"mem_limit\": \"lots\"}",
-      "mem_limit: 'lots' is no amount of memory: a number with b, k, m or g after it is needed" },
-    { "{\"command\": \"sh -c 'open\"}", "command: no closing ' in 'sh -c 'open'" },
-    { "{\"volumes\": [\"nocolon\"]}",
-      "volumes: \"nocolon\" given, SOURCE:CONTAINER-PATH[:OPTIONS] or an absolute container path "
-      "needed" },
-    { "{\"image\": \"\"}", "image: \"\" given, the name of an image needed" },
-    { "{\"image\": \" \\t\\n\"}", "image: \" \\t\\n\" given, the name of an image needed" },
-    { "{\"image\": \"Busybox:1\"}",
-      "image: \"Busybox:1\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with "
-      "NAME in small letters needed" },
+      "container_create_kwargs: an object is needed, not [1]" },
+    { "{\"ulimits\": [\"nofile\"]}", "ulimits: a list of objects {\"name\", \"soft\", \"hard\"} or "
+                                     "strings \"nofile=1024:2048\" is needed, not \"nofile\"" },
+    { "{\"mem_limit\": \"lots\"}", "mem_limit: 'lots' is not an amount of memory. Write a number "
+                                   "of bytes, or a number with b, k, m or g after it" },
+    { "{\"command\": \"sh -c 'open\"}", "command: the closing ' is missing in 'sh -c 'open'" },
+    { "{\"volumes\": [\"nocolon\"]}", "volumes: SOURCE:CONTAINER-PATH[:OPTIONS] or an absolute "
+                                      "container path is needed, not \"nocolon\"" },
+    { "{\"image\": \"\"}", "image: the name of an image is needed, not \"\"" },
+    { "{\"image\": \" \\t\\n\"}", "image: the name of an image is needed, not \" \\t\\n\"" },
+    { "{\"image\": \"Busybox:1\"}", "image: [REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small "
+                                    "letters is needed, not \"Busybox:1\"" },
     { "{\"image\": \"a b\"}",
-      "image: \"a b\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small "
-      "letters needed" },
-    { "{\"image\": \"quay.io/x:\"}",
-      "image: \"quay.io/x:\" given, [REGISTRY/]NAME[:TAG][@DIGEST] with "
-      "NAME in small letters needed" },
+      "image: [REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small letters is needed, not \"a b\"" },
+    { "{\"image\": \"quay.io/x:\"}", "image: [REGISTRY/]NAME[:TAG][@DIGEST] with NAME in small "
+                                     "letters is needed, not \"quay.io/x:\"" },
     { "{\"timeout_seconds\": \"30s\"}",
-      "timeout_seconds: \"30s\" given, a number of seconds, 0 or more needed" },
+      "timeout_seconds: a number of seconds, 0 or more, is needed, not \"30s\"" },
     { "{\"timeout_seconds\": \"nan\"}",
-      "timeout_seconds: \"nan\" given, a number of seconds, 0 or more needed" },
+      "timeout_seconds: a number of seconds, 0 or more, is needed, not \"nan\"" },
     { "{\"timeout_seconds\": true}",
-      "timeout_seconds: true given, a number of seconds, 0 or more needed" },
-    { "{\"stop_timeout\": \"2.5\"}", "stop_timeout: \"2.5\" given, an integer, 0 or more needed" },
+      "timeout_seconds: a number of seconds, 0 or more, is needed, not true" },
+    { "{\"stop_timeout\": \"2.5\"}",
+      "stop_timeout: an integer, 0 or more, is needed, not \"2.5\"" },
     { "{\"infrastructure_retries\": \"\"}",
-      "infrastructure_retries: \"\" given, an integer, 0 or more needed" },
-    { "{\"state_reporting\": \"me\"}", "state_reporting: \"me\" given, auto|engine|worker needed" },
+      "infrastructure_retries: an integer, 0 or more, is needed, not \"\"" },
+    { "{\"state_reporting\": \"me\"}",
+      "state_reporting: one of auto, engine, worker is needed, not \"me\"" },
     { "{\"timeout_seconds\": -1}",
-      "timeout_seconds: -1 given, a number of seconds, 0 or more needed" },
+      "timeout_seconds: a number of seconds, 0 or more, is needed, not -1" },
     { "{\"env\": {\"A\": {\"secret\": 1}}}", "env.A: a string is needed" },
-    { "{\"networks\": \"one\"}", "networks: \"one\" given, a list of strings needed" },
+    { "{\"networks\": \"one\"}", "networks: a list of strings is needed, not \"one\"" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
@@ -197,7 +194,7 @@ test_variable_names (void)
       g_autoptr (GError) error = NULL;
       g_autoptr (PpContainerSpec) spec = make_spec (members, &docker, &error);
       g_autofree char *wanted
-          = g_strdup_printf ("env: '%s' is no name of a variable", cases[i].shown);
+          = g_strdup_printf ("env: '%s' cannot be the name of a variable", cases[i].shown);
 
       g_test_message ("%s", members);
       g_assert_true ((spec == NULL) == (cases[i].shown != NULL));
@@ -217,7 +214,7 @@ test_long_value_is_cut_at_a_character (void)
 
   g_assert_null (make_spec (members, &docker, &error));
   g_assert_true (g_utf8_validate (error->message, -1, NULL));
-  g_assert_nonnull (strstr (error->message, "x\xc3\xa9... given"));
+  g_assert_true (g_str_has_suffix (error->message, "x\xc3\xa9..."));
 }
 
 static void

@@ -50,8 +50,7 @@ assert_answer (const char *script, guint seconds, const char *auth, const char *
   if (words != NULL)
     {
       g_assert_nonnull (strstr (said.trouble, words));
-      g_assert_nonnull (
-          strstr (said.trouble, "docker-credential-test, which /x/config.json names"));
+      g_assert_nonnull (strstr (said.trouble, "docker-credential-test, named in /x/config.json,"));
       g_assert_nonnull (strstr (said.trouble, "r.example"));
       g_assert_null (strstr (said.trouble, "secret"));
     }
@@ -77,12 +76,12 @@ test_helper (void)
   assert_answer ("echo '{\"Username\": \"\", \"Secret\": \"\"}'\n", 20, NULL, NULL);
   assert_answer ("echo 'credentials not found in native keychain'; exit 1\n", 20, NULL, NULL);
   assert_answer ("echo secret; exit 3\n", 20, NULL, "exit status 3");
-  assert_answer ("echo secret\n", 20, NULL, "no JSON object");
+  assert_answer ("echo secret\n", 20, NULL, "not a JSON object");
   assert_answer ("kill -9 $$\n", 20, NULL, "killed by signal 9");
   /* A background process of the helper keeps its output open. */
   assert_answer ("sleep 5 & echo '{\"Username\": \"me\", \"Secret\": \"secret\"}'; exit 0\n", 20,
                  me, NULL);
-  assert_answer ("sleep 60\n", 1, NULL, "had not ended after 1 seconds");
+  assert_answer ("sleep 60\n", 1, NULL, "did not end within 1 s");
   assert_answer ("exec yes secret\n", 20, NULL, "too long");
   g_assert_cmpint (g_get_monotonic_time () - begun, <, 50 * G_TIME_SPAN_SECOND);
 }
@@ -95,7 +94,7 @@ test_helper_that_cannot_be_asked (void)
 
   pp_credential_helper_ask ("../test", "r.example", "/x", 1, on_answer, &said);
   g_main_loop_run (said.loop);
-  g_assert_nonnull (strstr (said.trouble, "cannot be asked"));
+  g_assert_nonnull (strstr (said.trouble, "could not be asked"));
   g_free (said.trouble);
   pp_credential_helper_ask ("absent", "r.example", "/x", 1, on_answer, &said);
   g_main_loop_run (said.loop);

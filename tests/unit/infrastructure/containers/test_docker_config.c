@@ -155,7 +155,7 @@ test_bad_files (void)
     const char *text;
     const char *words;
   } table[] = { { "{\"auths\": \"secret\"", "not JSON (line 1" },
-                { "[\"secret\"]", "no JSON object" },
+                { "[\"secret\"]", "not a JSON object" },
                 { "secret", "not JSON" },
                 { "", "not JSON" } };
 
@@ -174,7 +174,7 @@ test_bad_files (void)
   g_autofree char *full = g_build_filename (home, ".docker/config.json", NULL);
   g_assert_cmpint (g_mkdir (full, 0700), ==, 0);
   g_autoptr (PpDockerConfig) config = read_config ();
-  g_assert_nonnull (strstr (config->trouble, "is no regular file"));
+  g_assert_nonnull (strstr (config->trouble, "is not a regular file"));
   g_assert_cmpint (g_rmdir (full), ==, 0);
 
   g_autofree char *large = g_strnfill (600 * 1000, ' ');

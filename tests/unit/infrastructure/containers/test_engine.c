@@ -174,7 +174,7 @@ test_no_id (void)
           {
             g_assert_error (fixture.error, PP_INFRASTRUCTURE_ERROR,
                             PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
-            g_assert_nonnull (strstr (fixture.error->message, "is no container engine: "));
+            g_assert_nonnull (strstr (fixture.error->message, "is not a container engine: "));
           }
         stop (&fixture);
       }

@@ -185,7 +185,7 @@ test_status (gconstpointer data)
           continue;
         }
       g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE);
-      g_assert_nonnull (strstr (error->message, "is no container engine: "));
+      g_assert_nonnull (strstr (error->message, "is not a container engine: "));
     }
 }
 

@@ -359,7 +359,7 @@ test_names (void)
       g_assert_nonnull (strstr (known, "usermod -aG dockers"));
       /* The socket did not exist at the start. */
       g_autofree char *unknown = hint_of_a_stranger (path, &none);
-      g_assert_nonnull (strstr (unknown, "join group 4711"));
+      g_assert_nonnull (strstr (unknown, "add the user to group 4711"));
       pp_engine_names_clear (&names);
     }
   close (fd);

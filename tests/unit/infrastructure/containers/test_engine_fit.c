@@ -85,7 +85,8 @@ test_dropped (void)
   for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
     {
       g_autofree char *on_podman = g_strdup_printf ("%s: Podman 4.3.1 ", table[i].key);
-      g_autofree char *on_docker = g_strdup_printf ("%s: Docker 24.0.7 drops it", table[i].key);
+      g_autofree char *on_docker
+          = g_strdup_printf ("%s: Docker 24.0.7 silently ignores this setting", table[i].key);
       if (table[i].podman)
         assert_refused (table[i].members, &podman, on_podman);
       else
@@ -115,8 +116,8 @@ test_versions_and_hosts (void)
   pp_container_spec_free (good_spec ("{\"security_opt\": [\"apparmor=mine\"]}", &confined));
   pp_container_spec_free (good_spec (KWARGS ("\"cpu_count\": 2"), &windows));
   assert_refused (KWARGS ("\"network_disabled\": true"), &new_podman,
-                  "network_disabled: Podman 5.4.0 drops it without a word: the container would "
-                  "have a network. Set the job variable network_mode to \"none\"");
+                  "network_disabled: Podman 5.4.0 silently ignores this setting: the container "
+                  "would have a network. Set the job variable network_mode to \"none\"");
 }
 
 #define MOUNT(members) KWARGS ("\"mounts\": [{\"Target\": \"/m\", " members "}]")
@@ -174,7 +175,7 @@ test_mounts (void)
   for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
     {
       g_autofree char *on_podman
-          = g_strdup_printf ("mounts: Podman 5.4.0 drops %s without a word", table[i].key);
+          = g_strdup_printf ("mounts: Podman 5.4.0 silently ignores %s:", table[i].key);
       if (table[i].podman)
         pp_container_spec_free (good_spec (table[i].members, &new_podman));
       else
@@ -183,8 +184,8 @@ test_mounts (void)
       for (gsize j = 0; j < G_N_ELEMENTS (versions); j++)
         {
           PpEngineInfo info = docker_of (versions[j]);
-          g_autofree char *on_docker = g_strdup_printf ("mounts: Docker %s drops %s without a word",
-                                                        versions[j], table[i].key);
+          g_autofree char *on_docker = g_strdup_printf (
+              "mounts: Docker %s silently ignores %s:", versions[j], table[i].key);
           taken = taken || g_strcmp0 (table[i].docker, versions[j]) == 0;
           if (taken)
             pp_container_spec_free (good_spec (table[i].members, &info));
@@ -202,18 +203,19 @@ test_words_of_mounts (void)
   g_autoptr (PpContainerSpec) spec = good_spec (VOLUME ("\"Labels\": {\"a\": \"b\"}"), &old_podman);
 
   g_assert_cmpuint (spec->warnings->len, ==, 1);
-  g_assert_true (
-      g_str_has_prefix (g_ptr_array_index (spec->warnings, 0), "mounts: Podman 4.3.1 drops"));
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (spec->warnings, 0),
+                                   "mounts: Podman 4.3.1 silently ignores"));
   assert_refused (VOLUME ("\"Subpat\": \"a\""), &docker,
-                  "Its place is for: NoCopy, Labels, DriverConfig, Subpath");
-  assert_refused (MOUNT ("\"read_only\": true"), &docker,
-                  "Its place is for: Type, Source, Target, ReadOnly, Consistency, BindOptions, ");
+                  "The possible keys here are: NoCopy, Labels, DriverConfig, Subpath");
+  assert_refused (
+      MOUNT ("\"read_only\": true"), &docker,
+      "The possible keys here are: Type, Source, Target, ReadOnly, Consistency, BindOptions, ");
   /* The same with a CDI device, which needs Podman's own API. */
   assert_refused (
       "{\"devices\": [\"nvidia.com/gpu=all\"], \"container_create_kwargs\": {\"mounts\": "
       "[{\"Type\": \"volume\", \"Target\": \"/m\", \"VolumeOptions\": "
       "{\"Subpath\": \"a\"}}]}}",
-      &old_podman, "mounts: Podman 4.3.1 drops VolumeOptions.Subpath");
+      &old_podman, "mounts: Podman 4.3.1 silently ignores VolumeOptions.Subpath");
 }
 
 /* Podman's Docker API treats any BindOptions as NonRecursive, and a missing Mode as 000. */
@@ -313,8 +315,8 @@ test_passed_over (void)
   g_autoptr (PpContainerSpec) shared
       = good_spec (KWARGS ("\"shm_size\": \"1g\", \"ipc_mode\": \"host\""), &docker);
   g_assert_cmpuint (shared->warnings->len, ==, 1);
-  g_assert_true (
-      g_str_has_prefix (g_ptr_array_index (shared->warnings, 0), "shm_size: Docker 24.0.7 drops"));
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (shared->warnings, 0),
+                                   "shm_size: Docker 24.0.7 silently ignores"));
 }
 
 static void
@@ -369,8 +371,10 @@ test_gpus (void)
           "{\"container_create_kwargs\": {\"device_requests\": [%s]}}", table[i].request);
       if (table[i].names == NULL)
         {
-          assert_refused (members, &old_podman, "device_requests: Podman 4.3.1 would drop");
-          assert_refused (members, &new_podman, "device_requests: Podman 5.4.0 would drop");
+          assert_refused (members, &old_podman,
+                          "device_requests: Podman 4.3.1 would silently ignore");
+          assert_refused (members, &new_podman,
+                          "device_requests: Podman 5.4.0 would silently ignore");
           continue;
         }
       g_autoptr (PpContainerSpec) old = good_spec (members, &old_podman);
@@ -502,7 +506,8 @@ check_created (const char *members, const char *host_config, gboolean was_warned
   g_autoptr (PpContainerSpec) spec = good_spec (members, engine);
   g_autoptr (GError) error = NULL;
   g_autofree char *warning = NULL;
-  g_autofree char *words = keys != NULL ? g_strdup_printf ("without %s, which", keys) : NULL;
+  g_autofree char *words
+      = keys != NULL ? g_strdup_printf ("without %s. The job asks for", keys) : NULL;
 
   g_assert_nonnull (container);
   g_assert_true (pp_container_spec_has_limits (spec));
@@ -558,7 +563,7 @@ test_swap_without_a_limit (void)
 
   g_assert_true (
       pp_container_spec_check_created (spec, container, FALSE, &old_podman, &warning, NULL));
-  g_assert_nonnull (strstr (warning, "memswap_limit: Podman 4.3.1 does not take -1"));
+  g_assert_nonnull (strstr (warning, "memswap_limit: Podman 4.3.1 does not accept -1"));
 }
 
 static void

@@ -329,7 +329,7 @@ test_pull_lines (void)
   for (gsize piece = 1; piece < 200; piece++)
     {
       check_pull (podman_pull, piece, "Pulled image 'team/bb:1' in * s: 2 layers, 2.0*kB", NULL);
-      check_pull (docker_pull, piece, "Pulled image 'team/bb:1' in * s: 1 layers, 2.0*kB", NULL);
+      check_pull (docker_pull, piece, "Pulled image 'team/bb:1' in * s: 1 layer, 2.0*kB", NULL);
       /* An error in a stream with status 200. */
       check_pull ("{\"status\":\"Pulling fs layer\",\"id\":\"a\"}\n{\"progressDetail\":{},"
                   "\"errorDetail\":{\"message\":\"manifest\\nunknown\"},"

@@ -261,14 +261,14 @@ test_begun_anew_too_often (Fixture *fixture, gconstpointer data)
   pp_log_tail_look (fixture->tail, TRUE);
   pp_log_tail_look (fixture->tail, TRUE);
   assert_read (fixture, "1:three\n");
-  assert_loss (fixture, "written faster than it could be read: 1 of its files, about 15 bytes");
+  assert_loss (fixture, "wrote faster than the worker could read: 1 log file, about 15 bytes");
   for (guint i = 0; i < 100; i++)
     {
       begin_anew (fixture, "T stdout F four\n");
       pp_log_tail_look (fixture->tail, TRUE);
     }
   g_assert_true (read_log (fixture));
-  assert_loss (fixture, "37 of its files");
+  assert_loss (fixture, "37 log files");
 }
 
 /* With conmon's --log-rotate the old file is moved away first, and for a moment there is no log. */
@@ -342,7 +342,7 @@ test_opened_late (Fixture *fixture, gconstpointer data)
       return;
     }
   assert_read (fixture, "1:two\n");
-  assert_loss (fixture, "begun anew while nobody read it");
+  assert_loss (fixture, "replaced while no worker read it");
   /* Nothing is missing since the log was first opened. */
   close_log (fixture);
   fixture->place = (PpLogPlace){ 0 };
@@ -359,7 +359,7 @@ test_shorter_than_read (Fixture *fixture, gconstpointer data)
   fixture->place.total = 100;
   open_log (fixture);
   assert_read (fixture, "");
-  assert_loss (fixture, "begun anew while nobody read it");
+  assert_loss (fixture, "replaced while no worker read it");
 }
 
 #define TIME(N) "2026-11-28T05:13:48." N "00000000+01:00"
@@ -404,7 +404,7 @@ test_read_on (Fixture *fixture, gconstpointer data)
   begin_anew (fixture, TIME ("5") " stdout F five\n");
   open_again (fixture);
   assert_read (fixture, "1:five\n");
-  assert_loss (fixture, "begun anew while nobody read it");
+  assert_loss (fixture, "replaced while no worker read it");
 }
 
 static void
@@ -574,7 +574,7 @@ test_cut_in_place (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "");
   append (fixture->path, "T stdout F three\n");
   assert_read (fixture, "1:three\n");
-  assert_loss (fixture, "cut in place");
+  assert_loss (fixture, "truncated while the worker read it");
   assert_damage (fixture, 0, 0, 0);
 }
 

@@ -99,7 +99,8 @@ test_bytes (void)
           g_assert_false (pp_parse_bytes (table[i].text, &bytes, &error));
           g_assert_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID);
           /* The text may be a secret, which is masked only where it is whole. */
-          g_autofree char *quoted = g_strdup_printf ("'%s' is no amount of memory", table[i].text);
+          g_autofree char *quoted
+              = g_strdup_printf ("'%s' is not an amount of memory", table[i].text);
           g_assert_true (g_str_has_prefix (error->message, quoted));
           g_assert_null (strchr (error->message + strlen (quoted), '\''));
           continue;

@@ -48,9 +48,9 @@ static const Case cases[] = {
   /* Engines report exit status 0 for a container that never ran, or whose end they have lost. */
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"ExitCode\": 0, \"FinishedAt\": "
     "\"0001-01-01T00:00:00Z\"}}",
-    "CRASHED", "The container was never started, says the engine, although" },
+    "CRASHED", "The engine says that the container was never started, although" },
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"configured\", \"Pid\": 0}}", "CRASHED",
-    "Does a proxy in front of the engine answer in its place?" },
+    "Does a proxy in front of the engine answer instead of the engine?" },
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"created\", \"Error\": \"no runc\"}}", "CRASHED",
     "with success: no runc. Does a proxy" },
   /* Podman was killed while it started this container, which ran. */
@@ -149,7 +149,7 @@ test_boot (void)
 
       pp_job_end_note_boot (end, &job->status, pp_timestamp_parse ("2026-11-22T09:00:00Z"));
       g_assert_cmpstr (to_state (end, "", &message), ==, boots[i].type);
-      g_assert_true ((message != NULL && strstr (message, "the host was started anew") != NULL)
+      g_assert_true ((message != NULL && strstr (message, "the host was restarted") != NULL)
                      == (i == 0));
     }
 }
@@ -166,9 +166,9 @@ test_interrupted_start (void)
 
       g_assert_cmpstr (to_state (&end, "", &message), ==, "CRASHED");
       g_assert_nonnull (strstr (message, "exit status was lost: conmon"));
-      g_assert_true ((strstr (message, "Podman was killed as it started it") != NULL)
+      g_assert_true ((strstr (message, "Podman was killed while it started the container") != NULL)
                      == (interrupted != 0));
-      g_assert_true ((strstr (message, "for want of memory") != NULL) == (interrupted == 0));
+      g_assert_true ((strstr (message, "because memory ran out") != NULL) == (interrupted == 0));
     }
 }
 

@@ -168,7 +168,7 @@ test_more_than_fits (Fixture *fixture, gconstpointer data)
   use_file (fixture);
   expect (G_LOG_LEVEL_MESSAGE, "*can be written again*");
   g_autofree char *lost = g_strdup_printf (
-      "%u lines (%u bytes) of standard output are lost since *:*:*: No space left on device",
+      "Lines of standard output are lost since *:*:* (%u lines, %u bytes): No space left on device",
       1000 - (unsigned)(kept / 1000), 1000 * 1000 - (unsigned)kept);
   expect (G_LOG_LEVEL_WARNING, lost);
   g_free (wait_for_end (fixture, "No space left on device\n"));
@@ -176,11 +176,11 @@ test_more_than_fits (Fixture *fixture, gconstpointer data)
   say (fixture->out, "after\n");
   g_autofree char *text = wait_for_end (fixture, "after\n");
   g_autofree char *note
-      = g_strdup_printf ("... %u lines (%u bytes) are missing here since ",
+      = g_strdup_printf (" (%u lines, %u bytes): No space left on device\nafter\n",
                          1000 - (unsigned)(kept / 1000), 1000 * 1000 - (unsigned)kept);
   g_assert_cmpuint (strlen (text), >, kept);
-  g_assert_true (g_str_has_prefix (text + kept, note));
-  g_assert_true (g_str_has_suffix (text, ": No space left on device\nafter\n"));
+  g_assert_true (g_str_has_prefix (text + kept, "... Lines are missing here since "));
+  g_assert_true (g_str_has_suffix (text, note));
 }
 
 /* A file size limit (EFBIG) that is raised. */
@@ -264,7 +264,8 @@ test_reader_comes_back (Fixture *fixture, gconstpointer data)
   g_test_assert_expected_messages ();
 
   use_file (fixture);
-  expect (G_LOG_LEVEL_WARNING, "* lines (* bytes) of standard output are lost since *Broken pipe");
+  expect (G_LOG_LEVEL_WARNING,
+          "Lines of standard output are lost since * (* line*, * byte*)*Broken pipe");
   expect (G_LOG_LEVEL_MESSAGE, "*can be written again*");
   /* A new line triggers a retry, but not more often than the retry interval. */
   guint tick = g_timeout_add (20, on_tick, fixture->out);
@@ -320,8 +321,8 @@ static void
 test_lost_at_the_end (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *since = wait_for_next_second ();
-  g_autofree char *loss = g_strdup_printf ("2 lines (8 bytes) of standard output could not be "
-                                           "written since %s: No space left on device",
+  g_autofree char *loss = g_strdup_printf ("Lines of standard output could not be written since %s "
+                                           "(2 lines, 8 bytes): No space left on device",
                                            since);
 
   (void)data;
@@ -406,8 +407,8 @@ test_disk_hangs_at_the_end (Fixture *fixture, gconstpointer data)
   pp_stdout_flush (fixture->out);
   g_assert_cmpuint (pp_stdout_pending (fixture->out), ==, 8);
   say (fixture->out, "stopped\n");
-  expect (G_LOG_LEVEL_WARNING, "3 lines (16 bytes) of standard output could not be written since "
-                               "*: the disk did not answer");
+  expect (G_LOG_LEVEL_WARNING, "Lines of standard output could not be written since * (3 lines, 16 "
+                               "bytes): the disk did not answer");
   g_clear_pointer (&fixture->out, pp_stdout_free);
   g_test_assert_expected_messages ();
   g_assert_cmpint (g_get_monotonic_time () - began, <, 20 * G_USEC_PER_SEC);

@@ -137,7 +137,7 @@ def in_anothers_network(case, peer):
 def refused_for_the_engine(ours):
     """The peer sends settings that an engine silently drops. Here the run is refused
     (src/infrastructure/containers/dropped.c)."""
-    return bool(re.search(r"drops \S+ without a word|would drop", ours.get("error", "")))
+    return bool(re.search(r"silently ignores (\S+|this setting):|would silently ignore", ours.get("error", "")))
 
 
 def ports_nobody_reaches(ours):
@@ -148,7 +148,7 @@ def ports_nobody_reaches(ours):
 
 def no_variable_name(ours):
     """docker-py joins NAME and value, so a NAME with "=" in it would set another variable. Here it is refused."""
-    return "is no name of a variable" in ours.get("error", "")
+    return "cannot be the name of a variable" in ours.get("error", "")
 
 
 def without_gpu_requests(peer):
