@@ -57,7 +57,7 @@ at_exit (void)
   gboolean is_printed = fflush (stdout) == 0 && ferror (stdout) == 0;
 
   if (!is_printed)
-    pp_command_fail ("standard output could not be written: what was printed is not complete");
+    pp_command_fail ("cannot write to standard output, so the output is incomplete");
   pp_console_finish ();
   if (!is_printed)
     _exit (1);

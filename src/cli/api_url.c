@@ -46,7 +46,7 @@ url_problem (const char *url)
     return "must begin with http:// or https:// and end in /api";
   for (const char *c = url; *c != '\0'; c++)
     if (g_ascii_isspace (*c) || g_ascii_iscntrl (*c))
-      return "it must not have blanks or control characters";
+      return "it must not contain spaces or control characters";
 
   gsize length = strcspn (authority, "/?#");
   const char *at = g_strrstr_len (authority, (gssize)length, "@");
@@ -58,7 +58,7 @@ url_problem (const char *url)
   g_autofree char *host = g_strndup (start, host_length);
   const char *problem = pp_http_host_problem (host, NULL);
   if (problem != NULL && strchr (authority + length, '@') != NULL)
-    return "/, ? and # in a password are written %2F, %3F and %23";
+    return "write /, ? and # in a password as %2F, %3F and %23";
   return problem;
 }
 

@@ -75,10 +75,10 @@ check_arguments (const PpCommandLine *line, GError **error)
     return TRUE;
   if (line->command->arguments == NULL)
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                 "\"%s\" is no option: %s takes options only", *given, name);
+                 "\"%s\" is not an option: %s takes only options", *given, name);
   else
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                 "\"%s\" is one argument more than %s takes", *given, name);
+                 "too many arguments for %s: \"%s\"", name, *given);
   return FALSE;
 }
 

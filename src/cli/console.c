@@ -317,7 +317,8 @@ pp_console_init (const char *level_name, gboolean colors, GError **error)
       return TRUE;
     }
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-               "\"%s\" is no log level: use DEBUG, INFO, WARNING, ERROR or CRITICAL", level_name);
+               "\"%s\" is not a log level: use DEBUG, INFO, WARNING, ERROR or CRITICAL",
+               level_name);
   return FALSE;
 }
 

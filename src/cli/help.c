@@ -32,7 +32,7 @@ pp_command_list (const PpCommand *const *table, char *const *group, int words)
         else
           g_string_append_printf (text, "  %-*s  %s\n", width, name, (*command)->summary);
       }
-  g_string_append (text, "\nA command's own options: COMMAND --help\n");
+  g_string_append (text, "\nFor the options of a command: COMMAND --help\n");
   return g_string_free (text, FALSE);
 }
 

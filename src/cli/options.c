@@ -20,17 +20,17 @@ struct PpOptionSet
 
 const PpOption pp_global_options[] = {
   { "profile", 'p', PP_OPTION_TEXT, G_STRUCT_OFFSET (PpGlobalOptions, profile),
-    "The profile of profiles.toml to take settings from", "NAME" },
+    "Take settings from this profile of profiles.toml", "NAME" },
   { "version", 'v', PP_OPTION_SWITCH, G_STRUCT_OFFSET (PpGlobalOptions, version),
     "Print the version and exit" },
   { "prompt", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (PpGlobalOptions, prompt),
-    "Accepted, as in Prefect; no command asks anything", .no_summary = "The same" },
+    "No effect; accepted because prefect accepts it", .no_summary = "No effect" },
   { NULL },
 };
 
 static const PpOption state_dir_options[] = {
   { "state-dir", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (PpSharedOptions, state_dir),
-    "Where workers keep what must outlive them (default: PREFECT_PODMAN_STATE_DIR, "
+    "Directory in which workers keep their state (default: PREFECT_PODMAN_STATE_DIR, "
     "/var/lib/prefect-podman for root, else $XDG_STATE_HOME/prefect-podman or "
     "~/.local/state/prefect-podman)",
     "DIR", .no_empty = "name a directory" },
@@ -208,7 +208,7 @@ on_flag (const char *given, const char *value, gpointer data, GError **error)
   if (!is_on && g_ascii_strcasecmp (value, "false") != 0 && strcmp (value, "0") != 0)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                   "%s: \"%s\" is neither true nor false", given, value);
+                   "%s: use true or false, not \"%s\"", given, value);
       return FALSE;
     }
   if (flag == NULL)
@@ -302,7 +302,8 @@ check_not_empty (const Table *table, const PpOption *option, GError **error)
   if (value == NULL || *value != '\0')
     return TRUE;
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-               "--%s: is empty: %s, or leave the option out", option->name, option->no_empty);
+               "--%s: the value is empty: %s, or leave the option out", option->name,
+               option->no_empty);
   return FALSE;
 }
 

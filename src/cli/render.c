@@ -35,17 +35,17 @@ static const PpOption options[] = {
     "Read the run from a file that --save wrote, without asking the API", "FILE",
     .no_empty = "name a file" },
   { "save", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, save),
-    "Also write all that the run is made of to FILE, secrets masked", "FILE",
+    "Also write the data that the run is built from to FILE, with secrets masked", "FILE",
     .no_empty = "name a file" },
   { "format", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, format),
-    "json (default) or podman-run, a command line", "FORMAT", .choices = formats },
+    "json (default), or podman-run (a command line)", "FORMAT", .choices = formats },
   { "name", 'n', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, name),
-    "The worker's name to put in (default: PodmanWorker)", "NAME" },
+    "The worker's name for labels and environment (default: PodmanWorker)", "NAME" },
   { NULL },
 };
 
 static const PpArgument arguments[] = {
-  { "FLOW_RUN_ID", "The flow run's id, which the run's page in the UI ends in" },
+  { "FLOW_RUN_ID", "The flow run's id: the end of the address of its page in the UI" },
   { NULL },
 };
 
@@ -59,7 +59,7 @@ check (const PpCommandLine *line, GError **error)
   if ((id == NULL) == (given->file == NULL))
     what = "give either one FLOW_RUN_ID or --file FILE";
   else if (id != NULL && !g_uuid_string_is_valid (id))
-    what = "FLOW_RUN_ID must be a UUID (the run's page in the UI ends in it)";
+    what = "FLOW_RUN_ID must be a UUID: the end of the address of the run's page in the UI";
   if (what == NULL)
     return TRUE;
   g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, what);
@@ -112,7 +112,7 @@ read_run (PpSession *session, PpApi *api, const char *id, json_t **flow_run, jso
   if (pool == NULL)
     {
       g_set_error (error, PP_RESOLVE_ERROR, PP_RESOLVE_ERROR_FETCH,
-                   "flow run %s is in no work pool: no worker would run it", id);
+                   "flow run %s has no work pool, so no worker runs it", id);
       return FALSE;
     }
   pp_work_pool_read (api, pool, PP_API_RETRY, pp_session_done, session);
@@ -185,7 +185,8 @@ read_parts (const char *path, GError **error)
 
   if (g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE))
     g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
-                 "%s: larger than %d bytes: --save did not write it", path, MAX_SAVED_BYTES);
+                 "%s: the file is larger than %d bytes, the limit for --file", path,
+                 MAX_SAVED_BYTES);
   else if (text == NULL)
     g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ, "%s: cannot be read: %s", path,
                  local->message);
@@ -366,8 +367,8 @@ render_masked (const Options *given, const PpResolveIdentity *identity, PpResolv
   g_autofree char *text = print_spec (spec, mask, given->format);
   if (fputs (text, stdout) >= 0 && fflush (stdout) == 0)
     return TRUE;
-  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "standard output: %s",
-               g_strerror (errno));
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno),
+               "cannot write to standard output: %s", g_strerror (errno));
   return FALSE;
 }
 

@@ -89,8 +89,8 @@ fail_unknown (const PpCommand *const *table, int words, int argc, char **argv)
     return pp_command_fail ("unknown command \"%s\": did you mean \"%s\"? See %s%s%s --help",
                             unknown, nearest, g_get_prgname (), blank, group);
   g_autofree char *known = list_names (table);
-  return pp_command_fail ("unknown command \"%s\": %s has only: %s. See %s%s%s --help", unknown,
-                          PACKAGE_NAME, known, g_get_prgname (), blank, group);
+  return pp_command_fail ("unknown command \"%s\": the commands of %s are: %s. See %s%s%s --help",
+                          unknown, PACKAGE_NAME, known, g_get_prgname (), blank, group);
 }
 
 /* Runs the command that ARGV begins with. */

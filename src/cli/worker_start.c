@@ -37,31 +37,31 @@ static const PpOption options[] = {
   { "pool", 'p', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, pool),
     "The work pool to serve (required)", "NAME" },
   { "work-queue", 'q', PP_OPTION_TEXTS, G_STRUCT_OFFSET (Options, queues),
-    "A work queue to take runs from; may be given again (default: all)", "NAME" },
+    "A work queue to take runs from; repeat the option for more queues (default: all)", "NAME" },
   { "name", 'n', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, name),
     "The worker's name (default: PodmanWorker and a UUID)", "NAME" },
   { "type", 't', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, type),
-    "docker or podman (default: the pool's type; a new pool: docker)", "TYPE" },
+    "docker or podman (default: the pool's type, or docker for a new pool)", "TYPE" },
   { "limit", 'l', PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, limit),
-    "The most flow runs to run at once (default: no limit)", "N", .no_empty = "give a number" },
+    "Run at most N flow runs at the same time (default: no limit)", "N",
+    .no_empty = "give a number" },
   { "prefetch-seconds", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, prefetch),
     "How far to look ahead for scheduled runs (default: PREFECT_WORKER_PREFETCH_SECONDS, 10)",
     "SECONDS", .no_empty = "give a number of seconds" },
   { "run-once", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, run_once),
-    "Poll once, wait for those runs, exit" },
+    "Poll once, wait until those runs have ended, and exit" },
   { "with-healthcheck", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, with_healthcheck),
     "Serve GET /health on PREFECT_WORKER_WEBSERVER_HOST and _PORT" },
   { "output-prefix", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, output_prefix),
     "Put the flow run's name before each line of its output (default: on a terminal)",
-    .no_summary = "Leave the lines as they are" },
+    .no_summary = "Print output lines without the flow run's name" },
   { "base-job-template", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, template_path),
-    "JSON file with the base job template of a pool that is created", "FILE",
+    "JSON file with the base job template for a pool that the worker creates", "FILE",
     .no_empty = "name a file" },
   { "create-pool-if-not-found", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, create_pool),
-    "Create the pool when it does not exist (default)",
-    .no_summary = "Leave creating the pool to others" },
+    "Create the pool when it does not exist (default)", .no_summary = "Do not create the pool" },
   { "install-policy", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, install_policy),
-    "Accepted as by the Python worker; nothing needs installing", "POLICY", .choices = policies },
+    "No effect; accepted because the Python worker accepts it", "POLICY", .choices = policies },
   { "engine-url", 0, PP_OPTION_TEXT, G_STRUCT_OFFSET (Options, engine_url),
     "Where Podman or Docker listens: unix:///path or tcp://host:port (default: CONTAINER_HOST, "
     "DOCKER_HOST, Podman's sockets, Docker's)",
@@ -111,7 +111,7 @@ name_fault (const char *option, const char *name)
                             option);
   banned = strpbrk (name, BANNED);
   if (banned != NULL)
-    return g_strdup_printf ("%s '%s': Prefect takes no name with \"%c\" in it (nor any of %s)",
+    return g_strdup_printf ("%s '%s': the name contains \"%c\"; Prefect does not allow any of %s",
                             option, name, *banned, BANNED);
   return NULL;
 }
@@ -125,8 +125,8 @@ pool_fault (const char *name)
 
   if (fault == NULL && g_ascii_strncasecmp (name, "prefect", strlen ("prefect")) == 0)
     g_message (
-        "Work pools whose names begin with \"prefect\" are Prefect's own: '%s' must be there "
-        "already, since the server lets nobody create it",
+        "Work pool '%s' must already exist: Prefect reserves names that begin with \"prefect\", "
+        "so the server does not create such a pool",
         name);
   return fault;
 }
@@ -251,7 +251,8 @@ run (const PpCommandLine *line, PpSession *session, GError **error)
         return PP_EXIT_USAGE;
     }
   if (given->install_policy != NULL)
-    g_info ("--install-policy %s: nothing needs installing", given->install_policy);
+    g_info ("--install-policy %s: no effect, because this worker installs nothing",
+            given->install_policy);
   fill_in (line, &worker);
   worker.base_job_template = template;
   return pp_worker_run (settings, &worker);

@@ -98,7 +98,7 @@ waits_for (const PpIdentityInfo *info, const PpJournalEntry *entry)
     return g_strdup ("its claim, its image and its container");
   /* The image and the container are prepared before the scheduled time. */
   g_autofree char *left = pp_duration_text (early);
-  return g_strdup_printf ("its time, in %s", left);
+  return g_strdup_printf ("its scheduled time, in %s", left);
 }
 
 /* ---- JSON ---- */
@@ -259,7 +259,7 @@ print_worker (const char *state_dir, const PpIdentityInfo *info)
   if (info->set_aside > 0)
     {
       g_autofree char *note
-          = g_strdup_printf ("%u %s that could not be used %s set aside: %s/%s/set-aside",
+          = g_strdup_printf ("%u %s could not be used and %s moved to %s/%s/set-aside",
                              info->set_aside, info->set_aside == 1 ? "file" : "files",
                              info->set_aside == 1 ? "was" : "were", state_dir, info->name);
       print_problem (note);
@@ -287,8 +287,8 @@ print_text (const GPtrArray *places)
     return;
   g_autofree char *path
       = pp_printable_text (((const Place *)g_ptr_array_index (places, 0))->state_dir);
-  g_print ("No worker has left anything in %s\n"
-           "Another user's workers, and those with another --state-dir, keep theirs elsewhere.\n",
+  g_print ("No worker has stored anything in %s\n"
+           "Workers of other users, and workers with another --state-dir, use other directories.\n",
            path);
 }
 
@@ -341,8 +341,8 @@ run (const PpCommandLine *line, PpSession *session, GError **error)
 const PpCommand pp_command_worker_status = {
   .words = { "worker", "status" },
   .summary = "show this host's workers and their runs",
-  .description = "Lists the workers of this host and the flow runs they have in flight. Asks "
-                 "neither the server nor the engine.",
+  .description = "Lists the workers of this host and the flow runs they have in flight. Does "
+                 "not contact the server or the engine.",
   .exit_codes = "Exit codes: 0 done, 1 DIR cannot be read or is not a state directory, 2 wrong "
                 "usage.",
   .options = options,

@@ -158,9 +158,10 @@ describe_proxy_failure (const PpHttpCall *call, CURLcode result)
   int os_error = (int)get_long (call, CURLINFO_OS_ERRNO);
 
   if (status == 407)
-    return g_strdup ("it wants a password, or another one (407): http://user:password@host:port");
+    return g_strdup (
+        "the proxy needs a password, or a different one (407): http://user:password@host:port");
   if (status >= 300)
-    return g_strdup_printf ("it answered %ld to CONNECT", status);
+    return g_strdup_printf ("the proxy answered %ld to CONNECT", status);
   if (result == CURLE_COULDNT_CONNECT && os_error != 0)
     return g_strdup (g_strerror (os_error));
   return g_strdup (words_of (call, result));
@@ -213,7 +214,7 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
   g_autofree char *words = describe_proxy_failure (call, result);
   gboolean was_sent = was_sent_before (call);
   const char *advice = code == PP_HTTP_ERROR_TLS
-                           ? " (SSL_CERT_FILE names a file of CA certificates to trust for it)"
+                           ? " (to trust the CA of the proxy, name its file in SSL_CERT_FILE)"
                            : "";
   /* A failure of the proxy may be temporary, so do not report it as a wrong configuration of the
    * server. */
@@ -222,7 +223,7 @@ proxy_error (const PpHttpCall *call, PpHttpError code, CURLcode result)
   else if (code == PP_HTTP_ERROR_FAILED || code == PP_HTTP_ERROR_RESET || code == PP_HTTP_ERROR_TLS)
     code = PP_HTTP_ERROR_CONNECT;
   return g_error_new (PP_HTTP_ERROR, (int)code,
-                      "%s: %sthe proxy %s, which %s names, gives no way to the server: %s%s",
+                      "%s: %sthe proxy %s, which %s names, gives no connection to the server: %s%s",
                       call->address, sent_words (was_sent), proxy->display, proxy->variable, words,
                       advice);
 }
@@ -259,7 +260,7 @@ pp_http_call_error (PpHttpCall *call, CURLcode result)
       g_autofree char *words = pp_limits_describe (shortage);
       gboolean was_sent = was_sent_before (call);
       return g_error_new (PP_HTTP_ERROR, was_sent ? PP_HTTP_ERROR_RESET : PP_HTTP_ERROR_SHORTAGE,
-                          "%s: %sthis host cannot send it: %s", call->address,
+                          "%s: %sthis host cannot send the request: %s", call->address,
                           sent_words (was_sent), words);
     }
   if (code == PP_HTTP_ERROR_TIMEOUT && call->silence_seconds > 0

@@ -22,7 +22,7 @@ pp_limits_is_shortage (int error)
          || error == EADDRNOTAVAIL;
 }
 
-/* Formats a limit of this process: "1024", "any number" or "unknown"; new string. */
+/* Formats a limit of this process: "1024", "unlimited" or "unknown"; new string. */
 static char *
 limit_of (int resource)
 {
@@ -31,7 +31,7 @@ limit_of (int resource)
   if (getrlimit ((__rlimit_resource_t)resource, &limit) != 0)
     return g_strdup ("unknown");
   if (limit.rlim_cur == RLIM_INFINITY)
-    return g_strdup ("any number");
+    return g_strdup ("unlimited");
   return g_strdup_printf ("%" G_GUINT64_FORMAT, (guint64)limit.rlim_cur);
 }
 
@@ -57,21 +57,22 @@ pp_limits_describe (int error)
     {
     case EMFILE:
       number = limit_of (RLIMIT_NOFILE);
-      return g_strdup_printf ("%s: this process may have %s (RLIMIT_NOFILE). Raise it: ulimit -n "
-                              "before the start, or LimitNOFILE= in the systemd unit",
+      return g_strdup_printf ("%s: the limit of this process is %s (RLIMIT_NOFILE). Raise it: "
+                              "ulimit -n before the start, or LimitNOFILE= in the systemd unit",
                               words, number);
     case ENFILE:
       number = system_limit ("/proc/sys/fs/file-max");
-      return g_strdup_printf ("%s: all processes of this host together may have %s. Raise it: "
-                              "sysctl fs.file-max",
+      return g_strdup_printf ("%s: the limit of all processes of this host together is %s. Raise "
+                              "it: sysctl fs.file-max",
                               words, number);
     case ENOMEM:
-      return g_strdup_printf ("%s: this host, or the limit of this process, has no more memory. "
-                              "Free some, or raise MemoryMax= in the systemd unit (ulimit -v)",
+      return g_strdup_printf ("%s: this host has no free memory, or this process has reached its "
+                              "limit. Free some memory, or raise the limit: MemoryMax= in the "
+                              "systemd unit, or ulimit -v",
                               words);
     case EAGAIN:
       number = limit_of (RLIMIT_NPROC);
-      return g_strdup_printf ("no thread could be started: this user may have %s (RLIMIT_NPROC). "
+      return g_strdup_printf ("cannot start a thread: the limit of this user is %s (RLIMIT_NPROC). "
                               "Raise it: ulimit -u before the start, or LimitNPROC= and TasksMax= "
                               "in the systemd unit",
                               number);
@@ -81,8 +82,8 @@ pp_limits_describe (int error)
                               words);
     case EADDRNOTAVAIL:
       number = system_limit ("/proc/sys/net/ipv4/ip_local_port_range");
-      return g_strdup_printf ("%s: this host has no free local port (of %s, sysctl "
-                              "net.ipv4.ip_local_port_range) or no address to connect from",
+      return g_strdup_printf ("%s: this host has no address to connect from, or no free local port "
+                              "(sysctl net.ipv4.ip_local_port_range: %s)",
                               words, number);
     default:
       return g_strdup (words);

@@ -70,12 +70,12 @@ check_text (const char *path, const char *text, const char *marker, GError **err
       if (is_marked && g_str_has_prefix (line, "-----END "))
         ends++;
     }
-  g_autofree char *none = g_strdup_printf ("there is no %s in it (PEM: it begins with a line "
-                                           "-----BEGIN %s-----)",
+  g_autofree char *none = g_strdup_printf ("the file has no %s (in PEM form, it begins with a "
+                                           "line -----BEGIN %s-----)",
                                            marker, marker);
   if (begins == 0)
     return fail (error, path, none);
-  return begins == ends || fail (error, path, "it is cut off: a line -----END is missing");
+  return begins == ends || fail (error, path, "the file is cut off: a line -----END is missing");
 }
 
 /* Reads and checks the file at PATH. Returns its content, or NULL with ERROR. Blocks. */
@@ -115,8 +115,8 @@ take (PpPem *pem)
     }
   else if (!pem->failed && pem->error != NULL)
     g_warning ("%s; %s", pem->error->message,
-               g_bytes_get_size (pem->bytes) > 0 ? "what was read of it before stays in use"
-                                                 : "it is read again every minute");
+               g_bytes_get_size (pem->bytes) > 0 ? "the content that was read before stays in use"
+                                                 : "the file is read again every minute");
   pem->failed = pem->error != NULL;
   g_clear_error (&pem->error);
 }

@@ -160,9 +160,11 @@ fail (const char *variable, const char *value, const char *problem, GError **err
 {
   g_autofree char *display = pp_http_broken_url_for_display (value);
 
-  g_set_error (error, PP_PROXY_ERROR, 0,
-               "%s: '%s' is no proxy's URL: %s. Correct it, or unset it to connect directly",
-               variable, display, problem);
+  g_set_error (
+      error, PP_PROXY_ERROR, 0,
+      "%s: '%s' is not the URL of a proxy: %s. Correct the variable, or unset it to connect "
+      "directly",
+      variable, display, problem);
   return NULL;
 }
 
@@ -172,7 +174,7 @@ value_problem (const char *value)
 {
   for (const char *c = value; *c != '\0'; c++)
     if (!g_ascii_isgraph (*c))
-      return "a blank, or a character that is not ASCII, has no place in it";
+      return "it must contain only ASCII characters, and no spaces";
   return NULL;
 }
 
@@ -196,9 +198,9 @@ parse (const char *variable, const char *value, GError **error)
     if (g_str_equal (scheme, schemes[i].scheme))
       port = schemes[i].port;
   if (problem == NULL && port == 0)
-    problem = "it begins with http://, https://, socks5:// or socks5h://";
+    problem = "it must begin with http://, https://, socks5:// or socks5h://";
   if (problem == NULL && strchr (authority + length, '@') != NULL)
-    problem = "/, ? and # in a password are written %2F, %3F and %23";
+    problem = "write /, ? and # in a password as %2F, %3F and %23";
   if (problem == NULL)
     problem = pp_http_host_problem (host, NULL);
   if (problem != NULL)

@@ -39,7 +39,7 @@ stage (const PpHttpCall *call)
     return g_str_has_prefix (call->origin, "https:")
                ? "still connecting: no answer from the host, or to the TLS handshake"
                : "still connecting: no answer from the host";
-  return "the host's name is still being looked up: is DNS there?";
+  return "still looking up the host's name: check DNS";
 }
 
 static gboolean
@@ -53,7 +53,7 @@ on_slow (gpointer user_data)
       || g_hash_table_contains (pp_http_silent (call->http), call->origin))
     return G_SOURCE_REMOVE;
   g_hash_table_add (pp_http_silent (call->http), g_strdup (call->origin));
-  g_warning ("%s: no answer for %u s (%s); waiting for it up to %u s", call->address,
+  g_warning ("%s: no answer for %u s (%s); waiting up to %u s for the answer", call->address,
              call->slow_ms / 1000, stage (call), call->timeout_ms / 1000);
   return G_SOURCE_REMOVE;
 }

@@ -77,7 +77,7 @@ pp_http_host_problem (const char *host, const char *no_port)
   guint64 number;
 
   if (name_end == NULL || (*host == '[' && name_end[1] != ':' && name_end[1] != '\0'))
-    return "an IPv6 address is written [ADDRESS]:PORT";
+    return "write an IPv6 address as [ADDRESS]:PORT";
   name_end += *host == '[';
   if (name_end - host <= (*host == '[' ? 2 : 0))
     return "the host is missing";
@@ -85,7 +85,7 @@ pp_http_host_problem (const char *host, const char *no_port)
   if (port == NULL)
     return no_port;
   if (strchr (port, ':') != NULL)
-    return "an IPv6 address is written [ADDRESS]:PORT";
+    return "write an IPv6 address as [ADDRESS]:PORT";
   if (!g_ascii_string_to_unsigned (port, 10, 1, 65535, &number, NULL))
     return "the port must be a number from 1 to 65535";
   return NULL;

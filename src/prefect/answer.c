@@ -144,7 +144,7 @@ wants_tls (const PpApi *api, const PpHttpResponse *response)
 }
 
 #define PROXY_PASSWORD                                                                             \
-  "the proxy of the environment wants a password: http://user:password@host:port"
+  "the proxy that the environment names needs a password: http://user:password@host:port"
 
 /* Returns the API's own text in an error, as the exception handlers in server/api/server.py and
  * FastAPI's HTTPException write it. Returns NULL if something else has answered, for example a
@@ -219,7 +219,7 @@ code_of_refusal (const PpApi *api, const char *path, long status, const json_t *
     }
 }
 
-#define RIGHT_URL "is PREFECT_API_URL right? It ends in /api"
+#define RIGHT_URL "check PREFECT_API_URL, which must end in /api"
 
 /* Returns advice for the end of the message; "" if there is none. IS_OWN is FALSE if the answer is
  * not the API's. (The proxy tinyproxy answers 401 to a wrong password, and 407 to no password.) */
@@ -229,11 +229,11 @@ advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_
   long status = response->status;
 
   if (wants_tls (api, response))
-    return " (PREFECT_API_URL must begin with https:// there)";
+    return " (this server speaks TLS: PREFECT_API_URL must begin with https://)";
   if (status == 401 && is_own)
     return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING)";
   if (status == 401)
-    return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING; not the API's own answer, so "
+    return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING; not the API's own answer: "
            "perhaps " PROXY_PASSWORD ")";
   if (status == 407)
     return " (" PROXY_PASSWORD ")";
@@ -291,7 +291,7 @@ describe_redirect (const PpApi *api, const char *what, const PpHttpResponse *res
   const char *location = pp_http_response_header (response, "location");
   g_autofree char *display = pp_http_url_for_display (location != NULL ? location : "nowhere");
   g_autofree char *line = one_line (api, display, strcspn (display, "?#"), MAX_WORDS);
-  return g_strdup_printf ("%s: redirected to %s, where a login page or another server may be: "
+  return g_strdup_printf ("%s: redirected to %s, perhaps a login page or another server: "
                           "check PREFECT_API_URL",
                           what, line);
 }
@@ -304,9 +304,9 @@ describe_page (const PpApi *api, const char *what, const PpHttpResponse *respons
       = response->body_length == 0
             ? g_strdup ("empty")
             : g_strdup_printf ("not %s; it begins \"%s\"",
-                               is_json ? "what the API gives to this" : "JSON", words);
-  return g_strdup_printf ("%s, but the answer is %s: check that PREFECT_API_URL is the API's (it "
-                          "ends in /api) and that no login page is in front of it",
+                               is_json ? "what the API answers to this request" : "JSON", words);
+  return g_strdup_printf ("%s, but the answer is %s: check that PREFECT_API_URL is the URL of "
+                          "the API (it must end in /api) and that no login page is in front of it",
                           what, problem);
 }
 

@@ -123,7 +123,7 @@ log_retry (const PpApiCall *call, const GError *error, double delay)
   if (call->attempts == SAY_AT_ATTEMPT && pp_api_call_persists (call))
     g_warning ("%s; asking again until the server answers", error->message);
   else
-    g_debug ("%s; again in %.1f s", error->message, delay);
+    g_debug ("%s; asking again in %.1f s", error->message, delay);
 }
 
 /* True if HTTP_ERROR means that the request was not sent. This includes an error of a proxy that

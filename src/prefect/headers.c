@@ -101,15 +101,15 @@ add_custom_headers (PpApi *api)
     if (g_strv_contains (protected_headers, lower)
         || (has_credentials && g_str_equal (lower, "authorization")))
       {
-        g_warning ("PREFECT_CLIENT_CUSTOM_HEADERS: %s is set by the worker itself and is left "
-                   "out",
+        g_warning ("PREFECT_CLIENT_CUSTOM_HEADERS: the worker sets %s itself, so it ignores this "
+                   "header",
                    name);
         continue;
       }
     if (!is_header_name (name) || !json_is_string (value))
       {
-        g_warning ("PREFECT_CLIENT_CUSTOM_HEADERS: '%s' is not a header's name with a string as "
-                   "its value and is left out",
+        g_warning ("PREFECT_CLIENT_CUSTOM_HEADERS: the worker ignores '%s', because a header needs "
+                   "a valid name and a string as its value",
                    name);
         continue;
       }

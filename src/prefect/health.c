@@ -20,7 +20,7 @@ pp_api_note_success (PpApi *api)
   api->answered = g_get_monotonic_time ();
   api->rest_until = 0;
   if (api->outage_said)
-    g_message ("The Prefect API at %s answers as it should again", api->display_url);
+    g_message ("The Prefect API at %s answers correctly again", api->display_url);
   api->outage_said = FALSE;
 }
 
@@ -74,8 +74,8 @@ pp_api_check_clock (PpApi *api, const PpHttpResponse *response, gint64 started)
   api->clock_differed = now;
   if (was_said)
     return;
-  g_warning ("This host's clock is %.0f s %s the clock of the Prefect API at %s (its Date: %s): "
-             "scheduled runs come too %s by as much. Set both by NTP",
+  g_warning ("This host's clock is %.0f s %s the clock of the Prefect API at %s (its Date: %s), "
+             "so scheduled runs start that much too %s. Set both clocks by NTP",
              ABS (skew), skew > 0 ? "behind" : "ahead of", api->display_url,
              pp_http_response_header (response, "date"), skew > 0 ? "late" : "early");
 }

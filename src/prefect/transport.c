@@ -29,12 +29,13 @@ pp_api_warn_of_transport (const PpApi *api)
 
   if (settings->api_tls_insecure_skip_verify && is_https)
     g_warning (
-        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY is set: anyone on the way to %s can read the "
-        "API key and answer in the server's place; PREFECT_API_SSL_CERT_FILE names a CA file",
+        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY is set: anyone on the network path to %s can read "
+        "the API key and answer in the server's place. To trust a CA instead, name its file in "
+        "PREFECT_API_SSL_CERT_FILE",
         api->display_url);
   if (secret != NULL && !is_https && !is_loopback (api->url))
     g_warning (
-        "%s goes to %s without encryption: anyone on the way can read it (https:// encrypts)",
+        "%s goes to %s without encryption: anyone on the network path can read it. Use https://",
         secret, api->display_url);
 }
 
@@ -49,9 +50,9 @@ advise_on_tls (const PpApi *api, const char *message)
   if (strstr (message, "certificate") == NULL)
     return g_strdup (" (if the server speaks plain HTTP, PREFECT_API_URL must begin with http://)");
   if (file == NULL)
-    return g_strdup (" (PREFECT_API_SSL_CERT_FILE names a file of CA certificates to trust)");
+    return g_strdup (" (to trust the CA, name its file in PREFECT_API_SSL_CERT_FILE)");
   return g_strdup_printf (
-      " (only the CAs in %s are trusted, which PREFECT_API_SSL_CERT_FILE names)", file);
+      " (only the CAs in %s are trusted; PREFECT_API_SSL_CERT_FILE names this file)", file);
 }
 
 char *

@@ -285,7 +285,7 @@ pp_dotenv_parse (const char *text, gsize length, const char *file_name, char **e
   if (!g_utf8_validate (text, length, NULL))
     {
       g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
-                   "%s:1: not UTF-8 text without NUL bytes: save it as UTF-8", file_name);
+                   "%s:1: not UTF-8 text, or it has NUL bytes: save the file as UTF-8", file_name);
       return NULL;
     }
   g_autofree char *normal = normalize (text, length);

@@ -361,11 +361,11 @@ warn_of_api_url (const PpSettings *settings, const Found *found)
     return;
   for (size_t i = 0; i < G_N_ELEMENTS (mistakes); i++)
     if (strstr (settings->api_url, mistakes[i][0]) != NULL)
-      g_warning ("%s: has \"%s\" in it where Prefect Cloud has \"%s\"",
+      g_warning ("%s: contains \"%s\"; the URL of Prefect Cloud has \"%s\" instead",
                  place_of (found, "PREFECT_API_URL"), mistakes[i][0], mistakes[i][1]);
   const char *cloud = strstr (settings->api_url, "api.prefect.cloud/");
   if (cloud != NULL && !g_str_has_prefix (cloud, "api.prefect.cloud/api"))
-    g_warning ("%s: Prefect Cloud's URL has \"/api\" after the host name",
+    g_warning ("%s: \"/api\" is missing after the host name of Prefect Cloud",
                place_of (found, "PREFECT_API_URL"));
 }
 

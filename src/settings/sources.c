@@ -23,10 +23,11 @@ pp_settings_read_file (const char *path, gsize *length, GError **error)
     return text;
   if (g_error_matches (local, PP_FILE_ERROR, PP_FILE_ERROR_TOO_LARGE))
     g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
-                 "%s: larger than %d bytes: that is no settings file", path, MAX_FILE_BYTES);
+                 "%s: larger than %d bytes, too large for a settings file", path, MAX_FILE_BYTES);
   else
     g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_READ,
-                 "%s: cannot be read: %s: correct its permissions", path, local->message);
+                 "%s: cannot be read: %s: check the file and its permissions", path,
+                 local->message);
   return NULL;
 }
 

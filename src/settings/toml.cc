@@ -186,7 +186,7 @@ parse (const char *text, gsize length, const char *file_name, json_t **lines, GE
   if (unsigned line = line_of_long_name (text, length))
     {
       g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID,
-                   "%s:%u: a name of more than %d parts", file_name, line, max_points);
+                   "%s:%u: a name has more than %d parts", file_name, line, max_points);
       return nullptr;
     }
   toml::parse_result result = toml::parse (std::string_view (text, length));
@@ -230,7 +230,7 @@ pp_toml_parse (const char *text, gsize length, const char *file_name, json_t **l
     }
   catch (...)
     {
-      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, "%s: cannot parse",
+      g_set_error (error, PP_SETTINGS_ERROR, PP_SETTINGS_ERROR_INVALID, "%s: cannot be parsed",
                    file_name);
     }
   return nullptr;

@@ -72,8 +72,8 @@ parse_status_code (const json_t *raw)
 json_t *
 pp_value_parse_set (const json_t *raw, gboolean status_codes, GError **error)
 {
-  const char *wanted = status_codes ? "HTTP status codes (100 to 599) with commas between"
-                                    : "strings with commas between";
+  const char *wanted = status_codes ? "HTTP status codes (100 to 599), separated by commas"
+                                    : "strings, separated by commas";
   json_auto_t *items = NULL;
   json_auto_t *set = json_array ();
   size_t index;
@@ -110,7 +110,8 @@ pp_value_parse_headers (const json_t *raw, GError **error)
                                  "a JSON object of strings such as {\"X-Header\": \"value\"}");
   json_object_foreach ((json_t *)raw, key, value) if (!json_is_string (value))
   {
-    g_autofree char *wanted = g_strdup_printf ("an object of strings (\"%s\" is none)", key);
+    g_autofree char *wanted
+        = g_strdup_printf ("an object of strings (the value of \"%s\" is not a string)", key);
     return pp_value_fail_unseen (error, wanted);
   }
   return json_deep_copy (raw);

@@ -135,7 +135,7 @@ pp_identity_read (const PpFolder *folder, GError **error)
     return g_steal_pointer (&json);
   g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED, "%s/" PP_IDENTITY_FILE ":%d: %s",
                folder->path, json == NULL ? problem.line : 1,
-               json == NULL ? problem.text : "is no JSON object");
+               json == NULL ? problem.text : "is not a JSON object");
   return NULL;
 }
 
@@ -147,7 +147,7 @@ read_earlier (PpIdentity *identity)
   json_auto_t *json = pp_identity_read (&identity->folder, &error);
 
   if (json == NULL && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
-    g_warning ("%s: the name this worker had before is not known", error->message);
+    g_warning ("%s: the worker's earlier name is unknown", error->message);
   if (json_is_true (json_object_get (json, "worker_name_is_made_up")))
     identity->earlier_name = g_strdup (pp_json_string (json, "worker_name"));
   identity->has_served = json_is_true (json_object_get (json, "has_served"));
@@ -192,8 +192,8 @@ take_slot (PpIdentity *identity, const char *state_dir_id, GError **error)
     }
   if (local == NULL)
     g_set_error (&local, PP_STATE_ERROR, PP_STATE_ERROR_SYSTEM,
-                 "%s: %u workers of this pool run on this host", identity->state_dir.path,
-                 MAX_SLOTS);
+                 "%s: %u workers of this pool already run on this host; more are not possible",
+                 identity->state_dir.path, MAX_SLOTS);
   g_propagate_error (error, g_steal_pointer (&local));
   return FALSE;
 }
@@ -359,7 +359,7 @@ pp_identity_say_stopping (const PpIdentity *identity)
   struct flock rest = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1 };
 
   if (fcntl (identity->lock_fd, F_OFD_SETLK, &rest) != 0)
-    g_debug ("%s: that this worker is stopping cannot be seen: %s", identity->folder.path,
+    g_debug ("%s: other workers cannot see that this worker is stopping: %s", identity->folder.path,
              g_strerror (errno));
 }
 

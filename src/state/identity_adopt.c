@@ -138,38 +138,38 @@ warn_of_runs (const PpIdentity *identity, const char *name, const char *earlier,
               const char *how)
 {
   guint count = count_runs (identity, name);
-  const char *them = count == 1 ? "it" : "them";
+  const char *runs = count == 1 ? "run" : "runs";
 
-  g_warning ("%u flow %s of this work pool %s in the hands of no worker: the one that had %s %s, "
-             "this one %s and leaves %s alone. Start a worker once %s, until its runs have ended; "
-             "or end them by hand and remove %s/%s.",
-             count, count == 1 ? "run" : "runs", count == 1 ? "is" : "are", them, earlier, ours,
-             them, how, identity->state_dir.path, name);
+  g_warning ("%u flow %s of this work pool %s no worker. The earlier worker %s. This worker %s, so "
+             "it leaves the %s alone. To recover the %s, start a worker %s, and keep it running "
+             "until the %s %s ended. Or end the %s by hand and remove %s/%s.",
+             count, runs, count == 1 ? "has" : "have", earlier, ours, runs, runs, how, runs,
+             count == 1 ? "has" : "have", runs, identity->state_dir.path, name);
 }
 
 /* Warns about the runs of the identity NAME. JSON, its identity.json, has another API or engine. */
 static void
 warn_of_urls (const PpIdentity *identity, const char *name, const json_t *json)
 {
-  g_autofree char *earlier = g_strdup_printf ("served the API %s with the engine %s",
+  g_autofree char *earlier = g_strdup_printf ("used the API %s and the engine %s",
                                               shown (json, "api_url"), shown (json, "engine_url"));
-  g_autofree char *ours
-      = g_strdup_printf ("serves %s with %s", identity->api_url, identity->engine_url);
+  g_autofree char *ours = g_strdup_printf ("uses the API %s and the engine %s", identity->api_url,
+                                           identity->engine_url);
 
-  warn_of_runs (identity, name, earlier, ours, "with those URLs");
+  warn_of_runs (identity, name, earlier, ours, "with the URLs of the earlier worker");
 }
 
 /* Warns about the runs of the identity NAME. JSON, its identity.json, has another host. */
 static void
 warn_of_host (const PpIdentity *identity, const char *name, const json_t *json)
 {
-  g_autofree char *earlier = g_strdup_printf ("ran under the host name %s with the engine %s",
+  g_autofree char *earlier = g_strdup_printf ("had the host name %s and the engine %s",
                                               shown (json, "host"), shown (json, "engine_url"));
-  g_autofree char *ours = g_strdup_printf ("runs under %s", identity->host);
+  g_autofree char *ours = g_strdup_printf ("has the host name %s", identity->host);
 
-  warn_of_runs (
-      identity, name, earlier, ours,
-      "under that host name (in a container: --hostname, or hostname: in a compose file)");
+  warn_of_runs (identity, name, earlier, ours,
+                "with the host name and the engine of the earlier worker (to set the host name of "
+                "a container, use --hostname, or hostname: in a compose file)");
 }
 
 void
@@ -271,8 +271,9 @@ move_entry (const PpIdentity *identity, const PpFolder *from, const PpFolder *to
       g_autofree char *place = pp_identity_set_aside (&identity->folder, from, name, error);
 
       if (place != NULL)
-        g_warning ("%s/%s: this worker has an entry of that run already; the other one is now %s",
-                   from->path, name, place);
+        g_warning (
+            "%s/%s: this worker already has an entry for this run; the other entry is now %s",
+            from->path, name, place);
       return FALSE;
     }
   if (errno == ENOENT && renameat (from->fd, name, to->fd, name) == 0)

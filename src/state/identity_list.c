@@ -185,16 +185,18 @@ pp_identity_list (const char *state_dir, GError **error)
   g_autofree char *above = infos->len == 0 ? state_dir_above (state_dir) : NULL;
   if (above != NULL)
     {
-      g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,
-                   "%s is a worker's folder inside the state directory %s: name that one",
-                   state_dir, above);
+      g_set_error (
+          error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,
+          "%s is one worker's folder inside a state directory. Name the state directory: %s",
+          state_dir, above);
       return NULL;
     }
   if (infos->len > 0 || names->len == 0 || has_file (state_dir, PP_STATE_DIR_ID_FILE, NULL))
     return g_steal_pointer (&infos);
-  g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,
-               "%s is not a state directory of prefect-podman: name the one that the worker has",
-               state_dir);
+  g_set_error (
+      error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN,
+      "%s is not a state directory of prefect-podman: name the directory that the worker uses",
+      state_dir);
   return NULL;
 }
 

@@ -89,8 +89,7 @@ static void
 note_failure (PpJournal *journal, const char *words)
 {
   if (journal->failure == NULL)
-    g_warning ("The state directory cannot be written, so no more runs are taken until it can: %s",
-               words);
+    g_warning ("The worker takes no new runs until it can write to the state directory: %s", words);
   g_free (journal->failure);
   journal->failure = g_strdup (words);
 }
@@ -137,9 +136,9 @@ put_error (const PpJournal *journal, const PpJournalPut *put)
   pp_folder_error (&error, put->folder_fd == journal->late.fd ? &journal->late : &journal->runs,
                    name, put->what, put->error);
   if (put->error == ENOENT)
-    g_prefix_error (&error, "the state directory was removed, restart this worker: ");
+    g_prefix_error (&error, "the state directory was removed, so restart this worker: ");
   if (put->error == ENOSPC || put->error == EDQUOT)
-    g_prefix_error (&error, "free space on the state directory's disk: ");
+    g_prefix_error (&error, "no space is left, so free space on the state directory's disk: ");
   return error;
 }
 
@@ -148,7 +147,7 @@ note_success (PpJournal *journal)
 {
   if (journal->failure == NULL)
     return;
-  g_message ("The state directory can be written again");
+  g_message ("The worker can write to the state directory again");
   g_clear_pointer (&journal->failure, g_free);
 }
 
@@ -257,7 +256,7 @@ pp_journal_queue (PpJournal *journal, int folder_fd, PpJournalAction action,
       g_strlcpy (put->flow_run_id, "?", sizeof put->flow_run_id);
       put->refused = TRUE;
       put->error = EINVAL;
-      put->what = "is not written: the flow run's id is no UUID";
+      put->what = "is not written, because the flow run's id is not a UUID";
     }
   g_queue_push_tail (&journal->queue, put);
   schedule (journal);
@@ -379,7 +378,7 @@ try_once (PpJournal *journal, GError **error)
       note_failure (journal, local->message);
       return TRUE;
     }
-  g_prefix_error (&local, "The state directory cannot be written: ");
+  g_prefix_error (&local, "Cannot write to the state directory: ");
   g_propagate_error (error, g_steal_pointer (&local));
   return FALSE;
 }
@@ -396,7 +395,8 @@ pp_journal_new (const PpIdentity *identity, GError **error)
   journal->event_fd = eventfd (0, EFD_CLOEXEC);
   if (journal->event_fd < 0)
     {
-      pp_folder_error (error, &identity->folder, NULL, "cannot be journalled to: eventfd", errno);
+      pp_folder_error (error, &identity->folder, NULL, "the journal cannot be opened: eventfd",
+                       errno);
       return NULL;
     }
   journal->event_source = g_unix_fd_add (journal->event_fd, G_IO_IN, on_group_done, journal);
@@ -442,8 +442,8 @@ say_unwritten (const PpJournal *journal)
     count += is_content (journal->group->puts[i]);
   for (const GList *link = journal->queue.head; link != NULL; link = link->next)
     count += is_content (link->data);
-  g_warning ("%s: the disk does not answer: %u entries of the journal may be missing",
-             journal->runs.path, count);
+  g_warning ("%s: the disk does not answer, so %u journal %s may be missing", journal->runs.path,
+             count, count == 1 ? "entry" : "entries");
 }
 
 /* Writes the queue. Returns FALSE if the disk hangs: the detached thread then keeps its group and

@@ -253,7 +253,7 @@ check_version (const json_t *json, GError **error)
     return TRUE;
   g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER,
                "key \"version\": is %" JSON_INTEGER_FORMAT
-               ", written by a later prefect-podman; this one reads up to %d",
+               ", written by a newer prefect-podman; this one reads versions up to %d",
                json_integer_value (version), ENTRY_VERSION);
   return FALSE;
 }

@@ -72,7 +72,7 @@ put_in_place (PpJournalPut *put)
     unlinkat (put->folder_fd, temporary, 0);
   else if (renameat (put->folder_fd, temporary, put->folder_fd, name) != 0)
     {
-      fail (put, "cannot be put in place");
+      fail (put, "cannot be written (rename of the temporary file)");
       unlinkat (put->folder_fd, temporary, 0);
     }
 }

@@ -17,7 +17,9 @@ pp_journal_open_late (PpJournal *journal, GError **error)
 
   if (!pp_folder_open (&journal->late, &journal->identity->folder, PP_IDENTITY_LATE, TRUE, &local))
     {
-      g_warning ("Requests that outlive this worker cannot be noted down: %s", local->message);
+      g_warning (
+          "The worker cannot store notes of requests that may be carried out after it ends: %s",
+          local->message);
       journal->late.fd = -1;
       return TRUE;
     }
@@ -77,13 +79,14 @@ load_note (const PpFolder *folder, const char *name, PpJournalLateFunc func, gpo
   if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED)
       && !g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER))
     {
-      g_warning ("%s. The note stays where it is; the worker reads it at its next start",
+      g_warning ("%s. The note stays where it is, and the worker reads it at its next start",
                  error->message);
       return;
     }
-  g_warning ("%s. The note is removed: should a request that an earlier worker made about its flow "
-             "run be carried out now, nobody will notice",
-             error->message);
+  g_warning (
+      "%s. The worker removes this note of an earlier worker's request. If the server carries "
+      "out that request now, no worker will notice",
+      error->message);
   unlinkat (folder->fd, name, 0);
 }
 
@@ -97,7 +100,7 @@ pp_journal_load_late (PpJournal *journal, PpJournalLateFunc func, gpointer user_
     return;
   names = pp_folder_list (&journal->late, &error);
   if (names == NULL)
-    g_warning ("Notes of requests that an earlier worker made are not read: %s", error->message);
+    g_warning ("Cannot read the notes of requests that an earlier worker made: %s", error->message);
   for (guint i = 0; names != NULL && i < names->len; i++)
     {
       const char *name = g_ptr_array_index (names, i);
@@ -119,7 +122,7 @@ pp_journal_load_moved_late (const PpIdentity *identity, const GPtrArray *names,
   if (names->len == 0)
     return;
   if (!pp_folder_open (&late, &identity->folder, PP_IDENTITY_LATE, FALSE, &error))
-    g_warning ("Notes of requests that another worker made are not read: %s", error->message);
+    g_warning ("Cannot read the notes of requests that another worker made: %s", error->message);
   for (guint i = 0; error == NULL && i < names->len; i++)
     load_note (&late, g_ptr_array_index (names, i), func, user_data);
 }

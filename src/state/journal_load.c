@@ -19,7 +19,7 @@ check_name (const PpJournalEntry *entry, const char *name, GError **error)
       && strcmp (name + length, PP_ENTRY_SUFFIX) == 0)
     return TRUE;
   g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED,
-               "key \"flow_run_id\": is %s, another run than the file's name says",
+               "key \"flow_run_id\": is %s, which does not match the file's name",
                entry->flow_run_id);
   return FALSE;
 }
@@ -52,11 +52,12 @@ set_aside (const PpIdentity *identity, const PpFolder *runs, const char *name, c
   g_autofree char *place = pp_identity_set_aside (&identity->folder, runs, name, &error);
 
   if (place != NULL)
-    g_warning ("%s. If the run it tells of has a container, that is followed; the file is now %s",
-               why->message, place);
+    g_warning (
+        "%s. If the run of this file has a container, the worker follows it. The file is now %s",
+        why->message, place);
   else
-    g_warning ("%s. If the run it tells of has a container, that is followed. %s", why->message,
-               error->message);
+    g_warning ("%s. If the run of this file has a container, the worker follows it. %s",
+               why->message, error->message);
 }
 
 static void
@@ -71,7 +72,10 @@ load_entry (const PpIdentity *identity, const PpFolder *runs, const char *name, 
            || g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_NEWER))
     set_aside (identity, runs, name, error);
   else if (!g_error_matches (error, PP_STATE_ERROR, PP_STATE_ERROR_GONE))
-    g_warning ("%s. It stays where it is, and its run is not taken up again", error->message);
+    g_warning (
+        "%s. The file stays where it is. The worker recovers its run only if it finds the run's "
+        "container",
+        error->message);
 }
 
 /* True if the run of POSITION_NAME has an entry among NAMES. An entry that could not be read counts
@@ -95,7 +99,9 @@ pp_journal_load (PpJournal *journal)
 
   if (names == NULL)
     {
-      g_warning ("%s: runs of an earlier worker are not taken up again", error->message);
+      g_warning (
+          "%s. The worker recovers only those runs of an earlier worker whose containers it finds",
+          error->message);
       return entries;
     }
   for (guint i = 0; i < names->len; i++)
@@ -124,7 +130,7 @@ pp_journal_load_moved (const PpIdentity *identity, const GPtrArray *names, GPtrA
     return;
   if (!pp_folder_open (&runs, &identity->folder, PP_IDENTITY_RUNS, FALSE, &error))
     g_warning (
-        "The journal entries of runs that were taken over from another worker cannot be read: %s",
+        "Cannot read the journal entries of runs that this worker took over from another: %s",
         error->message);
   for (guint i = 0; error == NULL && i < names->len; i++)
     load_entry (identity, &runs, g_ptr_array_index (names, i), entries);

@@ -156,12 +156,12 @@ read_position (gpointer data)
   if (text == NULL)
     {
       look->position.noted_at = PP_POSITION_DAMAGED;
-      g_warning ("%s: output that was delivered before may be delivered again", error->message);
+      g_warning ("%s: output that was already delivered may be delivered again", error->message);
     }
   else if (!pp_position_parse (text, length, look->container_id, &look->position, &same_container))
     {
       look->position.noted_at = PP_POSITION_DAMAGED;
-      g_warning ("%s/%s: damaged: output that was delivered before may be delivered again",
+      g_warning ("%s/%s: damaged: output that was already delivered may be delivered again",
                  runs.path, name);
     }
   else if (!same_container)
@@ -225,7 +225,7 @@ on_written (const GError *error, gpointer user_data)
 
   file->put = NULL;
   if (error != NULL && !file->failed)
-    g_warning ("%s: after a crash, output that was delivered may be delivered again",
+    g_warning ("%s: the next worker may deliver output of this run that was already delivered",
                error->message);
   file->failed = error != NULL;
 }

@@ -66,23 +66,24 @@ pp_folder_check_owner (const PpFolder *folder, GError **error)
 
   if (fstat (folder->fd, &status) != 0)
     {
-      pp_folder_error (error, folder, NULL, "cannot be looked at", errno);
+      pp_folder_error (error, folder, NULL, "cannot be checked", errno);
       return FALSE;
     }
   if (status.st_uid != geteuid ())
     {
       g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_UNSAFE,
-                   "%s: belongs to user %u, and the worker runs as user %u: another user could "
-                   "make it stop containers. Name a folder of your own with --state-dir",
+                   "%s: belongs to user %u, but the worker runs as user %u. The other user could "
+                   "make the worker stop containers. Name your own folder with --state-dir",
                    folder->path, (unsigned)status.st_uid, (unsigned)geteuid ());
       return FALSE;
     }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
     return TRUE;
-  g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_UNSAFE,
-               "%s: others may write there (mode %04o): chmod go-w it, or name another folder with "
-               "--state-dir",
-               folder->path, (unsigned)(status.st_mode & 07777));
+  g_set_error (
+      error, PP_STATE_ERROR, PP_STATE_ERROR_UNSAFE,
+      "%s: other users may write to this folder (mode %04o). Run chmod go-w on it, or name "
+      "another folder with --state-dir",
+      folder->path, (unsigned)(status.st_mode & 07777));
   return FALSE;
 }
 

@@ -98,8 +98,8 @@ pp_state_dir_prepare (const char *path, GError **error)
       return FALSE;
     }
   if (fstat (folder.fd, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    g_warning ("State directory %s: other users may read there (mode %04o): chmod 0700 it", path,
-               (unsigned)(status.st_mode & 07777));
+    g_warning ("State directory %s: other users may read it (mode %04o). Run chmod 0700 on it",
+               path, (unsigned)(status.st_mode & 07777));
   return TRUE;
 }
 
@@ -130,8 +130,9 @@ read_or_make_id (int fd, const char *path, char id[UUID_LENGTH + 1])
     return TRUE;
   if (count > 0)
     g_warning ("%s/" PP_STATE_DIR_ID_FILE
-               ": no UUID: a new one is made. Runs that the folders beside it tell of "
-               "are not taken up again",
+               ": contains no valid UUID, so the worker makes a new one. The runs in the other "
+               "folders here are taken over only by a worker with the same API, work pool, host "
+               "name and engine",
                path);
   g_autofree char *made = g_uuid_string_random ();
   g_strlcpy (id, made, UUID_LENGTH + 1);

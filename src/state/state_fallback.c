@@ -17,12 +17,12 @@
 #define NAME "prefect-podman"
 
 static const char gone_at_logout[]
-    = "is gone when the last session of this user ends (unless loginctl enable-linger was called "
-      "for it) and at a reboot";
+    = "is gone at a reboot, and when the last session of this user ends (unless loginctl "
+      "enable-linger was called for this user)";
 static const char gone_at_reboot[] = "is gone at a reboot";
-static const char gone_at_clean_up[] = "is gone at a reboot, with the container this worker may be "
-                                       "in, or when the directory it is in "
-                                       "is cleaned up while no worker runs";
+static const char gone_at_clean_up[] = "is gone at a reboot, when the container around this worker "
+                                       "(if there is one) is removed, or when the directory above "
+                                       "it is cleaned up while no worker runs";
 
 /* A directory in which our fallback directory may be. */
 typedef struct
@@ -91,7 +91,7 @@ open_parent (PpFolder *parent, const Place *place, GError **error)
     return FALSE;
   if (fstat (parent->fd, &status) != 0)
     {
-      pp_folder_error (error, parent, NULL, "cannot be looked at", errno);
+      pp_folder_error (error, parent, NULL, "cannot be checked", errno);
       return FALSE;
     }
   gboolean is_ours = status.st_uid == geteuid ();

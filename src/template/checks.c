@@ -110,7 +110,7 @@ check_boolean (const char *key, const json_t *value, json_t **checked, GError **
   if (boolean < 0)
     return pp_template_invalid (error, "%s: true or false is needed, not %s%s", key,
                                 pp_json_type_name (value),
-                                json_is_string (value) ? " that says something else" : "");
+                                json_is_string (value) ? " with another word" : "");
   *checked = json_boolean (boolean);
   return TRUE;
 }
@@ -237,7 +237,7 @@ check_registry_credentials (const char *key, const json_t *value, json_t **check
   if (pp_json_truthy (slug)
       && g_strcmp0 (json_string_value (slug), "docker-registry-credentials") != 0)
     return pp_template_invalid (error,
-                                "%s: a block of another type than "
+                                "%s: the block must be of type "
                                 "docker-registry-credentials",
                                 key);
 

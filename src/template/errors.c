@@ -29,8 +29,9 @@ pp_template_check_depth (guint depth, GError **error)
 {
   if (depth <= PP_TEMPLATE_MAX_DEPTH)
     return TRUE;
-  return pp_template_invalid (error, "job variables and configuration nest deeper than %d levels",
-                              PP_TEMPLATE_MAX_DEPTH);
+  return pp_template_invalid (
+      error, "job variables or the job configuration are nested deeper than %d levels",
+      PP_TEMPLATE_MAX_DEPTH);
 }
 
 gboolean

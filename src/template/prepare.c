@@ -156,8 +156,8 @@ pp_template_name (const json_t *configuration, const PpTemplateContext *context,
   if (json_is_string (name))
     return g_strdup (json_string_value (name));
   pp_template_invalid (error,
-                       "name: the placeholder stands for %s; a string is needed "
-                       "(or put text beside the placeholder)",
+                       "name: the value of the placeholder is %s; a string is needed. "
+                       "Use another placeholder, or put text beside this one",
                        pp_json_type_name (name));
   return NULL;
 }
@@ -179,9 +179,10 @@ prepare_image (json_t *configuration, const PpTemplateContext *context, GError *
   if (pp_json_truthy (json_object_get (configuration, "image")))
     return TRUE;
   if (context->default_image == NULL)
-    return pp_template_invalid (error, "image: none is given; set the job variable image of the "
-                                       "deployment or its default in the work pool's base job "
-                                       "template");
+    return pp_template_invalid (error,
+                                "image: no image is given; set the job variable image of the "
+                                "deployment or its default in the work pool's base job "
+                                "template");
   json_object_set_new (configuration, "image", json_string (context->default_image));
   return TRUE;
 }

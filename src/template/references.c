@@ -34,13 +34,13 @@ referenced_id (const json_t *object, const char **id, GError **error)
   if (reference == NULL)
     return TRUE;
   if (!json_is_object (reference))
-    return pp_template_invalid (error, "$ref: %s where {\"block_document_id\": ...} is needed",
+    return pp_template_invalid (error, "$ref: {\"block_document_id\": ...} is needed, not %s",
                                 pp_json_type_name (reference));
   const json_t *value = json_object_get (reference, "block_document_id");
   if (!pp_json_truthy (value))
     return TRUE;
   if (!json_is_string (value))
-    return pp_template_invalid (error, "$ref.block_document_id: %s where an id is needed",
+    return pp_template_invalid (error, "$ref.block_document_id: an id is needed, not %s",
                                 pp_json_type_name (value));
   *id = json_string_value (value);
   return TRUE;
@@ -223,7 +223,7 @@ block_value (const FetchedBlocks *fetched, const PpPlaceholder *placeholder, GEr
   g_auto (GStrv) parts = split_block_name (placeholder->name);
   if (parts == NULL)
     {
-      pp_template_invalid (error, "%s: a block is named prefect.blocks.<type slug>.<name>",
+      pp_template_invalid (error, "%s: name a block as prefect.blocks.<type slug>.<name>",
                            placeholder->full_match);
       return NULL;
     }
@@ -269,7 +269,7 @@ resolve_blocks_in_string (const json_t *string, const GPtrArray *placeholders, g
       if (json_is_object (value) || json_is_array (value))
         {
           pp_template_invalid (error,
-                               "%s is %s, which cannot be part of a text; name one of its "
+                               "%s is %s and cannot be part of a text; name one of its "
                                "members",
                                placeholder->full_match, pp_json_type_name (value));
           return NULL;
@@ -310,7 +310,8 @@ variable_value (const json_t *variables, const PpPlaceholder *placeholder, const
   *value = json_object_get (variable, "value");
   if (variable == NULL || json_is_null (variable) || *value != NULL)
     return TRUE;
-  return pp_template_invalid (error, "%s: the API's answer has no value", placeholder->full_match);
+  return pp_template_invalid (error, "%s: the API's answer has no value for this variable",
+                              placeholder->full_match);
 }
 
 static json_t *
@@ -371,7 +372,7 @@ pp_template_resolve_references (const json_t *configuration, const json_t *block
     }
   if (!json_is_object (resolved))
     {
-      pp_template_invalid (error, "the job configuration is %s where an object is needed",
+      pp_template_invalid (error, "the job configuration is %s; an object is needed",
                            pp_json_type_name (resolved));
       return NULL;
     }

@@ -20,8 +20,8 @@ update_env (json_t *env, const json_t *update, GError **error)
   if ((json_is_array (update) || json_is_string (update)) && !pp_json_truthy (update))
     return TRUE;
   return pp_template_invalid (error,
-                              "env: the flow run's job variable is %s; an object is needed to go "
-                              "over the deployment's env",
+                              "env: the flow run's job variable is %s; an object is needed, "
+                              "because it is merged into the deployment's env",
                               pp_json_type_name (update));
 }
 
@@ -312,7 +312,8 @@ pp_template_populate (const json_t *base_job_template, const json_t *job_variabl
       || (properties != NULL && !json_is_object (properties)))
     {
       pp_template_invalid (error, "the work pool's base job template needs the objects "
-                                  "job_configuration, variables and variables.properties");
+                                  "job_configuration and variables; variables.properties, if "
+                                  "present, must be an object, too");
       return NULL;
     }
 

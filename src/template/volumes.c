@@ -40,8 +40,8 @@ check_mount (const char *volume, GError **error)
                error, "volumes: '%s': the path in the container has to begin with /", volume);
   return is_volume_name (host)
          || pp_template_invalid (error,
-                                 "volumes: '%s': what is before the first ':' is neither the name "
-                                 "of a volume ([a-zA-Z0-9][a-zA-Z0-9_.-]*) nor a path that begins "
+                                 "volumes: '%s': the part before the first ':' must be the name "
+                                 "of a volume ([a-zA-Z0-9][a-zA-Z0-9_.-]*) or a path that begins "
                                  "with /, ./ or ../ (shell expressions are not expanded)",
                                  volume);
 }
@@ -52,7 +52,7 @@ pp_check_volume (const char *volume, GError **error)
   g_autofree char *stripped = pp_python_strip (volume);
   if (stripped[0] == '\0')
     {
-      pp_template_invalid (error, "volumes: an empty string");
+      pp_template_invalid (error, "volumes: a volume is an empty string");
       return NULL;
     }
   if (strchr (stripped, ':') == NULL)

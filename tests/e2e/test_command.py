@@ -76,7 +76,7 @@ def test_wrong_usage(tmp_path, arguments):
 def test_state_dir_of_an_unset_variable(tmp_path, command):
     """An empty value does not mean the default directory, because that may hold the runs of other workers."""
     done = call("worker", *command, "--state-dir", "", env=environment(tmp_path))
-    assert done.returncode == 2 and "--state-dir: is empty" in done.stderr, done.stderr
+    assert done.returncode == 2 and "--state-dir: the value is empty" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_banner_and_log_lines(api, engine, pool, start_worker):
 def test_url_without_api(tmp_path, api, engine):
     done = start(tmp_path, "--pool", "x", api=api.url.removesuffix("/api"), engine=engine)
     assert done.returncode == 2
-    assert "is PREFECT_API_URL right? It ends in /api" in done.stderr
+    assert "check PREFECT_API_URL, which must end in /api" in done.stderr
 
 
 @pytest.mark.parametrize("type_", ["process", "kubernetes"])
@@ -209,7 +209,7 @@ def test_output_that_cannot_be_written(tmp_path, arguments):
     with open("/dev/full", "wb") as full:
         done = subprocess.run(argv, env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
-    assert "standard output could not be written" in done.stderr
+    assert "cannot write to standard output" in done.stderr
 
 
 @pytest.mark.parametrize("named", ["option", "variable"])

@@ -351,7 +351,7 @@ def test_proxy_without_a_server_behind_it(api, engine, pool, proxy, start_worker
     """The proxy answers 404 when it and the worker start: the worker waits, and creates no pool."""
     proxy.add(Rule(".", not_json(b"404 page not found\n", 404)))
     worker = start_worker(proxy.api, engine, pool, wait=False)
-    worker.wait_line(r"WARNING.*trying again.*404 page not found.*is PREFECT_API_URL right")
+    worker.wait_line(r"WARNING.*trying again.*404 page not found.*check PREFECT_API_URL")
     assert proxy.count("POST") == 0
     proxy.clear()
     check_once(api, api.go(pool, {"command": "echo only once"}))

@@ -79,7 +79,8 @@ def test_proxy_is_not_there(api, engine, pool, start_worker):
     port = free_port()
     settings = {"HTTP_PROXY": f"http://robot:secret-of-the-proxy@127.0.0.1:{port}"}
     worker = start_worker(api, engine, pool, "--log-level", "DEBUG", wait=False, settings=settings)
-    worker.wait_line(rf"the proxy http://127\.0\.0\.1:{port}, which HTTP_PROXY names, gives no way to the server: .*refused")
+    named = rf"the proxy http://127\.0\.0\.1:{port}, which HTTP_PROXY names"
+    worker.wait_line(rf"{named}, gives no connection to the server: .*refused")
     assert worker.running()
     assert "secret-of-the-proxy" not in worker.output()
 

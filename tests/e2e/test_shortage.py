@@ -37,7 +37,7 @@ def test_no_descriptors(api, engine, pool, start_worker):
     api.wait_text(held, "begun")
     limit = take_descriptors(worker)
     line = worker.wait_line(r"WARNING .*No flow runs are taken.*").group()
-    for words in (f"may have {limit} (RLIMIT_NOFILE)", "ulimit", "LimitNOFILE="):
+    for words in (f"the limit of this process is {limit} (RLIMIT_NOFILE)", "ulimit", "LimitNOFILE="):
         assert words in line
     waits = api.go(pool, {"command": "echo later"})
     answer = health(worker)
@@ -102,4 +102,4 @@ def test_start_without_descriptors(api, tmp_path):
     before = ["prlimit", "--nofile=12:12"]
     done = call("worker", "start", "--pool", "x", env=environment(tmp_path, api), before=before)
     assert done.returncode == 2
-    assert "may have 12 (RLIMIT_NOFILE)" in done.stderr, done.stderr
+    assert "the limit of this process is 12 (RLIMIT_NOFILE)" in done.stderr, done.stderr

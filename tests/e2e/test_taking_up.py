@@ -259,7 +259,7 @@ def test_run_of_a_server_by_another_name(api, engine, pool, proxy, start_worker)
     api.wait_text(run, "up")
     worker.end(signal.SIGKILL)
     other = start_worker(proxy.api, engine, pool)
-    other.wait_line(rf"1 flow run .* served the API {api.url} with .* serves {proxy.api} with")
+    other.wait_line(rf"1 flow run .* used the API {api.url} and .* uses the API {proxy.api} and")
     other.end(signal.SIGTERM)
     start_worker(api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"

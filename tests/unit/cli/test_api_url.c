@@ -4,7 +4,7 @@
 #include "tests/unit/tap.h"
 
 #define PORT "the port must be a number from 1 to 65535"
-#define BLANK "it must not have blanks or control characters"
+#define BLANK "it must not contain spaces or control characters"
 
 static void
 check (const char *url, const char *shown, const char *problem)
@@ -53,12 +53,12 @@ test_bad (void)
   check ("http://my host/api", "http://my host/api", ": " BLANK);
   check ("http://u:secret@host:0/api", "http://host:0/api", ": " PORT);
   check ("http://u:sec/ret@host:80/api", "http://host:80/api",
-         ": /, ? and # in a password are written %2F, %3F and %23");
+         ": write /, ? and # in a password as %2F, %3F and %23");
   check ("http://", "http://", ": the host is missing");
   check ("http:///api", "http:///api", ": the host is missing");
   check ("https://:4200/api", "https://:4200/api", ": the host is missing");
   check ("http://fe80::1:4200/api", "http://fe80::1:4200/api",
-         ": an IPv6 address is written [ADDRESS]:PORT");
+         ": write an IPv6 address as [ADDRESS]:PORT");
   check ("host:4200/api", "host:4200/api", " must begin with http:// or https:// and end in /api");
   check ("ftp://u:secret@host/api", "ftp://host/api",
          " must begin with http:// or https:// and end in /api");

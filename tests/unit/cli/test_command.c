@@ -136,10 +136,11 @@ test_arguments (void)
   g_assert_cmpint (pp_command_exit_code (error), ==, PP_EXIT_USAGE);
   g_clear_error (&error);
   g_assert_null (parse (&clear, "clear x", &error));
-  g_assert_cmpstr (error->message, ==, "\"x\" is no option: pool limit clear takes options only");
+  g_assert_cmpstr (error->message, ==,
+                   "\"x\" is not an option: pool limit clear takes only options");
   g_clear_error (&error);
   g_assert_null (parse (&set, "set a --flag=maybe", &error));
-  g_assert_cmpstr (error->message, ==, "--flag: \"maybe\" is neither true nor false");
+  g_assert_cmpstr (error->message, ==, "--flag: use true or false, not \"maybe\"");
 }
 
 /* Flags before a word, and values attached to a short option. Python's click accepts all these
@@ -256,9 +257,10 @@ test_global (void)
     { "prefect -v show", PACKAGE_STRING "\n" },
     { "prefect -vpNAME show", PACKAGE_STRING "\n" },
     { "prefect --prompt", NULL, "*no command given*" },
-    { "prefect --prompt=maybe show a", NULL, "*\"maybe\" is neither true nor false*" },
+    { "prefect --prompt=maybe show a", NULL, "*use true or false, not \"maybe\"*" },
     { "prefect work-pool ls", NULL,
-      "*unknown command \"work-pool\": prefect-podman has only: show. See prefect --help*" },
+      "*unknown command \"work-pool\": the commands of prefect-podman are: show. See prefect "
+      "--help*" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
@@ -292,11 +294,11 @@ test_empty (void)
     const char *message;
   } rows[] = {
     { &pp_command_worker_start, "start --pool x --engine-url ",
-      "--engine-url: is empty: give the engine's URL, or leave the option out" },
+      "--engine-url: the value is empty: give the engine's URL, or leave the option out" },
     { &pp_command_worker_start, "start --pool x --state-dir ",
-      "--state-dir: is empty: name a directory, or leave the option out" },
+      "--state-dir: the value is empty: name a directory, or leave the option out" },
     { &pp_command_worker_status, "status --state-dir ",
-      "--state-dir: is empty: name a directory, or leave the option out" },
+      "--state-dir: the value is empty: name a directory, or leave the option out" },
     { &pp_command_worker_start, "start --pool ", "--pool: the name is empty" },
     { &pp_command_worker_start, "start --pool x --work-queue ", "--work-queue: the name is empty" },
     { &pp_command_worker_start, "start --pool .",
@@ -312,15 +314,15 @@ test_empty (void)
     { &pp_command_worker_start, "start --limit 1",
       "--pool NAME is missing: say which work pool to serve" },
     { &pp_command_worker_start, "start --pool x --limit ",
-      "--limit: is empty: give a number, or leave the option out" },
+      "--limit: the value is empty: give a number, or leave the option out" },
     { &pp_command_worker_start, "start --pool x --prefetch-seconds ",
-      "--prefetch-seconds: is empty: give a number of seconds, or leave the option out" },
+      "--prefetch-seconds: the value is empty: give a number of seconds, or leave the option out" },
     { &pp_command_worker_start, "start --pool x --base-job-template ",
-      "--base-job-template: is empty: name a file, or leave the option out" },
+      "--base-job-template: the value is empty: name a file, or leave the option out" },
     { &pp_command_render, "render --file ",
-      "--file: is empty: name a file, or leave the option out" },
+      "--file: the value is empty: name a file, or leave the option out" },
     { &pp_command_render, "render id --save ",
-      "--save: is empty: name a file, or leave the option out" },
+      "--save: the value is empty: name a file, or leave the option out" },
     { &pp_command_worker_start, "start --pool x --name ", NULL }, /* as in Prefect */
   };
 

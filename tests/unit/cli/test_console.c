@@ -88,7 +88,7 @@ test_levels (void)
   g_assert_null (strstr (text, "not shown"));
 
   g_assert_false (pp_console_init ("LOUD", FALSE, &error));
-  g_assert_nonnull (strstr (error->message, "\"LOUD\" is no log level: use DEBUG"));
+  g_assert_nonnull (strstr (error->message, "\"LOUD\" is not a log level: use DEBUG"));
 }
 
 static void

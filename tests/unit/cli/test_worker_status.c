@@ -114,7 +114,7 @@ test_text (void)
       "*000000  evil??2Jna???me *10 h 1 min *CLAIMED *its claim, its image*\n"
       "*000001 *9 h 1 min *RUNNING * box *its container's end and its report\n"
       "*000002 *REPORTING * box *its end to be reported*\n"
-      "*000004 *CLAIMED * box *its time, in 2 min\n"
+      "*000004 *CLAIMED * box *its scheduled time, in 2 min\n"
       "*000005 *5 h 1 min *STARTING * box *its container's start\n"
       "  ! *9.json: line 1, column 1*\n"
       "*worker-b: not running (was pid *\n"
@@ -164,7 +164,7 @@ test_nothing_there (void)
   g_test_trap_assert_passed ();
   g_test_trap_assert_stderr ("*/nonexistent: * No such file or directory\n"
                              "*/etc is not a state directory of prefect-podman*--what*--help*");
-  g_test_trap_assert_stdout ("*No worker has left anything in*");
+  g_test_trap_assert_stdout ("*No worker has stored anything in*");
 }
 
 static void

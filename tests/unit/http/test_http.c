@@ -548,7 +548,7 @@ test_answer_has_long_header (void)
       pp_http_wait_out_shortages (http, fail_at_shortage, NULL);
       send_and_wait (result, &request);
       g_assert_nonnull (result->error);
-      g_assert_null (strstr (result->error->message, "has no more memory"));
+      g_assert_null (strstr (result->error->message, "has no free memory"));
     }
 }
 

@@ -313,7 +313,7 @@ static void
 test_proxy_fails (void)
 {
   static const int statuses[] = { 403, 407, 502 };
-  const char *way = "gives no way to the server";
+  const char *way = "gives no connection to the server";
 
   check_words (
       error_through ("http_proxy", "http://u:hunter2@127.0.0.1:1", "http://prefect.invalid/"),
@@ -465,8 +465,8 @@ serve_as_proxy (gpointer data)
 }
 
 /* The connection breaks after the server has carried out the request. libcurl sends it again on a
- * new connection, which the proxy refuses. The error must not say "gives no way": that means that
- * the request was not sent. */
+ * new connection, which the proxy refuses. The error must not say "gives no connection": that means
+ * that the request was not sent. */
 static void
 test_proxy_goes_away (void)
 {
@@ -507,7 +507,7 @@ test_proxy_is_silent (void)
   g_autofree char *url = server_url (proxy, "");
 
   check_words (error_through ("https_proxy", url, "https://prefect.invalid/"), url,
-               "gives no way to the server", NULL);
+               "gives no connection to the server", NULL);
   check_words (error_through ("http_proxy", url, "http://prefect.invalid/"), url,
                "through the proxy", NULL);
 }

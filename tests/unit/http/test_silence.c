@@ -236,7 +236,7 @@ test_outage (void)
   gint64 began = g_get_monotonic_time ();
 
   expect ("prefect.client", G_LOG_LEVEL_WARNING, "GET *503*Service Unavailable*");
-  expect ("prefect.client", G_LOG_LEVEL_MESSAGE, "*answers as it should again");
+  expect ("prefect.client", G_LOG_LEVEL_MESSAGE, "*answers correctly again");
   call_api (fixture);
   g_test_assert_expected_messages ();
   g_assert_cmpint (g_get_monotonic_time () - began, >, 6 * G_USEC_PER_SEC);

@@ -210,7 +210,7 @@ test_fifo (gconstpointer data)
 
   g_assert_true (call_until (http, &trusting, 200)); /* the server is up */
   g_test_expect_message ("prefect.http", G_LOG_LEVEL_WARNING,
-                         "*is not a regular file; what was read of it before stays in use*");
+                         "*is not a regular file; the content that was read before stays in use*");
   g_assert_cmpint (call (http, &request), ==, 0);
   /* The call works at once, because a thread reads the files. */
   g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
@@ -265,8 +265,9 @@ test_cut_off (void)
 
   copy (files.certificate, path);
   g_assert_true (call_until (http, &request, 200));
-  g_test_expect_message ("prefect.http", G_LOG_LEVEL_WARNING,
-                         "*ca.pem: the file is empty; what was read of it before stays in use*");
+  g_test_expect_message (
+      "prefect.http", G_LOG_LEVEL_WARNING,
+      "*ca.pem: the file is empty; the content that was read before stays in use*");
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   for (guint i = 0; i < 5; i++)
     {

@@ -486,7 +486,7 @@ test_server_comes_back (void)
   g_clear_pointer (&fixture->server, server_free);
   /* The warning comes at most 8 s after the call began. */
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*refused*asking again*");
-  g_test_expect_message ("prefect.client", G_LOG_LEVEL_MESSAGE, "*answers as it should again");
+  g_test_expect_message ("prefect.client", G_LOG_LEVEL_MESSAGE, "*answers correctly again");
   call (fixture, "GET", "/x", PP_API_RETRY);
   g_assert_error (fixture->error, PP_API_ERROR, PP_API_ERROR_NO_ANSWER);
   g_assert_nonnull (strstr (fixture->error->message, "Connection refused"));
@@ -576,13 +576,14 @@ test_not_the_api (void)
   const Step page = { 200, NULL, "<!doctype html>\n<title>Prefect</title>" };
   const Step login = { 302, "Location: https://user:pw@sso.example/login?token=t\r\n", "" };
 
-  assert_message (&page, 200,
-                  "200 OK, but the answer is not JSON; it begins \"<!doctype html> "
-                  "<title>Prefect</title>\": check that PREFECT_API_URL is the API's (it ends in "
-                  "/api) and that no login page is in front of it");
+  assert_message (
+      &page, 200,
+      "200 OK, but the answer is not JSON; it begins \"<!doctype html> "
+      "<title>Prefect</title>\": check that PREFECT_API_URL is the URL of the API (it must "
+      "end in /api) and that no login page is in front of it");
   assert_message (&login, 302,
-                  "302 Found: redirected to https://sso.example/login, where a login page or "
-                  "another server may be: check PREFECT_API_URL");
+                  "302 Found: redirected to https://sso.example/login, perhaps a login page or "
+                  "another server: check PREFECT_API_URL");
   /* Waiting does not help, so PERSIST does not wait. */
   g_autoptr (Fixture) fixture = started (&page, 1);
   call (fixture, "GET", "/x", PP_API_PERSIST);
@@ -937,16 +938,16 @@ test_stranger_before_the_server (void)
   const Step own = { 404, NULL, "{\"detail\": \"Not Found\"}" };
 
   assert_message (&plain, PP_API_ERROR_STRANGER,
-                  "404 Not Found: 404 page not found (not the API's own answer: is "
-                  "PREFECT_API_URL right? It ends in /api)");
+                  "404 Not Found: 404 page not found (not the API's own answer: check "
+                  "PREFECT_API_URL, which must end in /api)");
   assert_message (&method, PP_API_ERROR_STRANGER,
                   "405 Method Not Allowed: <html>405 Not Allowed</html> (not the API's own answer: "
-                  "is PREFECT_API_URL right? It ends in /api)");
+                  "check PREFECT_API_URL, which must end in /api)");
   assert_message (&forbidden, PP_API_ERROR_STRANGER,
-                  "403 Forbidden: <html>403 Forbidden</html> (not the API's own answer: is "
-                  "PREFECT_API_URL right? It ends in /api)");
+                  "403 Forbidden: <html>403 Forbidden</html> (not the API's own answer: check "
+                  "PREFECT_API_URL, which must end in /api)");
   assert_message (&own, PP_API_ERROR_SETUP,
-                  "404 Not Found: Not Found (is PREFECT_API_URL right? It ends in /api)");
+                  "404 Not Found: Not Found (check PREFECT_API_URL, which must end in /api)");
 }
 
 static void

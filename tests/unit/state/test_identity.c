@@ -78,7 +78,7 @@ test_directory (void)
   g_assert_cmpuint (mode_of (path), ==, 0700);
 
   g_chmod (path, 0755);
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*may read there*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*may read it*");
   g_assert_true (pp_state_dir_prepare (path, &error));
   g_test_assert_expected_messages ();
 
@@ -426,8 +426,8 @@ test_other_urls (void)
       if (i < 2)
         g_test_expect_message (
             "prefect.worker.podman", G_LOG_LEVEL_WARNING,
-            i == 0 ? "1 flow run of this work pool is *served the API https://localhost:4200/api *"
-                   : "1 flow run of this work pool is *the engine unix:///run/docker.sock, *");
+            i == 0 ? "1 flow run of this work pool has *used the API https://localhost:4200/api *"
+                   : "1 flow run of this work pool has *the engine unix:///run/docker.sock. *");
       pp_identity_warn_of_others (identity);
       g_test_assert_expected_messages ();
       g_autoptr (GPtrArray) free_names = pp_identity_find_free (identity);
@@ -451,10 +451,11 @@ test_other_hosts (void)
     const char *warning; /* NULL: none */
   } rows[] = {
     { "4f2a", NULL, NULL, NULL,
-      "1 flow run of this work pool is *host name 4f2a *under host.example *hostname:*" },
+      "1 flow run of this work pool has *host name 4f2a *has the host name host.example, "
+      "*hostname:*" },
     { "4f2a", "http://localhost:4200/api/", NULL, NULL,
-      "1 flow run of this work pool is *host name 4f2a *" },
-    { "old", NULL, "unix:///run/docker.sock", NULL, "*name old with *unix:///run/docker.sock, *" },
+      "1 flow run of this work pool has *host name 4f2a *" },
+    { "old", NULL, "unix:///run/docker.sock", NULL, "*name old and *unix:///run/docker.sock. *" },
     { "4f2a", "http://elsewhere/api", NULL, NULL, NULL },
     { "4f2a", NULL, NULL, "other", NULL },
   };
@@ -555,7 +556,8 @@ test_list_of_other_folders (void)
   g_assert_error (error, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN);
   g_assert_null (pp_identity_list (folder, &inside));
   g_assert_error (inside, PP_STATE_ERROR, PP_STATE_ERROR_FOREIGN);
-  g_autofree char *advice = g_strdup_printf ("inside the state directory %s: name that one", root);
+  g_autofree char *advice
+      = g_strdup_printf ("inside a state directory. Name the state directory: %s", root);
   g_assert_nonnull (strstr (inside->message, advice));
   g_autofree char *runs = g_build_filename (folder, "runs", NULL);
   g_autoptr (GError) deep = NULL;

@@ -316,10 +316,10 @@ typedef struct
 static const Damage damages[] = {
   { "", "*.json: line 1*" },
   { "{\"version\": 1,\n\"phase\": CLAIMED}", "*.json: line 2, column*" },
-  { "{\"version\": 7}", "*later prefect-podman*" },
+  { "{\"version\": 7}", "*newer prefect-podman*" },
   { "{\"version\": 1, \"phase\": \"CLAIMED\", \"claimed_at\": 1, "
     "\"flow_run_id\": \"11111111-2222-3333-4444-000000000099\"}",
-    "*another run than the file's name says*" },
+    "*which does not match the file's name*" },
   { NULL, "*is a folder*" },
   { NULL, "*is a symbolic link*" },
   { NULL, "*is too large*" },
@@ -434,7 +434,8 @@ test_late_notes (Fixture *fixture, gconstpointer data)
       if (g_str_equal (names[i], "unreadable"))
         g_chmod (path, 0);
     }
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*line 1*is removed*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "*line 1*removes this note*");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "*cannot be read: Permission denied*stays where it is*");
   pp_journal_load_late (fixture->journal, count_note, &notes);
@@ -454,7 +455,7 @@ static void
 expect_failure (const char *words)
 {
   g_autofree char *pattern = g_strconcat (
-      "The state directory cannot be written, so no more runs are taken *", words, NULL);
+      "The worker takes no new runs until it can write to the state directory: *", words, NULL);
 
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, pattern);
 }
@@ -463,7 +464,8 @@ expect_failure (const char *words)
 static void
 probe_until_well (Fixture *fixture)
 {
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE, "*can be written again*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
+                         "*can write to the state directory again*");
   pp_journal_probe (fixture->journal);
   settle (fixture);
   g_test_assert_expected_messages ();
@@ -561,7 +563,8 @@ test_disk_full (Fixture *fixture, gconstpointer data)
 
   /* There is room again. */
   g_unlink (filler);
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE, "*can be written again*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
+                         "*can write to the state directory again*");
   put (fixture, 1, PP_JOURNAL_REPORTING, 'c');
   settle (fixture);
   g_test_assert_expected_messages ();
@@ -615,7 +618,7 @@ test_foreign_id (Fixture *fixture, gconstpointer data)
   pp_journal_put (fixture->journal, &entry, on_done, call);
   pp_journal_remove (fixture->journal, "../identity");
   settle (fixture);
-  g_assert_nonnull (strstr (fixture->error, "no UUID"));
+  g_assert_nonnull (strstr (fixture->error, "not a UUID"));
   g_assert_null (pp_journal_failure (fixture->journal));
   g_assert_cmpuint (state_test_count (fixture->runs), ==, 0);
 }

@@ -114,7 +114,7 @@ test_damaged (void)
     { "{}", PP_STATE_ERROR_DAMAGED, "\"version\"" },
     { "{\"version\": \"1\"}", PP_STATE_ERROR_DAMAGED, "\"version\"" },
     { "{\"version\": 0}", PP_STATE_ERROR_DAMAGED, "\"version\"" },
-    { "{\"version\": 2}", PP_STATE_ERROR_NEWER, "later prefect-podman" },
+    { "{\"version\": 2}", PP_STATE_ERROR_NEWER, "newer prefect-podman" },
     { "{\"version\": 99999999999999999999}", PP_STATE_ERROR_DAMAGED, "line 1" },
     { "{\"version\": 1, \"version\": 1}", PP_STATE_ERROR_DAMAGED, "duplicate" },
     { "{\"version\": 1, \"phase\": \"CLAIMED\", \"claimed_at\": 1}", PP_STATE_ERROR_DAMAGED,

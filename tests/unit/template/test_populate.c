@@ -206,12 +206,12 @@ assert_too_much (json_t *configuration, json_t *variables, const char *part)
 static void
 test_bounds (void)
 {
-  assert_too_much (nest ("x", 2000), json_object (), "nest deeper than 500 levels");
+  assert_too_much (nest ("x", 2000), json_object (), "are nested deeper than 500 levels");
   assert_too_much (json_string ("-{{ v }}"), json_pack ("{s:o}", "v", nest ("x", 2000)),
-                   "nest deeper than 500 levels");
+                   "are nested deeper than 500 levels");
 
   g_autofree char *dots = g_strnfill (100000, '.');
-  assert_too_much (json_null (), json_pack ("{s:i}", dots, 1), "nest deeper than 500 levels");
+  assert_too_much (json_null (), json_pack ("{s:i}", dots, 1), "are nested deeper than 500 levels");
 
   g_autofree char *large = g_strnfill (1024 * 1024, 'x');
   assert_too_much (json_string ("-{{ v }}"), json_pack ("{s:s}", "v", large),
