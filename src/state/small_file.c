@@ -163,13 +163,15 @@ pp_small_file_read (const PpFolder *folder, const char *name, gsize max, gsize *
 
   if (fd < 0 && (errno == ELOOP || errno == ENXIO))
     {
-      damaged (error, folder, name, errno == ELOOP ? "is a symbolic link" : "is no regular file");
+      damaged (error, folder, name,
+               errno == ELOOP ? "is a symbolic link" : "is not a regular file");
       return NULL;
     }
   if (fd < 0 || fstat (fd, &status) != 0)
     pp_folder_error (error, folder, name, "cannot be read", errno);
   else if (!S_ISREG (status.st_mode))
-    damaged (error, folder, name, S_ISDIR (status.st_mode) ? "is a folder" : "is no regular file");
+    damaged (error, folder, name,
+             S_ISDIR (status.st_mode) ? "is a folder" : "is not a regular file");
   else if (status.st_size > (off_t)max)
     damaged (error, folder, name, "is too large");
   else

@@ -130,7 +130,7 @@ on_ended (json_t *body, const GError *error, gpointer user_data)
 
   worker->cancel_call = NULL;
   if (error != NULL)
-    g_debug ("Cancelled runs could not be looked for: %s", error->message);
+    g_debug ("Could not look for cancelled runs: %s", error->message);
   if (error != NULL)
     read_states (worker, TRUE);
   /* The server did not answer the last check. Since then, a run may have been ended and started

@@ -114,7 +114,7 @@ on_sent (json_t *body, const GError *error, gpointer user_data)
         pp_events_flush (events);
       return;
     }
-  g_debug ("Events were not taken: %s", error->message);
+  g_debug ("Could not send events: %s", error->message);
   if (is_about_events (error) && json_array_size (sent) > 1)
     {
       g_queue_push_head (&events->parts, part_of (sent, json_array_size (sent) / 2, FALSE));

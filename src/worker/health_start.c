@@ -37,7 +37,7 @@ describe (const PpWorker *worker, const GError *error)
                                 ? pp_port_holder (worker->settings->worker_webserver_port)
                                 : NULL;
 
-  return g_strdup_printf ("%s%s%s", error->message, holder != NULL ? ". It is held by " : "",
+  return g_strdup_printf ("%s%s%s", error->message, holder != NULL ? ". The port is held by " : "",
                           holder != NULL ? holder : "");
 }
 

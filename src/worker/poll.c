@@ -98,7 +98,7 @@ claim (PpWorker *worker, json_t *flow_run)
 
   if (g_hash_table_contains (worker->runs, id))
     {
-      g_debug ("Skipping flow run %s: it is in this worker's hands already", id);
+      g_debug ("Skipping flow run %s: this worker already has it", id);
       return;
     }
   if (free_slots (worker) == 0 || pp_worker_is_short (worker))
@@ -122,7 +122,8 @@ leave_out_limit (PpWorker *worker, const GError *error)
   if (!g_error_matches (error, PP_API_ERROR, 422) || worker->polls_without_limit
       || worker->asked == MAX_ASKED)
     return FALSE;
-  g_message ("The server does not take a limit of %u in a poll, it is left out from now on: %s",
+  g_message ("The server does not accept a limit of %u in a poll; the worker now polls without a "
+             "limit: %s",
              worker->asked, error->message);
   worker->polls_without_limit = TRUE;
   poll_in (worker, 0);
@@ -136,7 +137,7 @@ ask_for_fewer (PpWorker *worker, const GError *error)
 {
   if (!g_error_matches (error, PP_API_ERROR, PP_API_ERROR_TOO_MUCH) || worker->asked <= 1)
     return FALSE;
-  g_debug ("%s; fewer runs are asked for", error->message);
+  g_debug ("%s; the worker asks for fewer runs", error->message);
   worker->poll_cap = worker->asked / 2;
   poll_in (worker, 0);
   return TRUE;
@@ -156,8 +157,8 @@ static void
 say_left_alone (gboolean *said, size_t count, size_t all, const char *why)
 {
   if (count > 0 && !*said)
-    g_warning ("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " flow runs in the API's answer to the "
-               "poll %s; they are left alone",
+    g_warning ("The worker skips %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+               " flow runs in the API's answer to the poll: %s",
                count, all, why);
   *said = count > 0;
 }
@@ -193,11 +194,10 @@ take (PpWorker *worker, const json_t *body)
   if (counts[PP_POLL_ENTRY_CLAIMABLE] == 0)
     worker->more_waits = FALSE;
   say_left_alone (&worker->bad_members_said, counts[PP_POLL_ENTRY_BAD], index,
-                  "have no usable id or are due later than was asked for");
-  say_left_alone (
-      &worker->old_answer_said, old, index,
-      "are in a state in which this worker has claimed them already (the answer is old; if the "
-      "server's database was restored, restart this worker)");
+                  "no usable id, or due later than the worker asked for");
+  say_left_alone (&worker->old_answer_said, old, index,
+                  "already claimed by this worker in the state that the answer shows (the answer "
+                  "is old; if the server's database was restored, restart this worker)");
   worker->old_entries = old;
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0
@@ -220,7 +220,8 @@ on_pong (const GError *error, gpointer user_data)
       if (worker->engine_silence == NULL)
         {
           worker->engine_silence = g_strdup_printf (
-              "No flow runs are taken while the container engine is away: %s", error->message);
+              "No flow runs are taken while the container engine is unavailable: %s",
+              error->message);
           g_warning ("%s", worker->engine_silence);
         }
       poll_in (worker, pp_worker_interval_ms (worker->settings->worker_query_seconds, 0));
@@ -256,7 +257,7 @@ static void
 fail_poll (PpWorker *worker, const GError *error)
 {
   if (worker->poll_failures++ == 0)
-    g_warning ("The poll for flow runs failed, the worker keeps asking: %s", error->message);
+    g_warning ("The poll for flow runs failed; the worker keeps asking: %s", error->message);
   poll_in (worker,
            pp_worker_interval_ms (worker->settings->worker_query_seconds, worker->poll_failures));
 }

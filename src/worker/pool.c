@@ -12,7 +12,8 @@
 #define START_SECONDS 1
 #define START_DOUBLINGS 3
 
-#define POOL_ADVICE "Create it, or let this worker do it (leave out --no-create-pool-if-not-found)"
+#define POOL_ADVICE                                                                                \
+  "Create it, or let this worker create it (leave out --no-create-pool-if-not-found)"
 
 static void connect_engine (PpWorker *worker);
 static void sync_pool (PpWorker *worker);
@@ -52,8 +53,8 @@ on_engine (const GError *error, gpointer user_data)
 
       worker->engine_failures++;
       pp_worker_note_absence (&worker->engine_absence, error->message);
-      g_warning ("Not there yet, trying again in %.1f s: %s", milliseconds / 1000.0,
-                 error->message);
+      g_warning ("The container engine is not available yet, trying again in %.1f s: %s",
+                 milliseconds / 1000.0, error->message);
       worker->engine_timer = g_timeout_add (milliseconds, on_engine_timer, worker);
       return;
     }
@@ -170,8 +171,8 @@ take_worker_id (PpWorker *worker, const char *id)
   if (id == NULL || !g_uuid_string_is_valid (id))
     {
       if (!worker->id_missing_said)
-        g_warning ("Prefect Cloud gave this worker no id: runs and calls are not attributed to it "
-                   "for now");
+        g_warning ("Prefect Cloud gave this worker no id, so it cannot link runs and calls to this "
+                   "worker for now");
       worker->id_missing_said = TRUE;
       return;
     }
@@ -197,7 +198,7 @@ on_heartbeat (json_t *body, const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("The heartbeat was not taken: %s", error->message);
+    g_warning ("The heartbeat failed: %s", error->message);
   check_ready (worker);
 }
 
@@ -242,7 +243,7 @@ accept_pool (PpWorker *worker, json_t *work_pool)
 
   if (!serves (worker, type) && worker->started)
     {
-      g_warning ("Work pool '%s' has become one of type '%s', which this worker does not serve",
+      g_warning ("Work pool '%s' now has type '%s', which this worker does not serve",
                  worker->options->work_pool, type != NULL ? type : "unknown");
       sync_later (worker, worker->settings->worker_heartbeat_seconds, 0);
       return;
@@ -259,8 +260,8 @@ accept_pool (PpWorker *worker, json_t *work_pool)
     }
   if (!worker->pool_ready && worker->options->type != NULL
       && !g_str_equal (worker->options->type, type))
-    g_warning ("Worker type mismatch! --type says '%s', work pool '%s' is of type '%s': it is "
-               "served as that.",
+    g_warning ("Worker type mismatch! --type says '%s', but work pool '%s' is of type '%s'. The "
+               "worker serves the pool as its own type.",
                worker->options->type, worker->options->work_pool, type);
   if (!ask_engine (worker, type))
     return;
@@ -306,7 +307,8 @@ fill_in_template (PpWorker *worker, const char *type)
 {
   json_auto_t *template = default_template (worker, type);
 
-  g_info ("Work pool '%s' has no base job template: it gets the default one",
+  g_info ("Work pool '%s' has no base job template: the worker gives it the template that a new "
+          "pool gets",
           worker->options->work_pool);
   worker->sync_call = pp_work_pool_update_template (worker->context.api, worker->options->work_pool,
                                                     template, on_template_updated, worker);
@@ -345,13 +347,12 @@ wait_for_pool (PpWorker *worker)
       return;
     }
   if (!worker->pool_missing_said)
-    g_warning ("Work pool '%s' not found! " POOL_ADVICE "; it looks for the pool at every "
-               "heartbeat.%s",
+    g_warning ("Work pool '%s' not found! " POOL_ADVICE
+               "; the worker looks for the pool at every heartbeat.%s",
                pool,
-               worker->started
-                   ? ""
-                   : " If an earlier worker left runs of this pool in flight, they wait "
-                     "for it too: their ends are reported once there is one.");
+               worker->started ? ""
+                               : " If an earlier worker left runs of this pool in flight, they "
+                                 "wait too: this worker reports their ends once the pool exists.");
   worker->pool_missing_said = TRUE;
   g_autofree char *absence = g_strdup_printf ("Work pool '%s' not found", pool);
   pp_worker_note_absence (&worker->pool_absence, absence);
@@ -375,16 +376,16 @@ on_pool_missing (PpWorker *worker)
     {
       g_autofree char *served = pp_kind_show_pool_types ();
       pp_worker_fail (worker, 2,
-                      "Work pool '%s' does not exist, and --type '%s' is not one to create it "
-                      "with: this worker serves %s",
+                      "Work pool '%s' does not exist, and this worker cannot create a pool of "
+                      "--type '%s'. This worker serves %s",
                       worker->options->work_pool, served_type (worker), served);
       return;
     }
   if (worker->started)
-    g_warning ("Work pool '%s' was deleted on the server: it is created again, with the template "
-               "that a new pool gets. What the old one had (its template, limits, queues and "
-               "deployments) is gone.",
-               worker->options->work_pool);
+    g_warning (
+        "Work pool '%s' was deleted on the server. The worker creates it again, with the template "
+        "that a new pool gets. The old pool's template, limits, queues and deployments are gone.",
+        worker->options->work_pool);
   template = default_template (worker, served_type (worker));
   worker->sync_call = pp_work_pool_create (worker->context.api, worker->options->work_pool,
                                            served_type (worker), template, on_pool_created, worker);
@@ -396,7 +397,9 @@ on_no_pool (PpWorker *worker)
 {
   g_autoptr (GError) error = g_error_new (
       PP_API_ERROR, pp_worker_is_patient (worker) ? PP_API_ERROR_NO_ANSWER : PP_API_ERROR_SETUP,
-      "GET %s/work_pools/%s: the answer is no work pool; is PREFECT_API_URL right? It ends in /api",
+      "GET %s/work_pools/%s: the answer is not a work pool; check PREFECT_API_URL, which must end "
+      "in "
+      "/api",
       pp_api_url (worker->context.api), worker->options->work_pool);
 
   on_sync_failure (worker, error);

@@ -167,9 +167,9 @@ read_answer (PpQueues *queues, Queue *queue, const json_t *answer)
       return;
     }
   if (queue->missing_said != 0)
-    g_message ("Work queue '%s' is there now and is served", name);
+    g_message ("Work queue '%s' exists now and is served", name);
   else if (queues->looked == 0 && !g_str_equal (name, queue->name))
-    g_message ("There is no work queue '%s'; '%s' is served in its place", queue->name, name);
+    g_message ("There is no work queue '%s'; this worker serves '%s' instead", queue->name, name);
   queue->missing_said = 0;
   paused = json_is_true (json_object_get (item, "is_paused"));
   if (paused != queue->paused)

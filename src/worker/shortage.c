@@ -17,17 +17,17 @@ set_shortage (PpWorker *worker, const char *why)
   gboolean changes = (why == NULL) != (worker->shortage == NULL);
 
   g_free (worker->shortage);
-  worker->shortage
-      = why != NULL ? g_strdup_printf ("No flow runs are taken, and those in hand wait, as this "
-                                       "worker is short of something itself: %s",
-                                       why)
-                    : NULL;
+  worker->shortage = why != NULL
+                         ? g_strdup_printf ("No flow runs are taken, and runs in flight wait, "
+                                            "because this worker itself lacks a resource: %s",
+                                            why)
+                         : NULL;
   if (!changes)
     return;
   if (why != NULL)
     g_warning ("%s", worker->shortage);
   else
-    g_message ("This worker has again what it was short of: flow runs are taken");
+    g_message ("This worker no longer lacks a resource: flow runs are taken again");
 }
 
 /* PpHttpShortageFunc: called when requests begin to wait, and when they continue. */

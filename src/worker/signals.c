@@ -76,7 +76,8 @@ pp_signals_new (PpSignalFunc func, gpointer user_data)
   else
     {
       /* Unblock them: without a signalfd, a blocked signal would never arrive. */
-      g_warning ("signalfd: %s: a signal ends the worker at once", g_strerror (errno));
+      g_warning ("Could not create a signalfd: %s. A signal will end the worker at once",
+                 g_strerror (errno));
       sigprocmask (SIG_UNBLOCK, &handled, NULL);
     }
   return signals;
@@ -91,11 +92,13 @@ pp_signals_say_ignored (const PpSignals *signals)
     if (sigismember (&signals->ignored, ending[i].number) == 1)
       g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", ending[i].name);
   if (sigismember (&signals->ignored, SIGTERM) == 1)
-    g_warning ("Ignored, because whatever started this worker ignores it: %s. Without SIGTERM, "
-               "only SIGKILL may end the worker",
+    g_warning ("This worker ignores these signals, because the program that started it ignores "
+               "them: %s. SIGTERM does not end this worker; SIGKILL does",
                names->str);
   else if (names->len > 0)
-    g_info ("Ignored, because whatever started this worker ignores it: %s", names->str);
+    g_info (
+        "This worker ignores these signals, because the program that started it ignores them: %s",
+        names->str);
 }
 
 gboolean

@@ -13,7 +13,7 @@
 #define MESSAGE                                                                                    \
   "This flow run cannot be read, so no worker can take it, and other runs of its work pool "       \
   "waited behind it (its parameters or job variables are too large, are nested deeper than "       \
-  "254 levels, or hold half a character): %s"
+  "254 levels, or contain an incomplete character): %s"
 
 /* A run counts as a spoiler if it is unreadable in this many polls in a row. Each time, the server
  * must return the run's states and another run; then the server itself is not the cause. An
@@ -69,8 +69,8 @@ on_ended (const PpSetStateResult *result, const GError *error, gpointer user_dat
 
   suspect->call = NULL;
   if (error != NULL)
-    g_warning ("Flow run %s keeps others of work pool '%s' waiting and could not be ended: %s. "
-               "Delete it",
+    g_warning ("Flow run %s keeps other runs of work pool '%s' waiting, and could not be set to "
+               "CRASHED: %s. Delete that flow run",
                suspect->id, suspect->worker->options->work_pool, error->message);
   else if (result->status == PP_SET_STATE_ACCEPT)
     {
@@ -184,7 +184,7 @@ on_scheduled (json_t *body, const GError *error, gpointer user_data)
 
   worker->suspects_call = NULL;
   if (error != NULL)
-    g_debug ("The runs that are due are not known: %s", error->message);
+    g_debug ("Could not list the runs that are due: %s", error->message);
   json_array_foreach (body, index, item)
   {
     const char *id = pp_json_string (item, "id");

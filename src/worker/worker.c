@@ -263,7 +263,7 @@ on_signal (int number, gpointer user_data)
     }
   else
     {
-      g_message ("%s: stopping; running containers are left alone", name);
+      g_message ("%s: stopping; running containers keep running", name);
       begin_end (worker, PP_WORKER_STOPPING);
     }
 }

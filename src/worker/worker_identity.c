@@ -31,7 +31,7 @@ wait_for_the_one_before (const char *state_dir, const PpIdentityKey *key)
 
   if (!pp_identity_is_stopping (state_dir, key))
     return;
-  g_message ("The worker before this one is stopping: waiting for it, up to %d s",
+  g_message ("An earlier worker is still stopping: waiting up to %d s for its end",
              (int)(WAIT_FOR_STOP_US / G_USEC_PER_SEC));
   while (pp_identity_is_stopping (state_dir, key) && g_get_monotonic_time () < deadline
          && !pp_signals_are_pending ())
@@ -89,8 +89,8 @@ fall_back (PpWorker *worker, const GError *why, GError **error)
 
       if (fallback != NULL && try_state_dir (worker, fallback->path, &local))
         {
-          g_warning ("%s. Using %s instead, for now. It %s; then nothing is known of the runs that "
-                     "this worker had in flight",
+          g_warning ("%s. Using %s instead, for now. It %s; then this worker's runs in flight are "
+                     "forgotten",
                      why->message, fallback->path, fallback->forgets);
           worker->state_fallback = g_steal_pointer (&fallback);
           return TRUE;
@@ -126,7 +126,7 @@ warn_of_runs_elsewhere (void)
         }
       if (runs > 0)
         g_warning ("%u flow %s left in %s by a worker that could not write its usual state "
-                   "directory: a worker with --state-dir %s goes on with %s",
+                   "directory. Start a worker with --state-dir %s to recover %s",
                    runs, runs == 1 ? "run is" : "runs are", fallback->path, fallback->path,
                    runs == 1 ? "it" : "them");
     }
@@ -148,7 +148,8 @@ take_name (PpWorker *worker)
   worker->has_served = pp_identity_has_served (worker->identity);
   if (!pp_identity_write (worker->identity, worker->name, options->name == NULL, worker->has_served,
                           &not_written))
-    g_warning ("`worker status` will not know this worker's name: %s", not_written->message);
+    g_warning ("Could not save this worker's name, so `worker status` will not show it: %s",
+               not_written->message);
 }
 
 gboolean
@@ -199,7 +200,7 @@ free_served (gpointer data)
   Served *served = data;
 
   if (served->error != NULL)
-    g_debug ("That this worker has served its pool is not noted: %s", served->error->message);
+    g_debug ("Could not save that this worker has served its pool: %s", served->error->message);
   g_clear_error (&served->error);
   pp_identity_free (served->identity);
   g_free (served->worker_name);

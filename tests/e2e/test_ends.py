@@ -69,7 +69,7 @@ def test_conmon_is_killed(api, engine, pool, start_worker):
     kill(*pids[both], *pids[engines_], *(pids[run][0] for run in (alone, cancelled, deleted)))
     check_lost(api, both)
     check_lost(api, engines_)
-    assert "what it writes from now on is lost" in api.wait_text(alone, "conmon")
+    assert "its further output is lost" in api.wait_text(alone, "conmon")
     api.set_state(cancelled, "CANCELLING")
     api.call("DELETE", f"/flow_runs/{deleted}")
     assert not is_gone(pids[alone][1]) and api.state(alone)["type"] == "RUNNING"
@@ -93,7 +93,7 @@ def test_conmon_was_killed_while_no_worker_watched(api, engine, pool, start_work
     kill(conmon, *([program] if program_too else []))
     start_worker(api, engine, pool)
     if not program_too:
-        api.wait_text(run, "what it writes from now on is lost")
+        api.wait_text(run, "its further output is lost")
         kill(program)
     check_lost(api, run, timeout=45)
     wait_for(lambda: not engine.containers_of(run), 30, "the container is gone")
@@ -166,7 +166,7 @@ def test_engine_does_not_answer_a_stop(api, engine, pool, door, start_worker):
     api.set_state(cancelled, "CANCELLING")
     state = api.wait_end(cancelled, timeout=60)["state"]
     assert state["type"] == "CANCELLED", state
-    assert "removed by force" in api.wait_text(cancelled, "has not stopped container")
+    assert "removes it by force" in api.wait_text(cancelled, "has not stopped container")
     state = api.wait_end(timed_out, timeout=60)["state"]
     assert state["type"] == "FAILED" and state["name"] == "TimedOut", state
     wait_for(lambda: not engine.containers_of(cancelled), 30, "the container is gone")

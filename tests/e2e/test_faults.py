@@ -322,7 +322,7 @@ def test_state_is_refused_for_a_while_at_taking_up(api, engine, pool, proxy, sta
         proxy.wait_count(reads, seen + 3)
         assert [container["State"] for container in engine.containers_of(run)] == ["running"]
     check_once(api, run)
-    assert "taken up again: its container is followed" in worker.output()
+    assert re.search("Recovery of flow run .*: its container is followed", worker.output())
 
 
 @pytest.mark.slow
@@ -334,7 +334,7 @@ def test_state_is_asked_for_again_at_taking_up(api, engine, pool, proxy, start_w
     worker.end(signal.SIGKILL)
     with proxy.with_rules(Rule(READINGS, status(422, b'{"detail":"not now"}'))):
         worker = start_worker(proxy.api, engine, pool)
-        worker.wait_line(f"'{run}' is not taken up again yet.*not now")
+        worker.wait_line(f"'{run}' is not recovered yet.*not now")
     check_once(api, run)
 
 
@@ -414,7 +414,7 @@ def test_engine_away_for_long_during_a_run(api, engine, pool, door, start_worker
             time.sleep(2)
         assert api.state(run)["type"] == "RUNNING"
     check_once(api, run)
-    said = f"flow run '{api.flow_run(run)['name']}' waits for it"
+    said = f"Flow run '{api.flow_run(run)['name']}' waits: "
     assert worker.output().count(said) == (1 if engine.kind == "docker" else 0), worker.output()
     wait_for(lambda: not engine.containers_of(run), 30, "container removed")
 
@@ -425,7 +425,7 @@ def test_start_that_was_interrupted_is_made_anew(api, engine, pool, door, start_
     start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "echo only once", "auto_remove": True})
     check_once(api, run)
-    assert "is made anew" in api.text(run)
+    assert "The worker creates it again" in api.text(run)
     assert door.count(r"POST .*/containers/create") == 2
     wait_for(lambda: not engine.containers_of(run), 30, "no container left")
 
@@ -440,8 +440,8 @@ def test_start_is_interrupted_on_a_full_disk(api, engine, pool, door, start_work
         door.wait_count(start, 1)
         fill(state / "filler")
         check_once(api, run)
-        assert "is made anew" in api.text(run)
-        assert "Should this worker end now" in worker.output()
+        assert "The worker creates it again" in api.text(run)
+        assert "If this worker stops now" in worker.output()
         worker.end()
 
 
@@ -510,7 +510,7 @@ def test_podman_and_what_it_starts_are_killed(api, pool, own_podman, start_worke
     own_podman.start_service()
     state = api.wait_end(run, timeout=120)["state"]
     assert state["type"] == "CRASHED", state
-    assert "is not known after an interrupted start" in api.wait_text(run, "interrupted start")
+    assert "does not know if it runs" in api.wait_text(run, "was interrupted")
     wait_for(lambda: not own_podman.containers_of(run), 30, "container removed")
 
 
@@ -675,7 +675,7 @@ def test_container_that_is_removed_before_its_start_is_made_anew(api, engine, po
     (container,) = wait_for(lambda: engine.containers_of(run), 20, "its container")
     engine.remove(container["Id"])
     check_once(api, run)
-    assert "was removed before its start; it is made anew" in api.text(run)
+    assert "was removed before its start. The worker creates it again" in api.text(run)
     wait_for(lambda: not engine.containers_of(run), 30, "no container left")
 
 
@@ -717,7 +717,8 @@ def check_away(worker, door):
     """Health says why no flow runs are taken."""
     wait_for(lambda: not worker.healthy(), 30, "503 from /health")
     reason = httpx.get(f"http://127.0.0.1:{worker.port}/health").json()["message"]
-    assert reason.startswith("No flow runs are taken while the container engine is away: ") and door.url in reason
+    assert reason.startswith("No flow runs are taken while the container engine is unavailable: ")
+    assert door.url in reason
     assert reason in worker.output()
 
 

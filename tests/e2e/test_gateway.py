@@ -30,11 +30,11 @@ def test_logs(api, engine, pool, proxy, start_worker, action):
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {**FAILS, "command": FAILS["command"].replace("exit 3", "exit 0")})
     other = api.go(pool, {"command": "sh -c 'sleep 5; echo of the other'"}, name="other")
-    worker.wait_line(f"A log record of flow run {run} is not let through and is dropped", timeout=240)
+    worker.wait_line(f"A log record of flow run {run} is not accepted, so the record is dropped", timeout=240)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     api.wait_text(run, "last")
     assert lines(api, run, "first", "last") == ["first", "last"]
-    assert "a log record was left out" in api.text(run)
+    assert "a log record is missing here" in api.text(run)
     api.wait_text(other, "of the other")
     wait_for(lambda: not engine.containers_of(run), 60, "container removed")
 
@@ -51,7 +51,7 @@ def test_end(api, engine, pool, proxy, start_worker, action):
     run = api.go(pool, FAILS)
     wait_for(lambda: api.state(run)["type"] == "FAILED", 90, lambda: f"FAILED: {api.state(run)}")
     assert ATTACK not in (api.state(run)["message"] or "")
-    assert "may be refused for its message" in worker.output()
+    assert "perhaps because of its message" in worker.output()
 
 
 def test_end_whose_every_message_is_refused(api, engine, pool, proxy, start_worker):

@@ -259,7 +259,7 @@ def test_lines_that_found_no_connection(api, engine, pool, proxy, start_worker):
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     text = api.wait_text(run, "line 1")
     assert text.splitlines().count("line 1") == 1
-    assert "may still be taking lines" not in text
+    assert "may still be storing lines" not in text
 
 
 def test_lines(api, engine, pool, proxy, start_worker, tmp_path):

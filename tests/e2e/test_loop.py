@@ -103,7 +103,7 @@ def test_cancelled_run_whose_claim_is_refused(api, engine, pool, proxy, start_wo
     worker = start_worker(proxy.api, engine, pool, "--limit", "1")
     proxy.wait_count(SET_STATE.format(refused), 3)
     api.set_state(refused, "CANCELLED")
-    worker.wait_line(f"{refused} is left alone: it is Cancelled", 10)
+    worker.wait_line(f"This worker does not take flow run {refused}: it is Cancelled", 10)
     assert api.wait_end(api.run(deployment))["state"]["type"] == "COMPLETED"
 
 
@@ -139,7 +139,7 @@ def test_server_with_a_small_limit(engine, start_worker):
         for run in runs:
             wait_for(lambda: api.state(run)["type"] not in ("PENDING", "RUNNING"), 60, "end")
             assert api.state(run)["type"] == "COMPLETED", api.state(run)
-        assert worker.output().count("it is left out from now on") == 1
+        assert worker.output().count("the worker now polls without a limit") == 1
         assert worker.end() == 0
 
 
@@ -309,7 +309,7 @@ def test_poll_with_a_date_beyond_what_was_asked_for(api, engine, pool, proxy, st
     proxy.add(Rule(POLL, in_2099))
     run = api.go(pool, {"command": "true"})
     worker = start_worker(proxy.api, engine, pool, "--limit", "1", settings={"PREFECT_WORKER_QUERY_SECONDS": "4"})
-    worker.wait_line("1 of 1 flow runs .* are due later than was asked for; they are left alone")
+    worker.wait_line("The worker skips 1 of 1 flow runs .*: no usable id, or due later than the worker asked for")
     before = proxy.count(POLL)
     time.sleep(6)
     assert proxy.count(POLL) <= before + 3
@@ -330,7 +330,7 @@ def test_poll_whose_answer_is_repeated(api, engine, pool, proxy, start_worker):
     wait_for(lambda: not engine.containers_of(run), 20, "the container's removal")
     before = len(api.states(run))
     with proxy.with_rules(Rule(POLL, status(200, bytes(answer)))):
-        worker.wait_line("1 of 1 flow runs .* claimed them already .*; they are left alone")
+        worker.wait_line("The worker skips 1 of 1 flow runs .*: already claimed by this worker ")
         proxy.wait_count(POLL, proxy.count(POLL) + 3)
     assert len(api.states(run)) == before, api.states(run)
     api.set_state(run, "SCHEDULED")

@@ -128,8 +128,8 @@ def test_standard_output_on_a_disk_that_hangs(api, engine, pool, start_worker, c
     assert "shown at last" not in worker.output()
     clocks.step(monotonic=61)
     worker.wait_line(r"\nshown at last\n")
-    worker.wait_line("Standard output has taken nothing for 60 s.* until its disk answers")
-    worker.wait_line("Standard output is taken again")
+    worker.wait_line("Nothing could be written to standard output for 60 s.* until its disk answers")
+    worker.wait_line("Standard output takes data again")
     assert "are missing" not in worker.output()
     wait_for(worker.healthy, 10, "health is well again")
 
@@ -183,11 +183,11 @@ def test_nobody_reads_standard_output(api, engine, pool, start_worker):
     """The worker says that nobody reads. Nothing is lost, and the run ends once somebody reads."""
     worker = start_worker(api, engine, pool, output="pipe")
     run = api.go(pool, {"command": "seq 1 200000", "forward_output": "never", "auto_remove": True})
-    worker.wait_line("Standard output has taken nothing for 60 s", 90)
+    worker.wait_line("Nothing could be written to standard output for 60 s", 90)
     taken = []
     threading.Thread(target=lambda: taken.extend(worker.popen.stdout), daemon=True).start()
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
-    worker.wait_line("Standard output is taken again")
+    worker.wait_line("Standard output takes data again")
     wait_for(lambda: taken and taken[-1] == b"200000\n", 30, "the last line")
     numbers = [int(line) for line in taken if line.strip().isdigit()]
     assert numbers == list(range(1, 200001))

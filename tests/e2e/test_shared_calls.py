@@ -45,7 +45,7 @@ def test_runs_that_no_list_can_hold(api, engine, pool, start_worker):
         worker = start_worker(api, engine, pool)
         for run in (ends, plain):
             wait_type(api, run, "COMPLETED")
-        worker.wait_line(f"fails at every list that flow run ({ends}|{cancelled}) is in")
+        worker.wait_line(rf"fails at every list that contains flow run ({ends}|{cancelled})\.")
         api.set_state(cancelled, "CANCELLING")
         wait_type(api, cancelled, "CANCELLED")
         wait_for(lambda: not engine.containers_of(cancelled), 20, "the cancelled run's container gone")
@@ -103,7 +103,7 @@ def test_state_at_the_end_is_refused_for_a_while(api, engine, pool, proxy, start
     refuse = status(code, b'{"exception_message":"refused"}')
     reads = r"POST /api/flow_runs/filter|GET /api/flow_runs/[^/]+$|GET /api/flow_run_states/"
     with proxy.with_rules(Rule(f"{reads}|POST /api/flow_runs/[^/]+/set_state", refuse)):
-        worker.wait_line(f"The end of flow run '.*' .{inside}. waits", 40)
+        worker.wait_line(f"Could not read or change flow run '.*' .{inside}. at its end", 40)
         proxy.wait_count("set_state", proxy.count("set_state") + 2, 40)
     for run, type in ((inside, "CRASHED"), (plain, "COMPLETED")):
         assert api.wait_end(run, timeout=60)["state"]["type"] == type
@@ -125,10 +125,10 @@ def test_logs_of_one_run_are_refused(api, engine, pool, proxy, start_worker):
             api.wait_text(run, "over")
             wait_for(lambda run=run: not engine.containers_of(run), 30, "the good run's container gone")
         assert "accepts logs of other runs, but none" not in worker.output()
-        assert "are not taken" not in worker.output()
-        worker.wait_line(f"The server accepts logs of other runs, but none of flow run {bad}: ", timeout=180)
+        assert "are not accepted" not in worker.output()
+        worker.wait_line(rf"The server accepts logs of other runs, but none of flow run {bad}\. ", timeout=180)
         wait_for(lambda: not engine.containers_of(bad), 30, "the bad run's container gone")
-    assert "No logs were taken" not in worker.output()
+    assert "No logs were accepted" not in worker.output()
 
 
 def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
@@ -147,7 +147,7 @@ def test_missing_queue(api, engine, pool, start_worker):
     assert api.wait_end(red)["state"]["type"] == "COMPLETED"
     worker.wait_line(f"Work pool '{pool}' has no work queue 'nope'")
     api.create_queue(pool, "nope", is_paused=True)
-    worker.wait_line("Work queue 'nope' is there now")
+    worker.wait_line("Work queue 'nope' exists now")
     worker.wait_line("Work queue 'nope' is paused")
     assert worker.output().count("has no work queue") == 1
 
@@ -233,7 +233,7 @@ def test_engine_lists_no_containers_while_one_has_no_entry(api, engine, pool, do
         entry.unlink()
     door.add(Rule(LIST, status(500, REFUSED), times=4))
     worker = start_worker(api, door.url, pool)
-    worker.wait_line("which nothing was written down wait until .* unable to read exit file")
+    worker.wait_line("Containers without an entry there wait until .* unable to read exit file")
     worker.wait_line("lists its containers again", timeout=40)
     check_end(api, engine, run)
 

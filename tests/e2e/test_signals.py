@@ -43,7 +43,7 @@ def test_ignored_signals_stay_ignored(api, engine, pool, start_worker):
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    worker.wait_line("Ignored, because whatever started this worker ignores it: SIGINT, SIGQUIT")
+    worker.wait_line("ignores these signals, because the program that started it ignores them: SIGINT, SIGQUIT")
     worker.send(signal.SIGINT)
     worker.send(signal.SIGQUIT)
     assert api.wait_end(api.go(pool, {"command": "true", "auto_remove": True}))["state"]["type"] == "COMPLETED"

@@ -66,7 +66,7 @@ def test_restart_while_the_one_before_is_stopping(api, engine, pool, proxy, star
             proxy.api, engine, pool, settings={"PREFECT_WORKER_WEBSERVER_PORT": first.port}, wait=False
         )
         second.port = first.port
-        second.wait_line("The worker before this one is stopping")
+        second.wait_line("An earlier worker is still stopping")
         assert first.wait(EXIT_SECONDS + 1) == 0
     second.wait_line(f"Worker '{re.escape(name)}' started!", 30)
     second.wait_line("goes on with flow run", 5)

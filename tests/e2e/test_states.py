@@ -83,7 +83,7 @@ def test_out_of_memory_that_the_program_handles(api, engine, pool, start_worker)
     for run in (good, bad):
         (container,) = engine.containers_of(run["id"])
         if engine.inspect(container["Id"])["State"]["OOMKilled"]:
-            assert "killed for want of memory" in api.wait_text(run["id"], "want of memory")
+            assert "killed for lack of memory" in api.wait_text(run["id"], "lack of memory")
 
 
 def test_retries_of_the_flow(api, engine, pool, start_worker, tmp_path):

@@ -47,7 +47,8 @@ pp_flow_run_attach_started (PpFlowRun *run, const PpJob *job)
   run->started_uptime = 0;
   run->started_once = TRUE;
   run->recovered = TRUE;
-  pp_flow_run_log (run, PP_LOG_INFO, "%s was started before; it is followed", run->first_label);
+  pp_flow_run_log (run, PP_LOG_INFO, "%s was already started; the worker follows it",
+                   run->first_label);
   pp_flow_run_tell_pid (run);
   pp_flow_run_attach (run);
 }
@@ -86,8 +87,8 @@ void
 pp_flow_run_attach_undescribed (PpFlowRun *run, const char *why)
 {
   pp_flow_run_log (run, PP_LOG_WARNING,
-                   "%s is followed, but not as flow run '%s' was configured, with its "
-                   "time-outs and auto_remove, for that is not known any more: %s",
+                   "%s is followed without the time-outs and auto_remove of flow run '%s', because "
+                   "the run's job configuration is no longer known: %s",
                    run->first_label, run->name, why);
   inspect (run);
 }

@@ -88,8 +88,8 @@ static void
 wait_for_state (PpFlowRun *run, const GError *error)
 {
   if (!run->cleanup.slot_freed)
-    g_warning ("Flow run '%s' (%s) is not begun yet: its state cannot be read after its claim got "
-               "no answer. The worker keeps asking: %s",
+    g_warning ("Flow run '%s' (%s) is not started yet: the server did not confirm its claim, and "
+               "its state cannot be read. The worker keeps asking: %s",
                run->name, run->id, error->message);
   pp_flow_run_free_slot (run);
   claim_later (run, MAX_BACK_OFF);
@@ -121,7 +121,7 @@ describe_loss (const json_t *state)
   const char *name = pp_json_string (state, "name");
 
   if (name == NULL || g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0)
-    return g_strdup ("it is in other hands meanwhile");
+    return g_strdup ("another worker has it now");
   return g_strdup_printf ("it is %s", name);
 }
 
@@ -148,7 +148,7 @@ on_claim_state (json_t *body, const GError *error, gpointer user_data)
     {
       g_autofree char *why = error != NULL ? g_strdup (error->message) : describe_loss (state);
 
-      g_message ("Flow run %s is left alone: %s", run->id, why);
+      g_message ("This worker does not take flow run %s: %s", run->id, why);
       pp_flow_run_drop (run);
     }
 }

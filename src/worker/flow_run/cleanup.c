@@ -117,7 +117,9 @@ static void
 forget_pid (PpFlowRun *run)
 {
   pp_flow_run_drop_pid (run);
-  g_message ("infrastructure_pid of flow run '%s', which is over, could not be set", run->id);
+  g_message ("Could not set infrastructure_pid of flow run '%s'. The run is over, so the worker "
+             "stops trying",
+             run->id);
   pp_flow_run_go_on (run);
 }
 

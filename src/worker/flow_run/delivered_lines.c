@@ -80,8 +80,9 @@ say_wait (PpFlowRun *run)
     return;
   run->count.wait_said = TRUE;
   pp_flow_run_log (run, PP_LOG_INFO,
-                   "The server may still be taking lines that the worker before sent: output goes "
-                   "on once they are there, in %d s at the latest",
+                   "The server may still be storing lines of %s that the earlier worker sent. New "
+                   "output follows after them, in %d s at the latest",
+                   run->label,
                    (int)((run->count.until - g_get_monotonic_time ()) / G_USEC_PER_SEC) + 1);
 }
 
@@ -134,9 +135,9 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
     }
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "How much of the output was delivered is not known, a few lines may come "
-                     "twice: %s",
-                     error->message);
+                     "Could not find out how much output of %s the server already has. A few lines "
+                     "may appear twice in the run's log: %s",
+                     run->label, error->message);
   else if (is_on_its_way (run) || run->count.before != run->count.records + 1)
     {
       gint64 wait = COUNT_AGAIN_TIMES * (g_get_monotonic_time () - run->count.asked_at);

@@ -23,17 +23,17 @@ typedef struct
 static const ExitCode exit_codes[] = {
   { 1, "Process exited with a general error.", "Look for an exception in the flow run's log." },
   { 125, "Container failed to run (Docker/OCI exit code 125).",
-    "Check that the image exists, that its entrypoint is right, and that the engine is well." },
+    "Check that the image exists, that its entrypoint is right, and that the engine works." },
   { 126, "Command found but not executable (permission denied).",
     "Check that the command's file in the image has its executable bit set." },
   { 127, "Command not found.",
     "Check that the command is installed in the image and on its PATH." },
   { 137, "Process was killed, likely due to an out-of-memory (OOM) condition.",
-    "Give the run more memory (mem_limit), or find out who killed it." },
+    "Give the run more memory (mem_limit), or find out what killed it." },
   { 143,
     "Process received SIGTERM via the container runtime. This is the containerized equivalent of "
     "exit code -15.",
-    "If nobody cancelled the run, look for who stopped the container (a shutdown of the host, "
+    "If nobody cancelled the run, find out what stopped the container (a shutdown of the host, "
     "`podman stop`)." },
   { 247, "Process was terminated due to high memory usage.",
     "Give the run more memory (mem_limit)." },
@@ -59,7 +59,7 @@ pp_exit_code_explain (gint64 exit_code, const char **advice)
         return exit_codes[i].explanation;
       }
   if (advice != NULL)
-    *advice = "Look at the flow run's log and at the engine's.";
+    *advice = "Look at the flow run's log and at the engine's log.";
   return "Process exited with an unexpected status code.";
 }
 
@@ -121,9 +121,10 @@ pp_job_end_explain_memory (const PpJobEnd *end, const PpKindWords *words)
     return g_strdup_printf ("the %s's memory limit is %" G_GINT64_FORMAT
                             " bytes. Give the run more with the job variable mem_limit.",
                             words->job, end->memory_limit);
-  return g_strdup_printf ("the %s has no memory limit of its own. Look at `dmesg` or `journalctl "
-                          "-k` for what had a limit, or used up the host's memory.",
-                          words->job);
+  return g_strdup_printf (
+      "the %s has no memory limit of its own. Look in `dmesg` or `journalctl -k` for the limit "
+      "that was reached, or for the process that used up the host's memory.",
+      words->job);
 }
 
 /* OOMKilled means that the kernel killed some process in the container. The engine reports the
@@ -136,9 +137,9 @@ describe_end (const PpJobEnd *end, const PpKindWords *words, const char *signal_
   const char *error = end->error != NULL ? end->error : "";
 
   if (end->oom_killed && end->exit_code == SIGNAL_BASE + SIGKILL)
-    return g_strdup_printf ("%s was killed for want of memory (OOMKilled, exit status "
-                            "%" G_GINT64_FORMAT ")%s%s:",
-                            words->first_job, end->exit_code, separator, error);
+    return g_strdup_printf (
+        "%s was killed for lack of memory (OOMKilled, exit status %" G_GINT64_FORMAT ")%s%s:",
+        words->first_job, end->exit_code, separator, error);
   if (signal_name != NULL)
     return g_strdup_printf (
         "%s was ended by a signal from outside: %s (exit status %" G_GINT64_FORMAT ")%s%s.",
@@ -160,7 +161,7 @@ pp_job_end_to_state (const PpJobEnd *end, const PpKindWords *words, const char *
   g_autofree char *described = describe_end (end, words, signal_name);
   g_autoptr (GString) text = g_string_new (described);
   if (memory != NULL && !g_str_has_suffix (described, ":"))
-    g_string_append (text, " A process in it was killed for want of memory (OOMKilled):");
+    g_string_append (text, " A process in it was killed for lack of memory (OOMKilled):");
   if (memory != NULL)
     g_string_append_printf (text, " %s", memory);
   *message = signal_name != NULL ? g_strdup (text->str) : with_last_lines (text->str, tail);

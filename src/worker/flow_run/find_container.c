@@ -30,7 +30,7 @@ static void
 on_kept (const GError *error, gpointer user_data G_GNUC_UNUSED)
 {
   if (error != NULL)
-    g_debug ("A late request may remove it: %s", error->message);
+    g_debug ("Could not protect the container from a late removal: %s", error->message);
 }
 
 void
@@ -100,9 +100,9 @@ on_unlisted (PpJob *job, const GError *error, gpointer user_data)
     }
   else if (error != NULL && !gone)
     {
-      g_warning (
-          "%s does not inspect %s of flow run '%s', which goes on as if it had been started: %s",
-          run->words->first_full_host, run->label, run->name, error->message);
+      g_warning ("%s could not inspect %s of flow run '%s'. The worker assumes that the run was "
+                 "started: %s",
+                 run->words->first_full_host, run->label, run->name, error->message);
       run->recovery.found_phase = PP_JOB_UNKNOWN;
     }
   pp_flow_run_move (run, PP_FLOW_RUN_RECOVERED);

@@ -215,9 +215,9 @@ on_lease_lost (const GError *error, gpointer user_data)
   PpFlowRun *run = user_data;
 
   pp_flow_run_log (run, PP_LOG_WARNING,
-                   "The lease of this run's concurrency slot could not be renewed; another run may "
-                   "be given the slot: %s",
-                   error->message);
+                   "Could not renew the lease of the concurrency slot of flow run '%s'; the server "
+                   "may give the slot to another run: %s",
+                   run->name, error->message);
 }
 
 void

@@ -27,8 +27,9 @@ on_written (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("Should this worker end now, it will not know how far flow run '%s' is: %s", run->id,
-               error->message);
+    g_warning ("Could not save how far flow run '%s' is. If this worker stops now, its next start "
+               "will not know that: %s",
+               run->id, error->message);
   next (run);
 }
 

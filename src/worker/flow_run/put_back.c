@@ -33,12 +33,12 @@ on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_
                          put_back->again);
       return;
     }
-  g_warning ("The end of flow run '%s' (%s), which a late request or claim has overwritten, could "
-             "not be put back: %s",
+  g_warning ("A late request or claim has overwritten the final state of flow run '%s' (%s), and "
+             "the worker could not restore it: %s",
              run->name, run->id,
              error != NULL            ? error->message
              : result->reason != NULL ? result->reason
-                                      : "the server does not accept it");
+                                      : "the server does not accept the state");
   put_back->over (run);
 }
 
@@ -57,9 +57,8 @@ pp_flow_run_put_back (PpFlowRun *run, PpPutBack *put_back, json_t *state, PpFlow
 void
 pp_flow_run_give_up_end (PpFlowRun *run)
 {
-  g_warning (
-      "The end of flow run '%s' (%s), which a late request has overwritten, is not put back: "
-      "its state was changed meanwhile, or cannot be read",
-      run->name, run->id);
+  g_warning ("A late request has overwritten the final state of flow run '%s' (%s). The worker "
+             "does not restore it, because the state has changed since, or cannot be read",
+             run->name, run->id);
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }

@@ -49,7 +49,7 @@ pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state)
 static void
 say (PpFlowRun *run, const char *what)
 {
-  g_message ("Flow run '%s' (%s) is taken up again: %s", run->name, run->id, what);
+  g_message ("Recovery of flow run '%s' (%s): %s", run->name, run->id, what);
 }
 
 /* Like say(), with the message BEFORE, "its container" and REST. */
@@ -123,7 +123,7 @@ on_leftover_removed (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("%s, which was never started, could not be removed: %s", run->first_label,
+    g_warning ("%s was never started, but could not be removed: %s", run->first_label,
                error->message);
   run->recovery.found_phase = PP_JOB_ABSENT;
   begin_again (run);
@@ -158,7 +158,8 @@ is_not_told (PpFlowRun *run)
   if (pp_json_string (run->json, "flow_id") != NULL || run->recovery.untold >= MAX_UNTOLD)
     return FALSE;
   if (run->recovery.untold++ == 0)
-    g_warning ("Flow run '%s' (%s) is not submitted again yet: the server tells its states only",
+    g_warning ("Flow run '%s' (%s) is not submitted again yet: the server returns only its states. "
+               "The worker asks again",
                run->name, run->id);
   pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_go_on);
   return TRUE;
@@ -244,7 +245,7 @@ go_on_without (PpFlowRun *run)
 {
   if (run->policy == NULL && pp_flow_run_is_in_other_container (run->json, run->container_id))
     {
-      leave (run, "it was begun again elsewhere");
+      leave (run, "it was begun again in another container");
       return;
     }
   say_of_job (run, "", "is gone");
@@ -283,7 +284,7 @@ static void
 on_final (PpFlowRun *run, PpClaimHolder holder)
 {
   if (holder == PP_CLAIM_LOST)
-    on_begun_anew (run, "another worker has begun it again");
+    on_begun_anew (run, "another worker has claimed it again");
   else
     go_on (run);
 }
@@ -298,10 +299,10 @@ on_server_ended (PpFlowRun *run, const char *type)
 
   if (!was_started (run))
     {
-      leave (run, "the server has ended it meanwhile");
+      leave (run, "it has ended on the server");
       return;
     }
-  say_of_job (run, "the server has ended it meanwhile; ", "is seen to its end");
+  say_of_job (run, "it has ended on the server; ", "is followed to its end, or stopped");
   run->auto_remove = run->auto_remove || is_cancelled;
   if (ends_by_itself)
     pp_flow_run_check_claim (run, on_final);
@@ -320,10 +321,10 @@ on_scheduled (PpFlowRun *run)
 
   run->report.retry_scheduled = ended || run->journal.phase == PP_JOURNAL_REPORTING;
   if (was_started (run) && ended)
-    on_begun_anew (run, "it is scheduled once more, and its attempt here is over");
+    on_begun_anew (run, "it is scheduled again, and its attempt here is over");
   else if (was_started (run))
     {
-      say_of_job (run, "", "is seen to its end");
+      say_of_job (run, "", "is followed to its end");
       go_on (run);
     }
   else if (run->journal.phase != PP_JOURNAL_CLAIMED)
@@ -348,7 +349,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
   if (own)
     pp_flow_run_take_lease (run, state);
   if (holder == PP_CLAIM_LOST)
-    on_begun_anew (run, "another worker has begun it again");
+    on_begun_anew (run, "another worker has claimed it again");
   else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported
            && !pp_flow_run_may_be_own_state (run, state))
     {
@@ -357,7 +358,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       if (was_started (run))
         go_on_unreported (run, PP_STOP_ENDED);
       else
-        leave (run, "its retry is in other hands");
+        leave (run, "its retry has already begun");
     }
   else if (was_started (run))
     {
@@ -371,7 +372,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       if (own)
         pp_flow_run_check_history (run, resubmit);
       else
-        leave (run, "it is in other hands");
+        leave (run, "another worker has it now");
     }
   else if (pending && run->policy != NULL && (run->worker_reported || run->container_id == NULL))
     resubmit (run); /* not started: a worker sets RUNNING before the start */
@@ -435,7 +436,7 @@ on_paused (PpFlowRun *run, const json_t *state)
   else if (run->journal.phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
     go_on_without (run);
   else
-    leave (run, "it is paused, and will be picked up by a poll");
+    leave (run, "it is paused, and will be picked up by a poll when it is resumed");
 }
 
 static void
@@ -473,8 +474,9 @@ on_read (json_t *body, const GError *error, gpointer user_data)
     {
       /* As long as this worker lives, nobody else recovers its runs. */
       if (run->retries++ == 0)
-        g_warning ("Flow run '%s' is not taken up again yet, its state is not known: %s", run->id,
-                   error->message);
+        g_warning ("Flow run '%s' is not recovered yet, because its state cannot be read. The "
+                   "worker keeps asking: %s",
+                   run->id, error->message);
       pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_go_on);
     }
 }

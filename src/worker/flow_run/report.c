@@ -32,8 +32,9 @@ send_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)
       send_report (run);
       return;
     }
-  g_message ("Flow run '%s' (%s) was begun again by another worker, who reports its end", run->name,
-             run->id);
+  g_message (
+      "Another worker has claimed flow run '%s' (%s) again. That worker reports the run's end",
+      run->name, run->id);
   pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
@@ -201,11 +202,10 @@ pp_flow_run_report_vanished (PpFlowRun *run)
     return;
   g_autofree char *text
       = run->recovered
-            ? g_strdup_printf (
-                "Flow run infrastructure vanished while no worker watched: %s%s (%.12s) is gone "
-                "from %s; its exit status is not known.",
-                run->recovery.host_restarted ? "the host was started anew, and " : "", run->label,
-                run->container_id, run->words->host)
+            ? g_strdup_printf ("Flow run infrastructure vanished: %s%s (%.12s) is gone from %s, "
+                               "and no worker saw its end; its exit status is not known.",
+                               run->recovery.host_restarted ? "the host was restarted, and " : "",
+                               run->label, run->container_id, run->words->host)
             : g_strdup_printf (
                 "%s (%.12s) is gone from %s: somebody removed it while it was watched; its exit "
                 "status is not known.",
@@ -269,12 +269,11 @@ static void
 report_after_success (PpFlowRun *run)
 {
   const gboolean is_pending = g_str_equal (run->report.type_at_end, "PENDING");
-  g_autofree char *text = g_strdup_printf (
-      "%s exited with status 0%s", run->words->first_job,
-      is_pending
-          ? " without Prefect inside it ever reporting: the worker takes the exit status for "
-            "the run's end."
-          : ", but Prefect inside it never reported the end of the run.");
+  g_autofree char *text
+      = g_strdup_printf ("%s exited with status 0%s", run->words->first_job,
+                         is_pending ? ", but Prefect inside it never reported a state. The worker "
+                                      "uses the exit status as the run's result."
+                                    : ", but Prefect inside it never reported the end of the run.");
 
   propose (run, is_pending ? "COMPLETED" : "CRASHED", NULL, text, FALSE);
 }
@@ -312,11 +311,10 @@ static void
 put_back_end (PpFlowRun *run)
 {
   if (run->report.put_back.tries == 0)
-    pp_flow_run_log (
-        run, PP_LOG_INFO,
-        "Flow run '%s' is set back to %s, its end: a request that was carried out late "
-        "had changed that",
-        run->name, pp_json_string (run->report.overwritten_end, "name"));
+    pp_flow_run_log (run, PP_LOG_INFO,
+                     "Flow run '%s' is set back to its final state %s, because a late request had "
+                     "overwritten that state",
+                     run->name, pp_json_string (run->report.overwritten_end, "name"));
   pp_flow_run_put_back (run, &run->report.put_back, run->report.overwritten_end, read_state,
                         move_to_reported);
 }

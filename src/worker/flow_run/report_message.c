@@ -34,7 +34,8 @@ shorten_message (PpFlowRun *run, gboolean all)
 {
   char *rest = all ? NULL : pp_job_end_without_lines (run->report.message);
 
-  g_warning ("The end of flow run '%s' (%s) may be refused for its message; it is told without %s",
+  g_warning ("The server did not accept the final state of flow run '%s' (%s), perhaps because of "
+             "its message. The worker reports the state again without %s",
              run->name, run->id, rest != NULL ? "the container's last lines" : "a message");
   g_free (run->report.message);
   run->report.message = rest;

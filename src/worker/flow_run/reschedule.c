@@ -21,14 +21,15 @@ pp_flow_run_on_unread (PpFlowRun *run, const GError *error, PpFlowRunNextFunc ag
 {
   if (g_error_matches (error, PP_API_ERROR, 404))
     {
-      g_message ("Flow run '%s' (%s) was deleted on the server before its end was settled",
-                 run->name, run->id);
+      g_message (
+          "Flow run '%s' (%s) was deleted on the server before this worker was finished with it",
+          run->name, run->id);
       pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
       return;
     }
   if (run->retries++ == 0)
-    g_warning ("The end of flow run '%s' (%s) waits, its state cannot be read or changed; the "
-               "server is asked again every %d s: %s",
+    g_warning ("Could not read or change flow run '%s' (%s) at its end; the worker asks the server "
+               "again every %d s: %s",
                run->name, run->id, ASK_AGAIN_MS / 1000, error->message);
   /* The server may fail for this run forever. */
   pp_flow_run_free_slot (run);

@@ -114,8 +114,8 @@ on_read_without_states (json_t *body G_GNUC_UNUSED, const GError *error, gpointe
       return;
     }
   if (wait->tries++ == 0)
-    g_warning ("The server has flow run '%s' (%s), but returns no states of it; asking again until "
-               "it does",
+    g_warning ("The server has flow run '%s' (%s), but returns no states of it. The worker asks "
+               "again until the server returns them",
                run->name, run->id);
   if (run->state == PP_FLOW_RUN_EXITED && wait->tries >= FREE_SLOT_TRIES)
     pp_flow_run_free_slot (run);
@@ -159,15 +159,15 @@ pp_flow_run_forget_history (PpFlowRun *run)
 static void
 drop_deleted (PpFlowRun *run)
 {
-  g_message ("Flow run %s is left alone: it was deleted on the server", run->id);
+  g_message ("This worker does not take flow run %s: it was deleted on the server", run->id);
   pp_flow_run_drop (run);
 }
 
 static void
 warn_of_unread_states (const PpFlowRun *run, const GError *error)
 {
-  g_warning ("The states of flow run '%s' (%s) cannot be read, so this worker takes it for its "
-             "own: %s",
+  g_warning ("Could not read the states of flow run '%s' (%s). This worker assumes that the run is "
+             "still its own: %s",
              run->name, run->id, error->message);
 }
 
@@ -212,11 +212,11 @@ abort_submission (PpFlowRun *run, json_t *end, gboolean is_overwritten)
                      "Aborted submission of flow run '%s': it was scheduled again meanwhile",
                      run->id);
   else
-    pp_flow_run_log (run, PP_LOG_INFO,
-                     "Aborted submission of flow run '%s': it was ended meanwhile, not by this "
-                     "worker, in state '%s'%s",
-                     run->id, pp_json_string (end, "name"),
-                     is_overwritten ? ", which is put back" : "");
+    pp_flow_run_log (
+        run, PP_LOG_INFO,
+        "Aborted submission of flow run '%s': it has ended in state '%s', not by this worker%s",
+        run->id, pp_json_string (end, "name"),
+        is_overwritten ? ". The worker restores that state" : "");
   if (end != NULL && is_overwritten)
     pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
   else
@@ -229,8 +229,8 @@ static void
 put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
 {
   if (error != NULL)
-    g_warning ("Flow run '%s' (%s) was run by another worker, and its end could not be put back: "
-               "%s",
+    g_warning ("Could not restore the final state of flow run '%s' (%s), which another worker or a "
+               "user had set: %s",
                run->name, run->id, error->message);
   if (end != NULL && !pp_flow_run_state_is_terminal (last)
       && pp_flow_run_may_be_own_state (run, last))

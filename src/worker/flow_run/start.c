@@ -79,7 +79,7 @@ on_unstarted_removed (const GError *error, gpointer user_data)
       return;
     }
   if (error != NULL)
-    g_warning ("%s, which was never started, could not be removed: %s", run->first_label,
+    g_warning ("%s was never started, but could not be removed: %s", run->first_label,
                error->message);
   run->started_once = FALSE;
   run->start.is_interrupted = FALSE;
@@ -116,8 +116,8 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
   if (job != NULL && job->status.phase == PP_JOB_READY)
     {
       pp_flow_run_log (run, PP_LOG_WARNING,
-                       "Whether %s runs is not known after an interrupted start; it is "
-                       "followed: %s",
+                       "The start of %s was interrupted. The worker does not know if it runs, and "
+                       "follows it: %s",
                        run->label, refusal->message);
       on_started (NULL, run);
       return;
@@ -130,7 +130,8 @@ on_looked_after_refusal (PpJob *job, const GError *error, gpointer user_data)
       pp_flow_run_retry_or_fail (run, refusal, look_before_start);
       return;
     }
-  pp_flow_run_log (run, PP_LOG_WARNING, "%s was removed before its start; it is made anew: %s",
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "%s was removed before its start. The worker creates it again: %s",
                    run->first_label, refusal->message);
   run->start.is_made_anew = TRUE;
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
@@ -223,8 +224,8 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
     {
       if (!pp_flow_run_is_cancelled (run) && run->refusal == NULL)
         pp_flow_run_log (run, PP_LOG_WARNING,
-                         "%s has not been started; it is made anew, since the start "
-                         "that got no answer may be carried out yet",
+                         "%s has not been started. The worker creates it again, because the start "
+                         "that got no answer may still be carried out",
                          run->first_label);
       pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
     }
@@ -297,8 +298,8 @@ ask_again_for_running (PpFlowRun *run, const char *reason)
 {
   if (run->retries + 1 == SAY_UNANSWERED)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "Flow run '%s' is not started yet: the server has not set it to Running: "
-                     "%s. The worker keeps asking",
+                     "Flow run '%s' is not started yet, because the server has not set it to "
+                     "Running: %s. The worker keeps asking",
                      run->name, reason);
   pp_flow_run_after (run, pp_api_rest_ms (run->context->api, pp_look_delay (++run->retries)),
                      look_before_running);
@@ -324,8 +325,8 @@ on_running_answered (PpFlowRun *run, const PpSetStateResult *result)
     case PP_SET_STATE_ABORT:
     case PP_SET_STATE_REJECT:
       if (pp_set_state_is_open (result))
-        ask_again_for_running (run,
-                               result->reason != NULL ? result->reason : "it could not store that");
+        ask_again_for_running (run, result->reason != NULL ? result->reason
+                                                           : "it could not store the state");
       else
         on_not_running (run, result->state, result->reason);
       return;

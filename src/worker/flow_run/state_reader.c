@@ -174,11 +174,10 @@ remember_unlistable (const PpStateRead *read)
   g_hash_table_insert (unlistable, g_strdup (read->flow_run_id), GUINT_TO_POINTER (failed + 1));
   if (failed + 1 < LISTS_FAILED)
     return;
-  g_warning (
-      "The server fails at every list that flow run %s is in, so this worker reads it by "
-      "itself from now on (a number beyond 64 bits in its parameters or job variables may do "
-      "this): %s",
-      read->flow_run_id, read->error->message);
+  g_warning ("The server fails at every list that contains flow run %s. This worker now reads that "
+             "run separately (a number beyond 64 bits in the run's parameters or job variables may "
+             "be the cause): %s",
+             read->flow_run_id, read->error->message);
 }
 
 static void

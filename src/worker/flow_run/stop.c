@@ -62,7 +62,8 @@ on_overdue (gpointer user_data)
   if (run->watch.program_gone)
     {
       pp_flow_run_log (run, PP_LOG_WARNING,
-                       "%s has ended, and %s does not say so: its exit status is not waited for",
+                       "%s has ended, but %s does not report the end. The worker does not wait for "
+                       "the exit status",
                        run->first_label, run->words->host);
       pp_flow_run_end_without_status (run);
       return G_SOURCE_REMOVE;
@@ -70,11 +71,11 @@ on_overdue (gpointer user_data)
   if (run->stop.level < STOP_REMOVE)
     {
       run->stop.level++;
-      pp_flow_run_log (run, PP_LOG_WARNING,
-                       "%s has not stopped %s in the time it was given: it is %s",
+      pp_flow_run_log (run, PP_LOG_WARNING, "%s has not stopped %s in time. The worker now %s",
                        run->words->first_full_host, run->label,
-                       run->stop.level == STOP_KILL ? "told to kill it"
-                                                    : "removed by force, auto_remove or not");
+                       run->stop.level == STOP_KILL
+                           ? "kills it"
+                           : "removes it by force, even if auto_remove is off");
     }
   stop_container (run);
   return G_SOURCE_REMOVE;
@@ -127,8 +128,8 @@ on_stopped (const GError *error, gpointer user_data)
     return;
   if (run->stop.refusals++ == 0)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "%s could not be stopped; %s is asked again every %d s: %s", run->first_label,
-                     run->words->host, STOP_AGAIN_SECONDS, error->message);
+                     "%s could not be stopped; the worker asks %s again every %d s: %s",
+                     run->first_label, run->words->host, STOP_AGAIN_SECONDS, error->message);
   /* Do not count the time during which the engine does not answer. */
   if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
     {

@@ -54,7 +54,7 @@ stop_if_claimed_again (PpFlowRun *run, PpClaimHolder holder)
 {
   if (holder != PP_CLAIM_LOST || !is_followed_for_server (run))
     return;
-  g_message ("Flow run '%s' (%s) was begun again by another worker: %s is stopped", run->name,
+  g_message ("Another worker has claimed flow run '%s' (%s) again: %s is stopped", run->name,
              run->id, run->label);
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
@@ -134,8 +134,8 @@ static void
 kill_for_another_attempt (PpFlowRun *run)
 {
   pp_flow_run_log (run, PP_LOG_INFO,
-                   "Flow run '%s' was scheduled for another attempt, and the %s of this one still "
-                   "runs: it is killed",
+                   "Flow run '%s' was scheduled for another attempt, but the %s of this attempt "
+                   "still runs. The worker kills it",
                    run->name, run->words->job);
   stop_and_remove (run, PP_STOP_BEGUN_AGAIN);
 }
@@ -283,7 +283,7 @@ void
 pp_flow_run_stop_cancelled (PpFlowRun *run)
 {
   pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' is being cancelled: %s is stopped%s", run->name,
-                   run->label, run->worker_reported ? "" : " unless Prefect inside it ends it");
+                   run->label, run->worker_reported ? "" : " unless Prefect inside ends it first");
   pp_flow_run_stop_container_in (run, run->worker_reported ? 0 : PP_PREFECT_GRACE_SECONDS);
 }
 

@@ -65,7 +65,7 @@ log_memory (PpFlowRun *run)
 
   if (memory != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "A process in %s was killed for want of memory (OOMKilled): %s", run->label,
+                     "A process in %s was killed for lack of memory (OOMKilled): %s", run->label,
                      memory);
 }
 

@@ -67,10 +67,10 @@ pp_flow_run_ask_again (PpFlowRun *run, const GError *error, PpFlowRunNextFunc ag
   if (silence >= SAY_AWAY_MINUTES * 60 * G_USEC_PER_SEC && !run->silence.is_said)
     {
       run->silence.is_said = TRUE;
-      pp_flow_run_log (run, PP_LOG_WARNING,
-                       "For %d minutes %s has not told how %s is; flow run '%s' waits for it: %s",
-                       SAY_AWAY_MINUTES, run->words->full_host, run->label, run->name,
-                       error->message);
+      pp_flow_run_log (
+          run, PP_LOG_WARNING,
+          "For %d minutes, %s has given no usable answer about %s. Flow run '%s' waits: %s",
+          SAY_AWAY_MINUTES, run->words->full_host, run->label, run->name, error->message);
     }
   pp_flow_run_after (run, (guint)CLAMP (silence / 1000, 1000, MAX_BACK_OFF * 1000), again);
 }
@@ -154,9 +154,9 @@ on_watch_news (PpWatchNews news, gpointer user_data)
       return;
     }
   pp_flow_run_log (run, PP_LOG_WARNING,
-                   "%s of %s, which passes on its output and its exit status, is gone: it was "
-                   "killed, maybe for want of memory (see dmesg). The program runs on, and what it "
-                   "writes from now on is lost. Its end will be seen, its exit status will not",
+                   "%s of %s was killed, perhaps for lack of memory (see dmesg). It passed on the "
+                   "program's output and exit status. The program still runs, but its further "
+                   "output is lost. The worker will see its end, but not its exit status",
                    run->words->monitor, run->label);
 }
 
@@ -251,9 +251,9 @@ note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
   const char *loss = end != NULL ? end->output_lost : NULL;
 
   if (loss == NULL && error == NULL && pp_delivery_has_gap (run->delivery))
-    loss = "its log reached its limit of size (log_size_max in containers.conf, or max-size of "
-           "log_config) and was begun anew while no worker read it. Raise the limit to have all of "
-           "it";
+    loss = "its log reached its size limit (log_size_max in containers.conf, or max-size in "
+           "log_config) and was replaced while no worker read it. Raise the limit to keep all "
+           "output";
   if (loss != NULL && !run->watch.output_lost)
     {
       run->watch.output_lost = TRUE;
@@ -263,11 +263,11 @@ note_losses (PpFlowRun *run, const PpFollowEnd *end, const GError *error)
   if (damage != NULL && !run->watch.damage_said)
     {
       run->watch.damage_said = TRUE;
-      pp_flow_run_log (run, PP_LOG_WARNING,
-                       "Part of the output of %s could not be read: %s. Everything "
-                       "around it was read. A disk that was full, or a host that crashed, leaves "
-                       "logs like this.",
-                       run->label, damage);
+      pp_flow_run_log (
+          run, PP_LOG_WARNING,
+          "Part of the output of %s could not be read: %s. The output before and after that part "
+          "was read. A full disk or a crash of the host may be the cause.",
+          run->label, damage);
     }
 }
 
@@ -287,8 +287,8 @@ on_finished_log_read (const PpFollowEnd *end, const GError *error, gpointer user
   run->watch.output_unreadable = error != NULL;
   if (error != NULL)
     pp_flow_run_log (run, PP_LOG_WARNING,
-                     "The rest of the output of %s is missing: its log could not be "
-                     "read after its end either: %s",
+                     "The rest of the output of %s is missing, because its log could not be read "
+                     "even after its end: %s",
                      run->label, error->message);
   run->watch.follow_refused = FALSE;
   run->watch.output_ended = TRUE;

@@ -202,7 +202,8 @@ look_for_batch (PpLogSender *sender, const GError *error)
   if (now - sender->sent >= sender->timeout)
     sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
   if (++sender->unanswered == SAY_UNANSWERED)
-    g_warning ("Logs get no answer and wait: %s", error->message);
+    g_warning ("The server does not answer requests with log records, so the records wait: %s",
+               error->message);
   sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
 }
 

@@ -17,7 +17,8 @@
 #define REFUSED_RETRY_MS 30000
 /* Sent in place of a refused record. No gateway should object to this text. */
 #define PLACEHOLDER                                                                                \
-  "(a log record was left out: the Prefect API, or a gateway in front of it, does not take it)"
+  "(a log record is missing here: the Prefect API, or a gateway in front of it, does not accept "  \
+  "the record)"
 /* A record with a longer text is sent in halves if it is too large. */
 #define SPLIT_BYTES 1024
 /* The logger of all parts of a line but the last one. The next worker counts records by their
@@ -149,7 +150,7 @@ pp_log_wait_out_refusal (PpLogSender *sender, const GError *error)
   guint milliseconds = sender->refused ? REFUSED_RETRY_MS : FIRST_RETRY_MS;
 
   if (!sender->refused)
-    g_warning ("Logs are not taken and wait: %s", error->message);
+    g_warning ("Log records are not accepted, so they wait: %s", error->message);
   keep_reason (sender, error);
   sender->refused = TRUE;
   retry_in (sender, milliseconds);
@@ -202,10 +203,9 @@ drop_first (PpLogSender *sender, guint count)
 static void
 bar_run (PpLogSender *sender, const GError *error)
 {
-  g_warning (
-      "The server accepts logs of other runs, but none of flow run %s: the worker drops them "
-      "until it accepts one: %s",
-      sender->flow_run_id, error->message);
+  g_warning ("The server accepts logs of other runs, but none of flow run %s. The worker drops "
+             "that run's logs until the server accepts one: %s",
+             sender->flow_run_id, error->message);
   sender->barred = TRUE;
   drop_first (sender, g_queue_get_length (&sender->records));
 }
@@ -265,10 +265,10 @@ say_dropped (const PpLogSender *sender)
   const char *run = sender->original->flow_run_id;
 
   if (sender->why->code >= 500)
-    g_warning ("The server fails at a log record of flow run %s, which is dropped: %s", run,
+    g_warning ("The server fails at a log record of flow run %s, so the record is dropped: %s", run,
                sender->why->message);
   else
-    g_warning ("A log record of flow run %s is not let through and is dropped: %s", run,
+    g_warning ("A log record of flow run %s is not accepted, so the record is dropped: %s", run,
                sender->why->message);
 }
 
@@ -276,11 +276,10 @@ static void
 say_taken_again (const PpLogSender *sender)
 {
   if (sender->barred)
-    g_message ("Logs of flow run %s are taken again; %" G_GUINT64_FORMAT
-               " log records were dropped",
+    g_message ("Logs of flow run %s are accepted again; log records dropped: %" G_GUINT64_FORMAT,
                sender->flow_run_id, sender->given_up);
   else
-    g_message ("Logs are taken again; %" G_GUINT64_FORMAT " log records were dropped",
+    g_message ("Logs are accepted again; log records dropped: %" G_GUINT64_FORMAT,
                sender->given_up);
 }
 
@@ -332,9 +331,9 @@ give_up (PpLogSender *sender)
     {
       g_autofree char *runs = name_runs (sender);
 
-      g_warning ("No logs were taken for %u minutes, though the Prefect API answers other calls: "
-                 "those that wait are dropped, of flow runs %s%s%s. So are others until logs are "
-                 "taken again",
+      g_warning ("No logs were accepted for %u minutes, though the Prefect API answers other "
+                 "calls. The worker drops the waiting logs of flow runs %s%s%s. It also drops "
+                 "later logs until logs are accepted again",
                  sender->patience / 60, runs, sender->why != NULL ? ": " : "",
                  sender->why != NULL ? sender->why->message : "");
     }

@@ -99,7 +99,7 @@ succeed (PpStdout *out)
 {
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   if (out->stuck)
-    g_message ("Standard output is taken again");
+    g_message ("Standard output takes data again");
   out->stuck = FALSE;
   if (out->failure == 0)
     return;
@@ -134,15 +134,14 @@ fail (PpStdout *out, int failure)
   g_clear_handle_id (&out->stuck_timer, g_source_remove);
   out->stuck = FALSE;
   if (is_new && is_gone (out))
-    g_warning ("Standard output is gone (%s): the output of containers is no longer shown there, "
-               "unless something reads it again",
+    g_warning ("Standard output is closed (%s). The output of containers is not shown there until "
+               "a program reads it again",
                g_strerror (failure));
   else if (is_new)
-    g_warning (
-        "Standard output cannot be written (%s). It is tried again; %d KiB wait meanwhile, "
-        "what is more is lost there. Runs go on, and the log of a run on the server has what "
-        "is forwarded to it",
-        g_strerror (failure), HIGH_WATER / 1024);
+    g_warning ("Standard output cannot be written (%s). The worker tries again. Up to %d KiB of "
+               "output wait; further output is lost there. Runs go on, and output that is "
+               "forwarded still reaches their logs on the server",
+               g_strerror (failure), HIGH_WATER / 1024);
   if (is_gone (out))
     drop_pending (out);
 }
@@ -229,11 +228,12 @@ on_stuck (gpointer user_data)
 
   out->stuck_timer = 0;
   out->stuck = TRUE;
-  g_warning ("Standard output has taken nothing for %d s: runs with output for it wait with their "
-             "ends until %s",
+  g_warning ("Nothing could be written to standard output for %d s. Runs with output for it cannot "
+             "end until %s",
              STUCK_SECONDS,
-             out->outlet.is_file ? "its disk answers"
-                                 : "whatever reads it (a pipe, a terminal that is held) goes on");
+             out->outlet.is_file
+                 ? "its disk answers"
+                 : "its reader (a pipe, or a terminal that was paused) reads again");
   return G_SOURCE_REMOVE;
 }
 

@@ -75,8 +75,8 @@ on_inspected (PpJob *job, const GError *error, gpointer user_data)
       end_look (found);
       return;
     }
-  g_message ("Container %.12s of flow run %s is removed: the engine has made it late, when nobody "
-             "waited for it any more",
+  g_message ("Container %.12s of flow run %s is removed: the engine created it late, and no worker "
+             "needs it any more",
              found->id, found->flow_run_id);
   found->call = pp_infrastructure_remove_unstarted (found->worker->context.infrastructure,
                                                     found->id, on_removed, found);

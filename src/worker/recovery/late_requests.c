@@ -163,7 +163,8 @@ pp_late_requests_add (PpLateRequests *late, const PpJournalEntry *entry)
 
   if (copy == NULL || g_hash_table_size (late->notes) >= MAX_NOTES)
     {
-      g_warning ("Flow run %s: should one of its requests be carried out late, nobody will notice",
+      g_warning ("The worker cannot watch for late requests of flow run %s. If the server carries "
+                 "one out, nobody will notice",
                  entry->flow_run_id);
       pp_journal_entry_free (copy);
       return;
@@ -269,12 +270,12 @@ on_put_back (const PpSetStateResult *result, const GError *error, gpointer user_
       g_clear_pointer (&note->looked_at, g_free);
       return;
     }
-  g_warning ("Flow run %s: a request that was carried out late has changed its state, which could "
-             "not be put back: %s",
+  g_warning ("A late request has changed the state of flow run %s, and the worker could not "
+             "restore it: %s",
              note->entry->flow_run_id,
              error != NULL            ? error->message
              : result->reason != NULL ? result->reason
-                                      : "the server does not accept it");
+                                      : "the server does not accept the state");
   settle (note);
 }
 
@@ -306,14 +307,13 @@ on_states (json_t *states, const GError *error, gpointer user_data)
     case PP_LATE_TAKE_OVER:
       note->in_vain = 0; /* waiting for a slot does not count */
       if (note->late->funcs.take_over (note->entry, note->late->funcs.user_data))
-        g_message ("Flow run %s is taken over: the server has carried out late what an earlier "
-                   "attempt to begin it had asked for",
+        g_message ("Flow run %s is taken over: the server has carried out a late request of an "
+                   "earlier attempt to begin it",
                    id);
       return;
     case PP_LATE_PUT_BACK:
       if (note->tries++ == 0)
-        g_message ("Flow run %s was set to %s by a request that was carried out late: it is set "
-                   "back to %s",
+        g_message ("A late request has set flow run %s to %s. The worker sets the run back to %s",
                    id, pp_json_string (last, "name"), pp_json_string (earlier, "name"));
       note->restoring = TRUE;
       note->call = pp_flow_run_restore_state (note->late->api, id, earlier, on_put_back, note);
@@ -459,9 +459,9 @@ is_in_vain (Note *note, gint64 passed)
   note->in_vain += passed;
   if (note->in_vain <= VAIN_PATIENCES * note->late->patience)
     return FALSE;
-  g_warning ("Flow run %s: whether a request of an earlier attempt was carried out late could not "
-             "be found out or mended, and is looked at no more. Should the run stay as it is, see "
-             "to it by hand",
+  g_warning ("The worker could not find out whether a late request has changed flow run %s, or "
+             "could not undo the change, and stops trying. If the run keeps a wrong state, set the "
+             "right state in Prefect",
              note->entry->flow_run_id);
   return TRUE;
 }

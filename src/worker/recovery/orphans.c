@@ -72,8 +72,8 @@ end_look (PpOrphan *orphan)
 static void
 look_again (PpOrphan *orphan, const GError *error)
 {
-  g_warning ("A container of flow run %s, of which nothing was written down, is looked at again "
-             "later: %s",
+  g_warning ("Could not check a container of flow run %s that has no entry in the state directory. "
+             "The worker checks it again later: %s",
              orphan->id, error->message);
   pp_worker_list_later (orphan->worker);
   end_look (orphan);
@@ -158,8 +158,8 @@ on_written (const GError *error, gpointer user_data)
 
   orphan->put = NULL;
   if (error != NULL)
-    g_warning ("Should this worker end now, nobody will know that flow run '%s' is in its hands: "
-               "%s",
+    g_warning ("Could not save that this worker has flow run '%s'. If the worker stops now, nobody "
+               "will know: %s",
                orphan->id, error->message);
   if (!g_hash_table_contains (worker->runs, orphan->id))
     pp_flow_run_recover (pp_worker_take_into_hands (worker, &entry), orphan->job, orphan->phase);

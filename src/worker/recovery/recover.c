@@ -197,12 +197,12 @@ on_list_failed (PpWorker *worker, const GError *error)
   worker->list_failures++;
   worker->list_is_refused = was_refused || (!away && worker->list_failures >= LIST_TRIES);
   if (worker->list_is_refused && !was_refused)
-    g_warning ("The container engine does not list its containers; one that is broken is enough "
-               "for that. Flow runs are taken up by what was written down of them (%u now), and "
-               "containers of which nothing was written down wait until the engine lists them: %s",
+    g_warning ("The container engine does not list its containers. One broken container can be the "
+               "cause. The worker recovers flow runs from its state directory (%u now). Containers "
+               "without an entry there wait until the engine lists them: %s",
                worker->to_recover->len, error->message);
   else if (worker->to_recover->len > 0)
-    g_warning ("%u flow %s to be taken up again: %s", worker->to_recover->len,
+    g_warning ("%u flow %s to be recovered: %s", worker->to_recover->len,
                worker->to_recover->len == 1 ? "run waits" : "runs wait", error->message);
   if (worker->list_failures >= LIST_TRIES)
     recover_unlisted (worker);
@@ -229,11 +229,12 @@ static void
 list_without_ended (PpWorker *worker, const GError *error)
 {
   if (!worker->list_is_cut)
-    g_warning ("There are too many containers of flow runs for a list of all: %s. Those that have "
-               "ended are left out of it; flow runs whose containers have ended meanwhile are gone "
-               "on with if they were written down. 'podman container prune' (or docker) removes "
-               "containers that have ended, the job variable auto_remove does it for each",
-               error->message);
+    g_warning (
+        "There are too many containers of flow runs to list them all: %s. The worker now lists "
+        "only containers that have not ended. It recovers a flow run with an ended container only "
+        "from its state directory. Remove ended containers with 'podman container prune' (or "
+        "docker). The job variable auto_remove removes each container at its end",
+        error->message);
   worker->list_is_cut = TRUE;
   list_containers (worker, PP_LIST_NOT_ENDED);
 }
@@ -299,10 +300,9 @@ pp_worker_load_journal (PpWorker *worker)
   pp_worker_take_entries (worker, entries);
   pp_identity_warn_of_others (worker->identity);
   if (worker->to_recover->len == 1)
-    g_message ("1 flow run was in the hands of this worker when it ended last");
+    g_message ("1 flow run was in flight when this worker last ended");
   else if (worker->to_recover->len > 1)
-    g_message ("%u flow runs were in the hands of this worker when it ended last",
-               worker->to_recover->len);
+    g_message ("%u flow runs were in flight when this worker last ended", worker->to_recover->len);
 }
 
 void

@@ -39,16 +39,14 @@ pp_unknown_containers_say (const GPtrArray *jobs, GHashTable *runs, GHashTable *
       open++;
     }
   if (open > 0)
-    g_warning (
-        "Containers of this work pool that have not ended are left alone, because the state "
-        "directory %s knows nothing of their workers: %u, one is '%s'. If those workers have "
-        "another state directory, there is nothing to do. If this one was emptied: cancel or "
-        "delete the flow runs in Prefect, and remove the containers with podman rm (or "
-        "docker rm).",
-        state_dir, open, name != NULL ? name : "without a name");
+    g_warning ("This worker does not touch some containers of its work pool that have not ended, "
+               "because the state directory %s does not know their workers. Number of containers: "
+               "%u; one is '%s'. If those workers have another state directory, there is nothing "
+               "to do. If this state directory was emptied: cancel or delete the flow runs in "
+               "Prefect, and remove the containers with podman rm (or docker rm).",
+               state_dir, open, name != NULL ? name : "without a name");
   if (ended > 0)
-    g_info (
-        "Ended containers of this work pool are left alone, because the state directory %s knows "
-        "nothing of their workers: %u",
-        state_dir, ended);
+    g_info ("This worker does not touch some ended containers of its work pool, because the state "
+            "directory %s does not know their workers. Number of containers: %u",
+            state_dir, ended);
 }

@@ -323,7 +323,7 @@ static const Damage damages[] = {
   { NULL, "*is a folder*" },
   { NULL, "*is a symbolic link*" },
   { NULL, "*is too large*" },
-  { NULL, "*is no regular file*" },
+  { NULL, "*is not a regular file*" },
 };
 
 static void

@@ -110,14 +110,14 @@ static void
 cancel_by_hand (Fixture *fixture)
 {
   add_state (fixture, "CANCELLED", NULL);
-  expect_message ("*is left alone: it is Cancelled");
+  expect_message ("This worker does not take flow run *: it is Cancelled");
 }
 
 static void
 run_elsewhere (Fixture *fixture)
 {
   add_state (fixture, "RUNNING", OTHER);
-  expect_message ("*is left alone: it is in other hands meanwhile");
+  expect_message ("This worker does not take flow run *: another worker has it now");
 }
 
 static void
@@ -253,12 +253,12 @@ static const Case cases[] = {
       .prepare = end_elsewhere,
       .states = "PENDING COMPLETED ",
       .calls = "",
-      .log = "not by this worker, in state 'Completed', which is put back" } },
+      .log = "in state 'Completed', not by this worker. The worker restores that state" } },
   { "crashed-before-a-late-claim",
     { .answers = { { "PENDING", 0, 1, .seconds = 10, .before = "CRASHED" } },
       .states = "PENDING CRASHED ",
       .calls = "",
-      .log = "in state 'Crashed', which is put back" } },
+      .log = "in state 'Crashed', not by this worker. The worker restores that state" } },
   { "begun-again-after-a-late-claim",
     { .answers = { { "PENDING", 0, 1, .seconds = 10,
                      .behind = "CRASHED SCHEDULED PENDING/" OTHER " RUNNING/" OTHER } },
@@ -271,7 +271,7 @@ static const Case cases[] = {
                      .behind = "PENDING/" OTHER " RUNNING COMPLETED", .is_on_top = TRUE } },
       .states = "PENDING COMPLETED ",
       .calls = "",
-      .log = "in state 'Completed', which is put back" } },
+      .log = "in state 'Completed', not by this worker. The worker restores that state" } },
   { "scheduled-before-a-claim-with-an-early-time",
     { .answers = { { "PENDING", 0, 1, .seconds = 10, .behind = "SCHEDULED", .is_on_top = TRUE } },
       .states = "PENDING RUNNING COMPLETED ",

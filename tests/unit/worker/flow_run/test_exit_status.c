@@ -24,7 +24,7 @@ static const Case cases[] = {
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137, \"OOMKilled\": true}, \"HostConfig\": "
     "{\"Memory\": 67108864}}",
     "CRASHED",
-    "killed for want of memory (OOMKilled, exit status 137): the container's memory limit is "
+    "killed for lack of memory (OOMKilled, exit status 137): the container's memory limit is "
     "67108864 bytes" },
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}", "CRASHED",
     "no memory limit" },
@@ -37,10 +37,10 @@ static const Case cases[] = {
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 3, \"OOMKilled\": true}, \"HostConfig\": "
     "{\"Memory\": 67108864}}",
     "FAILED",
-    "Container exited with status 3. A process in it was killed for want of memory (OOMKilled): "
+    "Container exited with status 3. A process in it was killed for lack of memory (OOMKilled): "
     "the container's memory limit is 67108864 bytes" },
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 143, \"OOMKilled\": true}}", "CRASHED",
-    "SIGTERM (exit status 143). A process in it was killed for want of memory" },
+    "SIGTERM (exit status 143). A process in it was killed for lack of memory" },
   { "{\"Id\": \"c\", \"State\": {\"Status\": \"exited\", \"ExitCode\": -1, \"OOMKilled\": true}}",
     "CRASHED", "exit status was lost: conmon" },
   { "{\"Id\": \"c\", \"State\": {\"ExitCode\": 143, \"Error\": \"stopped by hand\"}}", "CRASHED",

@@ -200,7 +200,7 @@ test_unreadable (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_api_hurry (fixture->context.api, 0.001);
   g_test_expect_message ("prefect.client", G_LOG_LEVEL_WARNING, "*asking again*");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                         "The end of flow run 'run' *" RUN "* waits*");
+                         "Could not read or change flow run 'run' *" RUN "* at its end*");
   pp_flow_run_reschedule (run);
   pp_flow_run_states_read (fixture->context.api, RUN, on_noise, NULL);
   run_until_slot_free (fixture);

@@ -142,7 +142,7 @@ static const Case cases[] = {
       .calls = WELL, .log = "exited with status 1; it left no output" } },
   { "prefect-says-nothing",
     { PREFECT, .states = "PENDING PENDING COMPLETED ", .calls = WELL,
-      .words = "without Prefect inside it ever reporting" } },
+      .words = "but Prefect inside it never reported a state" } },
   { "prefect-does-not-say-the-end",
     { PREFECT, .steps = { run_prefect }, .states = "PENDING PENDING CRASHED ", .calls = WELL,
       .words = "never reported the end of the run" } },

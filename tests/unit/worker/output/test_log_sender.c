@@ -341,14 +341,15 @@ test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
     add_text (fixture, i == 3 || i == 4 ? OTHER_RUN : RUN, i == 3 || i == 4 ? "<script>" : "good");
   for (int i = 0; i < 2; i++)
     g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                           refusal->is_blind ? "A log record of flow run " OTHER_RUN
-                                               " is not let through and is dropped: *the answer is*"
-                                             : "A log record of flow run " OTHER_RUN
-                                               " is not let through and is dropped: *blocked*");
+                           refusal->is_blind
+                               ? "A log record of flow run " OTHER_RUN
+                                 " is not accepted, so the record is dropped: *the answer is*"
+                               : "A log record of flow run " OTHER_RUN
+                                 " is not accepted, so the record is dropped: *blocked*");
   run_until_delivered (fixture);
   g_test_assert_expected_messages ();
   g_assert_cmpuint (count_taken (fixture, "good"), ==, 6);
-  g_assert_cmpuint (count_taken (fixture, "a log record was left out"), ==, 2);
+  g_assert_cmpuint (count_taken (fixture, "a log record is missing here"), ==, 2);
   refusal = NULL;
 }
 
@@ -427,7 +428,7 @@ static void
 expect_run_is_barred (const char *run)
 {
   g_autofree char *pattern = g_strdup_printf ("The server accepts logs of other runs, but none of "
-                                              "flow run %s: *",
+                                              "flow run %s. *",
                                               run);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, pattern);
 }
@@ -485,7 +486,7 @@ test_run_is_refused (Fixture *fixture, gconstpointer data)
 
   refused_runs[0] = NULL;
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
-                         "Logs of flow run " RUN " are taken again; 11 *");
+                         "Logs of flow run " RUN " are accepted again; log records dropped: 11");
   add (fixture, RUN);
   run_until_delivered (fixture);
   g_assert_cmpuint (count_accepted (RUN), ==, 1);
@@ -599,11 +600,11 @@ test_record_is_refused_for_good (Fixture *fixture, gconstpointer data)
     add_text (fixture, i == 2 ? OTHER_RUN : RUN, i == 2 ? "<script>" : "good");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
                          "A log record of flow run " OTHER_RUN
-                         " is not let through and is dropped: *no such text*");
+                         " is not accepted, so the record is dropped: *no such text*");
   run_until_delivered (fixture);
   g_test_assert_expected_messages ();
   g_assert_cmpuint (count_taken (fixture, "good"), ==, 4);
-  g_assert_cmpuint (count_taken (fixture, "a log record was left out"), ==, 1);
+  g_assert_cmpuint (count_taken (fixture, "a log record is missing here"), ==, 1);
   refusal = NULL;
 }
 
@@ -661,9 +662,9 @@ test_no_right_to_write_logs (Fixture *fixture, gconstpointer data)
   add_text (fixture, RUN, "good");
   add_text (fixture, OTHER_RUN, "good");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                         "Logs are not taken and wait: *no right*");
+                         "Log records are not accepted, so they wait: *no right*");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                         "No logs were taken for *" RUN ", " OTHER_RUN "*no right*");
+                         "No logs were accepted for *" RUN ", " OTHER_RUN "*no right*");
   run_until_delivered (fixture);
   g_test_assert_expected_messages ();
   refuses_all = FALSE;

@@ -431,7 +431,8 @@ test_closed_reader (Fixture *fixture, gconstpointer data)
   (void)data;
   close (fixture->read_fd);
   fixture->read_fd = dup (0);
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "Standard output is gone*");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
+                         "Standard output is closed*");
   take (fixture, PP_STREAM_STDOUT, "nobody reads\n");
   while (g_main_context_iteration (NULL, FALSE))
     ;

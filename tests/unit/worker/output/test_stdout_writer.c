@@ -255,7 +255,7 @@ test_reader_comes_back (Fixture *fixture, gconstpointer data)
   close (ends[1]);
   close (ends[0]);
   begin (fixture);
-  expect (G_LOG_LEVEL_WARNING, "*is gone (Broken pipe)*");
+  expect (G_LOG_LEVEL_WARNING, "*is closed (Broken pipe)*");
   say (fixture->out, "lost\n");
   run_loop ();
   say (fixture->out, "lost too\n");

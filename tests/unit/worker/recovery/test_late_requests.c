@@ -286,9 +286,11 @@ test_put_back_fails (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   fixture->states = "[" OVERWRITTEN "]";
   fixture->refusals = 1000;
   add_note (fixture, 60);
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE, "*is set back to Done");
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_MESSAGE,
+                         "*sets the run back to Done");
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                         "Flow run " RUN ": *could not be put back: *503*");
+                         "A late request has changed the state of flow run " RUN
+                         ", *could not restore it: *503*");
   for (guint i = 1; i <= 120; i++)
     {
       pp_late_requests_look (fixture->late);
@@ -398,7 +400,8 @@ test_in_vain (Fixture *fixture, gconstpointer data)
   fixture->told = "[]";
   add_note (fixture, 60);
   g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING,
-                         "Flow run " RUN ": *see to it by hand");
+                         "The worker could not find out *flow run " RUN
+                         ", *set the right state in Prefect");
   look_for (fixture, 5);
   g_test_assert_expected_messages ();
   wait_requests (fixture, 0);

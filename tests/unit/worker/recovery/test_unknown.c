@@ -55,7 +55,8 @@ test_ended (void)
                               { "removing", "gone", "pool", RUN } };
 
   /* A warning fails the test. */
-  g_test_expect_message (DOMAIN, G_LOG_LEVEL_INFO, "Ended containers of this work pool *: 4");
+  g_test_expect_message (DOMAIN, G_LOG_LEVEL_INFO,
+                         "This worker does not touch some ended containers of its work pool*: 4");
   say (rows, G_N_ELEMENTS (rows));
   g_test_assert_expected_messages ();
 }
@@ -69,13 +70,16 @@ test_not_ended (void)
   for (gsize i = 0; i < G_N_ELEMENTS (states); i++)
     {
       const Row rows[] = { { states[i], "gone", "pool", RUN }, { "exited", "gone", "pool", RUN } };
-      g_autofree char *expected = g_strdup_printf (
-          "Containers of this work pool *the state directory /state knows nothing "
-          "of their workers: 1, one is 'box-%s'*cancel or delete*podman rm*",
-          states[i] != NULL ? states[i] : "?");
+      g_autofree char *expected
+          = g_strdup_printf ("This worker does not touch some containers of its work pool *the "
+                             "state directory /state does not know their workers. "
+                             "Number of containers: 1; one is 'box-%s'*cancel or delete*podman rm*",
+                             states[i] != NULL ? states[i] : "?");
 
       g_test_expect_message (DOMAIN, G_LOG_LEVEL_WARNING, expected);
-      g_test_expect_message (DOMAIN, G_LOG_LEVEL_INFO, "Ended containers of this work pool *: 1");
+      g_test_expect_message (
+          DOMAIN, G_LOG_LEVEL_INFO,
+          "This worker does not touch some ended containers of its work pool*: 1");
       say (rows, G_N_ELEMENTS (rows));
       g_test_assert_expected_messages ();
     }
