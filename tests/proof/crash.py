@@ -21,7 +21,8 @@ POINTS = [
     *(f"engine.{step}" for step in ("created", "started", "removed", "leftover")),
     *(f"logs.{step}" for step in ("answered", "noted")),
 ]
-# A container that was created but not started, found at the start. It only exists after certain other kills.
+# Passed when the engine has answered the removal of a container that an earlier worker created but did not start. Such
+# a container exists only after certain other kills.
 LEFTOVER = "engine.leftover"
 RANDOM = "any moment"
 POLL_SECONDS = 0.5
@@ -43,7 +44,7 @@ HELD = {
 }
 IN_FLIGHT = 20
 REACH_SECONDS = 8  # if the failpoint is not passed within this time, the kill counts as one at a random moment
-TRIES = 3  # for a failpoint that was not reached: on a busy machine no run may be there
+TRIES = 3  # for a failpoint that was not reached: on a busy machine, perhaps no run gets there in time
 LOOK_SECONDS = 0.4
 QUIET_SECONDS = 90  # more than PREFECT_API_REQUEST_TIMEOUT + 60 s, the longest wait for a batch of lines
 REQUEST_TIMEOUT = 10
@@ -58,7 +59,7 @@ def plan(kills, dice):
     points = [POINTS[index % len(POINTS)] for index in range(kills - at_random)]
     dice.shuffle(points)
     moments = [RANDOM if turn % 2 else dice.choice(list(HELD)) for turn in range(at_random)]
-    if kills >= 3 * len(POINTS):  # the long form: each of them
+    if kills >= 3 * len(POINTS):  # the long form: each key of HELD twice
         moments[: 2 * len(HELD)] = [*HELD] * 2
     planned = points + moments
     every = len(planned) / max(1, at_random)

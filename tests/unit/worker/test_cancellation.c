@@ -56,7 +56,8 @@ reply_one (Fixture *fixture, const Request *request, int fd)
   return server_reply (fd, 200, "", slow || quick ? list : "[]");
 }
 
-/* A server that fails all lists of runs and does not answer for one of the two runs. */
+/* Fails all lists of runs, and does not answer reads of one of the two runs, unless a flag of the
+ * fixture asks for other answers. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {

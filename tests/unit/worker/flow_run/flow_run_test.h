@@ -134,7 +134,7 @@ typedef struct
 /* main() of a test that runs COUNT CASES, each as a test FOLDER/NAME. */
 int run_cases (int argc, char **argv, const char *folder, const Case *cases, gsize count);
 
-/* The two halves of run_script(). */
+/* The three parts of run_script(), in their order. */
 void new_run (Fixture *fixture);
 void finish_run (Fixture *fixture);
 void check_script (Fixture *fixture);

@@ -39,7 +39,8 @@ typedef struct
   PpClaimHolder holder; /* the result */
 } Fixture;
 
-/* The first list of states is empty, whichever program answers it. */
+/* Answers the first request for the states with NOTHING, later ones with STATES. If the run is
+ * deleted, every such answer is NOTHING. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {
