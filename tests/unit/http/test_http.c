@@ -561,8 +561,8 @@ answer_large_with (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_U
   return server_reply (fd, GPOINTER_TO_INT (data), "", body);
 }
 
-/* The status counts, however large the answer is; a caller may also want the first part of a
- * success. */
+/* If an answer is too large, the call still gets its status and the first part of its body. For a
+ * success, the caller must ask for that (allow_cut). */
 static void
 test_cut (void)
 {

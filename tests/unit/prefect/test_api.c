@@ -116,7 +116,7 @@ started (const Step *steps, guint n_steps)
   return fixture;
 }
 
-/* Repeated calls do not wait. */
+/* Returns a started fixture whose API hardly waits before it repeats a call. */
 static Fixture *
 hurried (const Step *steps, guint n_steps)
 {
@@ -669,7 +669,8 @@ test_object_that_is_not_there (void)
     }
 }
 
-/* A run waits for such a call only as long as it takes to change a server. */
+/* The API itself refuses a call that a run waits for. The call is repeated only as long as a change
+ * of the server may take. */
 static void
 test_what_the_api_denies (void)
 {
@@ -707,7 +708,8 @@ call_others (json_t *body G_GNUC_UNUSED, const GError *error G_GNUC_UNUSED, gpoi
   pp_api_call (user_data, "GET", "/other", NULL, PP_API_ONCE, call_others, user_data);
 }
 
-/* The server cannot write out a block document, for example: the run ends and frees its slot. */
+/* The server fails at one call only, for example because it cannot serialize a block document. The
+ * call ends, so that the run ends and frees its slot. */
 static void
 test_what_the_server_fails_at (void)
 {
@@ -1586,8 +1588,8 @@ test_set_state_lost_answer (void)
   g_free (seen.type);
 }
 
-/* Prefect 2.20 has no labels and no events, so the worker asks once. The 404 about a missing run is
- * another one. */
+/* Prefect 2.20 has no labels and no events, so the worker asks once. A 404 about a missing run
+ * does not mean that. */
 static void
 test_old_server_is_asked_once (void)
 {

@@ -415,7 +415,7 @@ worker_takes (const char *key, const char *text)
 }
 
 /* A placeholder inside text turns a number into a string. The server must accept the number and
- * such strings, and of other strings exactly those that the worker accepts. */
+ * a string with a placeholder. For all other strings, server and worker must agree. */
 static void
 test_podman_numbers_may_be_strings (void)
 {

@@ -50,8 +50,8 @@ answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer d
   return server_reply (fd, 204, "", "");
 }
 
-/* Has six good events sent by EMIT. The worker was started as one of WORKER_TYPE, and its pool is
- * of POOL_TYPE. */
+/* Calls EMIT, and waits until the server has accepted six good events. The worker was started with
+ * WORKER_TYPE, and the type of its pool is POOL_TYPE. */
 static void
 send_events (Taken *taken, const char *worker_type, const char *pool_type,
              void (*emit) (PpEvents *events))

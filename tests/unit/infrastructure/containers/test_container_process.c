@@ -151,8 +151,8 @@ test_control_group_names_the_container (Fixture *fixture, gconstpointer data G_G
   g_assert_false (find (fixture, OTHER, &process));
 }
 
-/* True if the container has no conmon for its start, where its first process has the command line
- * COMMAND (SIZE bytes). */
+/* Gives the container's first process the command line COMMAND (SIZE bytes). Returns TRUE if the
+ * container then has no conmon that would watch its start. */
 static gboolean
 lacks_conmon (const Fixture *fixture, const char *command, gssize size)
 {

@@ -165,7 +165,8 @@ test_image_is_trimmed (void)
     }
 }
 
-/* Engines take NAME=VALUE: such a name would set another variable, PREFECT__FLOW_RUN_ID too. */
+/* Engines get variables as NAME=VALUE. A name with "=" in it would set another variable, for
+ * example PREFECT__FLOW_RUN_ID. */
 static void
 test_variable_names (void)
 {

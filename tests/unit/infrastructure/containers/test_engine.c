@@ -355,7 +355,7 @@ test_nul_in_a_label (void)
   stop (&fixture);
 }
 
-/* Answers late: after the few milliseconds that a 32-bit overflow would leave of the time-out. */
+/* Answers late. A 32-bit overflow would make the time-out shorter than this delay. */
 static gboolean
 answer_late (Server *server, const Request *request, int fd, gpointer data)
 {

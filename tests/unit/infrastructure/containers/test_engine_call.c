@@ -34,8 +34,8 @@ typedef struct
 {
   const char *name;
   Route route;
-  int success;      /* the engine's status */
-  int unchanged;    /* another one, or 0 */
+  int success;      /* the engine's status for success */
+  int unchanged;    /* its status if there was nothing to change; 0: it has none */
   const char *body; /* the engine's answer */
 } Case;
 

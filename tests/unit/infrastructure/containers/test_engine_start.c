@@ -63,7 +63,7 @@ typedef struct
 } Case;
 
 /* Does not answer a start; answers an inspect with the container of the case DATA. If the container
- * has begun, the caller gives the start up; otherwise the server breaks the connection. */
+ * has begun, waits until the caller gives up. Otherwise breaks the connection off. */
 static gboolean
 answer_no_start (Server *server, const Request *request, int fd, gpointer data)
 {

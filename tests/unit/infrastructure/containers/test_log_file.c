@@ -445,7 +445,7 @@ test_cut_by_full_disk (Fixture *fixture, gconstpointer data)
   assert_damage (fixture, 2, 15 + 40, 15);
 }
 
-/* The same inside a record's text. The cut line keeps what is there of it. */
+/* The same inside a record's text. The part that was written is kept. */
 static void
 test_text_cut_by_full_disk (Fixture *fixture, gconstpointer data)
 {

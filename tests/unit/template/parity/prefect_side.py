@@ -1,9 +1,10 @@
 """Runs the cases through Prefect's own functions (needs the venv with prefect and prefect_docker).
 
-Writes CASES (a case a line), EXPECTED (its result a line) and the DockerWorker's own TEMPLATE. What is not Prefect's here: the client,
-which answers from the case; the settings and the environment, which are the case's; the order in
-which a set of placeholders is walked (any in Prefect, that of appearance here); and the deliberate
-differences of prefect-podman, each as narrow as it can be:
+Writes CASES (one case per line), EXPECTED (one result per line) and the DockerWorker's own TEMPLATE.
+
+The following is replaced. The client answers from the case. Settings and environment are those of the case. Prefect
+goes through a set of placeholders in any order; here they are taken in the order in which they appear. The deliberate
+differences of prefect-podman are applied, each as narrow as it can be:
 
 - booleans in env, numbers and booleans in labels are written as JSON writes them;
 - volume options other than ro and rw are taken (a colon is no part of them);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests whose a flow run is, and which runs are started. */
+/* Tests which worker a flow run belongs to, and which runs are started. */
 #include "config.h"
 
 #include "flow_run_test.h"

@@ -25,7 +25,7 @@ check_renewed (Fixture *fixture)
   g_assert_cmpuint (fixture->renewals, >=, 1);
 }
 
-/* From then on, Prefect inside the container renews the lease. */
+/* Once the run is Running, Prefect inside the container renews the lease, not the worker. */
 static void
 check_left_to_prefect (Fixture *fixture)
 {

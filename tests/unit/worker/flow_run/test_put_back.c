@@ -19,7 +19,7 @@
 #define COMPLETED                                                                                  \
   "{\"id\": \"2\", \"type\": \"COMPLETED\", \"name\": \"Done\","                                   \
   " \"state_details\": {\"transition_id\": \"dddddddd-0000-4000-8000-000000000000\"}}"
-/* Our states, which came after that end. */
+/* States of this worker, which came after COMPLETED. */
 #define PENDING "{\"id\": \"3\", \"type\": \"PENDING\", \"name\": \"Pending\"}"
 #define FAILED "{\"id\": \"4\", \"type\": \"FAILED\", \"name\": \"Failed\"}"
 
@@ -209,8 +209,8 @@ test_unreadable (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   pp_flow_run_free (run);
 }
 
-/* Such a run has startup_timeout_seconds: the worker reads its states to know whether it is
- * Pending. */
+/* The server fails at this run, which has startup_timeout_seconds. So the worker reads the run's
+ * states to know whether it is Pending. */
 static void
 test_unreadable_at_start (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

@@ -400,8 +400,8 @@ static const Recovery recoveries[] = {
     { .answers = { { "RUNNING", 0, 100, 503, NULL, TRUE } },
       .states = "COMPLETED ",
       .calls = "inspect remove " WELL } },
-  /* The earlier worker requested its removal, but it was started first. It is renamed as soon as it
-   * is found, and once only. */
+  /* The earlier worker requested the removal of the container, but the container was started first.
+   * The container is renamed as soon as it is found, and only once. */
   { "leftover-runs",
     PP_JOURNAL_CLAIMED,
     PP_JOB_RUNNING,

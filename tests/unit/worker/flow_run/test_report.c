@@ -29,7 +29,7 @@ retry_inside (Fixture *fixture)
                   json_pack ("{s:s, s:i}", "retry_type", "in_process", "retries", 2));
 }
 
-/* The poll gets the run back; the rest of its policy stays. */
+/* A poll will pick up the retry. The rest of the run's policy is unchanged. */
 static void
 check_retry (Fixture *fixture)
 {
@@ -212,7 +212,7 @@ static const Case cases[] = {
       .states = "PENDING RUNNING ",
       .calls = WELL,
       .check = check_retry } },
-  /* Somebody changes the run while it is short. */
+  /* The worker does not read the run between a change by hand and the end of its container. */
   { "retried-by-hand",
     { .steps = { retry_by_hand, end_job }, .states = "PENDING RUNNING ", .calls = WELL } },
   { "retried-by-hand-and-fails",

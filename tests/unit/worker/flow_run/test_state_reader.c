@@ -209,8 +209,8 @@ test_answer_without_it (void)
 }
 
 /* Another program answers an empty list to every request: the reader asks until the server is back.
- * With two runs, each gets one such answer. A second one, after the other run was read, would count
- * as a refusal of that run. */
+ * If there are two runs, each gets one such answer when it is read alone. If run "b" got a second
+ * one after the server had returned run "a", that would count as a refusal of run "b". */
 static void
 test_empty_list_for_everything (gconstpointer count)
 {
@@ -292,8 +292,8 @@ test_lists_that_fail_now_and_then (void)
   g_assert_cmpstr (fixture->heard->str, ==, "a a a a a a ");
 }
 
-/* Several such runs, one that was deleted, and one that the server cannot write out at all: its
- * state is found in the list of its states. */
+/* Several runs that the server cannot list, one that was deleted, and one that the server cannot
+ * return at all. The state of the last one is found in the list of its states. */
 static void
 test_bad_members (void)
 {

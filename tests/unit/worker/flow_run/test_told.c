@@ -13,7 +13,7 @@ look (Fixture *fixture)
   pp_flow_run_look (fixture->run);
 }
 
-/* The next read does not wait for others to join. */
+/* The next read is sent at once, and does not wait for other reads to join its list. */
 static void
 let_time_pass (Fixture *fixture G_GNUC_UNUSED)
 {

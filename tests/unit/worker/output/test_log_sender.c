@@ -462,8 +462,9 @@ add_rounds (Fixture *fixture, int rounds, const char *const *runs)
       add (fixture, *run);
 }
 
-/* All bodies that name one run are refused: the records of others arrive at once, also new ones.
- * Its own are dropped, and new ones are dropped soon, until they are accepted again. */
+/* All bodies that name one run are refused. Records of other runs arrive at once, also new ones.
+ * The records of the refused run are dropped after a while. After that, new records of this run
+ * are dropped sooner, until one is accepted. */
 static void
 test_run_is_refused (Fixture *fixture, gconstpointer data)
 {

@@ -299,8 +299,9 @@ is_later_part (const World *world, guint i)
   return FALSE;
 }
 
-/* Removes up to COUNT entries from the log's beginning. Does not cut between the parts of a line
- * where a reader begins: parts have the same time, so the loss could not be detected. */
+/* Removes up to COUNT entries from the log's beginning. In a log that does not report a lost
+ * beginning (Docker's), cuts only before the first part of a line: all parts of a line have the
+ * same time, so the loss of some could not be detected. */
 static void
 cut (World *world, guint count)
 {

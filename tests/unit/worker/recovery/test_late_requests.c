@@ -451,7 +451,8 @@ test_pid_of_another_worker (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   assert_pid (fixture, 2, "elsewhere:f00d");
 }
 
-/* The same case, but this worker has started the run again. Also after the note's expiry. */
+/* The same case, but this worker has started the run again. It corrects the infrastructure_pid also
+ * after the note has expired. */
 static void
 test_pid_of_own_run (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {

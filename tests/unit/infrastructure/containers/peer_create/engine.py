@@ -79,7 +79,7 @@ class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.record = {}
 
     def handle_error(self, request, client_address):
-        # The client closed the connection early. If a request is missing for that, the comparison shows it.
+        # The client closed the connection early. If a request is missing because of that, the comparison shows it.
         pass
 
     def close(self):

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Compares the create call of prefect-podman with the peer's, field by field.
 
-The peer is the installed DockerWorker with docker-py, run against an engine that writes down what
-it is asked; the same finished job configuration goes to spec_harness. (A worker's configuration says
-beside that which of its variables are secrets: those the peer gives to every container, and
-prefect-podman only where Prefect runs inside; prefect_env, test_own_secrets.c.) Run with the Python of a venv
-that has prefect and prefect-docker:
+The peer is the installed DockerWorker with docker-py. It runs against an engine that only records its requests. The
+same finished job configuration goes to spec_harness.
+
+This test does not cover the worker's own secrets. The peer gives them to every container, prefect-podman only to
+containers that run Prefect: see prefect_env in test_own_secrets.c.
+
+Run with the Python of a venv that has prefect and prefect-docker:
 
     python tests/unit/infrastructure/containers/peer_create/run.py --harness build/tests/unit/infrastructure/containers/spec_harness
 """
