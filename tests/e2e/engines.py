@@ -85,7 +85,7 @@ class Engine:
         return answer
 
     def start_service(self):
-        """Starts the engine's service, again after its end. Not for rootless Podman's."""
+        """Starts the engine's service, for the first time or after it has ended. Not for rootless Podman."""
         log = self.folder / f"{self.kind}-{time.monotonic_ns()}.log"
         self.process = Process(self.command, log, env=self.environment, cwd=self.folder)
         self.process.wait_ready(self.ready)

@@ -73,7 +73,8 @@ def test_container_is_stopped_by_its_own_signal(api, engine, pool, start_worker,
 
 @pytest.mark.slow
 def test_engine_is_given_the_grace_to_end_its_run(api, engine, pool, start_worker):
-    """Prefect inside the container has 30 s. What is left after that, the container and the state, the worker ends."""
+    """Prefect inside the container has 30 s to end its cancelled run. Then the worker stops the container and reports
+    the end."""
     start_worker(api, engine, pool)
     command = "sh -c 'trap \"echo told to go\" TERM; echo up; while true; do sleep 1; done'"
     variables = {"command": command, "state_reporting": "engine", "forward_output": "always", "stop_timeout": 1}

@@ -188,6 +188,6 @@ def test_restarted_by_hand(api, engine, pool, start_worker, how):
         assert api.wait_end(run)["state"]["type"] == "COMPLETED"
         api.wait_text(run, "done")
         return
-    # Its end may have been seen between the two.
+    # The worker may have seen the container's end between the stop and the start.
     ended = api.wait_end(run)["state"]
     assert ended["type"] == "COMPLETED" or "signal from outside" in ended["message"], ended

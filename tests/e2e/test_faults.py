@@ -108,7 +108,7 @@ def test_claim_is_not_repeated_without_a_look(api, engine, pool, proxy, start_wo
 
 @pytest.mark.parametrize("code", [503, 404, 500])
 def test_decoration_may_fail(api, engine, pool, proxy, start_worker, code):
-    """The Python worker sets a run to Crashed if its labels are answered with 503."""
+    """The Python worker sets a run to Crashed if the server answers 503 to the call that sets its labels."""
     proxy.add(Rule(r"/labels", status(code)), Rule(r"POST /api/events", status(code)))
     start_worker(proxy.api, engine, pool)
     began = time.monotonic()
@@ -387,7 +387,7 @@ def test_log_stream_breaks(api, engine, pool, door, start_worker):
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
     lines = [line for line in api.wait_text(run, "numbered line 100").splitlines() if line.startswith("numbered")]
     assert lines == [f"numbered line {number}" for number in range(1, 101)]
-    if engine.kind == "docker":  # Podman's log file is read where it can be
+    if engine.kind == "docker":  # the worker reads Podman's log file itself, if it can
         assert door.count(r"GET .*/logs") >= 4
 
 
@@ -611,8 +611,8 @@ CHANGES = [r"POST .*/containers/create", r"POST .*/start", r"DELETE .*/container
 @pytest.mark.parametrize("carried_out", [False, True], ids=["refused", "carried-out"])
 @pytest.mark.parametrize("call", CHANGES, ids=["create", "start", "remove"])
 def test_database_of_the_engine_is_locked(api, engine, pool, door, start_worker, call, carried_out):
-    """The database is locked for a moment. The engine is asked again, and a call that it has carried out all the
-    same is not carried out twice."""
+    """The database is locked for a moment. The engine is asked again. A call that it has carried out in spite of the
+    error is not carried out twice."""
     answer = status_after_passing(500, LOCKED) if carried_out else status(500, LOCKED)
     check_one_answer(api, engine, pool, door, start_worker, call, answer)
 

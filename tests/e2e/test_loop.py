@@ -120,7 +120,7 @@ def test_claim_and_a_server_that_goes_away(api, engine, pool, proxy, start_worke
     assert proxy.count(SET_STATE.format(run)) >= 5
 
 
-@pytest.mark.long  # test_state_reader.c has the answers that are cut short
+@pytest.mark.long  # in CI, test_state_reader.c tests such a limit
 def test_server_with_a_small_limit(engine, start_worker):
     """An answer of the server names fewer runs than the worker has slots, and fewer than it has in flight. All runs
     are done, and only the deleted one is stopped."""
@@ -303,8 +303,8 @@ def test_runs_of_many_deployments_in_a_burst(api, engine, pool, start_worker):
 
 
 def test_poll_with_a_date_beyond_what_was_asked_for(api, engine, pool, proxy, start_worker):
-    """A proxy has altered the dates in the poll's answer. The run is not claimed, since it would stay Pending until
-    then, and the worker does not ask at once again. The run is claimed when the answers are right again."""
+    """A proxy has altered the dates in the poll's answer. The run is not claimed, because it would stay
+    Pending until 2099. The worker does not ask again at once. The run is claimed when the answers are right again."""
     in_2099 = altered(rb'(scheduled_(?:start_)?time":")20\d\d', rb"\g<1>2099")
     proxy.add(Rule(POLL, in_2099))
     run = api.go(pool, {"command": "true"})

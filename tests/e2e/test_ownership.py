@@ -129,7 +129,8 @@ def test_two_containers_that_no_journal_knows_of(api, engine, pool, start_worker
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_container_of_an_image_of_the_container(api, engine, pool, start_worker, tmp_path):
-    """`podman commit` copies all labels into an image. A container of it looks like the run's own, runs, and is younger."""
+    """`podman commit` copies all labels into an image. A container of it looks like the run's own, runs, and is
+    younger."""
     image = f"localhost/pp/{pool}:1"
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo mine; sleep 4; exit 3'"})

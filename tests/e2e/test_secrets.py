@@ -126,7 +126,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("engine", ["podman", "docker"], indirect=True)
 def test_no_secret_is_in_a_refusal(api, engine, pool, start_worker, tmp_path):
-    """An error message shows the refused value: the worker's own message, and the engine's."""
+    """An error message quotes the refused value, whether it is the worker's own message or the engine's. A secret in
+    that value is masked."""
     name = new_pool_name().replace("pool", "refused")
     api.block("login", name, {"host": "Open-host", "word": BLOCK}, secret_fields=["word"])
     worker = start_worker(api, engine, pool, settings={"PREFECT_LOGGING_LEVEL": "DEBUG"})

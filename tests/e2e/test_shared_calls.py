@@ -1,5 +1,5 @@
-"""One bad member of a call for many does not affect the others: a run that the server cannot write into a list, or
-cannot write out at all, or a queue that does not exist."""
+"""One bad member of a call for many does not affect the others: a run that the server cannot return in a
+list, a run that it cannot return at all, or a queue that does not exist."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ HUGE = 10**20  # beyond 64 bits: orjson, which writes the server's lists, refuse
 
 @contextlib.contextmanager
 def deleted_at_end(api, *runs):
-    """Deletes RUNS at the end: each of them makes every list of the session's server fail that it is in."""
+    """Deletes RUNS at the end: if one of them is in a list, the session's server cannot return that list."""
     try:
         yield
     finally:
@@ -80,8 +80,8 @@ def test_server_that_gives_out_no_run(api, engine, pool, proxy, start_worker):
 
 
 def test_end_that_the_server_does_not_take_holds_no_slot(api, engine, pool, proxy, start_worker):
-    """The server fails at the end of one run and at nothing else. The next run is started, and the end is reported
-    again."""
+    """The server fails whenever the end of one run is reported, and at nothing else. The next run is started, and the
+    end is reported again."""
     start_worker(proxy.api, engine, pool, "--limit", "1")
     stuck = api.go(pool, {"command": "sh -c 'sleep 2; exit 3'"}, "stuck")
     wait_type(api, stuck, "RUNNING")

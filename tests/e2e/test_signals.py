@@ -70,7 +70,8 @@ def test_quit_waits_for_runs_in_flight(api, engine, pool, start_worker):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_signal_after_quit_stops_as_usual(api, engine, pool, start_worker, number):
-    """The worker would wait for its runs. The second signal stops it as the first one would: nothing buffered is lost."""
+    """After SIGQUIT the worker waits for its runs. A second signal stops it as if it were the first one: nothing that
+    is buffered is lost."""
     settings = {"PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}
     script = "sh -c 'echo said before the end; sleep 60'"
     worker, run, container = begin(api, engine, pool, api, start_worker, script, settings=settings)

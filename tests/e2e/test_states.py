@@ -164,7 +164,7 @@ say () {
 }
 say '{"type": "RUNNING"}'
 """
-# As Prefect's engine suspends a flow: it says so, and its process ends well. Run again, it completes.
+# Suspends the flow like Prefect: reports that, and exits with status 0. If it runs again, it completes.
 SUSPENDS = SAY + r"""
 if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
   say '{"type": "PAUSED", "name": "Suspended", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z", "pause_reschedule": true}}'
@@ -174,7 +174,7 @@ fi
 """
 
 
-# As Prefect's engine pauses a flow: its process waits until somebody resumes the run.
+# Pauses the flow like Prefect: the process waits until somebody resumes the run.
 PAUSES = SAY + r"""
 say '{"type": "PAUSED", "state_details": {"pause_timeout": "2100-01-01T00:00:00Z"}}'
 until wget -q -O - $API_URL/flow_runs/$id | grep -q '"state_type":"RUNNING"'; do sleep 0.5; done
@@ -182,7 +182,7 @@ say '{"type": "COMPLETED"}'
 """
 
 
-# As Prefect's engine waits for a retry, but the container dies meanwhile. Run again, it completes.
+# Reports a failure like Prefect, and dies before the retry. If it runs again, it completes.
 DIES_BEFORE_RETRY = SAY + r"""
 if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
   say '{"type": "FAILED"}'
@@ -194,7 +194,7 @@ fi
 
 
 def as_engine(api, script, **more):
-    """Returns job variables of a container in which SCRIPT plays Prefect's engine."""
+    """Returns job variables of a container in which SCRIPT plays Prefect."""
     variables = {"command": f"sh -c {shlex.quote(script)}", "state_reporting": "engine"}
     return variables | {"auto_remove": True, "network_mode": "host", "env": {"API_URL": api.url}} | more
 
@@ -221,7 +221,7 @@ def test_end_of_the_container_where_states_may_not_be_read(api, engine, pool, pr
     assert api.wait_end(run, timeout=150)["state"]["type"] == "CRASHED"
 
 
-# Plays Prefect in a wrapper's container, whose run the worker reports. It waits for its retry and succeeds then.
+# Plays a wrapper that starts Prefect; the worker reports the run. Prefect waits for its retry, which succeeds.
 RETRIES_INSIDE = SAY + r"""
 say '{"type": "FAILED"}'
 sleep 16
@@ -255,8 +255,8 @@ echo everything is copied
 
 
 def test_command_that_goes_on_when_its_flow_is_over(api, engine, pool, start_worker):
-    """Prefect inside the container has reported the end. That is not an end by hand, after which the container would
-    be stopped."""
+    """Prefect inside the container has reported the end. The worker would stop the container if a user had set that
+    state, but it does not do so here."""
     start_worker(api, engine, pool)
     run = api.run(api.deploy(pool, variables=as_engine(api, ENDS_INSIDE, state_reporting="worker")), after=2)
     api.wait_text(run, "everything is copied")

@@ -87,9 +87,9 @@ say 1 340; hold 1; say 341 540; hold 2; say 541 640; hold 3; say 641 800'"""
 
 
 def small_log(engine):
-    """Limits the log of CHATTY: conmon keeps one file of three hundred lines of each stream, Docker two of two
-    hundred. If the log is followed up to one hold, all lines since then are still there at the next hold, but the
-    first lines are gone."""
+    """Limits the log of CHATTY. conmon keeps one file, which has three hundred lines of each stream. Docker keeps two
+    files, each with two hundred lines of each stream. If the log is followed up to one hold, all lines since then are
+    still there at the next hold, but the first lines are gone."""
     if engine.kind == "docker":
         return {"log_config": {"type": "json-file", "config": {"max-size": "32k", "max-file": "2"}}}
     return {"log_config": {"type": "k8s-file", "config": {"max-size": "32kb"}}}
@@ -101,8 +101,9 @@ def go_on(engine, run):
 
 
 def check_chatty(api, run, *workers):
-    """Checks that each line is once and in order in the log, and that each is on standard output. On standard
-    output, lines of the moment of a kill may come twice, but no line that the log had at the hold before."""
+    """Checks that each line is once and in order in the log, and that each is on standard output. After a kill,
+    the next worker may repeat the last hundred lines before the hold and lines after it on standard output, but no
+    earlier lines."""
     last = CHATTY_HOLDS[-1]
     api.wait_text(run, f"error {last}")
     for word in ("line", "error"):
@@ -241,8 +242,7 @@ def test_containers_of_a_lost_state_directory_are_spoken_of(api, engine, pool, s
 
 @pytest.mark.parametrize("answer", [not_json(), status(200, b"null"), status(401, b'{"detail":"no"}')])
 def test_something_else_answers_at_the_start(api, engine, pool, proxy, start_worker, answer):
-    """A gateway's page is answered in place of a server that this worker has served before, while that server is
-    down."""
+    """The server is down, and a gateway answers in its place. The worker has worked with that server before."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 3'", "auto_remove": True})
     api.wait_text(run, "up")
@@ -583,7 +583,7 @@ def test_container_of_an_attempt_before_is_left_alone(api, engine, pool, start_w
     api.set_state(run, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
     api.set_state(run, "PENDING")
     start_worker(api, engine, pool)
-    # If the worker took the container for this run's, it would count, follow and report it within 3 s.
+    # If the worker took the old container for the retry's container, it would follow it and report its end within 3 s.
     api.wait_end(api.go(pool, {"command": "sleep 5", "auto_remove": True}))
     assert api.state(run)["type"] == "PENDING"
     assert [left["Id"] for left in engine.containers_of(run)] == [container["Id"]]
@@ -631,7 +631,7 @@ TWICE = "sh -c 'test -e /kept/seen && exit 0; touch /kept/seen; echo up; sleep 1
 
 @pytest.mark.parametrize("other", [False, True])
 def test_run_that_is_scheduled_again_while_it_runs(api, engine, pool, start_worker, elsewhere, tmp_path, other):
-    """The user does this. The end of the first container does not count for the second attempt."""
+    """The user schedules the run again. The end of the first container does not count for the second attempt."""
     kept = tmp_path / "kept"
     kept.mkdir()
     start_worker(api, engine, pool)
@@ -714,8 +714,8 @@ def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
 
 @pytest.mark.parametrize("ended", ["CRASHED", None])
 def test_run_that_is_begun_again_at_once(api, engine, pool, start_worker, elsewhere, tmp_path, ended):
-    """Another worker polls before the first one, which is alive, has read the run. The first worker sees RUNNING
-    before and after."""
+    """Another worker polls before the first one, which is alive, has read the run. The first worker finds RUNNING
+    in its read before that and in its read after that."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 50'", "stop_timeout": 1, "auto_remove": True})
     api.wait_text(run, "up")
@@ -746,7 +746,8 @@ def test_run_that_is_begun_again_while_its_image_is_pulled(api, engine, pool, do
 
 
 def test_run_that_was_made_here_and_begun_again_elsewhere(api, engine, pool, start_worker, elsewhere, tmp_path):
-    """The run's time is past when its first worker comes back. That worker does not start the run, too."""
+    """The run's time is past when its first worker comes back. That worker does not start the run a
+    second time."""
     worker = start_worker(api, engine, pool)
     due = time.time() + 6
     run = api.run(api.deploy(pool, variables={"command": "sleep 20"}), after=6)
@@ -760,7 +761,7 @@ def test_run_that_was_made_here_and_begun_again_elsewhere(api, engine, pool, sta
     assert [state["type"] for state in api.states(run)].count("RUNNING") == 1
 
 
-# As Prefect's engine suspends a flow, after a while. Run again, it takes a while to complete.
+# Suspends the flow like Prefect, after a while. If it runs again, it takes a while to complete.
 SUSPENDS_LATE = SAY + r"""
 if [ $(wget -q -O - "$API_URL/flow_run_states/?flow_run_id=$id" | grep -o '"type":"RUNNING"' | wc -l) = 1 ]; then
   sleep 4
@@ -1022,7 +1023,7 @@ def test_wall_clock_is_set_forward_meanwhile(api, engine, pool, start_worker, cl
 
 
 def test_retry_that_never_ran_is_taken_up(api, engine, pool, start_worker):
-    """That the run was Running before does not count for this attempt, which never was: the log gets its last lines,
+    """Only an earlier attempt of the run was Running; this one never was. So the log gets the last lines of its output,
     which tell why it failed."""
     run = api.go(pool, {"command": "sh -c 'echo the cause; sleep 8; exit 1'", "state_reporting": "engine"})
     for type in ("RUNNING", "SCHEDULED"):

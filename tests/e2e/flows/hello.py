@@ -21,5 +21,5 @@ def broken():
 def vanish(status: int = 0):
     """Ends the process from inside a running flow, as a crash of the interpreter would."""
     get_run_logger().info("about to vanish")
-    time.sleep(2.5)  # the engine sends its log every 2 s
+    time.sleep(2.5)  # Prefect sends its log every 2 s
     os._exit(status)
