@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-/* The engine's own messages would be most of what a fuzz run prints. */
+/* Otherwise, most of a fuzz run's output would be log messages of the code under test. */
 static void
 ignore_log (const char *domain G_GNUC_UNUSED, GLogLevelFlags level G_GNUC_UNUSED,
             const char *message G_GNUC_UNUSED, gpointer user_data G_GNUC_UNUSED)

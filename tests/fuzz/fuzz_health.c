@@ -54,7 +54,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_assert_cmpint (bind (fd, (struct sockaddr *)&own, sizeof own), ==, 0);
   if (connect (fd, (struct sockaddr *)&address, sizeof address) != 0)
     {
-      g_assert_cmpint (errno, ==, EINTR); /* libFuzzer's clock */
+      g_assert_cmpint (errno, ==, EINTR); /* libFuzzer's timer signal */
       close (fd);
       return 0;
     }

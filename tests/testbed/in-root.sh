@@ -1,7 +1,7 @@
 #!/bin/bash
 # in-root.sh ROOT SHARED COMMAND...: runs COMMAND (as root) in the Debian at ROOT, in a mount namespace of
-# its own. The folder SHARED has the same path inside as outside: what either writes there, sockets
-# included, the other sees. ROOT itself is read-only. Process ids are those of the outside.
+# its own. The folder SHARED has the same path inside as outside: each side sees what the
+# other writes there, also sockets. ROOT itself is read-only. Process ids are those of the outside.
 # Podman's containers need pivot_root(2) here: under a plain chroot, runc refuses to start them.
 set -euo pipefail
 
