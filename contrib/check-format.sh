@@ -28,7 +28,7 @@ check_opens () {
     nothing_in "opened outside of src/files/foreign_file.c and src/files/own_file.c"
 }
 
-# A library with a path would open the file on the loop, so libcurl gets the content.
+# libcurl would open the file of a path on the loop. So it gets the file's content and no path.
 check_paths () {
   grep -rnE '\bCURLOPT_((PROXY_|DOH_)?(CAINFO|CAPATH|SSLCERT|SSLKEY|CRLFILE|ISSUERCERT)|COOKIEFILE|COOKIEJAR|NETRC|NETRC_FILE|HSTS|ALTSVC|RANDOM_FILE|EGDSOCKET|SSH_[A-Z_]*(KEYFILE|KNOWNHOSTS))\b' \
     "${SOURCES[@]}" src include | grep -v '^src/http/tls\.c:' |

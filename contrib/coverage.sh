@@ -4,8 +4,8 @@
 #   contrib/coverage.sh [FOLDER] [ROOM]
 #
 # FOLDER: where to build, with --enable-coverage (default: build-coverage). A build that is there is used again.
-# ROOM: a folder below src (default: worker/flow_run). The tests of its first part run: for worker/flow_run all of
-# tests/unit/worker. Needs gcovr and gcov.
+# ROOM: a folder below src (default: worker/flow_run). The unit tests of ROOM's first folder run: for worker/flow_run,
+# all of tests/unit/worker. Needs gcovr and gcov.
 #
 # `make coverage` runs this in a folder below the build folder.
 set -euo pipefail

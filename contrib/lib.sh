@@ -63,7 +63,7 @@ pp_install () {
     [ ${#missing[@]} -gt 0 ] || return 0
     note "apt-get install ${missing[*]}"
     pp_logged "$log" pp_as_root apt-get update || return
-    # The scripts start the services that they need themselves.
+    # Nothing here starts a service: each script starts the services that it needs, with its own settings.
     pp_logged "$log" pp_as_root env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y --no-install-recommends "${missing[@]}"
   elif command -v dnf >/dev/null; then

@@ -5,10 +5,11 @@
 #                                          server and Podman's service, runs two deployments, cleans up
 #   contrib/quickstart.sh --keep           the same, then leaves it up until Ctrl-C
 #   contrib/quickstart.sh --prefect-image  makes the image with Prefect in it by debootstrap (as root)
-#                                          where no image registry can be reached
+#                                          if no image registry can be reached
 #
-# Packages are installed with apt or dnf (through sudo where this is not run as root). Podman: the
-# service that CONTAINER_HOST names or that is already running, else one of our own for this while.
+# Packages are installed with apt or dnf (with sudo if you are not root). The script uses the Podman
+# service that CONTAINER_HOST names, else one that is already running, else it starts one and stops
+# it at the end.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -1,18 +1,18 @@
 #!/bin/bash
-# Installs what the tests need, builds with sanitizers and runs every test there is.
+# Installs what the tests need, builds with sanitizers and runs the tests.
 #
 #   contrib/run-tests.sh                 what CI runs
-#   contrib/run-tests.sh all             the same with the longest end-to-end tests, then these again with Podman 5, and
-#                                        contrib/quickstart.sh
+#   contrib/run-tests.sh all             the same with the longest end-to-end tests, then the end-to-end tests that
+#                                        depend on the engine's version again with Podman 5, and contrib/quickstart.sh
 #   contrib/run-tests.sh STAGE...        only these: install build unit parity clang format tidy fuzz
 #                                        distcheck e2e e2e_and_tidy proof e2e_podman5 quickstart
 #   contrib/run-tests.sh e2e ARGUMENTS   the end-to-end tests with arguments for pytest
 #
 # The end-to-end tests run in PREFECT_PODMAN_E2E_PROCESSES processes (3).
 #
-# Needs root (containers, a PostgreSQL, a rootless user of its own) and package registries; nothing
-# else of the network. What is costly to make is kept in .cache (PREFECT_PODMAN_CACHE), builds are in
-# build-tests (PREFECT_PODMAN_BUILD).
+# Needs root (containers, a PostgreSQL, a rootless user of its own). Of the network it needs only
+# package registries. The folder .cache (PREFECT_PODMAN_CACHE) keeps what takes long to make. Builds
+# are in build-tests (PREFECT_PODMAN_BUILD).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 case ${1-} in
@@ -156,7 +156,7 @@ pytest_e2e () {
     --dist loadgroup --durations 15 "$@"
 }
 
-# Without arguments: runs the tests that CI runs, or with `all` every test.
+# The arguments of stage_e2e if it gets none: the tests that CI runs. With `all`, these are empty: every test.
 e2e_usual=(-m "not long")
 
 # Runs a failed test once more, alone, because the tests share two cores with servers and engines. Names the tests that
