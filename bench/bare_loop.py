@@ -23,7 +23,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Loop:
-    """Takes runs to their ends in threads. Each thread has one connection to the server and one to the engine."""
+    """Carries out runs in threads. Each thread has one connection to the server and one to the engine."""
 
     def __init__(self, site, image):
         self._site = site

@@ -45,7 +45,7 @@ class Bench:
     # Alone
 
     def start(self, kind, site):
-        """Process start to the first 200 of /health; the median of several."""
+        """Returns the time from the start of the process to the first 200 of /health: the median of several."""
         pool, _ = self._pool(site, kind, "start")
         found = []
         for _ in range(self.options.starts):
@@ -182,7 +182,8 @@ class Bench:
         return result | {"ways": ways}
 
     def _way(self, kind, site, recorder, deployment):
-        """One run: milliseconds from the answer to the poll that returned it, to the answer to its start."""
+        """Follows one run. start_ms: milliseconds from the poll's answer that has the run until the engine has answered
+        the start of its container. own_ms: the part of them in which the worker waits for neither API nor engine."""
         recorder.calls.clear()
         run = site.api.run(deployment)
         self._wait_ended(site, [run])

@@ -37,7 +37,7 @@ def parse():
     which.add_argument("--peer-only", action="store_true", help="the Python worker alone")
     which.add_argument("--ours-only", action="store_true", help="prefect-podman alone")
     parser.add_argument("--binary", metavar="PATH", help="a release build (one is made of this tree)")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there, with what they came from")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE, with the machine and the versions")
     options = parser.parse_args()
     options.only = options.only.split(",") if options.only else list(FIGURES)
     unknown = set(options.only) - set(FIGURES)
@@ -70,7 +70,7 @@ def measure(bench, options, engine):
 
     def burst(figure, site):
         each(figure, bench.burst, site)
-        # Under the peer these never end.
+        # These runs never end under the Python worker.
         if OURS in options.kinds:
             each(f"{figure}_plain", bench.plain, site, [OURS])
         note(f"{figure}: a bare loop of the same calls")

@@ -8,15 +8,15 @@ from workers import NAMES, OURS, PEER
 LESS, MORE = "less", "more"
 SERVERS = (("postgres", "PostgreSQL"), ("sqlite", "SQLite"))
 NOTES = """\
-- Both workers as they come, on pools and deployments of the same kind. PREFECT_WORKER_QUERY_SECONDS is its
-  default of 10 where nothing runs, 1 elsewhere. Start: the median of several.
+- Both workers have their default settings, on pools and deployments of the same kind. Only
+  PREFECT_WORKER_QUERY_SECONDS differs: 10, the default, where nothing runs, 1 elsewhere. Start: the median of several.
 - Memory: Rss and Private_* of /proc/PID/smaps_rollup. CPU: the process's CPU clock.
 - Short runs: busybox with a `prefect` that makes two calls (RUNNING, COMPLETED), so that a run ends under both
-  workers. Timed from the moment the pool is resumed with all runs due to the last end, by the server's time.
-  Lost: not Completed. Plain image: busybox `true`, reported by the worker; the Python worker leaves such
-  runs Submitting for ever.
-- Calls, and the way from the poll to the start, are seen by proxies, in a pass of their own. Polls, heartbeats
-  and what goes through an open WebSocket are not counted."""
+  workers. The time begins when the pool is resumed and all runs are due. It stops when the last run ends, by the
+  server's clock. Lost: not Completed. Plain image: busybox `true`; prefect-podman reports its state, and the
+  Python worker leaves such runs Submitting for ever.
+- Proxies count the calls, and measure the time from the poll's answer to the start, in a pass of their own. They
+  do not count polls, heartbeats, and what goes through an open WebSocket."""
 
 
 @dataclasses.dataclass
