@@ -123,8 +123,8 @@ write_into (const char *path, const char *text)
   return write_and_close (fd, text);
 }
 
-/* Replaces the regular file TARGET, to which PATH leads. A file that something is mounted on, or
- * whose folder may not be changed, gets the new content in place. Returns FALSE with errno. */
+/* Replaces the regular file TARGET, to which PATH leads. If TARGET is a mount point, or if its
+ * folder may not be changed, writes TEXT into the existing file. Returns FALSE with errno. */
 static gboolean
 replace_or_write (const char *path, const char *target, const char *text)
 {
@@ -142,8 +142,9 @@ pp_own_file_write (const char *path, const char *text, GError **error)
   struct stat status;
   gboolean written;
 
-  /* What /dev/stdout names is written to where it stands: the shell may have opened a file for it
-   * that others write to as well, or that has no path any more. */
+  /* If PATH names an open descriptor (/dev/stdout), write through it, and do not replace its file.
+   * The shell may have opened a file that other processes also write to, or that has no path any
+   * more. */
   if (descriptor >= 0)
     written = write_and_close (fcntl (descriptor, F_DUPFD_CLOEXEC, 0), text);
   else if (lstat (path, &status) != 0)
