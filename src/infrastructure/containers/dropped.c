@@ -254,7 +254,7 @@ check_ports (const json_t *body, GError **error)
   g_set_error (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_INVALID,
                "ports: \"%s\" network_mode is incompatible with port_bindings. Remove ports, or "
                "set the job variable network_mode to \"bridge\" (if network_mode is not set and "
-               "the API is on this host, a run gets \"host\")",
+               "the Prefect API is on this host, a run gets \"host\")",
                mode);
   return FALSE;
 }
