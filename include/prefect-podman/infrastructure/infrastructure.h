@@ -80,8 +80,8 @@ const PpKindWords *pp_infrastructure_words (const PpInfrastructure *infrastructu
 char *pp_infrastructure_explain_no_end (const PpInfrastructure *infrastructure,
                                         const PpJobEnd *end);
 
-/* Returns when a call was last answered, in monotonic microseconds. Returns 0 if the last call that
- * ended got no answer (UNAVAILABLE). Failures of a registry do not count. */
+/* Returns the time of the last answer to a call, in monotonic microseconds. Returns 0 if the last
+ * call that ended got no answer (UNAVAILABLE). Failures of a registry do not count. */
 gint64 pp_infrastructure_heard (const PpInfrastructure *infrastructure);
 /* Returns why this host cannot follow containers as it should, as a sentence for the health
  * endpoint. NULL if nothing is wrong. */
@@ -253,9 +253,9 @@ PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infr
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
-/* Protects a job that has run after all. The engine may carry out an earlier
- * pp_infrastructure_remove_unstarted() late; after this call, that late request finds no job to
- * remove. NAME is the job's name. Call this before the job is followed. */
+/* Protects a job that has run, although a worker has requested to remove it as unstarted. The
+ * engine may carry out that pp_infrastructure_remove_unstarted() late; after this call, the late
+ * request finds no job to remove. NAME is the job's name. Call this before the job is followed. */
 PpInfrastructureCall *pp_infrastructure_keep (PpInfrastructure *infrastructure,
                                               const char *container_id, const char *name,
                                               PpInfrastructureDoneFunc done, gpointer user_data);

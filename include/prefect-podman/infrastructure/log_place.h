@@ -6,8 +6,8 @@
  * back. (Docker writes all parts of a long line with the time of its first part.) Between the two
  * streams, times may decrease: Docker reads each stream by itself, and stamps a line before it
  * writes the line to the log. So only an entry that is later than all entries before it can mark a
- * place. A search from the log's beginning then finds this entry first: every entry before it has
- * an earlier time. */
+ * place. A search for its time, from the log's beginning, then finds this entry and not one before
+ * it. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"

@@ -97,7 +97,7 @@ struct EngineCall
   gboolean gone_is_fine;  /* a 404 counts as success */
   gboolean ended_is_fine; /* a refusal to kill an ended container counts as success */
   gboolean same_is_fine;  /* a 304 counts as success: the container runs or has ended already */
-  gboolean may_be_large;  /* an answer that is too large is the engine's, and has its own code */
+  gboolean may_be_large;  /* the engine's own answer may be too large: error TOO_LARGE */
   gboolean may_refuse;    /* ANSWER is also called for status 500 */
   gboolean takes_refusal; /* ANSWER is also called for a refusal (..._ERROR_FAILED) */
   gboolean asks_engine;   /* asks for the engine's version, or pings it */
@@ -109,7 +109,7 @@ struct EngineCall
   json_t *env;        /* create: the variables that the job sets or removes */
   json_t *made;       /* create: the engine's answer, while the new container is inspected */
   char *network;      /* create: the network whose gateway is requested, or NULL */
-  char *path;         /* create, pull, follow: the path below the prefix; remove, keep: a name */
+  char *path;         /* create, pull, follow: the request's path; remove, keep: a name */
   PpEngineInfo *info; /* connect: filled in step by step */
   char *image;        /* pull */
   PpDockerRead *docker_read;
@@ -122,7 +122,7 @@ struct EngineCall
   PpLogPlace place; /* follow: how far the log was read */
   PpOutputFunc output;
   FileFollow *file;   /* follow, through the log file */
-  char *container_id; /* follow and start: escaped for a URL */
+  char *container_id; /* follow: escaped for a URL; start, remove, keep: not escaped */
   gboolean has_place; /* follow: the caller gave a place */
   guint wait; /* source of the next attempt to open the file (follow), or of the next check (start);
                  0 if none */
@@ -163,7 +163,7 @@ typedef struct
   guint silence_seconds;     /* 0: no limit */
   PpHttpDataFunc on_data;    /* NULL: collect the whole answer */
   gboolean unversioned;
-  long success; /* the status of Docker and Podman if they have done it; 0: 200 */
+  long success; /* the status with which Docker and Podman report success; 0: 200 */
 } EngineRequest;
 
 /* Sends REQUEST for CALL. ANSWER gets the answer. */
@@ -180,8 +180,8 @@ void pp_engine_end_plain (EngineCall *call, const PpHttpResponse *response);
 void pp_engine_call_fail (EngineCall *call, PpInfrastructureError code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
-/* Ends CALL: its answer, with STATUS, is from another program in the engine's place. WHY says how
- * that shows. The engine itself may have done what was asked. */
+/* Ends CALL: its answer, with STATUS, is from another program in the engine's place. WHY says what
+ * in the answer shows this. The engine itself may have done what was asked. */
 void pp_engine_call_fail_stranger (EngineCall *call, long status, const char *why);
 
 /* Returns the JSON of RESPONSE, a new reference. If it is not JSON, ends CALL and returns NULL. */

@@ -224,8 +224,8 @@ on_asked_again (const GError *error, gpointer user_data)
 }
 
 /* Asks for the engine's version again if the engine may be another one now: it was away, or its
- * "Server" header ("Libpod/5.4.2 (linux)") has changed. A ping asks for the version itself before
- * it ends. */
+ * "Server" header ("Libpod/5.4.2 (linux)") has changed. Does not do this for a ping:
+ * on_pong() does it. */
 static void
 note_answer (EngineCall *call, const PpHttpResponse *response)
 {

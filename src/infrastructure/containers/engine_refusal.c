@@ -34,8 +34,8 @@ pp_engine_words (const PpHttpResponse *response)
 }
 
 /* True if BODY's `cause` is one of CAUSES. The cause is Podman's own error without its details.
- * Compare the whole cause: a message may quote the job (a device, an entrypoint, a mount), and a
- * cause may be the same as the message. */
+ * But a cause may be the same as the message, and a message may quote the job (a device, an
+ * entrypoint, a mount). So compare the whole cause, and do not search in it. */
 static gboolean
 is_caused_by (const json_t *body, const char *const *causes)
 {

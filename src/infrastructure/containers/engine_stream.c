@@ -145,7 +145,7 @@ check_log_end (EngineCall *call)
   return FALSE;
 }
 
-/* Returns a sentence about what could not be read of the log, or NULL; new string. */
+/* Returns a part of a sentence about what could not be read of the log, or NULL; new string. */
 static char *
 describe_damage (const PpFrames *frames)
 {

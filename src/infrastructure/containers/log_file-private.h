@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Converts a container's log to output. Reads it from the files that conmon writes (log driver
- * k8s-file). Private to src/infrastructure/containers.
+/* Converts a container's log to output. The log consists of the files that conmon writes (log
+ * driver k8s-file); log_tail.c reads them. Private to src/infrastructure/containers.
  *
  * Podman's own `logs?follow=1` loses lines if a container writes faster than the client reads.
  * After the container's end, Podman stops sending and skips the rest at random
@@ -42,9 +42,9 @@ gint64 pp_log_file_time (const PpLogFile *log);
 /* Returns BEGINS_LATE of pp_log_file_new(). */
 gboolean pp_log_file_begins_late (const PpLogFile *log);
 
-/* Returns a sentence about missing output and its cause; new string. The output is missing because
- * the log does not continue at PLACE, or because parts were lost after the log was opened. Returns
- * NULL if nothing is missing. Call this when everything was delivered. */
+/* Returns a part of a sentence about missing output and its cause; new string. The output is
+ * missing because the log does not continue at PLACE, or because parts were lost after the log was
+ * opened. Returns NULL if nothing is missing. Call this when everything was delivered. */
 char *pp_log_file_describe_loss (const PpLogFile *log);
 
 /* Returns what could not be read of the log so far; borrowed. */

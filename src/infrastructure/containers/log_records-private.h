@@ -6,8 +6,8 @@
  *
  * Data that is not a record is skipped and counted. The skipped data ends at the next newline, or
  * at the next record in the same line. A disk that was full for a moment cuts a record, and a host
- * that crashed leaves zero bytes. Of a record that was cut inside its text, the text is kept. The
- * result does not depend on the pieces that the data arrives in. Private to
+ * that crashed leaves zero bytes. If a record was cut inside its text, the text before the cut
+ * is kept. The result does not depend on the pieces that the data arrives in. Private to
  * src/infrastructure/containers. */
 #pragma once
 
@@ -52,8 +52,8 @@ void pp_log_records_skip (PpLogRecords *records, guint64 bytes);
 void pp_log_records_finish (PpLogRecords *records);
 
 /* Sets RECORD to the next record. Calling it again sets the same record, until
- * pp_log_records_take(). Returns FALSE if there is no complete record. A record longer than any of
- * conmon's comes in parts. RECORD->text is valid until the next push. */
+ * pp_log_records_take(). Returns FALSE if there is no complete record. A record that is longer than
+ * conmon's records is returned in parts. RECORD->text is valid until the next push. */
 gboolean pp_log_records_next (PpLogRecords *records, PpLogRecord *record);
 void pp_log_records_take (PpLogRecords *records);
 

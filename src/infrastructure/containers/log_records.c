@@ -153,9 +153,10 @@ find_head (const char *line, gsize length)
   return length;
 }
 
-/* Searches LENGTH bytes of TEXT, a record of the time TIME, for the header of a later record. The
- * disk was full when the first one was written, so its end is missing. A program that prints a log
- * of conmon's prints earlier times. Returns the header's offset, or LENGTH if there is none. */
+/* Searches LENGTH bytes of TEXT, a record of the time TIME, for the header of a later record. Such
+ * a header shows that the first record was cut: the disk was full when conmon wrote it. Any
+ * other header is text: the program in the container may print a log of conmon's, with earlier
+ * times. Returns the header's offset, or LENGTH if there is none. */
 static gsize
 find_later_record (const char *text, gsize length, gint64 time)
 {

@@ -282,7 +282,7 @@ is_cut (PpLogTail *tail)
   return TRUE;
 }
 
-/* True if the current file is finished once it was read. A new file that is still empty is not
+/* True if conmon writes nothing more to the current file. A new file that is still empty is not
  * proof of that: a tool such as logrotate may have moved the log away and created an empty file,
  * and conmon goes on writing to the file that it has open. */
 static gboolean

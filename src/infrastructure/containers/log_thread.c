@@ -248,8 +248,9 @@ read_inotify (PpLogThread *thread)
       }
 }
 
-/* True if a log with a request may have a piece. poll() would not wake up for such a log if
- * read_pieces() has read the log first and has then taken its event while reading other logs. */
+/* True if a log with a request may have a piece. The caller must then not wait in poll(). The event
+ * of such a log may be gone already: read_pieces() takes all events before each read, also those of
+ * a log that it has read before. */
 static gboolean
 has_pieces (const PpLogThread *thread)
 {

@@ -106,7 +106,7 @@ pp_spec_extra_hosts (const json_t *env, const json_t *user_hosts, const char *ne
   static const char key[] = "extra_hosts";
   const char *api_url = pp_json_string (env, "PREFECT_API_URL");
   /* A container that joins another container's network has that container's hosts. Engines refuse
-   * to add hosts to these. */
+   * extra hosts for it. */
   gboolean joined = network_mode != NULL && g_str_has_prefix (network_mode, "container:");
 
   /* The expression of Prefect's worker: only an API on this host needs the host's address. */
