@@ -149,8 +149,8 @@ is_identity (const char *state_dir, const char *name)
              || has_file (state_dir, name, PP_IDENTITY_LOCK));
 }
 
-/* PATH is a worker's folder, or one folder below it. Returns the state directory above it; new
- * string. Returns NULL if PATH is neither. */
+/* If PATH is a worker's folder or a folder directly in one, returns the path of the state directory
+ * above it; new string. Otherwise returns NULL. */
 static char *
 state_dir_above (const char *path)
 {

@@ -113,8 +113,8 @@ remove_files (PpJournalPut *put)
     fail (put, "cannot be removed");
 }
 
-/* Syncs the folder FOLDER_FD once. This makes the names of all files durable that GROUP has put
- * into it. */
+/* Syncs the folder FOLDER_FD once. GROUP has put files into this folder, and the sync makes the
+ * names of all these files durable. */
 static void
 sync_folder (PpJournalGroup *group, int folder_fd)
 {

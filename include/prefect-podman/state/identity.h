@@ -62,8 +62,8 @@ gboolean pp_identity_has_served (const PpIdentity *identity);
 
 /* Writes identity.json, for the next worker with this identity and for `worker status`.
  * NAME_IS_MADE_UP is TRUE if WORKER_NAME was generated: a restarted worker then uses the same name.
- * HAS_SERVED is the future result of pp_identity_has_served(). Blocks. Returns FALSE with ERROR;
- * the worker can continue without the file. */
+ * HAS_SERVED is what pp_identity_has_served() returns to the next worker with this identity.
+ * Blocks. Returns FALSE with ERROR; the worker can continue without the file. */
 gboolean pp_identity_write (const PpIdentity *identity, const char *worker_name,
                             gboolean name_is_made_up, gboolean has_served, GError **error);
 

@@ -31,9 +31,9 @@ typedef struct
  * it is inside another state directory. */
 GPtrArray *pp_identity_list (const char *state_dir, GError **error);
 
-/* Returns the place of the jobs (the key's engine_url) of the worker that was started last for
- * WORK_POOL of API_URL on this host; new string. Returns NULL if there was no such worker. Blocks
- * while it reads a few small files. */
+/* Finds the worker that was started last for WORK_POOL of API_URL on this host. Returns the
+ * place where its jobs run (the key's engine_url); new string. Returns NULL if there was no such
+ * worker. Blocks while it reads a few small files. */
 char *pp_identity_last_place (const char *state_dir, const char *api_url, const char *work_pool);
 
 G_END_DECLS

@@ -19,8 +19,8 @@ void pp_journal_remove_late (PpJournal *journal, const char *id);
 /* Called for each note that was read. The callee owns ENTRY. */
 typedef void (*PpJournalLateFunc) (const char *id, PpJournalEntry *entry, gpointer user_data);
 
-/* Reads the notes. Removes damaged notes, with a warning. A note that cannot be read now stays for
- * the next start. Blocks; for the start only. */
+/* Reads the notes. Removes notes that are damaged or from a later version, with a warning. A note
+ * that cannot be read now stays for the next start. Blocks; for the start only. */
 void pp_journal_load_late (PpJournal *journal, PpJournalLateFunc func, gpointer user_data);
 
 /* The same for the notes in the files NAMES, which an adoption has moved into the folder of

@@ -21,8 +21,8 @@ typedef struct
   gint64 log_first;    /* time of the container's first entry */
   gint64 log_time;     /* the latest time of the entries before the place */
   gint64 log_next;     /* time of the first entry after the place */
-  guint64 log_records; /* log records before the place, in the count of RECORDS */
-  guint64 log_bytes;   /* their bytes, in the count of STDOUT_BYTES */
+  guint64 log_records; /* number of log records before the place, counted as RECORDS is */
+  guint64 log_bytes;   /* number of log bytes before the place, counted as STDOUT_BYTES is */
 
   gint64 noted_at; /* UNIX microseconds of the file's last write, from the file system; 0: there was
                       no file. PP_POSITION_DAMAGED: it could not be read. Not a part of the
@@ -50,8 +50,8 @@ typedef void (*PpPositionReadFunc) (const PpPosition *position, gpointer user_da
 void pp_position_read (PpPositionFile *file, PpPositionReadFunc done, gpointer user_data);
 
 /* Queues a write of POSITION, unless it equals the last one written. The write is not durable. If
- * writes fail, one warning is logged until one succeeds: after a crash, some lines may be delivered
- * twice. */
+ * a write fails, logs a warning that after a crash some lines may be delivered twice. Does not
+ * repeat the warning until a write has succeeded. */
 void pp_position_update (PpPositionFile *file, const PpPosition *position);
 
 /* Queues a write of POSITION, at which delivery begins, even if nothing was delivered yet. The

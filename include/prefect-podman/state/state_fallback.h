@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* One of the fallback directories, in the order in which they are tried. */
+/* A fallback directory that can be used. */
 typedef struct
 {
   char *path;          /* owned */
