@@ -84,8 +84,9 @@ void pp_option_set_install (PpOptionSet *set, GOptionContext *context);
 /* Rewrites ARGV, a NULL-terminated array of ARGC words, so that GOptionContext parses it as click
  * does. "-pNAME" becomes "-p" "NAME". A flag "--run-once" becomes "--run-once=true", so that
  * GOptionContext does not take the next word as its value. If the next word is true, false, 1 or 0,
- * it becomes the value instead. Does not change the words after "--" and, if BEFORE_COMMAND, the
- * words from the first one that is not an option. New array of new strings. */
+ * it becomes the value instead. Does not change the words after "--". If BEFORE_COMMAND, also does
+ * not change the first word that is not an option, nor any word after it. New array of new
+ * strings. */
 char **pp_option_set_split (const PpOptionSet *set, int argc, char *const *argv,
                             gboolean before_command);
 
