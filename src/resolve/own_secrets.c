@@ -13,8 +13,8 @@
 /* A shorter password is not masked, because it may be an ordinary word. */
 #define MIN_PASSWORD_BYTES 12
 
-/* Adds "USER:PASSWORD" as it stands in a URL: the colon is not escaped. ALLOWED are the characters
- * of PASSWORD that are not escaped either, or NULL. */
+/* Adds "USER:PASSWORD" as it stands in a URL: the colon is not escaped. ALLOWED lists the
+ * characters of USER and PASSWORD that are not escaped either; may be NULL. */
 static void
 add_login (PpSecrets *secrets, const char *user, const char *password, const char *allowed)
 {

@@ -74,9 +74,10 @@ increment_last_digit (char *number)
 }
 
 /* Writes VALUE (finite, not 0) as "d.ddde+dd", with the fewest digits that read back as VALUE. If
- * VALUE is a power of two, its lower neighbour is nearer than its upper neighbour. VALUE rounded to
- * some number of digits may then read back as the lower neighbour, and the next decimal above it as
- * VALUE. So this function tries both decimals. */
+ * VALUE is a power of two, its lower neighbour is nearer than its upper neighbour. If VALUE is
+ * then rounded to some number of digits, the result may read back as the lower neighbour. The
+ * result with its last digit increased by one may read back as VALUE. So this function tries both.
+ */
 static void
 shortest_digits (double value, char *buffer, int size)
 {

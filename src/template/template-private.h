@@ -188,8 +188,8 @@ gboolean pp_is_blank (char c);
 char *pp_with_single_blanks (const char *text);
 
 /* Returns SECRET itself and its spellings: in JSON (of several programs), in Go's and Python's
- * quotes, and in a URL. If ALL is FALSE, returns SECRET and only the spellings of an engine. Array
- * of new strings; some may be equal. */
+ * quotes, and in a URL. If ALL is FALSE, returns only SECRET and the spellings that an engine
+ * uses. Array of new strings; some may be equal. */
 GPtrArray *pp_secret_forms (const char *secret, gboolean all);
 
 /* Returns NUMBER, an integer or a real number, as JSON and Python write it. Array of new strings;

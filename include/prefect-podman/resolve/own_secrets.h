@@ -10,10 +10,10 @@ G_BEGIN_DECLS
 /* Returns the secrets of SETTINGS in the forms in which containers may print them; new:
  *
  * - the API key and the values of custom headers;
- * - the auth string and the values of all settings that Prefect keeps as SecretStr, each in three
- *   forms: the value, its base64 form (as in the header of Basic authentication), and the password
- *   after its first ":";
- * - for each URL among the settings: "user:password" in the same three forms, and the values of
+ * - the auth string and the values of all settings that Prefect keeps as SecretStr, each in these
+ *   forms: the value, its base64 form (as in the header of Basic authentication), its
+ *   percent-encoded forms in a URL, and the password after its first ":";
+ * - for each URL among the settings: "user:password" in the same forms, and the values of
  *   parameters with a secret name. Each is added as it is and with %XX decoded.
  *
  * Leaves out passwords, custom headers and parameters shorter than 12 bytes. */

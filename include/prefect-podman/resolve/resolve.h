@@ -15,7 +15,7 @@ GQuark pp_resolve_error_quark (void);
 typedef enum
 {
   PP_RESOLVE_ERROR_DEPLOYMENT_GONE, /* the run's deployment no longer exists */
-  PP_RESOLVE_ERROR_FETCH, /* the API refused a needed object; the message has its own text */
+  PP_RESOLVE_ERROR_FETCH, /* the API refused a needed object; the message has the API's text */
   PP_RESOLVE_ERROR_CONFIGURATION, /* template/ refused; the message names the key */
 } PpResolveError;
 
