@@ -280,8 +280,8 @@ pp_api_decide_retry (PpApiCall *call, const PpHttpResponse *response, const GErr
 
   if (response != NULL && pp_api_csrf_refused (call, response))
     {
-      /* Retry once at once with a new token. If the server refuses that token too, retry like any
-       * other call. */
+      /* After the first refusal, retry immediately with a new token. If the server refuses that
+       * token too, retry like any other call. */
       *delay = 0;
       if (++call->csrf_refusals == 1)
         return TRUE;

@@ -43,8 +43,8 @@ pp_work_pool_heartbeat (PpApi *api, const char *pool, const char *worker_name,
                         gpointer user_data)
 {
   g_autofree char *path = pp_api_path ("/work_pools", pool, "/workers/heartbeat");
-  /* The server takes an integer. Round up: with a smaller number, the server would report this
-   * worker as late too early. */
+  /* The server takes an integer. Round up: with a smaller number, the server would expect the
+   * next heartbeat too early. */
   json_t *body = json_pack ("{s:o, s:I}", "name", pp_api_text (worker_name),
                             "heartbeat_interval_seconds", (json_int_t)ceil (interval_seconds));
   if (return_id)

@@ -18,8 +18,8 @@ json_t *pp_value_parse_bool (const json_t *raw, GError **error);
 json_t *pp_value_parse_int (const json_t *raw, GError **error);
 json_t *pp_value_parse_float (const json_t *raw, GError **error);
 json_t *pp_value_parse_string (const json_t *raw, GError **error);
-/* PREFECT_HOME expands "~". PREFECT_PROFILES_PATH also expands $PREFECT_HOME (root.py), whose value
- * is the parameter HOME. */
+/* Expands "~" in PREFECT_HOME only, and $PREFECT_HOME in PREFECT_PROFILES_PATH only (root.py). HOME
+ * is the value of $PREFECT_HOME. */
 json_t *pp_value_parse_path (const PpSetting *setting, const json_t *raw, const char *home,
                              GError **error);
 /* Returns the duration in ISO 8601, and sets *MICROSECONDS to it. */

@@ -13,9 +13,9 @@ char *pp_http_url_for_display (const char *url);
  * password. URL may lack a scheme. */
 char *pp_http_url_login (const char *url);
 
-/* Returns URL with all characters of its user and password percent-encoded that libcurl refuses
- * there, such as an "@", which Prefect's client (httpx) takes; new string. URL may lack a scheme.
- */
+/* In the user and password of URL, percent-encodes the characters that libcurl refuses there, such
+ * as "@". Prefect's client (httpx) accepts these characters. Returns a new string. URL may lack a
+ * scheme. */
 char *pp_http_url_escape_login (const char *url);
 
 /* As pp_http_url_for_display(), for a URL so malformed that its host cannot be found. Leaves out
