@@ -233,8 +233,8 @@ advice (const PpApi *api, const PpHttpResponse *response, int code, gboolean is_
   if (status == 401 && is_own)
     return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING)";
   if (status == 401)
-    return " (check PREFECT_API_KEY or PREFECT_API_AUTH_STRING; not the API's own answer: "
-           "perhaps " PROXY_PASSWORD ")";
+    return " (not the API's own answer. Check PREFECT_API_KEY or PREFECT_API_AUTH_STRING. "
+           "Or perhaps " PROXY_PASSWORD ")";
   if (status == 407)
     return " (" PROXY_PASSWORD ")";
   if (code == PP_API_ERROR_SETUP)

@@ -121,7 +121,7 @@ static void
 log_retry (const PpApiCall *call, const GError *error, double delay)
 {
   if (call->attempts == SAY_AT_ATTEMPT && pp_api_call_persists (call))
-    g_warning ("%s; asking again until the server answers", error->message);
+    g_warning ("%s; asking again, because this error may go away", error->message);
   else
     g_debug ("%s; asking again in %.1f s", error->message, delay);
 }
