@@ -158,8 +158,8 @@ describe_proxy_failure (const PpHttpCall *call, CURLcode result)
   int os_error = (int)get_long (call, CURLINFO_OS_ERRNO);
 
   if (status == 407)
-    return g_strdup (
-        "the proxy needs a password, or a different one (407): http://user:password@host:port");
+    return g_strdup ("the proxy needs a password, or refuses the one that was given (407): "
+                     "http://user:password@host:port");
   if (status >= 300)
     return g_strdup_printf ("the proxy answered %ld to CONNECT", status);
   if (result == CURLE_COULDNT_CONNECT && os_error != 0)
@@ -200,7 +200,8 @@ was_sent_before (const PpHttpCall *call)
 static const char *
 sent_words (gboolean was_sent)
 {
-  return was_sent ? "the connection broke off before an answer, and then: " : "";
+  return was_sent ? "the connection broke before an answer came, and the second attempt failed: "
+                  : "";
 }
 
 static GError *
