@@ -334,8 +334,8 @@ print_spec (const PpContainerSpec *spec, const PpMask *mask, const char *format)
 
 /* Masks the secrets in the container's name. Engines do not allow all characters in a name, and a
  * secret with a replaced character would not be found. So this function masks the name as it was
- * before the replacement, and makes the container's name again from the result. In a file of --save,
- * the secrets are masked already. */
+ * before the replacement, and makes the container's name again from the result. In a file of
+ * --save, the secrets are masked already. */
 static void
 mask_name (PpContainerSpec *spec, const json_t *configuration, const PpMask *mask)
 {

@@ -49,7 +49,7 @@ static const PpOption options[] = {
     "How far to look ahead for scheduled runs (default: PREFECT_WORKER_PREFETCH_SECONDS, 10)",
     "SECONDS", .no_empty = "give a number of seconds" },
   { "run-once", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, run_once),
-    "Poll once, wait until those runs have ended, and exit" },
+    "Poll once, wait until the runs that were found have ended, and exit" },
   { "with-healthcheck", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, with_healthcheck),
     "Serve GET /health on PREFECT_WORKER_WEBSERVER_HOST and _PORT" },
   { "output-prefix", 0, PP_OPTION_FLAG, G_STRUCT_OFFSET (Options, output_prefix),

@@ -275,7 +275,8 @@ parse_object (const char *text, gsize length, GError **error)
     return json;
   g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED,
                "line %d, column %d: not a JSON object: %s", json == NULL ? problem.line : 1,
-               json == NULL ? problem.column : 1, json == NULL ? problem.text : "another value");
+               json == NULL ? problem.column : 1,
+               json == NULL ? problem.text : "it is another JSON value");
   json_decref (json);
   return NULL;
 }
