@@ -13,8 +13,7 @@
 /* If the server answers reads, but this many claims of a run have failed, the worker drops the run
  * for a while. The server may fail for this run only. */
 #define TRIES 4
-/* The number of failed claims if the answers say that the server is busy. These claims take about a
- * minute. */
+/* The same limit if the server answers that it is busy. This many claims take about a minute. */
 #define BUSY_TRIES 8
 /* If a read took longer than this, the server was away. Failed claims from before do not count. */
 #define AWAY_US (5 * G_USEC_PER_SEC)
@@ -195,7 +194,8 @@ say_aborted (PpFlowRun *run, const char *reason)
                    reason != NULL ? reason : "no reason given");
 }
 
-/* The server refuses the claim of a run that is over with the same words. */
+/* Checks that the run is still SCHEDULED. If a run is over, the server refuses its claim with the
+ * same words. */
 static void
 on_state_without_deployment (json_t *body, const GError *error G_GNUC_UNUSED, gpointer user_data)
 {

@@ -105,8 +105,8 @@ PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
 /* Returns how far the run is, in the words of `worker status`; static. */
 const char *pp_flow_run_phase_word (const PpFlowRun *run);
 
-/* True if pp_flow_run_end_as_told() may act on RUN: RUN is PENDING to STARTED, has not failed, and
- * is not being stopped for another reason than its timeout. */
+/* True if pp_flow_run_end_as_told() may act on RUN: RUN is PENDING to STARTED and has not failed.
+ * RUN is not being stopped, or only because of its timeout. */
 gboolean pp_flow_run_may_be_ended (const PpFlowRun *run);
 
 /* Cancels RUN, which the server has set to CANCELLING or CANCELLED. Stops its container; Prefect

@@ -144,15 +144,15 @@ void pp_flow_run_resubmit (PpFlowRun *run);
 
 /* find_container.c */
 
-/* Gives RUN's container, which has run, its own name back. An earlier request to remove it by
- * another name, because it had never been started, then finds nothing. Nothing waits for the
- * engine's answer. */
+/* Gives RUN's container its own name back. An unstarted container gets another name before the
+ * worker removes it. But this container has run after all. If the engine carries out the removal
+ * late, it then finds no container of that other name. Nothing waits for the engine's answer. */
 void pp_flow_run_keep_container (PpFlowRun *run);
 
-/* Calls pp_flow_run_keep_container() if an earlier worker was about to begin RUN anew, has given
- * RUN's container that other name, and JOB, the container as the engine describes it now, has been
- * started after all. Must be called as soon as JOB is known: the removal may be carried out at any
- * time. */
+/* Calls pp_flow_run_keep_container() if two things are true. An earlier worker gave RUN's container
+ * that other name, in order to begin RUN anew. And JOB, the container as the engine describes it
+ * now, has been started after all. Must be called as soon as JOB is known: the removal may be
+ * carried out at any time. */
 void pp_flow_run_keep_found (PpFlowRun *run, const PpJob *job);
 
 /* start.c */
@@ -265,8 +265,8 @@ void pp_flow_run_enter_started (PpFlowRun *run);
 
 /* cleanup.c */
 
-/* Frees the slot of RUN, whose final state waits for the server, unless 100 such runs already wait.
- * Notifies the worker at once. */
+/* Frees the slot of RUN, which waits for the server before its start or at its end, unless 100 such
+ * runs already wait. Notifies the worker at once. */
 void pp_flow_run_free_slot (PpFlowRun *run);
 
 void pp_flow_run_enter_reported (PpFlowRun *run);
@@ -284,7 +284,7 @@ gboolean pp_flow_run_is_cancelled (const PpFlowRun *run);
 /* True if RUN was stopped for its timeout, even if it was cancelled since. */
 gboolean pp_flow_run_is_timed_out (const PpFlowRun *run);
 
-/* True if RUN is over on the server: its container is stopped, and nothing is reported. */
+/* True if RUN is over on the server, so that this worker does not report its end. */
 gboolean pp_flow_run_is_over_on_server (const PpFlowRun *run);
 
 /* Stops the started container of RUN, which is cancelled. Prefect inside it gets a grace period. */

@@ -180,9 +180,6 @@ submit_again (PpFlowRun *run)
   pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
 }
 
-/* The earlier worker may have been killed while the engine was starting the container. So the
- * container is inspected again before the run is submitted again. */
-
 /* Called when the container has been started: it runs now, or it has run before. In the second case
  * ERROR may be the engine's refusal to start it once more. */
 static void
@@ -223,6 +220,8 @@ on_looked_again (PpJob *job, const GError *error, gpointer user_data)
     on_begun (NULL, run);
 }
 
+/* The earlier worker may have been killed while the engine was starting the container. So the
+ * container is inspected again before the run is submitted again. */
 static void
 look_again (PpFlowRun *run)
 {

@@ -19,10 +19,10 @@
 static void read_state (PpFlowRun *run);
 static void send_report (PpFlowRun *run);
 
-/* The server recognizes a repeated proposal that it accepted. It does not recognize one that it
- * answered with a retry: if the failure were reported again, it would end that retry. Also, while
- * the server was out of reach, a user may have ended a run that seemed lost, and another worker may
- * have begun it again. So the run is read before each attempt. */
+/* If the server has accepted a proposal, it recognizes a repetition of it. But if it has turned a
+ * reported failure into a retry, it does not recognize a repetition: the second report would end
+ * that retry. Also, while the server was out of reach, a user may have ended a run that seemed
+ * lost, and another worker may have begun it again. So the run is read before each attempt. */
 
 static void
 send_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)

@@ -18,8 +18,8 @@ is_cancelling (const json_t *state)
   return g_strcmp0 (pp_json_string (state, "type"), "CANCELLING") == 0;
 }
 
-/* True if RESULT shows that the final state need not be proposed again. No rule of the server keeps
- * a run RUNNING when a final state is proposed. */
+/* True if RESULT shows that the final state need not be proposed again. A run that stays RUNNING,
+ * for example, is not settled: no rule of the server answers a final state in this way. */
 static gboolean
 is_settled (const PpSetStateResult *result)
 {

@@ -2,9 +2,10 @@
 /* Handles a run with retries left, which the server has set to AwaitingRetry instead of FAILED. The
  * server assumes that whoever reports FAILED waits and runs the flow again (RetryFailedFlows:
  * retry_type "in_process"), so its polls skip such runs. But this worker creates a new container
- * for each attempt. It therefore returns the run to the poll, for any worker with a free slot. For
- * the same reason, the server keeps the run's slot of a deployment's concurrency limit
- * (ReleaseFlowConcurrencySlots). The next attempt needs it, so this worker gives it back first. */
+ * for each attempt. It therefore returns the run to the poll, for any worker with a free slot. The
+ * server also keeps the run's slot of a deployment's concurrency limit
+ * (ReleaseFlowConcurrencySlots), because it expects the retry in the same container. The next
+ * attempt needs the slot, so this worker gives it back first. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds out if a flow run was run by another worker, or ended by hand, before a request of ours was
  * carried out. The server refuses PENDING for a run that is PENDING, but accepts PENDING and
- * RUNNING for one that is COMPLETED, FAILED or CRASHED. A request that took long to arrive may
- * therefore follow another worker's whole run. */
+ * RUNNING for one that is COMPLETED, FAILED or CRASHED. If a request of ours arrives late, another
+ * worker may therefore have executed the whole run before. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -223,8 +223,9 @@ abort_submission (PpFlowRun *run, json_t *end, gboolean is_overwritten)
     pp_flow_run_drop (run);
 }
 
-/* Puts END (may be NULL) back again after a failed attempt, if LAST, the run's current state, may
- * be ours. Otherwise drops RUN: END is back already, or somebody else has changed the state. */
+/* Puts END (may be NULL) back again after a failed attempt, if LAST, the last of the run's states,
+ * may be ours. Otherwise drops RUN: END is back already, somebody else has changed the state, or
+ * the states could not be read (ERROR). */
 static void
 put_back_again (PpFlowRun *run, json_t *end, const json_t *last, const GError *error)
 {

@@ -49,9 +49,9 @@ on_pid_updated (json_t *body, const GError *error, gpointer user_data)
  * container and the container has ended. Its program would then run again. So a container that has
  * not run is removed, without force, and created anew: the late start finds nothing. When the
  * runtime has created a container, Podman first records "initialized" and then runs the container.
- * An "initialized" container may run, so its start is repeated. If the runtime refuses because the
- * container runs, the container is followed. A container that somebody removed before its start
- * (`podman container prune`) is also created anew. */
+ * So an "initialized" container may already be running, and the worker repeats its start. If the
+ * runtime refuses because the container runs, the worker follows the container. A container that
+ * somebody removed before its start (`podman container prune`) is also created anew. */
 
 static void
 look_again_before_start (PpFlowRun *run)

@@ -128,8 +128,8 @@ may_be_reported_by_prefect (const json_t *state)
 }
 
 /* Kills RUN's container. Prefect inside it reports the states, and RUN is SCHEDULED for another
- * attempt. This worker begins that attempt only after the container has ended. Another worker
- * begins it while the container still runs. */
+ * attempt. If the container went on, another worker could begin that attempt beside it, and this
+ * worker could begin it only after the container's end. */
 static void
 kill_for_another_attempt (PpFlowRun *run)
 {
