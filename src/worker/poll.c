@@ -388,7 +388,8 @@ pp_worker_poll_limit (const PpWorker *worker)
 /* Returns how many runs of a poll's answer this worker may have to skip. Some are this worker's own
  * runs that need no slot any more, but whose logs are not sent yet or whose containers are not
  * removed yet: the server may return them for their retries. Others are runs whose claims were
- * refused a short while ago, and runs that the last answer had in a state that is over. */
+ * refused a short while ago. The rest are runs for which the last answer was old: it showed a state
+ * in which this worker had already claimed them. */
 static guint
 skipped_runs (const PpWorker *worker)
 {

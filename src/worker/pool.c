@@ -98,7 +98,7 @@ serves (const PpWorker *worker, const char *type)
 }
 
 /* Connects to the engine of the kind that serves pools of TYPE. Call this when the pool's type is
- * known. Returns FALSE if the worker ends. */
+ * known, or when a missing pool will probably have that type. Returns FALSE if the worker ends. */
 static gboolean
 ask_engine (PpWorker *worker, const char *type)
 {

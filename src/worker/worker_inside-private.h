@@ -76,7 +76,7 @@ typedef struct
   guint list_timer;
   guint identities_timer;
 
-  gboolean engine_asked; /* the pool's type is known, and with it the kind */
+  gboolean engine_asked; /* the worker connects, or has connected, to the engine of its kind */
   gboolean engine_ready;
   gboolean pool_ready;
   gboolean started; /* engine and pool were both ready; the banner was printed */
@@ -113,7 +113,7 @@ typedef struct
   guint poll_timer;
   gboolean bad_members_said;
   gboolean old_answer_said;      /* the last poll's answer was old, and a warning said so */
-  guint old_entries;             /* runs in that answer which were left alone for that */
+  guint old_entries;             /* runs in that answer that were skipped because it was old */
   PpQueues *queues;              /* queues to poll; NULL before the first poll */
   PpWorkQueuesRead *queues_read; /* the current check of queues, or NULL */
   PpApiCall *poll_call;
@@ -127,7 +127,7 @@ typedef struct
   gint64 polled_at;         /* monotonic microseconds of the last poll */
   gint64 last_poll;         /* monotonic microseconds of the last answered poll, or of the start */
   gboolean poll_is_stale;   /* a warning about the stale poll was logged */
-  gboolean more_waits;      /* the last poll left runs because no slot was free */
+  gboolean more_waits;      /* more runs may be due than this worker has taken */
   json_t *polled;           /* the poll's answer, while the engine is pinged */
   PpInfrastructureCall *ping_call;
   char *engine_silence; /* why no runs are taken while the engine is away, or NULL */
@@ -201,22 +201,22 @@ void pp_worker_ready (PpWorker *worker);
 /* Loads the runs of the journal into this worker, so that no poll claims them. */
 void pp_worker_load_journal (PpWorker *worker);
 
-/* Changes the worker to KIND, the kind of its pool, unless it already has that kind. At the start
- * the worker only assumes a likely kind. Call this before the worker is ready. Blocks for a few
- * small files. Returns FALSE with ERROR. */
+/* worker.c: changes the worker to KIND, the kind of its pool, unless it already has that kind. At
+ * the start the worker only assumes a likely kind. Call this before the worker is ready. Blocks for
+ * a few small files. Returns FALSE with ERROR. */
 gboolean pp_worker_use_kind (PpWorker *worker, const PpInfrastructureKind *kind, GError **error);
 
-/* Recovers the loaded runs. Checks from time to time for workers that do not come back, and takes
- * over their runs. */
+/* recovery/recover.c: recovers the loaded runs. Checks from time to time for workers that do not
+ * come back, and takes over their runs. */
 void pp_worker_recover (PpWorker *worker);
 void pp_worker_stop_recovering (PpWorker *worker);
 
-/* True if the worker treats a refused key, or an answer that is not the API's, as temporary: the
- * API worked before, and this is not a --run-once worker. */
+/* worker.c: true if the worker treats a refused key, or an answer that is not the API's, as
+ * temporary: the API worked before, and this is not a --run-once worker. */
 gboolean pp_worker_is_patient (const PpWorker *worker);
 
-/* Adds the run of the journal entry ENTRY to this worker. Returns the run, borrowed. The caller
- * then calls pp_flow_run_recover(). */
+/* recovery/recover.c: adds the run of the journal entry ENTRY to this worker. Returns the run,
+ * borrowed. The caller then calls pp_flow_run_recover(). */
 PpFlowRun *pp_worker_take_into_hands (PpWorker *worker, const PpJournalEntry *entry);
 
 /* Adds the runs of ENTRIES that this worker does not have yet. They are recovered when containers

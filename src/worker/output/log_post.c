@@ -276,8 +276,9 @@ record_to_json (const PpLogRecord *record)
 
 static void note_and_post (PpLogSender *sender);
 
-/* The PpApiRepeatFunc of the batch in flight. Without this, the next worker would wait for a batch
- * that never reached the server. */
+/* The PpApiRepeatFunc of the batch in flight. Withdraws the journal note after a refused attempt,
+ * and writes it again before the next one. Otherwise the next worker would wait for a batch that
+ * never reached the server. */
 static void
 on_repeat (gboolean again, gpointer user_data)
 {

@@ -91,8 +91,8 @@ cut_record (const PpLogRecord *record, gsize from, gsize length)
   return part;
 }
 
-/* Makes the timestamps of the queue's first record and of the later records of the same run
- * increase, because the server sorts by timestamp. Changes only timestamps that are too early. */
+/* Sets timestamps so that each record of the first record's run is later than the one before it.
+ * The server sorts by timestamp. Changes only timestamps that are too early. */
 static void
 keep_order (PpLogSender *sender)
 {

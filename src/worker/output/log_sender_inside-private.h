@@ -44,7 +44,7 @@ typedef struct
 struct PpLogSender
 {
   PpApi *api;
-  PpLogSender *root; /* the worker's sender; itself, unless the sender is of one run set apart */
+  PpLogSender *root;                        /* the worker's own sender, which points to itself */
   char flow_run_id[PP_LOG_UUID_LENGTH + 1]; /* the run that is set apart; "" in the root */
   GHashTable *apart;                        /* root only: flow run id -> PpLogSender */
   GPtrArray *suspects;   /* root only: flow run ids whose record was refused alone, in this round */

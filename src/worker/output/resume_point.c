@@ -114,7 +114,8 @@ is_beyond (const PpDelivery *delivery, PpStream stream, gint64 time)
          || (delivery->found && pp_log_place_is_set_back (&delivery->place, stream, time));
 }
 
-/* Adds the place before an entry of STREAM with TIME, if it can be a place. */
+/* Adds the place before an entry of STREAM with TIME to the waiting places, if output can be
+ * resumed there and the place is far enough after the last one. */
 static void
 keep_place (const PpDelivery *delivery, PpStream stream, gint64 time)
 {
