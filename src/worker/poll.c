@@ -195,9 +195,10 @@ take (PpWorker *worker, const json_t *body)
     worker->more_waits = FALSE;
   say_left_alone (&worker->bad_members_said, counts[PP_POLL_ENTRY_BAD], index,
                   "no usable id, or due later than the worker asked for");
-  say_left_alone (&worker->old_answer_said, old, index,
-                  "already claimed by this worker in the state that the answer shows (the answer "
-                  "is old; if the server's database was restored, restart this worker)");
+  say_left_alone (
+      &worker->old_answer_said, old, index,
+      "already claimed by this worker, but the answer is old and shows the state before "
+      "the claim. If the server's database was restored, restart this worker");
   worker->old_entries = old;
   if (!worker->options->run_once)
     poll_in (worker, worker->more_waits && free_slots (worker) > 0

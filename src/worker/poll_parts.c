@@ -54,9 +54,10 @@ finish (PpPollParts *parts)
       return;
     }
   if (!worker->polls_in_parts && parts->failed->len > 0)
-    g_warning ("The server fails at the poll of work pool '%s', but not at all of its queues. The "
-               "worker polls the queues one by one. It gets one run at a time or none from %s: %s",
-               worker->options->work_pool, parts->failed->str, parts->error->message);
+    g_warning (
+        "The server fails at the poll of work pool '%s', but answers polls of single queues. "
+        "The worker polls the queues one by one. From %s it gets one run at a time or none: %s",
+        worker->options->work_pool, parts->failed->str, parts->error->message);
   worker->polls_in_parts = TRUE;
   parts->done (parts->found, NULL, parts->user_data);
 }

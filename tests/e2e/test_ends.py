@@ -69,7 +69,7 @@ def test_conmon_is_killed(api, engine, pool, start_worker):
     kill(*pids[both], *pids[engines_], *(pids[run][0] for run in (alone, cancelled, deleted)))
     check_lost(api, both)
     check_lost(api, engines_)
-    assert "its further output is lost" in api.wait_text(alone, "conmon")
+    assert "further output and its exit status are lost" in api.wait_text(alone, "conmon")
     api.set_state(cancelled, "CANCELLING")
     api.call("DELETE", f"/flow_runs/{deleted}")
     assert not is_gone(pids[alone][1]) and api.state(alone)["type"] == "RUNNING"
@@ -93,7 +93,7 @@ def test_conmon_was_killed_while_no_worker_watched(api, engine, pool, start_work
     kill(conmon, *([program] if program_too else []))
     start_worker(api, engine, pool)
     if not program_too:
-        api.wait_text(run, "its further output is lost")
+        api.wait_text(run, "further output and its exit status are lost")
         kill(program)
     check_lost(api, run, timeout=45)
     wait_for(lambda: not engine.containers_of(run), 30, "the container is gone")

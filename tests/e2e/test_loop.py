@@ -252,7 +252,7 @@ def test_claim_that_arrives_after_another_workers_whole_run(api, engine, pool, p
     if killed:
         start_worker(proxy.api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
-    assert "not by this worker" in api.wait_text(run, "Aborted submission")
+    assert "somebody else has ended it" in api.wait_text(run, "Aborted submission")
     states = [state["type"] for state in api.states(run)]
     assert states.count("RUNNING") == 1, states
     assert api.text(run).splitlines().count("only once") == 1
@@ -330,7 +330,7 @@ def test_poll_whose_answer_is_repeated(api, engine, pool, proxy, start_worker):
     wait_for(lambda: not engine.containers_of(run), 20, "the container's removal")
     before = len(api.states(run))
     with proxy.with_rules(Rule(POLL, status(200, bytes(answer)))):
-        worker.wait_line("The worker skips 1 of 1 flow runs .*: already claimed by this worker ")
+        worker.wait_line("The worker skips 1 of 1 flow runs .*: already claimed by this worker, but ")
         proxy.wait_count(POLL, proxy.count(POLL) + 3)
     assert len(api.states(run)) == before, api.states(run)
     api.set_state(run, "SCHEDULED")

@@ -214,9 +214,8 @@ abort_submission (PpFlowRun *run, json_t *end, gboolean is_overwritten)
   else
     pp_flow_run_log (
         run, PP_LOG_INFO,
-        "Aborted submission of flow run '%s': it has ended in state '%s', not by this worker%s",
-        run->id, pp_json_string (end, "name"),
-        is_overwritten ? ". The worker restores that state" : "");
+        "Aborted submission of flow run '%s': somebody else has ended it, in state '%s'%s", run->id,
+        pp_json_string (end, "name"), is_overwritten ? ". The worker restores that state" : "");
   if (end != NULL && is_overwritten)
     pp_flow_run_put_back (run, &run->history.put_back, end, read_history, pp_flow_run_drop);
   else

@@ -224,8 +224,8 @@ on_looked_before_start (PpJob *job, const GError *error, gpointer user_data)
     {
       if (!pp_flow_run_is_cancelled (run) && run->refusal == NULL)
         pp_flow_run_log (run, PP_LOG_WARNING,
-                         "%s has not been started. The worker creates it again, because the start "
-                         "that got no answer may still be carried out",
+                         "%s has not been started. The request to start it got no answer and may "
+                         "still be carried out late. The worker creates it again",
                          run->first_label);
       pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, remove_unstarted);
     }

@@ -154,9 +154,9 @@ on_watch_news (PpWatchNews news, gpointer user_data)
       return;
     }
   pp_flow_run_log (run, PP_LOG_WARNING,
-                   "%s of %s was killed, perhaps for lack of memory (see dmesg). It passed on the "
-                   "program's output and exit status. The program still runs, but its further "
-                   "output is lost. The worker will see its end, but not its exit status",
+                   "%s of %s was killed, perhaps for lack of memory (see dmesg). Without it, the "
+                   "program's further output and its exit status are lost. The program still "
+                   "runs, and the worker will see its end",
                    run->words->monitor, run->label);
 }
 

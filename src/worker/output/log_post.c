@@ -202,8 +202,9 @@ look_for_batch (PpLogSender *sender, const GError *error)
   if (now - sender->sent >= sender->timeout)
     sender->look_until = MAX (sender->look_until, sender->sent + sender->timeout + LATE_US);
   if (++sender->unanswered == SAY_UNANSWERED)
-    g_warning ("The server does not answer requests with log records, so the records wait: %s",
-               error->message);
+    g_warning (
+        "The server does not answer requests that contain log records, so the records wait: %s",
+        error->message);
   sender->timer = g_timeout_add (pp_look_delay (sender->unanswered), on_look_timer, sender);
 }
 
