@@ -10,8 +10,9 @@ struct PpResolver
 {
   PpApi *api;
   const json_t *process_environment;
-  GHashTable *deployments; /* id -> CacheEntry */
+  GHashTable *deployments; /* cache_key() -> CacheEntry */
   GHashTable *flows;
+  guint polls;         /* number of polls so far */
   GHashTable *calls;   /* set of PpResolveCall */
   json_t *version;     /* the server's version, or NULL */
   gint64 version_read; /* monotonic microseconds */

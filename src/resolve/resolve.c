@@ -8,8 +8,9 @@
 
 #include <string.h>
 
-/* How long runs share a deployment: about one poll. After that it is read again, so that a
- * redeployment has effect at once. */
+/* How long the runs of one poll share a deployment. Runs of different polls never do: a run that
+ * was created after a redeployment must get the new job variables, as with Prefect's own worker,
+ * which reads the deployment for each run. */
 #define DEPLOYMENT_SHARED_US (1 * G_USEC_PER_SEC)
 /* How long runs share a flow. Only its name and id are used, and they do not change. */
 #define FLOW_SHARED_US (60 * G_USEC_PER_SEC)
@@ -19,7 +20,8 @@ typedef struct
 {
   GHashTable *table; /* deployments or flows */
   gboolean is_deployment;
-  char *key; /* the object's id */
+  char *id;  /* the object's id */
+  char *key; /* in table */
   json_t *body;
   gint64 started;  /* monotonic microseconds */
   PpApiCall *call; /* NULL after the answer */
@@ -52,6 +54,7 @@ cache_entry_free (gpointer data)
   g_list_free (entry->waiters);
   json_decref (entry->body);
   g_free (entry->key);
+  g_free (entry->id);
   g_free (entry);
 }
 
@@ -166,10 +169,10 @@ on_cached (json_t *body, const GError *error, gpointer user_data)
       if (error == NULL)
         *part_for (call, entry) = json_incref (body);
       else if (entry->is_deployment && g_error_matches (error, PP_API_ERROR, 404))
-        pp_resolve_fail (call, PP_RESOLVE_ERROR_DEPLOYMENT_GONE, "Deployment", entry->key, error);
+        pp_resolve_fail (call, PP_RESOLVE_ERROR_DEPLOYMENT_GONE, "Deployment", entry->id, error);
       else
         pp_resolve_fail (call, PP_RESOLVE_ERROR_FETCH, entry->is_deployment ? "Deployment" : "Flow",
-                         entry->key, error);
+                         entry->id, error);
       pp_resolve_advance (call);
     }
   g_list_free (waiters);
@@ -189,15 +192,24 @@ is_stale (gpointer key, gpointer value, gpointer user_data)
   return entry->call == NULL && entry->started < *oldest;
 }
 
+/* Returns the key of the object ID in TABLE; new string. A deployment that was read for an earlier
+ * poll has another key. */
+static char *
+cache_key (const PpResolver *resolver, const GHashTable *table, const char *id)
+{
+  return g_strdup_printf ("%s %u", id, table == resolver->deployments ? resolver->polls : 0);
+}
+
 static void
 want_cached (PpResolveCall *call, GHashTable *table, const char *id, gint64 shared_us,
              PpApiCall *(*read) (PpApi *, const char *, PpApiDoneFunc, gpointer))
 {
   gint64 oldest = g_get_monotonic_time () - shared_us;
+  g_autofree char *key = cache_key (call->resolver, table, id);
   CacheEntry *entry;
 
   g_hash_table_foreach_remove (table, is_stale, &oldest);
-  entry = g_hash_table_lookup (table, id);
+  entry = g_hash_table_lookup (table, key);
   if (entry != NULL && entry->call == NULL)
     {
       *part_for (call, entry) = json_incref (entry->body);
@@ -208,7 +220,8 @@ want_cached (PpResolveCall *call, GHashTable *table, const char *id, gint64 shar
       entry = g_new0 (CacheEntry, 1);
       entry->table = table;
       entry->is_deployment = table == call->resolver->deployments;
-      entry->key = g_strdup (id);
+      entry->id = g_strdup (id);
+      entry->key = g_steal_pointer (&key);
       entry->started = g_get_monotonic_time ();
       g_hash_table_insert (table, entry->key, entry);
       entry->call = read (call->resolver->api, id, on_cached, entry);
@@ -255,6 +268,12 @@ pp_resolve_advance (PpResolveCall *call)
     pp_resolve_fetch_references_of_blocks (call);
   if (call->waiting == 0)
     pp_resolve_finish (call);
+}
+
+void
+pp_resolver_note_poll (PpResolver *resolver)
+{
+  resolver->polls++;
 }
 
 PpResolveCall *

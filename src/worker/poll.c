@@ -352,6 +352,7 @@ send_poll (PpWorker *worker)
       return;
     }
   worker->polled_at = g_get_monotonic_time ();
+  pp_resolver_note_poll (worker->context.resolver);
   worker->polled_before = pp_worker_poll_before (worker);
   worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
       worker->context.api, worker->options->work_pool, queues, worker->polled_before,

@@ -220,3 +220,12 @@ def test_api_is_reached_from_a_bridged_container(api, engine, pool, start_worker
         assert any(re.search(r"^\S+\s.*host\.docker\.internal", line) for line in lines), lines
         engine.remove(container["Id"])
     wait_for(lambda: not engine.containers_of(run), 30, "removed")
+
+
+def test_redeployment_between_two_runs(api, engine, pool, start_worker):
+    """Each run gets the job variables that its deployment had when the run was created, however soon it follows."""
+    start_worker(api, engine, pool)
+    for word in ("one", "two", "three", "four"):
+        run = api.go(pool, {"command": f"echo {word}", "auto_remove": True})
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+        assert word in api.wait_text(run, word)

@@ -85,6 +85,10 @@ PpResolver *pp_resolver_new (PpApi *api, const json_t *process_environment);
 void pp_resolver_free (PpResolver *resolver);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolver, pp_resolver_free)
 
+/* Call this when a poll is sent. Runs that are fetched later do not share a deployment that was
+ * read for an earlier poll, because it may have been changed before they were created. */
+void pp_resolver_note_poll (PpResolver *resolver);
+
 /* Exactly one of PARTS and ERROR is NULL. Both are borrowed. */
 typedef void (*PpResolveDoneFunc) (const PpResolveParts *parts, const GError *error,
                                    gpointer user_data);

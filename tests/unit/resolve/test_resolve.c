@@ -250,9 +250,9 @@ typedef struct
 } Site;
 
 static void
-site_start (Site *site)
+site_start_with (Site *site, Handler handler, gpointer data)
 {
-  *site = (Site){ .server = server_new (NULL, answer_references, NULL) };
+  *site = (Site){ .server = server_new (NULL, handler, data) };
   site->http = pp_http_new ();
   site->settings.api_url = server_url (site->server, "/api");
   site->settings.api_request_timeout = 10;
@@ -261,6 +261,12 @@ site_start (Site *site)
   site->resolver = pp_resolver_new (site->api, site->environment);
   site->pool = json_pack ("{s:s, s:s, s:o}", "name", "p", "type", "docker", "base_job_template",
                           pp_template_default ("docker"));
+}
+
+static void
+site_start (Site *site)
+{
+  site_start_with (site, answer_references, NULL);
 }
 
 static void
@@ -369,12 +375,114 @@ test_references_leave_room (void)
     }
 }
 
+/* Each read of the deployment finds another image: "mine:0", "mine:1". The first answer waits for
+ * the second request if HOLD is TRUE. */
+static gboolean
+answer_deployment (Server *server, const Request *request, int fd, gpointer hold)
+{
+  g_autofree char *body = g_strdup_printf (
+      "{\"id\": \"d\", \"name\": \"d\", \"job_variables\": {\"image\": \"mine:%u\"}}",
+      request->number);
+
+  g_assert_cmpstr (request->target, ==, "/api/deployments/d");
+  while (GPOINTER_TO_INT (hold) && request->number == 0 && server_requests (server) < 2)
+    g_usleep (1000);
+  return server_reply (fd, 200, "", body);
+}
+
+typedef struct
+{
+  guint left;
+  char *images[3];
+} Deployed;
+
+typedef struct
+{
+  Deployed *deployed;
+  guint number;
+} DeployedRun;
+
+static void
+on_deployed (const PpResolveParts *parts, const GError *error, gpointer user_data)
+{
+  g_autofree DeployedRun *run = user_data;
+  json_t *variables;
+
+  g_assert_no_error (error);
+  variables = json_object_get (parts->deployment, "job_variables");
+  run->deployed->images[run->number]
+      = g_strdup (json_string_value (json_object_get (variables, "image")));
+  run->deployed->left--;
+}
+
+/* Begins to resolve run NUMBER of deployment "d". */
+static void
+begin_deployed (Site *site, Deployed *deployed, guint number)
+{
+  DeployedRun *run = g_new (DeployedRun, 1);
+  json_auto_t *flow_run = json_pack ("{s:s, s:s, s:s, s:{}, s:{}}", "id", "x", "name", "run",
+                                     "deployment_id", "d", "parameters", "job_variables");
+
+  *run = (DeployedRun){ deployed, number };
+  deployed->left++;
+  pp_resolver_fetch (site->resolver, flow_run, site->pool, on_deployed, run);
+}
+
+/* Waits for all runs, and checks which image each got. IMAGES has three entries. */
+static void
+assert_deployed (Deployed *deployed, const char *const *images)
+{
+  while (deployed->left > 0)
+    g_main_context_iteration (NULL, TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (deployed->images); i++)
+    {
+      g_assert_cmpstr (deployed->images[i], ==, images[i]);
+      g_clear_pointer (&deployed->images[i], g_free);
+    }
+}
+
+/* Runs of one poll share a deployment. A run of the next poll may have been created after a
+ * redeployment: it never gets job variables that were read, or requested, before that poll. */
+static void
+test_redeployment (void)
+{
+  static const char *const shared[] = { "mine:0", "mine:0", NULL };
+  static const char *const next[] = { "mine:0", "mine:1", "mine:1" };
+  Deployed deployed = { 0 };
+  Site site;
+
+  site_start_with (&site, answer_deployment, GINT_TO_POINTER (FALSE));
+  pp_resolver_note_poll (site.resolver);
+  begin_deployed (&site, &deployed, 0);
+  begin_deployed (&site, &deployed, 1);
+  assert_deployed (&deployed, shared);
+  begin_deployed (&site, &deployed, 0);
+  pp_resolver_note_poll (site.resolver);
+  begin_deployed (&site, &deployed, 1);
+  begin_deployed (&site, &deployed, 2);
+  assert_deployed (&deployed, next);
+  g_assert_cmpuint (server_requests (site.server), ==, 2);
+  site_end (&site);
+
+  site_start_with (&site, answer_deployment, GINT_TO_POINTER (TRUE));
+  begin_deployed (&site, &deployed, 0);
+  while (server_requests (site.server) == 0)
+    g_main_context_iteration (NULL, FALSE);
+  pp_resolver_note_poll (site.resolver);
+  begin_deployed (&site, &deployed, 1);
+  begin_deployed (&site, &deployed, 2);
+  assert_deployed (&deployed, next);
+  g_assert_cmpuint (server_requests (site.server), ==, 2);
+  site_end (&site);
+}
+
 static void
 add_tests (void)
 {
   g_test_add_func ("/resolve/default-image", test_default_image);
   g_test_add_func ("/resolve/image-of-a-run", test_image_of_a_run);
   g_test_add_func ("/resolve/image-of-nothing", test_image_of_nothing);
+  g_test_add_func ("/resolve/redeployment", test_redeployment);
   g_test_add_func ("/resolve/too-many-references", test_too_many_references);
   g_test_add_func ("/resolve/too-many-references-of-a-block", test_too_many_references_of_a_block);
   g_test_add_func ("/resolve/references-leave-room", test_references_leave_room);
