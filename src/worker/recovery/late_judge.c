@@ -75,6 +75,7 @@ typedef struct
   json_t *end;        /* the last terminal state, or NULL */
   json_t *anothers;   /* the last state that is not the note's, if another worker has claimed the
                          attempt; else NULL */
+  gboolean is_own;    /* some state is the note's */
   gboolean has_other; /* some state is not the note's; Prefect in the container may have set it */
   gboolean was_begun; /* the note's states begin before SCHEDULED, so this attempt is a later one */
 } Attempt;
@@ -85,6 +86,7 @@ begin_attempt (Attempt *attempt, json_t *scheduled)
   attempt->scheduled = scheduled;
   attempt->end = NULL;
   attempt->anothers = NULL;
+  attempt->is_own = FALSE;
   attempt->has_other = FALSE;
 }
 
@@ -108,12 +110,15 @@ read_attempt (const PpJournalEntry *note, json_t *states)
           continue;
         }
       has_own = has_own || own;
+      attempt.is_own = attempt.is_own || own;
       if (pp_flow_run_state_is_terminal (state))
         attempt.end = state;
       if (own)
         continue;
       attempt.has_other = TRUE;
-      if (is_type (state, "PENDING") || attempt.anothers != NULL)
+      /* No other worker can claim an attempt that the note's worker has claimed: the server refuses
+       * that (PreventPendingTransitions). A later PENDING was forced by a user. */
+      if ((is_type (state, "PENDING") && !attempt.is_own) || attempt.anothers != NULL)
         attempt.anothers = state;
     }
   return attempt;

@@ -130,6 +130,21 @@ test_own_end (void)
   check ("S- Pc S- Rr Ce", TRUE, FALSE, "nothing");
 }
 
+/* A user, or a program in the container, has forced states of the attempt. No other worker has it,
+ * so nobody else will report its end. */
+static void
+test_forced (void)
+{
+  check ("S- Pc Rr P- Ce", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr P- Fe", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr P- R- Ce", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr Px Rx Ce", TRUE, FALSE, "nothing");
+  check ("S- Pc Ps Rx Py Ry Fe", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr P- Ce", TRUE, TRUE, "nothing");
+  check ("S- Pc Rr P- Rr", TRUE, FALSE, "nothing");
+  check ("S- Pc Rr P- C- Rr", TRUE, FALSE, "put back 4");
+}
+
 /* A report of one attempt must not end the next attempt. */
 static void
 test_retry (void)
@@ -181,6 +196,7 @@ add_tests (void)
   g_test_add_func ("/late-judge/started", test_started);
   g_test_add_func ("/late-judge/on-top-of-an-end", test_on_top_of_an_end);
   g_test_add_func ("/late-judge/own-end", test_own_end);
+  g_test_add_func ("/late-judge/forced", test_forced);
   g_test_add_func ("/late-judge/retry", test_retry);
   g_test_add_func ("/late-judge/anothers", test_anothers);
   g_test_add_func ("/late-judge/undone", test_undone);
