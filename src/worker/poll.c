@@ -387,18 +387,16 @@ pp_worker_poll_limit (const PpWorker *worker)
   return worker->polls_without_limit || worker->asked >= MAX_ASKED ? 0 : worker->asked;
 }
 
-/* Returns how many runs of a poll's answer this worker may have to skip. Some are this worker's own
- * runs that need no slot any more, but whose logs are not sent yet or whose containers are not
- * removed yet: the server may return them for their retries. Others are runs whose claims were
- * refused a short while ago. The rest are runs for which the last answer was old: it showed a state
- * in which this worker had already claimed them. */
+/* Returns how many runs of a poll's answer this worker may have to skip. Some are this worker's
+ * own: the server returns a run that was scheduled again, although its earlier attempt is still
+ * being stopped, its logs are not sent yet or its container is not removed yet. Others are runs
+ * whose claims were refused a short while ago. The rest are runs for which the last answer was old:
+ * it showed a state in which this worker had already claimed them. */
 static guint
 skipped_runs (const PpWorker *worker)
 {
-  guint runs = g_hash_table_size (worker->runs);
-  guint waiting = runs > worker->slots_used ? runs - worker->slots_used : 0;
-
-  return waiting + worker->old_entries + pp_refused_claims_count_waiting (worker->context.refused);
+  return g_hash_table_size (worker->runs) + worker->old_entries
+         + pp_refused_claims_count_waiting (worker->context.refused);
 }
 
 static void

@@ -61,6 +61,22 @@ def test_limit_and_a_retry_that_waits(api, engine, pool, proxy, door, start_work
     assert types().count("RUNNING") == 2
 
 
+def test_limit_and_a_run_that_is_being_stopped(api, engine, pool, start_worker):
+    """A run was retried by hand, and its container ignores SIGTERM. Meanwhile it takes no place in the poll's answer."""
+    worker = start_worker(api, engine, pool, "--limit", "2")
+    variables = {"command": "sh -c 'trap \"\" TERM; echo up; sleep 600 & wait'", "stop_timeout": 40, "auto_remove": True}
+    retried = api.go(pool, variables)
+    api.wait_text(retried, "up")
+    api.set_state(retried, "SCHEDULED", name="AwaitingRetry", state_details={"scheduled_time": "2020-01-01T00:00:00Z"})
+    worker.wait_line("scheduled again", 20)
+    other = api.go(pool, {"command": "true"}, name="other")
+    assert api.wait_end(other, timeout=20)["state"]["type"] == "COMPLETED"
+    assert api.state(retried)["type"] == "SCHEDULED"
+    (container,) = engine.containers_of(retried)
+    engine.call("POST", f"/containers/{container['Id']}/kill")
+    api.wait_text(retried, "up")
+
+
 SET_STATE = "POST /api/flow_runs/{}/set_state"
 REFUSALS = {
     "500": status(500),
