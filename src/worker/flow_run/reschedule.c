@@ -54,6 +54,21 @@ on_rescheduled (json_t *body, const GError *error, gpointer user_data)
     pp_flow_run_move (run, PP_FLOW_RUN_REPORTED);
 }
 
+/* FLOW_RUN is the run as read from the server. Its queue is null after the queue or the pool was
+ * deleted, also if there is a new one of the same name. */
+static void
+log_retry (PpFlowRun *run, const json_t *flow_run)
+{
+  if (json_is_null (json_object_get (flow_run, "work_queue_id")))
+    pp_flow_run_log (run, PP_LOG_WARNING,
+                     "Flow run '%s' waits for its retry, but its work queue was deleted on the "
+                     "server, so no worker will pick the run up. Start a new run of its deployment",
+                     run->name);
+  else
+    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' will be picked up by a poll for its retry",
+                     run->name);
+}
+
 static void
 on_policy_read (json_t *body, const GError *error, gpointer user_data)
 {
@@ -74,8 +89,7 @@ on_policy_read (json_t *body, const GError *error, gpointer user_data)
       return;
     }
   if (!run->report.is_rescheduled)
-    pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' will be picked up by a poll for its retry",
-                     run->name);
+    log_retry (run, body);
   run->report.is_rescheduled = TRUE;
   json_object_set_new (changed, "retry_type", json_string ("reschedule"));
   run->api_call = pp_flow_run_update_empirical_policy (run->context->api, run->id, changed,

@@ -117,12 +117,17 @@ run_now (const Fixture *fixture)
 {
   const char *variables = fixture->script->variables;
 
-  return json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:s*, s:O, s:I, s:o, s:O*, s:s*}", "id", RUN,
-                    "name", "run", "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters",
-                    "state_id", pp_json_string (last_state (fixture), "id"), "state",
-                    last_state (fixture), "run_count", fixture->run_count, "job_variables",
-                    json_loads (variables != NULL ? variables : PLAIN_JOB, 0, NULL),
-                    "empirical_policy", fixture->policy, "infrastructure_pid", fixture->pid);
+  json_t *flow_run
+      = json_pack ("{s:s, s:s, s:s, s:s, s:{}, s:s*, s:O, s:I, s:o, s:O*, s:s*}", "id", RUN, "name",
+                   "run", "deployment_id", DEPLOYMENT, "flow_id", FLOW, "parameters", "state_id",
+                   pp_json_string (last_state (fixture), "id"), "state", last_state (fixture),
+                   "run_count", fixture->run_count, "job_variables",
+                   json_loads (variables != NULL ? variables : PLAIN_JOB, 0, NULL),
+                   "empirical_policy", fixture->policy, "infrastructure_pid", fixture->pid);
+
+  if (fixture->script->queue_is_gone)
+    json_object_set_new (flow_run, "work_queue_id", json_null ());
+  return flow_run;
 }
 
 static void

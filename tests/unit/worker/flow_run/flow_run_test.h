@@ -65,6 +65,7 @@ typedef struct
   const char *variables;  /* the job variables; NULL: PLAIN_JOB */
   gint64 exit_code;       /* of the job */
   gboolean keeps_running; /* the job does not end by itself after the steps */
+  gboolean queue_is_gone; /* the run's work queue was deleted on the server */
   FakeCall fails;         /* this call of the engine fails FAILURES times, with CODE */
   guint failures;
   PpInfrastructureError code;
