@@ -98,7 +98,8 @@ pp_state_dir_prepare (const char *path, GError **error)
       return FALSE;
     }
   if (fstat (folder.fd, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    g_warning ("State directory %s: other users may read it (mode %04o). Run chmod 0700 on it",
+    g_warning ("State directory %s: other users may read it (mode %04o). If only workers use it, "
+               "run chmod 0700 on it; otherwise, give the worker another one with --state-dir",
                path, (unsigned)(status.st_mode & 07777));
   return TRUE;
 }
