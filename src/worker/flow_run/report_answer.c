@@ -26,6 +26,22 @@ is_settled (const PpSetStateResult *result)
   return !pp_set_state_is_open (result) && !pp_flow_run_state_is_left_behind (result->state);
 }
 
+/* Lets the lease of the run's concurrency slot expire, if the server fails at the final state with
+ * ERROR. While there is a lease, a server whose deployment has lost its limit meanwhile answers 500
+ * to each final state (_release_concurrency_lease in server/orchestration/core_policy.py). */
+static void
+let_lease_expire (PpFlowRun *run, const GError *error)
+{
+  if (run->lease == NULL || !g_error_matches (error, PP_API_ERROR, 500))
+    return;
+  g_clear_pointer (&run->lease, pp_lease_free);
+  pp_flow_run_log (run, PP_LOG_WARNING,
+                   "The worker no longer renews the lease of the concurrency slot of flow run "
+                   "'%s': that lease may be why the server fails. The server frees the slot within "
+                   "5 minutes",
+                   run->name);
+}
+
 /* Proposes the final state again later, because of ERROR, or because RESULT does not settle it. */
 static void
 report_again (PpFlowRun *run, const PpSetStateResult *result, const GError *error)
@@ -42,6 +58,8 @@ report_again (PpFlowRun *run, const PpSetStateResult *result, const GError *erro
     g_warning ("Could not report the final state of flow run '%s' (%s); retrying until the "
                "server accepts it: %s",
                run->name, run->id, reason);
+  if (run->report.unanswered >= PP_SAY_UNREPORTED)
+    let_lease_expire (run, error);
   run->report.look_until = now + pp_look_time (now - run->report.sent_at);
   pp_flow_run_after (run,
                      pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),

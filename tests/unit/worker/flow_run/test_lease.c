@@ -45,6 +45,12 @@ check_rescheduled (Fixture *fixture)
   g_assert_cmpstr (pp_json_string (fixture->policy, "retry_type"), ==, "reschedule");
 }
 
+static void
+forget_renewals (Fixture *fixture)
+{
+  fixture->renewals = 0;
+}
+
 #define RELEASE "/decrement-with-lease"
 #define RETRIED                                                                                    \
   .prepare = give_lease, .steps = { end_job, retry_inside }, .exit_code = 3,                       \
@@ -118,6 +124,25 @@ static const Case cases[] = {
       .steps = { run_prefect, retry_inside, end_job },
       .states = "PENDING PENDING (slot) ",
       .check = check_rescheduled } },
+  /* A redeployment without the limit: with the lease, the server would refuse each end. */
+  { "expires-if-the-end-is-refused",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .answers = { { "COMPLETED", 0, 12, 500, DETAIL ("Internal Server Error") } },
+      .steps = { end_job, let_minute_pass, forget_renewals, let_minute_pass, let_minute_pass,
+                 let_minute_pass },
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_left_to_prefect,
+      .log = "The worker no longer renews the lease of the concurrency slot of flow run 'run'" } },
+  { "kept-if-the-end-is-not-answered",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .answers = { { "COMPLETED", 0, 12, 503, DETAIL ("Service Unavailable") } },
+      .steps = { end_job, let_minute_pass, forget_renewals, let_minute_pass, let_minute_pass,
+                 let_minute_pass },
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_renewed,
+      .absent = "no longer renews" } },
   { "kept-at-an-end", { .prepare = give_lease, .states = "PENDING RUNNING COMPLETED " } },
 };
 
