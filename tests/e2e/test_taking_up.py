@@ -818,6 +818,41 @@ def test_container_of_a_paused_run_vanished_meanwhile(api, engine, pool, start_w
     check_nothing_left(engine, run, tmp_path)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_success_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path, number):
+    """The worker has seen a success that the server did not accept. Then the container is pruned, and the worker ends."""
+    worker = start_worker(proxy.api, engine, pool)
+    run = api.go(pool, {"command": "sleep 2"})
+    api.wait_state(run, "RUNNING")
+    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", status(503, b"{}")))
+    (entry,) = tmp_path.glob("state/*/runs/*.json")
+    wait_for(lambda: "REPORTING" in entry.read_text(encoding="utf-8"), 20, "the end is written down")
+    engine.remove(engine.containers_of(run)[0]["Id"])
+    worker.end(number)
+    proxy.clear()
+    start_worker(proxy.api, engine, pool)
+    assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_state_that_was_forced_meanwhile(api, engine, pool, proxy, start_worker, number):
+    """A user forces a run back to Pending while no worker is there. No other worker has claimed it, so its end stays."""
+    worker = start_worker(proxy.api, engine, pool)
+    runs = [api.go(pool, {"command": f"sh -c 'sleep 6; exit {status}'"}, name=f"exit-{status}") for status in (0, 3)]
+    for run in runs:
+        api.wait_state(run, "RUNNING")
+    worker.end(number)
+    for run in runs:
+        api.set_state(run, "PENDING")
+    start_worker(proxy.api, engine, pool)
+    ends = ["COMPLETED", "FAILED"]
+    for run, end in zip(runs, ends, strict=True):
+        assert api.wait_end(run)["state"]["type"] == end
+    polls = f"POST /api/work_pools/{pool}/get_scheduled_flow_runs"
+    proxy.wait_count(polls, proxy.count(polls) + 6)
+    assert [api.state(run)["type"] for run in runs] == ends
+
+
 def test_time_out_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path):
     """The exit status comes from the signals of the earlier worker, so the run has not crashed."""
     worker = start_worker(proxy.api, engine, pool)

@@ -30,6 +30,15 @@ was_started (const PpFlowRun *run)
   return pp_job_phase_is_started (run->recovery.found_phase);
 }
 
+/* True if an earlier worker has perhaps reported a failure, which the server may have turned into
+ * another attempt. */
+static gboolean
+has_reported_failure (const PpFlowRun *run)
+{
+  return run->journal.phase == PP_JOURNAL_REPORTING
+         && g_strcmp0 (run->report.type, "COMPLETED") != 0;
+}
+
 gboolean
 pp_flow_run_is_own_state (const PpFlowRun *run, const json_t *state)
 {
@@ -316,9 +325,10 @@ on_scheduled (PpFlowRun *run)
    * scheduled the run once more, or Prefect inside the container waits for its retry. */
   gboolean waits = pp_job_phase_is_alive (run->recovery.found_phase)
                    && pp_flow_run_waits_in_container (run->json);
-  gboolean ended = run->worker_reported && run->journal.phase == PP_JOURNAL_STARTING && !waits;
+  gboolean ended = run->worker_reported && run->journal.phase != PP_JOURNAL_CLAIMED
+                   && !has_reported_failure (run) && !waits;
 
-  run->report.retry_scheduled = ended || run->journal.phase == PP_JOURNAL_REPORTING;
+  run->report.retry_scheduled = ended || has_reported_failure (run);
   if (was_started (run) && ended)
     on_begun_anew (run, "it is scheduled again, and its attempt here is over");
   else if (was_started (run))
@@ -349,7 +359,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
     pp_flow_run_take_lease (run, state);
   if (holder == PP_CLAIM_LOST)
     on_begun_anew (run, "another worker has claimed it again");
-  else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported
+  else if (has_reported_failure (run) && run->worker_reported
            && !pp_flow_run_may_be_own_state (run, state))
     {
       /* The failure was reported. This is the next attempt, perhaps of another worker. */

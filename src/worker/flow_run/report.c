@@ -139,8 +139,8 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
     pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
                      name != NULL ? name : type, message);
   decide_report (run, type, name, message, force);
-  /* A success is not written down: a later worker that finds the container can propose it again. A
-   * failure is written down, because the server may turn it into another attempt meanwhile. */
+  /* A failure is written down first, because the server may turn it into another attempt. A success
+   * is written down only if this first report is not accepted (report_again()). */
   if (g_str_equal (type, "COMPLETED"))
     begin_report (run);
   else

@@ -42,6 +42,14 @@ let_lease_expire (PpFlowRun *run, const GError *error)
                    run->name);
 }
 
+static void
+wait_for_next_report (PpFlowRun *run)
+{
+  pp_flow_run_after (run,
+                     pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
+                     pp_flow_run_look_before_report);
+}
+
 /* Proposes the final state again later, because of ERROR, or because RESULT does not settle it. */
 static void
 report_again (PpFlowRun *run, const PpSetStateResult *result, const GError *error)
@@ -61,9 +69,12 @@ report_again (PpFlowRun *run, const PpSetStateResult *result, const GError *erro
   if (run->report.unanswered >= PP_SAY_UNREPORTED)
     let_lease_expire (run, error);
   run->report.look_until = now + pp_look_time (now - run->report.sent_at);
-  pp_flow_run_after (run,
-                     pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
-                     pp_flow_run_look_before_report);
+  /* A success is written down only now, because most reports are accepted at once. If the container
+   * is removed and the worker ends before the server accepts the report, nothing else shows it. */
+  if (run->journal.phase != PP_JOURNAL_REPORTING)
+    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, wait_for_next_report);
+  else
+    wait_for_next_report (run);
 }
 
 static void

@@ -52,6 +52,13 @@ restart_host (PpJournalEntry *entry)
   entry->boot_id = (char *)"another boot";
 }
 
+/* The report of a success was not accepted before the worker ended. */
+static void
+report_success (PpJournalEntry *entry)
+{
+  entry->report_type = (char *)"COMPLETED";
+}
+
 static void
 forward (PpJournalEntry *entry)
 {
@@ -578,6 +585,34 @@ static const Recovery recoveries[] = {
     "RUNNING",
     RUNNING_ID,
     { .states = "FAILED ", .calls = "remove " } },
+  { "reporting-success",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "COMPLETED ", .calls = FOLLOWED },
+    .change = report_success },
+  { "reporting-success-absent",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    RUNNING_ID,
+    { .states = "COMPLETED ", .calls = "remove " },
+    .change = report_success },
+  { "reporting-success-scheduled",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ENDED,
+    "SCHEDULED",
+    NULL,
+    { .states = "", .calls = FOLLOWED },
+    .change = report_success },
+  { "reporting-success-forced",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ENDED,
+    "RUNNING",
+    OTHER,
+    { .states = "COMPLETED ", .calls = FOLLOWED },
+    .change = report_success },
   { "paused-on-the-server",
     PP_JOURNAL_STARTING,
     PP_JOB_RUNNING,
