@@ -76,8 +76,9 @@ pp_http_silence_end (PpHttpCall *call, gboolean answered)
 {
   if (answered && call->origin != NULL
       && g_hash_table_remove (pp_http_silent (call->http), call->origin))
-    /* This may be another call than the one in the warning. */
-    g_message ("%s answers again: %s", call->origin, call->address);
+    /* This may be another call than the one in the warning. Do not log the origin: it may have a
+     * password. */
+    g_message ("%s: the host answers again", call->address);
   if (call->slow_timer != NULL)
     {
       g_source_destroy (call->slow_timer);

@@ -73,8 +73,7 @@ test_no_answer (void)
 
   expect ("prefect.http", G_LOG_LEVEL_WARNING,
           "GET http://127.0.0.1:*/x: no answer for 0 s (connected, and the request was sent)*");
-  expect ("prefect.http", G_LOG_LEVEL_MESSAGE,
-          "http://127.0.0.1:* answers again: GET http://127.0.0.1:*/x");
+  expect ("prefect.http", G_LOG_LEVEL_MESSAGE, "GET http://127.0.0.1:*/x: the host answers again");
   call_many (url, NULL, 3); /* one warning for all of them */
 }
 
@@ -105,15 +104,17 @@ send_later_call (gpointer user_data)
 }
 
 /* The host answers another call than the one in the warning. The message does not say that the
- * silent call was answered. */
+ * silent call was answered, and it does not show the password in the URL. */
 static void
 test_another_call_is_answered (void)
 {
   g_autoptr (Server) server = server_new (NULL, answer_quick, NULL);
-  g_autofree char *url = server_url (server, "");
-  g_autofree char *silent_url = server_url (server, "/silent");
-  g_autofree char *quick_url = server_url (server, "/quick");
-  g_autofree char *words = g_strdup_printf ("%s answers again: GET %s", url, quick_url);
+  g_autofree char *silent_url
+      = g_strdup_printf ("http://me:pass-word@127.0.0.1:%d/silent", server_port (server));
+  g_autofree char *quick_url
+      = g_strdup_printf ("http://me:pass-word@127.0.0.1:%d/quick", server_port (server));
+  g_autofree char *shown_url = server_url (server, "/quick");
+  g_autofree char *words = g_strdup_printf ("GET %s: the host answers again", shown_url);
   g_autoptr (PpHttp) http = pp_http_new ();
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   PpHttpRequest request
@@ -138,7 +139,7 @@ test_no_answer_on_socket (void)
 
   expect ("prefect.http", G_LOG_LEVEL_WARNING, "GET http://engine/_ping (unix://*): no answer*");
   expect ("prefect.http", G_LOG_LEVEL_MESSAGE,
-          "/*/engine.sock answers again: GET http://engine/_ping (unix://*)");
+          "GET http://engine/_ping (unix://*): the host answers again");
   call_many ("http://engine/_ping", path, 1);
   server_free (server);
   unlink (path);
