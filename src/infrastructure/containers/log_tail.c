@@ -282,17 +282,13 @@ is_cut (PpLogTail *tail)
   return TRUE;
 }
 
-/* True if conmon writes nothing more to the current file. A new file that is still empty is not
- * proof of that: a tool such as logrotate may have moved the log away and created an empty file,
- * and conmon goes on writing to the file that it has open. */
+/* True if conmon writes nothing more to the current file, because it has written to a newer one.
+ * New files that are empty prove nothing: a tool such as logrotate may have moved the log away and
+ * created an empty file, and conmon goes on writing to the file that it has open. */
 static gboolean
-has_next (PpLogTail *tail)
+has_next (const PpLogTail *tail)
 {
-  const LogFile *next = g_queue_peek_head (&tail->held);
-  struct stat status;
-
-  return g_queue_get_length (&tail->held) > 1
-         || (next != NULL && (fstat (next->fd, &status) != 0 || status.st_size > 0));
+  return held_bytes (tail) > 0;
 }
 
 /* Returns what follows at the end of a file. HAD_NEXT is TRUE if the next file existed before the

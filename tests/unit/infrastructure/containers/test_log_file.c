@@ -295,6 +295,7 @@ static void
 test_moved_away_and_created (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *old = g_strconcat (fixture->path, ".1", NULL);
+  g_autofree char *older = g_strconcat (fixture->path, ".2", NULL);
 
   (void)data;
   open_log (fixture);
@@ -305,11 +306,18 @@ test_moved_away_and_created (Fixture *fixture, gconstpointer data)
   assert_read (fixture, "");
   append (old, "T stdout F two\n");
   assert_read (fixture, "1:two\n");
+  /* The same once more. */
+  g_assert_cmpint (g_rename (fixture->path, older), ==, 0);
+  append (fixture->path, "");
+  pp_log_tail_look (fixture->tail, FALSE);
+  append (old, "T stdout F still two\n");
+  assert_read (fixture, "1:still two\n");
   /* conmon opens the new file. */
   append (fixture->path, "T stdout F three\n");
   assert_read (fixture, "1:three\n");
   assert_loss (fixture, NULL);
   g_assert_cmpint (g_unlink (old), ==, 0);
+  g_assert_cmpint (g_unlink (older), ==, 0);
 }
 
 /* A log that had a new file before it was opened: the rest is delivered, and the loss is known. */
