@@ -93,7 +93,6 @@ poll_queue (PpPollParts *parts, guint index)
   PpWorker *worker = parts->worker;
   const char *names[] = { g_ptr_array_index (parts->names, index), NULL };
 
-  pp_resolver_note_poll (worker->context.resolver);
   worker->polled_before = pp_worker_poll_before (worker);
   parts->call = pp_work_pool_get_scheduled_flow_runs (
       worker->context.api, worker->options->work_pool, names, worker->polled_before,
