@@ -41,7 +41,13 @@ char *
 pp_loss_describe (const PpLoss *loss, const char *what, const char *why_else)
 {
   g_autoptr (GDateTime) since = g_date_time_new_from_unix_local (loss->since);
-  g_autofree char *when = since != NULL ? g_date_time_format (since, "%H:%M:%S") : g_strdup ("?");
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  const gboolean is_today
+      = since != NULL && now != NULL && g_date_time_get_year (since) == g_date_time_get_year (now)
+        && g_date_time_get_day_of_year (since) == g_date_time_get_day_of_year (now);
+  g_autofree char *when
+      = since != NULL ? g_date_time_format (since, is_today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S")
+                      : g_strdup ("?");
 
   return g_strdup_printf (
       "Lines %s since %s (%" G_GUINT64_FORMAT " %s, %" G_GUINT64_FORMAT " %s): %s", what, when,
