@@ -258,7 +258,7 @@ is_of_run (const PpOrphan *orphan, const json_t *states, const PpJob *job)
 static gboolean
 is_servers_choice (const PpOrphan *orphan, const PpJob *job)
 {
-  return json_object_get (orphan->flow_run, "infrastructure_pid") != NULL
+  return pp_json_string (orphan->flow_run, "infrastructure_pid") != NULL
          && !pp_flow_run_is_in_other_container (orphan->flow_run, job->ref.id)
          && job->status.phase != PP_JOB_CREATED;
 }
