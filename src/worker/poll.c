@@ -177,6 +177,7 @@ take (PpWorker *worker, const json_t *body)
   size_t index, counts[PP_POLL_ENTRY_REFUSED + 1] = { 0 };
   guint old = 0;
 
+  pp_resolver_note_poll (worker->context.resolver);
   forget_silence (worker);
   worker->more_waits = json_array_size (body) >= MAX (worker->asked, 1);
   json_array_foreach (body, index, entry)
@@ -352,7 +353,6 @@ send_poll (PpWorker *worker)
       return;
     }
   worker->polled_at = g_get_monotonic_time ();
-  pp_resolver_note_poll (worker->context.resolver);
   worker->polled_before = pp_worker_poll_before (worker);
   worker->poll_call = pp_work_pool_get_scheduled_flow_runs (
       worker->context.api, worker->options->work_pool, queues, worker->polled_before,
@@ -395,8 +395,15 @@ pp_worker_poll_limit (const PpWorker *worker)
 static guint
 skipped_runs (const PpWorker *worker)
 {
-  return g_hash_table_size (worker->runs) + worker->old_entries
-         + pp_refused_claims_count_waiting (worker->context.refused);
+  GHashTableIter iter;
+  gpointer run;
+  guint runs = g_hash_table_size (worker->runs);
+  guint own = runs > worker->slots_used ? runs - worker->slots_used : 0;
+
+  g_hash_table_iter_init (&iter, worker->runs);
+  while (g_hash_table_iter_next (&iter, NULL, &run))
+    own += pp_flow_run_is_being_stopped (run) ? 1 : 0;
+  return own + worker->old_entries + pp_refused_claims_count_waiting (worker->context.refused);
 }
 
 static void

@@ -102,6 +102,8 @@ const char *pp_flow_run_container_id (const PpFlowRun *run); /* NULL until it is
 /* The container's name without secrets; NULL until it is chosen. */
 const char *pp_flow_run_shown_name (const PpFlowRun *run);
 PpFlowRunState pp_flow_run_state (const PpFlowRun *run);
+/* True if RUN is being stopped before its own end, for whatever reason. */
+gboolean pp_flow_run_is_being_stopped (const PpFlowRun *run);
 /* Returns how far the run is, in the words of `worker status`; static. */
 const char *pp_flow_run_phase_word (const PpFlowRun *run);
 

@@ -22,6 +22,12 @@ pp_flow_run_is_cancelled (const PpFlowRun *run)
 }
 
 gboolean
+pp_flow_run_is_being_stopped (const PpFlowRun *run)
+{
+  return run->stop_reason != PP_STOP_NONE;
+}
+
+gboolean
 pp_flow_run_is_timed_out (const PpFlowRun *run)
 {
   return run->stop_reason == PP_STOP_TIMEOUT || run->stop_reason == PP_STOP_CANCELLED_AFTER_TIMEOUT;
