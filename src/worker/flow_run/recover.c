@@ -374,6 +374,8 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       say_of_job (run, "", "is followed");
       go_on (run);
     }
+  else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported)
+    go_on_without (run); /* it must not run twice */
   else if (run->recovery.found_phase != PP_JOB_ABSENT)
     resubmit (run);
   else if (run->journal.phase == PP_JOURNAL_CLAIMED)
