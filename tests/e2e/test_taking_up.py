@@ -818,13 +818,14 @@ def test_container_of_a_paused_run_vanished_meanwhile(api, engine, pool, start_w
     check_nothing_left(engine, run, tmp_path)
 
 
+@pytest.mark.parametrize("refused", ["POST /api/flow_runs/[0-9a-f-]{36}/set_state", ".*"], ids=["report", "all"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_success_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path, number):
+def test_success_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path, number, refused):
     """The worker has seen a success that the server did not accept. Then the container is pruned, and the worker ends."""
     worker = start_worker(proxy.api, engine, pool)
     run = api.go(pool, {"command": "sleep 2"})
     api.wait_state(run, "RUNNING")
-    proxy.add(Rule(f"POST /api/flow_runs/{run}/set_state", status(503, b"{}")))
+    proxy.add(Rule(refused, status(503, b"{}")))
     (entry,) = tmp_path.glob("state/*/runs/*.json")
     wait_for(lambda: "REPORTING" in entry.read_text(encoding="utf-8"), 20, "the end is written down")
     engine.remove(engine.containers_of(run)[0]["Id"])

@@ -130,6 +130,8 @@ pp_flow_run_enter_reported (PpFlowRun *run)
     run->context->unsettled--;
   run->cleanup.is_unsettled = FALSE;
   g_clear_pointer (&run->lease, pp_lease_free);
+  pp_api_call_cancel (g_steal_pointer (&run->report.limit_call));
+  g_clear_handle_id (&run->report.write_timer, g_source_remove);
   g_clear_handle_id (&run->stop.timeout_timer, g_source_remove);
   g_clear_handle_id (&run->stop.timer, g_source_remove);
   pp_infrastructure_call_cancel (g_steal_pointer (&run->stop.call));

@@ -373,6 +373,8 @@ pp_flow_run_free (PpFlowRun *run)
   g_clear_error (&run->refusal);
   g_clear_pointer (&run->mask, pp_mask_free);
   g_free (run->failure);
+  g_clear_handle_id (&run->report.write_timer, g_source_remove);
+  pp_api_call_cancel (run->report.limit_call);
   g_free (run->report.type_at_end);
   g_free (run->report.type);
   g_free (run->report.name);

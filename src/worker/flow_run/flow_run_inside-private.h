@@ -346,6 +346,10 @@ void pp_flow_run_on_end_answered (const PpSetStateResult *result, const GError *
 
 /* report.c */
 
+/* Writes the proposed final state down in the journal, unless that was done already. Does not wait
+ * for the disk. */
+void pp_flow_run_write_report (PpFlowRun *run);
+
 /* Checks on the server that RUN still needs its final state, and then proposes that state again. */
 void pp_flow_run_look_before_report (PpFlowRun *run);
 

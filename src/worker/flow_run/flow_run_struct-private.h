@@ -271,6 +271,9 @@ struct PpFlowRun
     char *name;
     char *message;
     gboolean force;
+    gboolean is_written;     /* this final state is in the journal, or on its way there */
+    guint write_timer;       /* writes it down if the report takes long */
+    PpApiCall *limit_call;   /* reads the deployment, to find out if it still has its limit */
     gint64 exited_at;        /* monotonic microseconds; when EXITED was entered */
     char *type_at_end;       /* type of the server's state when the container ended */
     gboolean never_ran;      /* that state shows that the run did not get to RUNNING */

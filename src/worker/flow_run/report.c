@@ -15,6 +15,8 @@
 /* The most bytes of the reason why a run was not submitted: it may quote what the job's author
  * wrote. */
 #define MAX_REASON_BYTES (16 * 1024)
+/* A success is written down if its report takes longer than this. */
+#define WRITE_SUCCESS_SECONDS 2
 
 static void read_state (PpFlowRun *run);
 static void send_report (PpFlowRun *run);
@@ -110,6 +112,31 @@ begin_report (PpFlowRun *run)
     send_report (run);
 }
 
+static void
+do_nothing (PpFlowRun *run G_GNUC_UNUSED)
+{
+}
+
+void
+pp_flow_run_write_report (PpFlowRun *run)
+{
+  g_clear_handle_id (&run->report.write_timer, g_source_remove);
+  if (run->report.is_written)
+    return;
+  run->report.is_written = TRUE;
+  pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, do_nothing);
+}
+
+static gboolean
+on_report_takes_long (gpointer user_data)
+{
+  PpFlowRun *run = user_data;
+
+  run->report.write_timer = 0;
+  pp_flow_run_write_report (run);
+  return G_SOURCE_REMOVE;
+}
+
 /* If this worker or an earlier one chose another final state before, this is a new proposal with a
  * new id. */
 static void
@@ -126,6 +153,8 @@ decide_report (PpFlowRun *run, const char *type, const char *name, const char *m
   run->report.message
       = message != NULL ? pp_flow_run_mask (run, g_utf8_make_valid (message, -1)) : NULL;
   run->report.force = force;
+  run->report.is_written = FALSE;
+  g_clear_handle_id (&run->report.write_timer, g_source_remove);
 }
 
 static void
@@ -139,12 +168,18 @@ propose (PpFlowRun *run, const char *type, const char *name, const char *message
     pp_flow_run_log (run, level, "Reporting flow run '%s' as %s: %s", run->name,
                      name != NULL ? name : type, message);
   decide_report (run, type, name, message, force);
-  /* A failure is written down first, because the server may turn it into another attempt. A success
-   * is written down only if this first report is not accepted (report_again()). */
+  /* A failure is written down first, because the server may turn it into another attempt. Most
+   * successes need not be written: a later worker that finds the container can propose them again.
+   * But the container may be removed while the server does not take the report. */
   if (g_str_equal (type, "COMPLETED"))
-    begin_report (run);
-  else
-    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, begin_report);
+    {
+      run->report.write_timer
+          = g_timeout_add_seconds (WRITE_SUCCESS_SECONDS, on_report_takes_long, run);
+      begin_report (run);
+      return;
+    }
+  run->report.is_written = TRUE;
+  pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, begin_report);
 }
 
 void

@@ -26,28 +26,39 @@ is_settled (const PpSetStateResult *result)
   return !pp_set_state_is_open (result) && !pp_flow_run_state_is_left_behind (result->state);
 }
 
-/* Lets the lease of the run's concurrency slot expire, if the server fails at the final state with
- * ERROR. While there is a lease, a server whose deployment has lost its limit meanwhile answers 500
- * to each final state (_release_concurrency_lease in server/orchestration/core_policy.py). */
+/* Called with the deployment of a run that holds a slot of its concurrency limit. */
 static void
-let_lease_expire (PpFlowRun *run, const GError *error)
+on_limit_read (json_t *body, const GError *error, gpointer user_data)
 {
-  if (run->lease == NULL || !g_error_matches (error, PP_API_ERROR, 500))
+  PpFlowRun *run = user_data;
+  gboolean is_lost = error != NULL
+                         ? g_error_matches (error, PP_API_ERROR, 404)
+                         : json_is_null (json_object_get (body, "global_concurrency_limit"));
+
+  run->report.limit_call = NULL;
+  if (!is_lost || run->lease == NULL)
     return;
   g_clear_pointer (&run->lease, pp_lease_free);
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "The worker no longer renews the lease of the concurrency slot of flow run "
-                   "'%s': that lease may be why the server fails. The server frees the slot within "
-                   "5 minutes",
+                   "'%s', because its deployment has lost the concurrency limit. While there is a "
+                   "lease, the server refuses the run's final state. The lease ends within 5 "
+                   "minutes",
                    run->name);
 }
 
+/* Lets the lease of the run's concurrency slot expire, if the server fails at the final state with
+ * ERROR and the run's deployment has no limit any more: Prefect's server then answers 500 to each
+ * final state as long as there is a lease (_release_concurrency_lease in
+ * server/orchestration/core_policy.py). If there is still a limit, the lease must not expire: the
+ * server would free the slot then, and once more at the run's end. */
 static void
-wait_for_next_report (PpFlowRun *run)
+look_for_lost_limit (PpFlowRun *run, const GError *error)
 {
-  pp_flow_run_after (run,
-                     pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
-                     pp_flow_run_look_before_report);
+  if (run->lease != NULL && run->report.limit_call == NULL && run->deployment_id != NULL
+      && g_error_matches (error, PP_API_ERROR, 500))
+    run->report.limit_call
+        = pp_deployment_read (run->context->api, run->deployment_id, on_limit_read, run);
 }
 
 /* Proposes the final state again later, because of ERROR, or because RESULT does not settle it. */
@@ -67,14 +78,12 @@ report_again (PpFlowRun *run, const PpSetStateResult *result, const GError *erro
                "server accepts it: %s",
                run->name, run->id, reason);
   if (run->report.unanswered >= PP_SAY_UNREPORTED)
-    let_lease_expire (run, error);
+    look_for_lost_limit (run, error);
   run->report.look_until = now + pp_look_time (now - run->report.sent_at);
-  /* A success is written down only now, because most reports are accepted at once. If the container
-   * is removed and the worker ends before the server accepts the report, nothing else shows it. */
-  if (run->journal.phase != PP_JOURNAL_REPORTING)
-    pp_flow_run_write_down (run, PP_JOURNAL_REPORTING, wait_for_next_report);
-  else
-    wait_for_next_report (run);
+  pp_flow_run_write_report (run);
+  pp_flow_run_after (run,
+                     pp_api_rest_ms (run->context->api, pp_look_delay (run->report.unanswered)),
+                     pp_flow_run_look_before_report);
 }
 
 static void

@@ -125,8 +125,8 @@ run_now (const Fixture *fixture)
                    json_loads (variables != NULL ? variables : PLAIN_JOB, 0, NULL),
                    "empirical_policy", fixture->policy, "infrastructure_pid", fixture->pid);
 
-  if (fixture->script->queue_is_gone)
-    json_object_set_new (flow_run, "work_queue_id", json_null ());
+  json_object_set_new (flow_run, "work_queue_id",
+                       fixture->script->queue_is_gone ? json_null () : json_string (QUEUE));
   return flow_run;
 }
 
@@ -212,8 +212,9 @@ answer_of (Fixture *fixture, const Request *request, json_t *body, int *status)
   else if (strstr (target, "/flow_runs/filter") != NULL)
     json = fixture->is_deleted ? json_array () : json_pack ("[o]", run_now (fixture));
   else if (strstr (target, "/deployments/") != NULL)
-    json = json_pack ("{s:s, s:s, s:{}, s:s}", "id", DEPLOYMENT, "name", "d", "job_variables",
-                      "flow_id", FLOW);
+    json = json_pack ("{s:s, s:s, s:{}, s:s, s:o}", "id", DEPLOYMENT, "name", "d", "job_variables",
+                      "flow_id", FLOW, "global_concurrency_limit",
+                      fixture->script->limit_is_gone ? json_null () : json_object ());
   else if (strstr (target, "/flows/") != NULL)
     json = json_pack ("{s:s, s:s}", "id", FLOW, "name", "f");
   else

@@ -16,6 +16,7 @@
 #define RUN "11111111-1111-4111-8111-111111111111"
 #define DEPLOYMENT "22222222-2222-4222-8222-222222222222"
 #define FLOW "33333333-3333-4333-8333-333333333333"
+#define QUEUE "77777777-7777-4777-8777-777777777777"
 /* Transition ids: of the worker that a recovered run belonged to, and of another worker. */
 #define CLAIM "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 #define RUNNING_ID "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
@@ -66,6 +67,7 @@ typedef struct
   gint64 exit_code;       /* of the job */
   gboolean keeps_running; /* the job does not end by itself after the steps */
   gboolean queue_is_gone; /* the run's work queue was deleted on the server */
+  gboolean limit_is_gone; /* its deployment has lost its concurrency limit */
   FakeCall fails;         /* this call of the engine fails FAILURES times, with CODE */
   guint failures;
   PpInfrastructureError code;
