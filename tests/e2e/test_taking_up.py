@@ -159,12 +159,14 @@ def test_stream_of_a_log_whose_beginning_is_gone_breaks(api, engine, pool, door,
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_what_was_shown_is_not_shown_again(api, engine, pool, start_worker, number):
+def test_what_was_shown_is_not_shown_again(api, engine, pool, start_worker, tmp_path, number):
     """The next worker shows nothing on standard output again, also if the container was silent meanwhile."""
     worker = start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo before; sleep 8; echo after'", "auto_remove": True})
     worker.wait_line("(?m)^before$")
     api.wait_text(run, "before")
+    # The position is written a moment after the line. A kill in between would show the line twice.
+    wait_for(lambda: any(path.suffix != ".json" for path in entries(tmp_path)), 10, "the position is written down")
     worker.end(number)
     worker = start_worker(api, engine, pool)
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
