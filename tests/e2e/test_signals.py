@@ -21,18 +21,23 @@ def begin(api, engine, pool, worker_api, start_worker, command="sleep 30", door=
     return worker, run, container["Id"]
 
 
+def check_usual_stop(api, engine, worker, run, container, number):
+    """Signal NUMBER ends WORKER soon, its container goes on, and what was buffered was sent before the end."""
+    began = time.monotonic()
+    assert worker.end(number) == 0
+    assert time.monotonic() - began < EXIT_SECONDS
+    assert engine.inspect(container)["State"]["Running"]
+    assert api.state(run)["type"] == "RUNNING"
+    assert "said before the end" in api.text(run)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_stop_leaves_containers_running(api, engine, pool, start_worker, number):
     command = "sh -c 'echo said before the end; sleep 30'"
     settings = {"PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}
     worker, run, container = begin(api, engine, pool, api, start_worker, command, settings=settings)
     worker.wait_line("said before the end")
-    began = time.monotonic()
-    assert worker.end(number) == 0
-    assert time.monotonic() - began < EXIT_SECONDS
-    assert engine.inspect(container)["State"]["Running"]
-    assert api.state(run)["type"] == "RUNNING"
-    assert "said before the end" in api.text(run)  # what was buffered was sent before the end
+    check_usual_stop(api, engine, worker, run, container, number)
 
 
 def test_ignored_signals_stay_ignored(api, engine, pool, start_worker):
@@ -78,12 +83,7 @@ def test_signal_after_quit_stops_as_usual(api, engine, pool, start_worker, numbe
     worker.wait_line("said before the end")
     worker.send(signal.SIGQUIT)
     worker.wait_line("SIGQUIT: ")
-    began = time.monotonic()
-    assert worker.end(number) == 0
-    assert time.monotonic() - began < EXIT_SECONDS
-    assert engine.inspect(container)["State"]["Running"]
-    assert api.state(run)["type"] == "RUNNING"
-    assert "said before the end" in api.text(run)
+    check_usual_stop(api, engine, worker, run, container, number)
 
 
 def test_second_signal_ends_at_once(api, engine, pool, start_worker):
