@@ -12,7 +12,7 @@ struct PpResolver
   const json_t *process_environment;
   GHashTable *deployments; /* cache_key() -> CacheEntry */
   GHashTable *flows;
-  guint polls;         /* number of polls so far */
+  guint polls;         /* number of polls whose answers were taken */
   GHashTable *calls;   /* set of PpResolveCall */
   json_t *version;     /* the server's version, or NULL */
   gint64 version_read; /* monotonic microseconds */

@@ -375,7 +375,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       go_on (run);
     }
   else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported)
-    go_on_without (run); /* it must not run twice */
+    go_on_without (run); /* its program must not run twice */
   else if (run->recovery.found_phase != PP_JOB_ABSENT)
     resubmit (run);
   else if (run->journal.phase == PP_JOURNAL_CLAIMED)
