@@ -226,10 +226,14 @@ pp_flow_run_take_lease (PpFlowRun *run, const json_t *state)
   const char *id = pp_json_string (json_object_get (state, "state_details"),
                                    "deployment_concurrency_lease_id");
 
-  if (id == NULL || (run->lease != NULL && g_strcmp0 (pp_lease_id (run->lease), id) == 0))
+  if (id == NULL)
     return;
-  pp_lease_free (run->lease);
-  pp_flow_run_keep_lease (run, id);
+  if (run->lease == NULL || g_strcmp0 (pp_lease_id (run->lease), id) != 0)
+    {
+      pp_lease_free (run->lease);
+      pp_flow_run_keep_lease (run, id);
+    }
+  pp_lease_note_state (run->lease, state);
 }
 
 void

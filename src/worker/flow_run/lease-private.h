@@ -25,4 +25,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpLease, pp_lease_free)
 
 const char *pp_lease_id (const PpLease *lease);
 
+/* Notes that STATE, as read from the server, has the lease. */
+void pp_lease_note_state (PpLease *lease, const json_t *state);
+
+/* True if the server has created LIMIT, a global concurrency limit of its API, after the lease. So
+ * the lease belongs to an earlier limit, which was deleted. False if either time is not known. */
+gboolean pp_lease_is_older (const PpLease *lease, const json_t *limit);
+
 G_END_DECLS

@@ -6,6 +6,7 @@
 #include "flow_run-private.h"
 
 #include "prefect-podman/prefect/resources.h"
+#include "prefect-podman/text/timestamp.h"
 
 /* The requested duration of a lease and the intervals of its renewal, in seconds. The first lease
  * may last only half a minute (PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION). Even
@@ -27,6 +28,8 @@ struct PpLease
   gboolean until_running; /* the run is read before each renewal */
   PpStateRead *read;
   GError *refusal; /* the server's; NULL if the lease was not refused */
+  gint64 since;    /* UNIX microseconds of the server's clock: time of the first state with the
+                      lease; -1 if not known */
 };
 
 static gboolean renew (gpointer user_data);
@@ -119,6 +122,7 @@ pp_lease_new (PpApi *api, PpStateReader *states, const char *flow_run_id, const 
   lease->id = g_strdup (lease_id);
   lease->lost = lost;
   lease->user_data = user_data;
+  lease->since = -1;
   lease->timer = g_timeout_add_seconds (FIRST_RENEWAL_SECONDS, renew, lease);
   return lease;
 }
@@ -141,4 +145,17 @@ const char *
 pp_lease_id (const PpLease *lease)
 {
   return lease->id;
+}
+
+void
+pp_lease_note_state (PpLease *lease, const json_t *state)
+{
+  if (lease->since < 0)
+    lease->since = pp_timestamp_parse (pp_json_string (state, "timestamp"));
+}
+
+gboolean
+pp_lease_is_older (const PpLease *lease, const json_t *limit)
+{
+  return lease->since >= 0 && pp_timestamp_parse (pp_json_string (limit, "created")) > lease->since;
 }

@@ -31,12 +31,12 @@ static void
 on_limit_read (json_t *body, const GError *error, gpointer user_data)
 {
   PpFlowRun *run = user_data;
-  gboolean is_lost = error != NULL
-                         ? g_error_matches (error, PP_API_ERROR, 404)
-                         : json_is_null (json_object_get (body, "global_concurrency_limit"));
+  const json_t *limit = json_object_get (body, "global_concurrency_limit");
 
   run->report.limit_call = NULL;
-  if (!is_lost || run->lease == NULL)
+  if (run->lease == NULL
+      || (error != NULL ? !g_error_matches (error, PP_API_ERROR, 404)
+                        : !json_is_null (limit) && !pp_lease_is_older (run->lease, limit)))
     return;
   g_clear_pointer (&run->lease, pp_lease_free);
   pp_flow_run_log (run, PP_LOG_WARNING,
@@ -48,9 +48,9 @@ on_limit_read (json_t *body, const GError *error, gpointer user_data)
 }
 
 /* Lets the lease of the run's concurrency slot expire, if the server fails at the final state with
- * ERROR and the run's deployment has no limit any more: Prefect's server then answers 500 to each
- * final state as long as there is a lease (_release_concurrency_lease in
- * server/orchestration/core_policy.py). If there is still a limit, the lease must not expire: the
+ * ERROR and the limit of the run's deployment was deleted: Prefect's server then answers 500 to
+ * each final state as long as there is a lease (_release_concurrency_lease in
+ * server/orchestration/core_policy.py). If the limit is still there, the lease must not expire: the
  * server would free the slot then, and once more at the run's end. */
 static void
 look_for_lost_limit (PpFlowRun *run, const GError *error)

@@ -51,6 +51,10 @@ forget_renewals (Fixture *fixture)
   fixture->renewals = 0;
 }
 
+/* The deployment has a concurrency limit that was created at TIME. The server gives its states the
+ * time 10:00:00. */
+#define LIMIT_OF(time)                                                                             \
+  "{\"id\": \"" DEPLOYMENT "\", \"global_concurrency_limit\": {\"created\": \"" time "\"}}"
 #define RELEASE "/decrement-with-lease"
 #define RETRIED                                                                                    \
   .prepare = give_lease, .steps = { end_job, retry_inside }, .exit_code = 3,                       \
@@ -145,6 +149,26 @@ static const Case cases[] = {
       .states = "PENDING RUNNING COMPLETED ",
       .check = check_left_to_prefect,
       .log = "The worker no longer renews the lease of the concurrency slot of flow run 'run'" } },
+  { "expires-if-the-limit-is-a-new-one",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .answers = { { "COMPLETED", 0, 12, 500, DETAIL ("Internal Server Error") },
+                   { "/deployments/", 1, 9, 200, LIMIT_OF ("2026-11-29T10:00:01Z") } },
+      .steps = { end_job, let_minute_pass, forget_renewals, let_minute_pass, let_minute_pass,
+                 let_minute_pass },
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_left_to_prefect,
+      .log = "The worker no longer renews the lease of the concurrency slot of flow run 'run'" } },
+  { "kept-if-the-limit-is-an-old-one",
+    { .keeps_running = TRUE,
+      .prepare = give_lease,
+      .answers = { { "COMPLETED", 0, 12, 500, DETAIL ("Internal Server Error") },
+                   { "/deployments/", 1, 9, 200, LIMIT_OF ("2026-11-29T09:59:59Z") } },
+      .steps = { end_job, let_minute_pass, forget_renewals, let_minute_pass, let_minute_pass,
+                 let_minute_pass },
+      .states = "PENDING RUNNING COMPLETED ",
+      .check = check_renewed,
+      .absent = "no longer renews" } },
   /* The server would free the slot twice. */
   { "kept-if-the-limit-is-there",
     { .keeps_running = TRUE,
