@@ -374,7 +374,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       say_of_job (run, "", "is followed");
       go_on (run);
     }
-  else if (run->journal.phase == PP_JOURNAL_REPORTING && run->worker_reported)
+  else if (run->journal.phase == PP_JOURNAL_REPORTING)
     go_on_without (run); /* its program must not run twice */
   else if (run->recovery.found_phase != PP_JOB_ABSENT)
     resubmit (run);

@@ -224,7 +224,7 @@ pp_flow_run_cancel_for_deployment (PpFlowRun *run)
 static gboolean
 report_as_written (PpFlowRun *run)
 {
-  if (run->journal.phase != PP_JOURNAL_REPORTING || !run->worker_reported)
+  if (run->journal.phase != PP_JOURNAL_REPORTING)
     return FALSE;
   send_report (run);
   return TRUE;

@@ -47,6 +47,28 @@ report_inside_too_late (PpJournalEntry *entry)
 }
 
 static void
+report_success_inside (PpJournalEntry *entry)
+{
+  entry->report_type = (char *)"COMPLETED";
+  entry->worker_reported = FALSE;
+}
+
+/* The earlier worker has reported that the container could not be created. */
+static void
+fail_to_submit (PpJournalEntry *entry)
+{
+  entry->report_type = (char *)"CRASHED";
+  entry->container_id = NULL;
+}
+
+static void
+fail_to_submit_inside (PpJournalEntry *entry)
+{
+  fail_to_submit (entry);
+  entry->worker_reported = FALSE;
+}
+
+static void
 restart_host (PpJournalEntry *entry)
 {
   entry->boot_id = (char *)"another boot";
@@ -619,6 +641,49 @@ static const Recovery recoveries[] = {
     "PENDING",
     NULL,
     { .states = "FAILED ", .calls = "remove " } },
+  { "reporting-success-inside-absent",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "PENDING",
+    CLAIM,
+    { .states = "COMPLETED ", .calls = "remove " },
+    .change = report_success_inside },
+  { "reporting-success-inside-absent-and-forced",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "PENDING",
+    OTHER,
+    { .states = "COMPLETED ", .calls = "remove " },
+    .change = report_success_inside },
+  { "reporting-failure-inside-absent",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    OTHER,
+    { .states = "FAILED ", .calls = "remove " },
+    .change = report_inside },
+  { "reporting-inside-absent-and-begun-elsewhere",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "RUNNING",
+    CLAIM,
+    { .prepare = begin_elsewhere, .states = "", .calls = "" },
+    .change = report_inside },
+  /* The report may still arrive, so the run must not be submitted again. */
+  { "reporting-a-failed-submission",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "PENDING",
+    CLAIM,
+    { .states = "CRASHED ", .calls = "" },
+    .change = fail_to_submit },
+  { "reporting-a-failed-submission-inside",
+    PP_JOURNAL_REPORTING,
+    PP_JOB_ABSENT,
+    "PENDING",
+    CLAIM,
+    { .states = "CRASHED ", .calls = "" },
+    .change = fail_to_submit_inside },
   { "reporting-success-created",
     PP_JOURNAL_REPORTING,
     PP_JOB_CREATED,
