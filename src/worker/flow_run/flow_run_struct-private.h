@@ -264,7 +264,8 @@ struct PpFlowRun
     PpClaimKnownFunc known; /* called after the check under way */
     PpStatesWait wait;
     gboolean is_retried_by_hand; /* the run was final and is SCHEDULED now */
-  } claim_check;                 /* RECOVERED, STARTED, EXITED: pp_flow_run_check_claim() */
+    gboolean has_own_state;      /* a request of ours has set one of the run's states */
+  } claim_check;                 /* RECOVERED, CREATED to EXITED: pp_flow_run_check_claim() */
   struct
   {
     char *type; /* type of the proposed final state; NULL: not decided yet */

@@ -380,7 +380,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
     resubmit (run);
   else if (run->journal.phase == PP_JOURNAL_CLAIMED)
     {
-      if (own)
+      if (own || run->claim_check.has_own_state) /* a user may have forced the state since */
         pp_flow_run_check_history (run, resubmit);
       else
         leave (run, "another worker has it now");

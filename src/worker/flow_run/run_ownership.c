@@ -358,6 +358,21 @@ are_retried_by_hand (const json_t *states)
   return index < json_array_size (states) && pp_flow_run_state_is_terminal (state);
 }
 
+/* True if a request of ours has set one of STATES. */
+static gboolean
+have_own_state (const PpFlowRun *run, const json_t *states)
+{
+  const json_t *state;
+  size_t index;
+
+  json_array_foreach (states, index, state)
+  {
+    if (pp_flow_run_is_own_state (run, state))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void read_claims (PpFlowRun *run);
 
 /* The caller's next call finds out that the run was deleted. */
@@ -396,6 +411,7 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   json_decref (run->report.overwritten_end);
   run->report.overwritten_end = find_overwritten_end (run, body);
   run->claim_check.is_retried_by_hand = are_retried_by_hand (body);
+  run->claim_check.has_own_state = have_own_state (run, body);
   run->claim_check.known (run, holder);
 }
 

@@ -391,16 +391,23 @@ go_on_running (PpFlowRun *run, const json_t *state)
   write_start_down (run, check_and_start);
 }
 
-/* True if STATE, from the server, permits the start of RUN. */
-static gboolean
-is_to_be_started (const PpFlowRun *run, const json_t *state)
+/* Begins RUN, unless another worker has claimed it since. If a user has forced RUN's state after
+ * our claim, no poll returns RUN, so only this worker can start it. */
+static void
+start_unless_claimed_again (PpFlowRun *run, PpClaimHolder holder)
 {
-  static const char *const types[] = { "PENDING", "RUNNING", NULL };
+  if (holder != PP_CLAIM_LOST && run->claim_check.has_own_state)
+    announce_start (run);
+  else
+    on_not_running (run, NULL, "another worker has claimed it");
+}
+
+static gboolean
+is_pending_or_running (const json_t *state)
+{
   const char *type = pp_json_string (state, "type");
 
-  return pp_flow_run_is_late_word (run, state)
-         || (type != NULL && g_strv_contains (types, type)
-             && pp_flow_run_may_be_own_state (run, state));
+  return g_strcmp0 (type, "PENDING") == 0 || g_strcmp0 (type, "RUNNING") == 0;
 }
 
 /* True if the server has accepted RUNNING, though its answer was lost or came too late. */
@@ -423,12 +430,16 @@ on_state_before_start (json_t *body, const GError *error, gpointer user_data)
   run->state_read = NULL;
   if (g_error_matches (error, PP_API_ERROR, 404))
     reason = g_strdup ("it was deleted");
-  else if (error == NULL && !is_to_be_started (run, state))
+  else if (error == NULL && !is_pending_or_running (state)
+           && !pp_flow_run_is_late_word (run, state))
     reason = g_strdup_printf ("it is %s", pp_json_string (state, "name"));
   if (reason != NULL)
     on_not_running (run, state, reason);
   else if (is_own_running (run, state))
     go_on_running (run, state);
+  else if (error == NULL && !pp_flow_run_may_be_own_state (run, state)
+           && !pp_flow_run_is_late_word (run, state))
+    pp_flow_run_check_claim (run, start_unless_claimed_again);
   else
     announce_start (run);
 }

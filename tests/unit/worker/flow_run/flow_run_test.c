@@ -461,6 +461,24 @@ begin_elsewhere (Fixture *fixture)
 }
 
 void
+force_pending (Fixture *fixture)
+{
+  add_state (fixture, "PENDING", NULL);
+}
+
+void
+force_pending_with_id (Fixture *fixture)
+{
+  add_state (fixture, "PENDING", OTHER);
+}
+
+void
+force_running (Fixture *fixture)
+{
+  add_state (fixture, "RUNNING", OTHER);
+}
+
+void
 complete_inside (Fixture *fixture)
 {
   add_state (fixture, "COMPLETED", CLAIM);

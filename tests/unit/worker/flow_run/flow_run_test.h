@@ -157,11 +157,16 @@ void cancel_run (Fixture *fixture); /* the run is CANCELLING, and the worker has
 void delete_run (Fixture *fixture); /* deletes the run on the server */
 void let_pass (Fixture *fixture);   /* sets the clock forward to the next timer */
 void let_minute_pass (Fixture *fixture);
-void go_on (Fixture *fixture);           /* ends the held calls of the engine */
-void ask_to_cancel (Fixture *fixture);   /* the run is CANCELLING; the worker has not been told */
-void end_by_hand (Fixture *fixture);     /* somebody sets the run to COMPLETED */
-void crash_by_hand (Fixture *fixture);   /* somebody sets the run to CRASHED */
-void retry_by_hand (Fixture *fixture);   /* somebody retries the run */
+void go_on (Fixture *fixture);         /* ends the held calls of the engine */
+void ask_to_cancel (Fixture *fixture); /* the run is CANCELLING; the worker has not been told */
+void end_by_hand (Fixture *fixture);   /* somebody sets the run to COMPLETED */
+void crash_by_hand (Fixture *fixture); /* somebody sets the run to CRASHED */
+void retry_by_hand (Fixture *fixture); /* somebody retries the run */
+/* Somebody forces the run's state: with the UI or the API (no transition id), or with Prefect's
+ * client (an id). */
+void force_pending (Fixture *fixture);
+void force_pending_with_id (Fixture *fixture);
+void force_running (Fixture *fixture);
 void begin_elsewhere (Fixture *fixture); /* another worker claims the run's next attempt */
 void complete_inside (Fixture *fixture); /* Prefect inside the job sets COMPLETED */
 void vanish (Fixture *fixture);          /* somebody removes the job */

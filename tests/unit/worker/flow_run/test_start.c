@@ -162,8 +162,27 @@ free_secrets (Fixture *fixture)
   {                                                                                                \
     name "-engine", { .variables = PREFECT_JOB, NOT_STARTED (step, "PENDING ") }                   \
   }
+/* STEP forces the run's state while the container is created. No poll returns the run then. */
+#define STARTED(step)                                                                              \
+  .held = FAKE_CREATE, .holds = 1, .steps = { step, go_on }, .calls = WELL,                        \
+  .absent = "is not started"
+#define FORCED(name, step)                                                                         \
+  { name, { STARTED (step), .states = "PENDING RUNNING COMPLETED " } },                            \
+  {                                                                                                \
+    name "-engine", { .variables = PREFECT_JOB, STARTED (step) }                                   \
+  }
 
 static const Case cases[] = {
+  FORCED ("forced-to-pending", force_pending),
+  FORCED ("forced-to-pending-with-an-id", force_pending_with_id),
+  FORCED ("forced-to-running", force_running),
+  { "begun-elsewhere",
+    { .held = FAKE_CREATE,
+      .holds = 1,
+      .steps = { begin_elsewhere, go_on },
+      .states = "PENDING ",
+      .calls = "create remove ",
+      .log = "is not started: the server says another worker has claimed it" } },
   /* The run is ended by hand soon after the claim. */
   SET_BY_HAND ("completed-by-hand", end_by_hand),
   SET_BY_HAND ("failed-by-hand", fail_by_hand),
