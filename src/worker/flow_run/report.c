@@ -326,6 +326,19 @@ report_after_failure (PpFlowRun *run)
   propose (run, "CRASHED", NULL, text, FALSE);
 }
 
+/* The container was stopped for a cancellation, but somebody has forced another state since. */
+static void
+report_stopped (PpFlowRun *run)
+{
+  g_autofree char *text
+      = g_strdup_printf ("This worker stopped the %s because the run was being cancelled. Somebody "
+                         "has changed the run's state since.",
+                         run->words->job);
+
+  run->auto_remove = TRUE;
+  propose (run, "CRASHED", NULL, text, FALSE);
+}
+
 /* True if Prefect inside the container, which ended with status 0, may still report. */
 static gboolean
 may_be_heard_of (const PpFlowRun *run)
@@ -377,7 +390,9 @@ report_by_end (PpFlowRun *run, PpClaimHolder holder)
   /* Prefect inside the container never reported anything: only its traceback is left. */
   if (run->report.never_ran && !succeeded)
     pp_flow_run_log_tail (run);
-  if (!run->end_known)
+  if (pp_flow_run_is_cancelled (run) && !succeeded)
+    report_stopped (run);
+  else if (!run->end_known)
     pp_flow_run_report_vanished (run);
   else if (run->end.never_ended)
     report_no_end (run);
