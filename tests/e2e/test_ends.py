@@ -51,7 +51,7 @@ def test_conmon_is_killed(api, engine, pool, start_worker):
     """conmon is killed together with the program: the run ends at once, whoever reports it. Or conmon is killed
     alone: the run ends with the program, and until then the worker carries out what the server asks for."""
     start_worker(api, engine, pool)
-    variables = {"command": "sleep 600", "auto_remove": True, "stop_timeout": 1}
+    variables = {"command": "sh -c 'echo up; exec sleep 600'", "auto_remove": True, "stop_timeout": 1}
     timed_out = api.go(pool, {**variables, "timeout_seconds": 10}, name="timed-out")
     kill(processes(engine, timed_out)[0])
     both, engines_, alone, cancelled, deleted = [
@@ -66,6 +66,8 @@ def test_conmon_is_killed(api, engine, pool, start_worker):
     ]
     runs = (both, engines_, alone, cancelled, deleted)
     pids = {run: processes(engine, run) for run in runs}
+    for run in (both, alone, cancelled, deleted):
+        api.wait_text(run, "up")  # the worker follows the container, so it has seen conmon
     kill(*pids[both], *pids[engines_], *(pids[run][0] for run in (alone, cancelled, deleted)))
     check_lost(api, both)
     check_lost(api, engines_)
