@@ -856,6 +856,26 @@ def test_state_that_was_forced_meanwhile(api, engine, pool, proxy, start_worker,
     assert [api.state(run)["type"] for run in runs] == ends
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
+def test_state_that_was_forced_before_the_start(api, engine, pool, start_worker, killed):
+    """The runs are claimed and wait for their time. Prefect's client gives a forced state a transition id."""
+    options = ("--prefetch-seconds", "60")
+    worker = start_worker(api, engine, pool, *options)
+    deployment = api.deploy(pool, variables={"command": "true"})
+    forced = [("PENDING", True), ("PENDING", False), ("RUNNING", True)]
+    runs = [api.run(deployment, after=25) for _ in forced]
+    for run in runs:
+        wait_for(lambda run=run: engine.containers_of(run), 20, "container")
+    if killed:
+        worker.end(signal.SIGKILL)
+    for run, (type, has_id) in zip(runs, forced, strict=True):
+        api.set_state(run, type, state_details={"transition_id": str(uuid.uuid4())} if has_id else {})
+    if killed:
+        start_worker(api, engine, pool, *options)
+    for run in runs:
+        assert api.wait_end(run)["state"]["type"] == "COMPLETED"
+
+
 def test_time_out_that_is_not_reported_yet(api, engine, pool, proxy, start_worker, tmp_path):
     """The exit status comes from the signals of the earlier worker, so the run has not crashed."""
     worker = start_worker(proxy.api, engine, pool)
