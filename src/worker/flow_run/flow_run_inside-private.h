@@ -2,7 +2,7 @@
 /* The inside of a flow run, for the files of its state machine only:
  *
  * - flow_run.c: the table of states, and the one function that moves between them;
- * - recover.c, find_container.c, attach.c: a run that an earlier worker began;
+ * - recover.c, resubmit.c, find_container.c, attach.c: a run that an earlier worker began;
  * - claim.c, run_ownership.c, submit.c, start.c: up to the start of the container;
  * - watch.c, delivered_lines.c, stop.c, stop_reason.c: while the container runs;
  * - report.c, report_answer.c, report_message.c, tail.c, reschedule.c, put_back.c: the final state
@@ -185,8 +185,20 @@ void pp_flow_run_on_unread (PpFlowRun *run, const GError *error, PpFlowRunNextFu
  * moves RUN to REPORTED. */
 void pp_flow_run_reschedule (PpFlowRun *run);
 
+/* resubmit.c: submits RUN again. Call this only if nothing of RUN was executed. */
+void pp_flow_run_resubmit_unstarted (PpFlowRun *run);
+
 /* recover.c */
 void pp_flow_run_enter_recovered (PpFlowRun *run);
+
+/* Follows RUN's container, or reads its log if it has ended. */
+void pp_flow_run_follow_recovered (PpFlowRun *run);
+
+/* Logs WHAT about the recovery of RUN. */
+void pp_flow_run_say_recovery (PpFlowRun *run, const char *what);
+
+/* Like pp_flow_run_say_recovery(), with the message BEFORE, "its container" and REST. */
+void pp_flow_run_say_recovery_of_job (PpFlowRun *run, const char *before, const char *rest);
 
 /* True if STATE, from the server, is RUN's claim, its "Submitting" or its RUNNING, as requested by
  * this worker or an earlier one. */

@@ -14,15 +14,6 @@
 /* The delay before the next read if the server refuses to return a run's state. */
 #define ASK_AGAIN_MS 15000
 
-/* The most reads of a run for which the server returns only the states: five minutes in all. */
-#define MAX_UNTOLD 20
-
-/* After this many failed removals, a container that was never started is left. */
-#define MAX_REMOVALS 5
-
-static void begin_again (PpFlowRun *run);
-static void look_again (PpFlowRun *run);
-
 /* True if the engine's container was started since this host's boot. */
 static gboolean
 was_started (const PpFlowRun *run)
@@ -55,19 +46,18 @@ pp_flow_run_may_be_own_state (const PpFlowRun *run, const json_t *state)
   return pp_state_transition_id (state) == NULL || pp_flow_run_is_own_state (run, state);
 }
 
-static void
-say (PpFlowRun *run, const char *what)
+void
+pp_flow_run_say_recovery (PpFlowRun *run, const char *what)
 {
   g_message ("Recovery of flow run '%s' (%s): %s", run->name, run->id, what);
 }
 
-/* Like say(), with the message BEFORE, "its container" and REST. */
-static void
-say_of_job (PpFlowRun *run, const char *before, const char *rest)
+void
+pp_flow_run_say_recovery_of_job (PpFlowRun *run, const char *before, const char *rest)
 {
   g_autofree char *what = g_strdup_printf ("%sits %s %s", before, run->words->job, rest);
 
-  say (run, what);
+  pp_flow_run_say_recovery (run, what);
 }
 
 /* Follows a container that the journal does not describe. The run's deployment describes it. */
@@ -81,9 +71,8 @@ attach (PpFlowRun *run)
     pp_flow_run_attach_undescribed (run, "the run was deleted on the server");
 }
 
-/* Follows the container, or reads its log if it has ended. */
-static void
-go_on (PpFlowRun *run)
+void
+pp_flow_run_follow_recovered (PpFlowRun *run)
 {
   run->started_once = TRUE;
   if (run->policy != NULL)
@@ -97,154 +86,18 @@ static void
 go_on_unreported (PpFlowRun *run, PpStopReason reason)
 {
   pp_flow_run_stop_because (run, reason);
-  go_on (run);
+  pp_flow_run_follow_recovered (run);
 }
 
 /* Removes what the run left here and reports nothing. */
 static void
 leave (PpFlowRun *run, const char *why)
 {
-  say (run, why);
+  pp_flow_run_say_recovery (run, why);
   run->started_once = FALSE;
   if (run->recovery.found_phase == PP_JOB_ABSENT)
     g_clear_pointer (&run->container_id, g_free);
   pp_flow_run_drop (run);
-}
-
-static void
-on_leftover_removed (const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  pp_failpoint ("engine", "leftover");
-  run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
-    {
-      pp_flow_run_ask_again (run, error, begin_again);
-      return;
-    }
-  run->silence.since = 0;
-  /* The engine refuses to remove a running container. An earlier worker's start may have been
-   * carried out since the container was inspected. */
-  if (error != NULL && run->recovery.removals++ < MAX_REMOVALS)
-    {
-      pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
-      return;
-    }
-  if (error != NULL)
-    g_warning ("%s was never started, but could not be removed: %s", run->first_label,
-               error->message);
-  run->recovery.found_phase = PP_JOB_ABSENT;
-  begin_again (run);
-}
-
-/* A container that was created but never started may lack a network, so it is removed first. */
-static void
-begin_again (PpFlowRun *run)
-{
-  if (run->recovery.found_phase != PP_JOB_ABSENT)
-    {
-      run->engine_call = pp_infrastructure_remove_unstarted (
-          run->context->infrastructure, run->container_id, on_leftover_removed, run);
-      return;
-    }
-  run->recovered = FALSE;
-  run->recovery.host_restarted = FALSE;
-  if (run->container_id != NULL)
-    {
-      g_free (run->replaced_container_id);
-      run->replaced_container_id = g_steal_pointer (&run->container_id);
-    }
-  pp_flow_run_name_job (run, NULL);
-  pp_flow_run_resubmit (run);
-}
-
-/* True if the server returned only the run's states, which do not say what to submit. A server that
- * is short of database connections does that. Asks again, up to MAX_UNTOLD times. */
-static gboolean
-is_not_told (PpFlowRun *run)
-{
-  if (pp_json_string (run->json, "flow_id") != NULL || run->recovery.untold >= MAX_UNTOLD)
-    return FALSE;
-  if (run->recovery.untold++ == 0)
-    g_warning ("Flow run '%s' (%s) is not submitted again yet: the server returns only its states. "
-               "The worker asks again",
-               run->name, run->id);
-  pp_flow_run_after (run, ASK_AGAIN_MS, pp_flow_run_go_on);
-  return TRUE;
-}
-
-/* Writes to the journal that the run begins anew, before its container is removed. Otherwise the
- * run would count as lost: its start is in the journal, and its container is gone. */
-static void
-submit_again (PpFlowRun *run)
-{
-  if (is_not_told (run))
-    return;
-  say (run, "it was not started yet and is submitted again");
-  run->started_time = 0;
-  run->started_uptime = 0;
-  pp_flow_run_drop_spec (run);
-  g_clear_pointer (&run->policy, g_free);
-  pp_flow_run_write_down (run, PP_JOURNAL_CLAIMED, begin_again);
-}
-
-/* Called when the container has been started: it runs now, or it has run before. In the second case
- * ERROR may be the engine's refusal to start it once more. */
-static void
-on_begun (const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  run->engine_call = NULL;
-  if (g_error_matches (error, PP_INFRASTRUCTURE_ERROR, PP_INFRASTRUCTURE_ERROR_UNAVAILABLE))
-    {
-      pp_flow_run_ask_again (run, error, look_again);
-      return;
-    }
-  run->silence.since = 0;
-  say_of_job (run, "", "is followed");
-  go_on (run);
-}
-
-static void
-on_looked_again (PpJob *job, const GError *error, gpointer user_data)
-{
-  PpFlowRun *run = user_data;
-
-  if (!pp_flow_run_is_inspected (run, error, look_again))
-    return;
-  if (job != NULL)
-    pp_flow_run_keep_found (run, job);
-  if (job != NULL && job->status.phase == PP_JOB_READY)
-    {
-      run->engine_call = pp_infrastructure_start (run->context->infrastructure, run->container_id,
-                                                  on_begun, run);
-      return;
-    }
-  run->silence.since = 0;
-  if (job == NULL || job->status.never_started)
-    submit_again (run);
-  else
-    on_begun (NULL, run);
-}
-
-/* The earlier worker may have been killed while the engine was starting the container. So the
- * container is inspected again before the run is submitted again. */
-static void
-look_again (PpFlowRun *run)
-{
-  pp_flow_run_inspect (run, on_looked_again);
-}
-
-/* Nothing of the run was executed: begins it again. */
-static void
-resubmit (PpFlowRun *run)
-{
-  if (run->recovery.found_phase != PP_JOB_ABSENT)
-    pp_flow_run_after (run, PP_LOOK_AGAIN_MS, look_again);
-  else
-    submit_again (run);
 }
 
 /* The container is gone. It was started, or it was found without an entry that describes it. */
@@ -256,7 +109,7 @@ go_on_without (PpFlowRun *run)
       leave (run, "it was begun again in another container");
       return;
     }
-  say_of_job (run, "", "is gone");
+  pp_flow_run_say_recovery_of_job (run, "", "is gone");
   pp_flow_run_report_vanished (run);
 }
 
@@ -282,7 +135,7 @@ on_begun_anew (PpFlowRun *run, const char *why)
       leave (run, why);
       return;
     }
-  say (run, why);
+  pp_flow_run_say_recovery (run, why);
   end_container (run, PP_STOP_BEGUN_AGAIN);
 }
 
@@ -294,7 +147,7 @@ on_final (PpFlowRun *run, PpClaimHolder holder)
   if (holder == PP_CLAIM_LOST)
     on_begun_anew (run, "another worker has claimed it again");
   else
-    go_on (run);
+    pp_flow_run_follow_recovered (run);
 }
 
 static void
@@ -310,7 +163,8 @@ on_server_ended (PpFlowRun *run, const char *type)
       leave (run, "it has ended on the server");
       return;
     }
-  say_of_job (run, "it has ended on the server; ", "is followed to its end, or stopped");
+  pp_flow_run_say_recovery_of_job (run, "it has ended on the server; ",
+                                   "is followed to its end, or stopped");
   run->auto_remove = run->auto_remove || is_cancelled;
   if (ends_by_itself)
     pp_flow_run_check_claim (run, on_final);
@@ -333,8 +187,8 @@ on_scheduled (PpFlowRun *run)
     on_begun_anew (run, "it is scheduled again, and its attempt here is over");
   else if (was_started (run))
     {
-      say_of_job (run, "", "is followed to its end");
-      go_on (run);
+      pp_flow_run_say_recovery_of_job (run, "", "is followed to its end");
+      pp_flow_run_follow_recovered (run);
     }
   else if (run->journal.phase != PP_JOURNAL_CLAIMED)
     {
@@ -363,7 +217,7 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
            && !pp_flow_run_may_be_own_state (run, state))
     {
       /* The failure was reported. This is the next attempt, perhaps of another worker. */
-      say (run, "its failure was reported");
+      pp_flow_run_say_recovery (run, "its failure was reported");
       if (was_started (run))
         go_on_unreported (run, PP_STOP_ENDED);
       else
@@ -371,22 +225,22 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
     }
   else if (was_started (run))
     {
-      say_of_job (run, "", "is followed");
-      go_on (run);
+      pp_flow_run_say_recovery_of_job (run, "", "is followed");
+      pp_flow_run_follow_recovered (run);
     }
   else if (run->journal.phase == PP_JOURNAL_REPORTING)
     go_on_without (run); /* its program must not run twice */
   else if (run->recovery.found_phase != PP_JOB_ABSENT)
-    resubmit (run);
+    pp_flow_run_resubmit_unstarted (run);
   else if (run->journal.phase == PP_JOURNAL_CLAIMED)
     {
       if (own || run->claim_check.has_own_state) /* a user may have forced the state since */
-        pp_flow_run_check_history (run, resubmit);
+        pp_flow_run_check_history (run, pp_flow_run_resubmit_unstarted);
       else
         leave (run, "another worker has it now");
     }
   else if (pending && run->policy != NULL && (run->worker_reported || run->container_id == NULL))
-    resubmit (run); /* not started: a worker sets RUNNING before the start */
+    pp_flow_run_resubmit_unstarted (run); /* not started: a worker sets RUNNING before the start */
   else
     go_on_without (run);
 }
@@ -400,17 +254,17 @@ on_deleted (PpFlowRun *run)
       leave (run, "it was deleted on the server");
       return;
     }
-  say_of_job (run, "it was deleted on the server: ", "is stopped");
+  pp_flow_run_say_recovery_of_job (run, "it was deleted on the server: ", "is stopped");
   end_container (run, PP_STOP_DELETED);
 }
 
 static void
 on_cancelling (PpFlowRun *run)
 {
-  say (run, "it is being cancelled");
+  pp_flow_run_say_recovery (run, "it is being cancelled");
   if (was_started (run))
     {
-      go_on (run);
+      pp_flow_run_follow_recovered (run);
       pp_flow_run_cancel (run);
       return;
     }
@@ -443,7 +297,7 @@ static void
 on_paused (PpFlowRun *run, const json_t *state)
 {
   if (was_started (run))
-    go_on (run);
+    pp_flow_run_follow_recovered (run);
   else if (run->journal.phase != PP_JOURNAL_CLAIMED && pp_flow_run_is_paused_in_container (state))
     go_on_without (run);
   else
