@@ -158,6 +158,7 @@ struct PpFlowRun
   struct
   {
     gboolean host_restarted;   /* the host was restarted since the last entry was written */
+    gboolean is_gone;          /* cancelled; the container may have run, but it was removed */
     gboolean attaches;         /* the container exists, and its description is looked up */
     PpJobPhase found_phase;    /* phase of the engine's container */
     PpReporter found_reporter; /* reporter according to that container's labels */
@@ -265,6 +266,7 @@ struct PpFlowRun
     PpStatesWait wait;
     gboolean is_retried_by_hand; /* the run was final and is SCHEDULED now */
     gboolean has_own_state;      /* a request of ours has set one of the run's states */
+    gboolean may_have_run;       /* a request of ours has set RUNNING, or may have set it */
   } claim_check;                 /* RECOVERED, CREATED to EXITED: pp_flow_run_check_claim() */
   struct
   {

@@ -201,6 +201,14 @@ on_scheduled (PpFlowRun *run)
     leave (run, "it is scheduled, and will be picked up by a poll");
 }
 
+/* True if RUN, which is PENDING and has no container, was never started. A worker that reports the
+ * run sets RUNNING before the start. But a user may have forced the run back to PENDING since. */
+static gboolean
+is_unstarted (const PpFlowRun *run)
+{
+  return run->worker_reported ? !run->claim_check.may_have_run : run->container_id == NULL;
+}
+
 static void
 on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
 {
@@ -239,8 +247,8 @@ on_pending_or_running (PpFlowRun *run, PpClaimHolder holder)
       else
         leave (run, "another worker has it now");
     }
-  else if (pending && run->policy != NULL && (run->worker_reported || run->container_id == NULL))
-    pp_flow_run_resubmit_unstarted (run); /* not started: a worker sets RUNNING before the start */
+  else if (pending && run->policy != NULL && is_unstarted (run))
+    pp_flow_run_resubmit_unstarted (run);
   else
     go_on_without (run);
 }
@@ -268,6 +276,8 @@ on_cancelling (PpFlowRun *run)
       pp_flow_run_cancel (run);
       return;
     }
+  run->recovery.is_gone = run->journal.phase != PP_JOURNAL_CLAIMED && run->container_id != NULL
+                          && run->recovery.found_phase == PP_JOB_ABSENT;
   pp_flow_run_stop_because (run, PP_STOP_CANCELLED);
   pp_flow_run_report_cancelled (run);
 }

@@ -373,6 +373,24 @@ have_own_state (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
+/* True if a request of ours has set RUNNING in STATES. If they could not be read (ERROR), the run's
+ * state as it was read last decides: it was forced if no request of ours has set it. */
+static gboolean
+may_have_run (const PpFlowRun *run, const json_t *states, const GError *error)
+{
+  const json_t *state;
+  size_t index;
+
+  if (error != NULL)
+    return !pp_flow_run_is_own_state (run, json_object_get (run->json, "state"));
+  json_array_foreach (states, index, state)
+  {
+    if (pp_is_same_transition (pp_state_transition_id (state), run->transitions.running))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void read_claims (PpFlowRun *run);
 
 /* The caller's next call finds out that the run was deleted. */
@@ -412,6 +430,7 @@ on_claims (json_t *body, const GError *error, gpointer user_data)
   run->report.overwritten_end = find_overwritten_end (run, body);
   run->claim_check.is_retried_by_hand = are_retried_by_hand (body);
   run->claim_check.has_own_state = have_own_state (run, body);
+  run->claim_check.may_have_run = may_have_run (run, body, error);
   run->claim_check.known (run, holder);
 }
 

@@ -175,6 +175,8 @@ pp_flow_run_describe_cancellation (const PpFlowRun *run)
 {
   const char *job = run->words->job;
 
+  if (run->recovery.is_gone)
+    return g_strdup_printf ("Flow run cancelled. Its %s is gone, and may have run.", job);
   if (!run->started_once)
     return g_strdup ("Flow run cancelled by the worker before it was started.");
   if (!pp_flow_run_is_cancelled (run))
