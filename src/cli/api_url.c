@@ -49,6 +49,9 @@ url_problem (const char *url)
       return "it must not contain spaces or control characters";
 
   gsize length = strcspn (authority, "/?#");
+  /* "u:p@ss/word@host" has a good host, "ss", and the rest of its password would be shown. */
+  if (strchr (authority + length, '@') != NULL)
+    return "write /, ? and # in a password as %2F, %3F and %23, and @ in a path as %40";
   const char *at = g_strrstr_len (authority, (gssize)length, "@");
   const char *start = at != NULL ? at + 1 : authority;
   gsize host_length = (gsize)(authority + length - start);
@@ -56,10 +59,7 @@ url_problem (const char *url)
   if (host_length > 1 && start[host_length - 1] == ':' && start[host_length - 2] != ':')
     host_length--;
   g_autofree char *host = g_strndup (start, host_length);
-  const char *problem = pp_http_host_problem (host, NULL);
-  if (problem != NULL && strchr (authority + length, '@') != NULL)
-    return "write /, ? and # in a password as %2F, %3F and %23";
-  return problem;
+  return pp_http_host_problem (host, NULL);
 }
 
 static gboolean

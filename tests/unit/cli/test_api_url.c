@@ -4,6 +4,7 @@
 #include "tests/unit/tap.h"
 
 #define PORT "the port must be a number from 1 to 65535"
+#define ENCODE "write /, ? and # in a password as %2F, %3F and %23, and @ in a path as %40"
 #define BLANK "it must not contain spaces or control characters"
 
 static void
@@ -35,6 +36,7 @@ test_good (void)
                                       "http://user:p%40ss@host:80/a",
                                       "http://user:p@ss:word@host:80/a",
                                       "http://h\xc3\xb6st/api",
+                                      "http://u:p%2Fss@host:80/~me%40x/api",
                                       "http://host:4200/api?x=a:b" };
 
   for (guint i = 0; i < G_N_ELEMENTS (urls); i++)
@@ -52,8 +54,13 @@ test_bad (void)
   check ("http://host:4200/api\n", "http://host:4200/api\\x0a", ": " BLANK);
   check ("http://my host/api", "http://my host/api", ": " BLANK);
   check ("http://u:secret@host:0/api", "http://host:0/api", ": " PORT);
-  check ("http://u:sec/ret@host:80/api", "http://host:80/api",
-         ": write /, ? and # in a password as %2F, %3F and %23");
+  check ("http://u:sec/ret@host:80/api", "http://host:80/api", ": " ENCODE);
+  check ("http://u:p@ss/word@host:80/api", "http://host:80/api", ": " ENCODE);
+  check ("http://u:p@ss:9/word@host:80/api", "http://host:80/api", ": " ENCODE);
+  check ("http://admin:12345/word@host:80/api", "http://host:80/api", ": " ENCODE);
+  check ("http://u:12345?word@host:80/api", "http://host:80/api", ": " ENCODE);
+  check ("http://u:12345#word@host:80/api", "http://host:80/api", ": " ENCODE);
+  check ("http://host:80/api?word@b", "http://b", ": " ENCODE);
   check ("http://", "http://", ": the host is missing");
   check ("http:///api", "http:///api", ": the host is missing");
   check ("https://:4200/api", "https://:4200/api", ": the host is missing");
