@@ -97,7 +97,7 @@ void pp_http_return_easy (PpHttp *http, CURL *easy);
 
 /* silence.c */
 
-/* Warns if CALL gets no answer within REQUEST->slow_ms. */
+/* Warns if CALL gets no complete answer within REQUEST->slow_ms. */
 void pp_http_silence_watch (PpHttpCall *call, const PpHttpRequest *request);
 
 /* Stops watching CALL. ANSWERED: an answer came, so its host is no longer silent. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Warns about a call that waits for the first byte of its answer. Without this, nothing would be
+/* Warns about a call whose answer has not come, or is not complete. Without this, nothing would be
  * logged about a server that accepts connections but never answers, until the call times out. */
 #include "config.h"
 
@@ -19,23 +19,24 @@ origin_of (const PpHttpRequest *request)
   return g_strndup (request->url, length + strcspn (request->url + length, "/?#"));
 }
 
+/* Returns INFO of CALL: a time in microseconds, or a number of bytes. */
 static curl_off_t
-time_of (const PpHttpCall *call, CURLINFO info)
+number_of (const PpHttpCall *call, CURLINFO info)
 {
-  curl_off_t microseconds = 0;
+  curl_off_t number = 0;
 
-  curl_easy_getinfo (call->easy, info, &microseconds);
-  return microseconds;
+  curl_easy_getinfo (call->easy, info, &number);
+  return number;
 }
 
 /* Describes how far CALL has come. */
 static const char *
 stage (const PpHttpCall *call)
 {
-  if (time_of (call, CURLINFO_PRETRANSFER_TIME_T) > 0)
+  if (number_of (call, CURLINFO_PRETRANSFER_TIME_T) > 0)
     return "connected, and the request was sent";
   /* While a call connects, curl does not distinguish TCP from TLS. */
-  if (call->over_unix_socket || time_of (call, CURLINFO_NAMELOOKUP_TIME_T) > 0)
+  if (call->over_unix_socket || number_of (call, CURLINFO_NAMELOOKUP_TIME_T) > 0)
     return g_str_has_prefix (call->origin, "https:")
                ? "still connecting: no answer from the host, or to the TLS handshake"
                : "still connecting: no answer from the host";
@@ -49,12 +50,18 @@ on_slow (gpointer user_data)
 
   g_clear_pointer (&call->slow_timer, g_source_unref);
   /* Do not blame the server if the call still waits for a descriptor of this process. */
-  if (call->state != PP_HTTP_CALL_ACTIVE || time_of (call, CURLINFO_STARTTRANSFER_TIME_T) > 0
+  if (call->state != PP_HTTP_CALL_ACTIVE
       || g_hash_table_contains (pp_http_silent (call->http), call->origin))
     return G_SOURCE_REMOVE;
   g_hash_table_add (pp_http_silent (call->http), g_strdup (call->origin));
-  g_warning ("%s: no answer for %u s (%s); waiting up to %u s for the answer", call->address,
-             call->slow_ms / 1000, stage (call), call->timeout_ms / 1000);
+  if (number_of (call, CURLINFO_STARTTRANSFER_TIME_T) > 0)
+    g_warning ("%s: the answer is not complete after %u s (%" CURL_FORMAT_CURL_OFF_T
+               " bytes so far); waiting up to %u s for the rest",
+               call->address, call->slow_ms / 1000, number_of (call, CURLINFO_SIZE_DOWNLOAD_T),
+               call->timeout_ms / 1000);
+  else
+    g_warning ("%s: no answer for %u s (%s); waiting up to %u s for the answer", call->address,
+               call->slow_ms / 1000, stage (call), call->timeout_ms / 1000);
   return G_SOURCE_REMOVE;
 }
 

@@ -50,8 +50,8 @@ typedef struct
   guint timeout_ms;             /* for the whole call; 0: no limit */
   /* Fail after this time without a byte in either direction, once connected. 0: no limit. */
   guint silence_seconds;
-  /* Warn after this time without an answer. The warning names the call and its stage, and is not
-   * repeated for this host until the host answers again. 0: never. */
+  /* Warn after this time without a complete answer. The warning names the call and its stage, and
+   * is not repeated for this host until the host answers again. 0: never. */
   guint slow_ms;
   /* The most bytes of an answer's body, counted after decompression. 0: 64 MiB. The 2xx body of a
    * stream does not count. A larger body is cut there, and the rest is not read. A 2xx answer is

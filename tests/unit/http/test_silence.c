@@ -77,6 +77,30 @@ test_no_answer (void)
   call_many (url, NULL, 3); /* one warning for all of them */
 }
 
+/* The server sends the answer's first byte at once, and the rest late. */
+static gboolean
+answer_in_pieces (Server *server G_GNUC_UNUSED, const Request *request G_GNUC_UNUSED, int fd,
+                  gpointer data)
+{
+  static const char first[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{";
+
+  g_assert_cmpint (write (fd, first, strlen (first)), ==, strlen (first));
+  g_usleep (GPOINTER_TO_UINT (data) * 1000);
+  return write (fd, "}", 1) == 1;
+}
+
+static void
+test_slow_answer (void)
+{
+  g_autoptr (Server) server = server_new (NULL, answer_in_pieces, GUINT_TO_POINTER (1500));
+  g_autofree char *url = server_url (server, "/x");
+
+  expect ("prefect.http", G_LOG_LEVEL_WARNING,
+          "GET http://127.0.0.1:*/x: the answer is not complete after 0 s (1 bytes so far); *");
+  expect ("prefect.http", G_LOG_LEVEL_MESSAGE, "GET http://127.0.0.1:*/x: the host answers again");
+  call_many (url, NULL, 3);
+}
+
 /* Answers only requests for /quick. */
 static gboolean
 answer_quick (Server *server G_GNUC_UNUSED, const Request *request, int fd,
@@ -290,6 +314,7 @@ static void
 add_tests (void)
 {
   g_test_add_func ("/silence/no-answer", test_no_answer);
+  g_test_add_func ("/silence/slow-answer", test_slow_answer);
   g_test_add_func ("/silence/another-call-is-answered", test_another_call_is_answered);
   g_test_add_func ("/silence/no-answer-on-socket", test_no_answer_on_socket);
   g_test_add_func ("/silence/no-handshake", test_no_handshake);
