@@ -288,6 +288,7 @@ struct PpFlowRun
     gint64 look_until;       /* monotonic microseconds; end of the wait for the proposal's effect */
     guint unanswered;        /* failed proposals in a row */
     gboolean is_refused;     /* the last proposal was refused, perhaps for its message */
+    gint64 barred_until;     /* monotonic microseconds; until then, a lease explains refusals */
     guint refusals;          /* refusals of that kind while other calls were answered */
     gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
     gboolean retry_scheduled; /* FAILED was reported and has become AwaitingRetry */

@@ -11,6 +11,8 @@
 /* If the server accepts a run's end within this time after the run was read, the worker assumes
  * that nobody has changed the run in between. */
 #define QUICK_US (300 * 1000)
+/* A lease that is not renewed any more has ended after this time. */
+#define LEASE_END_US (6 * 60 * G_USEC_PER_SEC)
 
 static gboolean
 is_cancelling (const json_t *state)
@@ -39,6 +41,9 @@ on_limit_read (json_t *body, const GError *error, gpointer user_data)
                         : !json_is_null (limit) && !pp_lease_is_older (run->lease, limit)))
     return;
   g_clear_pointer (&run->lease, pp_lease_free);
+  run->report.barred_until = g_get_monotonic_time () + LEASE_END_US;
+  run->report.is_refused = FALSE;
+  run->report.refusals = 0;
   pp_flow_run_log (run, PP_LOG_WARNING,
                    "The worker no longer renews the lease of the concurrency slot of flow run "
                    "'%s', because its deployment has lost the concurrency limit. While there is a "

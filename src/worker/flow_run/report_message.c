@@ -44,7 +44,9 @@ shorten_message (PpFlowRun *run, gboolean all)
 void
 pp_flow_run_note_refusal (PpFlowRun *run, const GError *error)
 {
-  run->report.is_refused = error == NULL || may_be_for_message (error);
+  gboolean is_barred = g_get_monotonic_time () < run->report.barred_until;
+
+  run->report.is_refused = !is_barred && (error == NULL || may_be_for_message (error));
 }
 
 void
