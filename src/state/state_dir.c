@@ -78,7 +78,6 @@ pp_state_dir_prepare (const char *path, GError **error)
 {
   g_auto (PpFolder) folder = { -1, NULL };
   gboolean is_new = !g_file_test (path, G_FILE_TEST_IS_DIR);
-  struct stat status;
 
   if (is_new && g_mkdir_with_parents (path, 0700) != 0)
     {
@@ -97,11 +96,18 @@ pp_state_dir_prepare (const char *path, GError **error)
       g_prefix_error (error, "State directory ");
       return FALSE;
     }
-  if (fstat (folder.fd, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  return TRUE;
+}
+
+void
+pp_state_dir_warn_of_readers (const char *path)
+{
+  struct stat status;
+
+  if (stat (path, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     g_warning ("State directory %s: other users may read it (mode %04o). If only workers use it, "
                "run chmod 0700 on it; otherwise, give the worker another one with --state-dir",
                path, (unsigned)(status.st_mode & 07777));
-  return TRUE;
 }
 
 /* Locks the whole file FD. Waits if another worker holds the lock. A worker holds the lock only for
@@ -143,6 +149,30 @@ read_or_make_id (int fd, const char *path, char id[UUID_LENGTH + 1])
   return count == UUID_LENGTH && fsync (fd) == 0;
 }
 
+/* Opens the file with the id in FOLDER for reading and writing. Sets *READ_ONLY if it can only be
+ * read. Returns -1 with ERROR. */
+static int
+open_id (const PpFolder *folder, gboolean *read_only, GError **error)
+{
+  int fd = pp_small_file_open (folder, PP_STATE_DIR_ID_FILE, TRUE, read_only);
+  int failed = errno;
+  struct stat status;
+  gboolean is_file = fd >= 0 ? fstat (fd, &status) == 0 && S_ISREG (status.st_mode)
+                             : failed != ELOOP && failed != EISDIR && failed != ENXIO;
+
+  if (!is_file)
+    g_set_error (error, PP_STATE_ERROR, PP_STATE_ERROR_DAMAGED,
+                 "%s/" PP_STATE_DIR_ID_FILE
+                 ": is not a regular file. Remove it, or give the worker "
+                 "another directory with --state-dir",
+                 folder->path);
+  else if (fd < 0)
+    pp_folder_error (error, folder, PP_STATE_DIR_ID_FILE, "cannot be read or written", failed);
+  if (!is_file && fd >= 0)
+    close (fd);
+  return is_file ? fd : -1;
+}
+
 char *
 pp_state_dir_id (const char *path, GError **error)
 {
@@ -153,12 +183,13 @@ pp_state_dir_id (const char *path, GError **error)
   if (!pp_folder_open (&folder, NULL, path, FALSE, error))
     return NULL;
   /* A file that this worker cannot write does not change: no lock is needed. */
-  int fd = pp_small_file_open (&folder, PP_STATE_DIR_ID_FILE, TRUE, &read_only);
-  gboolean read = fd >= 0 && (read_only || lock_id (fd)) && read_or_make_id (fd, path, id);
+  int fd = open_id (&folder, &read_only, error);
+  if (fd < 0)
+    return NULL;
+  gboolean read = (read_only || lock_id (fd)) && read_or_make_id (fd, path, id);
   if (!read)
     pp_folder_error (error, &folder, PP_STATE_DIR_ID_FILE, "cannot be read or written", errno);
-  if (fd >= 0)
-    close (fd);
+  close (fd);
   if (!read)
     return NULL;
   fsync (folder.fd);

@@ -50,6 +50,7 @@ try_state_dir (PpWorker *worker, const char *state_dir, GError **error)
 
   if (!pp_state_dir_prepare (state_dir, error))
     return FALSE;
+  pp_state_dir_warn_of_readers (state_dir);
   wait_for_the_one_before (state_dir, &key);
   worker->identity = pp_identity_take (state_dir, &key, error);
   if (worker->identity == NULL)

@@ -45,9 +45,11 @@ gboolean pp_state_dir_is_named (const char *option);
 gboolean pp_state_dir_is_ours (const char *path);
 
 /* Creates PATH with mode 0700, and its parents, if it does not exist. Returns FALSE with ERROR if
- * PATH belongs to another user or others may write there; the message says what to do. Warns if
- * others may read there. */
+ * PATH belongs to another user or others may write there; the message says what to do. */
 gboolean pp_state_dir_prepare (const char *path, GError **error);
+
+/* Warns if other users may read in the state directory PATH. */
+void pp_state_dir_warn_of_readers (const char *path);
 
 /* Returns the directory's own id, a UUID. It is created once, and stays the same when the directory
  * is moved. It distinguishes two state directories on one host that serve the same pool. New

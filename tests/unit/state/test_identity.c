@@ -78,8 +78,9 @@ test_directory (void)
   g_assert_cmpuint (mode_of (path), ==, 0700);
 
   g_chmod (path, 0755);
-  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*may read it*");
   g_assert_true (pp_state_dir_prepare (path, &error));
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*may read it*");
+  pp_state_dir_warn_of_readers (path);
   g_test_assert_expected_messages ();
 
   g_chmod (path, 0770);
@@ -97,6 +98,43 @@ test_directory (void)
   g_assert_false (pp_state_dir_prepare ("/proc/nothing", &error));
   g_assert_nonnull (strstr (error->message, "--state-dir"));
   state_test_remove (root);
+}
+
+/* Each of these may stand in the place of the file with the directory's id. */
+static void
+make_fifo (const char *path)
+{
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+}
+
+static void
+make_link (const char *path)
+{
+  g_assert_cmpint (symlink ("/dev/null", path), ==, 0);
+}
+
+static void
+make_folder (const char *path)
+{
+  g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+}
+
+static void
+test_id_is_no_file (void)
+{
+  static void (*const makers[]) (const char *path) = { make_fifo, make_link, make_folder };
+
+  for (guint i = 0; i < G_N_ELEMENTS (makers); i++)
+    {
+      g_autofree char *root = state_test_folder (FALSE);
+      g_autofree char *path = g_build_filename (root, PP_STATE_DIR_ID_FILE, NULL);
+      g_autoptr (GError) error = NULL;
+
+      makers[i](path);
+      g_assert_null (pp_state_dir_id (root, &error));
+      g_assert_nonnull (strstr (error->message, "/id: is not a regular file. Remove it"));
+      state_test_remove (root);
+    }
 }
 
 static void
@@ -714,6 +752,7 @@ add_tests (void)
   g_test_add_func ("/identity/fallback-shared-dir", test_fallback_shared_dir);
   g_test_add_func ("/identity/find", test_find);
   g_test_add_func ("/identity/directory", test_directory);
+  g_test_add_func ("/identity/id-is-no-file", test_id_is_no_file);
   g_test_add_func ("/identity/restart", test_restart);
   g_test_add_func ("/identity/read-only", test_read_only);
   g_test_add_func ("/identity/other-keys", test_other_keys);
