@@ -322,7 +322,23 @@ move_notes (const PpIdentity *identity, const PpFolder *other, PpIdentityMoved *
     fsync (to.fd);
 }
 
-/* Moves entries first, because a position without an entry is deleted. */
+/* Moves the entry NAME, and its position. The new folder gets the position first, and the old
+ * folder keeps it as long as it has the entry. So after a kill, no entry is without its position.
+ * Returns FALSE if the entry was not moved; ERROR is set if moving must stop. */
+static gboolean
+move_run (const PpIdentity *identity, const PpFolder *from, const PpFolder *to, const char *name,
+          PpIdentityMoved *moved, GError **error)
+{
+  g_autofree char *id = g_strndup (name, strlen (name) - strlen (PP_ENTRY_SUFFIX));
+  g_autofree char *position = g_strconcat (id, PP_POSITION_SUFFIX, NULL);
+  gboolean is_linked = linkat (from->fd, position, to->fd, position, 0) == 0;
+  gboolean is_moved = move_entry (identity, from, to, name, moved, error);
+
+  if (is_linked && !is_moved)
+    unlinkat (to->fd, position, 0);
+  return is_moved;
+}
+
 static gint
 move_runs (const PpIdentity *identity, const PpFolder *from, const PpFolder *to,
            PpIdentityMoved *moved, GError **error)
@@ -335,7 +351,7 @@ move_runs (const PpIdentity *identity, const PpFolder *from, const PpFolder *to,
     return -1;
   for (guint i = 0; i < names->len && local == NULL; i++)
     if (g_str_has_suffix (g_ptr_array_index (names, i), PP_ENTRY_SUFFIX))
-      count += move_entry (identity, from, to, g_ptr_array_index (names, i), moved, &local);
+      count += move_run (identity, from, to, g_ptr_array_index (names, i), moved, &local);
   for (guint i = 0; i < names->len && local == NULL; i++)
     if (pp_identity_is_run_file (g_ptr_array_index (names, i), PP_POSITION_SUFFIX))
       move_position (from, to, g_ptr_array_index (names, i));

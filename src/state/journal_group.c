@@ -101,16 +101,21 @@ write_position (PpJournalPut *put)
   close (fd);
 }
 
+/* Removes the entry first. If it were left without its position by a kill, the next worker would
+ * deliver all output once more. A position without an entry does no harm (pp_journal_load()). */
 static void
 remove_files (PpJournalPut *put)
 {
   PpJournalName name;
 
-  pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
-  unlinkat (put->folder_fd, name, 0);
   pp_journal_name (name, "", put->flow_run_id, PP_ENTRY_SUFFIX);
   if (unlinkat (put->folder_fd, name, 0) != 0 && errno != ENOENT)
-    fail (put, "cannot be removed");
+    {
+      fail (put, "cannot be removed");
+      return;
+    }
+  pp_journal_name (name, "", put->flow_run_id, PP_POSITION_SUFFIX);
+  unlinkat (put->folder_fd, name, 0);
 }
 
 /* Syncs the folder FOLDER_FD once. GROUP has put files into this folder, and the sync makes the

@@ -669,6 +669,22 @@ test_position (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (state_test_count (fixture->runs), ==, 0);
 }
 
+/* The position is removed after the entry, so an entry that is still there has its position. */
+static void
+test_position_of_entry_that_stays (Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autofree char *entry = file_of (fixture, 1, ".json");
+  g_autofree char *path = file_of (fixture, 1, ".position");
+
+  state_test_write (path, "x");
+  g_assert_cmpint (g_mkdir (entry, 0700), ==, 0);
+  g_test_expect_message ("prefect.worker.podman", G_LOG_LEVEL_WARNING, "*cannot be removed*");
+  remove_run (fixture, 1);
+  settle (fixture);
+  g_test_assert_expected_messages ();
+  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+}
+
 static void
 ignore_done (const GError *error, gpointer user_data G_GNUC_UNUSED)
 {
@@ -894,6 +910,7 @@ add_tests (void)
     { "/journal/unusable-at-start", FALSE, test_unusable_at_start },
     { "/journal/foreign-id", FALSE, test_foreign_id },
     { "/journal/position", FALSE, test_position },
+    { "/journal/position-of-entry-that-stays", FALSE, test_position_of_entry_that_stays },
     { "/journal/position-begins", FALSE, test_position_begins },
     { "/journal/position-cannot-be-written", FALSE, test_position_cannot_be_written },
   };
