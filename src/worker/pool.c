@@ -384,7 +384,9 @@ on_pool_missing (PpWorker *worker)
   if (worker->started)
     g_warning (
         "Work pool '%s' was deleted on the server. The worker creates it again, with the template "
-        "that a new pool gets. The old pool's template, limits, queues and deployments are gone.",
+        "that a new pool gets. The old pool's template, limits and queues are gone. Its "
+        "deployments "
+        "are in no pool now, and their new runs wait for ever: deploy them again",
         worker->options->work_pool);
   template = default_template (worker, served_type (worker));
   worker->sync_call = pp_work_pool_create (worker->context.api, worker->options->work_pool,

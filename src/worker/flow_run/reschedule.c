@@ -62,7 +62,8 @@ log_retry (PpFlowRun *run, const json_t *flow_run)
   if (json_is_null (json_object_get (flow_run, "work_queue_id")))
     pp_flow_run_log (run, PP_LOG_WARNING,
                      "Flow run '%s' waits for its retry, but its work queue was deleted on the "
-                     "server, so no worker will pick the run up. Start a new run of its deployment",
+                     "server, so no worker will pick the run up. Deploy its deployment again, "
+                     "which puts it into a queue, and then start a new run of it",
                      run->name);
   else
     pp_flow_run_log (run, PP_LOG_INFO, "Flow run '%s' will be picked up by a poll for its retry",
