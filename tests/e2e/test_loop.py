@@ -209,6 +209,23 @@ def test_paused_pool(api, engine, pool, proxy, start_worker):
     assert api.wait_end(run)["state"]["type"] == "COMPLETED"
 
 
+@pytest.mark.parametrize("what", ["queue", "pool"])
+def test_deployment_whose_queue_was_deleted(api, engine, pool, start_worker, what):
+    """A new run of it is in no queue. Messages of the worker say to deploy it again."""
+    worker = start_worker(api, engine, pool)
+    deployment = api.deploy(pool, variables={"command": "true"}, work_queue_name="queue")
+    if what == "queue":
+        api.call("DELETE", f"/work_pools/{pool}/queues/queue")
+    else:
+        api.call("DELETE", f"/work_pools/{pool}")
+        worker.wait_line("deploy them again", 60)
+    lost = api.run(deployment)
+    assert api.flow_run(lost)["work_queue_id"] is None
+    assert api.deploy(pool, variables={"command": "true"}, work_queue_name="queue") == deployment
+    assert api.wait_end(api.run(deployment))["state"]["type"] == "COMPLETED"
+    assert api.state(lost)["type"] == "SCHEDULED"
+
+
 def test_prefetched_run_starts_at_its_time(api, engine, pool, start_worker):
     start_worker(api, engine, pool, "--prefetch-seconds", "60")
     deployment = api.deploy(pool, variables={"command": "true"})
