@@ -21,14 +21,15 @@ nothing_in () {
   [ -z "$found" ] || { printf '%s:\n%s\n' "$1" "$found" >&2 && false; }
 }
 
-# Only two sources open files: a file of another user must not block the loop or lead to another file.
+# Only two sources open files. They make sure that a file of another user cannot block the loop, and cannot lead to
+# another file by a link.
 check_opens () {
   grep -rnE '\b(open|openat|open64|creat|fopen|freopen|opendir|mkstemp|mkostemp|popen|ifstream|json_load_file|json_dump_file|g_open|g_fopen|g_mkstemp|g_file_get_contents|g_file_set_contents|g_dir_open|g_file_new_for_path|g_mapped_file_new|g_io_channel_new_file|g_key_file_load_from_file|toml::parse_file) ?\(' \
     "${SOURCES[@]}" src include | grep -vE "^src/files/(foreign|own)_file\.c:|$COMMENT" |
     nothing_in "opened outside of src/files/foreign_file.c and src/files/own_file.c"
 }
 
-# libcurl would open the file of a path on the loop. So it gets the file's content and no path.
+# If libcurl got a path, it would open the file on the loop. So libcurl gets the content of the file.
 check_paths () {
   grep -rnE '\bCURLOPT_((PROXY_|DOH_)?(CAINFO|CAPATH|SSLCERT|SSLKEY|CRLFILE|ISSUERCERT)|COOKIEFILE|COOKIEJAR|NETRC|NETRC_FILE|HSTS|ALTSVC|RANDOM_FILE|EGDSOCKET|SSH_[A-Z_]*(KEYFILE|KNOWNHOSTS))\b' \
     "${SOURCES[@]}" src include | grep -v '^src/http/tls\.c:' |

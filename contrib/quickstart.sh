@@ -31,9 +31,9 @@ POOL=podman_pool
 WORK=$(mktemp -d /tmp/prefect-podman-quickstart.XXXXXX)
 LOGS=$WORK/logs
 VENV=$PP_CACHE/venv-prefect3
-PIDS=()         # of what we started, last first
-IMAGES=()       # that we made
-PODMAN=(podman) # with --remote, the service that is already there
+PIDS=()         # process ids of the parts that this script started, the last part first
+IMAGES=()       # the images that this script made
+PODMAN=(podman) # with --remote if the script uses a service that is already there
 mkdir -p "$LOGS" "$WORK/prefect" "$WORK/flows"
 chmod 755 "$WORK" "$WORK/flows"
 
@@ -249,7 +249,7 @@ run_flows () {
     ${WITH_PREFECT:+--prefect-image "$WITH_PREFECT" --flows "$WORK/flows"}
 }
 
-# True if the worker has let go of all runs: their containers are removed.
+# True if the worker has finished all runs and removed their containers.
 no_run_in_hand () {
   [ -z "$(find "$WORK/state" -path '*/runs/*' -type f)" ]
 }
@@ -279,7 +279,7 @@ if [ $KEEP = yes ]; then
   note "UI:     http://127.0.0.1:$SERVER_PORT"
   note "API:    $PREFECT_API_URL"
   note "Podman: $ENGINE"
-  # The user asked for it, so it is not a failure.
+  # The user asked for the end with Ctrl-C, so the exit code is 0.
   trap 'exit 0' INT TERM
   wait "${PIDS[0]}"
 else

@@ -4,8 +4,8 @@
     contrib/session_svg.py docs/operations.md >docs/session.svg
 
 Takes the first console block of the page: what a terminal showed, from the prompt to the end. To record it anew, start
-what contrib/quickstart.sh --keep starts, run the commands of the block with 2>&1 | tee FILE, and put FILE into the page.
-Pauses are cut to a second and a half. Without animation the picture shows the whole session.
+the same parts as contrib/quickstart.sh --keep. Then run the commands of the block with 2>&1 | tee FILE, and put FILE
+into the page. Pauses are cut to a second and a half. Without animation the picture shows the whole session.
 """
 
 import html
