@@ -30,7 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SERVER_SETTINGS = {
     "PREFECT_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
     "PREFECT_SERVER_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
-    # The shortest lease that the server allows. A lease that is not renewed is taken away at once.
+    # The shortest lease that the server allows. Every second, the server takes expired leases away.
     "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
     "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "1",
 }

@@ -223,7 +223,8 @@ def test_api_is_reached_from_a_bridged_container(api, engine, pool, start_worker
 
 
 def test_redeployment_between_two_runs(api, engine, pool, start_worker):
-    """Each run gets the job variables that its deployment had when the run was created, however soon it follows."""
+    """Each run gets the job variables that its deployment had when the run was created, also if the run is created
+    right after a redeployment."""
     start_worker(api, engine, pool)
     for word in ("one", "two", "three", "four"):
         run = api.go(pool, {"command": f"echo {word}", "auto_remove": True})

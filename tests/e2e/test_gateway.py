@@ -1,5 +1,5 @@
-"""A gateway in front of the API takes the output of one run for an attack. Other runs lose nothing by that, and this
-run loses only those words."""
+"""A gateway in front of the API refuses a line of one run, because the line looks like an attack. This run loses only
+what the gateway refuses, and other runs lose nothing."""
 
 import pytest
 

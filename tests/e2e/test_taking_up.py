@@ -102,8 +102,8 @@ def go_on(engine, run):
 
 def check_chatty(api, run, *workers):
     """Checks that each line is once and in order in the log, and that each is on standard output. After a kill,
-    the next worker may repeat the last hundred lines before the hold and lines after it on standard output, but no
-    earlier lines."""
+    the next worker may show lines again on standard output: the last hundred lines before the hold, and lines after it,
+    but no earlier lines."""
     last = CHATTY_HOLDS[-1]
     api.wait_text(run, f"error {last}")
     for word in ("line", "error"):
@@ -716,8 +716,8 @@ def test_run_that_is_begun_again_while_the_server_is_out_of_reach(
 
 @pytest.mark.parametrize("ended", ["CRASHED", None])
 def test_run_that_is_begun_again_at_once(api, engine, pool, start_worker, elsewhere, tmp_path, ended):
-    """Another worker polls before the first one, which is alive, has read the run. The first worker finds RUNNING
-    in its read before that and in its read after that."""
+    """Another worker begins the run again between two reads of the first worker, which is alive. The first worker finds
+    RUNNING in both reads."""
     start_worker(api, engine, pool)
     run = api.go(pool, {"command": "sh -c 'echo up; sleep 50'", "stop_timeout": 1, "auto_remove": True})
     api.wait_text(run, "up")

@@ -30,7 +30,8 @@ FAULTS = [
     if fault.name
     in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted")
 ]
-# The most that a worker may grow from the middle to the last tenth of the runs, and from one idle moment to the other.
+# The most that a worker may grow: from the middle tenth of the runs to the last tenth (BUSY_KIB), and from its idle
+# state before the runs to its idle state after them (IDLE_KIB). GROWTH_DESCRIPTORS is for both.
 BUSY_KIB = 2048
 IDLE_KIB = 4096
 GROWTH_DESCRIPTORS = 8
