@@ -151,8 +151,8 @@ test_man_pages (void)
     }
 }
 
-/* Each long option is somewhere in README or docs/, and where they show a command with options, it
- * has them. */
+/* Each long option is somewhere in README or docs/. If a page shows a command with options, the
+ * command has these options. */
 static void
 test_docs (void)
 {

@@ -324,7 +324,7 @@ test_proxy_fails (void)
                "proxy socks5h://127.0.0.1:1,", way, NULL);
   check_words (error_through ("http_proxy", "http://u:hunter2@proxy.invalid", "http://127.0.0.1/"),
                "proxy http://proxy.invalid:80,", way, "resolve", NULL);
-  /* Characters that curl does not take in a password. It would quote them. */
+  /* libcurl refuses these characters in a password. Its own error would quote the password. */
   check_words (error_through ("http_proxy", "http://u:hunter2@hunter2@127.0.0.1:1",
                               "http://prefect.invalid/"),
                "proxy http://127.0.0.1:1,", way, "Connection refused", NULL);

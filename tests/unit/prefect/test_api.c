@@ -412,8 +412,8 @@ seconds_of_call (int status, const char *retry_after, PpApiPatience patience, do
   return (double)(g_get_monotonic_time () - before) / G_USEC_PER_SEC;
 }
 
-/* Retry-After of an answer that Prefect's client does not retry counts for nothing, also if this
- * call is retried. With it, each of these calls would wait 6 s or longer. */
+/* Prefect's client does not retry after these answers. Their Retry-After is ignored, also if this
+ * call is retried. With Retry-After, each of these calls would wait 6 s or longer. */
 static void
 test_retry_after_of_other_answers (void)
 {
@@ -669,8 +669,8 @@ test_object_that_is_not_there (void)
     }
 }
 
-/* The API itself refuses a call that a run waits for. The call is repeated only as long as a change
- * of the server may take. */
+/* The API itself refuses a call that a run waits for. The call is repeated only for the time that
+ * an upgrade of the server may need. */
 static void
 test_what_the_api_denies (void)
 {
@@ -1589,7 +1589,7 @@ test_set_state_lost_answer (void)
 }
 
 /* Prefect 2.20 has no labels and no events, so the worker asks once. A 404 about a missing run
- * does not mean that. */
+ * does not mean that the server has no labels. */
 static void
 test_old_server_is_asked_once (void)
 {

@@ -342,8 +342,8 @@ test_adoption (void)
   g_autofree char *late = state_test_path (identity, "late", NULL);
   g_autofree char *left = g_build_filename (root, other, "runs", NULL);
   g_assert_cmpuint (state_test_count (runs), ==, 3);
-  /* Both workers have an entry of run 2. The other worker's entry becomes a note, so that its late
-   * requests are watched, and is not set aside. */
+  /* Both workers have an entry of run 2. The other worker's entry is not set aside. It becomes a
+   * note, so that the other worker's late requests are watched. */
   g_assert_cmpuint (state_test_count (aside), ==, 0);
   g_assert_cmpuint (state_test_count (late), ==, 1);
   g_assert_cmpuint (state_test_count (left), ==, 0);

@@ -117,7 +117,7 @@ test_many (void)
   assert_text (mask, "aaaaaaaaa? aaaa! aaaaaaa", "********a? ******** aaaaaaa");
 }
 
-/* A long secret: as a whole, inside the longest secret that matches, quoted, and truncated. */
+/* Long secrets: one that begins like a longer one, one that is cut off, and one that is quoted. */
 static void
 test_long_values (void)
 {

@@ -77,7 +77,7 @@ begin (Fixture *fixture, const char *host)
   memset (fixture, 0, sizeof *fixture);
   fixture->settings.worker_webserver_host = (char *)host;
   fixture->worker.settings = &fixture->settings;
-  /* Already stopping, so that giving up does not stop the worker. */
+  /* The worker is already stopping, so it is not stopped when the health check gives up. */
   fixture->worker.phase = PP_WORKER_STOPPING;
   g_assert_true (pp_worker_health_start (&fixture->worker, &error));
   g_assert_no_error (error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests that a stale poll is logged only when it changes, although probes ask every few seconds. */
+/* Tests that the log says once that the last poll is too old, and once that polls succeed again,
+ * although probes ask every few seconds. */
 #include "worker/worker_inside-private.h"
 
 #include "tests/unit/tap.h"

@@ -59,8 +59,8 @@ test_note (void)
 
   pp_log_place_note (&place, PP_STREAM_STDOUT, 10, 1);
   pp_log_place_note (&place, PP_STREAM_STDOUT, 20, 2);
-  /* Docker's order is not quite that of the times. An entry without a time counts with the one
-   * before it. */
+  /* Docker's entries are not exactly in the order of their times. An entry without a time counts
+   * with the entry before it. */
   g_assert_false (pp_log_place_is_passed (&place, PP_STREAM_STDERR, 15));
   pp_log_place_note (&place, PP_STREAM_STDERR, 15, 4);
   pp_log_place_note (&place, PP_STREAM_STDERR, 0, 8);

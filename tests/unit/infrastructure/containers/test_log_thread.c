@@ -29,7 +29,7 @@ static GCond disk_cond;
 static gboolean hangs;
 /* More is written to the log after its end was read once. */
 static gboolean is_written_on;
-/* Of the logs whose folder exists, the one that is read first is written to after this read. */
+/* The log that is read first is written to after this read. Only logs whose folder exists count. */
 static gboolean is_first_written_on;
 
 static void

@@ -4,7 +4,7 @@
     run.py --python-venv VENV --harness tests/unit/template/template_harness [--count 2000] [--seed 1]
 
 VENV has prefect 3 and prefect_docker. Prints every difference and a count per feature; exits 1 on a
-difference. With --keep DIRECTORY cases.jsonl, expected.jsonl and actual.jsonl stay there.
+difference. With --keep DIRECTORY, keeps cases.jsonl, expected.jsonl and actual.jsonl in DIRECTORY.
 """
 
 import argparse

@@ -56,7 +56,8 @@ test_owned (void)
     }
 }
 
-/* A container without a claim belongs to no run whose claim is unknown. */
+/* If neither the container nor the run has a known claim, the container does not belong to the
+ * run. */
 static void
 test_no_claim (void)
 {

@@ -25,7 +25,8 @@ check_renewed (Fixture *fixture)
   g_assert_cmpuint (fixture->renewals, >=, 1);
 }
 
-/* Once the run is Running, Prefect inside the container renews the lease, not the worker. */
+/* The worker no longer renews the lease: Prefect inside the container renews it from Running on, or
+ * the worker lets it expire. */
 static void
 check_left_to_prefect (Fixture *fixture)
 {
@@ -159,7 +160,7 @@ static const Case cases[] = {
       .states = "PENDING RUNNING COMPLETED ",
       .check = check_left_to_prefect,
       .log = "The worker no longer renews the lease of the concurrency slot of flow run 'run'" } },
-  /* The lease is the reason, not the message. */
+  /* The server fails because of the lease, not because of the state's message. */
   { "message-is-kept-while-the-lease-lasts",
     { .keeps_running = TRUE,
       .limit_is_gone = TRUE,
@@ -180,7 +181,7 @@ static const Case cases[] = {
       .states = "PENDING RUNNING COMPLETED ",
       .check = check_renewed,
       .absent = "no longer renews" } },
-  /* The server would free the slot twice. */
+  /* If the lease expired, the server would free the slot then, and once more at the run's end. */
   { "kept-if-the-limit-is-there",
     { .keeps_running = TRUE,
       .prepare = give_lease,

@@ -261,7 +261,7 @@ static const Case cases[] = {
       .states = "PENDING RUNNING CRASHED ",
       .calls = "create remove ",
       .log = "somebody else has ended it, in state 'Crashed'. The worker restores that state" } },
-  /* A late request of an earlier attempt, which was undone. */
+  /* A late request of an earlier attempt was undone. */
   { "failed-and-restored-before-a-late-running",
     { .answers
       = { { "RUNNING", 0, 1, .seconds = 3, .before = "FAILED/" OTHER " PENDING/" RESTORED } },

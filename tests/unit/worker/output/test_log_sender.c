@@ -53,7 +53,7 @@ typedef struct
 } Refusal;
 
 static const Refusal *refusal;
-/* A gateway refuses bodies that are longer with 413; 0: none. */
+/* A gateway answers 413 if a body has more bytes than this; 0: there is no such gateway. */
 static gsize body_limit;
 static gboolean refuses_all;
 /* Bodies that name one of these runs are refused; NULL: none. */
@@ -329,8 +329,8 @@ count_taken (Fixture *fixture, const char *text)
   return count;
 }
 
-/* If a gateway takes a line for an attack, a placeholder replaces the line, also for two such lines
- * in a row. The other lines are delivered. */
+/* If a gateway refuses a line because the line looks like an attack, a placeholder replaces the
+ * line, also for two such lines in a row. The other lines are delivered. */
 static void
 test_gateway_refuses_a_record (Fixture *fixture, gconstpointer data)
 {
@@ -590,8 +590,8 @@ test_gateway_takes_small_bodies (Fixture *fixture, gconstpointer data)
   body_limit = 0;
 }
 
-/* Records that are refused for good in the API's own words, or for their size though they are
- * short, are replaced; the others arrive. */
+/* The API refuses a record permanently in its own words, or a short record is refused for its size.
+ * A placeholder replaces the record; the others arrive. */
 static void
 test_record_is_refused_for_good (Fixture *fixture, gconstpointer data)
 {
@@ -609,7 +609,7 @@ test_record_is_refused_for_good (Fixture *fixture, gconstpointer data)
   refusal = NULL;
 }
 
-/* If the placeholder is refused for good, too, the record is dropped, and nothing waits. */
+/* If the placeholder is refused permanently, too, the record is dropped, and nothing waits. */
 static void
 test_placeholder_is_refused_for_good (Fixture *fixture, gconstpointer data)
 {

@@ -36,7 +36,7 @@ typedef struct
 
   GArray *log;        /* of Entry, all that were ever written */
   guint start;        /* index of the first entry that is left */
-  gboolean says_late; /* as conmon's log does */
+  gboolean says_late; /* the log reports a lost beginning, as conmon's log does */
   gboolean timeless;
 
   PpPosition position;
@@ -312,7 +312,7 @@ cut (World *world, guint count)
   world->start = MAX (world->start, start);
 }
 
-/* Returns the number of entries up to the last one that can identify the position's place. */
+/* Returns the number of entries up to the last one with the time of the position. */
 static guint
 until_place (const World *world)
 {
@@ -323,7 +323,8 @@ until_place (const World *world)
   return i;
 }
 
-/* Returns the number of entries before the first one that can identify the worker's own place. */
+/* Returns the number of entries before the first one with the time of the worker's own place; 0 if
+ * there is none. */
 static guint
 before_own_place (const World *world)
 {

@@ -177,7 +177,7 @@ KWARGS = {
     "working_dir": ["/w", "", None],
 }
 
-# Refused by both.
+# Arguments that both workers refuse.
 REFUSED = {
     "no_such_argument": 1,
     "environment": {"A": "1"},
@@ -212,7 +212,7 @@ REFUSED = {
 }
 
 
-# Names in env that docker-py sends. An engine takes them for another variable or refuses them.
+# docker-py sends these names in env. An engine refuses such a name, or reads it as the name of another variable.
 NO_VARIABLE_NAMES = ["", "=", "A=", "A=B", " A", "A\nB", "\tA", "A\u007f", "A\u0085"]
 
 
