@@ -140,7 +140,8 @@ def test_poll_fails_for_one_queue(api, engine, pool, proxy, start_worker):
 
 
 def test_missing_queue(api, engine, pool, start_worker):
-    """The missing queue is named once. The others are served, and it is served, too, once it exists."""
+    """The worker names the missing queue once, and serves the other queue. Once the missing queue exists, the worker
+    notices it."""
     api.create_queue(pool, "red")
     worker = start_worker(api, engine, pool, "-q", "nope", "-q", " red ", "-q", "red")
     red = api.go(pool, {"command": "true"}, name="red", work_queue_name="red")

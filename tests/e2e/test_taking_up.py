@@ -209,7 +209,8 @@ def test_start_that_could_not_be_written_down(api, engine, pool, start_worker, t
 
 
 def test_start_takes_effect_late_and_the_engine_stumbles(api, engine, pool, door, start_worker, tmp_path):
-    """The list says "created", and the inspect after it gets no answer. Meanwhile the container has begun to run."""
+    """The list says "created", and the engine fails at the inspect after it. Meanwhile the container has begun to
+    run."""
     door.add(Rule(r"POST .*/start", slow(4), times=1))
     worker = start_worker(api, door.url, pool)
     run = api.go(pool, {"command": "sh -c 'echo only once; sleep 2'", "auto_remove": True})
@@ -606,7 +607,8 @@ def elsewhere(testbed, api, pool, start_worker, tmp_path):
 
 
 def retry_elsewhere(api, run, elsewhere):
-    """Ends RUN, whose worker is gone, by hand, and sets it to AwaitingRetry. Waits until the retry runs elsewhere."""
+    """Ends RUN by hand, and sets it to AwaitingRetry. Starts a worker elsewhere, and waits until the retry runs.
+    RUN's own worker is gone, is pulling the image, or cannot reach the server."""
     api.set_state(run, "CRASHED")
     api.set_state(run, "SCHEDULED", name="AwaitingRetry")
     other = elsewhere()

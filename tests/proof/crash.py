@@ -54,7 +54,8 @@ PEER_QUIET_SECONDS = 90
 
 
 def plan(kills, dice):
-    """Returns where to kill the worker each time: at every point in turn, and at random moments in between."""
+    """Returns where to kill the worker each time: at the members of POINTS, shuffled, and in between at the members of
+    HELD and at random moments."""
     at_random = max(kills // 6, min(kills // 2, kills - 3 * len(POINTS)))
     points = [POINTS[index % len(POINTS)] for index in range(kills - at_random)]
     dice.shuffle(points)

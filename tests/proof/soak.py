@@ -30,8 +30,8 @@ FAULTS = [
     if fault.name
     in ("API: refused", "API: 503", "API: reset", "engine: refused", "engine: service killed, restarted")
 ]
-# The most that a worker may grow: from the middle tenth of the runs to the last tenth (BUSY_KIB), and from its idle
-# state before the runs to its idle state after them (IDLE_KIB). GROWTH_DESCRIPTORS is for both.
+# The most that a worker may grow: from the row "middle tenth" of table() to the row "last tenth" (BUSY_KIB), and from
+# the row "idle, before" to the row "idle, after" (IDLE_KIB). GROWTH_DESCRIPTORS is for both.
 BUSY_KIB = 2048
 IDLE_KIB = 4096
 GROWTH_DESCRIPTORS = 8
@@ -170,7 +170,8 @@ class Soak:
             time.sleep(SAMPLE_SECONDS)
 
     def table(self):
-        """Returns rows of (when, Sample): means over a tenth of the runs each, or single samples."""
+        """Returns rows of (when, Sample): single samples while idle, and means over a tenth of all samples each. If
+        there are enough samples, the first tenth and the last tenth are left out."""
         tenth = max(1, len(self.samples) // 10)
         middle = len(self.samples) // 2
 

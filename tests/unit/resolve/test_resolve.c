@@ -40,7 +40,8 @@ test_default_image (void)
     }
 }
 
-/* The server's answer about its version; "" for 404. */
+/* Answers requests for variables, blocks and the server's version. DATA is the answer about the
+ * version; "" for 404. */
 static gboolean
 answer (Server *server G_GNUC_UNUSED, const Request *request, int fd, gpointer data)
 {

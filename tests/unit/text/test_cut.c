@@ -39,8 +39,7 @@ test_characters (void)
   assert_cut ("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 5, "\xc3\xa9...");
 }
 
-/* A very long word is cut inside: a short text at half of the limit, a long text 1024 bytes before
- * the limit. */
+/* A very long word is cut inside: at half of a small limit, or 1024 bytes before a large limit. */
 static void
 test_long_words (void)
 {

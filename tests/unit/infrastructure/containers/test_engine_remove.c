@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the removal of a container that never ran, which the engine may carry out late. */
+/* Tests the removal of a container that never ran, and the renaming that protects a container which
+ * has run from such a removal. The engine may carry out the removal late. */
 #include "config.h"
 
 #include "infrastructure/containers/engine_api-private.h"

@@ -10,7 +10,8 @@
     "PENDING", 0, 1, code, DETAIL ("no")                                                           \
   }
 
-/* The server fails once to return the run and its states, but answers other calls. */
+/* The server fails once to return the run, and refuses several reads of its states. It answers
+ * other calls. */
 #define UNREADABLE                                                                                 \
   { "/flow_runs/filter", 0, 1, 500, DETAIL ("no") },                                               \
       { "GET /api/flow_runs/", 0, 1, 500, DETAIL ("no") },                                         \
