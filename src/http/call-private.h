@@ -90,9 +90,10 @@ GError *pp_http_call_error (PpHttpCall *call, CURLcode result);
 /* Calls CALL's DONE with the answer or an error. RESULT is the result of the transfer. */
 void pp_http_call_finish (PpHttpCall *call, CURLcode result);
 
-/* Take an easy handle without options; return it after it has left the multi handle. To reset an
- * old handle costs less than to create a new one. */
+/* Returns an easy handle without options. The caller gives it back with pp_http_return_easy(). The
+ * handle may be an old one, because to reset an old handle costs less than to create a new one. */
 CURL *pp_http_take_easy (PpHttp *http);
+/* Takes EASY back. Call this after EASY has left the multi handle. */
 void pp_http_return_easy (PpHttp *http, CURL *easy);
 
 /* silence.c */

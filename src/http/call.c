@@ -77,7 +77,7 @@ on_body (char *data, size_t size, size_t count, void *user_data)
   g_string_append_len (call->body, data, (gssize)MIN (length, room));
   if (length <= room)
     return length;
-  /* The status alone says that a 502 is to be retried, however long its page is. */
+  /* After an error status (502), a long page is only cut: the status decides about a retry. */
   call->is_cut = call->allow_cut || !status_is_success (call->easy);
   call->too_large = !call->is_cut;
   return 0;

@@ -112,7 +112,7 @@ typedef gboolean (*PpHttpDataFunc) (const char *data, gsize length, gpointer use
  * SIGPIPE. */
 PpHttp *pp_http_new (void);
 
-/* Cancels all calls without callbacks and frees HTTP. NULL is ignored. */
+/* Cancels all calls and frees HTTP. No callback is called. NULL is ignored. */
 void pp_http_free (PpHttp *http);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpHttp, pp_http_free)
 
@@ -130,7 +130,7 @@ PpHttpCall *pp_http_stream (PpHttp *http, const PpHttpRequest *request, PpHttpDa
  * nothing for any other call. */
 void pp_http_call_resume (PpHttpCall *call);
 
-/* Cancels CALL without a callback and frees it. NULL is ignored. */
+/* Cancels CALL and frees it. DONE is not called. NULL is ignored. */
 void pp_http_call_cancel (PpHttpCall *call);
 
 /* Called when calls begin to wait for a resource that this process lacks; SHORTAGE names it in one

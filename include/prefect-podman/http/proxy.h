@@ -26,8 +26,8 @@ typedef struct
  * a URL without a port has the scheme's default port. */
 PpProxy *pp_proxy_find (const char *url, GError **error);
 
-/* Returns FALSE with ERROR if pp_proxy_find() fails for URL. TRUE if it finds a proxy or needs
- * none. */
+/* Returns FALSE with ERROR if pp_proxy_find() fails for URL. Returns TRUE if there is a proxy, and
+ * if URL needs none. */
 gboolean pp_proxy_check (const char *url, GError **error);
 
 void pp_proxy_free (PpProxy *proxy);
