@@ -49,7 +49,8 @@ url_problem (const char *url)
       return "it must not contain spaces or control characters";
 
   gsize length = strcspn (authority, "/?#");
-  /* "u:p@ss/word@host" has a good host, "ss", and the rest of its password would be shown. */
+  /* In "u:p@ss/word@host", the first "/" ends the host. So the host would be "ss", which is valid,
+   * and messages would show "ss/word", a part of the password. */
   if (strchr (authority + length, '@') != NULL)
     return "write /, ? and # in a password as %2F, %3F and %23, and @ in a path as %40";
   const char *at = g_strrstr_len (authority, (gssize)length, "@");

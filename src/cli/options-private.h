@@ -44,7 +44,7 @@ typedef struct
 {
   char *profile;
   gboolean version;
-  PpFlag prompt; /* accepted because prefect accepts it; no command prompts */
+  PpFlag prompt; /* accepted because prefect has this option; no command asks a question */
 } PpGlobalOptions;
 
 extern const PpOption pp_global_options[];

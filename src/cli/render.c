@@ -293,7 +293,7 @@ spec_to_command_line (const PpContainerSpec *spec, const PpMask *mask)
   g_autofree char *left_out = NULL;
   g_auto (GStrv) words = pp_container_spec_to_podman_run (spec, &image_at, &left_out);
   GString *line = g_string_new (NULL);
-  gboolean options = TRUE; /* the words so far are options: the image comes later */
+  gboolean options = TRUE; /* TRUE until the image: the words before it are options */
 
   if (left_out != NULL)
     {
