@@ -13,7 +13,7 @@ typedef enum
   PP_API_STATE,  /* sets a run's state, which may be slow for one deployment (a lock, a hook) */
   PP_API_NEEDED, /* other calls that a run waits for */
   PP_API_LATER,  /* logs: one at a time while other calls wait */
-  PP_API_LAST, /* labels, events: sent when no call that runs need is in flight, or after a delay */
+  PP_API_LAST, /* labels, events: wait for calls that a run needs, up to LAST_WAITS_US (queue.c) */
   PP_API_URGENCIES,
 } PpApiUrgency;
 

@@ -66,8 +66,8 @@ on_late (gpointer user_data)
 }
 
 /* Returns the next label or event call, or NULL. On a busy server, these calls must not delay the
- * calls that runs need. So only one label or event call is in flight at a time. It is sent when no
- * call that runs need is in flight, or after it has waited for LAST_WAITS_US. */
+ * calls that a run needs. So only one label or event call is in flight at a time. It is sent when
+ * no call that a run needs is in flight, or after it has waited for LAST_WAITS_US. */
 static PpApiCall *
 find_last (PpApi *api)
 {

@@ -86,8 +86,8 @@ parse_retry_after (const char *value)
 }
 
 /* Returns the seconds that RESPONSE asks to wait before the next attempt, or -1. As in Prefect's
- * client, the Retry-After of an answer that is not retried counts for nothing: a gateway's 401 with
- * a long Retry-After must not hold up all flow runs. */
+ * client, the Retry-After of an answer that is not retried is ignored: a gateway's 401 with a long
+ * Retry-After must not delay all flow runs. */
 static double
 requested_pause (const PpApi *api, const PpHttpResponse *response, const GError *error)
 {
@@ -96,8 +96,8 @@ requested_pause (const PpApi *api, const PpHttpResponse *response, const GError 
   return parse_retry_after (pp_http_response_header (response, "retry-after"));
 }
 
-/* Returns SECONDS with jitter: a random delay that is at most FACTOR longer. If MINIMUM is FALSE,
- * it may also be at most FACTOR shorter. */
+/* Returns SECONDS with jitter: a random delay of at most SECONDS * (1 + FACTOR). It is at least
+ * SECONDS if MINIMUM is TRUE, else at least SECONDS * (1 - FACTOR) and never negative. */
 static double
 with_jitter (double seconds, double factor, gboolean minimum)
 {

@@ -24,8 +24,9 @@ typedef enum
 {
   /* Connection refused, reset or timed out. */
   PP_API_ERROR_NO_ANSWER = 0,
-  /* Retrying does not help. Before the first answer: the URL is invalid, or the certificate is
-   * untrusted. Before the API itself answered: the server does not know the path of the call. */
+  /* Retrying does not help. Either nothing has answered yet, and the URL is invalid or the
+   * certificate is untrusted. Or the API has not answered yet, and the server does not know the
+   * path of the call. */
   PP_API_ERROR_SETUP = -1,
   /* The API has answered earlier calls, but answers this one with 405, or with a 404 that is not
    * about the call's object. The API is starting, is being changed, or is an older version. */

@@ -156,7 +156,8 @@ PpApiCall *pp_concurrency_lease_release (PpApi *api, const char *lease_id, PpApi
 /* logs.c: LOGS is an array of {name, level, message, timestamp, flow_run_id}; the call takes
  * ownership. Retried only if the server certainly did not store the records
  * (PP_API_PERSIST_REFUSED). A call without an answer is not retried, because the server may have
- * stored its records. It stores all records of a call or none, up to about 4,000 records. */
+ * stored its records. Of a call with up to about 4,000 records, the server stores all records or
+ * none. */
 PpApiCall *pp_logs_create (PpApi *api, json_t *logs, PpApiDoneFunc done, gpointer user_data);
 /* Reads a run's log records later than AFTER (UNIX microseconds), oldest first, and skips the first
  * OFFSET. DONE gets an array of at most LIMIT records. LIMIT 0 means as many as the server returns
