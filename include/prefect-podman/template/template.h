@@ -118,8 +118,8 @@ json_t *pp_template_prepare (const json_t *configuration, const PpTemplateContex
 char *pp_template_name (const json_t *configuration, const PpTemplateContext *context,
                         GError **error);
 
-/* Returns the container's name for NAME as pp_template_prepare() makes it, but with each PP_MASKED
- * (mask.h) in it kept. New string; PP_MASKED if nothing else is left. */
+/* Returns the container's name for NAME as pp_template_prepare() makes it, but keeps each PP_MASKED
+ * (mask.h) in NAME. New string; PP_MASKED if nothing else is left. */
 char *pp_template_shown_name (const char *name);
 
 /* Returns the default base job template of TYPE as a new object: "docker" (Prefect's own) or
