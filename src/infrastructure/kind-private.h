@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A kind of infrastructure is a struct of functions with the contracts of infrastructure.h. A new
  * kind is one file with such a struct, and its row in kinds.c
- * (docs/internals/new-infrastructure.md). Used inside the room only. */
+ * (docs/internals/new-infrastructure.md). Private to src/infrastructure. */
 #pragma once
 
 #include "prefect-podman/infrastructure/capabilities.h"

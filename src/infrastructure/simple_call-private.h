@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls of a kind that knows the answer at once. Their callbacks run on the main loop, like those
- * of any call. pp_infrastructure_call_cancel() ends them without a callback. Used inside the room
- * only. */
+ * of any call. pp_infrastructure_call_cancel() ends them without a callback. Private to
+ * src/infrastructure. */
 #pragma once
 
 #include "prefect-podman/infrastructure/infrastructure.h"

@@ -135,9 +135,9 @@ PpInfrastructureCall *pp_infrastructure_ping (PpInfrastructure *infrastructure,
  * the job configuration and keeps it until the job is started. */
 typedef struct PpJobSpec PpJobSpec;
 
-/* Makes a job from CONFIGURATION (from pp_template_prepare(), with PP_SECRET_ENVIRONMENT_KEY).
- * Fills *POLICY with the worker's settings. Adds lines for the run's log, new (char *), to
- * WARNINGS. New; NULL with ERROR (INVALID), which names the key. */
+/* Makes the description of a job from CONFIGURATION (from pp_template_prepare(), with
+ * PP_SECRET_ENVIRONMENT_KEY). Fills *POLICY with the worker's settings. Adds lines for the run's
+ * log, new (char *), to WARNINGS. New; NULL with ERROR (INVALID), which names the key. */
 PpJobSpec *pp_infrastructure_prepare (PpInfrastructure *infrastructure, const json_t *configuration,
                                       PpRunPolicy *policy, GPtrArray *warnings, GError **error);
 /* Sets the owner of the job: identity, run, claim, work pool and reporter of OWNER. They override
@@ -253,9 +253,10 @@ PpInfrastructureCall *pp_infrastructure_remove_unstarted (PpInfrastructure *infr
                                                           const char *container_id,
                                                           PpInfrastructureDoneFunc done,
                                                           gpointer user_data);
-/* Protects a job that has run, although a worker has requested to remove it as unstarted. The
- * engine may carry out that pp_infrastructure_remove_unstarted() late; after this call, the late
- * request finds no job to remove. NAME is the job's name. Call this before the job is followed. */
+/* Protects a job that has run after all. A worker has requested its removal with
+ * pp_infrastructure_remove_unstarted(), and the engine may carry out that request late. After this
+ * call, the late request finds no job to remove. NAME is the job's name. Call this before the job
+ * is followed. */
 PpInfrastructureCall *pp_infrastructure_keep (PpInfrastructure *infrastructure,
                                               const char *container_id, const char *name,
                                               PpInfrastructureDoneFunc done, gpointer user_data);
@@ -274,7 +275,7 @@ PpInfrastructureCall *pp_infrastructure_list (PpInfrastructure *infrastructure, 
                                               gpointer user_data);
 
 void pp_infrastructure_call_resume (PpInfrastructureCall *call);
-/* Cancels CALL without a callback. NULL is ignored. */
+/* Cancels CALL. Its callbacks are not called. NULL is ignored. */
 void pp_infrastructure_call_cancel (PpInfrastructureCall *call);
 
 G_END_DECLS

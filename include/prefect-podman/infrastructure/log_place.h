@@ -48,7 +48,7 @@ typedef struct
   gboolean gap; /* PLACE is not in the log any more */
 } PpLogPass;
 
-/* If PLACE is NULL, nothing is skipped: reads from the log's beginning. */
+/* Prepares PASS to skip the log up to PLACE (copied). If PLACE is NULL, nothing is skipped. */
 void pp_log_pass_init (PpLogPass *pass, const PpLogPlace *place);
 
 /* Returns how many of the LENGTH bytes of an entry with TIME to skip. BEGINS_LATE: the log's

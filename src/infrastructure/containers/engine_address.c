@@ -46,7 +46,7 @@ hostname_of (const char *netloc)
   return g_ascii_strdown (host, (gssize)strcspn (host, ":"));
 }
 
-/* Returns a socket's URL. A host in it is the first part of the path, as "var" in
+/* Returns a socket's URL. If NETLOC has a host, this is the first part of the path: "var" in
  * unix://var/run/docker.sock. */
 static char *
 socket_url (const char *scheme, const char *netloc, const char *path)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by the source files of the engine API kind. */
+/* Shared by the source files of the kind for Podman and Docker (engine_api.c). */
 #pragma once
 
 #include "credential_helper-private.h"

@@ -164,8 +164,9 @@ pp_engine_call_fail_stranger (EngineCall *call, long status, const char *why)
       call->engine->info == NULL ? " (is this the container engine's address?)" : "");
 }
 
-/* Ends CALL: its answer is too large, as WORDS say. If an engine's answer to CALL is never that
- * large, another program sent it, and the engine itself may have done what was asked. */
+/* Ends CALL, whose answer is too large; WORDS say how large. Unless CALL has may_be_large, an
+ * engine's own answer is never that large: then another program sent this answer, and the engine
+ * itself may have done what was asked. */
 static void
 fail_too_large (EngineCall *call, const char *words)
 {

@@ -196,10 +196,9 @@ is_podman (const json_t *version)
   return FALSE;
 }
 
-/* Returns the API version to use; new string. If the engine's version is not newer than the newest
- * version known here, this is the engine's version. Otherwise this is the newest known version. If
- * the engine no longer supports the newest known version, this is the oldest version that the
- * engine supports. */
+/* Returns the API version to use; new string. Returns the engine's version if it is not newer than
+ * 1.NEWEST_API_MINOR. Else returns 1.NEWEST_API_MINOR if the engine still supports it. Else returns
+ * the oldest version that the engine supports. */
 static char *
 choose_api_version (const json_t *version)
 {

@@ -127,7 +127,7 @@ pp_engine_container_call (PpInfrastructure *infrastructure, const char *verb, co
 }
 
 /* PREFIX is "" for the Docker API, and PP_LIBPOD for Podman's own. A request that changes a
- * container gets 204. (In Podman's own API, a DELETE gets 200: PREFIX must be "".) */
+ * container must get 204. For a DELETE, PREFIX must be "", because Podman's own API answers 200. */
 static void
 send_below (const char *prefix, EngineCall *call, const char *method, const char *id,
             const char *tail, guint timeout_seconds, AnswerFunc answer)

@@ -249,8 +249,8 @@ read_inotify (PpLogThread *thread)
 }
 
 /* True if a log with a request may have a piece. The caller must then not wait in poll(). The event
- * of such a log may be gone already: read_pieces() takes all events before each read, also those of
- * a log that it has read before. */
+ * of such a log may be gone already: before each read, read_pieces() takes the events of all logs,
+ * also of a log that it has just read. */
 static gboolean
 has_pieces (const PpLogThread *thread)
 {

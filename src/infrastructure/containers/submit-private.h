@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The submission of a container: from its description until the container is ready to start. Used
- * inside the room only. */
+/* The submission of a container: from its description until the container is ready to start.
+ * Private to src/infrastructure. */
 #pragma once
 
 #include "prefect-podman/infrastructure/container_spec.h"

@@ -9,7 +9,7 @@
 
 /* Tries at most this many names, without a pause. Must be more than MAX_PLAIN_NAMES. */
 #define MAX_NAMES 30
-/* This many names are predictable, so containers that were kept may already have all of them. */
+/* Later names have a part of the claim, because kept containers may have all of the first names. */
 #define MAX_PLAIN_NAMES 20
 
 typedef struct Submission Submission;
