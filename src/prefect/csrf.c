@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSRF protection: one token for all calls, fetched before the first call that changes something
+/* CSRF protection: one token for all calls except GET and HEAD, fetched before the first of them
  * (Prefect's client: _add_csrf_headers() in client/base.py). */
 #include "config.h"
 

@@ -139,7 +139,7 @@ pause_before_retry (const PpApiCall *call, double asked)
   return MIN (with_jitter (seconds, factor, asked >= 0), longest) * call->api->wait_factor;
 }
 
-/* True if CALL, which failed with RESPONSE (NULL: no answer) or ERROR, may have been carried out.
+/* True if CALL, which failed with ERROR and RESPONSE (NULL: no answer), may have been carried out.
  * Envoy answers 503 if its connection to the server broke; that answer does not have the API's own
  * text. */
 static gboolean

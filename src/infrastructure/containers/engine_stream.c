@@ -230,7 +230,7 @@ on_tail (EngineCall *call, const PpHttpResponse *response)
     fetch_rest (call);
 }
 
-/* A followed log is never complete when its stream ends. Podman's stream lacks the end of the log
+/* A followed log may be incomplete when its stream ends. Podman's stream lacks the end of the log
  * (is_trusted()), so the log is read again. If the last line has no newline, Docker's stream
  * (20.10) usually lacks that line. The last entries of the log show if there is such a line. */
 static void
