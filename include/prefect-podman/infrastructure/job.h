@@ -35,8 +35,8 @@ typedef enum
 typedef struct
 {
   gint64 exit_code;
-  gboolean never_ended; /* there is no end: it was never started, or its end was lost; exit_code is
-                           meaningless then */
+  gboolean never_ended; /* there is no end: it was never started, its end was lost, or a checkpoint
+                           has stopped it; exit_code is meaningless then */
   gboolean status_lost; /* never_ended, because the process that keeps the exit status is gone */
   gboolean never_started;     /* never_ended, because nothing of it ever ran */
   gboolean checkpointed;      /* never_ended, because a checkpoint has stopped it */
@@ -68,7 +68,7 @@ typedef struct
 typedef struct
 {
   PpJobPhase phase;
-  gboolean is_running;     /* it has not ended, and is known to have begun */
+  gboolean is_running;     /* it has not ended, and it has begun or may have begun */
   gboolean never_started;  /* nothing of it ever ran; FALSE if that is unknown (in a list) */
   gboolean end_is_guessed; /* exit_code may be invented. If the infrastructure finds a job dead
                               after its own restart, it sets this exit code and an end time. A

@@ -21,7 +21,7 @@ typedef enum
 typedef struct
 {
   char *home;          /* PREFECT_HOME, expanded; default ~/.prefect */
-  char *profile;       /* name of the active profile; NULL if there is no profiles.toml */
+  char *profile;       /* name of the active profile; NULL: no profiles.toml, and none requested */
   gboolean debug_mode; /* PREFECT_DEBUG_MODE, FALSE */
 
   char *api_url;         /* PREFECT_API_URL without a trailing slash, or NULL */
