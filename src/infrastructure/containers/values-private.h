@@ -16,8 +16,9 @@ char **pp_shlex_split (const char *text, GError **error);
  * with ERROR (PP_INFRASTRUCTURE_ERROR_INVALID) for anything else. */
 gboolean pp_parse_bytes (const char *text, json_int_t *bytes, GError **error);
 
-/* True if ARGV, entrypoint and command together, runs Prefect: it has the word `prefect` or a path
- * to it, `-m prefect...`, or a shell line that runs prefect as a program. */
+/* True if ARGV, entrypoint and command together, runs Prefect: its program is `prefect` or a path
+ * to it, or ARGV has `prefect flow-run`, `-m prefect...`, or a shell line that runs prefect as a
+ * program. */
 gboolean pp_command_runs_prefect (const char *const *argv);
 
 /* Returns docker-py's key in body.Volumes for VOLUME, "host:container[:options]"
