@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* Sets ERROR to "VALUE: must be WANTED" and returns NULL. The message shows RAW unless it is NULL,
- * so RAW must not be a secret. */
+/* Sets ERROR to "VALUE: must be WANTED" and returns NULL. The message shows RAW if it is a number,
+ * a boolean or a short string, so RAW must not be a secret. RAW may be NULL. */
 json_t *pp_value_fail (GError **error, const char *wanted, const json_t *raw);
 json_t *pp_value_fail_unseen (GError **error, const char *wanted);
 

@@ -66,8 +66,9 @@ void pp_container_spec_set_owner (PpContainerSpec *spec, const PpJobRef *owner);
 
 /* Returns SPEC as a `podman run` command line (new array of arguments) for Podman 4.3 and later.
  * Values of env are left out (--env NAME). Sets *IMAGE_AT (IMAGE_AT may be NULL) to the index of
- * the image. If anything else is left out, sets *WARNING (WARNING may be NULL) to a new string that
- * says what; otherwise does not change *WARNING. */
+ * the image. If hosts with host-gateway are left out, sets *WARNING (WARNING may be NULL) to a new
+ * string that lists them; otherwise does not change *WARNING. Fields for which podman_run.c has no
+ * option (NetworkingConfig, for example) are left out without a warning. */
 char **pp_container_spec_to_podman_run (const PpContainerSpec *spec, guint *image_at,
                                         char **warning);
 
