@@ -37,8 +37,8 @@ put_free (gpointer data)
   g_free (put);
 }
 
-/* Marks each change that is superseded, because GROUP has a later change of the same run's entry. A
- * put that is marked is needless and is not written. */
+/* Marks each change of a run's entry if GROUP has a later change of the same entry. A marked put is
+ * needless and is not written. */
 static void
 mark_needless (PpJournalGroup *group)
 {

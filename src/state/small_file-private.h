@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small files in a folder that only we can change. Reads have a size limit, and writes are durable.
- * Only for the files of the state directory (state_dir.c, identity*.c, journal*.c). */
+ * Only for the files of the state directory (state_dir.c, state_fallback.c, identity*.c,
+ * journal*.c). */
 #pragma once
 
 #include <glib.h>

@@ -82,7 +82,7 @@ void pp_journal_probe (PpJournal *journal);
  * While it is set, take no runs, and call pp_journal_probe() every few seconds. */
 const char *pp_journal_failure (const PpJournal *journal);
 
-/* Returns the number of unfinished puts, removals, probes and works. */
+/* Returns the number of unfinished operations of all kinds, positions included. */
 guint pp_journal_pending (const PpJournal *journal);
 
 G_END_DECLS

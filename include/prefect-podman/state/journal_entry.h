@@ -63,7 +63,8 @@ typedef struct
   gint64 late_until_uptime; /* for a note (journal_late.h): when it expires, in microseconds of
                                CLOCK_BOOTTIME in the boot boot_id; 0: unknown */
   gint64 seen_run_count;    /* the run's run_count before this attempt */
-  gint64 attempt; /* the number in the loggers of the attempt's lines; 0: they have none */
+  /* The attempt's number in the logger names of its lines; 0: the names have no number. */
+  gint64 attempt;
 
   char *lease_id;
   char *engine_name;
