@@ -85,8 +85,9 @@ PpResolver *pp_resolver_new (PpApi *api, const json_t *process_environment);
 void pp_resolver_free (PpResolver *resolver);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PpResolver, pp_resolver_free)
 
-/* Call this before the runs of a poll's answer are fetched. They do not share a deployment that was
- * requested earlier, because it may have been changed before they were created. */
+/* Call this when a poll is answered, before pp_resolver_fetch() for its runs. These runs then do
+ * not share a deployment that was requested earlier: the deployment may have been changed before
+ * the runs were created. */
 void pp_resolver_note_poll (PpResolver *resolver);
 
 /* Exactly one of PARTS and ERROR is NULL. Both are borrowed. */
