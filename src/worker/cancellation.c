@@ -194,7 +194,7 @@ on_counted (json_t *body, const GError *error, gpointer user_data)
   PpWorker *worker = user_data;
 
   worker->count_call = NULL;
-  /* If the count fails, reading single runs may still work. */
+  /* If the count fails with 500, reading single runs may still work. */
   if ((error == NULL && json_is_integer (body) && json_integer_value (body) < worker->counted)
       || g_error_matches (error, PP_API_ERROR, 500))
     look_at_all (worker);

@@ -40,7 +40,7 @@ typedef struct
   PpClaimedStates *claimed;    /* states in which this worker has claimed runs */
   PpRefusedClaims *refused;    /* runs whose claims the server refused */
   struct PpLateRequests *late; /* late requests of former runs (late_requests-private.h) */
-  guint unsettled; /* runs that freed their slot before the server accepted their final state */
+  guint unsettled;             /* runs that have freed their slot and still wait for the server */
 } PpWorkerContext;
 
 G_END_DECLS

@@ -151,8 +151,8 @@ forget_silence (PpWorker *worker)
   g_clear_pointer (&worker->engine_silence, g_free);
 }
 
-/* Logs one line about COUNT of ALL entries, which are not claimed because of WHY. *SAID: the last
- * poll had such entries, too, so that the line is not repeated at each poll. */
+/* Logs one line about COUNT of ALL entries, which are not claimed because of WHY. Does not repeat
+ * the line if *SAID is TRUE: the last poll had such entries, too. Sets *SAID for the next poll. */
 static void
 say_left_alone (gboolean *said, size_t count, size_t all, const char *why)
 {

@@ -16,8 +16,8 @@ typedef enum
 } PpPollEntry;
 
 /* Judges FLOW_RUN, the flow run of one entry; NULL is BAD. ASKED_BEFORE is the "scheduled_before"
- * of the poll (UNIX microseconds). An entry up to a minute later is accepted. Without that check, a
- * run with a date in the year 2099 would stay Pending until then. */
+ * of the poll (UNIX microseconds). A run that is due more than a minute after ASKED_BEFORE is BAD:
+ * if it were claimed with a date in the year 2099, it would stay Pending until then. */
 PpPollEntry pp_poll_entry_judge (const json_t *flow_run, gint64 asked_before,
                                  const PpWorkerContext *context);
 

@@ -15,8 +15,8 @@ void pp_poll_parts_free (PpPollParts *parts);
 /* spoilers.c */
 
 /* Finds runs that the server cannot serialize and sets them to CRASHED. The server answers 500 to
- * each poll that would return such a run, so other runs wait behind it. Call this after each poll
- * that the server failed. Does nothing while a search runs. */
+ * each poll that would return such a run, so other runs wait behind it. Call this after a poll of
+ * single queues if one of them failed. Does nothing while a search runs. */
 void pp_worker_find_spoilers (PpWorker *worker);
 /* Ends the search and forgets its results. Call this when a poll was answered or polling ends. */
 void pp_worker_stop_finding_spoilers (PpWorker *worker);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts how much of a run's output the server has after the worker that sent it was killed. */
+/* Counts the records of a run's output that the server has beyond the saved position. The earlier
+ * worker may have been killed after the server's answer and before it saved the position. The count
+ * is repeated until two counts agree, because a batch that was on its way may arrive now. */
 #include "config.h"
 
 #include "flow_run_inside-private.h"
@@ -14,10 +16,6 @@
  * within that pause: a server that stores slowly also answers slowly. */
 #define COUNT_AGAIN_US G_USEC_PER_SEC
 #define COUNT_AGAIN_TIMES 10
-
-/* Counts the records of the output that the server has beyond the saved position. The earlier
- * worker may have been killed after the server's answer and before it saved the position. The count
- * is repeated until two counts agree, because a batch that was on its way may arrive now. */
 
 /* Records in one answer, if an answer with the server's default number is too large to read. */
 #define FEW_RECORDS 10

@@ -90,9 +90,10 @@ struct PpFlowRun
   gint64 claimed_time;   /* UNIX microseconds, like all times in the journal; for a run without a
                             journal entry: when its container was created */
   json_int_t seen_run_count; /* the run_count on the server before the claim */
-  gint64 attempt;            /* the number in the loggers of the output; 0: they have none */
-  gint64 started_time;       /* UNIX microseconds; 0: its start has not begun */
-  gint64 started_uptime;     /* the same in microseconds of pp_uptime(); 0: unknown in this boot */
+  /* The attempt's number in the logger names of its output; 0: the names have no number. */
+  gint64 attempt;
+  gint64 started_time;   /* UNIX microseconds; 0: its start has not begun */
+  gint64 started_uptime; /* the same in microseconds of pp_uptime(); 0: unknown in this boot */
   gint64 late_until; /* microseconds of pp_uptime(); until then a request without an answer, of this
                         worker or an earlier one, may be carried out; 0: there is none */
   gboolean recovered; /* an earlier worker began the run */
@@ -124,12 +125,12 @@ struct PpFlowRun
   char *shown_name; /* container_name without secrets: for logs, messages, states and events */
   struct
   {
-    char *name;      /* the container's name, but for a suffix; NULL: there is no secret in it */
-    char *shown;     /* the same without secrets */
-  } given;           /* what the job's configuration says of the name */
-  char *label;       /* "container 'SHOWN_NAME'" */
-  char *first_label; /* the same at the beginning of a sentence */
-  const PpKindWords *words;    /* the infrastructure's; borrowed */
+    char *name;             /* the container's name without its suffix; NULL: it has no secrets */
+    char *shown;            /* the same without secrets */
+  } given;                  /* the name in the job's configuration */
+  char *label;              /* "container 'SHOWN_NAME'" */
+  char *first_label;        /* the same at the beginning of a sentence */
+  const PpKindWords *words; /* the infrastructure's; borrowed */
   char *replaced_container_id; /* id of a container that never started and that this one replaces */
   gboolean may_exist;    /* its creation got no answer: a container with an unknown id may exist */
   gboolean started_once; /* the engine was asked to start it */
@@ -289,7 +290,7 @@ struct PpFlowRun
     guint unanswered;        /* failed proposals in a row */
     gboolean is_refused;     /* the last proposal was refused, perhaps for its message */
     gint64 barred_until;     /* monotonic microseconds; until then, a lease explains refusals */
-    guint refusals;          /* refusals of that kind while other calls were answered */
+    guint refusals;          /* refusals perhaps for the message, while other calls were answered */
     gboolean cancel_reported; /* CANCELLED was proposed as an answer to CANCELLING */
     gboolean retry_scheduled; /* FAILED was reported and has become AwaitingRetry */
     guint changes;            /* failed changes of the run's policy in a row */

@@ -84,8 +84,9 @@ is_not_told (PpFlowRun *run)
   return TRUE;
 }
 
-/* Writes to the journal that the run begins anew, before its container is removed. Otherwise the
- * run would count as lost: its start is in the journal, and its container is gone. */
+/* Writes to the journal that the run begins anew, and only then removes its container. In the other
+ * order, a worker that is killed in between would leave the run's start in the journal and no
+ * container: the run would count as lost. */
 static void
 submit_again (PpFlowRun *run)
 {

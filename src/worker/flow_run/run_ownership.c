@@ -373,8 +373,9 @@ have_own_state (const PpFlowRun *run, const json_t *states)
   return FALSE;
 }
 
-/* True if a request of ours has set RUNNING in STATES. If they could not be read (ERROR), the run's
- * state as it was read last decides: it was forced if no request of ours has set it. */
+/* True if a request of ours has set RUNNING in STATES. If they could not be read (ERROR), returns
+ * TRUE if no request of ours has set the run's state as it was read last: a user has then forced
+ * that state, perhaps after our RUNNING. */
 static gboolean
 may_have_run (const PpFlowRun *run, const json_t *states, const GError *error)
 {

@@ -7,8 +7,8 @@
 
 #include "worker/look-private.h"
 
-/* A read that is requested soon after an answer waits for other reads to join. A single read does
- * not wait. */
+/* A read that is requested within QUIET_US after an answer waits GATHER_MS for other reads to join.
+ * A later read does not wait. */
 #define GATHER_MS 150
 #define QUIET_US (1 * G_USEC_PER_SEC)
 /* The most runs in one call. For a filter, the server returns at most 200 runs, or

@@ -61,15 +61,14 @@ struct PpLogSender
   guint64 flush_until; /* value of `added` at the last flush; the records up to then are sent
                           without waiting */
   guint in_flight;     /* number of records in the current POST */
-  guint max_records;   /* the most records of the next POST; halved when the server refuses a batch
-                          permanently */
-  gboolean refused;    /* logs are refused whatever their text, and a warning was logged */
-  gboolean resting;    /* the field timer is the delay before the next attempt */
-  guint failed_alone;  /* how often the first record was refused when sent alone */
+  guint max_records; /* the most records of the next POST; halved when the server refuses a batch */
+  gboolean refused;  /* logs are refused whatever their text, and a warning was logged */
+  gboolean resting;  /* the field timer is the delay before the next attempt */
+  guint failed_alone;    /* how often the first record was refused when sent alone */
   PpLogRecord *original; /* the record that the placeholder in flight replaces, or NULL */
   gboolean text_refused; /* the last refused record was refused because of its text */
   GError *why;           /* the last refusal, or NULL */
-  guint check;           /* the timer for on_check(); 0 if the queue is empty */
+  guint check;           /* the timer for on_check(), or 0 */
   guint check_seconds;   /* its interval */
   gint64 checked;        /* monotonic microseconds of the last on_check() */
   gboolean taken;        /* a record was accepted since the last on_check() */

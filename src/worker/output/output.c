@@ -12,7 +12,7 @@
 
 /* Lines in the tail are cut to this length, because people read them. */
 #define TAIL_LINE_BYTES 2000
-/* A progress bar that never ends its line is logged once for this many bytes. */
+/* If a progress bar never ends its line, its text is logged once in every OVERWRITTEN_BYTES. */
 #define OVERWRITTEN_BYTES (64 * 1024)
 /* The number of digits of the run's id in the prefix. The name alone is not enough: runs may share
  * a name. */
@@ -23,7 +23,7 @@ typedef struct
   const char *logger;
   GString
       *partial; /* the visible text of the current line: its bytes after the last carriage return */
-  gboolean returned; /* a carriage return followed: new text replaces the field partial */
+  gboolean returned; /* a carriage return came last: new text replaces the field partial */
   gsize overwritten; /* bytes of the line that were replaced since the last record */
 } StreamState;
 

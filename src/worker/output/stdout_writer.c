@@ -34,7 +34,7 @@ struct PpStdout
   gboolean erases;      /* a terminal that supports escape sequences */
   gboolean is_returned; /* the last data ended in a carriage return: its text is still shown */
   GString *pending;
-  time_t waits_since; /* when the oldest byte of `pending` was queued, or came next in the queue */
+  time_t waits_since; /* when the oldest byte of `pending` was queued, or a later write ended */
   gsize written;      /* bytes of `pending` that were written */
   PpFileWrite *piece; /* the piece of `pending` that the write thread is writing, or NULL */
   guint source;

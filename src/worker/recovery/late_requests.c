@@ -116,8 +116,8 @@ keep (PpLateRequests *late, const char *id, PpJournalEntry *entry)
   note->late = late;
   note->id = g_strdup (id);
   note->entry = entry;
-  /* Entries that were set aside have no expiry time, and an uptime of another boot is useless.
-   * MIN() limits the lifetime of a note from a damaged file. */
+  /* Entries that an adoption turned into notes have no expiry time, and an uptime of another boot
+   * is useless. MIN() limits the lifetime of a note from a damaged file. */
   note->until = entry->late_until_uptime > 0 && *late->boot_id != '\0'
                         && g_strcmp0 (entry->boot_id, late->boot_id) == 0
                     ? MIN (entry->late_until_uptime, latest)
